@@ -1,0 +1,27 @@
+"""Train an LSTM on a stock's daily closes and forecast the next session, honestly.
+
+The names below are loaded on first use, so that `import stocklstm` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "evaluate": "stocklstm.workflows.evaluate",
+    "fetch": "stocklstm.workflows.fetch",
+    "load": "stocklstm.workflows.serving",
+    "predict": "stocklstm.workflows.predict",
+    "quantize": "stocklstm.workflows.quantize",
+    "train": "stocklstm.workflows.train",
+    "validate": "stocklstm.workflows.validate",
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names, every one
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shapes
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'stocklstm' has no attribute {name!r}")

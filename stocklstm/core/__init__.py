@@ -1,0 +1,1 @@
+"""Pure functions and frozen dataclasses over NumPy arrays; knows no file, network or model."""

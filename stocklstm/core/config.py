@@ -1,0 +1,173 @@
+"""What a training run is told to do: settings, their limits and the presets."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from stocklstm.core.quantiles import LEVELS
+from stocklstm.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Every setting that shapes a model; kept in its manifest.
+
+    Attributes:
+        preset: Name of the preset the settings started from.
+        target: What the network learns: "return" (log return over the volatility anchor, as
+            quantiles) or "price" (the close, scaled to `scale_low` … `scale_high`).
+        scale_low: Lower end of the price scale.
+        scale_high: Upper end of the price scale.
+        seq_length: Sessions in a window.
+        horizon: Sessions from the window's end to the day that is forecast.
+        hidden_size: Units of each LSTM layer.
+        num_layers: LSTM layers.
+        dropout: Share of activations dropped between layers and before the head.
+        loss: "pinball" for quantiles, "mse" for a price.
+        optimizer: "adam".
+        schedule: "constant".
+        learning_rate: Step size.
+        batch_size: Windows in a step.
+        clip_norm: Largest gradient norm, None for no clipping.
+        epochs: Most passes over the training windows.
+        patience: Epochs without improvement before stopping and restoring the best weights;
+            None trains all epochs and keeps the last.
+        validation_fraction: Share of the rows before the test part that is held back to
+            compare epochs.
+        calibration_fraction: Share of the same rows that is held back to measure residuals.
+        test_fraction: Share of all rows, the latest, that no choice may look at.
+        seed: Seed of weights, dropout and data order.
+        threads: Threads that PyTorch may use.
+    """
+
+    preset: str
+    target: str
+    scale_low: float = 0.0
+    scale_high: float = 1.0
+    seq_length: int = 60
+    horizon: int = 1
+    hidden_size: int = 50
+    num_layers: int = 2
+    dropout: float = 0.2
+    loss: str
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    clip_norm: float | None = None
+    epochs: int
+    patience: int | None = None
+    validation_fraction: float = 0.15
+    calibration_fraction: float = 0.0
+    test_fraction: float = 0.2
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work.
+
+        Raises:
+            ConfigError: A value is outside its limits.
+        """
+        for name, (holds, limits) in _LIMITS.items():
+            value = getattr(self, name)
+            if not holds(value):
+                raise ConfigError(
+                    f"{name} must be {limits}, not {value!r}",
+                    hint=f"leave --{name.replace('_', '-')} out to use the preset's value",
+                )
+        if (self.target, self.loss) not in {("return", "pinball"), ("price", "mse")}:
+            raise ConfigError(f"loss {self.loss!r} does not fit target {self.target!r}")
+        if self.scale_low >= self.scale_high:
+            raise ConfigError("scale_low must be below scale_high")
+
+    @property
+    def input_size(self) -> int:
+        """Features F of each session in a window."""
+        return 2 if self.target == "return" else 1
+
+    @property
+    def outputs(self) -> int:
+        """Numbers the network gives per window."""
+        return len(LEVELS) if self.target == "return" else 1
+
+
+def _one_of(*choices: object) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value in choices), " or ".join(map(str, choices))
+
+
+def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value >= least), f"at least {least}"
+
+
+def _share(most: float, *, zero: bool) -> tuple[Callable[[Any], bool], str]:
+    bounds = f"{'from 0' if zero else 'above 0'} to below {most:g}"
+    return (lambda value: 0 <= value < most and (zero or value > 0)), bounds
+
+
+_LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "target": _one_of("return", "price"),
+    "optimizer": _one_of("adam"),
+    "schedule": _one_of("constant"),
+    "seq_length": _at_least(2),
+    "horizon": _one_of(1),
+    "hidden_size": _at_least(1),
+    "num_layers": _at_least(1),
+    "dropout": _share(1, zero=True),
+    "learning_rate": _share(float("inf"), zero=False),
+    "batch_size": _at_least(1),
+    "clip_norm": (lambda value: value is None or value > 0, "above 0 or none"),
+    "epochs": _at_least(1),
+    "patience": (lambda value: value is None or value >= 1, "at least 1 or none"),
+    "validation_fraction": _share(0.5, zero=False),
+    "calibration_fraction": _share(0.5, zero=True),
+    "test_fraction": _share(0.9, zero=False),
+    "threads": _at_least(1),
+}
+
+PRESETS: Mapping[str, TrainingConfig] = {
+    "calibrated": TrainingConfig(
+        preset="calibrated", target="return", loss="pinball", clip_norm=1.0, epochs=40, patience=6
+    ),
+    "paper": TrainingConfig(
+        preset="paper",
+        target="price",
+        loss="mse",
+        hidden_size=100,
+        epochs=100,
+        calibration_fraction=0.1,
+    ),
+    "paper-short": TrainingConfig(
+        preset="paper-short",
+        target="price",
+        loss="mse",
+        scale_low=-1.0,
+        hidden_size=32,
+        num_layers=1,
+        dropout=0.0,
+        seq_length=10,
+        epochs=20,
+        calibration_fraction=0.1,
+    ),
+}
+
+
+def configure(preset: str, **overrides: object) -> TrainingConfig:
+    """Start from a preset and change what is given.
+
+    Args:
+        preset: Name of a preset.
+        overrides: Settings by name; None means "as the preset has it".
+
+    Raises:
+        ConfigError: No such preset or setting, or a value outside its limits.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(
+            f"there is no preset {preset!r}", hint=f"the presets are {', '.join(PRESETS)}"
+        )
+    unknown = overrides.keys() - {field.name for field in fields(TrainingConfig)}
+    if unknown:
+        raise ConfigError(f"there is no setting {min(unknown)!r}")
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    return replace(PRESETS[preset], **given)

@@ -1,0 +1,355 @@
+"""How good forecasts were: against yesterday's close, against EWMA, and in words.
+
+All errors are in the currency of the closes. The outcome of a day is the last close carried on
+by the return of the adjusted close, so that on an ex-dividend day the dividend is added back:
+nobody's error should grow because a dividend was paid. On all other days it is the close itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.quantiles import crps, interval
+from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.series import Bars, Dates, Floats, Indices
+from stocklstm.core.significance import (
+    PairedTest,
+    binomial_band,
+    diebold_mariano,
+    wilson_interval,
+)
+
+SIGNIFICANT = 0.05
+INTERVAL_LEVELS = (0.8, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredDays:
+    """Forecasts beside what happened, n days; prices in currency.
+
+    Attributes:
+        dates: (n,) days that were forecast.
+        last_closes: (n,) closes the forecasts started from: the naive forecast.
+        actuals: (n,) closes that came, dividends added back.
+        forecasts: The model's, in currency.
+        ewma: (n, Q) quantiles of the EWMA baseline, in currency.
+    """
+
+    dates: Dates
+    last_closes: Floats
+    actuals: Floats
+    forecasts: ReturnForecasts
+    ewma: Floats
+
+
+@dataclass(frozen=True)
+class PointScores:
+    """The point forecast against yesterday's close.
+
+    Attributes:
+        rmse: Root mean squared error.
+        mae: Mean absolute error.
+        rmse_naive: The same for yesterday's close.
+        mae_naive: The same for yesterday's close.
+        rmse_ratio: rmse / rmse_naive; below 1 is better than yesterday's close.
+        mae_ratio: mae / mae_naive.
+        skill: 1 - rmse_ratio.
+        mase: mae over the naive mean absolute error of the training part (Hyndman & Koehler).
+        dm_stat: Diebold–Mariano on squared errors; above 0 if the model's are larger.
+        dm_p: Its two-sided p.
+    """
+
+    rmse: float
+    mae: float
+    rmse_naive: float
+    mae_naive: float
+    rmse_ratio: float
+    mae_ratio: float
+    skill: float
+    mase: float
+    dm_stat: float
+    dm_p: float
+
+
+@dataclass(frozen=True)
+class DirectionScores:
+    """Was up or down foreseen?
+
+    Attributes:
+        accuracy: Share of days with the right sign; NaN if no day counts.
+        n: Days counted: neither the outcome nor the forecast is exactly unchanged.
+        excluded: Days not counted.
+        low: Lower bound of the 95 % Wilson interval.
+        high: Its upper bound.
+        always_up: What "up" every day would have scored on the same days.
+    """
+
+    accuracy: float
+    n: int
+    excluded: int
+    low: float
+    high: float
+    always_up: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often an interval held the outcome.
+
+    Attributes:
+        level: Promised share.
+        share: Share seen.
+        low: Least share that a right interval would show in 99 of 100 tests (binomial).
+        high: Greatest such share.
+        winkler: Mean interval score (Winkler 1972; Gneiting & Raftery 2007).
+        width: Mean width.
+    """
+
+    level: float
+    share: float
+    low: float
+    high: float
+    winkler: float
+    width: float
+
+    @property
+    def consistent(self) -> bool:
+        """True if the share seen does not contradict the promise."""
+        return self.low <= self.share <= self.high
+
+
+@dataclass(frozen=True)
+class DistributionScores:
+    """The whole forecast distribution against EWMA filtered historical simulation.
+
+    Attributes:
+        crps: Continuous ranked probability score, approximated on the quantile grid.
+        crps_ewma: The same for the EWMA baseline.
+        crps_ratio: crps / crps_ewma; below 1 is better than EWMA.
+        dm_stat: Diebold–Mariano on the daily scores; above 0 if the model's are larger.
+        dm_p: Its two-sided p.
+        coverage: One entry for each interval.
+    """
+
+    crps: float
+    crps_ewma: float
+    crps_ratio: float
+    dm_stat: float
+    dm_p: float
+    coverage: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of a model on one stretch of days.
+
+    Attributes:
+        start: First day that was forecast, ISO.
+        end: Last such day.
+        n: Days.
+        point: Against yesterday's close.
+        direction: Up or down.
+        distribution: Against EWMA.
+        verdict: "better", "no_better" or "worse" than yesterday's close.
+        verdict_text: The same in words, with figures.
+    """
+
+    start: str
+    end: str
+    n: int
+    point: PointScores
+    direction: DirectionScores
+    distribution: DistributionScores
+    verdict: str
+    verdict_text: str
+
+
+def outcomes(bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
+    """Give the closes that came after each origin, dividends added back.
+
+    Args:
+        bars: N sessions.
+        origins: (n,) rows, each below N - horizon.
+        horizon: Sessions ahead.
+
+    Returns:
+        (n,) in currency.
+    """
+    growth = bars.adj_closes[origins + horizon] / bars.adj_closes[origins]
+    return bars.closes[origins] * growth
+
+
+def score_days(
+    bars: Bars, origins: Indices, forecasts: ReturnForecasts, baseline: EwmaBaseline
+) -> ScoredDays:
+    """Put forecasts of the next session beside what happened.
+
+    Args:
+        bars: N sessions.
+        origins: (n,) rows at whose close the forecasts were made.
+        forecasts: n return forecasts made there.
+        baseline: Fitted on the model's training part.
+    """
+    last = bars.closes[origins]
+    return ScoredDays(
+        dates=bars.dates[origins + 1],
+        last_closes=last,
+        actuals=outcomes(bars, origins),
+        forecasts=forecasts.closes(last),
+        ewma=last[:, None] * np.exp(baseline.returns(bars, origins)),
+    )
+
+
+def naive_error(bars: Bars, rows: int) -> float:
+    """Measure the mean absolute error of yesterday's close over the training part.
+
+    Args:
+        bars: N sessions.
+        rows: Leading rows that belong to the training part.
+
+    Returns:
+        In currency: the scale of MASE.
+    """
+    origins = np.arange(rows - 1)
+    return float(np.abs(outcomes(bars, origins) - bars.closes[origins]).mean())
+
+
+def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
+    """Compute every score and the verdict.
+
+    Args:
+        days: n >= 1 days.
+        mase_scale: From `naive_error`.
+    """
+    point = _point_scores(days, mase_scale)
+    distribution = _distribution_scores(days)
+    verdict = _verdict(point)
+    return Evaluation(
+        start=str(days.dates[0]),
+        end=str(days.dates[-1]),
+        n=len(days.dates),
+        point=point,
+        direction=_direction_scores(days),
+        distribution=distribution,
+        verdict=verdict,
+        verdict_text=f"{_verdict_words(verdict, point)} {_interval_words(distribution)}",
+    )
+
+
+def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
+    """Test whether two models' distributions of the same days are equally good (CRPS).
+
+    Args:
+        days: n days of one model.
+        reference: The same days of the other.
+    """
+    return diebold_mariano(
+        crps(days.actuals, days.forecasts.quantiles),
+        crps(reference.actuals, reference.forecasts.quantiles),
+    )
+
+
+def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
+    errors = days.actuals - days.forecasts.points
+    naive = days.actuals - days.last_closes
+    rmse, rmse_naive = (float(np.sqrt(np.mean(e**2))) for e in (errors, naive))
+    mae, mae_naive = (float(np.abs(e).mean()) for e in (errors, naive))
+    test = diebold_mariano(errors**2, naive**2)
+    ratio = _ratio(rmse, rmse_naive)
+    return PointScores(
+        rmse=rmse,
+        mae=mae,
+        rmse_naive=rmse_naive,
+        mae_naive=mae_naive,
+        rmse_ratio=ratio,
+        mae_ratio=_ratio(mae, mae_naive),
+        skill=1 - ratio,
+        mase=_ratio(mae, mase_scale),
+        dm_stat=test.stat,
+        dm_p=test.p,
+    )
+
+
+def _ratio(value: float, reference: float) -> float:
+    if reference == 0:
+        return 1.0 if value == 0 else float("inf")
+    return value / reference
+
+
+def _direction_scores(days: ScoredDays) -> DirectionScores:
+    moves = np.sign(days.actuals - days.last_closes)
+    calls = np.sign(days.forecasts.points - days.last_closes)
+    counted = (moves != 0) & (calls != 0)
+    count = int(counted.sum())
+    hits = int((moves == calls)[counted].sum())
+    low, high = wilson_interval(hits, count)
+    return DirectionScores(
+        accuracy=hits / count if count else float("nan"),
+        n=count,
+        excluded=len(moves) - count,
+        low=low,
+        high=high,
+        always_up=float((moves > 0)[counted].mean()) if count else float("nan"),
+    )
+
+
+def _distribution_scores(days: ScoredDays) -> DistributionScores:
+    scores = crps(days.actuals, days.forecasts.quantiles)
+    baseline = crps(days.actuals, days.ewma)
+    test = diebold_mariano(scores, baseline)
+    return DistributionScores(
+        crps=float(scores.mean()),
+        crps_ewma=float(baseline.mean()),
+        crps_ratio=_ratio(float(scores.mean()), float(baseline.mean())),
+        dm_stat=test.stat,
+        dm_p=test.p,
+        coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
+    )
+
+
+def _coverage(days: ScoredDays, level: float) -> Coverage:
+    lower, upper = interval(days.forecasts.quantiles, level)
+    inside = (lower <= days.actuals) & (days.actuals <= upper)
+    widths = upper - lower
+    missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
+    low, high = binomial_band(len(inside), level, 0.99)
+    return Coverage(
+        level=level,
+        share=float(inside.mean()),
+        low=low,
+        high=high,
+        winkler=float((widths + 2 / (1 - level) * missed).mean()),
+        width=float(widths.mean()),
+    )
+
+
+def _verdict(point: PointScores) -> str:
+    if point.dm_p < SIGNIFICANT and point.rmse_ratio != 1:
+        return "worse" if point.rmse_ratio > 1 else "better"
+    return "no_better"
+
+
+def _verdict_words(verdict: str, point: PointScores) -> str:
+    change = abs(point.rmse_ratio - 1)
+    share = f"{change:.1%}" if change < 0.1 else f"{change:.0%}"
+    size = share.replace("%", " %")
+    chance = f"p {'< 0.001' if point.dm_p < 0.001 else f'= {point.dm_p:.2g}'}"
+    if verdict == "worse":
+        return f"WORSE THAN YESTERDAY'S CLOSE: error {size} larger ({chance}); do not use."
+    if verdict == "better":
+        return f"BETTER THAN YESTERDAY'S CLOSE: error {size} smaller ({chance})."
+    side = "larger" if point.rmse_ratio > 1 else "smaller"
+    return f"NO BETTER THAN YESTERDAY'S CLOSE: error {size} {side} ({chance})."
+
+
+def _interval_words(distribution: DistributionScores) -> str:
+    widest = distribution.coverage[-1]
+    if widest.consistent:
+        judged = "consistent"
+    else:
+        judged = "TOO NARROW" if widest.share < widest.low else "TOO WIDE"
+    return (
+        f"Intervals: {widest.level * 100:.0f} % covered {widest.share * 100:.1f} % "
+        f"(expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %): {judged}."
+    )

@@ -1,0 +1,91 @@
+"""Forecast distributions as a grid of quantiles."""
+
+import numpy as np
+
+from stocklstm.core.series import Floats
+
+LEVELS: tuple[float, ...] = (
+    0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99,
+)  # fmt: skip
+"""Probabilities of the grid; symmetric, with the bounds of the 80, 90, 95 and 98 % intervals."""
+
+
+def rearrange(quantiles: Floats) -> Floats:
+    """Sort each forecast's quantiles, so that none crosses another.
+
+    Sorting never makes the forecast worse: Chernozhukov, Fernández-Val & Galichon (2010),
+    "Quantile and probability curves without crossing", Econometrica 78(3).
+
+    Args:
+        quantiles: (N, Q) in the order of their levels.
+
+    Returns:
+        (N, Q), nondecreasing along the last axis.
+    """
+    return np.sort(quantiles, axis=-1)
+
+
+def pinball(actuals: Floats, quantiles: Floats, levels: tuple[float, ...] = LEVELS) -> Floats:
+    """Score each quantile by the loss it minimises (Koenker & Bassett 1978).
+
+    Args:
+        actuals: (N,) outcomes.
+        quantiles: (N, Q) in the unit of the outcomes.
+        levels: Q probabilities.
+
+    Returns:
+        (N, Q) losses in the unit of the outcomes, never negative.
+    """
+    errors = actuals[:, None] - quantiles
+    probabilities = np.asarray(levels)
+    return np.maximum(probabilities * errors, (probabilities - 1) * errors)
+
+
+def crps(actuals: Floats, quantiles: Floats, levels: tuple[float, ...] = LEVELS) -> Floats:
+    """Approximate the continuous ranked probability score from the grid.
+
+    CRPS = 2 ∫ pinball(τ) dτ over 0 < τ < 1 (Gneiting & Raftery 2007). Each level stands for the
+    probabilities nearer to it than to its neighbours, the outer two for their tails.
+
+    Args:
+        actuals: (N,) outcomes.
+        quantiles: (N, Q) in the unit of the outcomes.
+        levels: Q probabilities, increasing.
+
+    Returns:
+        (N,) scores in the unit of the outcomes; the absolute error if there is one level, 0.5.
+    """
+    probabilities = np.asarray(levels)
+    edges = np.concatenate(([0.0], (probabilities[1:] + probabilities[:-1]) / 2, [1.0]))
+    return 2 * pinball(actuals, quantiles, levels) @ np.diff(edges)
+
+
+def interval(quantiles: Floats, level: float) -> tuple[Floats, Floats]:
+    """Take the central interval of a given probability out of the grid.
+
+    Args:
+        quantiles: (N, Q) over `LEVELS`.
+        level: 0.8, 0.9, 0.95 or 0.98: those whose bounds are on the grid.
+
+    Returns:
+        Lower and upper bounds, each (N,).
+
+    Raises:
+        ValueError: The grid does not hold both bounds.
+    """
+    lower, upper = interval_positions(level)
+    return quantiles[:, lower], quantiles[:, upper]
+
+
+def interval_positions(level: float) -> tuple[int, int]:
+    """Find the two grid positions that bound a central interval.
+
+    Args:
+        level: Probability of the interval.
+
+    Raises:
+        ValueError: The grid does not hold both bounds.
+    """
+    rounded = [round(probability, 6) for probability in LEVELS]
+    tail = round((1 - level) / 2, 6)
+    return rounded.index(tail), rounded.index(round(1 - tail, 6))

@@ -1,0 +1,149 @@
+"""Daily price series as NumPy arrays: what crosses every boundary of the program."""
+
+import hashlib
+import re
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+# Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK. No separator, no leading dot.
+_TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
+
+
+def parse_ticker(text: str) -> str:
+    """Check a ticker before it becomes a key or a directory name.
+
+    Args:
+        text: As typed; letter case and surrounding blanks do not matter.
+
+    Returns:
+        The ticker in upper case.
+
+    Raises:
+        ConfigError: It holds characters that no exchange uses, or is too long.
+    """
+    ticker = text.strip().upper()
+    if not _TICKER.fullmatch(ticker) or ".." in ticker:
+        shown = ascii(text if len(text) <= 40 else text[:37] + "...")
+        raise ConfigError(
+            f"{shown} is not a ticker: 1 to 21 letters, digits, '.', '-', '=' and a leading '^'",
+            hint="write it as Yahoo does, such as PETR4.SA, AAPL or ^BVSP",
+        )
+    return ticker
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Daily bars, oldest first; N sessions, all arrays of shape (N,).
+
+    Prices are in the instrument's currency. `closes` are adjusted for splits only and are what
+    a person sees quoted; `adj_closes` are adjusted for splits and dividends. Opens, highs and
+    lows are NaN where a source gives closes alone.
+    """
+
+    dates: Dates
+    opens: Floats
+    highs: Floats
+    lows: Floats
+    closes: Floats
+    adj_closes: Floats
+    volumes: Floats
+
+    def __len__(self) -> int:
+        """Count the sessions."""
+        return len(self.dates)
+
+    def select(self, rows: Indices | Flags | slice) -> "Bars":
+        """Keep some rows.
+
+        Args:
+            rows: Anything that indexes a NumPy array along its first axis.
+        """
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(Bars)})
+
+    @cached_property
+    def log_returns(self) -> Floats:
+        """Log returns of the adjusted close, (N,); the first is NaN, having no day before it."""
+        returns = np.full(len(self), np.nan)
+        returns[1:] = np.diff(np.log(self.adj_closes))
+        return returns
+
+    def fingerprint(self) -> str:
+        """Hash dates and every price, so that a model can say which rows it saw (hex sha256)."""
+        digest = hashlib.sha256(self.dates.astype("datetime64[D]").astype("<i8").tobytes())
+        for field in fields(Bars)[1:]:
+            digest.update(np.ascontiguousarray(getattr(self, field.name), "<f8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What is known of a ticker besides its prices.
+
+    Attributes:
+        ticker: Yahoo's name, upper case.
+        currency: ISO 4217 code, such as BRL.
+        exchange: Name of the exchange's calendar, such as BVMF.
+        time_zone: IANA name, such as America/Sao_Paulo.
+    """
+
+    ticker: str
+    currency: str
+    exchange: str
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """A dividend (currency per share) or a split (new shares per old one) on its ex-date.
+
+    Attributes:
+        date: ISO day, exchange-local.
+        kind: "dividend" or "split".
+        value: Always above zero.
+    """
+
+    date: str
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that a source gave and that was not stored.
+
+    Attributes:
+        date: As far as it can be told: an ISO day, or what stood in its place.
+        reason: Why, in words.
+    """
+
+    date: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class SourceAnswer:
+    """What a price source answered, before it is judged row by row.
+
+    Attributes:
+        instrument: The ticker and its exchange.
+        bars: Rows in whatever order and state the source gave them.
+        actions: Dividends and splits.
+        rejections: Rows the source could not even read as numbers.
+        source: Name of the source, such as "yahoo".
+    """
+
+    instrument: Instrument
+    bars: Bars
+    actions: tuple[Action, ...]
+    rejections: tuple[Rejection, ...]
+    source: str

@@ -1,0 +1,20 @@
+"""Windows over an array without copying it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def sliding_windows(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """View every window of consecutive rows; window w holds rows w … w + length - 1.
+
+    Args:
+        values: (N, F) features, oldest row first.
+        length: Rows T in a window.
+
+    Returns:
+        (N - T + 1, T, F) read-only view of the same memory; no rows if N < T.
+    """
+    if len(values) < length:
+        return np.empty((0, length, values.shape[1]), values.dtype)
+    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
+    return view.transpose(0, 2, 1)

@@ -1,0 +1,144 @@
+"""Every error stocklstm raises on purpose.
+
+    StockLstmError
+    ├ ConfigError             a setting or argument is wrong
+    ├ CheckFailedError        the check ran and the answer is no
+    │ └ TrainingDivergedError
+    ├ NotFoundError           no such data or model
+    │ ├ UnknownTickerError
+    │ ├ NoPricesError
+    │ └ NoModelError
+    ├ IntegrityError          stored bytes are not what they should be
+    │ ├ ArtifactCorruptError
+    │ ├ ArtifactVersionError
+    │ └ SchemaError
+    ├ NotEnoughDataError      stale, too few or unusable prices
+    │ ├ SeriesTooShortError
+    │ ├ StaleDataError
+    │ └ RejectedDataError
+    └ TryAgainError           a later attempt may succeed
+      ├ StorageError          the disk is full or failing
+      ├ StoreLockedError
+      ├ NetworkError
+      └ RateLimitedError
+
+The exit code of each class is decided in `stocklstm.cli.exits`.
+"""
+
+
+class StockLstmError(Exception):
+    """Base class: one line on what happened, and optionally the next command to run.
+
+    Attributes:
+        message: What happened, one line.
+        hint: The next command to run or setting to change, one line.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep the two lines that a person will read.
+
+        Args:
+            message: What happened, one line.
+            hint: What to do next, one line.
+        """
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(StockLstmError):
+    """A setting is out of range, unknown, or contradicts another."""
+
+
+class CheckFailedError(StockLstmError):
+    """A check ran to its end and its answer is no."""
+
+
+class TrainingDivergedError(CheckFailedError):
+    """The training loss became infinite or not a number."""
+
+
+class NotFoundError(StockLstmError):
+    """Something that was asked for does not exist."""
+
+
+class UnknownTickerError(NotFoundError):
+    """The source does not know this ticker."""
+
+
+class NoPricesError(NotFoundError):
+    """The store holds no prices of this ticker."""
+
+
+class NoModelError(NotFoundError):
+    """The store holds no such model version or alias."""
+
+
+class IntegrityError(StockLstmError):
+    """Stored bytes are not what they were when they were written."""
+
+
+class ArtifactCorruptError(IntegrityError):
+    """A file of a published model version is missing, changed or unreadable."""
+
+
+class ArtifactVersionError(IntegrityError):
+    """A model version was written in a format this program does not read."""
+
+
+class SchemaError(IntegrityError):
+    """The database is damaged or of a schema this program does not read."""
+
+
+class NotEnoughDataError(StockLstmError):
+    """The prices there are do not suffice."""
+
+
+class SeriesTooShortError(NotEnoughDataError):
+    """There are fewer rows than the settings need.
+
+    Attributes:
+        needed: Rows needed.
+        found: Rows there are.
+    """
+
+    def __init__(self, message: str, *, needed: int, found: int, hint: str | None = None) -> None:
+        """Keep both counts beside the message.
+
+        Args:
+            message: What happened, one line.
+            needed: Rows needed.
+            found: Rows there are.
+            hint: What to do next, one line.
+        """
+        super().__init__(message, hint=hint)
+        self.needed = needed
+        self.found = found
+
+
+class StaleDataError(NotEnoughDataError):
+    """The last price is older than allowed."""
+
+
+class RejectedDataError(NotEnoughDataError):
+    """The source's answer cannot be believed as it stands."""
+
+
+class TryAgainError(StockLstmError):
+    """Nothing is wrong that a later attempt could not cure."""
+
+
+class StorageError(TryAgainError):
+    """The disk is full or failing."""
+
+
+class StoreLockedError(TryAgainError):
+    """Another process holds the lock."""
+
+
+class NetworkError(TryAgainError):
+    """The network gave no usable answer."""
+
+
+class RateLimitedError(TryAgainError):
+    """The source asked this machine to stop."""

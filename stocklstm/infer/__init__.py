@@ -1,0 +1,1 @@
+"""What serves a forecast: ONNX Runtime over NumPy arrays, never torch."""

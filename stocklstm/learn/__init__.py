@@ -1,0 +1,1 @@
+"""Training, compression and export of the network; the only home of tensors."""

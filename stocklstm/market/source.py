@@ -1,0 +1,70 @@
+"""What a source of prices is, and how one is found by name.
+
+A source is any class without constructor arguments that has the `fetch` of `PriceSource`,
+registered under the entry-point group `stocklstm.sources`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from stocklstm.core.series import SourceAnswer
+from stocklstm.errors import ConfigError
+
+GROUP = "stocklstm.sources"
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """What is asked of a source.
+
+    Attributes:
+        ticker: Checked and in upper case.
+        file: For sources that read one.
+        date_format: strptime pattern of the dates in the file; None to find it out.
+        start: First ISO day wanted; None for all there is.
+    """
+
+    ticker: str
+    file: Path | None = None
+    date_format: str | None = None
+    start: str | None = None
+
+
+class PriceSource(Protocol):
+    """Somewhere that daily bars come from."""
+
+    def fetch(self, request: FetchRequest) -> SourceAnswer:
+        """Get what the source holds of a ticker, unjudged.
+
+        Raises:
+            UnknownTickerError: The source does not know the ticker.
+            RejectedDataError: The answer cannot be read.
+            NetworkError: There was no usable answer; RateLimitedError if the source says stop.
+            ConfigError: The request lacks something this source needs.
+        """
+
+
+def source_names() -> list[str]:
+    """List the sources by name, without importing any."""
+    return sorted(entry_points(group=GROUP).names)
+
+
+def load_source(name: str) -> PriceSource:
+    """Import one source and make it.
+
+    Args:
+        name: Its entry-point name, such as "yahoo".
+
+    Raises:
+        ConfigError: There is no such source.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise ConfigError(
+            f"there is no price source {name!r}",
+            hint=f"the sources are {', '.join(source_names())}",
+        )
+    return cast("Callable[[], PriceSource]", next(iter(found)).load())()

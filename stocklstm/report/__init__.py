@@ -1,0 +1,1 @@
+"""Pictures of results; Matplotlib is imported only when one is drawn."""

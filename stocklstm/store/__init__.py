@@ -1,0 +1,1 @@
+"""The embedded store: prices, sessions, model versions, aliases and the forecast ledger."""

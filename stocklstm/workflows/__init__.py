@@ -1,0 +1,1 @@
+"""One public function per subcommand, each returning a frozen result; no terminal here."""
