@@ -29,6 +29,8 @@ class TrainingConfig:
         learning_rate: Step size.
         batch_size: Windows in a step.
         clip_norm: Largest gradient norm, None for no clipping.
+        ema_decay: Weight of the past in a moving average of the weights, which is what is
+            validated and kept (Polyak & Juditsky 1992); None keeps the weights themselves.
         epochs: Most passes over the training windows.
         patience: Epochs without improvement before stopping and restoring the best weights;
             None trains all epochs and keeps the last.
@@ -55,6 +57,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     batch_size: int = 32
     clip_norm: float | None = None
+    ema_decay: float | None = None
     epochs: int
     patience: int | None = None
     validation_fraction: float = 0.15
@@ -117,6 +120,7 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": _share(float("inf"), zero=False),
     "batch_size": _at_least(1),
     "clip_norm": (lambda value: value is None or value > 0, "above 0 or none"),
+    "ema_decay": (lambda value: value is None or 0 < value < 1, "between 0 and 1 or none"),
     "epochs": _at_least(1),
     "patience": (lambda value: value is None or value >= 1, "at least 1 or none"),
     "validation_fraction": _share(0.5, zero=False),
@@ -127,7 +131,13 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 PRESETS: Mapping[str, TrainingConfig] = {
     "calibrated": TrainingConfig(
-        preset="calibrated", target="return", loss="pinball", clip_norm=1.0, epochs=40, patience=6
+        preset="calibrated",
+        target="return",
+        loss="pinball",
+        clip_norm=1.0,
+        ema_decay=0.995,
+        epochs=40,
+        patience=6,
     ),
     "paper": TrainingConfig(
         preset="paper",

@@ -5,6 +5,7 @@ by the return of the adjusted close, so that on an ex-dividend day the dividend 
 nobody's error should grow because a dividend was paid. On all other days it is the close itself.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.quantiles import crps, interval
 from stocklstm.core.scaling import ReturnForecasts
-from stocklstm.core.series import Bars, Dates, Floats, Indices
+from stocklstm.core.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.significance import (
     PairedTest,
     binomial_band,
@@ -42,10 +43,27 @@ class ScoredDays:
     forecasts: ReturnForecasts
     ewma: Floats
 
+    def select(self, chosen: Flags) -> "ScoredDays":
+        """Keep some days.
+
+        Args:
+            chosen: (n,) true for those to keep.
+        """
+        return ScoredDays(
+            self.dates[chosen],
+            self.last_closes[chosen],
+            self.actuals[chosen],
+            ReturnForecasts(self.forecasts.points[chosen], self.forecasts.quantiles[chosen]),
+            self.ewma[chosen],
+        )
+
 
 @dataclass(frozen=True)
 class PointScores:
     """The point forecast against yesterday's close.
+
+    A ratio is None where yesterday's close was never wrong, and a statistic is None where the
+    losses differ by the same amount every day.
 
     Attributes:
         rmse: Root mean squared error.
@@ -64,11 +82,11 @@ class PointScores:
     mae: float
     rmse_naive: float
     mae_naive: float
-    rmse_ratio: float
-    mae_ratio: float
-    skill: float
-    mase: float
-    dm_stat: float
+    rmse_ratio: float | None
+    mae_ratio: float | None
+    skill: float | None
+    mase: float | None
+    dm_stat: float | None
     dm_p: float
 
 
@@ -77,7 +95,7 @@ class DirectionScores:
     """Was up or down foreseen?
 
     Attributes:
-        accuracy: Share of days with the right sign; NaN if no day counts.
+        accuracy: Share of days with the right sign; None if no day counts.
         n: Days counted: neither the outcome nor the forecast is exactly unchanged.
         excluded: Days not counted.
         low: Lower bound of the 95 % Wilson interval.
@@ -85,12 +103,12 @@ class DirectionScores:
         always_up: What "up" every day would have scored on the same days.
     """
 
-    accuracy: float
+    accuracy: float | None
     n: int
     excluded: int
     low: float
     high: float
-    always_up: float
+    always_up: float | None
 
 
 @dataclass(frozen=True)
@@ -134,8 +152,8 @@ class DistributionScores:
 
     crps: float
     crps_ewma: float
-    crps_ratio: float
-    dm_stat: float
+    crps_ratio: float | None
+    dm_stat: float | None
     dm_p: float
     coverage: tuple[Coverage, ...]
 
@@ -264,17 +282,19 @@ def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
         mae_naive=mae_naive,
         rmse_ratio=ratio,
         mae_ratio=_ratio(mae, mae_naive),
-        skill=1 - ratio,
+        skill=None if ratio is None else 1 - ratio,
         mase=_ratio(mae, mase_scale),
-        dm_stat=test.stat,
+        dm_stat=_finite(test.stat),
         dm_p=test.p,
     )
 
 
-def _ratio(value: float, reference: float) -> float:
-    if reference == 0:
-        return 1.0 if value == 0 else float("inf")
-    return value / reference
+def _ratio(value: float, reference: float) -> float | None:
+    return value / reference if reference > 0 else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _direction_scores(days: ScoredDays) -> DirectionScores:
@@ -285,12 +305,12 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
     hits = int((moves == calls)[counted].sum())
     low, high = wilson_interval(hits, count)
     return DirectionScores(
-        accuracy=hits / count if count else float("nan"),
+        accuracy=hits / count if count else None,
         n=count,
         excluded=len(moves) - count,
         low=low,
         high=high,
-        always_up=float((moves > 0)[counted].mean()) if count else float("nan"),
+        always_up=float((moves > 0)[counted].mean()) if count else None,
     )
 
 
@@ -302,7 +322,7 @@ def _distribution_scores(days: ScoredDays) -> DistributionScores:
         crps=float(scores.mean()),
         crps_ewma=float(baseline.mean()),
         crps_ratio=_ratio(float(scores.mean()), float(baseline.mean())),
-        dm_stat=test.stat,
+        dm_stat=_finite(test.stat),
         dm_p=test.p,
         coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
     )
@@ -325,15 +345,16 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
 
 
 def _verdict(point: PointScores) -> str:
-    if point.dm_p < SIGNIFICANT and point.rmse_ratio != 1:
-        return "worse" if point.rmse_ratio > 1 else "better"
+    if point.dm_p < SIGNIFICANT and point.rmse != point.rmse_naive:
+        return "worse" if point.rmse > point.rmse_naive else "better"
     return "no_better"
 
 
 def _verdict_words(verdict: str, point: PointScores) -> str:
-    change = abs(point.rmse_ratio - 1)
-    share = f"{change:.1%}" if change < 0.1 else f"{change:.0%}"
-    size = share.replace("%", " %")
+    if point.rmse_ratio is None:
+        return "NO BETTER THAN YESTERDAY'S CLOSE: the price never changed on these days."
+    change = 100 * abs(point.rmse_ratio - 1)
+    size = f"{change:.1f} %" if change < 10 else f"{change:.0f} %"
     chance = f"p {'< 0.001' if point.dm_p < 0.001 else f'= {point.dm_p:.2g}'}"
     if verdict == "worse":
         return f"WORSE THAN YESTERDAY'S CLOSE: error {size} larger ({chance}); do not use."

@@ -6,7 +6,6 @@ over the horizon, and a point forecast of it, so that all later code is one.
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,23 +43,6 @@ class ReturnForecasts:
         return ReturnForecasts(
             last_closes * np.exp(self.points), last_closes[:, None] * np.exp(self.quantiles)
         )
-
-
-class Scaling(Protocol):
-    """What both scalings can do."""
-
-    @property
-    def warm_up(self) -> int:
-        """Leading rows for which there are no inputs."""
-
-    def inputs(self, bars: Bars) -> NDArray[np.float32]:
-        """Build the features of every row, (N, F) float32, from that row and earlier ones."""
-
-    def targets(self, bars: Bars) -> NDArray[np.float32]:
-        """Build every origin's label, (N,) float32; NaN where the next row is not there."""
-
-    def forecasts(self, outputs: Floats, bars: Bars, origins: Indices) -> ReturnForecasts:
-        """Translate network outputs, (N, outputs), made at `origins`, (N,)."""
 
 
 @dataclass(frozen=True)

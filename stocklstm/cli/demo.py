@@ -1,0 +1,116 @@
+"""stocklstm demo."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from stocklstm.cli import evaluate, fetch, predict, quantize, train, validate
+from stocklstm.cli.exits import ExitCode, exit_code, worst
+from stocklstm.cli.options import Json, Quiet
+from stocklstm.cli.output import (
+    SCHEMA_VERSION,
+    Mode,
+    Result,
+    View,
+    choose_mode,
+    complain,
+    document,
+    show,
+    write,
+    write_json,
+)
+from stocklstm.core.config import configure
+from stocklstm.errors import StockLstmError
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.train import TrainResult
+
+TICKER = "PETR4.SA"
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+
+
+def demo(
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Store to use and keep; a temporary one that is kept by default."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole pipeline on bundled real prices of PETR4.SA, offline."""
+    try:
+        mode = choose_mode(as_json=as_json, quiet=quiet)
+        code = _run(home or Path(tempfile.mkdtemp(prefix="stocklstm-demo-")), mode)
+    except StockLstmError as error:
+        complain(error)
+        code = exit_code(error)
+    raise typer.Exit(code)
+
+
+def _run(home: Path, mode: Mode) -> ExitCode:
+    from stocklstm.workflows import evaluate as evaluating
+    from stocklstm.workflows import fetch as fetching
+    from stocklstm.workflows import predict as predicting
+    from stocklstm.workflows import quantize as quantizing
+    from stocklstm.workflows import validate as validating
+
+    tour = _Tour(mode)
+    sample = fetching.FetchOptions(source="sample")
+    tour.step("1. Prices", fetch.VIEW, lambda: fetching.fetch([TICKER], sample, home=home))
+    tour.step("2. Training", train.VIEW, lambda: _train(home))
+    tour.step("3. Evaluation", evaluate.VIEW, lambda: evaluating.evaluate([TICKER], home=home))
+    tour.step("4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home))
+    tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
+    tour.step("6. Forecast", predict.VIEW, lambda: predicting.predict([TICKER], home=home))
+    return tour.end(home)
+
+
+def _train(home: Path) -> "TrainResult":
+    from stocklstm.workflows.train import train as training
+
+    with train.progress() as on_epoch:
+        return training([TICKER], configure("calibrated"), home=home, on_epoch=on_epoch)
+
+
+class _Tour:
+    """Runs steps and shows each; a step that fails ends the tour."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self.documents: list[dict[str, Any]] = []
+        self.codes: list[ExitCode] = []
+
+    def step(self, heading: str, view: View[R, T], call: Callable[[], R]) -> None:
+        if self.mode is Mode.HUMAN:
+            write(f"\n{heading}: stocklstm {view.command}\n\n")
+        result = call()
+        items = view.items(result)
+        self.documents.append(document(view, items, result.failures))
+        self.codes += [view.code(item) for item in items]
+        if self.mode is Mode.HUMAN or (self.mode is Mode.QUIET and view.command == "predict"):
+            show(view, items, result.failures, self.mode)
+        if result.failures:
+            raise result.failures[0].error
+
+    def end(self, home: Path) -> ExitCode:
+        if self.mode is Mode.JSON:
+            write_json(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "command": "demo",
+                    "home": str(home),
+                    "steps": self.documents,
+                    "errors": [],
+                }
+            )
+        elif self.mode is Mode.HUMAN:
+            write(f"\nEverything lies in {home}\n")
+            for picture in sorted(home.rglob("*.png")):
+                write(f"  {picture.relative_to(home)}\n")
+            write(f"Go on with it: export STOCKLSTM_HOME={home}\n")
+        return worst(self.codes)

@@ -1,0 +1,100 @@
+"""stocklstm fetch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.output import View, conclude
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.fetch import FetchedTicker, FetchResult
+
+
+def fetch(
+    ticker: Tickers = None,
+    source: Annotated[
+        str, typer.Option(help="Where from: yahoo, csv, sample (bundled PETR4.SA).")
+    ] = "yahoo",
+    file: Annotated[
+        Path | None, typer.Option(help="The file that --source csv reads.", show_default=False)
+    ] = None,
+    date_format: Annotated[
+        str | None,
+        typer.Option(help="Dates in the file, such as %d/%m/%Y; found out if not given."),
+    ] = None,
+    accept_jumps: Annotated[
+        bool, typer.Option("--accept-jumps", help="Believe moves beyond 35 % without a split.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+) -> None:
+    """Get prices into the local store; without a ticker, refresh all that are stored."""
+
+    def call() -> "FetchResult":
+        from stocklstm.workflows.fetch import FetchOptions, fetch
+
+        options = FetchOptions(source, file, date_format, accept_jumps)
+        return fetch(ticker or (), options, lock_timeout_s=lock_timeout)
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _document(item: "FetchedTicker") -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(item)
+
+
+def _bare(item: "FetchedTicker") -> Iterable[str]:
+    yield f"{item.ticker} {item.last}"
+
+
+def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    columns = ["Ticker", "Source", "Added", "Revised", "Rejected", "Missing", "Rows", "From", "To"]
+    rows = [
+        [
+            item.ticker,
+            item.source,
+            f"{item.rows_added}",
+            f"{item.rows_revised}",
+            f"{len(item.rows_rejected)}",
+            f"{len(item.missing_sessions)}",
+            f"{item.rows}",
+            item.first,
+            item.last,
+        ]
+        for item in items
+    ]
+    grid(console, "Prices", columns, rows, left=["Source"])
+    for item in items:
+        _notes(console, item)
+
+
+def _notes(console: "Console", item: "FetchedTicker") -> None:
+    if item.unchanged:
+        console.print(f"{item.ticker}: up to date, nothing changed")
+    for rejection in item.rows_rejected:
+        console.print(f"{item.ticker}: rejected {rejection.date}: {rejection.reason}")
+    if item.missing_sessions:
+        shown = ", ".join(item.missing_sessions[:10])
+        more = len(item.missing_sessions) - 10
+        rest = f" and {more} more (all in --json)" if more > 0 else ""
+        console.print(f"{item.ticker}: {item.exchange} traded, but no row: {shown}{rest}")
+
+
+VIEW: "View[FetchResult, FetchedTicker]" = View(
+    command="fetch",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,162 @@
+"""stocklstm models list and show."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.options import Json, Quiet, Tickers
+from stocklstm.cli.output import View, conclude
+from stocklstm.core.outcomes import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.models import ModelDetails, ModelsResult, ModelSummary
+
+app = typer.Typer(help="See what the store holds.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(ticker: Tickers = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """List all versions, or those of some tickers."""
+
+    def call() -> "ModelsResult":
+        from stocklstm.workflows.models import list_models
+
+        return list_models(ticker or ())
+
+    conclude(LIST, call, as_json=as_json, quiet=quiet)
+
+
+@app.command("show")
+def show_model(
+    model: Annotated[str, typer.Argument(metavar="TICKER[@VERSION]", help="Such as PETR4.SA@v3.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show everything about one version."""
+
+    def call() -> "_Shown":
+        from stocklstm.workflows.models import show_model
+
+        return _Shown((show_model(model),))
+
+    conclude(SHOW, call, as_json=as_json, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    models: tuple["ModelDetails", ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def _summary_document(item: "ModelSummary") -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(item)
+
+
+def _summary_bare(item: "ModelSummary") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
+
+
+def _summary_table(console: "Console", items: Sequence["ModelSummary"]) -> None:
+    from rich.text import Text
+
+    from stocklstm.cli.tables import grid, verdict_text
+
+    columns = ["Model", "Aliases", "Created", "Preset", "Method", "Parent", "Bytes", "Verdict"]
+    rows: list[list[str | Text]] = [
+        [
+            f"{item.ticker}@v{item.version}",
+            ", ".join(item.aliases),
+            item.created,
+            item.preset,
+            item.method,
+            item.parent or "",
+            f"{item.bytes:,}",
+            verdict_text(item.verdict.replace("_", " "), item.verdict),
+        ]
+        for item in items
+    ]
+    words = ["Aliases", "Created", "Preset", "Method", "Parent", "Verdict"]
+    grid(console, "Models", columns, rows, left=words)
+
+
+def _details_document(item: "ModelDetails") -> Mapping[str, Any]:
+    import msgspec
+
+    manifest = msgspec.to_builtins(item.manifest)
+    log = [msgspec.to_builtins(change) for change in item.alias_log]
+    return {
+        "path": item.path,
+        "aliases": list(item.aliases),
+        "manifest": manifest,
+        "alias_log": log,
+    }
+
+
+def _details_bare(item: "ModelDetails") -> Iterable[str]:
+    yield item.path
+
+
+def _details_table(console: "Console", items: Sequence["ModelDetails"]) -> None:
+    for item in items:
+        _details(console, item)
+
+
+def _details(console: "Console", item: "ModelDetails") -> None:
+    from stocklstm.cli.tables import facts, verdict_text
+
+    manifest = item.manifest
+    config, data, splits = manifest.config, manifest.data, manifest.splits
+    scores = manifest.evaluation
+    facts(
+        console,
+        manifest.id,
+        [
+            ("aliases", ", ".join(item.aliases) or "none"),
+            ("created", manifest.created),
+            ("method", manifest.method),
+            ("parent", manifest.parent or "none"),
+            (
+                "network",
+                (
+                    f"{config.num_layers} × {config.hidden_size} units, windows of "
+                    f"{config.seq_length}, {manifest.training.parameters:,} parameters"
+                ),
+            ),
+            ("preset", f"{config.preset}, seed {config.seed}"),
+            (
+                "training",
+                f"{manifest.training.epochs} epochs, kept {manifest.training.best_epoch}",
+            ),
+            ("prices", f"{data.rows} rows, {data.first} to {data.last}, {', '.join(data.sources)}"),
+            ("learned from", f"{splits.train_start} to {splits.train_end}"),
+            ("tested on", f"{scores.start} to {scores.end}, {scores.n} days"),
+            ("verdict", verdict_text(scores.verdict_text, scores.verdict)),
+            ("files", ", ".join(manifest.files)),
+            ("path", item.path),
+        ],
+    )
+
+
+LIST: "View[ModelsResult, ModelSummary]" = View(
+    command="models list",
+    key="models",
+    items=lambda result: result.models,
+    document=_summary_document,
+    tables=_summary_table,
+    bare=_summary_bare,
+)
+
+SHOW: "View[_Shown, ModelDetails]" = View(
+    command="models show",
+    key="models",
+    items=lambda result: result.models,
+    document=_details_document,
+    tables=_details_table,
+    bare=_details_bare,
+)

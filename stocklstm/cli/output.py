@@ -1,0 +1,170 @@
+"""stdout is the result and nothing else; words about it go to stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+
+import typer
+
+from stocklstm.cli.exits import ExitCode, exit_code, worst
+from stocklstm.core.outcomes import Failure
+from stocklstm.errors import ConfigError, StockLstmError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA_VERSION = 1
+
+
+class Mode(Enum):
+    """How a result is written."""
+
+    HUMAN = "human"
+    JSON = "json"
+    QUIET = "quiet"
+
+
+class Result(Protocol):
+    """What every workflow over several tickers returns."""
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Those that failed."""
+
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class View(Generic[R, T]):
+    """How one command's result is shown.
+
+    Attributes:
+        command: Its name.
+        key: Name of the list in the JSON document.
+        items: Takes the list out of the result.
+        document: Turns an item into JSON values.
+        tables: Prints items for a person.
+        bare: Gives an item's lines for `--quiet`.
+        code: Exit code that an item asks for.
+    """
+
+    command: str
+    key: str
+    items: Callable[[R], Sequence[T]]
+    document: Callable[[T], Mapping[str, Any]]
+    tables: Callable[["Console", Sequence[T]], None]
+    bare: Callable[[T], Iterable[str]]
+    code: Callable[[T], ExitCode] = lambda _: ExitCode.OK
+
+
+def choose_mode(*, as_json: bool, quiet: bool) -> Mode:
+    """Read the two options.
+
+    Raises:
+        ConfigError: Both were given.
+    """
+    if as_json and quiet:
+        raise ConfigError("--json and --quiet exclude each other")
+    if as_json:
+        return Mode.JSON
+    return Mode.QUIET if quiet else Mode.HUMAN
+
+
+def conclude(view: View[R, T], call: Callable[[], R], *, as_json: bool, quiet: bool) -> NoReturn:
+    """Run a workflow, show its result and leave with the right code.
+
+    Args:
+        view: How to show it.
+        call: The workflow, ready to run.
+        as_json: The `--json` option.
+        quiet: The `--quiet` option.
+    """
+    items: Sequence[T] = ()
+    mode = Mode.JSON if as_json else Mode.HUMAN
+    try:
+        mode = choose_mode(as_json=as_json, quiet=quiet)
+        result = call()
+        items, failures = view.items(result), result.failures
+    except StockLstmError as error:
+        failures = (Failure(None, error),)
+    show(view, items, failures, mode)
+    raise typer.Exit(worst([view.code(i) for i in items] + [exit_code(f.error) for f in failures]))
+
+
+def show(view: View[R, T], items: Sequence[T], failures: Sequence[Failure], mode: Mode) -> None:
+    """Write items to stdout and failures to stderr.
+
+    Args:
+        view: How to show them.
+        items: What went well.
+        failures: What did not.
+        mode: For whom.
+    """
+    if mode is Mode.JSON:
+        write_json(document(view, items, failures))
+    elif mode is Mode.QUIET:
+        write("".join(f"{line}\n" for item in items for line in view.bare(item)))
+    elif items:
+        from stocklstm.cli.tables import printed
+
+        write(printed(lambda console: view.tables(console, items)))
+    for failure in failures:
+        complain(failure.error, failure.ticker)
+
+
+def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) -> dict[str, Any]:
+    """Build the JSON document of a command."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": view.command,
+        view.key: [view.document(item) for item in items],
+        "errors": [_error_object(failure) for failure in failures],
+    }
+
+
+def _error_object(failure: Failure) -> dict[str, Any]:
+    return {
+        "ticker": failure.ticker,
+        "code": int(exit_code(failure.error)),
+        "error": type(failure.error).__name__,
+        "message": failure.error.message,
+        "hint": failure.error.hint,
+    }
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON document; what is not a finite number becomes null."""
+    import msgspec
+
+    write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def write(text: str) -> None:
+    """Write to stdout; a reader who has gone away is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more as it flushes stdout on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(error: StockLstmError, ticker: str | None = None) -> None:
+    """Write an error and the next step to stderr."""
+    name = f"{ticker}: " if ticker and not error.message.startswith(ticker) else ""
+    say(f"error: {name}{error.message}")
+    if error.hint:
+        say(f"  next: {error.hint}")
+    if os.environ.get("STOCKLSTM_VERBOSE") and error.__cause__ is not None:
+        say(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
+
+
+def say(line: str) -> None:
+    """Write one line to stderr."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,80 @@
+"""stocklstm predict."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.output import View, conclude, say
+from stocklstm.core.money import currency_symbol, money
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.predict import Forecast, Interval, PredictResult
+
+
+def predict(
+    ticker: Models = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+) -> None:
+    """Forecast the next session's close, with intervals."""
+
+    def call() -> "PredictResult":
+        from stocklstm.workflows.predict import predict
+
+        result = predict(ticker or (), lock_timeout_s=lock_timeout)
+        for forecast in result.forecasts:
+            for warning in forecast.warnings:
+                say(f"warning: {forecast.ticker}: {warning}")
+        return result
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _document(item: "Forecast") -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(item)
+
+
+def _bare(item: "Forecast") -> Iterable[str]:
+    yield f"{item.point:.2f}"
+
+
+def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
+    from stocklstm.cli.tables import grid, verdict_text
+
+    columns = ["Ticker", "As of", "Last close", "Session", "Forecast", "Change", "80 %", "95 %"]
+    rows = [
+        [
+            item.ticker,
+            item.as_of,
+            money(item.last_close, item.currency),
+            item.target_session,
+            money(item.point, item.currency),
+            f"{item.change_pct:+.2f} %",
+            *(_bounds(interval, item.currency) for interval in item.intervals),
+        ]
+        for item in items
+    ]
+    grid(console, "Next session's close", columns, rows)
+    for item in items:
+        console.print(f"{item.ticker}@v{item.version} on its test days:")
+        console.print(verdict_text(item.verdict_text, item.verdict))
+    console.print("A forecast is not investment advice.")
+
+
+def _bounds(interval: "Interval", currency: str) -> str:
+    return f"{currency_symbol(currency)} {interval.lower:,.2f} to {interval.upper:,.2f}"
+
+
+VIEW: "View[PredictResult, Forecast]" = View(
+    command="predict",
+    key="forecasts",
+    items=lambda result: result.forecasts,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

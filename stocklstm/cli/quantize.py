@@ -1,0 +1,116 @@
+"""stocklstm quantize."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.output import View, conclude
+from stocklstm.core.money import money
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.quantize import QuantizedVersion, QuantizeResult
+
+
+def quantize(
+    ticker: Models = None,
+    method: Annotated[
+        str, typer.Option(help="dynamic: int8 weights, activations scaled as they come.")
+    ] = "dynamic",
+    tolerance: Annotated[
+        float,
+        typer.Option(metavar="PERCENT", help="Most growth of RMSE and CRPS to be accepted."),
+    ] = 0.5,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+) -> None:
+    """Make a smaller, faster version; champion only if its errors hardly grow."""
+
+    def call() -> "QuantizeResult":
+        from stocklstm.workflows.quantize import quantize
+
+        return quantize(
+            ticker or (), method=method, tolerance_pct=tolerance, lock_timeout_s=lock_timeout
+        )
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _document(item: "QuantizedVersion") -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(item)
+
+
+def _bare(item: "QuantizedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
+
+
+def _code(item: "QuantizedVersion") -> ExitCode:
+    return ExitCode.OK if item.accepted else ExitCode.CHECK_FAILED
+
+
+def _tables(console: "Console", items: Sequence["QuantizedVersion"]) -> None:
+    for item in items:
+        _table(console, item)
+
+
+def _table(console: "Console", item: "QuantizedVersion") -> None:
+    from rich.text import Text
+
+    from stocklstm.cli.tables import grid
+
+    before, after = item.before, item.after
+    rows = [
+        [
+            "Serving file",
+            f"{before.bytes:,} bytes",
+            f"{after.bytes:,} bytes",
+            f"{item.size_ratio:.2f} × smaller",
+        ],
+        [
+            "Forecast of one window",
+            f"{before.latency_ms:.3f} ms",
+            f"{after.latency_ms:.3f} ms",
+            f"{item.speed_ratio:.2f} × faster",
+        ],
+        [
+            "RMSE",
+            money(before.rmse, item.currency, 4),
+            money(after.rmse, item.currency, 4),
+            f"{item.rmse_change_pct:+.2f} %",
+        ],
+        [
+            "CRPS",
+            money(before.crps, item.currency, 4),
+            money(after.crps, item.currency, 4),
+            f"{item.crps_change_pct:+.2f} %",
+        ],
+        ["Parameters", f"{before.parameters:,}", f"{after.parameters:,}", ""],
+        ["Weights that are zero", f"{before.sparsity:.1%}", f"{after.sparsity:.1%}", ""],
+    ]
+    title = f"{item.ticker}@v{item.version}: {item.method} of v{item.parent}"
+    grid(console, title, ["", "Before", "After", "Change"], rows)
+    if not item.accepted:
+        words, style = "REFUSED, not champion", "bold red"
+    elif item.promoted:
+        words, style = "ACCEPTED, now champion", "green"
+    else:
+        words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
+    console.print(Text(f"{words}. {item.reason}.", style))
+
+
+VIEW: "View[QuantizeResult, QuantizedVersion]" = View(
+    command="quantize",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+    code=_code,
+)

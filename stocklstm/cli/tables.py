@@ -1,0 +1,108 @@
+"""Rich tables that lose nothing, on any width."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Wider than any table: a file or pipe has no edge at which to cut one.
+_BOUNDLESS = 400
+
+STYLES = {"better": "green", "no_better": "yellow", "worse": "bold red", "ok": "green"}
+
+
+def printed(draw: Callable[[Console], None]) -> str:
+    """Draw with Rich and give the text, with colours only if stdout takes them.
+
+    Args:
+        draw: Prints to the console it is given.
+    """
+    terminal = sys.stdout.isatty()
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        force_terminal=terminal and os.environ.get("TERM") != "dumb",
+        width=_width(terminal=terminal),
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+    draw(console)
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _width(*, terminal: bool) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return shutil.get_terminal_size().columns if terminal else _BOUNDLESS
+
+
+def grid(
+    console: Console,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    left: Sequence[str] = (),
+) -> None:
+    """Print a table; where it does not fit, each row becomes a block of lines.
+
+    Args:
+        console: Where to.
+        title: Above it.
+        columns: Headings; the first column names the row.
+        rows: Cells, as many as there are columns.
+        left: Headings of further columns that hold words rather than figures.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, heading in enumerate(columns):
+        words = number == 0 or heading in left
+        table.add_column(heading, justify="left" if words else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    if console.measure(table).minimum <= console.width:
+        console.print(table)
+    else:
+        console.print(Text(title, "bold"))
+        for row in rows:
+            _block(console, columns, row)
+
+
+def _block(console: Console, columns: Sequence[str], row: Sequence[str | Text]) -> None:
+    for heading, cell in zip(columns, row, strict=True):
+        console.print(Text.assemble(f"{heading}: ", cell))
+    console.print()
+
+
+def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]]) -> None:
+    """Print names and values, one pair a line.
+
+    Args:
+        console: Where to.
+        title: Above them.
+        pairs: Names and values.
+    """
+    console.print(Text(title, "bold"))
+    if console.width < 60:
+        for name, value in pairs:
+            console.print(Text.assemble((f"{name}: ", "dim"), value))
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(f"  {name}", value)
+    console.print(table)
+
+
+def verdict_text(words: str, verdict: str) -> Text:
+    """Colour a verdict by what it says."""
+    return Text(words, STYLES.get(verdict, ""))

@@ -1,0 +1,18 @@
+"""Outcomes of checks: what was looked at, and whether it holds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: What was looked at, such as "hashes".
+        status: "ok", "failed" or "skipped".
+        detail: What was found, in words.
+    """
+
+    name: str
+    status: str
+    detail: str

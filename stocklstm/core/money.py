@@ -1,0 +1,19 @@
+"""Amounts as the exchange quotes them."""
+
+_SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
+
+
+def currency_symbol(currency: str) -> str:
+    """Give the sign of an ISO 4217 code; the code itself if it has none here."""
+    return _SYMBOLS.get(currency, currency)
+
+
+def money(amount: float, currency: str, digits: int = 2) -> str:
+    """Write an amount, such as R$ 38.42.
+
+    Args:
+        amount: In currency.
+        currency: ISO 4217 code.
+        digits: Decimal places.
+    """
+    return f"{currency_symbol(currency)} {amount:,.{digits}f}"

@@ -1,0 +1,86 @@
+"""From stored bars to forecasts, through the serving graph."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.scaling import AnchorScaling, PriceScaling, ReturnForecasts
+from stocklstm.core.series import Bars, Floats, Indices
+from stocklstm.core.windows import sliding_windows
+from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
+from stocklstm.infer.session import ServingGraph
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """A model ready to forecast.
+
+    Attributes:
+        graph: Serving graph.
+        config: Settings it was trained with.
+        scaling: Numbers it was trained with.
+    """
+
+    graph: ServingGraph
+    config: TrainingConfig
+    scaling: AnchorScaling | PriceScaling
+
+    def __post_init__(self) -> None:
+        """Refuse a graph that is not the network of these settings.
+
+        Raises:
+            ArtifactCorruptError: Shapes differ.
+        """
+        expected = (self.config.seq_length, self.config.input_size, self.config.outputs)
+        if (*self.graph.window_shape, self.graph.outputs) != expected:
+            raise ArtifactCorruptError("the serving graph does not fit the model's settings")
+
+    def first_origin(self) -> int:
+        """Give the first row at whose close a forecast can be made."""
+        return self.scaling.warm_up + self.config.seq_length - 1
+
+    def outputs(self, bars: Bars, origins: Indices) -> Floats:
+        """Run the network.
+
+        Args:
+            bars: N sessions.
+            origins: (M,) rows at whose close forecasts are made, none before `first_origin`.
+
+        Returns:
+            (M, Q) raw outputs.
+
+        Raises:
+            SeriesTooShortError: There are too few rows before an origin.
+            RejectedDataError: A price in a window is not usable.
+        """
+        needed = self.first_origin() + 1
+        if len(origins) and origins.min() < needed - 1:
+            found = int(origins.min()) + 1
+            raise SeriesTooShortError(
+                f"{found} rows are too few for a forecast, which needs {needed}",
+                needed=needed,
+                found=found,
+                hint="fetch a longer history",
+            )
+        length = self.config.seq_length
+        windows = sliding_windows(self.scaling.inputs(bars), length)[origins - (length - 1)]
+        if not np.isfinite(windows).all():
+            raise RejectedDataError(
+                "the latest prices hold a value that is not a number",
+                hint="stocklstm fetch again, then stocklstm validate",
+            )
+        return self.graph.run(windows)
+
+    def forecast(self, bars: Bars, origins: Indices) -> ReturnForecasts:
+        """Forecast the log return to the session after each origin.
+
+        Args:
+            bars: N sessions.
+            origins: (M,) rows, none before `first_origin`.
+
+        Raises:
+            SeriesTooShortError: There are too few rows before an origin.
+            RejectedDataError: A price in a window is not usable.
+        """
+        return self.scaling.forecasts(self.outputs(bars, origins), bars, origins)

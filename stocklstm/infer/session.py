@@ -1,0 +1,70 @@
+"""The serving graph in ONNX Runtime."""
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from stocklstm.core.series import Floats
+from stocklstm.errors import ArtifactCorruptError
+
+_ERRORS_ONLY = 3
+
+
+class ServingGraph:
+    """A loaded graph that maps windows to outputs."""
+
+    def __init__(self, content: bytes) -> None:
+        """Load a graph.
+
+        Args:
+            content: ONNX model with input "windows" (batch, T, F) and output "outputs".
+
+        Raises:
+            ArtifactCorruptError: It is not such a model.
+        """
+        options = ort.SessionOptions()
+        # One thread is fastest for a network this small, and leaves the machine to others.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        try:
+            self._session = ort.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+            (inputs,) = self._session.get_inputs()
+            (outputs,) = self._session.get_outputs()
+            self._shape = tuple(inputs.shape[1:])
+            self.outputs = outputs.shape[1]
+        except Exception as error:
+            # ONNX Runtime has an exception class for each status and no common one to import.
+            reason = str(error).strip().partition("\n")[0]
+            raise ArtifactCorruptError(f"the serving graph cannot be loaded: {reason}") from error
+
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """Sessions T and features F of a window."""
+        length, features = self._shape
+        return length, features
+
+    def run(self, windows: NDArray[np.float32]) -> Floats:
+        """Forecast each window.
+
+        Args:
+            windows: (N, T, F), finite.
+
+        Returns:
+            (N, Q); no rows if there are no windows.
+
+        Raises:
+            ValueError: A window holds something that is not finite, which ONNX Runtime would
+                answer with a plausible number, or has the wrong shape.
+        """
+        if windows.shape[1:] != self._shape:
+            raise ValueError(f"windows are {windows.shape[1:]}, the graph takes {self._shape}")
+        if not np.isfinite(windows).all():
+            raise ValueError("a window holds a value that is not finite")
+        if len(windows) == 0:
+            # ONNX Runtime aborts the whole process on an empty batch.
+            return np.empty((0, self.outputs))
+        (outputs,) = self._session.run(None, {"windows": np.ascontiguousarray(windows)})
+        return np.asarray(outputs, np.float64)

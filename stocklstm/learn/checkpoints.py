@@ -1,0 +1,112 @@
+"""Checkpoints: all that is needed to serve a network or to go on training it, as bytes."""
+
+import copy
+import io
+import pickle
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn, optim
+from torch.optim.swa_utils import AveragedModel
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.history import History
+from stocklstm.errors import ArtifactCorruptError
+from stocklstm.learn.model import StockLSTM
+
+FORMAT = 1
+
+
+def snapshot(
+    network: nn.Module,
+    averaged: AveragedModel | None,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    shuffler: torch.Generator,
+    epoch: int,
+) -> dict[str, Any]:
+    """Copy everything that training changes, at the end of an epoch.
+
+    Args:
+        network: The network that takes the steps.
+        averaged: Moving average of its weights, if one is kept; then that is what is served.
+        optimizer: Its moments.
+        scheduler: Its place in the schedule.
+        shuffler: Generator of the data order.
+        epoch: The epoch that has ended.
+    """
+    return {
+        "weights": _cloned(network if averaged is None else averaged.module),
+        "stepping": None if averaged is None else _cloned(network),
+        "averaged_steps": 0 if averaged is None else int(averaged.n_averaged),
+        "optimizer": copy.deepcopy(optimizer.state_dict()),
+        "scheduler": copy.deepcopy(scheduler.state_dict()),
+        "rng": {"torch": torch.get_rng_state(), "shuffle": shuffler.get_state()},
+        "epoch": epoch,
+    }
+
+
+def _cloned(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def encode_checkpoint(
+    network: StockLSTM, state: dict[str, Any], config: TrainingConfig, history: History
+) -> bytes:
+    """Write a checkpoint that `torch.load(weights_only=True)` reads.
+
+    Args:
+        network: Gives the architecture.
+        state: From `snapshot`.
+        config: Settings of the run.
+        history: All epochs of the run; the weights are those of `state["epoch"]`.
+    """
+    checkpoint = state | {
+        "format": FORMAT,
+        "architecture": network.architecture,
+        "config": asdict(config),
+        "losses": {
+            "epoch": [record.epoch for record in history],
+            "train": [record.train_loss for record in history],
+            "validation": [record.val_loss for record in history],
+        },
+        "best_epoch": history[-1].best_epoch,
+    }
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    return buffer.getvalue()
+
+
+def decode_checkpoint(content: bytes) -> dict[str, Any]:
+    """Read a checkpoint; nothing in it is ever executed.
+
+    Raises:
+        ArtifactCorruptError: The bytes are no checkpoint of this program.
+    """
+    try:
+        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ArtifactCorruptError(f"model.pth is not a safe checkpoint: {reason}") from error
+    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
+        raise ArtifactCorruptError("model.pth is not a checkpoint of this format")
+    return checkpoint
+
+
+def rebuild_network(checkpoint: dict[str, Any]) -> StockLSTM:
+    """Make the network of a checkpoint, ready to forecast.
+
+    Args:
+        checkpoint: From `decode_checkpoint`.
+
+    Raises:
+        ArtifactCorruptError: Architecture and weights do not fit each other.
+    """
+    try:
+        network = StockLSTM(**checkpoint["architecture"])
+        network.load_state_dict(checkpoint["weights"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ArtifactCorruptError(f"model.pth does not describe a network: {reason}") from error
+    return network.eval()

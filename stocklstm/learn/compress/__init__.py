@@ -1,0 +1,1 @@
+"""Ways to make a trained network smaller or faster."""

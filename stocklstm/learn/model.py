@@ -1,0 +1,87 @@
+"""The network."""
+
+import torch
+from torch import Tensor, nn
+
+from stocklstm.core.config import TrainingConfig
+
+
+class StockLSTM(nn.Module):
+    """Stacked LSTM, last step, dropout, linear head.
+
+    With 1 input, 2 layers of hidden size 50 and 1 output it has 31,051 parameters.
+    """
+
+    def __init__(
+        self, *, input_size: int, hidden_size: int, num_layers: int, dropout: float, outputs: int
+    ) -> None:
+        """Make the layers with PyTorch's initial weights.
+
+        Args:
+            input_size: Features F of a session.
+            hidden_size: Units H of each LSTM layer.
+            num_layers: LSTM layers.
+            dropout: Share dropped between layers and before the head.
+            outputs: Numbers Q given per window.
+        """
+        super().__init__()
+        self.lstm = nn.LSTM(
+            input_size,
+            hidden_size,
+            num_layers,
+            # PyTorch warns of dropout between layers where there is only one.
+            dropout=dropout if num_layers > 1 else 0.0,
+            batch_first=True,
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_size, outputs)
+
+    @classmethod
+    def from_config(cls, config: TrainingConfig) -> "StockLSTM":
+        """Make the network that the settings describe."""
+        return cls(
+            input_size=config.input_size,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+            dropout=config.dropout,
+            outputs=config.outputs,
+        )
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Forecast each window.
+
+        Args:
+            windows: (N, T, F) float32, as the scaling gives them.
+
+        Returns:
+            (N, Q) float32, in the unit of the scaling's targets.
+        """
+        states, _ = self.lstm(windows)
+        outputs: Tensor = self.head(self.dropout(states[:, -1]))
+        return outputs
+
+    def start_from(self, quantiles: Tensor) -> None:
+        """Make the untrained network forecast fixed quantiles whatever the window.
+
+        Args:
+            quantiles: (Q,) of the training targets.
+        """
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.copy_(quantiles)
+
+    @property
+    def architecture(self) -> dict[str, int | float]:
+        """The constructor's arguments."""
+        return {
+            "input_size": self.lstm.input_size,
+            "hidden_size": self.lstm.hidden_size,
+            "num_layers": self.lstm.num_layers,
+            "dropout": self.dropout.p,
+            "outputs": self.head.out_features,
+        }
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers."""
+        return sum(p.numel() for p in self.parameters())

@@ -1,0 +1,155 @@
+"""Trading days of an exchange, past and to come, over exchange_calendars."""
+
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.core.series import Bars, Dates, Flags
+
+# No daily price is older, and Python's calendars get strange near the ends of pandas' range.
+_FIRST_DAY = np.datetime64("1900-01-01", "D")
+_LAST_DAY = np.datetime64("2200-01-01", "D")
+
+# A calendar refuses to be built over days without any session, and no holiday is this long.
+_MARGIN_DAYS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """Trading days of one exchange, oldest first; N sessions.
+
+    Attributes:
+        exchange: Name of the calendar; "" where none is known.
+        dates: (N,) datetime64[D], exchange-local days.
+        closes_utc: (N,) datetime64[s], when each session ends, UTC. Where the exchange is not
+            known, the midnight that ends the day.
+        known: False where weekdays stand in for a calendar.
+        first: First day of which `dates` can tell whether it was a session.
+        last: Last such day: the calendar library's knowledge may end before what was asked.
+    """
+
+    exchange: str
+    dates: Dates
+    closes_utc: Dates
+    known: bool
+    first: np.datetime64
+    last: np.datetime64
+
+    def closed_on(self, dates: Dates) -> Flags:
+        """Tell which days were certainly no session.
+
+        Args:
+            dates: (M,) datetime64[D].
+
+        Returns:
+            (M,) true where the calendar covers the day and lacks it; never true where
+            weekdays stand in for a calendar.
+        """
+        covered = (dates >= self.first) & (dates <= self.last)
+        closed: Flags = covered & ~np.isin(dates, self.dates) & self.known
+        return closed
+
+
+def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Sessions:
+    """List the sessions of an exchange.
+
+    Args:
+        exchange: A name exchange_calendars knows, such as BVMF; any other gives weekdays.
+        start: First day wanted.
+        end: Last day wanted. Some calendars end earlier; see `Sessions.last`.
+    """
+    first = np.clip(start.astype("datetime64[D]"), _FIRST_DAY, _LAST_DAY)
+    last = np.clip(end.astype("datetime64[D]"), _FIRST_DAY, _LAST_DAY)
+    with warnings.catch_warnings():
+        # The library and pandas announce their future to each other; users can do nothing.
+        warnings.simplefilter("ignore")
+        calendar = _load_calendar(exchange, first - _MARGIN_DAYS, last + _MARGIN_DAYS)
+        if calendar is None:
+            return _weekdays(exchange, first, last)
+        return _selected(exchange, calendar, first, last)
+
+
+# Typed as Any from here on: exchange_calendars ships no types.
+def _load_calendar(exchange: str, start: np.datetime64, end: np.datetime64) -> Any:  # noqa: ANN401
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        return exchange_calendars.get_calendar(exchange, start=str(start), end=str(end))
+    except InvalidCalendarName:
+        return None
+    except ValueError:
+        # The wish reaches beyond the years this exchange's holidays are recorded for.
+        known = exchange_calendars.get_calendar(exchange)
+    earliest, latest = _recorded(known)
+    start, end = max(start, earliest), min(end, latest)
+    if start >= end:
+        return known
+    return exchange_calendars.get_calendar(exchange, start=str(start), end=str(end))
+
+
+def _recorded(calendar: Any) -> tuple[np.datetime64, np.datetime64]:  # noqa: ANN401
+    earliest, latest = calendar.bound_min(), calendar.bound_max()
+    return (
+        _FIRST_DAY if earliest is None else np.datetime64(earliest.date(), "D"),
+        _LAST_DAY if latest is None else np.datetime64(latest.date(), "D"),
+    )
+
+
+def _selected(
+    exchange: str,
+    calendar: Any,  # noqa: ANN401
+    first: np.datetime64,
+    last: np.datetime64,
+) -> Sessions:
+    earliest, latest = _recorded(calendar)
+    first, last = max(first, earliest), min(last, latest)
+    dates = calendar.sessions.to_numpy().astype("datetime64[D]")
+    # Through integers, because a column that carries a time zone does not become datetime64.
+    nanoseconds: NDArray[np.int64] = calendar.closes_nanos
+    closes = nanoseconds.astype("datetime64[ns]").astype("datetime64[s]")
+    wanted = (dates >= first) & (dates <= last)
+    return Sessions(exchange, dates[wanted], closes[wanted], known=True, first=first, last=last)
+
+
+def _weekdays(exchange: str, first: np.datetime64, last: np.datetime64) -> Sessions:
+    days = np.arange(first, last + 1)
+    dates = days[np.is_busday(days)]
+    closes = (dates + 1).astype("datetime64[s]")
+    return Sessions(exchange, dates, closes, known=False, first=first, last=last)
+
+
+def missing_sessions(bars: Bars, calendar: Sessions) -> Dates:
+    """List the sessions between the first and the last bar that have no row.
+
+    Args:
+        bars: N sessions, oldest first.
+        calendar: Sessions of the exchange over the same years.
+
+    Returns:
+        (M,) datetime64[D]. Empty where the exchange is not known: a weekday without a row
+        may well have been a holiday.
+    """
+    if not len(bars) or not calendar.known:
+        return np.empty(0, "datetime64[D]")
+    within = (calendar.dates > bars.dates[0]) & (calendar.dates < bars.dates[-1])
+    return np.setdiff1d(calendar.dates[within], bars.dates)
+
+
+def local_day(time_zone: str, now: datetime) -> np.datetime64:
+    """Tell which day it is at an exchange.
+
+    Args:
+        time_zone: IANA name; one that this machine does not know counts as UTC.
+        now: The moment, with its time zone.
+    """
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        zone = ZoneInfo("UTC")
+    return np.datetime64(now.astimezone(zone).date(), "D")

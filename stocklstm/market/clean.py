@@ -1,0 +1,213 @@
+"""Which rows of an answer can be believed; every other row is named with its reason."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from stocklstm.core.series import Action, Bars, Dates, Flags, Rejection, SourceAnswer
+from stocklstm.errors import RejectedDataError
+from stocklstm.market.calendar import Sessions
+
+LARGEST_JUMP = 0.35
+"""Largest believable move between two closes, as a fraction of the earlier one."""
+
+_OLDEST_DAY = np.datetime64("1900-01-01", "D")
+
+
+@dataclass(frozen=True, eq=False)
+class CleanPrices:
+    """What is left of an answer once it has been judged.
+
+    Attributes:
+        bars: Strictly increasing dates, closes finite and above zero.
+        actions: Dividends and splits, oldest first; also those of days whose prices were
+            rejected.
+        rejections: Every row that was left out, those first that could not even be read.
+    """
+
+    bars: Bars
+    actions: tuple[Action, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def clean(
+    answer: SourceAnswer,
+    calendar: Sessions,
+    *,
+    today: np.datetime64,
+    start: str | None = None,
+) -> CleanPrices:
+    """Judge an answer row by row.
+
+    A close outside the day's range is kept: it makes the range worthless, not the close.
+    Of several rows of one day the last one that can be believed wins.
+
+    Args:
+        answer: Rows in any order and state.
+        calendar: Sessions of the instrument's exchange.
+        today: The exchange's present day; later rows are rejected.
+        start: ISO day before which nothing was asked for.
+
+    Returns:
+        The believable rows; none at all if the answer was empty to begin with.
+
+    Raises:
+        RejectedDataError: There were rows and not one can be believed.
+    """
+    reasons = np.full(len(answer.bars), "", dtype=object)
+    for flags, reason in _value_faults(answer.bars) + _date_faults(
+        answer.bars, calendar, today, start
+    ):
+        reasons[flags & (reasons == "")] = reason
+    _mark_order_faults(answer.bars.dates, reasons)
+    actions, action_faults = _clean_actions(answer.actions)
+    named = tuple(
+        Rejection(str(date), str(reason))
+        for date, reason in zip(answer.bars.dates, reasons, strict=True)
+        if reason
+    )
+    bars = _sorted(answer.bars.select(reasons == ""))
+    rejections = answer.rejections + named
+    _require_rows(answer, bars, rejections)
+    return CleanPrices(bars, actions, rejections + action_faults)
+
+
+def _sorted(bars: Bars) -> Bars:
+    return bars.select(np.argsort(bars.dates, kind="stable"))
+
+
+def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
+    ranges = np.stack([bars.opens, bars.highs, bars.lows])
+    return [
+        (np.isnan(bars.closes), "the close is missing"),
+        (np.isinf(bars.closes), "the close is infinite"),
+        (bars.closes <= 0, "the close is not above zero"),
+        (np.isnan(bars.adj_closes), "the adjusted close is missing"),
+        (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
+        (bars.adj_closes <= 0, "the adjusted close is not above zero"),
+        (np.logical_or.reduce(np.isinf(ranges)), "open, high or low is infinite"),
+        (np.logical_or.reduce(ranges <= 0), "open, high or low is not above zero"),
+        (bars.highs < bars.lows, "the high is below the low"),
+        (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
+    ]
+
+
+def _date_faults(
+    bars: Bars, calendar: Sessions, today: np.datetime64, start: str | None
+) -> list[tuple[Flags, str]]:
+    closed = calendar.closed_on(bars.dates)
+    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
+    faults = [
+        (np.isnat(bars.dates), "the date is missing"),
+        (bars.dates < _OLDEST_DAY, "the date lies before 1900"),
+        (bars.dates > today, "the date lies in the future"),
+        # Some exchanges hold sessions on Saturdays or Sundays; their calendar says so.
+        (closed & ~np.is_busday(bars.dates), f"no session of {calendar.exchange} on this weekend"),
+        (
+            closed & flat & (bars.volumes == 0),
+            f"filler: {calendar.exchange} was closed, nothing was traded",
+        ),
+    ]
+    if start is not None:
+        faults.append((bars.dates < np.datetime64(start, "D"), f"before {start}, not asked for"))
+    return faults
+
+
+def _mark_order_faults(dates: Dates, reasons: np.ndarray) -> None:
+    """Name repeated days and rows that break the order of an otherwise ordered answer."""
+    rows = np.flatnonzero(reasons == "")
+    last_of_day = {day: row for row, day in zip(rows.tolist(), dates[rows].tolist(), strict=True)}
+    unique = sorted(last_of_day.values())
+    reasons[np.setdiff1d(rows, unique)] = "repeated day; the last row of it was kept"
+    reasons[_misplaced(dates, unique)] = "out of order: the date does not fit its neighbours"
+
+
+def _misplaced(dates: Dates, rows: list[int]) -> list[int]:
+    """Find single rows whose removal leaves the answer in order, oldest or newest first.
+
+    Such a date was probably mistyped. Where misplaced rows stand side by side the answer was
+    put together in no order, or from pieces, and its dates are not to blame: it is sorted.
+    """
+    days = dates[rows].astype(np.int64).tolist()
+    if sum(later > earlier for earlier, later in pairwise(days)) * 2 < len(days) - 1:
+        days = [-day for day in days]
+    ordered = set(_longest_increasing(days))
+    strangers = [place for place in range(len(days)) if place not in ordered]
+    if any(later == earlier + 1 for earlier, later in pairwise(strangers)):
+        return []
+    return [rows[place] for place in strangers]
+
+
+def _longest_increasing(values: Sequence[int]) -> list[int]:
+    """Give the places of a longest increasing subsequence (patience sorting)."""
+    tails: list[int] = []
+    tail_places: list[int] = []
+    before: list[int] = []
+    for place, value in enumerate(values):
+        length = bisect_left(tails, value)
+        before.append(tail_places[length - 1] if length else -1)
+        tails[length : length + 1] = [value]
+        tail_places[length : length + 1] = [place]
+    chain: list[int] = []
+    place = tail_places[-1] if tail_places else -1
+    while place >= 0:
+        chain.append(place)
+        place = before[place]
+    return chain[::-1]
+
+
+def _clean_actions(
+    actions: tuple[Action, ...],
+) -> tuple[tuple[Action, ...], tuple[Rejection, ...]]:
+    good = {
+        (action.date, action.kind): action
+        for action in actions
+        if np.isfinite(action.value) and action.value > 0
+    }
+    faults = tuple(
+        Rejection(action.date, f"the {action.kind} is not above zero")
+        for action in actions
+        if not (np.isfinite(action.value) and action.value > 0)
+    )
+    return tuple(good[key] for key in sorted(good)), faults
+
+
+def _require_rows(answer: SourceAnswer, bars: Bars, rejections: tuple[Rejection, ...]) -> None:
+    if len(bars) or not rejections:
+        return
+    first = rejections[0]
+    raise RejectedDataError(
+        f"{answer.instrument.ticker}: none of {len(rejections)} rows is usable; "
+        f"the first, {first.date}: {first.reason}",
+        hint=f"look at what {answer.source} gave, or take another --source",
+    )
+
+
+def require_explained_jumps(bars: Bars, actions: tuple[Action, ...], *, accept: bool) -> None:
+    """Refuse a series with a move that only a split or a slip of the source would explain.
+
+    Args:
+        bars: N sessions, oldest first.
+        actions: Known dividends and splits.
+        accept: True to let such moves pass.
+
+    Raises:
+        RejectedDataError: The adjusted close moved by more than `LARGEST_JUMP` from one row to
+            the next, on a day without a recorded split.
+    """
+    if accept or len(bars) < 2:
+        return
+    with np.errstate(over="ignore"):
+        moves = bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
+    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
+    jumps = np.flatnonzero((np.abs(moves) > LARGEST_JUMP) & ~np.isin(bars.dates[1:], splits))
+    if len(jumps):
+        more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
+        raise RejectedDataError(
+            f"the adjusted close moved {moves[jumps[0]]:+.1%} on {bars.dates[jumps[0] + 1]} "
+            f"without a recorded split{more}",
+            hint="check that day; if the move was real, repeat with --accept-jumps",
+        )

@@ -1,0 +1,38 @@
+"""The bundled real prices of PETR4.SA, for trying the program without a network."""
+
+from importlib.resources import files
+
+import numpy as np
+
+from stocklstm.core.series import SourceAnswer
+from stocklstm.errors import UnknownTickerError
+from stocklstm.market.csv import read_prices
+from stocklstm.market.instrument import guess_instrument
+from stocklstm.market.source import FetchRequest
+
+SAMPLE_TICKER = "PETR4.SA"
+"""The one ticker that is bundled; `data/PROVENANCE.md` says where its prices come from."""
+
+
+class SampleSource:
+    """Gives the bundled prices."""
+
+    def fetch(self, request: FetchRequest) -> SourceAnswer:
+        """Read the bundled file.
+
+        Args:
+            request: Must ask for the bundled ticker; `start` is honoured.
+
+        Raises:
+            UnknownTickerError: Another ticker was asked for.
+        """
+        if request.ticker != SAMPLE_TICKER:
+            raise UnknownTickerError(
+                f"{request.ticker}: the sample holds {SAMPLE_TICKER} only",
+                hint=f"take --ticker {SAMPLE_TICKER}, or another --source",
+            )
+        resource = files("stocklstm").joinpath("data", f"{SAMPLE_TICKER}.csv")
+        bars, rejections = read_prices(resource.read_bytes(), resource.name)
+        if request.start is not None:
+            bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
+        return SourceAnswer(guess_instrument(SAMPLE_TICKER), bars, (), rejections, "sample")

@@ -1,0 +1,200 @@
+"""Prices from Yahoo Finance through yfinance, which hides what goes wrong; this does not."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from platformdirs import user_cache_dir
+
+from stocklstm.core.series import Action, Bars, Floats, Instrument, SourceAnswer
+from stocklstm.errors import (
+    NetworkError,
+    RateLimitedError,
+    StockLstmError,
+    StorageError,
+    UnknownTickerError,
+)
+from stocklstm.market.instrument import calendar_name, guess_instrument
+from stocklstm.market.source import FetchRequest
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Yahoo's words for a range without sessions, and for a ticker without any.
+_NO_SESSIONS = "Data doesn't exist for startDate"
+_NO_TICKER = ("No data found", "delisted", "Not Found")
+
+
+class YahooSource:
+    """Asks Yahoo Finance, one ticker and one attempt at a time."""
+
+    def __init__(self, timeout_s: float = 20.0) -> None:
+        """Set how patient to be.
+
+        Args:
+            timeout_s: Longest wait for the prices. yfinance itself waits 10 s for the time zone
+                of a ticker it has not met and 30 s for its cookie.
+        """
+        self.timeout_s = timeout_s
+
+    def fetch(self, request: FetchRequest) -> SourceAnswer:
+        """Get all daily bars, or those from `start` on, with dividends and splits.
+
+        Args:
+            request: `start` is honoured; `file` and `date_format` mean nothing here.
+
+        Returns:
+            Bars without rows if Yahoo knows the ticker but no session since `start`.
+
+        Raises:
+            UnknownTickerError: Yahoo does not know the ticker, or no longer does.
+            RateLimitedError: Yahoo asks this machine to stop.
+            NetworkError: No answer, or one that is not data.
+            StorageError: yfinance's cache cannot be used.
+        """
+        with _quiet():
+            return self._fetch(request)
+
+    def _fetch(self, request: FetchRequest) -> SourceAnswer:
+        client = _load_client()
+        # Once more, because yfinance's import asks to see its own deprecations.
+        warnings.simplefilter("ignore")
+        ticker = client.Ticker(request.ticker)
+        span = {"period": "max"} if request.start is None else {"start": request.start}
+        try:
+            # Never an `end`: yfinance remembers failed answers for ranges of the past.
+            frame = ticker.history(auto_adjust=False, timeout=self.timeout_s, **span)
+        except client.exceptions.YFPricesMissingError as error:
+            return _empty_answer(request, error, ticker.get_history_metadata())
+        except Exception as error:
+            raise _translated(error, request.ticker) from error
+        return _answer(request.ticker, frame, ticker.get_history_metadata())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep yfinance's log lines and pandas' warnings off the terminal: errors say it all."""
+    logger = logging.getLogger("yfinance")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def cache_directory() -> Path:
+    """Say where yfinance keeps time zones and cookies: `STOCKLSTM_CACHE`, or the user's cache."""
+    return Path(os.environ.get("STOCKLSTM_CACHE") or user_cache_dir("stocklstm")) / "yahoo"
+
+
+@cache
+def _load_client() -> Any:  # noqa: ANN401 - yfinance ships no types
+    """Import yfinance and set it up, once: its cache must not move under its feet."""
+    import yfinance
+
+    yfinance.config.debug.hide_exceptions = False
+    yfinance.set_tz_cache_location(str(cache_directory()))
+    return yfinance
+
+
+def _answer(ticker: str, frame: "DataFrame", metadata: Mapping[str, Any]) -> SourceAnswer:
+    bars = _bars(frame)
+    actions = _actions(bars, frame, "Dividends", "dividend") + _actions(
+        bars, frame, "Stock Splits", "split"
+    )
+    return SourceAnswer(_instrument(ticker, metadata), bars, actions, (), "yahoo")
+
+
+def _empty_answer(
+    request: FetchRequest,
+    error: Any,  # noqa: ANN401
+    metadata: Mapping[str, Any],
+) -> SourceAnswer:
+    """Tell a range without sessions from an unknown ticker and from an answer that is neither."""
+    reason = error.yahoo_reason or ""
+    known = _NO_SESSIONS in reason or (not reason and "exchangeName" in metadata)
+    if known and request.start is not None:
+        instrument = _instrument(request.ticker, metadata)
+        return SourceAnswer(instrument, _no_bars(), (), (), "yahoo")
+    if known or any(words in reason for words in _NO_TICKER):
+        raise _unknown(request.ticker) from error
+    raise _not_data(request.ticker) from error
+
+
+def _bars(frame: "DataFrame") -> Bars:
+    dates = np.array([moment.date() for moment in frame.index], "datetime64[D]")
+    names = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+    return Bars(dates, *(_column(frame, name) for name in names))
+
+
+def _no_bars() -> Bars:
+    return Bars(np.empty(0, "datetime64[D]"), *(np.empty(0) for _ in range(6)))
+
+
+def _column(frame: "DataFrame", name: str) -> Floats:
+    return frame[name].to_numpy(np.float64, copy=True)
+
+
+def _actions(bars: Bars, frame: "DataFrame", name: str, kind: str) -> tuple[Action, ...]:
+    values = _column(frame, name)
+    days = np.flatnonzero(values)
+    return tuple(Action(str(bars.dates[day]), kind, float(values[day])) for day in days)
+
+
+def _instrument(ticker: str, metadata: Mapping[str, Any]) -> Instrument:
+    guess = guess_instrument(ticker)
+    if not metadata.get("exchangeName"):
+        return guess
+    return Instrument(
+        ticker,
+        currency=str(metadata.get("currency") or guess.currency),
+        exchange=calendar_name(str(metadata["exchangeName"])),
+        time_zone=str(metadata.get("exchangeTimezoneName") or guess.time_zone),
+    )
+
+
+def _unknown(ticker: str) -> UnknownTickerError:
+    return UnknownTickerError(
+        f"{ticker}: unknown or delisted", hint="check the spelling (B3 tickers end in .SA)"
+    )
+
+
+def _not_data(ticker: str) -> NetworkError:
+    return NetworkError(
+        f"{ticker}: Yahoo sent something other than data", hint="try again in a few minutes"
+    )
+
+
+def _translated(error: Exception, ticker: str) -> StockLstmError:
+    """Say in our own terms what went wrong inside yfinance, pandas, peewee or the transport."""
+    from yfinance.exceptions import YFRateLimitError, YFTickerMissingError
+
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", 0) or 0
+    if isinstance(error, YFRateLimitError) or status == 429:
+        return RateLimitedError(
+            "Yahoo is rate-limiting this machine",
+            hint="try again in an hour; stored prices are untouched",
+        )
+    if isinstance(error, YFTickerMissingError) or status == 404:
+        return _unknown(ticker)
+    if type(error).__module__ == "peewee":  # yfinance's choice of database, none of ours
+        return StorageError(
+            f"yfinance's cache {cache_directory()} cannot be used: {error}",
+            hint="delete that directory and repeat; it holds nothing that matters",
+        )
+    # The client's transport errors are OSErrors; those of its JSON readers are ValueErrors too.
+    if isinstance(error, OSError) and not isinstance(error, ValueError) and not status:
+        return NetworkError(
+            f"{ticker}: no answer from Yahoo", hint="check the connection, then try again"
+        )
+    return _not_data(ticker)

@@ -1,0 +1,43 @@
+"""What all pictures share: size, colours and the way to bytes."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's palette: distinct for colour-blind readers and in grey print.
+BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
+
+
+@contextmanager
+def canvas() -> Iterator[tuple["Figure", "Axes"]]:
+    """Open a figure 1000 pixels wide that no screen is needed for."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context():
+        # The same picture for everybody, whatever their own matplotlibrc says.
+        mpl.rcdefaults()
+        # A figure of its own, not pyplot's: no global state, no window, nothing to close.
+        figure = Figure(figsize=(10, 5.6), dpi=100, layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_axisbelow(True)
+        axes.grid(alpha=0.3)
+        yield figure, axes
+
+
+def png(figure: "Figure") -> bytes:
+    """Draw a figure; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def heading(axes: "Axes", title: str, words: str) -> None:
+    """Put a bold title and, below it, a sentence that says what the picture shows."""
+    axes.set_title(f"{words}\n", loc="left", fontsize=9, wrap=True, pad=-2)
+    axes.figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=12)

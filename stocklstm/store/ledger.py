@@ -1,0 +1,83 @@
+"""Every forecast made, once per ticker, session, version and horizon."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from stocklstm.store.database import database_errors, transaction
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A forecast as it was given.
+
+    Attributes:
+        ticker: Whose.
+        target_session: ISO day that was forecast.
+        version: Model version that made it.
+        horizon: Sessions ahead.
+        as_of: ISO day of the last close it saw.
+        last_close: That close, in currency.
+        point: Forecast close.
+        quantiles: Forecast closes over the quantile grid.
+        made_at: UTC timestamp.
+    """
+
+    ticker: str
+    target_session: str
+    version: int
+    horizon: int
+    as_of: str
+    last_close: float
+    point: float
+    quantiles: tuple[float, ...]
+    made_at: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The forecasts table.
+
+    Attributes:
+        connection: An open database.
+    """
+
+    connection: sqlite3.Connection
+
+    def record(self, entry: LedgerEntry) -> bool:
+        """Write a forecast unless one of the same key is there; the first one stands.
+
+        Returns:
+            True if it was written, False if that forecast had been made before.
+        """
+        with transaction(self.connection):
+            cursor = self.connection.execute(
+                "INSERT OR IGNORE INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.ticker,
+                    entry.target_session,
+                    entry.version,
+                    entry.horizon,
+                    entry.as_of,
+                    entry.last_close,
+                    entry.point,
+                    json.dumps(entry.quantiles),
+                    entry.made_at,
+                ),
+            )
+            return cursor.rowcount == 1
+
+    def entries(self, ticker: str) -> list[LedgerEntry]:
+        """Read all forecasts of a ticker, oldest target first."""
+        with database_errors():
+            cursor = self.connection.execute(
+                "SELECT * FROM forecasts WHERE ticker = ?"
+                " ORDER BY target_session, version, horizon",
+                (ticker,),
+            )
+            columns = [column for column, *_ in cursor.description]
+            records = [dict(zip(columns, row, strict=True)) for row in cursor]
+        return [
+            LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
+            for record in records
+        ]

@@ -1,0 +1,197 @@
+"""The manifest: what a model version is, in one JSON file beside it."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.evaluation import Evaluation
+from stocklstm.core.reference import version_id
+from stocklstm.core.scaling import AnchorScaling, PriceScaling
+from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file of the version was when it was published.
+
+    Attributes:
+        sha256: Hex digest.
+        size: Bytes.
+    """
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Which prices the version saw.
+
+    Attributes:
+        rows: Sessions.
+        first: First ISO day.
+        last: Last ISO day.
+        sha256: `Bars.fingerprint` of them.
+        sources: Where they came from.
+    """
+
+    rows: int
+    first: str
+    last: str
+    sha256: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """Where the parts of the data lie, as ISO days that were forecast.
+
+    Attributes:
+        train_start: First label of the training part.
+        train_end: Last such label: nothing after it shaped weights, scaler or anchor.
+        validation_start: First label that compared epochs.
+        test_start: First label of the test part.
+        test_end: Last label of the test part.
+    """
+
+    train_start: str
+    train_end: str
+    validation_start: str
+    test_start: str
+    test_end: str
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How training went.
+
+    Attributes:
+        epochs: Passes made.
+        best_epoch: The epoch whose weights these are; 0 is before the first step.
+        best_val_loss: Validation loss at that epoch.
+        seconds: Wall time.
+        parameters: Weights of the network.
+    """
+
+    epochs: int
+    best_epoch: int
+    best_val_loss: float
+    seconds: float
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything about a version but its weights.
+
+    Attributes:
+        format: Number of this layout.
+        ticker: Whose model.
+        version: Its number.
+        created: UTC timestamp.
+        method: "float32", or how it was made smaller, such as "dynamic-int8".
+        parent: Identity of the version it was made from, if any.
+        config: Settings.
+        anchor: Scaling of a "return" model.
+        prices: Scaling of a "price" model.
+        baseline: EWMA baseline on the same training part.
+        mase_scale: Naive error of the training part, in currency.
+        splits: Where the parts lie.
+        data: Which prices it saw.
+        training: How training went.
+        evaluation: Scores on the test part when it was published.
+        environment: Versions of the libraries that made it.
+        files: Every other file of the version.
+    """
+
+    format: int = FORMAT
+    ticker: str
+    version: int
+    created: str
+    method: str = "float32"
+    parent: str | None = None
+    config: TrainingConfig
+    anchor: AnchorScaling | None = None
+    prices: PriceScaling | None = None
+    baseline: EwmaBaseline
+    mase_scale: float
+    splits: SplitRecord
+    data: DataRecord
+    training: TrainingRecord
+    evaluation: Evaluation
+    environment: dict[str, str] = field(default_factory=dict)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Such as PETR4.SA@v3."""
+        return version_id(self.ticker, self.version)
+
+    @property
+    def scaling(self) -> AnchorScaling | PriceScaling:
+        """The one scaling there is.
+
+        Raises:
+            ArtifactCorruptError: There is none, or not the one that the target calls for.
+        """
+        scaling = self.anchor if self.config.target == "return" else self.prices
+        if scaling is None:
+            raise ArtifactCorruptError(f"the manifest of {self.id} has no scaling numbers")
+        return scaling
+
+    def encode(self) -> bytes:
+        """Write JSON for people and programs."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+class _Header(msgspec.Struct):
+    format: int
+
+
+def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
+    """Read a manifest and check every field's type and limits.
+
+    Args:
+        content: Bytes of the file.
+        ticker: Whose version it should be.
+        version: Number it should have.
+
+    Raises:
+        ArtifactVersionError: It has another format number.
+        ArtifactCorruptError: It is no manifest, or that of another version.
+    """
+    name = version_id(ticker, version)
+    try:
+        found = msgspec.json.decode(content, type=_Header).format
+        if found == FORMAT:
+            manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
+        raise corrupt(name, f"its manifest cannot be read: {error}") from error
+    if found != FORMAT:
+        raise ArtifactVersionError(
+            f"{name} has manifest format {found}; this stocklstm reads {FORMAT}",
+            hint="upgrade with: pip install --upgrade stocklstm",
+        )
+    if manifest.id != name:
+        raise corrupt(name, f"its manifest is that of {manifest.id!a}")
+    return manifest
+
+
+def corrupt(name: str, reason: str) -> ArtifactCorruptError:
+    """Say that a version cannot be trusted, and what to do.
+
+    Args:
+        name: Its identity.
+        reason: What is wrong, without a full stop.
+    """
+    ticker = name.partition("@")[0]
+    return ArtifactCorruptError(
+        f"{name} is damaged: {reason}",
+        hint=f"stocklstm validate --ticker {ticker} --all shows what still holds; "
+        f"stocklstm train --ticker {ticker} makes a new version",
+    )

@@ -1,0 +1,52 @@
+"""Where everything lies."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def data_home() -> Path:
+    """Find the store: `STOCKLSTM_HOME`, else the user data directory of this system."""
+    chosen = os.environ.get("STOCKLSTM_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_data_path("stocklstm", appauthor=False)
+
+
+@dataclass(frozen=True)
+class StorePaths:
+    """The layout below one home directory.
+
+    Attributes:
+        home: The store's root.
+    """
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.home / "stocklstm.db"
+
+    @property
+    def models(self) -> Path:
+        """Published versions, one directory a ticker."""
+        return self.home / "models"
+
+    def ticker(self, ticker: str) -> Path:
+        """All versions of one ticker."""
+        return self.models / ticker
+
+    def version(self, ticker: str, version: int) -> Path:
+        """One published version."""
+        return self.ticker(ticker) / f"v{version}"
+
+    def reports(self, ticker: str, version: int) -> Path:
+        """Pictures drawn of a version after it was published; may be deleted at any time."""
+        return self.home / "reports" / ticker / f"v{version}"
+
+    def lock(self, name: str) -> Path:
+        """The file whose lock guards one ticker's writers."""
+        return self.home / "locks" / f"{name}.lock"

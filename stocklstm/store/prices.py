@@ -1,0 +1,175 @@
+"""Stored prices: merged, never thinned out."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.series import Action, Bars, Floats, Instrument
+from stocklstm.errors import NoPricesError
+from stocklstm.store.database import database_errors, transaction
+
+_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
+
+# Yahoo's adjusted closes jitter in the seventh digit from one identical call to the next.
+_SAME = 1e-5
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """What storing an answer changed.
+
+    Attributes:
+        added: Dates that were not there.
+        revised: Dates whose values differ by more than jitter.
+        unchanged: True if nothing at all was written to the ticker's data.
+    """
+
+    added: int
+    revised: int
+    unchanged: bool
+
+
+class PriceStore:
+    """Bars, actions and instruments of all tickers."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use an open database."""
+        self._connection = connection
+
+    def tickers(self) -> list[str]:
+        """List every ticker that has prices, in order."""
+        with database_errors():
+            rows = self._connection.execute("SELECT ticker FROM instruments ORDER BY ticker")
+            return [ticker for (ticker,) in rows]
+
+    def instrument(self, ticker: str) -> Instrument:
+        """Look up currency and exchange.
+
+        Raises:
+            NoPricesError: The ticker was never fetched.
+        """
+        with database_errors():
+            row = self._connection.execute(
+                "SELECT currency, exchange, time_zone FROM instruments WHERE ticker = ?", (ticker,)
+            ).fetchone()
+        if row is None:
+            raise NoPricesError(
+                f"there are no prices of {ticker} in the store",
+                hint=f"stocklstm fetch --ticker {ticker}",
+            )
+        return Instrument(ticker, *row)
+
+    def bars(self, ticker: str) -> Bars:
+        """Read every stored session, oldest first.
+
+        Raises:
+            NoPricesError: The ticker was never fetched.
+        """
+        self.instrument(ticker)
+        return self._read(ticker)
+
+    def _read(self, ticker: str) -> Bars:
+        with database_errors():
+            rows = self._connection.execute(
+                f"SELECT date, {', '.join(_COLUMNS)} FROM prices WHERE ticker = ? ORDER BY date",  # noqa: S608 - fixed names
+                (ticker,),
+            ).fetchall()
+        dates = np.array([row[0] for row in rows], dtype="datetime64[D]")
+        # None becomes NaN.
+        values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 6)
+        return Bars(dates, *np.ascontiguousarray(values.T))
+
+    def sources(self, ticker: str) -> list[str]:
+        """List the sources that gave the stored rows, in order."""
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT DISTINCT source FROM prices WHERE ticker = ? ORDER BY source", (ticker,)
+            )
+            return [source for (source,) in rows]
+
+    def actions(self, ticker: str) -> tuple[Action, ...]:
+        """Read dividends and splits, oldest first."""
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT date, kind, value FROM actions WHERE ticker = ? ORDER BY date, kind",
+                (ticker,),
+            )
+            return tuple(Action(*row) for row in rows)
+
+    def merge(
+        self,
+        instrument: Instrument,
+        bars: Bars,
+        actions: tuple[Action, ...],
+        *,
+        source: str,
+        at: str,
+    ) -> MergeResult:
+        """Add new dates and revise changed ones in one transaction; delete none.
+
+        Args:
+            instrument: Replaces what was known.
+            bars: Clean rows, oldest first, no date twice.
+            actions: Added to, or replacing, those of the same day and kind.
+            source: Kept with each row that is written.
+            at: UTC timestamp, kept likewise.
+        """
+        ticker = instrument.ticker
+        with transaction(self._connection):
+            stored = self._read(ticker)
+            new, changed = _differences(stored, bars)
+            fresh_actions = set(actions) - set(self.actions(ticker))
+            self._write_instrument(instrument, source, at)
+            self._write_bars(ticker, bars.select(new | changed), source, at)
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?)",
+                [(ticker, a.date, a.kind, a.value) for a in sorted(fresh_actions, key=str)],
+            )
+        added, revised = int(new.sum()), int(changed.sum())
+        return MergeResult(added, revised, not (added or revised or fresh_actions))
+
+    def _write_instrument(self, instrument: Instrument, source: str, at: str) -> None:
+        self._connection.execute(
+            "INSERT INTO instruments VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ticker) DO UPDATE SET"
+            " currency = excluded.currency, exchange = excluded.exchange,"
+            " time_zone = excluded.time_zone, source = excluded.source,"
+            " fetched_at = excluded.fetched_at",
+            (
+                instrument.ticker,
+                instrument.currency,
+                instrument.exchange,
+                instrument.time_zone,
+                source,
+                at,
+            ),
+        )
+
+    def _write_bars(self, ticker: str, bars: Bars, source: str, at: str) -> None:
+        # SQLite stores NaN as NULL by itself.
+        columns = [getattr(bars, f"{name}s").tolist() for name in _COLUMNS]
+        dates = np.datetime_as_string(bars.dates, unit="D").tolist()
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(ticker, day, *row, source, at) for day, *row in zip(dates, *columns, strict=True)],
+        )
+
+
+def _differences(stored: Bars, given: Bars) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which given rows are new and which differ, each (N,) bool over the given rows."""
+    _, in_given, in_stored = np.intersect1d(
+        given.dates, stored.dates, assume_unique=True, return_indices=True
+    )
+    new = np.ones(len(given), dtype=bool)
+    new[in_given] = False
+    changed = np.zeros(len(given), dtype=bool)
+    changed[in_given] = ~_same(_matrix(given)[in_given], _matrix(stored)[in_stored]).all(axis=1)
+    return new, changed
+
+
+def _matrix(bars: Bars) -> Floats:
+    return np.column_stack([getattr(bars, f"{name}s") for name in _COLUMNS])
+
+
+def _same(left: Floats, right: Floats) -> np.ndarray:
+    return np.isclose(left, right, rtol=_SAME, atol=0, equal_nan=True)

@@ -1,0 +1,256 @@
+"""Immutable model versions, and the aliases that point at them."""
+
+import hashlib
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
+from stocklstm.errors import NoModelError
+from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.manifest import (
+    FILE_NAME,
+    FileRecord,
+    Manifest,
+    corrupt,
+    decode_manifest,
+)
+from stocklstm.store.paths import StorePaths
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A version in the making; it becomes visible only by being published.
+
+    Attributes:
+        path: Its directory, on the same file system as the published ones.
+        files: What was written so far.
+    """
+
+    path: Path
+    files: dict[str, FileRecord]
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file of the version and wait until it is on the disk.
+
+        Raises:
+            StorageError: The disk is full or failing; ConfigError if it may not be written.
+        """
+        with disk_errors("write the model"):
+            write_durably(self.path / name, content)
+        self.files[name] = FileRecord(hashlib.sha256(content).hexdigest(), len(content))
+
+
+@dataclass(frozen=True)
+class AliasChange:
+    """One line of the alias log.
+
+    Attributes:
+        at: UTC timestamp.
+        name: Alias.
+        version: What it points at since then.
+        replaced: What it pointed at before, if anything.
+        reason: Why, in words.
+    """
+
+    at: str
+    name: str
+    version: int
+    replaced: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All model versions of a store.
+
+    Attributes:
+        paths: Where they lie.
+        connection: An open database, which holds the aliases.
+    """
+
+    paths: StorePaths
+    connection: sqlite3.Connection
+
+    def tickers(self) -> list[str]:
+        """List every ticker that has a published version, in order."""
+        with disk_errors("read the models"):
+            found = [p.name for p in self.paths.models.iterdir()] if self._there() else []
+        return sorted(ticker for ticker in found if self.versions(ticker))
+
+    def _there(self) -> bool:
+        return self.paths.models.is_dir()
+
+    def versions(self, ticker: str) -> list[int]:
+        """List the published versions of a ticker, oldest first."""
+        directory = self.paths.ticker(ticker)
+        with disk_errors("read the models"):
+            names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+        return sorted(int(name[1:]) for name in names if name[:1] == "v" and name[1:].isdecimal())
+
+    def resolve(self, reference: ModelReference) -> int:
+        """Find the version that a reference means.
+
+        Raises:
+            NoModelError: The ticker has no model, or not this version or alias.
+        """
+        ticker = reference.ticker
+        versions = self.versions(ticker)
+        if not versions:
+            raise NoModelError(
+                f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
+            )
+        version = reference.version or self.aliases(ticker).get(reference.alias)
+        if version is None or version not in versions:
+            listed = ", ".join(f"v{number}" for number in versions)
+            raise NoModelError(
+                f"there is no {reference}; {ticker} has {listed}",
+                hint=f"stocklstm models list --ticker {ticker}",
+            )
+        return version
+
+    def manifest(self, ticker: str, version: int) -> Manifest:
+        """Read and check a version's manifest.
+
+        Raises:
+            ArtifactCorruptError: It is missing or damaged; ArtifactVersionError if of another
+                format.
+        """
+        content = self._read(ticker, version, FILE_NAME)
+        return decode_manifest(content, ticker, version)
+
+    def read_file(self, manifest: Manifest, name: str) -> bytes:
+        """Read one file of a version and check it against the manifest.
+
+        The bytes that were checked are the bytes that are returned: nothing can change between.
+
+        Raises:
+            ArtifactCorruptError: The file is missing, not listed, or its size or hash differs.
+        """
+        record = manifest.files.get(name)
+        if record is None:
+            raise corrupt(manifest.id, f"its manifest does not list {name}")
+        content = self._read(manifest.ticker, manifest.version, name)
+        if len(content) != record.size:
+            raise corrupt(manifest.id, f"{name} has {len(content)} bytes, not {record.size}")
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            raise corrupt(manifest.id, f"{name} is not the file that was published (sha256)")
+        return content
+
+    def _read(self, ticker: str, version: int, name: str) -> bytes:
+        path = self.paths.version(ticker, version) / name
+        try:
+            with disk_errors(f"read {name}"):
+                return path.read_bytes()
+        except Exception as error:
+            if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):
+                raise corrupt(version_id(ticker, version), f"{name} is missing") from error
+            raise
+
+    def unlisted_files(self, manifest: Manifest) -> list[str]:
+        """Name what lies in a version's directory though its manifest does not list it."""
+        with disk_errors("read the model"):
+            names = {
+                p.name for p in self.paths.version(manifest.ticker, manifest.version).iterdir()
+            }
+        return sorted(names - manifest.files.keys() - {FILE_NAME})
+
+    @contextmanager
+    def draft(self, ticker: str) -> Iterator[Draft]:
+        """Open a directory for a new version; what is not published in it is removed.
+
+        Args:
+            ticker: Checked before.
+
+        Raises:
+            StorageError: The disk refuses; ConfigError if it may not be written.
+        """
+        path = self.paths.ticker(ticker) / f".draft-{uuid.uuid4().hex}"
+        with disk_errors("create the model"):
+            path.mkdir(parents=True, mode=0o700)
+        try:
+            yield Draft(path, {})
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def publish(self, draft: Draft, ticker: str, describe: Callable[[int], Manifest]) -> Manifest:
+        """Make a draft the next version, in one step that either happens or does not.
+
+        The caller holds the ticker's writer lock.
+
+        Args:
+            draft: All files written.
+            ticker: Whose.
+            describe: Makes the manifest, given the version number.
+
+        Returns:
+            The manifest as it was written.
+        """
+        version = 1 + max([*self.versions(ticker), *self._numbered(ticker)], default=0)
+        manifest = describe(version)
+        with disk_errors("publish the model"):
+            write_durably(draft.path / FILE_NAME, manifest.encode())
+            sync_directory(draft.path)
+            draft.path.rename(self.paths.version(ticker, version))
+            sync_directory(self.paths.ticker(ticker))
+        return manifest
+
+    def _numbered(self, ticker: str) -> list[int]:
+        """List numbers once given to versions that may be gone: none is ever given twice."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT version FROM alias_log WHERE ticker = ?1"
+                " UNION SELECT version FROM forecasts WHERE ticker = ?1",
+                (ticker,),
+            ).fetchall()
+        return [version for (version,) in rows]
+
+    def aliases(self, ticker: str) -> Mapping[str, int]:
+        """Read what every alias of a ticker points at."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT name, version FROM aliases WHERE ticker = ? ORDER BY name", (ticker,)
+            ).fetchall()
+        return dict(rows)
+
+    def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
+        """Point "champion" at a version and "previous" at the one it replaces.
+
+        Args:
+            ticker: Whose.
+            version: Published.
+            reason: Kept in the log.
+            at: UTC timestamp.
+        """
+        with transaction(self.connection):
+            champion = self.aliases(ticker).get(CHAMPION)
+            if champion == version:
+                return
+            if champion is not None:
+                self._point(ticker, PREVIOUS, champion, reason, at)
+            self._point(ticker, CHAMPION, version, reason, at)
+
+    def _point(self, ticker: str, name: str, version: int, reason: str, at: str) -> None:
+        self.connection.execute(
+            "INSERT INTO alias_log (at, ticker, name, version, replaced, reason) VALUES"
+            " (?1, ?2, ?3, ?4, (SELECT version FROM aliases WHERE ticker = ?2 AND name = ?3), ?5)",
+            (at, ticker, name, version, reason),
+        )
+        self.connection.execute(
+            "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (ticker, name, version)
+        )
+
+    def alias_log(self, ticker: str) -> list[AliasChange]:
+        """Read every change of a ticker's aliases, oldest first."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT at, name, version, replaced, reason FROM alias_log"
+                " WHERE ticker = ? ORDER BY id",
+                (ticker,),
+            ).fetchall()
+        return [AliasChange(*row) for row in rows]

@@ -1,0 +1,77 @@
+"""The exchanges' sessions, so that a forecast needs no calendar library."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.series import Dates
+from stocklstm.store.database import database_errors, transaction
+
+
+@dataclass(frozen=True)
+class SessionStore:
+    """Dates on which exchanges trade, with the UTC time each session ends.
+
+    Attributes:
+        connection: An open database.
+    """
+
+    connection: sqlite3.Connection
+
+    def put(self, exchange: str, dates: Dates, closes_utc: Dates) -> None:
+        """Replace what is known of an exchange between the first and the last of these dates.
+
+        Args:
+            exchange: Calendar name, such as BVMF.
+            dates: (N,) sessions, increasing, N >= 1.
+            closes_utc: (N,) UTC times at which they end.
+        """
+        days = np.datetime_as_string(dates, unit="D").tolist()
+        ends = [f"{end}Z" for end in np.datetime_as_string(closes_utc, unit="s").tolist()]
+        with transaction(self.connection):
+            self.connection.execute(
+                "DELETE FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?",
+                (exchange, days[0], days[-1]),
+            )
+            self.connection.executemany(
+                "INSERT INTO sessions VALUES (?, ?, ?)",
+                [(exchange, day, end) for day, end in zip(days, ends, strict=True)],
+            )
+
+    def next_after(self, exchange: str, date: str) -> str:
+        """Find the first session after a date; the next weekday if the calendar ends before it.
+
+        Args:
+            exchange: Calendar name.
+            date: ISO day.
+        """
+        with database_errors():
+            row = self.connection.execute(
+                "SELECT min(date) FROM sessions WHERE exchange = ? AND date > ?", (exchange, date)
+            ).fetchone()
+        if row[0] is not None:
+            return str(row[0])
+        return str(np.busday_offset(np.datetime64(date, "D") + 1, 0, roll="forward"))
+
+    def ended_since(self, exchange: str, date: str, now: str) -> int:
+        """Count the sessions after a date that have ended.
+
+        Args:
+            exchange: Calendar name.
+            date: ISO day.
+            now: UTC timestamp as `utc_now` gives it.
+
+        Returns:
+            Sessions; weekdays if nothing is known of the exchange after that date.
+        """
+        with database_errors():
+            known, ended = self.connection.execute(
+                "SELECT count(*), coalesce(sum(closes_at <= ?), 0) FROM sessions"
+                " WHERE exchange = ? AND date > ?",
+                (now, exchange, date),
+            ).fetchone()
+        if known:
+            return int(ended)
+        day_after = np.datetime64(date, "D") + 1
+        return max(0, int(np.busday_count(day_after, np.datetime64(now[:10], "D"))))

@@ -1,0 +1,138 @@
+"""models: what is in the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.series import parse_ticker
+from stocklstm.errors import NoModelError
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.registry import AliasChange
+from stocklstm.store.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """One version.
+
+    Attributes:
+        ticker: Whose.
+        version: Its number.
+        aliases: Names that point at it.
+        created: UTC timestamp.
+        preset: What its settings started from.
+        method: "float32", or how it was made smaller.
+        parent: Identity of the version it was made from, if any.
+        bytes: Size of the serving file.
+        verdict: How it compared with yesterday's close.
+    """
+
+    ticker: str
+    version: int
+    aliases: tuple[str, ...]
+    created: str
+    preset: str
+    method: str
+    parent: str | None
+    bytes: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ModelsResult:
+    """All versions, and those that could not be read."""
+
+    models: tuple[ModelSummary, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class ModelDetails:
+    """Everything about one version.
+
+    Attributes:
+        manifest: As it was published.
+        aliases: Names that point at it.
+        alias_log: Every change of the ticker's aliases.
+        path: Its directory.
+    """
+
+    manifest: Manifest
+    aliases: tuple[str, ...]
+    alias_log: tuple[AliasChange, ...]
+    path: str
+
+
+def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> ModelsResult:
+    """List the versions in the store.
+
+    Args:
+        tickers: Whose; none means all.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no store.
+    """
+    with open_store(home) as store:
+        names = [parse_ticker(ticker) for ticker in tickers] or store.registry.tickers()
+        groups, unknown = for_each(names, lambda ticker: _summaries(store, ticker))
+        models = tuple(model for found, _ in groups for model in found)
+        unreadable = tuple(failure for _, failed in groups for failure in failed)
+        return ModelsResult(models, unknown + unreadable)
+
+
+def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
+    """Read everything about one version.
+
+    Args:
+        reference: TICKER, TICKER@v3 or TICKER@alias.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no such version.
+        IntegrityError: Its manifest is damaged.
+    """
+    wanted = parse_reference(reference)
+    with open_store(home) as store:
+        version = store.registry.resolve(wanted)
+        return ModelDetails(
+            manifest=store.registry.manifest(wanted.ticker, version),
+            aliases=_aliases(store, wanted.ticker, version),
+            alias_log=tuple(store.registry.alias_log(wanted.ticker)),
+            path=str(store.paths.version(wanted.ticker, version)),
+        )
+
+
+def _summaries(store: Store, ticker: str) -> tuple[tuple[ModelSummary, ...], tuple[Failure, ...]]:
+    versions = store.registry.versions(ticker)
+    if not versions:
+        raise NoModelError(
+            f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
+        )
+    names = [f"{ticker}@v{version}" for version in versions]
+    return for_each(names, lambda name: _summary(store, name))
+
+
+def _summary(store: Store, name: str) -> ModelSummary:
+    reference = parse_reference(name)
+    version = store.registry.resolve(reference)
+    manifest = store.registry.manifest(reference.ticker, version)
+    serving = manifest.files.get("model.onnx")
+    return ModelSummary(
+        ticker=reference.ticker,
+        version=version,
+        aliases=_aliases(store, reference.ticker, version),
+        created=manifest.created,
+        preset=manifest.config.preset,
+        method=manifest.method,
+        parent=manifest.parent,
+        bytes=serving.size if serving else 0,
+        verdict=manifest.evaluation.verdict,
+    )
+
+
+def _aliases(store: Store, ticker: str, version: int) -> tuple[str, ...]:
+    pointing = store.registry.aliases(ticker).items()
+    return tuple(name for name, target in pointing if target == version)

@@ -1,0 +1,59 @@
+"""Whether a new version should become champion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare
+from stocklstm.core.reference import ModelReference
+from stocklstm.core.series import Bars
+from stocklstm.core.splits import Split
+from stocklstm.errors import IntegrityError, NoModelError
+from stocklstm.store.store import Store
+from stocklstm.workflows.serving import load_model, score_model
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The decision.
+
+    Attributes:
+        promoted: True if the new version becomes champion.
+        reason: Why or why not, in words with figures.
+    """
+
+    promoted: bool
+    reason: str
+
+
+def judge_challenger(
+    store: Store, ticker: str, bars: Bars, split: Split, days: ScoredDays
+) -> Promotion:
+    """Compare a new version with the champion on days that neither was fitted or chosen on.
+
+    It is promoted unless it is significantly worse: a higher mean CRPS with a Diebold–Mariano
+    p below 0.05.
+
+    Args:
+        store: Holds the champion.
+        ticker: Whose.
+        bars: Prices that the new version was trained and tested on.
+        split: Its parts.
+        days: Its scored test part.
+    """
+    try:
+        champion = load_model(store, ModelReference(ticker))
+    except NoModelError:
+        return Promotion(promoted=True, reason="there was no champion")
+    except IntegrityError as error:
+        return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
+    shared = days.dates >= np.datetime64(champion.manifest.splits.test_start, "D")
+    if not shared.any():
+        return Promotion(
+            promoted=True, reason=f"{champion.manifest.id} has no test day in common with it"
+        )
+    test = compare(days.select(shared), score_model(champion, bars, split.test[shared]))
+    figures = f"{champion.manifest.id}: CRPS on {test.n} shared test days, p = {test.p:.2g}"
+    if test.stat > 0 and test.p < SIGNIFICANT:
+        return Promotion(promoted=False, reason=f"significantly worse than {figures}")
+    return Promotion(promoted=True, reason=f"not significantly worse than {figures}")

@@ -1,0 +1,204 @@
+"""validate: is every stored version what it was when it was published, and does it work?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from stocklstm.core.checks import Check
+from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.reference import ModelReference, parse_reference, version_id
+from stocklstm.errors import ArtifactCorruptError, IntegrityError, NoModelError, StockLstmError
+from stocklstm.infer.session import ServingGraph
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.workflows.serving import CHECKPOINT_FILE, LoadedModel, load_version
+
+# Largest difference of checkpoint and serving graph, relative to the largest output: rounding
+# alone for float32, the coarseness of bytes for int8.
+PARITY = {"float32": 1e-4, "dynamic-int8": 0.1}
+_DUMMY_WINDOWS = 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ValidatedVersion:
+    """All checks of one version.
+
+    Attributes:
+        ticker: Whose model.
+        version: Its number.
+        status: "ok" or "failed".
+        corrupt: True if a failed check means that bytes are not those that were published.
+        checks: In the order they were made.
+    """
+
+    ticker: str
+    version: int
+    status: str
+    corrupt: bool
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """Outcome for all versions."""
+
+    results: tuple[ValidatedVersion, ...]
+    failures: tuple[Failure, ...]
+
+
+def validate(
+    references: Sequence[str] = (),
+    *,
+    every_version: bool = False,
+    deep: bool = False,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> ValidateResult:
+    """Check stored versions byte for byte and make a dummy forecast with each.
+
+    Args:
+        references: TICKER or TICKER@version; none means the champion of every ticker.
+        every_version: Check all versions of these tickers, not only the one that is meant.
+        deep: Also load the checkpoint, rebuild the network and compare it with the serving
+            graph; this needs PyTorch.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no model at all.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        names = list(references) or store.registry.tickers()
+        if not names:
+            raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
+        expanded, unknown = for_each(
+            names, lambda name: _expand(store, name, every_version=every_version)
+        )
+        versions = [name for group in expanded for name in group]
+        results, failures = for_each(
+            versions, lambda name: _validate_one(store, parse_reference(name), deep=deep)
+        )
+        return ValidateResult(results, unknown + failures)
+
+
+def _expand(store: Store, name: str, *, every_version: bool) -> list[str]:
+    reference = parse_reference(name)
+    chosen = store.registry.resolve(reference)
+    versions = store.registry.versions(reference.ticker) if every_version else [chosen]
+    return [version_id(reference.ticker, version) for version in versions]
+
+
+def _validate_one(store: Store, reference: ModelReference, *, deep: bool) -> ValidatedVersion:
+    version = store.registry.resolve(reference)
+    checks, corrupt = _run_checks(store, reference.ticker, version, deep=deep)
+    failed = any(check.status == "failed" for check in checks)
+    return ValidatedVersion(
+        ticker=reference.ticker,
+        version=version,
+        status="failed" if failed else "ok",
+        corrupt=corrupt,
+        checks=checks,
+    )
+
+
+def _run_checks(
+    store: Store, ticker: str, version: int, *, deep: bool
+) -> tuple[tuple[Check, ...], bool]:
+    """Go on as long as there is something left to check with; tell if bytes are wrong."""
+    recorder = _Recorder()
+    manifest = recorder.run("manifest", lambda: _manifest(store, ticker, version))
+    if manifest is not None:
+        for name in manifest.files:
+            recorder.run(name, lambda name=name: _file(store, manifest, name))  # type: ignore[misc]
+        recorder.run("unlisted files", lambda: _unlisted(store, manifest))
+        model = recorder.run("serving graph", lambda: _graph(store, manifest))
+        if model is not None:
+            recorder.run("dummy forecast", lambda: _dummy(model))
+            if deep:
+                recorder.run("checkpoint", lambda: _checkpoint(store, model))
+    return tuple(recorder.checks), recorder.corrupt
+
+
+class _Recorder:
+    """Turns what a check returns or raises into a line."""
+
+    def __init__(self) -> None:
+        self.checks: list[Check] = []
+        self.corrupt = False
+
+    def run(self, name: str, check: Callable[[], tuple[T, str]]) -> T | None:
+        try:
+            found, detail = check()
+        except StockLstmError as error:
+            self.corrupt |= isinstance(error, IntegrityError)
+            self.checks.append(Check(name, "failed", error.message))
+            return None
+        self.checks.append(Check(name, "ok", detail))
+        return found
+
+
+def _manifest(store: Store, ticker: str, version: int) -> tuple[Manifest, str]:
+    manifest = store.registry.manifest(ticker, version)
+    return manifest, f"format {manifest.format}, preset {manifest.config.preset}"
+
+
+def _file(store: Store, manifest: Manifest, name: str) -> tuple[None, str]:
+    content = store.registry.read_file(manifest, name)
+    return None, f"{len(content):,} bytes, sha256 as published"
+
+
+def _unlisted(store: Store, manifest: Manifest) -> tuple[None, str]:
+    names = store.registry.unlisted_files(manifest)
+    if names:
+        raise ArtifactCorruptError(f"not in the manifest: {', '.join(map(ascii, names))}")
+    return None, "none"
+
+
+def _graph(store: Store, manifest: Manifest) -> tuple[LoadedModel, str]:
+    model = load_version(store, manifest)
+    length, features = model.forecaster.graph.window_shape
+    return model, f"windows of {length} sessions × {features}, {manifest.config.outputs} outputs"
+
+
+def _dummy(model: LoadedModel) -> tuple[None, str]:
+    outputs = model.forecaster.graph.run(_dummy_windows(model.forecaster.graph))
+    if outputs.shape != (_DUMMY_WINDOWS, model.manifest.config.outputs):
+        raise ArtifactCorruptError(f"the forecast has shape {outputs.shape}")
+    if not np.isfinite(outputs).all():
+        raise ArtifactCorruptError("the forecast is not finite")
+    return None, f"shape {outputs.shape[0]} × {outputs.shape[1]}, all finite"
+
+
+def _dummy_windows(graph: ServingGraph) -> np.ndarray:
+    random = np.random.default_rng(0)
+    return random.standard_normal((_DUMMY_WINDOWS, *graph.window_shape)).astype(np.float32)
+
+
+def _checkpoint(store: Store, model: LoadedModel) -> tuple[None, str]:
+    from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
+    from stocklstm.learn.inference import network_outputs
+
+    manifest = model.manifest
+    owner = manifest if manifest.parent is None else _parent(store, manifest)
+    network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
+    windows = _dummy_windows(model.forecaster.graph)
+    expected = network_outputs(network, windows)
+    found = model.forecaster.graph.run(windows)
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    tolerance = PARITY[manifest.method]
+    if difference > tolerance:
+        raise ArtifactCorruptError(
+            f"the serving graph differs from the checkpoint by {difference:.2g} (relative), "
+            f"more than {tolerance:g}"
+        )
+    return None, f"network rebuilt; agrees with the serving graph to {difference:.1g} (relative)"
+
+
+def _parent(store: Store, manifest: Manifest) -> Manifest:
+    reference = parse_reference(manifest.parent or manifest.id)
+    return store.registry.manifest(reference.ticker, store.registry.resolve(reference))

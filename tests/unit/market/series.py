@@ -1,0 +1,28 @@
+"""Short ways to write bars and answers down in tests."""
+
+import numpy as np
+
+from stocklstm.core.series import Action, Bars, Instrument, Rejection, SourceAnswer
+
+PETR4 = Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo")
+
+
+def bars_of(rows: list[tuple]) -> Bars:
+    """Make bars of (day, close), or of (day, open, high, low, close, adjusted close, volume)."""
+    full = [
+        row if len(row) == 7 else (row[0], row[1], row[1] + 1, row[1] - 1, row[1], row[1], 100)
+        for row in rows
+    ]
+    dates = np.array([row[0] for row in full], "datetime64[D]")
+    numbers = np.array([row[1:] for row in full], np.float64).reshape(-1, 6)
+    return Bars(dates, *numbers.T.copy())
+
+
+def answer_of(
+    rows: list[tuple],
+    *,
+    instrument: Instrument = PETR4,
+    actions: tuple[Action, ...] = (),
+    rejections: tuple[Rejection, ...] = (),
+) -> SourceAnswer:
+    return SourceAnswer(instrument, bars_of(rows), actions, rejections, "csv")

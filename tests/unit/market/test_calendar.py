@@ -1,0 +1,100 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from stocklstm.market.calendar import local_day, missing_sessions, sessions
+from tests.unit.market.series import bars_of
+
+
+def day(text: str) -> np.datetime64:
+    return np.datetime64(text, "D")
+
+
+def test_sessions_of_a_week_with_a_holiday():
+    found = sessions("BVMF", day("2024-11-11"), day("2024-11-17"))
+    assert found.dates.astype(str).tolist() == [
+        "2024-11-11",
+        "2024-11-12",
+        "2024-11-13",
+        "2024-11-14",
+    ]
+    assert found.closes_utc.dtype == np.dtype("datetime64[s]")
+    assert str(found.closes_utc[0]) == "2024-11-11T21:00:00"
+    assert found.known
+    assert (found.first, found.last) == (day("2024-11-11"), day("2024-11-17"))
+
+
+def test_closing_time_follows_daylight_saving():
+    found = sessions("XNYS", day("2024-03-08"), day("2024-03-11"))
+    assert found.closes_utc.astype(str).tolist() == ["2024-03-08T21:00:00", "2024-03-11T20:00:00"]
+
+
+def test_days_without_any_session():
+    found = sessions("BVMF", day("2024-03-16"), day("2024-03-17"))
+    assert found.dates.size == found.closes_utc.size == 0
+    assert found.closed_on(np.array(["2024-03-16"], "datetime64[D]")).all()
+
+
+@pytest.mark.parametrize("exchange", ["", "XXXX", "../../etc"])
+def test_unknown_exchange_gives_weekdays_and_says_so(exchange):
+    found = sessions(exchange, day("2024-03-14"), day("2024-03-19"))
+    assert found.dates.astype(str).tolist() == [
+        "2024-03-14",
+        "2024-03-15",
+        "2024-03-18",
+        "2024-03-19",
+    ]
+    assert str(found.closes_utc[0]) == "2024-03-15T00:00:00"
+    assert not found.known
+    assert not found.closed_on(np.array(["2024-03-16"], "datetime64[D]")).any()
+
+
+def test_what_the_library_does_not_know_is_left_out():
+    found = sessions("XBOM", day("1980-01-01"), day("2190-01-01"))
+    assert found.first == day("1997-01-01")
+    assert found.last < day("2190-01-01")
+    assert found.dates[0] >= found.first
+    assert found.dates[-1] <= found.last
+    assert not found.closed_on(np.array(["1990-01-06", "2189-01-02"], "datetime64[D]")).any()
+    later = sessions("XBOM", day("2190-01-01"), day("2191-01-01"))
+    assert later.dates.size == 0
+
+
+def test_absurd_dates_do_no_harm():
+    found = sessions("BVMF", day("0001-01-01"), day("9999-12-31"))
+    assert found.first == day("1900-01-01")
+    assert found.dates[-1] <= day("2200-01-01")
+
+
+@pytest.mark.parametrize("exchange", ["BVMF", ""])
+def test_a_start_after_the_end_holds_no_session(exchange):
+    assert sessions(exchange, day("2190-01-01"), day("2024-01-01")).dates.size == 0
+
+
+def test_missing_sessions_lie_between_the_first_and_the_last_row():
+    calendar = sessions("BVMF", day("2024-11-01"), day("2024-11-30"))
+    bars = bars_of([("2024-11-12", 10), ("2024-11-14", 10), ("2024-11-18", 10)])
+    assert missing_sessions(bars, calendar).astype(str).tolist() == ["2024-11-13"]
+    assert missing_sessions(bars.select(slice(0)), calendar).size == 0
+
+
+def test_a_guessed_calendar_misses_nothing():
+    calendar = sessions("", day("2024-11-01"), day("2024-11-30"))
+    bars = bars_of([("2024-11-12", 10), ("2024-11-18", 10)])
+    assert missing_sessions(bars, calendar).size == 0
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "expected"),
+    [
+        ("America/Sao_Paulo", "2024-03-13"),
+        ("Asia/Tokyo", "2024-03-14"),
+        ("UTC", "2024-03-14"),
+        ("", "2024-03-14"),
+        ("Nowhere/City", "2024-03-14"),
+        ("../passwd", "2024-03-14"),
+    ],
+)
+def test_local_day(time_zone, expected):
+    assert local_day(time_zone, datetime(2024, 3, 14, 1, tzinfo=UTC)) == day(expected)

@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.series import Action, Instrument, Rejection
+from stocklstm.errors import RejectedDataError
+from stocklstm.market.calendar import sessions
+from stocklstm.market.clean import clean, require_explained_jumps
+from tests.unit.market.series import answer_of, bars_of
+
+TODAY = np.datetime64("2024-12-31")
+CALENDAR = sessions("BVMF", np.datetime64("2024-01-01"), np.datetime64("2025-12-31"))
+GOOD = [("2024-03-11", 36.0), ("2024-03-12", 36.5), ("2024-03-13", 37.0)]
+NAN, INF = np.nan, np.inf
+
+
+def cleaned(rows, **options):
+    return clean(answer_of(rows), CALENDAR, today=TODAY, **options)
+
+
+def test_good_rows_pass_unchanged():
+    prices = cleaned(GOOD)
+    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+    assert prices.rejections == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("2024-03-14", 36, 37, 35, NAN, 36, 1), "the close is missing"),
+        (("2024-03-14", 36, 37, 35, INF, 36, 1), "the close is infinite"),
+        (("2024-03-14", 36, 37, 35, 0, 36, 1), "the close is not above zero"),
+        (("2024-03-14", 36, 37, 35, -3, 36, 1), "the close is not above zero"),
+        (("2024-03-14", 36, 37, 35, 36, NAN, 1), "the adjusted close is missing"),
+        (("2024-03-14", 36, 37, 35, 36, INF, 1), "the adjusted close is infinite"),
+        (("2024-03-14", 36, 37, 35, 36, -1, 1), "the adjusted close is not above zero"),
+        (("2024-03-14", 36, INF, 35, 36, 36, 1), "open, high or low is infinite"),
+        (("2024-03-14", 0, 0, 0, 36, 36, 1), "open, high or low is not above zero"),
+        (("2024-03-14", 36, 35, 37, 36, 36, 1), "the high is below the low"),
+        (("2024-03-14", 36, 37, 35, 36, 36, -1), "the volume is infinite or negative"),
+        (("2024-03-16", 36.0), "no session of BVMF on this weekend"),
+        (("2024-03-29", 36, 36, 36, 36, 36, 0), "filler: BVMF was closed, nothing was traded"),
+        (("2025-01-02", 36.0), "the date lies in the future"),
+        (("0202-03-14", 36.0), "the date lies before 1900"),
+        (("NaT", 36.0), "the date is missing"),
+        (("2024-03-08", 36.0), "out of order: the date does not fit its neighbours"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_rest_is_kept(row, reason):
+    prices = cleaned([*GOOD, row])
+    assert prices.rejections == (Rejection(row[0], reason),)
+    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("2024-03-14", NAN, NAN, NAN, 36, 36, NAN),
+        ("2024-03-14", 36, 37, 35, 34, 34, 1),
+        ("2024-03-14", 36, 36, 36, 36, 36, 0),
+        ("2024-03-29", 36, 37, 35, 36, 36, 5),
+    ],
+    ids=["close-only", "close-below-low", "flat-session", "traded-on-a-holiday"],
+)
+def test_an_odd_row_is_kept(row):
+    prices = cleaned([*GOOD, row])
+    assert len(prices.bars) == 4
+    assert prices.rejections == ()
+
+
+def test_weekends_count_where_the_exchange_is_unknown():
+    answer = answer_of([("2024-03-16", 36.0)], instrument=Instrument("X", "", "", "UTC"))
+    calendar = sessions("", np.datetime64("2024-01-01"), np.datetime64("2025-01-01"))
+    assert len(clean(answer, calendar, today=TODAY).bars) == 1
+
+
+def test_newest_first_is_turned_around():
+    prices = cleaned(GOOD[::-1])
+    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+    assert prices.rejections == ()
+
+
+def test_an_answer_made_of_pieces_is_sorted():
+    rows = [(f"2024-04-{day:02}", 36.0) for day in (15, 16, 17, 8, 9, 10, 1, 2, 3)]
+    prices = cleaned(rows)
+    assert prices.rejections == ()
+    assert np.all(np.diff(prices.bars.dates) > np.timedelta64(0, "D"))
+
+
+@given(place=st.integers(0, 40), move=st.integers(3, 40), newest_first=st.booleans())
+def test_one_misplaced_row_is_found(place, move, newest_first):
+    days = CALENDAR.dates[:60]
+    order = np.arange(60)
+    row = order[place]
+    order = np.insert(np.delete(order, place), min(place + move, 59), row)
+    rows = [(str(day), 36.0) for day in days[order]]
+    prices = cleaned(rows[::-1] if newest_first else rows)
+    assert [rejection.date for rejection in prices.rejections] == [str(days[row])]
+
+
+def test_the_last_believable_row_of_a_day_wins():
+    rows = [*GOOD, ("2024-03-13", 38.0), ("2024-03-13", 36, 37, 35, NAN, 36, 1)]
+    prices = cleaned(rows)
+    assert prices.bars.closes.tolist() == [36.0, 36.5, 38.0]
+    assert [rejection.reason for rejection in prices.rejections] == [
+        "repeated day; the last row of it was kept",
+        "the close is missing",
+    ]
+
+
+def test_rows_before_start_were_not_asked_for():
+    prices = cleaned(GOOD, start="2024-03-12")
+    assert prices.rejections == (Rejection("2024-03-11", "before 2024-03-12, not asked for"),)
+
+
+def test_what_the_source_could_not_read_comes_first():
+    unread = Rejection("??", "'??' is not a date like the others")
+    answer = answer_of([*GOOD, ("2024-03-16", 36.0)], rejections=(unread,))
+    assert clean(answer, CALENDAR, today=TODAY).rejections[0] == unread
+
+
+def test_actions_survive_their_rows_but_must_make_sense():
+    dividend = Action("2024-03-14", "dividend", 0.5)
+    actions = (dividend, dividend, Action("2024-03-11", "split", 0.0))
+    rows = [*GOOD, ("2024-03-14", NAN, NAN, NAN, NAN, NAN, NAN)]
+    prices = clean(answer_of(rows, actions=actions), CALENDAR, today=TODAY)
+    assert prices.actions == (dividend,)
+    assert prices.rejections[-1] == Rejection("2024-03-11", "the split is not above zero")
+
+
+def test_an_empty_answer_stays_empty():
+    assert len(cleaned([]).bars) == 0
+
+
+def test_rows_of_which_none_is_usable():
+    with pytest.raises(RejectedDataError, match=r"none of 2 rows is usable.*2024-03-16") as caught:
+        cleaned([("2024-03-16", 36.0), ("2024-03-17", 36.0)])
+    assert "--source" in caught.value.hint
+
+
+ROW = st.tuples(
+    st.dates().map(str),
+    *[st.floats(allow_nan=True, allow_infinity=True) for _ in range(6)],
+)
+
+
+@given(st.lists(ROW, max_size=12))
+def test_whatever_comes_in_what_leaves_can_be_believed(rows):
+    try:
+        prices = cleaned(rows)
+    except RejectedDataError:
+        return
+    assert len(prices.bars) + len(prices.rejections) == len(rows)
+    assert np.all(np.diff(prices.bars.dates) > np.timedelta64(0, "D"))
+    assert np.all(prices.bars.dates <= TODAY)
+    for closes in (prices.bars.closes, prices.bars.adj_closes):
+        assert np.all(np.isfinite(closes) & (closes > 0))
+    require_explained_jumps(prices.bars, (), accept=True)
+
+
+HALVED = bars_of([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
+
+
+def test_a_jump_without_a_split_is_refused():
+    with pytest.raises(RejectedDataError, match=r"moved -50\.0% on 2024-03-13") as caught:
+        require_explained_jumps(HALVED, (Action("2024-03-13", "dividend", 1.0),), accept=False)
+    assert "--accept-jumps" in caught.value.hint
+
+
+def test_every_further_jump_is_counted():
+    bars = bars_of([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
+    with pytest.raises(RejectedDataError, match=r"\+9900\.0% on 2024-03-12.*and 1 more"):
+        require_explained_jumps(bars, (), accept=False)
+
+
+def test_a_recorded_split_or_the_user_explains_a_jump():
+    require_explained_jumps(HALVED, (Action("2024-03-13", "split", 2.0),), accept=False)
+    require_explained_jumps(HALVED, (), accept=True)
+    require_explained_jumps(HALVED.select(slice(2)), (), accept=False)

@@ -1,0 +1,304 @@
+import csv
+import io
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stocklstm.core.series import Rejection
+from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, StockLstmError
+from stocklstm.market.csv import CsvSource, read_prices
+from stocklstm.market.source import FetchRequest
+from tests.unit.market.series import PETR4
+
+
+def read(text: str, encoding: str = "utf-8", date_format: str | None = None):
+    return read_prices(text.encode(encoding), "prices.csv", date_format)
+
+
+def fetch(path, **options):
+    return CsvSource().fetch(FetchRequest("PETR4.SA", file=path, **options))
+
+
+YAHOO = """Date,Open,High,Low,Close,Adj Close,Volume
+2024-03-12,36.40,37.00,36.20,36.90,34.50,2000
+2024-03-13,36.80,37.10,36.00,36.50,34.10,3000
+"""
+
+BRAZILIAN = """Data;Abertura;Máxima;Mínima;Fechamento;Fechamento Ajustado;Volume
+12/03/2024;36,40;37,00;36,20;36,90;34,50;2.000
+13/03/2024;36,80;37,10;36,00;36,50;34,10;3.000
+"""
+
+
+def test_yahoo_columns():
+    bars, rejections = read(YAHOO)
+    assert rejections == ()
+    assert bars.dates.dtype == np.dtype("datetime64[D]")
+    assert bars.dates.astype(str).tolist() == ["2024-03-12", "2024-03-13"]
+    assert bars.opens.tolist() == [36.4, 36.8]
+    assert bars.highs.tolist() == [37.0, 37.1]
+    assert bars.lows.tolist() == [36.2, 36.0]
+    assert bars.closes.tolist() == [36.9, 36.5]
+    assert bars.adj_closes.tolist() == [34.5, 34.1]
+    assert bars.volumes.tolist() == [2000, 3000]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_brazilian_spreadsheet_reads_the_same(encoding, line_end):
+    bars, rejections = read(BRAZILIAN.replace("\n", line_end), encoding)
+    assert rejections == ()
+    assert bars.fingerprint() == read(YAHOO)[0].fingerprint()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators(separator):
+    text = YAHOO.replace(",", separator)
+    assert read(text)[0].fingerprint() == read(YAHOO)[0].fingerprint()
+
+
+def test_a_site_that_writes_newest_first_with_quoted_commas():
+    bars, rejections = read(
+        '"Data","Último","Abertura","Máxima","Mínima","Vol.","Var%"\n'
+        '"13.03.2024","118.532","118.000","119.000","117.100","12,34B","-0,5%"\n'
+        '"12.03.2024","117.000","116.500","117.900","116.000","987,6M","0,1%"\n'
+    )
+    assert rejections == ()
+    assert bars.closes.tolist() == [118532, 117000]
+    assert bars.adj_closes.tolist() == [118532, 117000]
+    assert bars.volumes.tolist() == [12.34e9, 987.6e6]
+
+
+def test_closes_alone():
+    bars, _ = read("Date,Close\n2024-03-12,36.9\n2024-03-13,36.5\n")
+    assert bars.adj_closes.tolist() == bars.closes.tolist() == [36.9, 36.5]
+    for missing in (bars.opens, bars.highs, bars.lows, bars.volumes):
+        assert np.isnan(missing).all()
+
+
+def test_what_yfinance_writes_for_one_ticker():
+    bars, rejections = read(
+        "Price,Adj Close,Close,High\nTicker,PETR4.SA,PETR4.SA,PETR4.SA\nDate,,,\n"
+        "2024-03-12 00:00:00-03:00,34.5,36.9,37\n"
+    )
+    assert rejections == ()
+    assert bars.dates.astype(str).tolist() == ["2024-03-12"]
+    assert (bars.closes[0], bars.adj_closes[0]) == (36.9, 34.5)
+
+
+def test_the_line_in_which_excel_names_its_separator():
+    assert len(read("sep=;\n" + BRAZILIAN)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("mark", "texts", "values"),
+    [
+        ("point", ["1,234.56", "12"], [1234.56, 12]),
+        ("point", ["1,234,567", "1.234"], [1234567, 1.234]),
+        ("point", ["12345.678", "1.234"], [12345.678, 1.234]),
+        ("point", ["1.234", "2.345"], [1.234, 2.345]),
+        ("point", ["1e-05", "R$ 1.5"], [1e-05, 1.5]),
+        ("comma", ["1.234,56", "12"], [1234.56, 12]),
+        ("comma", ["1.234.567", "1,234"], [1234567, 1.234]),
+        ("comma", ["0,123", "1.234"], [0.123, 1234]),
+        ("comma", ["R$ 38,42", "+38,4"], [38.42, 38.4]),
+    ],
+)
+def test_decimal_marks(mark, texts, values):
+    lines = "".join(f"2024-03-{day};{text}\n" for day, text in enumerate(texts, start=11))
+    bars, rejections = read("Date;Close\n" + lines)
+    assert rejections == (), mark
+    assert bars.closes.tolist() == pytest.approx(values)
+
+
+def test_a_portuguese_header_decides_what_the_numbers_leave_open():
+    assert read("Data;Fechamento\n2024-03-12;118.532\n")[0].closes.tolist() == [118532]
+    assert read("Date;Close\n2024-03-12;118.532\n")[0].closes.tolist() == [118.532]
+
+
+@pytest.mark.parametrize("blank", ["", "null", "N/A", "-", "NaN", "n/d"])
+def test_blank_cells_are_nan(blank):
+    bars, rejections = read(f"Date,Open,Close,Volume\n2024-03-12,{blank},36.9,{blank}\n")
+    assert rejections == ()
+    assert np.isnan(bars.opens[0])
+    assert np.isnan(bars.volumes[0])
+    assert bars.closes[0] == 36.9
+
+
+def test_unreadable_rows_are_named():
+    bars, rejections = read(
+        "Date,Open,Close\n2024-03-12,36,36.9\n2024-13-01,1,2\nlater,1,2\n2024-03-14,1,abc\n"
+        '2024-03-15,"36,5",2\n2024-03-18,1,2,3,4\n,,\n,1,2\n2024-03-19\n'
+    )
+    assert bars.dates.astype(str).tolist() == ["2024-03-12", "2024-03-19"]
+    assert np.isnan(bars.closes[1])
+    assert rejections == (
+        Rejection("2024-13-01", "'2024-13-01' is not a date like the others"),
+        Rejection("later", "'later' is not a date like the others"),
+        Rejection("2024-03-14", "close: 'abc' is not a number"),
+        Rejection("2024-03-15", "open: '36,5' is not a number"),
+        Rejection("2024-03-18", "5 cells, but the header names 3"),
+        Rejection("", "'' is not a date like the others"),
+    )
+
+
+def test_what_a_row_said_is_shown_short_and_harmless():
+    _, rejections = read(f"Date,Close\n2024-03-12,36\n\u202e{'x' * 99},1\n")
+    assert len(rejections[0].date) <= 60
+    assert rejections[0].date.isascii()
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["13/03/2024", "01/04/2024"], ["2024-03-13", "2024-04-01"]),
+        (["03/13/2024", "04/01/2024"], ["2024-03-13", "2024-04-01"]),
+        (["13-03-24", "1-4-24"], ["2024-03-13", "2024-04-01"]),
+        (["13.03.1999", "01.04.1999"], ["1999-03-13", "1999-04-01"]),
+        (["31/12/69", "1/1/68"], ["1969-12-31", "2068-01-01"]),
+        (["2024/03/13", "2024/04/01"], ["2024-03-13", "2024-04-01"]),
+        (["20240313", "20240401"], ["2024-03-13", "2024-04-01"]),
+        (["2024-03-13T10:00:00Z", "2024-04-01"], ["2024-03-13", "2024-04-01"]),
+        (["04/04/2024", "05/05/2024"], ["2024-04-04", "2024-05-05"]),
+    ],
+)
+def test_dates_are_found_out(dates, expected):
+    bars, rejections = read("Date,Close\n" + "".join(f"{day},1\n" for day in dates))
+    assert rejections == ()
+    assert bars.dates.astype(str).tolist() == expected
+
+
+AMBIGUOUS = "Date,Close\n01/02/2024,1\n02/02/2024,2\n"
+
+
+@pytest.mark.parametrize("text", [AMBIGUOUS, AMBIGUOUS + "13/01/2024,3\n01/13/2024,4\n"])
+def test_ambiguous_dates_are_asked_about(text):
+    with pytest.raises(ConfigError, match="01/02/2024: which is the day") as caught:
+        read(text)
+    assert "--date-format" in caught.value.hint
+
+
+def test_date_format_settles_the_matter():
+    first = read(AMBIGUOUS, date_format="%d/%m/%Y")[0].dates
+    assert first.astype(str).tolist() == ["2024-02-01", "2024-02-02"]
+    first = read(AMBIGUOUS, date_format="%m/%d/%Y")[0].dates
+    assert first.astype(str).tolist() == ["2024-01-02", "2024-02-02"]
+    assert len(read(AMBIGUOUS, date_format="%Y-%m-%d")[1]) == 2
+
+
+@pytest.mark.parametrize("pattern", ["", "%d/%m", "%Q", "%", "%Y %Y", "%Y-%m", "\0", "words"])
+def test_useless_date_formats(pattern):
+    with pytest.raises(ConfigError, match="is not a pattern of whole dates"):
+        read(AMBIGUOUS, date_format=pattern)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \r\n\n", "is empty"),
+        (b"Date,Close\n", "has a header but no prices"),
+        (b"Date,Close\n,\n\n", "has a header but no prices"),
+        (b"2024-03-12,36.9\n2024-03-13,36.5\n", "has no date column: its first line is"),
+        (b"Close,Volume\n36,1\n", "has no date column"),
+        (b"Date,Volume\n2024-03-12,1\n", "has no close column"),
+        (b"<html><body>no</body></html>", "has no date column"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a text file"),
+        (b"PK\x03\x04\x14\0", "is not a text file"),
+        (b"\xff\xfe\x00", "is not a text file"),
+        (b"Date,Close\n2024-03-12," + b"1" * 140_000, "is not a table"),
+        (b"Date,Close," + b"1" * 140_000 + b"\n", "is not a table"),
+    ],
+)
+def test_what_is_no_table_of_prices(content, message):
+    with pytest.raises(RejectedDataError, match=message) as caught:
+        read_prices(content, "prices.csv")
+    assert caught.value.message.startswith("prices.csv ")
+    assert len(caught.value.message) < 120
+
+
+def test_the_source_reads_the_named_file(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(YAHOO)
+    answer = fetch(path)
+    assert (answer.instrument, answer.source, answer.actions) == (PETR4, "csv", ())
+    assert len(answer.bars) == 2
+    assert len(fetch(path, start="2024-03-13").bars) == 1
+
+
+def test_a_file_must_be_named():
+    with pytest.raises(ConfigError) as caught:
+        fetch(None)
+    assert "--file" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", ".", "x" * 300, "nul\0.csv"])
+def test_a_file_that_cannot_be_opened(tmp_path, name):
+    with pytest.raises(NotFoundError) as caught:
+        fetch(tmp_path / name)
+    assert "--file" in caught.value.hint
+
+
+@given(st.binary(max_size=300))
+@example(b"Date,Close\n2024-01-02,1e999\n")
+@example(b"Date,Close\n2024-01-02,\xb2\n\xb9999-01-01,1\n")
+@example(b'Date,Close\n2024-01-02,"1\n')
+@example(b"\xff\xfeD\xd8")
+def test_any_bytes_give_rows_or_an_error_of_ours(content):
+    assert_readable_or_ours(content)
+
+
+@given(st.text(alphabet="0123456789.,-/;\t\n\"' eEMKR$nul+", max_size=200))
+def test_any_cells_give_rows_or_an_error_of_ours(text):
+    assert_readable_or_ours(f"Date,Close,Volume\n{text}".encode())
+    assert_readable_or_ours(f"Data;Fechamento\n{text}".encode())
+
+
+def assert_readable_or_ours(content):
+    try:
+        bars, rejections = read_prices(content, "prices.csv")
+    except StockLstmError:
+        return
+    assert bars.dates.dtype == np.dtype("datetime64[D]")
+    assert not np.isnat(bars.dates).any()
+    assert len(bars.closes) == len(bars.volumes) == len(bars)
+    assert len(bars) + len(rejections) > 0
+    assert all(rejection.reason for rejection in rejections)
+
+
+PRICES = st.floats(0.01, 1e6).map(lambda price: round(price, 2))
+ROWS = st.lists(
+    st.tuples(st.dates(date(1970, 1, 1), date(2068, 12, 31)), *[PRICES] * 5), min_size=1, max_size=8
+)
+
+
+@given(
+    rows=ROWS,
+    separator=st.sampled_from(",;\t"),
+    decimal=st.sampled_from(".,"),
+    grouped=st.booleans(),
+    date_format=st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m-%d-%Y", "%d.%m.%y"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"]),
+)
+def test_written_rows_come_back_whatever_the_dialect(
+    rows, separator, decimal, grouped, date_format, encoding
+):
+    def number(value):
+        text = f"{value:,.2f}" if grouped else f"{value:.2f}"
+        return text.translate(str.maketrans(".,", ",.")) if decimal == "," else text
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=separator)
+    writer.writerow(["Data", "Abertura", "Máximo", "Mínimo", "Último", "Fechamento ajustado"])
+    for day, *prices in rows:
+        writer.writerow([day.strftime(date_format), *map(number, prices)])
+    bars, rejections = read(buffer.getvalue(), encoding, date_format)
+    assert rejections == ()
+    assert bars.dates.tolist() == [row[0] for row in rows]
+    columns = (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes)
+    assert [list(prices) for prices in zip(*columns, strict=True)] == [
+        list(row[1:]) for row in rows
+    ]

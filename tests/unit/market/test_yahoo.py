@@ -1,0 +1,221 @@
+"""The real yfinance, in a process of its own, against a Yahoo on the loopback interface."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.yahoo_server import (
+    HTML,
+    NOT_FOUND,
+    RESET,
+    STALL,
+    TOO_MANY,
+    UNAVAILABLE,
+    Answer,
+    Query,
+    Script,
+    YahooServer,
+    chart,
+    json_answer,
+)
+
+# Fetches each of its requests in turn and prints what a caller would see of the last.
+CLIENT = """
+import json, sys
+from dataclasses import asdict
+from stocklstm.errors import StockLstmError
+from stocklstm.market.source import FetchRequest, load_source
+source = load_source("yahoo")
+source.timeout_s = float(sys.argv[2])
+for request in json.loads(sys.argv[1]):
+    try:
+        answer = source.fetch(FetchRequest(**request))
+    except StockLstmError as error:
+        shown = {"error": type(error).__name__, "message": error.message, "hint": error.hint,
+                 "cause": error.__cause__ is not None}
+    else:
+        bars = answer.bars
+        shown = {"instrument": asdict(answer.instrument), "source": answer.source,
+                 "actions": [asdict(action) for action in answer.actions],
+                 "dates": bars.dates.astype(str).tolist(), "opens": bars.opens.tolist(),
+                 "closes": bars.closes.tolist(), "adj_closes": bars.adj_closes.tolist(),
+                 "volumes": bars.volumes.tolist(), "date_type": str(bars.dates.dtype)}
+print(json.dumps(shown))
+"""
+
+ROWS = [
+    ("2024-03-11", 36.0, 36.8, 35.9, 36.5, 34.1, 1000),
+    ("2024-03-12", 36.4, 37.0, 36.2, 36.9, 34.5, 2000),
+    ("2024-03-13", 18.4, 18.6, 18.1, 18.3, 17.8, 3000),
+    ("2024-03-14", 18.3, 18.9, 18.2, 18.8, 18.3, 4000),
+]
+GOOD = chart("PETR4.SA", ROWS, dividends={"2024-03-12": 0.55}, splits={"2024-03-13": (2, 1)})
+
+
+def ask(
+    folder: Path, script: Script, *requests: dict, timeout_s: float = 20.0
+) -> tuple[dict, YahooServer, str]:
+    with YahooServer(folder, script) as server:
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", CLIENT, json.dumps(requests), str(timeout_s)],
+            env={**os.environ, **server.environment, "STOCKLSTM_CACHE": str(folder / "own")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert run.returncode == 0, run.stderr
+    assert all(host.endswith(".yahoo.com") for host in server.hosts)
+    return json.loads(run.stdout), server, run.stderr
+
+
+def history_only(answer: Answer) -> Script:
+    """Answer the probe for the time zone as usual, and the prices so."""
+
+    def script(query: Query) -> Answer:
+        return GOOD if query.is_probe else answer
+
+    return script
+
+
+def test_bars_come_raw_and_adjusted_with_their_events(tmp_path):
+    shown, server, stderr = ask(tmp_path, lambda _: GOOD, {"ticker": "PETR4.SA"})
+    assert shown["dates"] == [row[0] for row in ROWS]
+    assert shown["date_type"] == "datetime64[D]"
+    assert shown["opens"] == [row[1] for row in ROWS]
+    assert shown["closes"] == [row[4] for row in ROWS]
+    assert shown["adj_closes"] == [row[5] for row in ROWS]
+    assert shown["volumes"] == [row[6] for row in ROWS]
+    assert shown["actions"] == [
+        {"date": "2024-03-12", "kind": "dividend", "value": 0.55},
+        {"date": "2024-03-13", "kind": "split", "value": 2.0},
+    ]
+    assert shown["instrument"] == {
+        "ticker": "PETR4.SA",
+        "currency": "BRL",
+        "exchange": "BVMF",
+        "time_zone": "America/Sao_Paulo",
+    }
+    assert shown["source"] == "yahoo"
+    assert stderr == ""
+    assert {query.ticker for query in server.queries} == {"PETR4.SA"}
+    assert (tmp_path / "own" / "yahoo" / "tkr-tz.db").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_start_is_asked_of_yahoo(tmp_path):
+    request = {"ticker": "PETR4.SA", "start": "2024-03-13"}
+    shown, server, _ = ask(tmp_path, lambda _: chart("PETR4.SA", ROWS[2:]), request)
+    assert shown["dates"] == ["2024-03-13", "2024-03-14"]
+    history = next(query for query in server.queries if not query.is_probe)
+    assert history.options["period1"] == "1710298800"  # midnight of that day in Sao Paulo
+
+
+def test_null_rows_are_left_out_and_their_dividend_is_kept(tmp_path):
+    nulls = [(day, None, None, None, None, None, None) for day in ("2024-03-12", "2024-03-13")]
+    answer = chart("PETR4.SA", [ROWS[0], *nulls, ROWS[3]], dividends={"2024-03-13": 0.2})
+    shown, _, _ = ask(tmp_path, lambda _: answer, {"ticker": "PETR4.SA"})
+    assert shown["dates"] == ["2024-03-11", "2024-03-13", "2024-03-14"]
+    assert str(shown["closes"][1]) == "nan"
+    assert shown["actions"] == [{"date": "2024-03-13", "kind": "dividend", "value": 0.2}]
+
+
+def test_no_session_since_start_is_no_error(tmp_path):
+    request = {"ticker": "AAPL", "start": "2024-03-16"}
+    traits = {"currency": "USD", "exchange": "NMS", "time_zone": "America/New_York"}
+    shown, _, _ = ask(tmp_path, lambda _: chart("AAPL", [], **traits), request)
+    assert shown["dates"] == []
+    assert shown["instrument"] == {"ticker": "AAPL", **traits, "exchange": "XNYS"}
+
+
+def test_no_data_for_the_range_is_no_error(tmp_path):
+    reason = "Data doesn't exist for startDate = 1710298800, endDate = 1710385200"
+    error = {"code": "Bad Request", "description": reason}
+    refusal = json_answer({"chart": {"result": None, "error": error}}, 400)
+    request = {"ticker": "PETR4.SA", "start": "2024-03-16"}
+    shown, _, _ = ask(tmp_path, history_only(refusal), request)
+    assert shown["dates"] == []
+    assert shown["instrument"]["exchange"] == "BVMF"
+
+
+@pytest.mark.parametrize(
+    "script", [lambda _: NOT_FOUND, history_only(NOT_FOUND), history_only(chart("PETR4.SA", []))]
+)
+def test_unknown_ticker(tmp_path, script):
+    shown, _, stderr = ask(tmp_path, script, {"ticker": "PETR9.SA"})
+    assert shown["error"] == "UnknownTickerError"
+    assert shown["message"] == "PETR9.SA: unknown or delisted"
+    assert shown["hint"] == "check the spelling (B3 tickers end in .SA)"
+    assert shown["cause"]
+    assert stderr == ""
+
+
+@pytest.mark.parametrize("script", [lambda _: TOO_MANY, history_only(TOO_MANY)])
+def test_rate_limit(tmp_path, script):
+    shown, _, stderr = ask(tmp_path, script, {"ticker": "PETR4.SA"})
+    assert shown["error"] == "RateLimitedError"
+    assert shown["message"] == "Yahoo is rate-limiting this machine"
+    assert stderr == ""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda _: HTML,
+        history_only(HTML),
+        history_only(UNAVAILABLE),
+        history_only(Answer(GOOD.body[:400])),
+        history_only(Answer(GOOD.body[:400], promised=len(GOOD.body))),
+        history_only(json_answer({"finance": {"result": None, "error": None}})),
+        lambda _: json_answer({"finance": {"result": None, "error": None}}),
+        history_only(
+            json_answer({"chart": {"result": None, "error": {"description": "Internal error"}}})
+        ),
+    ],
+    ids=["html", "html-history", "503", "cut", "cut-short", "other", "other-history", "refusal"],
+)
+def test_something_other_than_data(tmp_path, script):
+    shown, _, stderr = ask(tmp_path, script, {"ticker": "PETR4.SA"})
+    assert shown["error"] == "NetworkError"
+    assert shown["message"] == "PETR4.SA: Yahoo sent something other than data"
+    assert stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "timeout_s"),
+    [(lambda _: RESET, 20.0), (history_only(RESET), 20.0), (history_only(STALL), 0.5)],
+    ids=["reset", "reset-history", "stall"],
+)
+def test_no_answer(tmp_path, script, timeout_s):
+    shown, _, stderr = ask(tmp_path, script, {"ticker": "PETR4.SA"}, timeout_s=timeout_s)
+    assert shown["error"] == "NetworkError"
+    assert shown["message"] == "PETR4.SA: no answer from Yahoo"
+    assert stderr == ""
+
+
+def test_a_failure_is_not_remembered(tmp_path):
+    answers = iter([GOOD, HTML, GOOD])
+    request = {"ticker": "PETR4.SA"}
+    shown, server, _ = ask(tmp_path, lambda _: next(answers), request, request)
+    assert shown["dates"] == [row[0] for row in ROWS]
+    assert [query.is_probe for query in server.queries] == [True, False, False]
+
+
+def test_a_damaged_cache_is_named(tmp_path):
+    cache = tmp_path / "own" / "yahoo"
+    cache.mkdir(parents=True)
+    (cache / "tkr-tz.db").write_bytes(b"no database " * 100)
+    shown, _, _ = ask(tmp_path, lambda _: GOOD, {"ticker": "PETR4.SA"})
+    assert shown["error"] == "StorageError"
+    assert str(cache) in shown["message"]
+
+
+def test_prices_come_without_a_cache(tmp_path):
+    (tmp_path / "own").write_text("a file where a directory should be")
+    shown, _, stderr = ask(tmp_path, lambda _: GOOD, {"ticker": "PETR4.SA"})
+    assert shown["dates"] == [row[0] for row in ROWS]
+    assert stderr == ""
