@@ -1,6 +1,5 @@
 """stocklstm demo."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -18,11 +17,13 @@ from stocklstm.cli.output import (
     choose_mode,
     complain,
     document,
+    error_object,
     show,
     write,
     write_json,
 )
 from stocklstm.core.config import configure
+from stocklstm.core.outcomes import Failure
 from stocklstm.errors import StockLstmError
 
 if TYPE_CHECKING:
@@ -43,23 +44,27 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Run the whole pipeline on bundled real prices of PETR4.SA, offline."""
+    import tempfile
+
+    tour = _Tour(Mode.JSON if as_json else Mode.HUMAN)
     try:
-        mode = choose_mode(as_json=as_json, quiet=quiet)
-        code = _run(home or Path(tempfile.mkdtemp(prefix="stocklstm-demo-")), mode)
+        tour.mode = choose_mode(as_json=as_json, quiet=quiet)
+        code = _run(tour, home or Path(tempfile.mkdtemp(prefix="stocklstm-demo-")))
     except StockLstmError as error:
         complain(error)
+        if as_json:
+            tour.write_document(None, [error_object(Failure(None, error))])
         code = exit_code(error)
     raise typer.Exit(code)
 
 
-def _run(home: Path, mode: Mode) -> ExitCode:
+def _run(tour: "_Tour", home: Path) -> ExitCode:
     from stocklstm.workflows import evaluate as evaluating
     from stocklstm.workflows import fetch as fetching
     from stocklstm.workflows import predict as predicting
     from stocklstm.workflows import quantize as quantizing
     from stocklstm.workflows import validate as validating
 
-    tour = _Tour(mode)
     sample = fetching.FetchOptions(source="sample")
     tour.step("1. Prices", fetch.VIEW, lambda: fetching.fetch([TICKER], sample, home=home))
     tour.step("2. Training", train.VIEW, lambda: _train(home))
@@ -99,18 +104,21 @@ class _Tour:
 
     def end(self, home: Path) -> ExitCode:
         if self.mode is Mode.JSON:
-            write_json(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "command": "demo",
-                    "home": str(home),
-                    "steps": self.documents,
-                    "errors": [],
-                }
-            )
+            self.write_document(home, [])
         elif self.mode is Mode.HUMAN:
             write(f"\nEverything lies in {home}\n")
             for picture in sorted(home.rglob("*.png")):
                 write(f"  {picture.relative_to(home)}\n")
             write(f"Go on with it: export STOCKLSTM_HOME={home}\n")
         return worst(self.codes)
+
+    def write_document(self, home: Path | None, errors: list[dict[str, Any]]) -> None:
+        write_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "command": "demo",
+                "home": None if home is None else str(home),
+                "steps": self.documents,
+                "errors": errors,
+            }
+        )

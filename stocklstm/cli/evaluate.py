@@ -12,7 +12,7 @@ from stocklstm.core.money import money
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.evaluation import Coverage, Evaluation
+    from stocklstm.core.scores import Coverage, Evaluation
     from stocklstm.workflows.evaluate import EvaluatedVersion, EvaluateResult
 
 
@@ -143,7 +143,7 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
             _percent(c.level),
             "",
             "",
-            f"promised; right if {_range(c.low, c.high)}",
+            f"promised; {_range(c.low, c.high)} is consistent",
         ]
         for c in spread.coverage
     ]

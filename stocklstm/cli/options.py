@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stocklstm.store.store import LOCK_TIMEOUT_S
+from stocklstm.core.config import LOCK_TIMEOUT_S
 
 Tickers = Annotated[
     list[str] | None,

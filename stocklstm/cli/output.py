@@ -123,11 +123,12 @@ def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) 
         "schema_version": SCHEMA_VERSION,
         "command": view.command,
         view.key: [view.document(item) for item in items],
-        "errors": [_error_object(failure) for failure in failures],
+        "errors": [error_object(failure) for failure in failures],
     }
 
 
-def _error_object(failure: Failure) -> dict[str, Any]:
+def error_object(failure: Failure) -> dict[str, Any]:
+    """Build the JSON of one failure."""
     return {
         "ticker": failure.ticker,
         "code": int(exit_code(failure.error)),

@@ -92,7 +92,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
             f"{item.crps_change_pct:+.2f} %",
         ],
         ["Parameters", f"{before.parameters:,}", f"{after.parameters:,}", ""],
-        ["Weights that are zero", f"{before.sparsity:.1%}", f"{after.sparsity:.1%}", ""],
+        ["Weights that are zero", _percent(before.sparsity), _percent(after.sparsity), ""],
     ]
     title = f"{item.ticker}@v{item.version}: {item.method} of v{item.parent}"
     grid(console, title, ["", "Before", "After", "Change"], rows)
@@ -103,6 +103,10 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     else:
         words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
     console.print(Text(f"{words}. {item.reason}.", style))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 VIEW: "View[QuantizeResult, QuantizedVersion]" = View(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.quantiles import LEVELS
+from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.volatility import WARM_UP, VolatilityAnchor
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from stocklstm.core.quantiles import LEVELS
+from stocklstm.core.levels import LEVELS
 from stocklstm.errors import ConfigError
+
+LOCK_TIMEOUT_S = 10.0
+"""Seconds to wait for another writer, unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +84,10 @@ class TrainingConfig:
                 )
         if (self.target, self.loss) not in {("return", "pinball"), ("price", "mse")}:
             raise ConfigError(f"loss {self.loss!r} does not fit target {self.target!r}")
-        if self.scale_low >= self.scale_high:
-            raise ConfigError("scale_low must be below scale_high")
+        if not float("-inf") < self.scale_low < self.scale_high < float("inf"):
+            raise ConfigError("scale_low must be below scale_high, and both finite")
+        if self.target == "price" and not self.calibration_fraction:
+            raise ConfigError("a price's intervals need a calibration_fraction above 0")
 
     @property
     def input_size(self) -> int:
@@ -126,6 +131,7 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "validation_fraction": _share(0.5, zero=False),
     "calibration_fraction": _share(0.5, zero=True),
     "test_fraction": _share(0.9, zero=False),
+    "seed": (lambda value: 0 <= value < 2**63, "from 0 to below 2^63"),
     "threads": _at_least(1),
 }
 

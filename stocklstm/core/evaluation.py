@@ -11,8 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.quantiles import crps, interval
 from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.scores import (
+    Coverage,
+    DirectionScores,
+    DistributionScores,
+    Evaluation,
+    PointScores,
+)
 from stocklstm.core.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.significance import (
     PairedTest,
@@ -22,7 +30,6 @@ from stocklstm.core.significance import (
 )
 
 SIGNIFICANT = 0.05
-INTERVAL_LEVELS = (0.8, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,131 +63,6 @@ class ScoredDays:
             ReturnForecasts(self.forecasts.points[chosen], self.forecasts.quantiles[chosen]),
             self.ewma[chosen],
         )
-
-
-@dataclass(frozen=True)
-class PointScores:
-    """The point forecast against yesterday's close.
-
-    A ratio is None where yesterday's close was never wrong, and a statistic is None where the
-    losses differ by the same amount every day.
-
-    Attributes:
-        rmse: Root mean squared error.
-        mae: Mean absolute error.
-        rmse_naive: The same for yesterday's close.
-        mae_naive: The same for yesterday's close.
-        rmse_ratio: rmse / rmse_naive; below 1 is better than yesterday's close.
-        mae_ratio: mae / mae_naive.
-        skill: 1 - rmse_ratio.
-        mase: mae over the naive mean absolute error of the training part (Hyndman & Koehler).
-        dm_stat: Diebold–Mariano on squared errors; above 0 if the model's are larger.
-        dm_p: Its two-sided p.
-    """
-
-    rmse: float
-    mae: float
-    rmse_naive: float
-    mae_naive: float
-    rmse_ratio: float | None
-    mae_ratio: float | None
-    skill: float | None
-    mase: float | None
-    dm_stat: float | None
-    dm_p: float
-
-
-@dataclass(frozen=True)
-class DirectionScores:
-    """Was up or down foreseen?
-
-    Attributes:
-        accuracy: Share of days with the right sign; None if no day counts.
-        n: Days counted: neither the outcome nor the forecast is exactly unchanged.
-        excluded: Days not counted.
-        low: Lower bound of the 95 % Wilson interval.
-        high: Its upper bound.
-        always_up: What "up" every day would have scored on the same days.
-    """
-
-    accuracy: float | None
-    n: int
-    excluded: int
-    low: float
-    high: float
-    always_up: float | None
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How often an interval held the outcome.
-
-    Attributes:
-        level: Promised share.
-        share: Share seen.
-        low: Least share that a right interval would show in 99 of 100 tests (binomial).
-        high: Greatest such share.
-        winkler: Mean interval score (Winkler 1972; Gneiting & Raftery 2007).
-        width: Mean width.
-    """
-
-    level: float
-    share: float
-    low: float
-    high: float
-    winkler: float
-    width: float
-
-    @property
-    def consistent(self) -> bool:
-        """True if the share seen does not contradict the promise."""
-        return self.low <= self.share <= self.high
-
-
-@dataclass(frozen=True)
-class DistributionScores:
-    """The whole forecast distribution against EWMA filtered historical simulation.
-
-    Attributes:
-        crps: Continuous ranked probability score, approximated on the quantile grid.
-        crps_ewma: The same for the EWMA baseline.
-        crps_ratio: crps / crps_ewma; below 1 is better than EWMA.
-        dm_stat: Diebold–Mariano on the daily scores; above 0 if the model's are larger.
-        dm_p: Its two-sided p.
-        coverage: One entry for each interval.
-    """
-
-    crps: float
-    crps_ewma: float
-    crps_ratio: float | None
-    dm_stat: float | None
-    dm_p: float
-    coverage: tuple[Coverage, ...]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All scores of a model on one stretch of days.
-
-    Attributes:
-        start: First day that was forecast, ISO.
-        end: Last such day.
-        n: Days.
-        point: Against yesterday's close.
-        direction: Up or down.
-        distribution: Against EWMA.
-        verdict: "better", "no_better" or "worse" than yesterday's close.
-        verdict_text: The same in words, with figures.
-    """
-
-    start: str
-    end: str
-    n: int
-    point: PointScores
-    direction: DirectionScores
-    distribution: DistributionScores
-    verdict: str
-    verdict_text: str
 
 
 def outcomes(bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
@@ -352,10 +234,9 @@ def _verdict(point: PointScores) -> str:
 
 def _verdict_words(verdict: str, point: PointScores) -> str:
     if point.rmse_ratio is None:
-        return "NO BETTER THAN YESTERDAY'S CLOSE: the price never changed on these days."
-    change = 100 * abs(point.rmse_ratio - 1)
-    size = f"{change:.1f} %" if change < 10 else f"{change:.0f} %"
-    chance = f"p {'< 0.001' if point.dm_p < 0.001 else f'= {point.dm_p:.2g}'}"
+        judged = "WORSE" if verdict == "worse" else "NO BETTER"
+        return f"{judged} THAN YESTERDAY'S CLOSE: the price never changed on these days."
+    size, chance = _percent(abs(point.rmse_ratio - 1)), _chance(point.dm_p)
     if verdict == "worse":
         return f"WORSE THAN YESTERDAY'S CLOSE: error {size} larger ({chance}); do not use."
     if verdict == "better":
@@ -370,7 +251,20 @@ def _interval_words(distribution: DistributionScores) -> str:
         judged = "consistent"
     else:
         judged = "TOO NARROW" if widest.share < widest.low else "TOO WIDE"
-    return (
+    words = (
         f"Intervals: {widest.level * 100:.0f} % covered {widest.share * 100:.1f} % "
         f"(expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %): {judged}."
     )
+    if distribution.dm_p < SIGNIFICANT and distribution.crps_ratio is not None:
+        side = "worse" if distribution.crps_ratio > 1 else "better"
+        size = _percent(abs(distribution.crps_ratio - 1))
+        words += f" Distribution: {size} {side} than EWMA ({_chance(distribution.dm_p)})."
+    return words
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _chance(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"

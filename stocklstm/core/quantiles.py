@@ -2,12 +2,8 @@
 
 import numpy as np
 
+from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Floats
-
-LEVELS: tuple[float, ...] = (
-    0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99,
-)  # fmt: skip
-"""Probabilities of the grid; symmetric, with the bounds of the 80, 90, 95 and 98 % intervals."""
 
 
 def rearrange(quantiles: Floats) -> Floats:

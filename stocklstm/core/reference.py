@@ -9,7 +9,8 @@ from stocklstm.errors import ConfigError
 CHAMPION = "champion"
 PREVIOUS = "previous"
 
-_ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# What looks like a number but is none, such as v0 or v01, is no alias either.
+_ALIAS = re.compile(r"(?!v[0-9]+\Z)[a-z][a-z0-9_-]{0,31}")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 
 

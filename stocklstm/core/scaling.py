@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.quantiles import LEVELS, rearrange
+from stocklstm.core.levels import LEVELS
+from stocklstm.core.quantiles import rearrange
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.splits import Split
 from stocklstm.core.volatility import WARM_UP, VolatilityAnchor
@@ -73,7 +74,9 @@ class AnchorScaling:
         """
         anchor = VolatilityAnchor.fit(bars, rows)
         logs = np.log(anchor.sigmas(bars)[WARM_UP:rows])
-        return cls(anchor, float(logs.mean()), float(logs.std()) or 1.0)
+        spread = float(logs.std())
+        # Equal logarithms, of a price that never moved, differ from their mean by rounding.
+        return cls(anchor, float(logs.mean()), spread if spread > 1e-9 else 1.0)
 
     @property
     def warm_up(self) -> int:

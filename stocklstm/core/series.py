@@ -1,6 +1,5 @@
 """Daily price series as NumPy arrays: what crosses every boundary of the program."""
 
-import hashlib
 import re
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -8,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from stocklstm.core.digest import sha256_hex
 from stocklstm.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -31,8 +31,10 @@ def parse_ticker(text: str) -> str:
     Raises:
         ConfigError: It holds characters that no exchange uses, or is too long.
     """
-    ticker = text.strip().upper()
-    if not _TICKER.fullmatch(ticker) or ".." in ticker:
+    typed = text.strip()
+    ticker = typed.upper()
+    # Upper case turns some foreign letters, such as the long s, into ASCII ones.
+    if not typed.isascii() or not _TICKER.fullmatch(ticker) or ".." in ticker:
         shown = ascii(text if len(text) <= 40 else text[:37] + "...")
         raise ConfigError(
             f"{shown} is not a ticker: 1 to 21 letters, digits, '.', '-', '=' and a leading '^'",
@@ -79,10 +81,9 @@ class Bars:
 
     def fingerprint(self) -> str:
         """Hash dates and every price, so that a model can say which rows it saw (hex sha256)."""
-        digest = hashlib.sha256(self.dates.astype("datetime64[D]").astype("<i8").tobytes())
-        for field in fields(Bars)[1:]:
-            digest.update(np.ascontiguousarray(getattr(self, field.name), "<f8").tobytes())
-        return digest.hexdigest()
+        dates = self.dates.astype("datetime64[D]").astype("<i8").tobytes()
+        columns = (getattr(self, field.name).astype("<f8").tobytes() for field in fields(Bars)[1:])
+        return sha256_hex(dates, *columns)
 
 
 @dataclass(frozen=True)

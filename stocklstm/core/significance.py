@@ -6,7 +6,6 @@ starts in a fraction of a second. The tests compare each function here with SciP
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -49,7 +48,7 @@ def diebold_mariano(losses: Floats, reference: Floats, horizon: int = 1) -> Pair
         return PairedTest(0.0, 1.0, count)
     variance = _long_run_variance(differences, horizon - 1)
     mean = float(differences.mean())
-    if variance <= 0:
+    if variance <= 0 or np.ptp(differences) == 0:
         # Every day the same difference: as sure as can be.
         return PairedTest(math.copysign(math.inf, mean), 0.0, count)
     correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
@@ -90,7 +89,11 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
-        return 1 - incomplete_beta(b, a, 1 - x)
+        return 1 - _beta_fraction(b, a, 1 - x)
+    return _beta_fraction(a, b, x)
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     )
@@ -120,6 +123,8 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
     """
     if trials == 0:
         return 0.0, 1.0
+    from statistics import NormalDist
+
     z = NormalDist().inv_cdf((1 + level) / 2)
     rate = successes / trials
     spread = z * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)

@@ -50,7 +50,7 @@ def split_origins(rows: int, warm_up: int, config: TrainingConfig) -> Split:
     last = rows - 1 - config.horizon
     sizes = _part_sizes(last - first + 1, config)
     if min(sizes.values()) < LEAST_PART:
-        needed = _rows_needed(warm_up, config)
+        needed = first + _windows_needed(last - first + 1, config) + config.horizon
         raise SeriesTooShortError(
             f"{rows} rows are too few: windows of {config.seq_length} need at least {needed}",
             needed=needed,
@@ -76,8 +76,15 @@ def _part_sizes(windows: int, config: TrainingConfig) -> dict[str, int]:
     return {"train": train, **middle, "test": test}
 
 
-def _rows_needed(warm_up: int, config: TrainingConfig) -> int:
-    windows = LEAST_PART
-    while min(_part_sizes(windows, config).values()) < LEAST_PART:
-        windows += 1
-    return warm_up + config.seq_length - 1 + windows + config.horizon
+def _windows_needed(windows: int, config: TrainingConfig) -> int:
+    # By halves: with a share of a millionth one would count for minutes.
+    too_few, enough = max(windows, LEAST_PART), 2 * max(windows, LEAST_PART)
+    while min(_part_sizes(enough, config).values()) < LEAST_PART:
+        too_few, enough = enough, 2 * enough
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if min(_part_sizes(middle, config).values()) < LEAST_PART:
+            too_few = middle
+        else:
+            enough = middle
+    return enough

@@ -26,6 +26,11 @@ class ServingGraph:
         # One thread is fastest for a network this small, and leaves the machine to others.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        # The graph is as small as it can be, and a forecast is one run: neither optimizing it nor
+        # keeping memory for the next run would pay.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         options.log_severity_level = _ERRORS_ONLY
         try:
             self._session = ort.InferenceSession(

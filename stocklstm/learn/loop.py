@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.history import EpochRecord
-from stocklstm.core.quantiles import LEVELS
+from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Indices
 from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.checkpoints import snapshot

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stocklstm.core.quantiles import LEVELS
+from stocklstm.core.levels import LEVELS
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, Q) outputs and (N,) targets to a scalar mean."""

@@ -1,6 +1,7 @@
 """What all pictures share: size, colours and the way to bytes."""
 
 import io
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -39,5 +40,8 @@ def png(figure: "Figure") -> bytes:
 
 def heading(axes: "Axes", title: str, words: str) -> None:
     """Put a bold title and, below it, a sentence that says what the picture shows."""
-    axes.set_title(f"{words}\n", loc="left", fontsize=9, wrap=True, pad=-2)
-    axes.figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=12)
+    lines = textwrap.wrap(words, 125)
+    axes.set_title(title, loc="left", fontweight="bold", pad=12 + 13 * len(lines))
+    axes.text(
+        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=9, va="bottom", wrap=False
+    )

@@ -1,11 +1,10 @@
 """The picture of forecasts beside what happened."""
 
-import textwrap
-
-from stocklstm.core.evaluation import Evaluation, ScoredDays
+from stocklstm.core.evaluation import ScoredDays
 from stocklstm.core.money import currency_symbol
 from stocklstm.core.quantiles import interval
-from stocklstm.report.figure import BLACK, BLUE, canvas, heading, png
+from stocklstm.core.scores import Evaluation
+from stocklstm.report.figure import BLACK, BLUE, ORANGE, canvas, heading, png
 
 SHOWN_DAYS = 120
 
@@ -34,14 +33,14 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
                 color=BLUE,
                 alpha=alpha,
                 linewidth=0,
-                label=f"{level * 100:.0f} % interval, forecast the day before",
+                label=f"{level * 100:.0f} % interval, made the day before",
             )
         axes.plot(
             dates,
             days.forecasts.points[shown],
             color=BLUE,
             linewidth=1,
-            label="point forecast (almost always close to yesterday's close)",
+            label="point forecast, made the day before",
         )
         axes.plot(
             dates,
@@ -52,6 +51,17 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
             linewidth=0.8,
             label="close that came",
         )
+        lower, upper = interval(days.forecasts.quantiles[shown], 0.95)
+        outside = (days.actuals[shown] < lower) | (days.actuals[shown] > upper)
+        axes.plot(
+            dates[outside],
+            days.actuals[shown][outside],
+            color=ORANGE,
+            marker="X",
+            markersize=7,
+            linestyle="none",
+            label=f"outside the 95 % interval ({outside.sum()} of {len(dates)} days)",
+        )
         axes.set_ylabel(f"close in {currency_symbol(currency)}")
         axes.set_xlabel(f"session (last {len(dates)} of {evaluation.n} test days)")
         axes.margins(x=0.01)
@@ -59,6 +69,6 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
         heading(
             axes,
             f"Forecast and outcome: {title}",
-            textwrap.fill(evaluation.verdict_text, 125),
+            evaluation.verdict_text,
         )
         return png(figure)

@@ -1,6 +1,7 @@
 """The SQLite file: opening, migrating, and what its errors mean."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,10 @@ _MIGRATIONS = (
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FORBIDDEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_FAILING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
 
 @contextmanager
 def database_errors() -> Iterator[None]:
@@ -63,28 +68,50 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        code = (error.sqlite_errorcode or 0) & 0xFF
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        code = _code(error)
+        if code in _LOCKED:
             raise StoreLockedError(
                 "another stocklstm is writing to the store",
                 hint="run it again in a moment, or allow more time with --lock-timeout",
             ) from error
-        if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        if code in _FORBIDDEN:
             raise ConfigError(
                 f"the store cannot be written: {error}",
                 hint="set STOCKLSTM_HOME to a directory that you may write",
             ) from error
-        if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        if code in _FAILING:
             raise StorageError(
                 f"the store cannot be written: {error}",
                 hint="free some space, then run it again; nothing stored was lost",
             ) from error
         raise _damaged(error) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        # What was to be written is wrong, not what is stored: a bug, never a damaged file.
+        raise
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # SQLite quotes damaged names in its messages, and Python fails to decode them.
         raise _damaged(error) from error
 
 
-def _damaged(error: sqlite3.Error) -> SchemaError:
+@contextmanager
+def stored_values() -> Iterator[None]:
+    """Do the same, and call values that mean nothing what they are: damage.
+
+    Only for reading what this program wrote.
+    """
+    try:
+        with database_errors():
+            yield
+    except (ValueError, TypeError) as error:
+        raise _damaged(error) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Errors that the sqlite3 module itself makes, such as on text that is no UTF-8, have none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _damaged(error: Exception) -> SchemaError:
     return SchemaError(
         f"the database stocklstm.db is damaged: {error}",
         hint="restore it from a backup, or move it away and run fetch again",
@@ -108,7 +135,7 @@ def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
         connection = _connect(path, "rwc", lock_timeout_s)
         try:
             if _schema_version(connection) < SCHEMA_VERSION:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection, lock_timeout_s)
                 _migrate(connection)
             # Power loss may cost the last commit in WAL mode, unless told otherwise.
             connection.execute("PRAGMA synchronous = FULL")
@@ -128,16 +155,32 @@ def open_readonly(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
 
     Raises:
         SchemaError: It is damaged, or of another schema than this program's.
+        ConfigError: A write was interrupted, and undoing it needs a directory to write to.
     """
     with database_errors():
         try:
-            connection = _connect(path, "ro", lock_timeout_s)
-            version = _schema_version(connection)
-        except sqlite3.OperationalError:
-            # WAL needs a shared-memory file beside the database. Where none can be made nobody
-            # can be writing either, so the file may be read as it stands.
-            connection = _connect(path, "ro&immutable=1", lock_timeout_s)
-            version = _schema_version(connection)
+            return _connect_current(path, "ro", lock_timeout_s)
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _FORBIDDEN:
+                raise
+            wal = path.with_name(f"{path.name}-wal")
+            if wal.exists() and wal.stat().st_size:
+                raise ConfigError(
+                    "the last write to the store did not end properly",
+                    hint="run stocklstm fetch once where the store may be written",
+                ) from error
+        # WAL needs a shared-memory file beside the database. Where none can be made nobody
+        # can be writing either, so the file may be read as it stands.
+        return _connect_current(path, "ro&immutable=1", lock_timeout_s)
+
+
+def _connect_current(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Connection:
+    connection = _connect(path, mode, lock_timeout_s)
+    try:
+        version = _schema_version(connection)
+    except BaseException:
+        connection.close()
+        raise
     if version < SCHEMA_VERSION:
         connection.close()
         raise SchemaError(
@@ -167,6 +210,20 @@ def _schema_version(connection: sqlite3.Connection) -> int:
     return version
 
 
+def _use_wal(connection: sqlite3.Connection, lock_timeout_s: float) -> None:
+    """Switch the journal; SQLite does not wait for other processes here, so we do."""
+    deadline = time.monotonic() + lock_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _LOCKED or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         # Read again inside the transaction: another process may have migrated meanwhile.
@@ -187,7 +244,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # A full or failing disk makes SQLite roll back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from stocklstm.errors import ConfigError, StorageError
 
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Places that no amount of free space or waiting will make writable.
+_FORBIDDEN = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 
 
 @contextmanager

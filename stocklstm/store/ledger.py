@@ -4,7 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.database import stored_values, transaction
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Ledger:
         """
         with transaction(self.connection):
             cursor = self.connection.execute(
-                "INSERT OR IGNORE INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     entry.ticker,
                     entry.target_session,
@@ -69,7 +69,7 @@ class Ledger:
 
     def entries(self, ticker: str) -> list[LedgerEntry]:
         """Read all forecasts of a ticker, oldest target first."""
-        with database_errors():
+        with stored_values():
             cursor = self.connection.execute(
                 "SELECT * FROM forecasts WHERE ticker = ?"
                 " ORDER BY target_session, version, horizon",
@@ -77,7 +77,7 @@ class Ledger:
             )
             columns = [column for column, *_ in cursor.description]
             records = [dict(zip(columns, row, strict=True)) for row in cursor]
-        return [
-            LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
-            for record in records
-        ]
+            return [
+                LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
+                for record in records
+            ]

@@ -26,14 +26,14 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
     with disk_errors("take the lock"):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, timeout=timeout_s)
-    try:
-        with disk_errors("take the lock"):
+    with disk_errors("take the lock"):
+        try:
             lock.acquire()
-    except Timeout as error:
-        raise StoreLockedError(
-            f"another stocklstm has been writing {name} for more than {timeout_s:g} s",
-            hint="wait for it to end, or allow more time with --lock-timeout",
-        ) from error
+        except Timeout as error:  # an OSError too, so it has to be caught first
+            raise StoreLockedError(
+                f"another stocklstm has been writing {name} for more than {timeout_s:g} s",
+                hint="wait for it to end, or allow more time with --lock-timeout",
+            ) from error
     try:
         yield
     finally:

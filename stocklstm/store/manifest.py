@@ -1,18 +1,22 @@
 """The manifest: what a model version is, in one JSON file beside it."""
 
+import re
 from dataclasses import dataclass, field
 
 import msgspec
 
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.evaluation import Evaluation
 from stocklstm.core.reference import version_id
 from stocklstm.core.scaling import AnchorScaling, PriceScaling
+from stocklstm.core.scores import Evaluation
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+
+# What a manifest lists lies beside it, never elsewhere on the disk.
+_FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
         found = msgspec.json.decode(content, type=_Header).format
         if found == FORMAT:
             manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, StockLstmError) as error:
         raise corrupt(name, f"its manifest cannot be read: {error}") from error
     if found != FORMAT:
         raise ArtifactVersionError(
@@ -179,6 +183,9 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
         )
     if manifest.id != name:
         raise corrupt(name, f"its manifest is that of {manifest.id!a}")
+    for file in manifest.files:
+        if not _FILE.fullmatch(file):
+            raise corrupt(name, f"its manifest lists {file[:40]!a}, which is no name of a file")
     return manifest
 
 

@@ -4,12 +4,24 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from stocklstm.errors import ConfigError
+
 
 def data_home() -> Path:
-    """Find the store: `STOCKLSTM_HOME`, else the user data directory of this system."""
+    """Find the store: `STOCKLSTM_HOME`, else the user data directory of this system.
+
+    Raises:
+        ConfigError: `STOCKLSTM_HOME` names a home directory that does not exist.
+    """
     chosen = os.environ.get("STOCKLSTM_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        try:
+            return Path(chosen).expanduser().absolute()
+        except RuntimeError as error:
+            raise ConfigError(
+                f"STOCKLSTM_HOME is {chosen!a}, but there is no such home directory",
+                hint="set STOCKLSTM_HOME to a directory that you may write",
+            ) from error
     import platformdirs
 
     return platformdirs.user_data_path("stocklstm", appauthor=False)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.series import Action, Bars, Floats, Instrument
+from stocklstm.core.series import Action, Bars, Dates, Floats, Instrument
 from stocklstm.errors import NoPricesError
-from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.database import database_errors, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
+
+_ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
 
 # Yahoo's adjusted closes jitter in the seventh digit from one identical call to the next.
 _SAME = 1e-5
@@ -40,7 +42,10 @@ class PriceStore:
     def tickers(self) -> list[str]:
         """List every ticker that has prices, in order."""
         with database_errors():
-            rows = self._connection.execute("SELECT ticker FROM instruments ORDER BY ticker")
+            rows = self._connection.execute(
+                "SELECT ticker FROM instruments WHERE EXISTS"
+                " (SELECT 1 FROM prices WHERE prices.ticker = instruments.ticker) ORDER BY ticker"
+            )
             return [ticker for (ticker,) in rows]
 
     def instrument(self, ticker: str) -> Instrument:
@@ -54,31 +59,32 @@ class PriceStore:
                 "SELECT currency, exchange, time_zone FROM instruments WHERE ticker = ?", (ticker,)
             ).fetchone()
         if row is None:
-            raise NoPricesError(
-                f"there are no prices of {ticker} in the store",
-                hint=f"stocklstm fetch --ticker {ticker}",
-            )
+            raise _no_prices(ticker)
         return Instrument(ticker, *row)
 
     def bars(self, ticker: str) -> Bars:
         """Read every stored session, oldest first.
 
         Raises:
-            NoPricesError: The ticker was never fetched.
+            NoPricesError: The ticker was never fetched, or there was nothing to store.
         """
         self.instrument(ticker)
-        return self._read(ticker)
+        bars = self._read(ticker)
+        if not len(bars):
+            raise _no_prices(ticker)
+        return bars
 
     def _read(self, ticker: str) -> Bars:
-        with database_errors():
+        with stored_values():
             rows = self._connection.execute(
                 f"SELECT date, {', '.join(_COLUMNS)} FROM prices WHERE ticker = ? ORDER BY date",  # noqa: S608 - fixed names
                 (ticker,),
-            ).fetchall()
-        dates = np.array([row[0] for row in rows], dtype="datetime64[D]")
-        # None becomes NaN.
-        values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 6)
-        return Bars(dates, *np.ascontiguousarray(values.T))
+            )
+            # Row by row into one array, so that a long history is never held as Python objects.
+            # NULL becomes NaN.
+            table = np.fromiter(rows, _ROW)
+            dates = _increasing(table["date"].astype("datetime64[D]"))
+        return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
 
     def sources(self, ticker: str) -> list[str]:
         """List the sources that gave the stored rows, in order."""
@@ -153,6 +159,19 @@ class PriceStore:
             "INSERT OR REPLACE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(ticker, day, *row, source, at) for day, *row in zip(dates, *columns, strict=True)],
         )
+
+
+def _increasing(dates: Dates) -> Dates:
+    # The primary key promises it; everything after reading relies on it.
+    if not np.all(dates[1:] > dates[:-1]):
+        raise ValueError("stored dates are out of order")
+    return dates
+
+
+def _no_prices(ticker: str) -> NoPricesError:
+    return NoPricesError(
+        f"there are no prices of {ticker} in the store", hint=f"stocklstm fetch --ticker {ticker}"
+    )
 
 
 def _differences(stored: Bars, given: Bars) -> tuple[np.ndarray, np.ndarray]:

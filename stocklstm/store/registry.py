@@ -1,14 +1,15 @@
 """Immutable model versions, and the aliases that point at them."""
 
-import hashlib
+import os
+import re
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
 from stocklstm.errors import NoModelError
 from stocklstm.store.database import database_errors, transaction
@@ -21,6 +22,9 @@ from stocklstm.store.manifest import (
     decode_manifest,
 )
 from stocklstm.store.paths import StorePaths
+
+# Exactly what `StorePaths.version` writes: v03 would be listed as the v3 that is not there.
+_VERSION = re.compile(r"v[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Draft:
         """
         with disk_errors("write the model"):
             write_durably(self.path / name, content)
-        self.files[name] = FileRecord(hashlib.sha256(content).hexdigest(), len(content))
+        self.files[name] = FileRecord(sha256_hex(content), len(content))
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Registry:
         directory = self.paths.ticker(ticker)
         with disk_errors("read the models"):
             names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-        return sorted(int(name[1:]) for name in names if name[:1] == "v" and name[1:].isdecimal())
+        return sorted(int(name[1:]) for name in names if _VERSION.fullmatch(name))
 
     def resolve(self, reference: ModelReference) -> int:
         """Find the version that a reference means.
@@ -138,7 +142,7 @@ class Registry:
         content = self._read(manifest.ticker, manifest.version, name)
         if len(content) != record.size:
             raise corrupt(manifest.id, f"{name} has {len(content)} bytes, not {record.size}")
-        if hashlib.sha256(content).hexdigest() != record.sha256:
+        if sha256_hex(content) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that was published (sha256)")
         return content
 
@@ -148,7 +152,9 @@ class Registry:
             with disk_errors(f"read {name}"):
                 return path.read_bytes()
         except Exception as error:
-            if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):
+            if isinstance(
+                error.__cause__, FileNotFoundError | IsADirectoryError | NotADirectoryError
+            ):
                 raise corrupt(version_id(ticker, version), f"{name} is missing") from error
             raise
 
@@ -170,7 +176,7 @@ class Registry:
         Raises:
             StorageError: The disk refuses; ConfigError if it may not be written.
         """
-        path = self.paths.ticker(ticker) / f".draft-{uuid.uuid4().hex}"
+        path = self.paths.ticker(ticker) / f".draft-{os.urandom(16).hex()}"
         with disk_errors("create the model"):
             path.mkdir(parents=True, mode=0o700)
         try:
@@ -193,11 +199,15 @@ class Registry:
         """
         version = 1 + max([*self.versions(ticker), *self._numbered(ticker)], default=0)
         manifest = describe(version)
+        content = manifest.encode()
+        # What cannot be read back, such as a number that is not finite, is never published.
+        decode_manifest(content, ticker, version)
         with disk_errors("publish the model"):
-            write_durably(draft.path / FILE_NAME, manifest.encode())
+            write_durably(draft.path / FILE_NAME, content)
             sync_directory(draft.path)
             draft.path.rename(self.paths.version(ticker, version))
-            sync_directory(self.paths.ticker(ticker))
+            for directory in (self.paths.ticker(ticker), self.paths.models, self.paths.home):
+                sync_directory(directory)
         return manifest
 
     def _numbered(self, ticker: str) -> list[int]:

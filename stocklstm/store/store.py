@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.errors import NotFoundError
 from stocklstm.store.database import open_database, open_readonly
+from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
 from stocklstm.store.sessions import SessionStore
-
-LOCK_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def open_store(
         ConfigError: It may not be written though it must be created.
     """
     paths = StorePaths(home or data_home())
-    if not create and not paths.database.exists():
+    with disk_errors("open the store"):
+        exists = paths.database.exists()
+    if not create and not exists:
         raise NotFoundError(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stocklstm.core.evaluation import Evaluation
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.evaluation import evaluate as score
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import parse_reference
+from stocklstm.core.scores import Evaluation
 from stocklstm.errors import NoModelError, SeriesTooShortError
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.disk import disk_errors, replace_file
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
-from stocklstm.workflows.serving import load_model, score_model, scored_origins
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.scoring import score_model, scored_origins
+from stocklstm.workflows.serving import load_model
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from stocklstm.core.clock import utc_now
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.series import Rejection, SourceAnswer, parse_ticker
 from stocklstm.errors import ConfigError
 from stocklstm.market.calendar import local_day, missing_sessions, sessions
 from stocklstm.market.clean import clean, require_explained_jumps
 from stocklstm.market.source import FetchRequest, PriceSource, load_source
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.store.store import Store, open_store
 
 _YEAR = np.timedelta64(365, "D")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.evaluation import INTERVAL_LEVELS
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.quantiles import LEVELS, interval
+from stocklstm.core.quantiles import interval
 from stocklstm.core.reference import parse_reference
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.ledger import LedgerEntry
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.serving import LoadedModel, load_model
 
 

@@ -10,7 +10,8 @@ from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
 from stocklstm.errors import IntegrityError, NoModelError
 from stocklstm.store.store import Store
-from stocklstm.workflows.serving import load_model, score_model
+from stocklstm.workflows.scoring import score_model
+from stocklstm.workflows.serving import load_model
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.evaluation import Evaluation, ScoredDays, evaluate
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.evaluation import ScoredDays, evaluate
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import CHAMPION, parse_reference
+from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Indices
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
@@ -18,13 +20,12 @@ from stocklstm.learn.compress.sparsity import weight_sparsity
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.scoring import score_model, scored_origins
 from stocklstm.workflows.serving import (
     SERVING_FILE,
     LoadedModel,
     load_model,
-    score_model,
-    scored_origins,
 )
 
 METHODS = {"dynamic": "dynamic-int8"}

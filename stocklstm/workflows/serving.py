@@ -1,14 +1,13 @@
-"""Loading a published version, ready to forecast, and scoring it."""
+"""Loading a published version, ready to forecast."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.evaluation import ScoredDays, score_days
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scaling import ReturnForecasts
-from stocklstm.core.series import Bars, Indices
+from stocklstm.core.series import Bars
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
@@ -84,32 +83,3 @@ def load_version(store: Store, manifest: Manifest) -> LoadedModel:
     except ArtifactCorruptError as error:
         raise corrupt(manifest.id, error.message) from error
     return LoadedModel(manifest, forecaster)
-
-
-def scored_origins(bars: Bars, manifest: Manifest) -> Indices:
-    """Find the rows at whose close the test part's days were forecast.
-
-    The test part begins where training left off looking and goes on to the latest bar, so it
-    grows as new prices come in.
-
-    Args:
-        bars: N sessions.
-        manifest: Tells the first day of the test part.
-    """
-    targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
-    return targets[targets > 0] - manifest.config.horizon
-
-
-def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
-    """Forecast from each origin and put what happened beside it.
-
-    Args:
-        model: Any version.
-        bars: N sessions.
-        origins: (n,) rows, each with a session after it.
-
-    Raises:
-        SeriesTooShortError: An origin has too few bars before it.
-    """
-    forecasts = model.forecaster.forecast(bars, origins)
-    return score_days(bars, origins, forecasts, model.manifest.baseline)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.clock import utc_now
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.evaluation import Evaluation, ScoredDays, evaluate, naive_error, score_days
+from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
+from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, score_days
 from stocklstm.core.history import EpochRecord, diagnose, history_csv
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, fit_scaling, warm_up_rows
+from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.splits import Split, split_origins
 from stocklstm.errors import ConfigError
@@ -27,7 +28,7 @@ from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import DataRecord, Manifest, SplitRecord, TrainingRecord
 from stocklstm.store.registry import Draft
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.promotion import Promotion, judge_challenger
 from stocklstm.workflows.serving import CHECKPOINT_FILE, SERVING_FILE
 

@@ -8,12 +8,13 @@ from typing import TypeVar
 import numpy as np
 
 from stocklstm.core.checks import Check
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NoModelError, StockLstmError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import LOCK_TIMEOUT_S, Store, open_store
+from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.serving import CHECKPOINT_FILE, LoadedModel, load_version
 
 # Largest difference of checkpoint and serving graph, relative to the largest output: rounding

@@ -1,0 +1,128 @@
+"""What an evaluation yields; apart from how it is computed, which a forecast has no need of."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PointScores:
+    """The point forecast against yesterday's close.
+
+    A ratio is None where yesterday's close was never wrong, and a statistic is None where the
+    losses differ by the same amount every day.
+
+    Attributes:
+        rmse: Root mean squared error.
+        mae: Mean absolute error.
+        rmse_naive: The same for yesterday's close.
+        mae_naive: The same for yesterday's close.
+        rmse_ratio: rmse / rmse_naive; below 1 is better than yesterday's close.
+        mae_ratio: mae / mae_naive.
+        skill: 1 - rmse_ratio.
+        mase: mae over the naive mean absolute error of the training part (Hyndman & Koehler).
+        dm_stat: Diebold–Mariano on squared errors; above 0 if the model's are larger.
+        dm_p: Its two-sided p.
+    """
+
+    rmse: float
+    mae: float
+    rmse_naive: float
+    mae_naive: float
+    rmse_ratio: float | None
+    mae_ratio: float | None
+    skill: float | None
+    mase: float | None
+    dm_stat: float | None
+    dm_p: float
+
+
+@dataclass(frozen=True)
+class DirectionScores:
+    """Was up or down foreseen?
+
+    Attributes:
+        accuracy: Share of days with the right sign; None if no day counts.
+        n: Days counted: neither the outcome nor the forecast is exactly unchanged.
+        excluded: Days not counted.
+        low: Lower bound of the 95 % Wilson interval.
+        high: Its upper bound.
+        always_up: What "up" every day would have scored on the same days.
+    """
+
+    accuracy: float | None
+    n: int
+    excluded: int
+    low: float
+    high: float
+    always_up: float | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often an interval held the outcome.
+
+    Attributes:
+        level: Promised share.
+        share: Share seen.
+        low: Least share that a right interval would show in 99 of 100 tests (binomial).
+        high: Greatest such share.
+        winkler: Mean interval score (Winkler 1972; Gneiting & Raftery 2007).
+        width: Mean width.
+    """
+
+    level: float
+    share: float
+    low: float
+    high: float
+    winkler: float
+    width: float
+
+    @property
+    def consistent(self) -> bool:
+        """True if the share seen does not contradict the promise."""
+        return self.low <= self.share <= self.high
+
+
+@dataclass(frozen=True)
+class DistributionScores:
+    """The whole forecast distribution against EWMA filtered historical simulation.
+
+    Attributes:
+        crps: Continuous ranked probability score, approximated on the quantile grid.
+        crps_ewma: The same for the EWMA baseline.
+        crps_ratio: crps / crps_ewma; below 1 is better than EWMA.
+        dm_stat: Diebold–Mariano on the daily scores; above 0 if the model's are larger.
+        dm_p: Its two-sided p.
+        coverage: One entry for each interval.
+    """
+
+    crps: float
+    crps_ewma: float
+    crps_ratio: float | None
+    dm_stat: float | None
+    dm_p: float
+    coverage: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of a model on one stretch of days.
+
+    Attributes:
+        start: First day that was forecast, ISO.
+        end: Last such day.
+        n: Days.
+        point: Against yesterday's close.
+        direction: Up or down.
+        distribution: Against EWMA.
+        verdict: "better", "no_better" or "worse" than yesterday's close.
+        verdict_text: The same in words, with figures.
+    """
+
+    start: str
+    end: str
+    n: int
+    point: PointScores
+    direction: DirectionScores
+    distribution: DistributionScores
+    verdict: str
+    verdict_text: str
