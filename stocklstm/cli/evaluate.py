@@ -85,11 +85,12 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
 
     scores = item.evaluation
     title = (
-        f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} days it never saw, "
+        f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
         f"{scores.start} to {scores.end}"
     )
-    columns = ["", "Model", "Reference", "Ratio", "p", "Reference is"]
-    grid(console, title, columns, _rows(item), left=["Reference is"])
+    columns = ["", "Model", "Reference", "Ratio", "p", "Against"]
+    grid(console, title, columns, _rows(item), left=["Against"])
+    console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
     if item.plot:
         console.print(f"Picture: {item.plot}", soft_wrap=True)
@@ -133,17 +134,17 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
             _percent(direction.always_up),
             "",
             "",
-            f"always up; model {_range(direction.low, direction.high)} (95 %)",
+            "always up",
         ],
     ]
     rows += [
         [
-            f"Within {c.level * 100:.0f} % interval",
+            f"In {c.level * 100:.0f} % interval",
             _percent(c.share),
             _percent(c.level),
             "",
             "",
-            f"promised; {_range(c.low, c.high)} is consistent",
+            f"promise ({100 * c.low:.1f}-{100 * c.high:.1f} fits)",
         ]
         for c in spread.coverage
     ]
@@ -160,10 +161,6 @@ def _chance(p: float) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{100 * low:.1f}-{100 * high:.1f} %"
 
 
 VIEW: "View[EvaluateResult, EvaluatedVersion]" = View(

@@ -58,7 +58,7 @@ def _bare(item: "FetchedTicker") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
     from stocklstm.cli.tables import grid
 
-    columns = ["Ticker", "Source", "Added", "Revised", "Rejected", "Missing", "Rows", "From", "To"]
+    columns = ["Ticker", "Source", "New", "Revised", "Rejected", "Gaps", "Rows", "From", "To"]
     rows = [
         [
             item.ticker,
@@ -81,13 +81,19 @@ def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
 def _notes(console: "Console", item: "FetchedTicker") -> None:
     if item.unchanged:
         console.print(f"{item.ticker}: up to date, nothing changed")
+    by_reason: dict[str, list[str]] = {}
     for rejection in item.rows_rejected:
-        console.print(f"{item.ticker}: rejected {rejection.date}: {rejection.reason}")
+        by_reason.setdefault(rejection.reason, []).append(rejection.date)
+    for reason, dates in by_reason.items():
+        console.print(f"{item.ticker}: rejected, {reason}: {_listed(dates)}")
     if item.missing_sessions:
-        shown = ", ".join(item.missing_sessions[:10])
-        more = len(item.missing_sessions) - 10
-        rest = f" and {more} more (all in --json)" if more > 0 else ""
-        console.print(f"{item.ticker}: {item.exchange} traded, but no row: {shown}{rest}")
+        missing = _listed(item.missing_sessions)
+        console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")
+
+
+def _listed(dates: Sequence[str]) -> str:
+    more = len(dates) - 10
+    return ", ".join(dates[:10]) + (f" and {more} more (all in --json)" if more > 0 else "")
 
 
 VIEW: "View[FetchResult, FetchedTicker]" = View(

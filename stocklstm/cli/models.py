@@ -67,21 +67,20 @@ def _summary_table(console: "Console", items: Sequence["ModelSummary"]) -> None:
 
     from stocklstm.cli.tables import grid, verdict_text
 
-    columns = ["Model", "Aliases", "Created", "Preset", "Method", "Parent", "Bytes", "Verdict"]
+    columns = ["Model", "Aliases", "Created", "Preset", "Method", "Bytes", "Verdict"]
     rows: list[list[str | Text]] = [
         [
             f"{item.ticker}@v{item.version}",
             ", ".join(item.aliases),
-            item.created,
+            item.created[:10],
             item.preset,
             item.method,
-            item.parent or "",
             f"{item.bytes:,}",
             verdict_text(item.verdict.replace("_", " "), item.verdict),
         ]
         for item in items
     ]
-    words = ["Aliases", "Created", "Preset", "Method", "Parent", "Verdict"]
+    words = ["Aliases", "Created", "Preset", "Method", "Verdict"]
     grid(console, "Models", columns, rows, left=words)
 
 

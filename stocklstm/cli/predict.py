@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, say
-from stocklstm.core.money import currency_symbol, money
+from stocklstm.core.money import money
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.workflows.predict import Forecast, Interval, PredictResult
+    from stocklstm.workflows.predict import Forecast, PredictResult
 
 
 def predict(
@@ -46,28 +46,23 @@ def _bare(item: "Forecast") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     from stocklstm.cli.tables import grid, verdict_text
 
-    columns = ["Ticker", "As of", "Last close", "Session", "Forecast", "Change", "80 %", "95 %"]
+    columns = ["Ticker", "Session", "Forecast", "Change", "80 %", "95 %"]
     rows = [
         [
             item.ticker,
-            item.as_of,
-            money(item.last_close, item.currency),
             item.target_session,
             money(item.point, item.currency),
             f"{item.change_pct:+.2f} %",
-            *(_bounds(interval, item.currency) for interval in item.intervals),
+            *(f"{i.lower:,.2f} to {i.upper:,.2f}" for i in item.intervals),
         ]
         for item in items
     ]
     grid(console, "Next session's close", columns, rows)
     for item in items:
-        console.print(f"{item.ticker}@v{item.version} on its test days:")
+        last = money(item.last_close, item.currency)
+        console.print(f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}.")
         console.print(verdict_text(item.verdict_text, item.verdict))
-    console.print("A forecast is not investment advice.")
-
-
-def _bounds(interval: "Interval", currency: str) -> str:
-    return f"{currency_symbol(currency)} {interval.lower:,.2f} to {interval.upper:,.2f}"
+    console.print("\nA forecast is not investment advice.")
 
 
 VIEW: "View[PredictResult, Forecast]" = View(

@@ -102,6 +102,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
         words, style = "ACCEPTED, now champion", "green"
     else:
         words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
+    console.print()
     console.print(Text(f"{words}. {item.reason}.", style))
 
 

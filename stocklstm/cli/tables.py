@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -62,23 +63,26 @@ def grid(
         rows: Cells, as many as there are columns.
         left: Headings of further columns that hold words rather than figures.
     """
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for number, heading in enumerate(columns):
         words = number == 0 or heading in left
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    if console.measure(table).minimum <= console.width:
+    boundless = console.options.update(width=_BOUNDLESS)
+    console.print(Text(title, "bold"))
+    if console.measure(table, options=boundless).maximum <= console.width:
         console.print(table)
-    else:
-        console.print(Text(title, "bold"))
-        for row in rows:
-            _block(console, columns, row)
+        return
+    for row in rows:
+        _block(console, columns, row)
 
 
 def _block(console: Console, columns: Sequence[str], row: Sequence[str | Text]) -> None:
     for heading, cell in zip(columns, row, strict=True):
-        console.print(Text.assemble(f"{heading}: ", cell))
+        if not cell:
+            continue
+        console.print(Text.assemble(f"{heading}: " if heading else "", cell))
     console.print()
 
 

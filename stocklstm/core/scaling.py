@@ -192,6 +192,8 @@ class PriceScaling:
         Raises:
             ValueError: The residuals have not been measured.
         """
+        if len(self.residuals) != len(LEVELS):
+            raise ValueError("the residuals have not been measured")
         points = self.points(outputs, bars, origins)
         return ReturnForecasts(points, points[:, None] + np.asarray(self.residuals)[None, :])
 

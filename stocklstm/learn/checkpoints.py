@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import warnings
 from dataclasses import asdict
 from typing import Any
 
@@ -85,7 +86,10 @@ def decode_checkpoint(content: bytes) -> dict[str, Any]:
         ArtifactCorruptError: The bytes are no checkpoint of this program.
     """
     try:
-        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # PyTorch asks users to report pickles it does not know; ours it knows.
+            warnings.simplefilter("ignore")
+            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ArtifactCorruptError(f"model.pth is not a safe checkpoint: {reason}") from error

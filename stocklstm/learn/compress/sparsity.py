@@ -15,8 +15,11 @@ def weight_sparsity(content: bytes) -> float:
         Share of zeros, from 0 to 1.
     """
     graph = onnx.load_model_from_string(content).graph
-    arrays = [numpy_helper.to_array(tensor) for tensor in graph.initializer]
-    # Biases, axes and scales are vectors.
-    matrices = [array for array in arrays if array.ndim >= 2 and array.size > 1]
+    matrices = [
+        numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if tensor.name.startswith(("lstm.W", "lstm.R", "head.weight"))
+        and not tensor.name.endswith(("_scale", "_zero_point"))
+    ]
     zeros = sum(int(np.count_nonzero(array == 0)) for array in matrices)
     return zeros / sum(array.size for array in matrices)

@@ -1,0 +1,123 @@
+"""What every test gets: a store of its own, no network, and a way to run the program."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stocklstm.cli.app import run
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.workflows.fetch import FetchOptions, fetch
+from stocklstm.workflows.train import train
+
+TICKER = "PETR4.SA"
+
+# Real prices, a network that trains in a second.
+TINY = {"epochs": 2, "hidden_size": 4, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
+
+TINY_OPTIONS = [
+    word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", f"{value}")
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("STOCKLSTM_VERBOSE", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: socket.socket, address: object) -> None:
+        raise AssertionError(f"a test tried to reach {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command line in this process, as `main` does."""
+
+    def call(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        code = run(list(arguments))
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def program(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the program in a process of its own, as cron does."""
+
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "stocklstm", *arguments],
+            env={**os.environ, "STOCKLSTM_HOME": str(home), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def tiny() -> TrainingConfig:
+    return configure("calibrated", **TINY)
+
+
+@pytest.fixture(scope="session")
+def _priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("priced")
+    fetch([TICKER], FetchOptions(source="sample"), home=home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def _modelled(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("modelled") / "home"
+    shutil.copytree(_priced, home)
+    result = train([TICKER], configure("calibrated", **TINY), home=home)
+    assert not result.failures
+    return home
+
+
+@pytest.fixture
+def priced_home(_priced: Path, home: Path) -> Path:
+    """Give this test's store the bundled prices."""
+    shutil.copytree(_priced, home)
+    return home
+
+
+@pytest.fixture
+def model_home(_modelled: Path, home: Path) -> Path:
+    """Give this test's store the bundled prices and a champion, PETR4.SA@v1."""
+    shutil.copytree(_modelled, home)
+    return home

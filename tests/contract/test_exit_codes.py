@@ -1,0 +1,249 @@
+"""Every error class has the documented exit code, and each code is met through `main`."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stocklstm import errors
+from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
+from stocklstm.workflows import predict as predicting
+from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.tampering import flip_bit
+
+DOCUMENTED = {
+    errors.ConfigError: 2,
+    errors.CheckFailedError: 3,
+    errors.TrainingDivergedError: 3,
+    errors.NotFoundError: 4,
+    errors.UnknownTickerError: 4,
+    errors.NoPricesError: 4,
+    errors.NoModelError: 4,
+    errors.IntegrityError: 5,
+    errors.ArtifactCorruptError: 5,
+    errors.ArtifactVersionError: 5,
+    errors.SchemaError: 5,
+    errors.NotEnoughDataError: 6,
+    errors.SeriesTooShortError: 6,
+    errors.StaleDataError: 6,
+    errors.RejectedDataError: 6,
+    errors.TryAgainError: 75,
+    errors.StorageError: 75,
+    errors.StoreLockedError: 75,
+    errors.NetworkError: 75,
+    errors.RateLimitedError: 75,
+}
+
+
+def subclasses(kind: type[errors.StockLstmError]) -> set[type[errors.StockLstmError]]:
+    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+
+
+def test_every_error_class_is_documented_here() -> None:
+    own = {k for k in subclasses(errors.StockLstmError) if k.__module__ == errors.__name__}
+
+    assert own - {errors.StockLstmError} == DOCUMENTED.keys()
+
+
+@pytest.mark.parametrize("kind", DOCUMENTED)
+def test_each_class_leaves_through_main_with_its_code(
+    kind: type[errors.StockLstmError], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"needed": 2, "found": 1} if kind is errors.SeriesTooShortError else {}
+    error = kind("what happened", hint="the next command", **extra)
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(predicting, "predict", fail)
+    human, machine = cli("predict"), cli("predict", "--json")
+
+    assert exit_code(error) == human.code == machine.code == DOCUMENTED[kind]
+    assert human.out == ""
+    assert human.err == "error: what happened\n  next: the next command\n"
+    assert json.loads(machine.out)["errors"] == [
+        {
+            "ticker": None,
+            "code": DOCUMENTED[kind],
+            "error": kind.__name__,
+            "message": "what happened",
+            "hint": "the next command",
+        }
+    ]
+
+
+def test_the_worst_code_stands_for_all() -> None:
+    assert worst([]) is ExitCode.OK
+    assert worst([ExitCode.TRY_AGAIN, ExitCode.INTEGRITY, ExitCode.NOT_FOUND]) is ExitCode.INTEGRITY
+    assert worst([ExitCode.OK, ExitCode.TRY_AGAIN]) is ExitCode.TRY_AGAIN
+
+
+def test_every_code_is_in_help(cli: Cli) -> None:
+    shown = " ".join(cli("--help").out.split())
+
+    assert help_text() in shown
+    assert set(MEANINGS) == set(ExitCode)
+
+
+def test_0_when_all_is_well(cli: Cli, model_home: Path) -> None:
+    assert model_home.is_dir()
+    assert cli("predict").code == 0
+
+
+def test_1_for_a_bug_with_a_traceback() -> None:
+    code = (
+        "import stocklstm.workflows.predict as module, sys\n"
+        "module.predict = lambda *_, **__: 1 / 0\n"
+        "from stocklstm.__main__ import main\n"
+        "sys.argv = ['stocklstm', 'predict']\n"
+        "main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("predict", "--nonsense"),
+        ("predict", "--json", "--quiet"),
+        ("predict", "--ticker", "../../etc/passwd"),
+        ("predict", "--ticker", "PETR4.SA@Nope!"),
+        ("predict", "--lock-timeout", "-1"),
+        ("train", "--ticker", TICKER, "--preset", "magic"),
+        ("train", "--ticker", TICKER, "--epochs", "0"),
+        ("train", "--ticker", TICKER, "--dropout", "1.5"),
+        ("train", "--ticker", TICKER, "--learning-rate", "nan"),
+        ("train",),
+        ("fetch", "--ticker", TICKER, "--source", "magic"),
+        ("fetch", "--ticker", TICKER, "--source", "csv"),
+        ("fetch", "--ticker", "x" * 1_000_000, "--source", "sample"),
+        ("quantize", "--ticker", TICKER, "--method", "magic"),
+    ],
+)
+def test_2_for_usage_and_configuration(
+    cli: Cli, model_home: Path, arguments: tuple[str, ...]
+) -> None:
+    outcome = cli(*arguments)
+
+    assert model_home.is_dir()
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+    assert len(outcome.err) < 2000
+
+
+def test_3_when_training_diverges(cli: Cli, priced_home: Path) -> None:
+    arguments = ["--preset", "paper-short", *TINY_OPTIONS, "--learning-rate", "1e30"]
+
+    outcome = cli("train", "--ticker", TICKER, *arguments)
+
+    assert priced_home.is_dir()
+    assert outcome.code == 3
+    assert "diverged" in outcome.err
+
+
+def test_4_for_what_is_not_there(cli: Cli, model_home: Path) -> None:
+    assert cli("predict", "--ticker", "NOPE3.SA").code == 4
+    assert cli("predict", "--ticker", f"{TICKER}@v7").code == 4
+    assert cli("train", "--ticker", "NOPE3.SA").code == 4
+    assert cli("fetch", "--ticker", "VALE3.SA", "--source", "sample").code == 4
+    assert cli("models", "show", "NOPE3.SA").code == 4
+    for file in model_home.glob("stocklstm.db*"):
+        file.unlink()
+    assert cli("predict").code == 4
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "quantize", "validate"])
+def test_5_for_a_damaged_model(cli: Cli, model_home: Path, command: str) -> None:
+    flip_bit(model_home / "models" / TICKER / "v1" / "model.onnx", 0.5)
+
+    outcome = cli(command, "--ticker", TICKER)
+
+    assert outcome.code == 5
+    assert "sha256" in outcome.err + outcome.out
+
+
+def test_5_for_a_damaged_database(cli: Cli, model_home: Path) -> None:
+    (model_home / "stocklstm.db").write_bytes(b"this is not a database" * 100)
+
+    outcome = cli("predict")
+
+    assert outcome.code == 5
+    assert "damaged" in outcome.err
+
+
+def test_5_for_a_format_of_the_future(cli: Cli, model_home: Path) -> None:
+    manifest = model_home / "models" / TICKER / "v1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2', 1))
+
+    outcome = cli("predict")
+
+    assert outcome.code == 5
+    assert "upgrade" in outcome.err
+
+
+def test_6_for_too_few_rows(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "short.csv"
+    file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n2024-03-13,10.2\n")
+    assert cli("fetch", "--ticker", TICKER, "--source", "csv", "--file", f"{file}").code == 0
+
+    outcome = cli("train", "--ticker", TICKER)
+
+    assert outcome.code == 6
+    assert "need at least" in outcome.err
+
+
+def test_6_for_a_jump_that_nothing_explains(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "jump.csv"
+    file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,1000\n2024-03-13,1001\n")
+    arguments = ["fetch", "--ticker", TICKER, "--source", "csv", "--file", f"{file}"]
+
+    outcome = cli(*arguments)
+
+    assert outcome.code == 6
+    assert "--accept-jumps" in outcome.err
+    assert cli(*arguments, "--accept-jumps").code == 0
+
+
+def test_75_for_a_locked_store(cli: Cli, model_home: Path) -> None:
+    other = sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    outcome = cli("predict", "--lock-timeout", "0.1")
+
+    other.close()
+    assert outcome.code == 75
+    assert "--lock-timeout" in outcome.err
+
+
+def test_130_for_an_interrupt(priced_home: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stocklstm", "train", "-t", TICKER, "--epochs", "1000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STOCKLSTM_HOME": str(priced_home)},
+    )
+    assert process.stderr is not None
+    # The first epoch is reported: training is under way.
+    assert "epoch 0" in process.stderr.readline()
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+
+    said = process.stderr.read()
+    assert process.wait(timeout=60) == 130
+    process.stderr.close()
+    assert "Traceback" not in said
+    assert not list((priced_home / "models").rglob("v*"))

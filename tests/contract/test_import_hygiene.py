@@ -1,0 +1,97 @@
+"""What runs every evening loads no heavy library: checked in fresh interpreters.
+
+The import contract sees every import that is written down; only a running process shows that a
+deferred one stays deferred.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "torch",
+    "sklearn",
+    "pandas",
+    "joblib",
+    "matplotlib",
+    "yfinance",
+    "scipy",
+    "onnx",
+    "exchange_calendars",
+}
+
+CODE = """
+import json, sys
+from stocklstm.__main__ import main
+sys.argv = ["stocklstm", *json.loads(sys.argv[1])]
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+roots = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps({"code": code, "modules": roots}), file=sys.stderr)
+"""
+
+
+def loaded(home: Path, *arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(arguments)],
+        env={**os.environ, "STOCKLSTM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    report = json.loads(done.stderr.splitlines()[-1])
+    assert report["code"] == 0, done.stderr
+    return set(report["modules"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict",),
+        ("predict", "--json"),
+        ("predict", "--quiet", "--ticker", "PETR4.SA"),
+        ("validate",),
+        ("validate", "--all", "--json"),
+        ("models", "list"),
+        ("models", "show", "PETR4.SA", "--json"),
+        ("--help",),
+        ("train", "--help"),
+        ("--version",),
+    ],
+)
+def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]) -> None:
+    assert not loaded(model_home, *arguments) & HEAVY
+
+
+def test_json_needs_no_table_library(model_home: Path) -> None:
+    assert "rich" not in loaded(model_home, "predict", "--json")
+
+
+def test_help_needs_no_numpy(model_home: Path) -> None:
+    assert not loaded(model_home, "--help") & {"numpy", "onnxruntime", "sqlite3", "rich"}
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    code = "import stocklstm, sys; print([m for m in sys.modules if m.startswith('stocklstm.')])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_exists() -> None:
+    import stocklstm
+
+    for name in stocklstm.__all__:
+        assert getattr(stocklstm, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = stocklstm.nothing

@@ -1,0 +1,182 @@
+"""The JSON documents have the documented keys; scripts rely on them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TICKER, TINY_OPTIONS, Cli
+
+
+def document(cli: Cli, *arguments: str) -> dict[str, Any]:
+    outcome = cli(*arguments, "--json")
+    assert outcome.code == 0, outcome.err
+    parsed: dict[str, Any] = json.loads(outcome.out, parse_constant=pytest.fail)
+    assert parsed["schema_version"] == 1
+    assert parsed["errors"] == []
+    assert parsed["command"] == " ".join(arguments[: 2 if arguments[0] == "models" else 1])
+    return parsed
+
+
+def test_fetch(cli: Cli) -> None:
+    (result,) = document(cli, "fetch", "-t", TICKER, "--source", "sample")["results"]
+
+    assert result.keys() >= {
+        "ticker",
+        "source",
+        "rows_added",
+        "rows_revised",
+        "rows_rejected",
+        "missing_sessions",
+        "first",
+        "last",
+        "rows",
+        "currency",
+        "unchanged",
+    }
+    assert result["rows_rejected"][0].keys() == {"date", "reason"}
+    assert result["unchanged"] is False
+    (again,) = document(cli, "fetch", "-t", TICKER, "--source", "sample")["results"]
+    assert again["unchanged"] is True
+    assert (again["rows_added"], again["rows_revised"]) == (0, 0)
+
+
+def test_train(cli: Cli, priced_home: Path) -> None:
+    (result,) = document(cli, "train", "-t", TICKER, *TINY_OPTIONS)["results"]
+
+    assert result.keys() >= {
+        "ticker",
+        "version",
+        "preset",
+        "epochs",
+        "best_epoch",
+        "best_val_loss",
+        "seconds",
+        "promoted",
+        "diagnosis",
+        "resumed_from",
+        "path",
+    }
+    assert Path(result["path"]).is_relative_to(priced_home)
+
+
+def test_evaluate(cli: Cli, model_home: Path) -> None:
+    (result,) = document(cli, "evaluate", "-t", TICKER)["results"]
+
+    assert model_home.is_dir()
+    assert result.keys() >= {"ticker", "version", "test", "verdict", "verdict_text"}
+    assert result["test"].keys() == {"start", "end", "n"}
+    assert result["point"].keys() >= {
+        "rmse",
+        "mae",
+        "rmse_naive",
+        "rmse_ratio",
+        "mae_ratio",
+        "skill",
+        "mase",
+        "dm_stat",
+        "dm_p",
+    }
+    assert result["direction"].keys() >= {"accuracy", "n", "low", "high", "always_up"}
+    assert result["distribution"].keys() >= {"crps", "crps_ewma", "crps_ratio"}
+    assert result["distribution"]["coverage"].keys() == {"0.8", "0.95"}
+    assert result["distribution"]["winkler"].keys() == {"0.8", "0.95"}
+    assert result["verdict"] in {"better", "no_better", "worse"}
+
+
+def test_predict(cli: Cli, model_home: Path) -> None:
+    (result,) = document(cli, "predict", "-t", TICKER)["forecasts"]
+
+    assert model_home.is_dir()
+    assert result.keys() >= {
+        "ticker",
+        "version",
+        "as_of",
+        "last_close",
+        "currency",
+        "target_session",
+        "horizon",
+        "point",
+        "change_pct",
+        "intervals",
+        "quantiles",
+        "verdict",
+        "stale_sessions",
+        "live",
+        "unchanged",
+        "warnings",
+    }
+    assert [i["level"] for i in result["intervals"]] == [0.8, 0.95]
+    assert result["intervals"][0].keys() == {"level", "lower", "upper"}
+    assert result["quantiles"]["0.5"] == result["point"]
+    assert result["unchanged"] is False
+    (again,) = document(cli, "predict", "-t", TICKER)["forecasts"]
+    assert again["unchanged"] is True
+
+
+def test_validate(cli: Cli, model_home: Path) -> None:
+    (result,) = document(cli, "validate")["results"]
+
+    assert model_home.is_dir()
+    assert result.keys() >= {"ticker", "version", "status", "checks"}
+    assert result["status"] == "ok"
+    assert result["checks"][0].keys() == {"name", "status", "detail"}
+
+
+def test_quantize(cli: Cli, model_home: Path) -> None:
+    (result,) = document(cli, "quantize", "-t", TICKER)["results"]
+
+    assert model_home.is_dir()
+    assert result.keys() >= {
+        "ticker",
+        "parent",
+        "version",
+        "method",
+        "size_ratio",
+        "speed_ratio",
+        "rmse_change_pct",
+        "crps_change_pct",
+        "accepted",
+        "reason",
+    }
+    for side in ("before", "after"):
+        assert result[side].keys() == {
+            "bytes",
+            "latency_ms",
+            "rmse",
+            "crps",
+            "parameters",
+            "sparsity",
+        }
+
+
+def test_models(cli: Cli, model_home: Path) -> None:
+    (listed,) = document(cli, "models", "list")["models"]
+    (shown,) = document(cli, "models", "show", TICKER)["models"]
+
+    assert model_home.is_dir()
+    assert listed.keys() >= {
+        "ticker",
+        "version",
+        "aliases",
+        "created",
+        "preset",
+        "method",
+        "parent",
+        "bytes",
+        "verdict",
+    }
+    assert shown["manifest"]["ticker"] == TICKER
+    assert shown["alias_log"][0]["name"] == "champion"
+
+
+def test_an_error_of_one_ticker_is_an_object_beside_the_results(cli: Cli, model_home: Path) -> None:
+    outcome = cli("predict", "-t", TICKER, "-t", "NOPE3.SA", "--json")
+
+    assert model_home.is_dir()
+    assert outcome.code == 4
+    parsed = json.loads(outcome.out)
+    assert [f["ticker"] for f in parsed["forecasts"]] == [TICKER]
+    assert [e["ticker"] for e in parsed["errors"]] == ["NOPE3.SA"]
+    assert parsed["errors"][0]["code"] == 4

@@ -1,0 +1,204 @@
+"""The program as cron, a shell and a terminal run it."""
+
+import json
+import os
+import pty
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from stocklstm.store.store import open_store
+from tests.conftest import TICKER, TINY_OPTIONS
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "stocklstm", *arguments]
+
+
+def in_a_terminal(columns: int, *arguments: str, **environment: str) -> str:
+    """Run the program on a pseudo-terminal and give all that it wrote there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "COLUMNS": f"{columns}", "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    written = bytearray()
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # Linux: the other end was closed
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(ours)
+    assert process.wait(timeout=60) == 0, written.decode()
+    return written.decode()
+
+
+def test_from_ticker_to_forecast(program: Program, home: Path) -> None:
+    steps = [
+        ("fetch", "--ticker", TICKER, "--source", "sample"),
+        ("train", "--ticker", TICKER, *TINY_OPTIONS),
+        ("evaluate", "--ticker", TICKER),
+        ("predict", "--json", "--ticker", TICKER),
+        ("quantize", "--ticker", TICKER, "--tolerance", "5"),
+        ("validate", "--all", "--deep"),
+        ("models", "list"),
+        ("models", "show", TICKER),
+        ("predict",),
+    ]
+
+    for step in steps:
+        done = program(*step)
+        assert done.returncode == 0, (step, done.stderr)
+        assert done.stdout
+        assert "Traceback" not in done.stderr
+    assert TICKER in done.stdout
+    assert home.is_dir()
+
+
+def test_stdout_is_the_result_and_nothing_else(program: Program, priced_home: Path) -> None:
+    trained = program("train", "-q", "-t", TICKER, *TINY_OPTIONS)
+    predicted = program("predict", "--json")
+
+    assert priced_home.is_dir()
+    assert trained.stdout == f"{TICKER}@v1\n"
+    assert "epoch 2/2" in trained.stderr
+    json.loads(predicted.stdout)
+    assert "warning" in predicted.stderr
+
+
+def test_a_reader_who_goes_away_is_no_error(model_home: Path) -> None:
+    assert model_home.is_dir()
+    process = subprocess.Popen(
+        command("predict", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    said = process.stderr.read()
+    assert process.wait(timeout=60) == 0
+    process.stderr.close()
+    assert "Traceback" not in said
+    assert "Broken pipe" not in said
+
+
+def test_a_narrow_terminal_shows_every_figure(model_home: Path) -> None:
+    assert model_home.is_dir()
+    written = in_a_terminal(40, "predict", NO_COLOR="1")
+
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    lines = [line.rstrip("\r") for line in plain.split("\n")]
+    assert max(len(line) for line in lines if not line.startswith("warning")) <= 40
+    assert "2024-03-14" in written
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", written)
+
+
+def test_a_wide_terminal_shows_colours_and_a_bar(model_home: Path) -> None:
+    assert model_home.is_dir()
+    written = in_a_terminal(160, "train", "-t", TICKER, *TINY_OPTIONS)
+
+    assert "\x1b[" in written
+    assert "2/2" in written
+    assert "validation" in written
+
+
+def test_verbose_shows_the_cause(program: Program, model_home: Path) -> None:
+    (model_home / "stocklstm.db").write_bytes(b"junk" * 1000)
+
+    plain, verbose = program("predict"), program("--verbose", "predict")
+
+    assert "cause:" not in plain.stderr
+    assert "cause: DatabaseError" in verbose.stderr
+
+
+def test_the_version_is_told(program: Program) -> None:
+    from stocklstm import __version__
+
+    assert program("--version").stdout == f"stocklstm {__version__}\n"
+
+
+def test_csv_to_forecast(program: Program, tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
+    lines = ["Data;Abertura;Máxima;Mínima;Fechamento;Volume"]
+    for row in sample.read_text().splitlines()[-600:]:
+        day, *prices, volume = row.split(",")
+        year, month, number = day.split("-")
+        comma = [price.replace(".", ",") for price in prices[:4]]
+        lines.append(";".join([f"{number}/{month}/{year}", *comma, volume]))
+    file = tmp_path / "petr4.csv"
+    file.write_text("\n".join(lines), encoding="latin-1")
+
+    arguments = ("fetch", "-t", TICKER, "--source", "csv", "--file", str(file), "--json")
+    fetched = json.loads(program(*arguments).stdout)
+
+    (result,) = fetched["results"]
+    assert (result["rows_added"], result["currency"]) == (600, "BRL")
+    assert program("train", "-q", "-t", TICKER, *TINY_OPTIONS).returncode == 0
+    assert program("predict", "-q").stdout.strip().replace(".", "").isdigit()
+
+
+def test_kill_9_at_any_moment_of_training_leaves_the_champion(
+    model_home: Path, program: Program, tmp_path: Path
+) -> None:
+    """Kill while a second version is trained and published; the first serves on."""
+    moments = random.Random(0)
+    arguments = command("train", "-t", TICKER, *TINY_OPTIONS, "--promote", "always")
+    for attempt in range(8):
+        home = tmp_path / f"kill{attempt}"
+        shutil.copytree(model_home, home)
+        environment = {**os.environ, "STOCKLSTM_HOME": str(home)}
+        process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment)
+        assert process.stderr is not None
+        for line in process.stderr:
+            # What follows the last epoch is exporting, writing, publishing.
+            if "epoch 2/2" in line:
+                break
+        time.sleep(moments.uniform(0, 0.6))
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=60)
+        process.stderr.close()
+
+        with open_store(home) as store:
+            versions = store.registry.versions(TICKER)
+            assert versions in ([1], [1, 2])
+            assert store.registry.aliases(TICKER)["champion"] in versions
+        assert program("validate", "--all", STOCKLSTM_HOME=str(home)).returncode == 0
+        assert program("predict", "-q", STOCKLSTM_HOME=str(home)).returncode == 0
+
+
+def test_the_demo_runs_the_whole_pipeline(program: Program, tmp_path: Path) -> None:
+    """Run it once with the real preset: half a minute that every new user spends."""
+    home = tmp_path / "demo"
+
+    done = program("demo", "--home", str(home), "--json")
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    commands = [step["command"] for step in document["steps"]]
+    assert commands == ["fetch", "train", "evaluate", "quantize", "validate", "predict"]
+    scores = document["steps"][2]["results"][0]
+    # What the README promises of the default model.
+    assert scores["point"]["rmse_ratio"] <= 1.005
+    assert scores["distribution"]["crps_ratio"] <= 1.0
+    assert (
+        scores["distribution"]["coverage_low"]["0.95"]
+        <= scores["distribution"]["coverage"]["0.95"]
+        <= scores["distribution"]["coverage_high"]["0.95"]
+    )
+    assert len(list(home.rglob("*.png"))) == 4

@@ -1,0 +1,54 @@
+"""What somebody who means harm, or a failing disk, does to a store."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+class Bomb:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def replace_file(version: Path, name: str, content: bytes) -> None:
+    """Change a file of a published version, and the manifest with it."""
+    (version / name).write_bytes(content)
+    manifest = json.loads((version / "manifest.json").read_text())
+    manifest["files"][name] = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
+    }
+    (version / "manifest.json").write_text(json.dumps(manifest))
+
+
+def flip_bit(path: Path, place: float) -> None:
+    """Change one bit of a file.
+
+    Args:
+        path: The file.
+        place: Where, from 0 (first byte) to below 1.
+    """
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+
+
+def noisy_graph(content: bytes) -> bytes:
+    """Add noise to every weight of a serving graph."""
+    model = onnx.load_model_from_string(content)
+    random = np.random.default_rng(0)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith(("lstm", "head.w")):
+            values = numpy_helper.to_array(tensor)
+            noisy = (values + random.normal(0, 0.5, values.shape)).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(noisy, tensor.name))
+    return bytes(model.SerializeToString())

@@ -1,0 +1,140 @@
+"""What a person sees: nothing is cut off, on any width, in any terminal."""
+
+import pytest
+
+from stocklstm.cli.evaluate import VIEW as EVALUATE
+from stocklstm.cli.output import Mode, show
+from stocklstm.cli.predict import VIEW as PREDICT
+from stocklstm.core.outcomes import Failure
+from stocklstm.core.scores import (
+    Coverage,
+    DirectionScores,
+    DistributionScores,
+    Evaluation,
+    PointScores,
+)
+from stocklstm.errors import NoModelError
+from stocklstm.workflows.evaluate import EvaluatedVersion
+from stocklstm.workflows.predict import Forecast, Interval
+
+FORECAST = Forecast(
+    ticker="PETR4.SA",
+    version=3,
+    as_of="2024-03-13",
+    last_close=36.38,
+    currency="BRL",
+    target_session="2024-03-14",
+    horizon=1,
+    point=36.4,
+    change_pct=0.06,
+    intervals=(Interval(0.8, 34.6, 38.3), Interval(0.95, 33.4, 39.6)),
+    quantiles={"0.5": 36.4},
+    verdict="no_better",
+    verdict_text="NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13).",
+    stale_sessions=0,
+    live=None,
+    unchanged=False,
+    warnings=(),
+)
+
+EVALUATED = EvaluatedVersion(
+    ticker="PETR4.SA",
+    version=3,
+    preset="calibrated",
+    currency="BRL",
+    evaluation=Evaluation(
+        start="2021-06-11",
+        end="2024-03-13",
+        n=687,
+        point=PointScores(0.70, 0.51, 0.71, 0.52, 0.9859, 0.9808, 0.0141, 1.1, -1.2, 0.13),
+        direction=DirectionScores(0.543, 680, 7, 0.506, 0.58, 0.545),
+        distribution=DistributionScores(
+            0.374,
+            0.375,
+            0.9973,
+            -0.3,
+            0.72,
+            (
+                Coverage(0.8, 0.817, 0.76, 0.838, 3.1, 2.9),
+                Coverage(0.95, 0.939, 0.927, 0.969, 4.2, 4.0),
+            ),
+        ),
+        verdict="no_better",
+        verdict_text="NO BETTER THAN YESTERDAY'S CLOSE: error 1.4 % smaller (p = 0.13).",
+    ),
+    plot=None,
+)
+
+PREDICT_TABLE = """\
+Next session's close
+Ticker       Session  Forecast   Change            80 %            95 %
+───────────────────────────────────────────────────────────────────────
+PETR4.SA  2024-03-14  R$ 36.40  +0.06 %  34.60 to 38.30  33.40 to 39.60
+
+PETR4.SA@v3, from the close of 2024-03-13, R$ 36.38.
+NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13).
+
+A forecast is not investment advice.
+"""
+
+
+def shown(capfd: pytest.CaptureFixture[str], mode: Mode = Mode.HUMAN) -> str:
+    show(PREDICT, [FORECAST], [], mode)
+    return capfd.readouterr().out
+
+
+def test_into_a_pipe_the_whole_table_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+    assert shown(capfd) == PREDICT_TABLE
+
+
+def test_quiet_writes_the_number_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    assert shown(capfd, Mode.QUIET) == "36.40\n"
+
+
+@pytest.mark.parametrize("columns", ["20", "40", "60", "80", "200"])
+def test_no_width_loses_a_figure(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    show(PREDICT, [FORECAST], [], Mode.HUMAN)
+    show(EVALUATE, [EVALUATED], [], Mode.HUMAN)
+
+    out = capfd.readouterr().out
+
+    assert max(map(len, out.splitlines())) <= int(columns)
+    assert "…" not in out
+    joined = "".join(out.split())
+    for figure in (
+        "2024-03-14",
+        "36.40",
+        "33.40",
+        "39.60",
+        "0.9859",
+        "0.9973",
+        "93.9",
+        "R$0.3740",
+        "yesterday'sclose",
+        "NOBETTERTHANYESTERDAY'SCLOSE",
+    ):
+        assert figure in joined
+
+
+def test_no_colour_codes_without_a_terminal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b" not in shown(capfd)
+
+
+def test_failures_go_to_stderr_beside_results(capfd: pytest.CaptureFixture[str]) -> None:
+    error = NoModelError("there is no model of NOPE3.SA", hint="stocklstm train --ticker NOPE3.SA")
+    show(PREDICT, [FORECAST], [Failure("NOPE3.SA", error)], Mode.QUIET)
+
+    captured = capfd.readouterr()
+
+    assert captured.out == "36.40\n"
+    assert captured.err == (
+        "error: NOPE3.SA: there is no model of NOPE3.SA\n"
+        "  next: stocklstm train --ticker NOPE3.SA\n"
+    )

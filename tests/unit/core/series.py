@@ -1,0 +1,70 @@
+"""Series made for tests, and the settings of every property test here."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import settings
+
+from stocklstm.core.series import Bars
+
+PROPERTY = settings(deadline=None, derandomize=True)
+"""Machines differ in speed, and a run must not differ from the next."""
+
+
+def bars_of(closes, **columns) -> Bars:
+    """Make bars of closes; columns that are not given follow from them (opens … are missing)."""
+    closes = np.asarray(closes, np.float64)
+    nothing = np.full(len(closes), np.nan)
+    given = {name: np.asarray(values, np.float64) for name, values in columns.items()}
+    return Bars(
+        dates=np.datetime64("2020-01-01") + np.arange(len(closes)),
+        opens=given.get("opens", nothing),
+        highs=given.get("highs", nothing),
+        lows=given.get("lows", nothing),
+        closes=closes,
+        adj_closes=given.get("adj_closes", closes),
+        volumes=given.get("volumes", nothing),
+    )
+
+
+def made_bars(rows: int, seed: int = 0, *, ranges: bool = True) -> Bars:
+    """Make a share that opens away from yesterday's close, moves within the day and pays out."""
+    rng = np.random.default_rng(seed)
+    volatility = 0.02 * np.exp(0.5 * np.sin(np.arange(rows) / 40))
+    overnight = rng.standard_normal(rows) * volatility * 0.5
+    intraday = rng.standard_t(5, rows) * volatility * 0.6
+    closes = 30 * np.exp(np.cumsum(overnight + intraday))
+    opens = closes / np.exp(intraday)
+    stretch = np.exp(np.abs(rng.standard_normal((2, rows))) * volatility * 0.3)
+    # Every sixtieth session a dividend of 2 % lowers all adjusted closes before it.
+    payouts = np.where(np.arange(rows) % 60 == 59, 0.98, 1.0)
+    adjustment = np.append(np.cumprod(payouts[::-1])[::-1][1:], 1.0)
+    if not ranges:
+        return bars_of(closes, adj_closes=closes * adjustment)
+    return bars_of(
+        closes,
+        opens=opens,
+        highs=np.maximum(opens, closes) * stretch[0],
+        lows=np.minimum(opens, closes) / stretch[1],
+        adj_closes=closes * adjustment,
+        volumes=np.full(rows, 1e6),
+    )
+
+
+def other_future(bars: Bars, row: int) -> Bars:
+    """Replace everything after a row by what nobody could have expected."""
+    later = np.arange(len(bars)) > row
+    wild = np.random.default_rng(99).uniform(0.2, 5, len(bars))
+
+    def changed(values, factor=1.0):
+        return np.where(later, values * wild * factor, values)
+
+    return replace(
+        bars,
+        opens=np.where(later, np.nan, bars.opens),
+        highs=changed(bars.highs, 3),
+        lows=changed(bars.lows, 0.1),
+        closes=changed(bars.closes),
+        adj_closes=changed(bars.adj_closes),
+        volumes=changed(bars.volumes),
+    )

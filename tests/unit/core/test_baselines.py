@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.levels import LEVELS
+from stocklstm.core.quantiles import interval
+from stocklstm.core.volatility import WARM_UP
+from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+
+
+def test_filtered_historical_simulation_against_pandas(petr4):
+    import pandas as pd
+
+    rows = 2800
+    returns = pd.Series(np.log(petr4.adj_closes)).diff()
+    squared = returns**2
+    started = squared.iloc[WARM_UP:].copy()
+    started.iloc[0] = squared.iloc[1 : WARM_UP + 1].mean()
+    sigmas = np.sqrt(started.ewm(alpha=0.06, adjust=False).mean())
+    ratios = (returns / sigmas.shift(1)).iloc[:rows].dropna()
+    assert len(ratios) == rows - WARM_UP - 1
+    expected = ratios.quantile(list(LEVELS)).to_numpy()
+    baseline = EwmaBaseline.fit(petr4, rows)
+    assert np.allclose(baseline.quantiles, expected, rtol=1e-9)
+
+    origins = np.arange(rows, len(petr4) - 1)
+    forecasts = baseline.returns(petr4, origins)
+    assert np.allclose(forecasts, np.outer(sigmas[origins], expected), rtol=1e-9)
+
+
+def test_its_intervals_mean_what_they_say_on_real_prices(petr4):
+    baseline = EwmaBaseline.fit(petr4, 2800)
+    origins = np.arange(2800, len(petr4) - 1)
+    forecasts = baseline.returns(petr4, origins)
+    for level, least, most in [(0.8, 0.75, 0.85), (0.95, 0.92, 0.98)]:
+        lower, upper = interval(forecasts, level)
+        actuals = petr4.log_returns[origins + 1]
+        assert least < ((lower <= actuals) & (actuals <= upper)).mean() < most
+
+
+def test_a_price_that_never_moves_is_forecast_to_stay():
+    bars = bars_of(np.full(100, 7.0))
+    baseline = EwmaBaseline.fit(bars, 80)
+    assert baseline.quantiles == (0.0,) * len(LEVELS)
+    assert not baseline.returns(bars, np.arange(80, 99)).any()
+
+
+def test_one_training_return_is_enough():
+    bars = made_bars(30)
+    baseline = EwmaBaseline.fit(bars, WARM_UP + 2)
+    assert len(set(baseline.quantiles)) == 1
+    assert baseline.returns(bars, np.array([25])).shape == (1, len(LEVELS))
+
+
+def test_no_origins_no_forecasts():
+    bars = made_bars(60)
+    forecasts = EwmaBaseline.fit(bars, 50).returns(bars, np.arange(0))
+    assert forecasts.shape == (0, len(LEVELS))
+
+
+@PROPERTY
+@given(seed=st.integers(0, 50), rows=st.integers(WARM_UP + 2, 120), row=st.integers(WARM_UP, 119))
+def test_the_baseline_does_not_look_ahead(seed, rows, row):
+    bars = made_bars(120, seed)
+    baseline = EwmaBaseline.fit(bars, rows)
+    assert EwmaBaseline.fit(other_future(bars, rows - 1), rows) == baseline
+    assert np.all(np.diff(baseline.quantiles) >= 0)
+    origins = np.arange(WARM_UP, row + 1)
+    changed = other_future(bars, row)
+    assert np.array_equal(baseline.returns(bars, origins), baseline.returns(changed, origins))
+
+
+def test_the_origin_itself_is_seen():
+    bars = made_bars(120)
+    baseline = EwmaBaseline.fit(bars, 100)
+    origin = np.array([110])
+    changed = other_future(bars, 109)
+    assert not np.allclose(baseline.returns(bars, origin), baseline.returns(changed, origin))
+    assert baseline.returns(bars, origin)[0] == pytest.approx(
+        baseline.returns(bars.select(slice(111)), origin)[0]
+    )

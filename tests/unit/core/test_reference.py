@@ -1,0 +1,93 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.reference import (
+    CHAMPION,
+    PREVIOUS,
+    ModelReference,
+    parse_reference,
+    version_id,
+)
+from stocklstm.errors import ConfigError
+from tests.unit.core.series import PROPERTY
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("PETR4.SA", ModelReference("PETR4.SA", None, CHAMPION)),
+        ("petr4.sa", ModelReference("PETR4.SA", None, CHAMPION)),
+        ("PETR4.SA@champion", ModelReference("PETR4.SA", None, CHAMPION)),
+        ("^bvsp@previous", ModelReference("^BVSP", None, PREVIOUS)),
+        ("EURUSD=X@v1", ModelReference("EURUSD=X", 1)),
+        ("BRK-B@v999999999", ModelReference("BRK-B", 999_999_999)),
+        ("A@v", ModelReference("A", None, "v")),
+        ("A@v-1", ModelReference("A", None, "v-1")),
+        ("A@v1b", ModelReference("A", None, "v1b")),
+        ("A@version-2_b", ModelReference("A", None, "version-2_b")),
+        ("A@" + "a" * 32, ModelReference("A", None, "a" * 32)),
+    ],
+)
+def test_what_a_person_types(text, reference):
+    assert parse_reference(text) == reference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@v1",
+        "@",
+        "A@",
+        "A@v0",
+        "A@v01",
+        "A@v1.0",
+        "A@v1000000000",
+        "A@v1\n",
+        "A@champion\n",
+        "A@ v1",
+        "A@V1",
+        "A@Champion",
+        "A@1",
+        "A@-a",
+        "A@a b",
+        "A@a/b",
+        "A@..",
+        "A@v1@v2",
+        "A@v\u0661",  # an Arabic-Indic one
+        "A@\u0441hampion",  # a Cyrillic letter that looks like c
+        "A@" + "a" * 33,
+        "A@" + "a" * 1_000_000,
+        "../A@v1",
+    ],
+)
+def test_what_names_nothing(text):
+    with pytest.raises(ConfigError) as caught:
+        parse_reference(text)
+    assert caught.value.hint
+    assert len(caught.value.message) < 250
+    assert "\n" not in caught.value.message
+
+
+@PROPERTY
+@given(
+    ticker=st.sampled_from(["PETR4.SA", "^BVSP", "BRK-B", "EURUSD=X", "0700.HK"]),
+    version=st.none() | st.integers(1, 999_999_999),
+    alias=st.sampled_from([CHAMPION, PREVIOUS, "mine"]),
+)
+def test_it_is_written_as_it_is_typed(ticker, version, alias):
+    reference = ModelReference(ticker, version, CHAMPION if version else alias)
+    assert parse_reference(str(reference)) == reference
+    if version:
+        assert str(reference) == version_id(ticker, version)
+
+
+@PROPERTY
+@given(st.text())
+def test_any_text_is_read_or_refused(text):
+    try:
+        reference = parse_reference(text)
+    except ConfigError:
+        return
+    assert parse_reference(str(reference)) == reference

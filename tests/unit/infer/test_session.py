@@ -1,0 +1,74 @@
+"""The serving graph refuses what ONNX Runtime would answer wrongly."""
+
+import numpy as np
+import pytest
+import torch
+
+from stocklstm.core.config import configure
+from stocklstm.errors import ArtifactCorruptError
+from stocklstm.infer.latency import latencies_ms
+from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.export import export_onnx
+from stocklstm.learn.model import StockLSTM
+
+CONFIG = configure("calibrated", hidden_size=4, seq_length=10)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    torch.manual_seed(0)
+    return export_onnx(StockLSTM.from_config(CONFIG).eval(), CONFIG)
+
+
+@pytest.fixture
+def graph(content: bytes) -> ServingGraph:
+    return ServingGraph(content)
+
+
+def test_it_knows_its_shapes(graph: ServingGraph) -> None:
+    assert graph.window_shape == (10, 2)
+    assert graph.outputs == 15
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused(graph: ServingGraph, value: float) -> None:
+    windows = np.zeros((3, 10, 2), np.float32)
+    windows[1, 4, 1] = value
+
+    with pytest.raises(ValueError, match="not finite"):
+        graph.run(windows)
+
+
+def test_an_empty_batch_gives_no_rows(graph: ServingGraph) -> None:
+    assert graph.run(np.zeros((0, 10, 2), np.float32)).shape == (0, 15)
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 2), (1, 11, 2), (1, 10, 1), (10, 2)])
+def test_a_window_of_another_shape_is_refused(graph: ServingGraph, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="the graph takes"):
+        graph.run(np.zeros(shape, np.float32))
+
+
+def test_strided_views_give_the_same_as_copies(graph: ServingGraph) -> None:
+    rows = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
+    view = np.lib.stride_tricks.sliding_window_view(rows, 10, axis=0).transpose(0, 2, 1)
+
+    assert np.array_equal(graph.run(view), graph.run(view.copy()))
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"\x80\x04N.", bytes(1000)])
+def test_something_else_is_refused(junk: bytes) -> None:
+    with pytest.raises(ArtifactCorruptError, match="cannot be loaded"):
+        ServingGraph(junk)
+
+
+def test_a_truncated_graph_is_refused(content: bytes) -> None:
+    with pytest.raises(ArtifactCorruptError):
+        ServingGraph(content[: len(content) // 2])
+
+
+def test_latencies_are_times_of_each_graph(graph: ServingGraph) -> None:
+    times = latencies_ms([graph, graph])
+
+    assert len(times) == 2
+    assert all(0 < time < 1000 for time in times)

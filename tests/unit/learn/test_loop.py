@@ -1,0 +1,128 @@
+"""The loop learns, stops, keeps the right epoch, and can be repeated to the bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.history import EpochRecord
+from stocklstm.core.levels import LEVELS
+from stocklstm.core.quantiles import pinball
+from stocklstm.core.series import Bars
+from stocklstm.errors import TrainingDivergedError
+from stocklstm.learn.inference import network_outputs
+from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
+from tests.conftest import TINY
+from tests.unit.learn.conftest import training_data
+
+
+def run(config: TrainingConfig, data: TrainingData) -> TrainedNetwork:
+    return train_network(config, data, lambda _: None)
+
+
+def weights(trained: TrainedNetwork) -> dict[str, torch.Tensor]:
+    return trained.network.state_dict()
+
+
+def validation_loss(trained: TrainedNetwork, config: TrainingConfig, data: TrainingData) -> float:
+    """Compute it anew with NumPy, window by window."""
+    length = config.seq_length
+    windows = np.stack([data.inputs[row - length + 1 : row + 1] for row in data.validation])
+    outputs = network_outputs(trained.network, windows)
+    return float(pinball(data.targets[data.validation], outputs).mean())
+
+
+def test_the_same_seed_gives_the_same_weights(tiny: TrainingConfig, data: TrainingData) -> None:
+    first, second = weights(run(tiny, data)), weights(run(tiny, data))
+
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_another_seed_gives_other_weights(tiny: TrainingConfig, data: TrainingData) -> None:
+    first, second = weights(run(tiny, data)), weights(run(replace(tiny, seed=1), data))
+
+    assert not torch.equal(first["lstm.weight_hh_l0"], second["lstm.weight_hh_l0"])
+
+
+def test_a_notebook_keeps_its_own_random_state(tiny: TrainingConfig, data: TrainingData) -> None:
+    torch.manual_seed(7)
+    threads, expected = torch.get_num_threads(), torch.get_rng_state()
+
+    run(tiny, data)
+
+    assert torch.equal(torch.get_rng_state(), expected)
+    assert torch.get_num_threads() == threads
+
+
+def test_epoch_0_is_filtered_historical_simulation(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    trained = run(tiny, data)
+
+    fixed = np.quantile(data.targets[data.train].astype(float), LEVELS)
+    targets = data.targets[data.validation].astype(float)
+    expected = pinball(targets, np.tile(fixed, (len(targets), 1))).mean()
+    assert trained.history[0].epoch == 0
+    assert trained.history[0].train_loss is None
+    assert trained.history[0].val_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_best_epoch_is_kept_and_training_stops_early(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    # Far too large a step: validation gets worse soon, and patience runs out.
+    config = replace(tiny, learning_rate=0.05, epochs=40, patience=2, ema_decay=None)
+
+    trained = run(config, data)
+
+    losses = [record.val_loss for record in trained.history]
+    best = int(np.argmin(losses))
+    assert trained.state["epoch"] == trained.history[best].epoch
+    assert trained.history[-1].epoch == trained.history[best].epoch + 2
+    assert validation_loss(trained, config, data) == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_without_patience_the_last_epoch_is_kept(sample_bars: Bars) -> None:
+    config = configure("paper-short", epochs=2, hidden_size=4)
+    trained = run(config, training_data(sample_bars.select(slice(-400, None)), config))
+
+    assert [record.epoch for record in trained.history] == [1, 2]
+    assert trained.state["epoch"] == 2
+
+
+def test_averaged_weights_are_what_is_validated_and_kept(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    config = replace(tiny, ema_decay=0.9)
+    trained = run(config, data)
+
+    kept = next(r for r in trained.history if r.epoch == trained.state["epoch"])
+    assert validation_loss(trained, config, data) == pytest.approx(kept.val_loss, rel=1e-5)
+    if kept.epoch:
+        stepping = trained.state["stepping"]
+        assert not torch.equal(stepping["head.bias"], weights(trained)["head.bias"])
+
+
+def test_training_lowers_the_training_loss(sample_bars: Bars) -> None:
+    config = configure("paper-short", **{**TINY, "epochs": 8, "learning_rate": 0.01})
+    trained = run(config, training_data(sample_bars.select(slice(-400, None)), config))
+
+    assert trained.history[-1].train_loss < trained.history[0].train_loss / 2
+
+
+def test_every_epoch_is_reported_as_it_ends(tiny: TrainingConfig, data: TrainingData) -> None:
+    seen: list[EpochRecord] = []
+
+    trained = train_network(tiny, data, seen.append)
+
+    assert tuple(seen) == trained.history
+
+
+def test_a_diverging_run_says_so(sample_bars: Bars) -> None:
+    config = configure("paper-short", **{**TINY, "learning_rate": 1e30})
+
+    with pytest.raises(TrainingDivergedError, match="diverged") as caught:
+        run(config, training_data(sample_bars.select(slice(-400, None)), config))
+    assert "--learning-rate" in caught.value.hint

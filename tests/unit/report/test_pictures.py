@@ -1,0 +1,74 @@
+"""Pictures are drawn, are always the same, and need no screen."""
+
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stocklstm.core.evaluation import ScoredDays, evaluate
+from stocklstm.core.history import EpochRecord
+from stocklstm.core.levels import LEVELS
+from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.report.forecasts import predictions_png
+from stocklstm.report.training import history_png
+
+
+def scored_days(count: int) -> ScoredDays:
+    random = np.random.default_rng(0)
+    last = 30 + random.standard_normal(count).cumsum() / 5
+    spread = np.asarray(LEVELS) - 0.5
+    quantiles = last[:, None] + spread[None, :]
+    return ScoredDays(
+        dates=np.datetime64("2024-01-01", "D") + np.arange(count),
+        last_closes=last,
+        actuals=last + random.standard_normal(count) / 5,
+        forecasts=ReturnForecasts(last, quantiles),
+        ewma=quantiles,
+    )
+
+
+def epochs(first: int, count: int) -> list[EpochRecord]:
+    return [
+        EpochRecord(n, None if n == 0 else 0.3 / (n + 1), 0.4 / (n + 1), 1e-3, 0.1, n)
+        for n in range(first, first + count)
+    ]
+
+
+def size(png: bytes) -> tuple[int, int]:
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+@pytest.mark.parametrize("count", [1, 2, 119, 500])
+def test_forecasts_are_drawn_for_any_number_of_days(count: int) -> None:
+    days = scored_days(count)
+
+    assert size(predictions_png(days, evaluate(days, 1.0), "PETR4.SA@v1", "BRL")) == (1000, 560)
+
+
+@pytest.mark.parametrize("loss", ["pinball", "mse"])
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 20), (1, 1), (1, 100)])
+def test_a_history_is_drawn_for_any_number_of_epochs(loss: str, first: int, count: int) -> None:
+    history = epochs(first, count)
+
+    assert size(history_png(history, history[-1].epoch, loss, "PETR4.SA", "words")) == (1000, 560)
+
+
+def test_the_same_figures_give_the_same_picture() -> None:
+    days = scored_days(50)
+
+    first, second = (predictions_png(days, evaluate(days, 1.0), "x", "BRL") for _ in range(2))
+
+    assert first == second
+
+
+def test_importing_the_pictures_does_not_import_matplotlib() -> None:
+    code = (
+        "import stocklstm.report.forecasts, stocklstm.report.training, sys;"
+        "sys.exit('matplotlib' in sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,174 @@
+"""A process that is killed at any step leaves a store that is whole."""
+
+import shutil
+import signal
+
+import pytest
+
+from stocklstm.core.reference import ModelReference
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.store import Store, open_store
+from tests.unit.store.child import merge, release
+from tests.unit.store.processes import run_child
+from tests.unit.store.samples import DIVIDEND, FILES, NOON, PETR4, TICKER, WEEK, publish
+
+MOST_STEPS = 80
+
+
+@pytest.fixture
+def before(tmp_path):
+    """A store with prices and a champion, closed properly."""
+    home = tmp_path / "before"
+    with open_store(home, create=True) as store:
+        store.prices.merge(PETR4, WEEK, (), source="csv", at=NOON)
+        publish(store.registry)
+        store.registry.promote(TICKER, 1, reason="first", at=NOON)
+    return home
+
+
+def prices(store: Store) -> tuple[str, tuple]:
+    return store.prices.bars(TICKER).fingerprint(), store.prices.actions(TICKER)
+
+
+def merged(home, tmp_path) -> tuple[str, tuple]:
+    """What the prices are once the merge that is going to be interrupted has happened."""
+    shutil.copytree(home, tmp_path / "after")
+    with open_store(tmp_path / "after") as store:
+        merge(store)
+        assert store.prices.actions(TICKER) == (DIVIDEND,)
+        return prices(store)
+
+
+def assert_whole(store: Store) -> None:
+    connection = store.registry.connection
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    registry = store.registry
+    assert registry.tickers() == [TICKER]
+    for version in registry.versions(TICKER):
+        manifest = registry.manifest(TICKER, version)
+        assert {name: registry.read_file(manifest, name) for name in manifest.files} == FILES
+        assert registry.unlisted_files(manifest) == []
+    assert registry.resolve(ModelReference(TICKER)) in registry.versions(TICKER)
+
+
+def assert_goes_on(store: Store) -> None:
+    """Nothing that was left behind stands in the way of the next run."""
+    merge(store)
+    with writer_lock(store.paths, TICKER, 5):
+        version = publish(store.registry).version
+        store.registry.promote(TICKER, version, reason="next", at=NOON)
+    assert store.registry.resolve(ModelReference(TICKER)) == version
+    assert_whole(store)
+
+
+def killed_at_every_step(before, tmp_path, action):
+    """Run an action again and again, each time killed one step later, until it ends alive."""
+    for step in range(MOST_STEPS):
+        home = tmp_path / f"step-{step}"
+        shutil.copytree(before, home)
+        ended = run_child("die_at_step", home, action, step)
+        if ended.returncode == 0:
+            assert step > 10, "the steps were not counted"
+            return
+        assert ended.returncode == -signal.SIGKILL
+        with open_store(home) as store:
+            yield store
+            assert_whole(store)
+            assert_goes_on(store)
+        shutil.rmtree(home)
+    pytest.fail(f"{action} has more than {MOST_STEPS} steps")
+
+
+def test_prices_are_merged_or_not(before, tmp_path):
+    with open_store(before) as store:
+        old = prices(store)
+    new = merged(before, tmp_path)
+    seen = []
+    for store in killed_at_every_step(before, tmp_path, "merge"):
+        found = prices(store)
+        assert found in {old, new}
+        seen.append(found == new)
+    # The commit comes last but for closing; nothing undoes it, nothing comes before it.
+    assert seen == sorted(seen)
+    assert seen[-2:] == [False, True]
+
+
+def test_a_version_is_published_or_not(before, tmp_path):
+    seen = []
+    for store in killed_at_every_step(before, tmp_path, "release"):
+        registry = store.registry
+        champion = registry.resolve(ModelReference(TICKER))
+        forecasts = [entry.version for entry in store.ledger.entries(TICKER)]
+        state = (len(registry.versions(TICKER)), champion, len(forecasts))
+        assert state in {(1, 1, 0), (2, 1, 0), (2, 2, 0), (2, 2, 1)}
+        assert registry.aliases(TICKER).get("previous") == (1 if champion == 2 else None)
+        seen.append(state)
+    assert seen == sorted(seen)
+    assert set(seen) == {(1, 1, 0), (2, 1, 0), (2, 2, 0), (2, 2, 1)}
+
+
+def test_a_store_is_made_or_not(tmp_path):
+    """The first run of all, killed while it makes the database."""
+    made = tmp_path / "made"
+    with open_store(made, create=True) as store:
+        connection = store.registry.connection
+        merge(store)
+        torn = (made / "stocklstm.db-wal").read_bytes()
+        schema = connection.execute("SELECT sql FROM sqlite_master").fetchall()
+        content = (made / "stocklstm.db").read_bytes()
+    lengths = sorted({0, 1, 31, 32, 33, len(torn) - 1, len(torn), *range(0, len(torn), 1777)})
+    seen = []
+    for length in lengths:
+        home = tmp_path / f"torn-{length}"
+        home.mkdir()
+        (home / "stocklstm.db").write_bytes(content)
+        (home / "stocklstm.db-wal").write_bytes(torn[:length])
+        with open_store(home, create=True) as store:
+            connection = store.registry.connection
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("SELECT sql FROM sqlite_master").fetchall() == schema
+            seen.append(store.prices.tickers() == [TICKER])
+            merge(store)
+            assert len(store.prices.bars(TICKER)) == 3
+    assert seen == sorted(seen)
+    assert seen[0] is False
+    assert seen[-1] is True
+
+
+def test_a_journal_cut_off_anywhere_gives_all_of_a_merge_or_nothing(before, tmp_path):
+    """A power failure keeps as much of the journal as had reached the disk."""
+    with open_store(before) as store:
+        old = prices(store)
+        merge(store)
+        new = prices(store)
+        files = {
+            name: (before / name).read_bytes() for name in ("stocklstm.db", "stocklstm.db-wal")
+        }
+    journal = files["stocklstm.db-wal"]
+    seen = []
+    for length in [*range(0, len(journal), 997), len(journal) - 1, len(journal)]:
+        home = tmp_path / f"cut-{length}"
+        home.mkdir()
+        (home / "stocklstm.db").write_bytes(files["stocklstm.db"])
+        (home / "stocklstm.db-wal").write_bytes(journal[:length])
+        with open_store(home) as store:
+            found = prices(store)
+            assert found in {old, new}
+            seen.append(found == new)
+            merge(store)
+            assert prices(store) == new
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (False, True)
+
+
+def test_a_child_that_is_not_killed_does_what_this_process_does(before, tmp_path):
+    shutil.copytree(before, tmp_path / "here")
+    for action in ("merge", "release"):
+        assert run_child("die_at_step", before, action, 10**6).returncode == 0
+    with open_store(before) as there, open_store(tmp_path / "here") as here:
+        merge(here)
+        release(here)
+        assert prices(there) == prices(here)
+        assert there.registry.alias_log(TICKER) == here.registry.alias_log(TICKER)
+        assert there.ledger.entries(TICKER) == here.ledger.entries(TICKER)
+        assert_whole(there)

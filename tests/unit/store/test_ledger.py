@@ -1,0 +1,88 @@
+import math
+import sqlite3
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stocklstm.errors import StoreLockedError
+from stocklstm.store.store import open_store
+from tests.unit.store.processes import running
+from tests.unit.store.samples import LATER, TICKER, entry_of
+
+
+def test_a_forecast_is_kept_once_and_the_first_one_stands(store):
+    first = entry_of()
+    assert store.ledger.record(first)
+    assert not store.ledger.record(first)
+    assert not store.ledger.record(replace(first, point=99.0, as_of="2024-03-13", made_at=LATER))
+    assert store.ledger.entries(TICKER) == [first]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"target_session": "2024-03-18"}, {"version": 2}, {"horizon": 2}, {"ticker": "VALE3.SA"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_key_is_another_forecast(store, other):
+    assert store.ledger.record(entry_of())
+    assert store.ledger.record(entry_of(**other))
+    both = store.ledger.entries(TICKER) + store.ledger.entries("VALE3.SA")
+    assert both == [entry_of(), entry_of(**other)]
+
+
+def test_entries_come_oldest_target_first(store):
+    keys = [("2024-03-18", 1, 1), ("2024-03-15", 2, 1), ("2024-03-15", 1, 2), ("2024-03-15", 1, 1)]
+    for target, version, horizon in keys:
+        store.ledger.record(entry_of(target_session=target, version=version, horizon=horizon))
+    found = [(e.target_session, e.version, e.horizon) for e in store.ledger.entries(TICKER)]
+    assert found == sorted(keys)
+
+
+def test_a_ticker_without_forecasts(store):
+    assert store.ledger.entries(TICKER) == []
+
+
+def test_numbers_of_numpy_come_back_as_plain_ones(store):
+    store.ledger.record(entry_of(point=np.float64(36.25), quantiles=(np.float64(0.1),)))
+    (entry,) = store.ledger.entries(TICKER)
+    assert (type(entry.point), type(entry.quantiles[0])) == (float, float)
+    assert entry.quantiles == (0.1,)
+
+
+def test_a_forecast_that_is_no_number_is_not_called_known(store):
+    with pytest.raises(sqlite3.IntegrityError):
+        store.ledger.record(entry_of(point=math.nan))
+    assert store.ledger.entries(TICKER) == []
+
+
+def test_a_locked_store(home, store):
+    with (
+        open_store(home, lock_timeout_s=0.1) as other,
+        running("hold_write", home),
+        pytest.raises(StoreLockedError),
+    ):
+        other.ledger.record(entry_of())
+    assert store.ledger.entries(TICKER) == []
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, st.lists(NUMBERS)), min_size=1, max_size=5))
+def test_entries_round_trip_to_the_last_bit(numbers):
+    entries = [
+        entry_of(version=number, last_close=close, point=point, quantiles=tuple(quantiles))
+        for number, (close, point, quantiles) in enumerate(numbers, start=1)
+    ]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open_store(Path(directory), create=True) as store,
+    ):
+        assert all(store.ledger.record(entry) for entry in entries)
+        assert store.ledger.entries(TICKER) == entries

@@ -1,0 +1,509 @@
+import errno
+import os
+import shutil
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ArtifactVersionError,
+    ConfigError,
+    NoModelError,
+    StorageError,
+)
+from stocklstm.store.manifest import FILE_NAME, FileRecord
+from stocklstm.store.registry import AliasChange
+from stocklstm.store.store import open_store
+from tests.unit.store.processes import running
+from tests.unit.store.samples import FILES, LATER, NOON, TICKER, entry_of, manifest_of, publish
+
+
+@pytest.fixture
+def registry(store):
+    return store.registry
+
+
+def directory(registry, version: int | None = None, ticker: str = TICKER) -> Path:
+    paths = registry.paths
+    return paths.ticker(ticker) if version is None else paths.version(ticker, version)
+
+
+def names(path: Path) -> list[str]:
+    return sorted(found.name for found in path.iterdir()) if path.exists() else []
+
+
+def promote(registry, version: int, reason: str = "better", at: str = NOON) -> None:
+    registry.promote(TICKER, version, reason=reason, at=at)
+
+
+def resolve(registry, text: str) -> int:
+    return registry.resolve(parse_reference(text))
+
+
+# Publishing
+
+
+def test_what_is_published_is_what_was_written(registry):
+    made = publish(registry)
+    assert made.id == "PETR4.SA@v1"
+    assert registry.tickers() == [TICKER]
+    assert registry.versions(TICKER) == [1]
+    assert registry.manifest(TICKER, 1) == made
+    assert {name: registry.read_file(made, name) for name in made.files} == FILES
+    assert registry.unlisted_files(made) == []
+    assert names(directory(registry, 1)) == sorted([*FILES, FILE_NAME])
+    assert names(directory(registry)) == ["v1"]
+
+
+def test_a_draft_cannot_be_seen(registry):
+    with registry.draft(TICKER) as draft:
+        draft.write("model.onnx", b"content")
+        assert registry.tickers() == []
+        assert registry.versions(TICKER) == []
+        with pytest.raises(NoModelError, match=r"there is no model of PETR4\.SA"):
+            resolve(registry, TICKER)
+        assert draft.path.parent == directory(registry)
+
+
+def test_a_draft_that_is_not_published_leaves_nothing(registry):
+    with registry.draft(TICKER) as draft:
+        draft.write("model.onnx", b"content")
+    assert names(directory(registry)) == []
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_a_draft_that_is_given_up_leaves_nothing(registry, error):
+    def give_up():
+        with registry.draft(TICKER) as draft:
+            draft.write("model.onnx", b"content")
+            raise error
+
+    with pytest.raises(error):
+        give_up()
+    assert names(directory(registry)) == []
+
+
+def test_drafts_of_one_ticker_do_not_meet(registry):
+    with registry.draft(TICKER) as first, registry.draft(TICKER) as second:
+        first.write("file", b"1")
+        second.write("file", b"2")
+        for draft in (second, first):
+            files = dict(draft.files)
+            registry.publish(draft, TICKER, lambda number, f=files: manifest_of(number, files=f))
+    assert [
+        registry.read_file(registry.manifest(TICKER, version), "file") for version in (1, 2)
+    ] == [b"2", b"1"]
+
+
+def test_a_file_of_a_draft_is_written_once(registry):
+    with registry.draft(TICKER) as draft:
+        draft.write("file", b"first")
+        with pytest.raises(ConfigError, match="File exists"):
+            draft.write("file", b"second")
+        assert (draft.path / "file").read_bytes() == b"first"
+        assert draft.files["file"].size == 5
+
+
+def test_everything_is_on_the_disk_before_the_name_and_the_names_after_it(registry, monkeypatch):
+    steps = []
+    fsync, rename = os.fsync, Path.rename
+
+    def spy_sync(handle):
+        steps.append(Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    def spy_rename(self, target):
+        steps.append(("rename", target))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", spy_sync)
+    monkeypatch.setattr(Path, "rename", spy_rename)
+    publish(registry, files={"model.onnx": b"1", "model.pth": b"2"})
+    draft = steps[0].parent
+    assert draft.name.startswith(".draft-")
+    ticker = directory(registry)
+    assert steps == [
+        draft / "model.onnx",
+        draft / "model.pth",
+        draft / FILE_NAME,
+        draft,
+        ("rename", ticker / "v1"),
+        ticker,
+        ticker.parent,
+        ticker.parent.parent,
+    ]
+
+
+def test_an_error_while_publishing_leaves_no_version(registry):
+    def fail(version: int):
+        raise KeyError(version)
+
+    publish(registry)
+    with registry.draft(TICKER) as draft:
+        draft.write("file", b"content")
+        with pytest.raises(KeyError, match="2"):
+            registry.publish(draft, TICKER, fail)
+    assert names(directory(registry)) == ["v1"]
+    assert publish(registry).version == 2
+
+
+@pytest.mark.parametrize("step", ["write_durably", "sync_directory"])
+@pytest.mark.parametrize(
+    ("number", "expected"), [(errno.ENOSPC, StorageError), (errno.EACCES, ConfigError)]
+)
+def test_a_disk_that_fails_while_publishing(registry, monkeypatch, step, number, expected):
+    def refuse(path, *_):
+        raise OSError(number, os.strerror(number), str(path))
+
+    publish(registry)
+    with registry.draft(TICKER) as draft:
+        draft.write("file", b"content")
+        monkeypatch.setattr(f"stocklstm.store.registry.{step}", refuse)
+        with pytest.raises(expected, match="cannot publish the model"):
+            registry.publish(draft, TICKER, manifest_of)
+    monkeypatch.undo()
+    assert names(directory(registry)) == ["v1"]
+    assert publish(registry).version == 2
+
+
+def test_a_disk_without_room_for_a_file(registry, file_limit):
+    with registry.draft(TICKER) as draft:
+        with file_limit(1000), pytest.raises(StorageError, match="cannot write the model"):
+            draft.write("model.onnx", b"x" * 5000)
+        assert draft.files == {}
+    assert registry.tickers() == []
+    assert names(directory(registry)) == []
+
+
+def test_a_disk_that_does_not_keep_what_it_took(registry, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with registry.draft(TICKER) as draft:
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(StorageError, match="No space left"):
+            draft.write("model.onnx", b"content")
+        with pytest.raises(StorageError, match="No space left"):
+            registry.publish(draft, TICKER, manifest_of)
+    assert names(directory(registry)) == []
+
+
+@pytest.mark.parametrize("place", ["models", f"models/{TICKER}"])
+def test_no_place_for_a_draft(registry, place):
+    path = registry.paths.home / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("in the way")
+    with pytest.raises(ConfigError, match="cannot create the model"), registry.draft(TICKER):
+        pytest.fail("there is a draft")
+    assert registry.tickers() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mase_scale": float("nan")},
+        {"ticker": "VALE3.SA"},
+        {"version": 7},
+        {"files": {"../elsewhere": FileRecord("0" * 64, 1)}},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_what_could_not_be_read_back_is_not_published(registry, wrong):
+    with registry.draft(TICKER) as draft, pytest.raises(ArtifactCorruptError):
+        registry.publish(draft, TICKER, lambda version: manifest_of(**{"version": version} | wrong))
+    assert registry.versions(TICKER) == []
+
+
+# Numbers
+
+
+def test_versions_ascend_as_numbers(registry):
+    made = [publish(registry, files={}).version for _ in range(11)]
+    assert made == registry.versions(TICKER) == list(range(1, 12))
+
+
+def test_the_number_of_a_version_that_was_in_use_is_never_given_again(registry):
+    for _ in range(3):
+        publish(registry)
+    promote(registry, 3)
+    promote(registry, 2)
+    shutil.rmtree(directory(registry, 3))
+    assert publish(registry).version == 4
+    shutil.rmtree(directory(registry))
+    assert publish(registry).version == 4  # v4 itself was never pointed at, nor forecast
+    promote(registry, 4)
+    shutil.rmtree(directory(registry))
+    assert publish(registry).version == 5
+
+
+def test_the_number_of_a_version_that_forecast_is_never_given_again(registry, store):
+    publish(registry)
+    store.ledger.record(entry_of(version=1))
+    shutil.rmtree(directory(registry, 1))
+    assert publish(registry).version == 2
+
+
+def test_numbers_of_one_ticker_do_not_count_for_another(registry):
+    publish(registry)
+    promote(registry, 1)
+    assert publish(registry, "VALE3.SA").version == 1
+    assert registry.tickers() == [TICKER, "VALE3.SA"]
+
+
+@pytest.mark.parametrize(
+    "name", ["v0", "v01", "v", "V2", "v2.bak", "v-2", "v\u0663", "v1e3", "v9999999999", ".draft-v2"]
+)
+def test_a_directory_of_another_name_is_no_version(registry, name):
+    publish(registry)
+    (directory(registry) / name).mkdir()
+    assert registry.versions(TICKER) == [1]
+    assert publish(registry).version == 2
+
+
+def test_only_tickers_with_versions_are_listed(registry):
+    publish(registry)
+    models = registry.paths.models
+    for strange in ("EMPTY", "DRAFTED/.draft-0", "OTHER/data", "FOREIGN/v0"):
+        (models / strange).mkdir(parents=True)
+    for file in ("README.txt", ".DS_Store", "v1", "OTHER/v"):
+        (models / file).write_text("not ours")
+    assert registry.tickers() == [TICKER]
+
+
+def test_an_empty_store_has_no_models(registry):
+    assert registry.tickers() == []
+    assert registry.versions(TICKER) == []
+
+
+# Reading
+
+
+def test_references(registry):
+    publish(registry)
+    publish(registry)
+    promote(registry, 1)
+    assert resolve(registry, TICKER) == 1
+    assert resolve(registry, f"{TICKER}@champion") == 1
+    assert resolve(registry, f"{TICKER}@v2") == 2
+
+
+@pytest.mark.parametrize("text", ["@v3", "@champion", "@previous", "@mine", ""])
+def test_a_reference_to_nothing_lists_what_there_is(registry, text):
+    publish(registry)
+    publish(registry)
+    with pytest.raises(NoModelError, match=r"PETR4.SA has v1, v2") as caught:
+        resolve(registry, TICKER + text)
+    assert caught.value.hint == "stocklstm models list --ticker PETR4.SA"
+
+
+def test_a_ticker_without_models_says_how_to_get_one(registry):
+    with pytest.raises(NoModelError, match=r"there is no model of VALE3\.SA") as caught:
+        registry.resolve(ModelReference("VALE3.SA"))
+    assert caught.value.hint == "stocklstm train --ticker VALE3.SA"
+
+
+def test_an_alias_of_a_version_that_is_gone(registry):
+    publish(registry)
+    publish(registry)
+    promote(registry, 2)
+    shutil.rmtree(directory(registry, 2))
+    with pytest.raises(NoModelError, match=r"no PETR4.SA@champion; PETR4.SA has v1"):
+        resolve(registry, TICKER)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file(registry, name):
+    made = publish(registry)
+    (directory(registry, 1) / name).unlink()
+    with pytest.raises(ArtifactCorruptError, match=rf"PETR4.SA@v1 is damaged: {name} is missing"):
+        registry.read_file(made, name)
+
+
+@pytest.mark.parametrize("change", [slice(0, -1), slice(0, 0), slice(1, None), slice(0, 512)])
+def test_a_truncated_file(registry, change):
+    made = publish(registry)
+    path = directory(registry, 1) / "model.onnx"
+    path.write_bytes(path.read_bytes()[change])
+    with pytest.raises(ArtifactCorruptError, match=r"model.onnx has \d+ bytes, not 1024"):
+        registry.read_file(made, "model.onnx")
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_an_extended_file(registry, name):
+    made = publish(registry)
+    path = directory(registry, 1) / name
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ArtifactCorruptError, match=rf"{name} has \d+ bytes, not"):
+        registry.read_file(made, name)
+
+
+def test_one_flipped_bit_anywhere(registry):
+    made = publish(registry)
+    path = directory(registry, 1) / "model.onnx"
+    content = path.read_bytes()
+    for place in [*range(0, len(content), 61), len(content) - 1]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactCorruptError, match=r"not the file that was published \(sha256"):
+            registry.read_file(made, "model.onnx")
+    path.write_bytes(content)
+    assert registry.read_file(made, "model.onnx") == content
+
+
+@pytest.mark.parametrize("name", ["notes.txt", FILE_NAME, "../v1/model.onnx", ""])
+def test_a_file_that_the_manifest_does_not_list(registry, name):
+    made = publish(registry)
+    (directory(registry, 1) / "notes.txt").write_text("mine")
+    with pytest.raises(ArtifactCorruptError, match="its manifest does not list"):
+        registry.read_file(made, name)
+
+
+def test_unlisted_files_are_named(registry):
+    made = publish(registry)
+    (directory(registry, 1) / "notes.txt").write_text("mine")
+    (directory(registry, 1) / ".hidden").mkdir()
+    assert registry.unlisted_files(made) == [".hidden", "notes.txt"]
+
+
+def test_a_directory_in_place_of_a_file(registry):
+    made = publish(registry)
+    path = directory(registry, 1) / "model.onnx"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ArtifactCorruptError, match=r"model.onnx is missing"):
+        registry.read_file(made, "model.onnx")
+
+
+def test_a_file_in_place_of_a_version(registry):
+    publish(registry)
+    (directory(registry) / "v2").write_text("in the way")
+    with pytest.raises(ArtifactCorruptError, match=r"PETR4.SA@v2 is damaged: manifest.json is mis"):
+        registry.manifest(TICKER, resolve(registry, f"{TICKER}@v2"))
+    assert publish(registry).version == 3
+
+
+def test_a_version_without_a_manifest(registry):
+    publish(registry)
+    (directory(registry, 1) / FILE_NAME).unlink()
+    with pytest.raises(ArtifactCorruptError, match=r"manifest.json is missing"):
+        registry.manifest(TICKER, 1)
+
+
+def test_a_version_under_another_number_or_ticker(registry):
+    publish(registry)
+    shutil.copytree(directory(registry, 1), directory(registry, 2))
+    shutil.copytree(directory(registry), directory(registry, ticker="VALE3.SA"))
+    with pytest.raises(ArtifactCorruptError, match=r"PETR4.SA@v2 is damaged: its manifest is that"):
+        registry.manifest(TICKER, 2)
+    with pytest.raises(ArtifactCorruptError, match=r"VALE3.SA@v1 is damaged: its manifest is that"):
+        registry.manifest("VALE3.SA", 1)
+
+
+def test_a_version_of_a_newer_program(registry):
+    publish(registry)
+    path = directory(registry, 1) / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    with pytest.raises(ArtifactVersionError):
+        registry.manifest(TICKER, 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(errno.EIO, StorageError), (errno.EACCES, ConfigError)]
+)
+def test_a_disk_that_cannot_be_read(registry, monkeypatch, number, expected):
+    made = publish(registry)
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(expected, match=r"cannot read model.onnx"):
+        registry.read_file(made, "model.onnx")
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(expected, match="cannot read the models"):
+        registry.versions(TICKER)
+    with pytest.raises(expected, match="cannot read the models"):
+        registry.tickers()
+    with pytest.raises(expected, match="cannot read the model"):
+        registry.unlisted_files(made)
+
+
+# Aliases
+
+
+def test_champion_and_previous(registry):
+    assert registry.aliases(TICKER) == {}
+    for version in (1, 2, 3):
+        publish(registry)
+        promote(registry, version)
+    assert registry.aliases(TICKER) == {"champion": 3, "previous": 2}
+    assert (resolve(registry, TICKER), resolve(registry, f"{TICKER}@previous")) == (3, 2)
+    promote(registry, 2)
+    assert registry.aliases(TICKER) == {"champion": 2, "previous": 3}
+    assert registry.aliases("VALE3.SA") == {}
+
+
+def test_every_change_is_logged(registry):
+    publish(registry)
+    publish(registry)
+    promote(registry, 1, "there was no champion", NOON)
+    promote(registry, 2, "better", LATER)
+    assert registry.alias_log(TICKER) == [
+        AliasChange(NOON, "champion", 1, None, "there was no champion"),
+        AliasChange(LATER, "previous", 1, None, "better"),
+        AliasChange(LATER, "champion", 2, 1, "better"),
+    ]
+    assert registry.alias_log("VALE3.SA") == []
+
+
+def test_promoting_the_champion_changes_nothing(registry):
+    publish(registry)
+    promote(registry, 1)
+    promote(registry, 1, "again", LATER)
+    assert registry.aliases(TICKER) == {"champion": 1}
+    assert len(registry.alias_log(TICKER)) == 1
+
+
+def test_an_error_while_promoting_changes_nothing(registry):
+    publish(registry)
+    promote(registry, 1)
+    before = registry.aliases(TICKER), registry.alias_log(TICKER)
+    registry.connection.execute(
+        "CREATE TEMP TRIGGER fail BEFORE INSERT ON main.aliases WHEN new.name = 'champion'"
+        " BEGIN SELECT RAISE(ABORT, 'stop here'); END"
+    )
+    with pytest.raises(Exception, match="stop here"):
+        promote(registry, 2)
+    assert (registry.aliases(TICKER), registry.alias_log(TICKER)) == before
+
+
+# Several processes
+
+
+def test_processes_that_publish_at_once_get_different_versions(home, tmp_path):
+    with open_store(home, create=True):
+        pass
+    gate, each = tmp_path / "gate", 6
+    with (
+        running("publish_many", home, gate, each) as first,
+        running("publish_many", home, gate, each) as second,
+    ):
+        gate.touch()
+        outputs = [process.communicate(timeout=60)[0] for process in (first, second)]
+        pids = [first.pid, second.pid]
+    numbers = [[int(line) for line in output.split()] for output in outputs]
+    everyone = list(range(1, 2 * each + 1))
+    assert sorted(chain(*numbers)) == everyone
+    with open_store(home) as store:
+        registry = store.registry
+        assert registry.versions(TICKER) == everyone
+        for pid, versions in zip(pids, numbers, strict=True):
+            for version in versions:
+                manifest = registry.manifest(TICKER, version)
+                assert registry.read_file(manifest, "pid") == str(pid).encode()
+        assert registry.aliases(TICKER) == {"champion": 2 * each, "previous": 2 * each - 1}
+        assert names(directory(registry)) == sorted(f"v{number}" for number in everyone)
