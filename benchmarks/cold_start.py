@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 PREDICT = [sys.executable, "-m", "stocklstm", "predict", "--json", "--ticker", "PETR4.SA"]
 COMMANDS = {

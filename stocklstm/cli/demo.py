@@ -27,6 +27,7 @@ from stocklstm.core.outcomes import Failure
 from stocklstm.errors import StockLstmError
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.predict import PredictResult
     from stocklstm.workflows.train import TrainResult
 
 TICKER = "PETR4.SA"
@@ -61,7 +62,6 @@ def demo(
 def _run(tour: "_Tour", home: Path) -> ExitCode:
     from stocklstm.workflows import evaluate as evaluating
     from stocklstm.workflows import fetch as fetching
-    from stocklstm.workflows import predict as predicting
     from stocklstm.workflows import quantize as quantizing
     from stocklstm.workflows import validate as validating
 
@@ -71,7 +71,7 @@ def _run(tour: "_Tour", home: Path) -> ExitCode:
     tour.step("3. Evaluation", evaluate.VIEW, lambda: evaluating.evaluate([TICKER], home=home))
     tour.step("4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home))
     tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
-    tour.step("6. Forecast", predict.VIEW, lambda: predicting.predict([TICKER], home=home))
+    tour.step("6. Forecast", predict.VIEW, lambda: _predict(home))
     return tour.end(home)
 
 
@@ -80,6 +80,12 @@ def _train(home: Path) -> "TrainResult":
 
     with train.progress() as on_epoch:
         return training([TICKER], configure("calibrated"), home=home, on_epoch=on_epoch)
+
+
+def _predict(home: Path) -> "PredictResult":
+    from stocklstm.workflows.predict import predict as predicting
+
+    return predict.warned(predicting([TICKER], home=home))
 
 
 class _Tour:

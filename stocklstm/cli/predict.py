@@ -24,13 +24,17 @@ def predict(
     def call() -> "PredictResult":
         from stocklstm.workflows.predict import predict
 
-        result = predict(ticker or (), lock_timeout_s=lock_timeout)
-        for forecast in result.forecasts:
-            for warning in forecast.warnings:
-                say(f"warning: {forecast.ticker}: {warning}")
-        return result
+        return warned(predict(ticker or (), lock_timeout_s=lock_timeout))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def warned(result: "PredictResult") -> "PredictResult":
+    """Say on stderr what to know before relying on the forecasts, and pass them on."""
+    for forecast in result.forecasts:
+        for warning in forecast.warnings:
+            say(f"warning: {forecast.ticker}: {warning}")
+    return result
 
 
 def _document(item: "Forecast") -> Mapping[str, Any]:

@@ -1,0 +1,62 @@
+"""README and docs say what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stocklstm.cli.app import COMMANDS
+from stocklstm.cli.exits import MEANINGS
+from stocklstm.core.config import PRESETS
+from tests.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_has_a_row_and_every_row_a_command() -> None:
+    section = README.partition("## Commands")[2].partition("## ")[0]
+    rows = re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
+
+    assert set(rows) == set(COMMANDS)
+
+
+def test_every_exit_code_is_listed_as_in_help() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, re.MULTILINE)
+
+    assert rows == [(f"{code.value}", words) for code, words in MEANINGS.items()]
+
+
+def test_every_preset_is_described() -> None:
+    assert all(f"| `{preset}`" in README for preset in PRESETS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: str) -> None:
+    arguments = [command, "list"] if command == "models" else [command]
+
+    outcome = cli(*arguments, "--help")
+
+    assert outcome.code == 0
+    assert "--json" in outcome.out
+    assert "--quiet" in outcome.out
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    (line,) = [line for line in README.splitlines() if "pip install -e '.[test]'" in line]
+
+    assert line.startswith("python3 -m venv .venv && ")
+    assert line.endswith("&& .venv/bin/pytest")
+    assert "grep -F \"pip install -e '.[test]'\" README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
+    import json
+
+    documented = (ROOT / "docs" / "json.md").read_text()
+    assert model_home.is_dir()
+    for arguments in (["predict"], ["evaluate"], ["validate"], ["models", "list"]):
+        document = json.loads(cli(*arguments, "--json").out)
+        (entry,) = next(value for value in document.values() if isinstance(value, list))
+        for key in entry:
+            assert f"`{key}`" in documented
