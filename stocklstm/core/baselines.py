@@ -18,9 +18,11 @@ class EwmaBaseline:
 
     Attributes:
         quantiles: Over `LEVELS`, of training returns over expected volatility.
+        anchor: Estimates volatility from squared returns.
     """
 
     quantiles: tuple[float, ...]
+    anchor: VolatilityAnchor
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "EwmaBaseline":
@@ -30,9 +32,10 @@ class EwmaBaseline:
             bars: N sessions.
             rows: Leading rows that belong to the training part.
         """
-        sigmas = VolatilityAnchor.returns().sigmas(bars)
+        anchor = VolatilityAnchor.fit_returns(bars, rows)
+        sigmas = anchor.sigmas(bars)
         ratios = bars.log_returns[WARM_UP + 1 : rows] / sigmas[WARM_UP : rows - 1]
-        return cls(tuple(np.quantile(ratios, LEVELS).tolist()))
+        return cls(tuple(np.quantile(ratios, LEVELS).tolist()), anchor)
 
     def returns(self, bars: Bars, origins: Indices) -> Floats:
         """Forecast quantiles of the next log return.
@@ -44,5 +47,5 @@ class EwmaBaseline:
         Returns:
             (M, Q) over `LEVELS`.
         """
-        sigmas = VolatilityAnchor.returns().sigmas(bars)[origins]
+        sigmas = self.anchor.sigmas(bars)[origins]
         return sigmas[:, None] * np.asarray(self.quantiles, np.float64)

@@ -80,7 +80,7 @@ class TrainingConfig:
             if not holds(value):
                 raise ConfigError(
                     f"{name} must be {limits}, not {value!r}",
-                    hint=f"leave --{name.replace('_', '-')} out to use the preset's value",
+                    hint=f"leave {name} out to use the preset's value",
                 )
         if (self.target, self.loss) not in {("return", "pinball"), ("price", "mse")}:
             raise ConfigError(f"loss {self.loss!r} does not fit target {self.target!r}")

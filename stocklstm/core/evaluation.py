@@ -267,4 +267,7 @@ def _percent(share: float) -> str:
 
 
 def _chance(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    if p < 0.001:
+        return "p < 0.001"
+    # Two digits, but never so few that 0.0496 would read as 0.05, the limit itself.
+    return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"

@@ -15,8 +15,9 @@ Dates = NDArray[np.datetime64]
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK. No separator, no leading dot.
-_TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
+# Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK, M&M.NS. No path separator, no
+# leading dot.
+_TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&_-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
 
 
 def parse_ticker(text: str) -> str:
@@ -37,7 +38,7 @@ def parse_ticker(text: str) -> str:
     if not typed.isascii() or not _TICKER.fullmatch(ticker) or ".." in ticker:
         shown = ascii(text if len(text) <= 40 else text[:37] + "...")
         raise ConfigError(
-            f"{shown} is not a ticker: 1 to 21 letters, digits, '.', '-', '=' and a leading '^'",
+            f"{shown} is not a ticker: up to 21 letters, digits, . - = & or _, perhaps after a ^",
             hint="write it as Yahoo does, such as PETR4.SA, AAPL or ^BVSP",
         )
     return ticker

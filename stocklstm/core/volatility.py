@@ -1,6 +1,6 @@
 """Daily volatility from open, high, low and close: the anchor on which returns are measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,14 +40,24 @@ class VolatilityAnchor:
         """
         valid = valid_ranges(bars)[1:rows]
         ranged = valid.size > 0 and float(valid.mean()) >= 0.9
-        draft = cls("range", 0.92, 0.0) if ranged else cls.returns()
-        sigmas = draft.sigmas(bars)[WARM_UP:rows]
-        return cls(draft.estimator, draft.decay, _FLOOR_OF_MEDIAN * float(np.median(sigmas)))
+        if not ranged:
+            return cls.fit_returns(bars, rows)
+        return cls("range", 0.92, 0.0).with_floor(bars, rows)
 
     @classmethod
-    def returns(cls) -> "VolatilityAnchor":
-        """Give the classic moving average of squared returns (RiskMetrics 1996), without floor."""
-        return cls("returns", 0.94, 0.0)
+    def fit_returns(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
+        """Take the classic moving average of squared returns (RiskMetrics 1996).
+
+        Args:
+            bars: N sessions.
+            rows: Leading rows that belong to the training part.
+        """
+        return cls("returns", 0.94, 0.0).with_floor(bars, rows)
+
+    def with_floor(self, bars: Bars, rows: int) -> "VolatilityAnchor":
+        """Set the floor to a tenth of the median volatility of the training part."""
+        sigmas = self.sigmas(bars)[WARM_UP:rows]
+        return replace(self, floor=_FLOOR_OF_MEDIAN * float(np.median(sigmas)))
 
     def sigmas(self, bars: Bars) -> Floats:
         """Estimate volatility after each close, using nothing later than that close.

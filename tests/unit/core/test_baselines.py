@@ -81,3 +81,13 @@ def test_the_origin_itself_is_seen():
     assert baseline.returns(bars, origin)[0] == pytest.approx(
         baseline.returns(bars.select(slice(111)), origin)[0]
     )
+
+
+def test_a_share_that_did_not_trade_at_first_gives_finite_quantiles():
+    closes = np.concatenate((np.full(30, 10.0), made_bars(150).closes))
+    closes[30:] *= 10.0 / closes[30]
+
+    baseline = EwmaBaseline.fit(bars_of(closes), 120)
+
+    assert baseline.anchor.floor > 0
+    assert max(map(abs, baseline.quantiles)) < 1000

@@ -103,6 +103,12 @@ def test_a_dead_share_gives_finite_inputs_and_a_forecast_of_no_change():
     assert closes.quantiles.tolist() == [[7.0] * len(LEVELS)]
 
 
+@pytest.mark.parametrize("rows", range(WARM_UP + 2, 120))
+def test_rounding_is_no_spread_of_volatility(rows):
+    # The mean of equal logarithms is not always that logarithm.
+    assert AnchorScaling.fit(bars_of(np.full(120, 7.0)), rows).log_sigma_std == 1.0
+
+
 def test_a_share_that_wakes_after_training_gives_finite_inputs():
     bars = bars_of(np.append(np.full(400, 7.0), made_bars(100).closes))
     scaling = AnchorScaling.fit(bars, 300)

@@ -10,7 +10,7 @@ from stocklstm.core.series import Bars
 from stocklstm.core.volatility import WARM_UP, VolatilityAnchor, range_variances, valid_ranges
 from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
 
-RETURNS = VolatilityAnchor.returns()
+RETURNS = VolatilityAnchor("returns", 0.94, 0.0)
 
 
 def two_days(opened, high, low, close, *, before=100.0, dividend=0.0) -> Bars:

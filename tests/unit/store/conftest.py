@@ -9,11 +9,6 @@ from stocklstm.store.store import Store, open_store
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def store(home: Path) -> Iterator[Store]:
     with open_store(home, create=True) as opened:
         yield opened

@@ -158,6 +158,7 @@ def test_text_that_is_no_text(connection):
     [
         "UPDATE prices SET date = '2024-03-99' WHERE date = '2024-03-12'",
         "UPDATE prices SET date = 'a' WHERE date = '2024-03-12'",
+        "UPDATE prices SET date = '2024-03-11x' WHERE date = '2024-03-12'",
     ],
 )
 def test_a_date_that_is_none(home, statement):
@@ -241,26 +242,30 @@ def test_processes_may_create_the_store_at_once(home, tmp_path, _):
         assert [process.returncode for process in processes] == [0] * 3
 
 
-def reading(path: Path) -> sqlite3.Connection:
-    """Stand in the way of a new journal mode."""
+def standing_in_the_way(path: Path, how: str) -> sqlite3.Connection:
     path.parent.mkdir()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE another (x)")
-    other.execute("BEGIN")
+    other.execute(how)
     other.execute("SELECT * FROM another").fetchall()
     return other
 
 
-def test_creating_waits_for_those_who_read(path):
-    other = reading(path)
+BEGINNINGS = pytest.mark.parametrize("how", ["BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+
+
+@BEGINNINGS
+def test_creating_waits_for_those_who_read_or_write(path, how):
+    other = standing_in_the_way(path, how)
     ending = threading.Timer(0.2, other.close)
     ending.start()
     opened_and_closed(path, lock_timeout_s=30)
     ending.join()
 
 
-def test_creating_waits_no_longer_than_allowed(path):
-    other = reading(path)
+@BEGINNINGS
+def test_creating_waits_no_longer_than_allowed(path, how):
+    other = standing_in_the_way(path, how)
     with pytest.raises(StoreLockedError, match="another stocklstm is writing"):
         opened_and_closed(path, lock_timeout_s=0.1)
     other.close()
@@ -312,6 +317,54 @@ def test_writing_where_only_reading_was_meant(path):
         readonly.execute(ADD, ("2024-03-14",))
     assert not readonly.in_transaction
     readonly.close()
+
+
+def refusing(number: int, monkeypatch):
+    """Let SQLite refuse every file that is not declared immutable."""
+    connect = database._connect
+
+    def refuse(path, mode, lock_timeout_s):
+        if "immutable" not in mode:
+            error = sqlite3.OperationalError("refused")
+            error.sqlite_errorcode = number
+            raise error
+        return connect(path, mode, lock_timeout_s)
+
+    monkeypatch.setattr(database, "_connect", refuse)
+
+
+@pytest.mark.parametrize("number", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_CANTINIT])
+def test_a_store_beside_which_nothing_can_be_written_is_read_as_it_stands(
+    home, path, monkeypatch, number
+):
+    before = filled(home)
+    refusing(number, monkeypatch)
+    connection = open_readonly(path, lock_timeout_s=0.2)
+    assert connection.execute("SELECT count(*) FROM prices").fetchone() == (3,)
+    connection.close()
+    assert path.read_bytes() == before
+    assert not path.with_name("stocklstm.db-shm").exists()
+
+
+def test_a_store_with_an_unfinished_journal_is_not_read_as_it_stands(home, path, monkeypatch):
+    filled(home)
+    path.with_name("stocklstm.db-wal").write_bytes(b"unfinished")
+    refusing(sqlite3.SQLITE_CANTOPEN, monkeypatch)
+    with pytest.raises(ConfigError, match="the last write to the store did not end properly"):
+        opened_and_closed(path, open_readonly)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(sqlite3.SQLITE_BUSY, StoreLockedError), (sqlite3.SQLITE_IOERR_READ, StorageError)],
+)
+def test_other_refusals_are_no_reason_to_read_it_as_it_stands(
+    home, path, monkeypatch, number, expected
+):
+    filled(home)
+    refusing(number, monkeypatch)
+    with pytest.raises(expected):
+        opened_and_closed(path, open_readonly)
 
 
 def test_a_store_in_exclusive_use_is_not_read_behind_its_owners_back(home, path):

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from filelock import FileLock
 
 from stocklstm.errors import ConfigError, StoreLockedError
 from stocklstm.store.locks import writer_lock
@@ -51,10 +52,19 @@ def test_the_same_process_waits_too(home):
         take(home, timeout_s=0.1)
 
 
-def test_an_error_lets_go(home):
+def test_an_error_lets_go_without_waiting_for_the_garbage_collector(home, monkeypatch):
+    kept = []
+
+    class KeptLock(FileLock):
+        def acquire(self, *args, **options):
+            kept.append(self)
+            return super().acquire(*args, **options)
+
+    monkeypatch.setattr("stocklstm.store.locks.FileLock", KeptLock)
     with pytest.raises(KeyError), writer_lock(StorePaths(home), "PETR4.SA", 1):
         raise KeyError
     assert take(home, timeout_s=0) == "taken"
+    assert len(kept) == 2
 
 
 def test_a_store_without_room_for_locks(home):

@@ -276,7 +276,7 @@ def test_every_number_that_forecasts_come_from_round_trips(
         3,
         config=configure("calibrated", learning_rate=learning_rate, seed=seed),
         anchor=anchor,
-        baseline=EwmaBaseline(quantiles),
+        baseline=EwmaBaseline(quantiles, VolatilityAnchor("returns", 0.94, 0.001)),
         mase_scale=scale,
         training=replace(RETURNS.training, best_val_loss=loss),
         data=replace(RETURNS.data, sources=sources),

@@ -62,6 +62,10 @@ def test_sessions_that_have_ended_since(sessions, now, expected):
     assert sessions.ended_since("BVMF", "2024-03-27", now) == expected
 
 
+def test_a_holiday_was_no_session_to_miss(sessions):
+    assert sessions.ended_since("BVMF", "2024-03-28", "2024-03-31T12:00:00Z") == 0
+
+
 @pytest.mark.parametrize(
     ("exchange", "date", "now", "expected"),
     [
