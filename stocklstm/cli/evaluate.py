@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.money import money
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ def evaluate(
     def call() -> "EvaluateResult":
         from stocklstm.workflows.evaluate import evaluate
 
-        return evaluate(ticker or (), plot=plot, lock_timeout_s=lock_timeout)
+        result = evaluate(ticker or (), plot=plot, lock_timeout_s=lock_timeout)
+        for scored in result.results:
+            warn(scored.ticker, scored.warnings)
+        return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -68,6 +71,7 @@ def _document(item: "EvaluatedVersion") -> Mapping[str, Any]:
         "currency": item.currency,
         **evaluation_document(item.evaluation),
         "plot": item.plot,
+        "warnings": item.warnings,
     }
 
 

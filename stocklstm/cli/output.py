@@ -165,6 +165,12 @@ def complain(error: StockLstmError, ticker: str | None = None) -> None:
         say(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
 
 
+def warn(ticker: str, warnings: Iterable[str]) -> None:
+    """Write what a person should know of a result to stderr."""
+    for warning in warnings:
+        say(f"warning: {ticker}: {warning}")
+
+
 def say(line: str) -> None:
     """Write one line to stderr."""
     sys.stderr.write(f"{line}\n")

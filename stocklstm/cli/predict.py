@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
-from stocklstm.cli.output import View, conclude, say
+from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.money import money
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def predict(
 def warned(result: "PredictResult") -> "PredictResult":
     """Say on stderr what to know before relying on the forecasts, and pass them on."""
     for forecast in result.forecasts:
-        for warning in forecast.warnings:
-            say(f"warning: {forecast.ticker}: {warning}")
+        warn(forecast.ticker, forecast.warnings)
     return result
 
 

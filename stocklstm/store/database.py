@@ -161,7 +161,7 @@ def open_readonly(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
         try:
             return _connect_current(path, "ro", lock_timeout_s)
         except sqlite3.OperationalError as error:
-            if _code(error) not in _FORBIDDEN:
+            if _code(error) not in _FORBIDDEN | _FAILING:
                 raise
             wal = path.with_name(f"{path.name}-wal")
             if wal.exists() and wal.stat().st_size:

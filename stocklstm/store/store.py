@@ -1,13 +1,14 @@
 """The store as one thing to open."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.errors import NotFoundError
+from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.database import open_database, open_readonly
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
@@ -27,7 +28,7 @@ class Store:
         sessions: Trading days.
         registry: Model versions and aliases.
         ledger: Forecasts made.
-        writable: False where only reading is possible.
+        obstacle: Why it can only be read; None if it can be written.
     """
 
     paths: StorePaths
@@ -35,7 +36,21 @@ class Store:
     sessions: SessionStore
     registry: Registry
     ledger: Ledger
-    writable: bool
+    obstacle: StockLstmError | None
+
+    @property
+    def writable(self) -> bool:
+        """False where only reading is possible."""
+        return self.obstacle is None
+
+    def require_writable(self) -> None:
+        """Refuse work whose result could not be kept, before it is done.
+
+        Raises:
+            ConfigError: The store may not be written; StorageError if the disk refuses.
+        """
+        if self.obstacle is not None:
+            raise self.obstacle
 
 
 @contextmanager
@@ -65,10 +80,7 @@ def open_store(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",
         )
-    # SQLite would open a file that it may not write, and say so only at the first write.
-    writable = create or (os.access(paths.database, os.W_OK) and os.access(paths.home, os.W_OK))
-    opener = open_database if writable else open_readonly
-    connection = opener(paths.database, lock_timeout_s=lock_timeout_s)
+    connection, obstacle = _open(paths, create=create, lock_timeout_s=lock_timeout_s)
     try:
         yield Store(
             paths,
@@ -76,7 +88,28 @@ def open_store(
             SessionStore(connection),
             Registry(paths, connection),
             Ledger(connection),
-            writable,
+            obstacle,
         )
     finally:
         connection.close()
+
+
+def _open(
+    paths: StorePaths, *, create: bool, lock_timeout_s: float
+) -> tuple[sqlite3.Connection, StockLstmError | None]:
+    """Open for writing; failing that, for reading, and tell what stood in the way."""
+    # SQLite would open a file that it may not write, and say so only at the first write.
+    allowed = os.access(paths.database, os.W_OK) and os.access(paths.home, os.W_OK)
+    try:
+        if create or allowed:
+            return open_database(paths.database, lock_timeout_s=lock_timeout_s), None
+        obstacle: StockLstmError = ConfigError(
+            f"the store at {paths.home} cannot be written: no permission",
+            hint="set STOCKLSTM_HOME to a directory that you may write",
+        )
+    except StorageError as error:
+        # Opening needs a little room on the disk; reading does not.
+        if create:
+            raise
+        obstacle = error
+    return open_readonly(paths.database, lock_timeout_s=lock_timeout_s), obstacle

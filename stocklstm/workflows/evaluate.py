@@ -28,6 +28,7 @@ class EvaluatedVersion:
         currency: ISO 4217 code of all errors.
         evaluation: The scores.
         plot: Where the picture lies; None if none was drawn.
+        warnings: What went less well than it should, one line each.
     """
 
     ticker: str
@@ -36,6 +37,7 @@ class EvaluatedVersion:
     currency: str
     evaluation: Evaluation
     plot: str | None
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def _evaluate_one(store: Store, name: str, *, plot: bool) -> EvaluatedVersion:
     evaluation = score(days, manifest.mase_scale)
     currency = store.prices.instrument(manifest.ticker).currency
     path = store.paths.reports(manifest.ticker, manifest.version) / "predictions_vs_actual.png"
-    if plot:
+    drawn = plot and store.writable
+    if drawn:
         title = f"{manifest.id}, preset {manifest.config.preset}"
         picture = predictions_png(days, evaluation, title, currency)
         with disk_errors("write the picture"):
@@ -98,5 +101,8 @@ def _evaluate_one(store: Store, name: str, *, plot: bool) -> EvaluatedVersion:
         preset=manifest.config.preset,
         currency=currency,
         evaluation=evaluation,
-        plot=str(path) if plot else None,
+        plot=str(path) if drawn else None,
+        warnings=("the store cannot be written: no picture was drawn",)
+        if plot and not drawn
+        else (),
     )

@@ -165,7 +165,7 @@ def _forecast(store: Store, model: LoadedModel, exchange: str, made_at: str) -> 
 
 def _record(store: Store, entry: LedgerEntry) -> tuple[bool, list[str]]:
     """Write to the ledger where that is possible; a forecast is worth more than its record."""
-    warning = "the store is read-only: this forecast is not in the ledger"
+    warning = "the store cannot be written: this forecast is not in the ledger"
     if not store.writable:
         return True, [warning]
     try:

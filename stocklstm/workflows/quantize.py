@@ -126,6 +126,7 @@ def quantize(
     if not references:
         raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
         run = _Quantization(store, METHODS[method], tolerance_pct, lock_timeout_s)
         return QuantizeResult(*for_each(references, run.quantize_one))
 

@@ -125,6 +125,7 @@ def train(
         raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
     names = [parse_ticker(ticker) for ticker in tickers]
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
         run = _Training(store, config, promote, lock_timeout_s, on_epoch)
         return TrainResult(*for_each(names, run.train_one))
 

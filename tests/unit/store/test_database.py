@@ -333,7 +333,15 @@ def refusing(number: int, monkeypatch):
     monkeypatch.setattr(database, "_connect", refuse)
 
 
-@pytest.mark.parametrize("number", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_CANTINIT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY_CANTINIT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    ],
+)
 def test_a_store_beside_which_nothing_can_be_written_is_read_as_it_stands(
     home, path, monkeypatch, number
 ):
@@ -354,16 +362,10 @@ def test_a_store_with_an_unfinished_journal_is_not_read_as_it_stands(home, path,
         opened_and_closed(path, open_readonly)
 
 
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [(sqlite3.SQLITE_BUSY, StoreLockedError), (sqlite3.SQLITE_IOERR_READ, StorageError)],
-)
-def test_other_refusals_are_no_reason_to_read_it_as_it_stands(
-    home, path, monkeypatch, number, expected
-):
+def test_a_store_in_use_is_not_read_as_it_stands(home, path, monkeypatch):
     filled(home)
-    refusing(number, monkeypatch)
-    with pytest.raises(expected):
+    refusing(sqlite3.SQLITE_BUSY, monkeypatch)
+    with pytest.raises(StoreLockedError):
         opened_and_closed(path, open_readonly)
 
 

@@ -140,6 +140,27 @@ def test_where_writing_is_not_possible_reading_is(filled, monkeypatch, name):
     assert all(files[path] == before[path] for path in before)
 
 
+def test_a_full_disk_leaves_reading(filled, file_limit):
+    with file_limit(1000), open_store(filled) as store:
+        assert not store.writable
+        assert store.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
+        assert store.registry.manifest(TICKER, 1).ticker == TICKER
+        with pytest.raises(ConfigError, match="cannot be written"):
+            merge(store)
+    with file_limit(1000), pytest.raises(StorageError), open_store(filled, create=True):
+        pytest.fail("it is open")
+    with open_store(filled) as store:
+        assert store.writable
+
+
+def test_work_that_could_not_be_kept_is_refused_before_it_is_done(filled, monkeypatch):
+    with open_store(filled) as store:
+        store.require_writable()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with open_store(filled) as store, pytest.raises(ConfigError, match="cannot be written"):
+        store.require_writable()
+
+
 def test_a_read_only_store_of_another_user(open_ground):
     with open_store(open_ground, create=True) as store:
         store.prices.merge(PETR4, WEEK, (DIVIDEND,), source="csv", at=NOON)
