@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
+from stocklstm.core.series import is_ticker
 from stocklstm.errors import NoModelError
 from stocklstm.store.database import database_errors, transaction
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
@@ -85,7 +86,7 @@ class Registry:
         """List every ticker that has a published version, in order."""
         with disk_errors("read the models"):
             found = [p.name for p in self.paths.models.iterdir()] if self._there() else []
-        return sorted(ticker for ticker in found if self.versions(ticker))
+        return sorted(name for name in found if is_ticker(name) and self.versions(name))
 
     def _there(self) -> bool:
         return self.paths.models.is_dir()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Bars, parse_ticker
+from stocklstm.core.series import Bars, is_ticker, parse_ticker
 from stocklstm.errors import ConfigError
 from tests.unit.core.series import PROPERTY, bars_of, made_bars
 
@@ -98,17 +98,23 @@ def test_what_is_no_ticker(text):
 
 
 @PROPERTY
-@given(st.text() | st.text("^.=-/\\ aZ0", max_size=24))
+@given(st.text() | st.text("^.=&_-/\\ aZ0", max_size=24))
 def test_a_ticker_can_be_a_directory_name(text):
     try:
         ticker = parse_ticker(text)
     except ConfigError:
         return
-    assert re.fullmatch(r"[A-Z0-9^.=-]{1,21}", ticker, re.ASCII)
+    assert re.fullmatch(r"[A-Z0-9^.=&_-]{1,21}", ticker, re.ASCII)
     assert ticker[0] != "."
     assert ticker[-1] not in ".^"
     assert ".." not in ticker
     assert parse_ticker(ticker) == ticker
+    assert is_ticker(ticker)
+
+
+@pytest.mark.parametrize("name", ["petr4.sa", " AAPL", "foo", ".draft", "", "A/B"])
+def test_a_name_that_must_be_changed_to_be_a_ticker_is_none(name):
+    assert not is_ticker(name)
 
 
 def test_returns_are_those_of_the_adjusted_close():

@@ -46,6 +46,12 @@ def resolve(registry, text: str) -> int:
 # Publishing
 
 
+def test_a_foreign_directory_among_the_models_is_no_ticker(registry):
+    publish(registry)
+    (registry.paths.models / "foo" / "v1").mkdir(parents=True)
+    assert registry.tickers() == [TICKER]
+
+
 def test_what_is_published_is_what_was_written(registry):
     made = publish(registry)
     assert made.id == "PETR4.SA@v1"

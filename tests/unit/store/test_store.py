@@ -157,7 +157,16 @@ def test_work_that_could_not_be_kept_is_refused_before_it_is_done(filled, monkey
     with open_store(filled) as store:
         store.require_writable()
     monkeypatch.setattr("os.access", lambda *_: False)
-    with open_store(filled) as store, pytest.raises(ConfigError, match="cannot be written"):
+    with open_store(filled) as store, pytest.raises(ConfigError, match="no permission"):
+        store.require_writable()
+
+
+def test_a_full_disk_is_named_before_work_is_done(filled, file_limit):
+    with (
+        file_limit(1000),
+        open_store(filled) as store,
+        pytest.raises(StorageError, match="cannot be written"),
+    ):
         store.require_writable()
 
 

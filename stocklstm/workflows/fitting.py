@@ -1,0 +1,183 @@
+"""From prices and settings to a model with its scores, before it is stored anywhere."""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version as installed
+
+from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.clock import utc_now
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, score_days
+from stocklstm.core.history import EpochRecord, diagnose
+from stocklstm.core.scaling import AnchorScaling, PriceScaling, fit_scaling, warm_up_rows
+from stocklstm.core.scores import Evaluation
+from stocklstm.core.series import Bars
+from stocklstm.core.splits import Split, split_origins
+from stocklstm.infer.forecaster import Forecaster
+from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.export import export_onnx
+from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
+from stocklstm.store.manifest import (
+    DataRecord,
+    FileRecord,
+    Manifest,
+    SplitRecord,
+    TrainingRecord,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A trained network, all that belongs to it, and how it did on the test part.
+
+    Attributes:
+        config: Settings it was trained with.
+        bars: Prices it was trained and tested on.
+        split: Parts of them.
+        network: The network and its history.
+        onnx: Its serving graph.
+        forecaster: What the graph and the scaling forecast.
+        baseline: EWMA baseline on the same training part.
+        mase_scale: Naive error of the training part, in currency.
+        days: Test part, scored day by day.
+        evaluation: Scores over it.
+        seconds: Wall time of training.
+    """
+
+    config: TrainingConfig
+    bars: Bars
+    split: Split
+    network: TrainedNetwork
+    onnx: bytes
+    forecaster: Forecaster
+    baseline: EwmaBaseline
+    mase_scale: float
+    days: ScoredDays
+    evaluation: Evaluation
+    seconds: float
+
+    @property
+    def kept_epoch(self) -> int:
+        """Epoch whose weights these are."""
+        return int(self.network.state["epoch"])
+
+    @property
+    def diagnosis(self) -> str:
+        """What the losses show, in words."""
+        history = self.network.history
+        return diagnose(history, kept_epoch=self.kept_epoch, epochs=self.config.epochs)
+
+    def manifest(
+        self, ticker: str, version: int, sources: tuple[str, ...], files: dict[str, FileRecord]
+    ) -> Manifest:
+        """Describe it as a version of a ticker.
+
+        Args:
+            ticker: Whose.
+            version: Its number.
+            sources: Where the prices came from.
+            files: What was written of it.
+        """
+        scaling, history = self.forecaster.scaling, self.network.history
+        return Manifest(
+            ticker=ticker,
+            version=version,
+            created=utc_now(),
+            config=self.config,
+            anchor=scaling if isinstance(scaling, AnchorScaling) else None,
+            prices=scaling if isinstance(scaling, PriceScaling) else None,
+            baseline=self.baseline,
+            mase_scale=self.mase_scale,
+            splits=_split_record(self.bars, self.split, self.config.horizon),
+            data=DataRecord(
+                rows=len(self.bars),
+                first=str(self.bars.dates[0]),
+                last=str(self.bars.dates[-1]),
+                sha256=self.bars.fingerprint(),
+                sources=sources,
+            ),
+            training=TrainingRecord(
+                epochs=history[-1].epoch,
+                best_epoch=self.kept_epoch,
+                best_val_loss=next(r.val_loss for r in history if r.epoch == self.kept_epoch),
+                seconds=round(self.seconds, 3),
+                parameters=self.network.network.parameter_count,
+            ),
+            evaluation=self.evaluation,
+            environment=_environment(),
+            files=files,
+        )
+
+
+def fit_model(
+    bars: Bars, config: TrainingConfig, on_epoch: Callable[[EpochRecord], None]
+) -> FittedModel:
+    """Train a network and score it through the serving graph.
+
+    Args:
+        bars: N sessions.
+        config: All settings.
+        on_epoch: Called after every epoch.
+
+    Raises:
+        SeriesTooShortError: There are too few rows for these settings.
+        TrainingDivergedError: A loss became infinite or not a number.
+    """
+    split = split_origins(len(bars), warm_up_rows(config), config)
+    scaling = fit_scaling(bars, split, config)
+    data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
+    started = time.perf_counter()
+    network = train_network(config, data, on_epoch)
+    seconds = time.perf_counter() - started
+    onnx = export_onnx(network.network, config)
+    forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)
+    baseline = EwmaBaseline.fit(bars, split.train_rows)
+    mase_scale = naive_error(bars, split.train_rows)
+    days = score_days(bars, split.test, forecaster.forecast(bars, split.test), baseline)
+    return FittedModel(
+        config=config,
+        bars=bars,
+        split=split,
+        network=network,
+        onnx=onnx,
+        forecaster=forecaster,
+        baseline=baseline,
+        mase_scale=mase_scale,
+        days=days,
+        evaluation=evaluate(days, mase_scale),
+        seconds=seconds,
+    )
+
+
+def _calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
+    """Give a price model its intervals; a return model has its own."""
+    if not isinstance(forecaster.scaling, PriceScaling):
+        return forecaster
+    outputs = forecaster.outputs(bars, split.calibration)
+    return replace(
+        forecaster, scaling=forecaster.scaling.calibrate(outputs, bars, split.calibration)
+    )
+
+
+def _split_record(bars: Bars, split: Split, horizon: int) -> SplitRecord:
+    def day(origin: int) -> str:
+        return str(bars.dates[origin + horizon])
+
+    return SplitRecord(
+        train_start=day(split.train[0]),
+        train_end=day(split.train[-1]),
+        validation_start=day(split.validation[0]),
+        test_start=day(split.test[0]),
+        test_end=day(split.test[-1]),
+    )
+
+
+def _environment() -> dict[str, str]:
+    packages = ("stocklstm", "torch", "onnx", "onnxruntime", "numpy")
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{name: installed(name) for name in packages},
+    }
