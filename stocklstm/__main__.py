@@ -1,5 +1,6 @@
 """The entry point of the console script and of `python -m stocklstm`."""
 
+import io
 import os
 import sys
 
@@ -9,9 +10,27 @@ def main() -> None:
     # OpenBLAS starts a thread per core as NumPy is imported, which costs more time than any
     # product of matrices here would gain. A user's own setting stands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from stocklstm.cli.app import run
+    _prepare_streams()
+    try:
+        from stocklstm.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before the command line is at work, which answers this itself.
+        code = 130
+    sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr take whatever is written, wherever they lead."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by the shell: words for nobody.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif isinstance(stream, io.TextIOWrapper):
+            # What a terminal or a pipe cannot show becomes a question mark, not a traceback.
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

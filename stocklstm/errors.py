@@ -16,6 +16,7 @@
     │ ├ SeriesTooShortError
     │ ├ StaleDataError
     │ └ RejectedDataError
+    ├ UnexpectedError         a bug
     └ TryAgainError           a later attempt may succeed
       ├ StorageError          the disk is full or failing
       ├ StoreLockedError
@@ -122,6 +123,10 @@ class StaleDataError(NotEnoughDataError):
 
 class RejectedDataError(NotEnoughDataError):
     """The source's answer cannot be believed as it stands."""
+
+
+class UnexpectedError(StockLstmError):
+    """A bug: its cause is what was raised."""
 
 
 class TryAgainError(StockLstmError):

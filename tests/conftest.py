@@ -19,7 +19,7 @@ from stocklstm.workflows.train import train
 TICKER = "PETR4.SA"
 
 # Real prices, a network that trains in a second.
-TINY = {"epochs": 2, "hidden_size": 4, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
+TINY = {"epochs": 2, "hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
 
 TINY_OPTIONS = [
     word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", f"{value}")

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,18 @@ def replace_file(version: Path, name: str, content: bytes) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "size": len(content),
     }
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    replace_manifest(version, json.dumps(manifest))
+
+
+def replace_manifest(version: Path, text: str) -> None:
+    """Change the manifest of a published version, and its record in the database with it."""
+    (version / "manifest.json").write_text(text)
+    home, ticker, number = version.parents[2], version.parent.name, version.name[1:]
+    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE versions SET manifest_sha256 = ? WHERE ticker = ? AND version = ?",
+            (hashlib.sha256(text.encode()).hexdigest(), ticker, int(number)),
+        )
 
 
 def flip_bit(path: Path, place: float) -> None:

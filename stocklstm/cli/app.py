@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from stocklstm import __version__
-from stocklstm.cli.exits import help_text
-from stocklstm.cli.output import write
+from stocklstm.cli.exits import exit_code, help_text
+from stocklstm.cli.output import complain, write
+from stocklstm.errors import StorageError
 
 COMMANDS = ("fetch", "train", "evaluate", "predict", "validate", "quantize", "models", "demo")
 
@@ -31,6 +32,9 @@ def run(arguments: list[str]) -> int:
         build_app(arguments)(arguments, prog_name="stocklstm")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except StorageError as error:
+        complain(error)
+        return exit_code(error)
     return 0
 
 

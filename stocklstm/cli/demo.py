@@ -1,5 +1,6 @@
 """stocklstm demo."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -24,7 +25,7 @@ from stocklstm.cli.output import (
 )
 from stocklstm.core.config import configure
 from stocklstm.core.outcomes import Failure
-from stocklstm.errors import StockLstmError
+from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
     from stocklstm.workflows.predict import PredictResult
@@ -39,27 +40,42 @@ T = TypeVar("T")
 def demo(
     home: Annotated[
         Path | None,
-        typer.Option(help="Store to use and keep; a temporary one that is kept by default."),
+        typer.Option(
+            help="New directory for its store; a temporary one if not given. Either is kept.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the whole pipeline on bundled real prices of PETR4.SA, offline."""
-    import tempfile
-
     tour = _Tour(Mode.JSON if as_json else Mode.HUMAN)
     try:
         tour.mode = choose_mode(as_json=as_json, quiet=quiet)
-        code = _run(tour, home or Path(tempfile.mkdtemp(prefix="stocklstm-demo-")))
+        tour.home = _new_home(home)
+        _run(tour, tour.home)
     except StockLstmError as error:
-        complain(error)
-        if as_json:
-            tour.write_document(None, [error_object(Failure(None, error))])
-        code = exit_code(error)
-    raise typer.Exit(code)
+        tour.fail(error)
+    tour.end()
+    raise typer.Exit(worst(tour.codes))
 
 
-def _run(tour: "_Tour", home: Path) -> ExitCode:
+def _new_home(chosen: Path | None) -> Path:
+    """Make the demo's own store; never touch one that holds anything."""
+    if chosen is None:
+        import tempfile
+
+        return Path(tempfile.mkdtemp(prefix="stocklstm-demo-"))
+    home = chosen.expanduser().absolute()
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise ConfigError(
+            f"{home} is not empty, and the demo would write into it",
+            hint="stocklstm demo --home with a new directory, or without --home",
+        )
+    return home
+
+
+def _run(tour: "_Tour", home: Path) -> None:
     from stocklstm.workflows import evaluate as evaluating
     from stocklstm.workflows import fetch as fetching
     from stocklstm.workflows import quantize as quantizing
@@ -72,7 +88,6 @@ def _run(tour: "_Tour", home: Path) -> ExitCode:
     tour.step("4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home))
     tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
     tour.step("6. Forecast", predict.VIEW, lambda: _predict(home))
-    return tour.end(home)
 
 
 def _train(home: Path) -> "TrainResult":
@@ -93,7 +108,9 @@ class _Tour:
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
+        self.home: Path | None = None
         self.documents: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
         self.codes: list[ExitCode] = []
 
     def step(self, heading: str, view: View[R, T], call: Callable[[], R]) -> None:
@@ -104,27 +121,28 @@ class _Tour:
         self.documents.append(document(view, items, result.failures))
         self.codes += [view.code(item) for item in items]
         if self.mode is Mode.HUMAN or (self.mode is Mode.QUIET and view.command == "predict"):
-            show(view, items, result.failures, self.mode)
+            show(view, items, (), self.mode)
         if result.failures:
             raise result.failures[0].error
 
-    def end(self, home: Path) -> ExitCode:
-        if self.mode is Mode.JSON:
-            self.write_document(home, [])
-        elif self.mode is Mode.HUMAN:
-            write(f"\nEverything lies in {home}\n")
-            for picture in sorted(home.rglob("*.png")):
-                write(f"  {picture.relative_to(home)}\n")
-            write(f"Go on with it: export STOCKLSTM_HOME={home}\n")
-        return worst(self.codes)
+    def fail(self, error: StockLstmError) -> None:
+        complain(error)
+        self.errors.append(error_object(Failure(TICKER, error)))
+        self.codes.append(exit_code(error))
 
-    def write_document(self, home: Path | None, errors: list[dict[str, Any]]) -> None:
-        write_json(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "command": "demo",
-                "home": None if home is None else str(home),
-                "steps": self.documents,
-                "errors": errors,
-            }
-        )
+    def end(self) -> None:
+        if self.mode is Mode.JSON:
+            write_json(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "command": "demo",
+                    "home": None if self.home is None else str(self.home),
+                    "steps": self.documents,
+                    "errors": self.errors,
+                }
+            )
+        elif self.mode is Mode.HUMAN and self.home is not None:
+            write(f"\nEverything lies in {self.home}\n")
+            for picture in sorted(self.home.rglob("*.png")):
+                write(f"  {picture.relative_to(self.home)}\n")
+            write(f"Go on with it: export STOCKLSTM_HOME={shlex.quote(str(self.home))}\n")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def evaluate(
     plot: Annotated[bool, typer.Option(help="Draw predictions_vs_actual.png.")] = True,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Score models on days they never saw, beside yesterday's close and EWMA."""
 
@@ -104,8 +105,11 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
     scores = item.evaluation
     point, direction, spread = scores.point, scores.direction, scores.distribution
 
+    # Four digits for shares, two for an index in the thousands.
+    digits = 4 if point.rmse_naive < 10 else 2
+
     def amount(value: float) -> str:
-        return money(value, item.currency, 4)
+        return money(value, item.currency, digits)
 
     rows = [
         [

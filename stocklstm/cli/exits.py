@@ -10,6 +10,7 @@ from stocklstm.errors import (
     NotFoundError,
     StockLstmError,
     TryAgainError,
+    UnexpectedError,
 )
 
 
@@ -46,6 +47,7 @@ _CODES: dict[type, ExitCode] = {
     IntegrityError: ExitCode.INTEGRITY,
     NotEnoughDataError: ExitCode.NOT_ENOUGH_DATA,
     TryAgainError: ExitCode.TRY_AGAIN,
+    UnexpectedError: ExitCode.BUG,
 }
 
 # Worst first: what happened to one ticker must not be hidden by what happened to another.

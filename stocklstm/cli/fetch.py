@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude
+from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 def fetch(
     ticker: Tickers = None,
     source: Annotated[
-        str, typer.Option(help="Where from: yahoo, csv, sample (bundled PETR4.SA).")
-    ] = "yahoo",
+        str | None,
+        typer.Option(
+            help="Where from: yahoo, csv, sample (bundled PETR4.SA). "
+            "Yahoo if not given, csv if there is a file.",
+            show_default=False,
+        ),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option(help="The file that --source csv reads.", show_default=False)
     ] = None,
@@ -32,14 +38,15 @@ def fetch(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Get prices into the local store; without a ticker, refresh all that are stored."""
 
     def call() -> "FetchResult":
         from stocklstm.workflows.fetch import FetchOptions, fetch
 
-        options = FetchOptions(source, file, date_format, accept_jumps)
+        chosen = source or ("yahoo" if file is None else "csv")
+        options = FetchOptions(chosen, file, date_format, accept_jumps)
         return fetch(ticker or (), options, lock_timeout_s=lock_timeout)
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.options import Json, Quiet, Tickers
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, conclude, say
 from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ def list_models(ticker: Tickers = None, as_json: Json = False, quiet: Quiet = Fa
     def call() -> "ModelsResult":
         from stocklstm.workflows.models import list_models
 
-        return list_models(ticker or ())
+        result = list_models(ticker or ())
+        if not result.models and not result.failures:
+            say("the store has no model yet: stocklstm train --ticker PETR4.SA")
+        return result
 
     conclude(LIST, call, as_json=as_json, quiet=quiet)
 

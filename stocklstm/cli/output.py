@@ -2,7 +2,9 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 import typer
 
 from stocklstm.cli.exits import ExitCode, exit_code, worst
-from stocklstm.core.outcomes import Failure
-from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.core.outcomes import Failure, unexpected
+from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,8 +94,15 @@ def conclude(view: View[R, T], call: Callable[[], R], *, as_json: bool, quiet: b
         items, failures = view.items(result), result.failures
     except StockLstmError as error:
         failures = (Failure(None, error),)
-    show(view, items, failures, mode)
-    raise typer.Exit(worst([view.code(i) for i in items] + [exit_code(f.error) for f in failures]))
+    except Exception as error:  # noqa: BLE001 - a bug is reported in the document too
+        failures = (Failure(None, unexpected(error)),)
+    codes = [view.code(item) for item in items] + [exit_code(f.error) for f in failures]
+    try:
+        show(view, items, failures, mode)
+    except StorageError as error:
+        complain(error)
+        codes.append(exit_code(error))
+    raise typer.Exit(worst(codes))
 
 
 def show(view: View[R, T], items: Sequence[T], failures: Sequence[Failure], mode: Mode) -> None:
@@ -142,21 +151,43 @@ def write_json(value: Mapping[str, Any]) -> None:
     """Write one JSON document; what is not a finite number becomes null."""
     import msgspec
 
-    write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    if not writes_utf8():
+        import json
+
+        # JSON can say everything in ASCII.
+        text = json.dumps(json.loads(text), indent=2)
+    write(f"{text}\n")
+
+
+def writes_utf8() -> bool:
+    """Tell whether stdout takes every character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def write(text: str) -> None:
-    """Write to stdout; a reader who has gone away is no error."""
+    """Write to stdout; a reader who has gone away is no error.
+
+    Raises:
+        StorageError: stdout leads to a disk that is full or failing.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Python would complain once more as it flushes stdout on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise StorageError(
+                f"the result cannot be written to standard output: {error.strerror}",
+                hint="free some space or write it elsewhere; what was done is done",
+            ) from error
 
 
 def complain(error: StockLstmError, ticker: str | None = None) -> None:
     """Write an error and the next step to stderr."""
+    if isinstance(error, UnexpectedError) and error.__cause__ is not None:
+        say("".join(traceback.format_exception(error.__cause__)).rstrip())
     name = f"{ticker}: " if ticker and not error.message.startswith(ticker) else ""
     say(f"error: {name}{error.message}")
     if error.hint:
@@ -172,6 +203,7 @@ def warn(ticker: str, warnings: Iterable[str]) -> None:
 
 
 def say(line: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """Write one line to stderr, if anybody can read it there."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
-from stocklstm.core.money import money
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.money import money, price_digits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,7 @@ def predict(
     ticker: Models = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Forecast the next session's close, with intervals."""
 
@@ -43,7 +44,7 @@ def _document(item: "Forecast") -> Mapping[str, Any]:
 
 
 def _bare(item: "Forecast") -> Iterable[str]:
-    yield f"{item.point:.2f}"
+    yield f"{item.point:.{price_digits(item.point)}f}"
 
 
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
@@ -54,15 +55,16 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
         [
             item.ticker,
             item.target_session,
-            money(item.point, item.currency),
+            money(item.point, item.currency, digits),
             f"{item.change_pct:+.2f} %",
-            *(f"{i.lower:,.2f} to {i.upper:,.2f}" for i in item.intervals),
+            *(f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}" for i in item.intervals),
         ]
         for item in items
+        for digits in [price_digits(item.last_close)]
     ]
     grid(console, "Next session's close", columns, rows)
     for item in items:
-        last = money(item.last_close, item.currency)
+        last = money(item.last_close, item.currency, price_digits(item.last_close))
         console.print(f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}.")
         console.print(verdict_text(item.verdict_text, item.verdict))
     console.print("\nA forecast is not investment advice.")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.exits import ExitCode
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
 from stocklstm.cli.output import View, conclude
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def quantize(
-    ticker: Models = None,
+    ticker: OneOrMore = None,
     method: Annotated[
         str, typer.Option(help="dynamic: int8 weights, activations scaled as they come.")
     ] = "dynamic",
@@ -27,7 +28,7 @@ def quantize(
     ] = 0.5,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Make a smaller, faster version; champion only if its errors hardly grow."""
 
@@ -71,25 +72,25 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
             "Serving file",
             f"{before.bytes:,} bytes",
             f"{after.bytes:,} bytes",
-            f"{item.size_ratio:.2f} × smaller",
+            _times(item.size_ratio, "smaller", "larger"),
         ],
         [
             "Forecast of one window",
             f"{before.latency_ms:.3f} ms",
             f"{after.latency_ms:.3f} ms",
-            f"{item.speed_ratio:.2f} × faster",
+            _times(item.speed_ratio, "faster", "slower"),
         ],
         [
             "RMSE",
             money(before.rmse, item.currency, 4),
             money(after.rmse, item.currency, 4),
-            f"{item.rmse_change_pct:+.2f} %",
+            f"{round(item.rmse_change_pct, 2) + 0.0:+.2f} %",
         ],
         [
             "CRPS",
             money(before.crps, item.currency, 4),
             money(after.crps, item.currency, 4),
-            f"{item.crps_change_pct:+.2f} %",
+            f"{round(item.crps_change_pct, 2) + 0.0:+.2f} %",
         ],
         ["Parameters", f"{before.parameters:,}", f"{after.parameters:,}", ""],
         ["Weights that are zero", _percent(before.sparsity), _percent(after.sparsity), ""],
@@ -104,6 +105,10 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
         words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
     console.print()
     console.print(Text(f"{words}. {item.reason}.", style))
+
+
+def _times(ratio: float, gain: str, loss: str) -> str:
+    return f"{ratio:.2f} × {gain}" if ratio >= 1 else f"{1 / ratio:.2f} × {loss}"
 
 
 def _percent(share: float) -> str:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stocklstm.cli.output import writes_utf8
+
 # Wider than any table: a file or pipe has no edge at which to cut one.
 _BOUNDLESS = 400
 
@@ -63,7 +65,12 @@ def grid(
         rows: Cells, as many as there are columns.
         left: Headings of further columns that hold words rather than figures.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table = Table(
+        box=box.SIMPLE_HEAD if writes_utf8() else box.ASCII2,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for number, heading in enumerate(columns):
         words = number == 0 or heading in left
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)

@@ -1,5 +1,6 @@
 """stocklstm train."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude, say
-from stocklstm.core.config import PRESETS, configure
+from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS, configure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,7 @@ def train(
     threads: Annotated[int | None, _setting("Threads that PyTorch may use.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Train on the stored prices and publish a new version."""
     settings = {
@@ -79,7 +80,7 @@ def train(
 @contextmanager
 def progress() -> Iterator[Callable[["EpochEnded"], None]]:
     """Show epochs on stderr: a bar on a terminal, lines elsewhere."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield _log
         return
     from stocklstm.cli.progress import training_bar
@@ -121,6 +122,7 @@ def _tables(console: "Console", items: Sequence["TrainedVersion"]) -> None:
                 ("preset", f"{item.preset}, {item.parameters:,} parameters"),
                 ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
                 ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
+                ("kept epoch", f"{item.kept_epoch}"),
                 ("diagnosis", item.diagnosis),
                 ("champion", f"{champion}: {item.promotion}"),
                 (

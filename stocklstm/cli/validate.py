@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.exits import ExitCode
-from stocklstm.cli.options import LOCK_TIMEOUT, Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude
+from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def validate(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Check every byte of stored models and make a dummy forecast with each."""
 

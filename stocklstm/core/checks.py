@@ -9,7 +9,7 @@ class Check:
 
     Attributes:
         name: What was looked at, such as "hashes".
-        status: "ok", "failed" or "skipped".
+        status: "ok" or "failed".
         detail: What was found, in words.
     """
 

@@ -104,8 +104,8 @@ def _one_of(*choices: object) -> tuple[Callable[[Any], bool], str]:
     return (lambda value: value in choices), " or ".join(map(str, choices))
 
 
-def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: value >= least), f"at least {least}"
+def _between(least: int, most: int) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: least <= value <= most), f"from {least} to {most}"
 
 
 def _share(most: float, *, zero: bool) -> tuple[Callable[[Any], bool], str]:
@@ -117,22 +117,22 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": _one_of("return", "price"),
     "optimizer": _one_of("adam"),
     "schedule": _one_of("constant"),
-    "seq_length": _at_least(2),
+    "seq_length": _between(2, 10_000),
     "horizon": _one_of(1),
-    "hidden_size": _at_least(1),
-    "num_layers": _at_least(1),
+    "hidden_size": _between(1, 2_048),
+    "num_layers": _between(1, 16),
     "dropout": _share(1, zero=True),
     "learning_rate": _share(float("inf"), zero=False),
-    "batch_size": _at_least(1),
+    "batch_size": _between(1, 1_000_000),
     "clip_norm": (lambda value: value is None or value > 0, "above 0 or none"),
     "ema_decay": (lambda value: value is None or 0 < value < 1, "between 0 and 1 or none"),
-    "epochs": _at_least(1),
+    "epochs": _between(1, 1_000_000),
     "patience": (lambda value: value is None or value >= 1, "at least 1 or none"),
     "validation_fraction": _share(0.5, zero=False),
     "calibration_fraction": _share(0.5, zero=True),
     "test_fraction": _share(0.9, zero=False),
     "seed": (lambda value: 0 <= value < 2**63, "from 0 to below 2^63"),
-    "threads": _at_least(1),
+    "threads": _between(1, 256),
 }
 
 PRESETS: Mapping[str, TrainingConfig] = {

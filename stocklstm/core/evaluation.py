@@ -180,7 +180,9 @@ def _finite(value: float) -> float | None:
 
 
 def _direction_scores(days: ScoredDays) -> DirectionScores:
-    moves = np.sign(days.actuals - days.last_closes)
+    # Adjusted closes are rounded: a day whose close did not change has a return of some 1e-7.
+    still = np.abs(days.actuals / days.last_closes - 1) < 1e-6
+    moves = np.where(still, 0, np.sign(days.actuals - days.last_closes))
     calls = np.sign(days.forecasts.points - days.last_closes)
     counted = (moves != 0) & (calls != 0)
     count = int(counted.sum())

@@ -1,5 +1,7 @@
 """Amounts as the exchange quotes them."""
 
+import math
+
 _SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
 
 
@@ -16,4 +18,13 @@ def money(amount: float, currency: str, digits: int = 2) -> str:
         currency: ISO 4217 code.
         digits: Decimal places.
     """
-    return f"{currency_symbol(currency)} {amount:,.{digits}f}"
+    return f"{currency_symbol(currency)} {amount:,.{digits}f}".strip()
+
+
+def price_digits(price: float) -> int:
+    """Choose the decimal places of a price: two, and more for what costs less than one.
+
+    Args:
+        price: In currency, above zero.
+    """
+    return 2 if price >= 1 else min(8, 3 - math.floor(math.log10(max(price, 1e-8))))

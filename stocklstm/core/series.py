@@ -44,14 +44,6 @@ def parse_ticker(text: str) -> str:
     return ticker
 
 
-def is_ticker(name: str) -> bool:
-    """Tell whether a name is a ticker as `parse_ticker` would give it."""
-    try:
-        return parse_ticker(name) == name
-    except ConfigError:
-        return False
-
-
 @dataclass(frozen=True, eq=False)
 class Bars:
     """Daily bars, oldest first; N sessions, all arrays of shape (N,).

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +14,9 @@ from stocklstm.core.series import Bars, Dates, Flags
 # No daily price is older, and Python's calendars get strange near the ends of pandas' range.
 _FIRST_DAY = np.datetime64("1900-01-01", "D")
 _LAST_DAY = np.datetime64("2200-01-01", "D")
+
+# B3's closing call, for one, ends after the session's official end.
+_MARGIN = np.timedelta64(30, "m")
 
 # A calendar refuses to be built over days without any session, and no holiday is this long.
 _MARGIN_DAYS = 30
@@ -139,6 +142,25 @@ def missing_sessions(bars: Bars, calendar: Sessions) -> Dates:
         return np.empty(0, "datetime64[D]")
     within = (calendar.dates > bars.dates[0]) & (calendar.dates < bars.dates[-1])
     return np.setdiff1d(calendar.dates[within], bars.dates)
+
+
+def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.datetime64:
+    """Find the last day whose prices can no longer change.
+
+    A session's prices are final once it has ended and a margin for closing auctions and late
+    corrections has passed.
+
+    Args:
+        calendar: Sessions of the exchange up to today at least.
+        time_zone: IANA name; decides which day it is where no calendar is known.
+        now: The moment, with its time zone.
+    """
+    today = local_day(time_zone, now)
+    if not calendar.known:
+        return today - 1
+    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "s")
+    unfinished = calendar.dates[calendar.closes_utc + _MARGIN > moment]
+    return min(today, unfinished[0] - 1) if len(unfinished) else today
 
 
 def local_day(time_zone: str, now: datetime) -> np.datetime64:

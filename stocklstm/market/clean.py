@@ -14,6 +14,9 @@ from stocklstm.market.calendar import Sessions
 LARGEST_JUMP = 0.35
 """Largest believable move between two closes, as a fraction of the earlier one."""
 
+# No share or index costs as much in any currency; arithmetic on such numbers would overflow.
+_HIGHEST = 1e12
+
 _OLDEST_DAY = np.datetime64("1900-01-01", "D")
 
 
@@ -37,7 +40,7 @@ def clean(
     answer: SourceAnswer,
     calendar: Sessions,
     *,
-    today: np.datetime64,
+    last_final: np.datetime64,
     start: str | None = None,
 ) -> CleanPrices:
     """Judge an answer row by row.
@@ -48,7 +51,7 @@ def clean(
     Args:
         answer: Rows in any order and state.
         calendar: Sessions of the instrument's exchange.
-        today: The exchange's present day; later rows are rejected.
+        last_final: Last day whose prices can no longer change; later rows are rejected.
         start: ISO day before which nothing was asked for.
 
     Returns:
@@ -59,7 +62,7 @@ def clean(
     """
     reasons = np.full(len(answer.bars), "", dtype=object)
     for flags, reason in _value_faults(answer.bars) + _date_faults(
-        answer.bars, calendar, today, start
+        answer.bars, calendar, last_final, start
     ):
         reasons[flags & (reasons == "")] = reason
     _mark_order_faults(answer.bars.dates, reasons)
@@ -85,25 +88,28 @@ def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
         (np.isnan(bars.closes), "the close is missing"),
         (np.isinf(bars.closes), "the close is infinite"),
         (bars.closes <= 0, "the close is not above zero"),
+        (bars.closes > _HIGHEST, "the close is above a trillion"),
         (np.isnan(bars.adj_closes), "the adjusted close is missing"),
         (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
         (bars.adj_closes <= 0, "the adjusted close is not above zero"),
+        (bars.adj_closes > _HIGHEST, "the adjusted close is above a trillion"),
         (np.logical_or.reduce(np.isinf(ranges)), "open, high or low is infinite"),
         (np.logical_or.reduce(ranges <= 0), "open, high or low is not above zero"),
+        (np.logical_or.reduce(ranges > _HIGHEST), "open, high or low is above a trillion"),
         (bars.highs < bars.lows, "the high is below the low"),
         (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
     ]
 
 
 def _date_faults(
-    bars: Bars, calendar: Sessions, today: np.datetime64, start: str | None
+    bars: Bars, calendar: Sessions, last_final: np.datetime64, start: str | None
 ) -> list[tuple[Flags, str]]:
     closed = calendar.closed_on(bars.dates)
     flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
     faults = [
         (np.isnat(bars.dates), "the date is missing"),
         (bars.dates < _OLDEST_DAY, "the date lies before 1900"),
-        (bars.dates > today, "the date lies in the future"),
+        (bars.dates > last_final, "its session is not over yet"),
         # Some exchanges hold sessions on Saturdays or Sundays; their calendar says so.
         (closed & ~np.is_busday(bars.dates), f"no session of {calendar.exchange} on this weekend"),
         (

@@ -129,4 +129,4 @@ def _bars(dates: list[date], numbers: list[list[float]]) -> Bars:
 
 def _shown(text: str) -> str:
     """Shorten what a file said, and keep control characters off a person's terminal."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")[1:-1]
+    return repr(text if len(text) <= 40 else text[:37] + "...")[1:-1]

@@ -25,7 +25,9 @@ class SampleSource:
 
         Raises:
             UnknownTickerError: Another ticker was asked for.
+            ConfigError: A file was given.
         """
+        request.require_no_file("sample")
         if request.ticker != SAMPLE_TICKER:
             raise UnknownTickerError(
                 f"{request.ticker}: the sample holds {SAMPLE_TICKER} only",

@@ -32,6 +32,21 @@ class FetchRequest:
     date_format: str | None = None
     start: str | None = None
 
+    def require_no_file(self, source: str) -> None:
+        """Refuse a file that a source would ignore.
+
+        Args:
+            source: Name of the source.
+
+        Raises:
+            ConfigError: A file was given.
+        """
+        if self.file is not None:
+            raise ConfigError(
+                f"the source {source} reads no file, and --file names one",
+                hint=f"stocklstm fetch --ticker {self.ticker} --source csv --file {self.file}",
+            )
+
 
 class PriceSource(Protocol):
     """Somewhere that daily bars come from."""

@@ -131,7 +131,7 @@ def _is_second_header(row: list[str]) -> bool:
 def _require_columns(columns: dict[str, int], header: list[str], name: str) -> None:
     for column, examples in (("date", "Date or Data"), ("close", "Close or Fechamento")):
         if column not in columns:
-            shown = ascii(", ".join(header)[:60])
+            shown = repr(", ".join(header)[:60])
             raise RejectedDataError(
                 f"{name} has no {column} column: its first line is {shown}",
                 hint=f"the first line must name the columns, among them {examples}",

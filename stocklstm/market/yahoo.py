@@ -47,7 +47,7 @@ class YahooSource:
         """Get all daily bars, or those from `start` on, with dividends and splits.
 
         Args:
-            request: `start` is honoured; `file` and `date_format` mean nothing here.
+            request: `start` is honoured; there can be no file.
 
         Returns:
             Bars without rows if Yahoo knows the ticker but no session since `start`.
@@ -57,7 +57,9 @@ class YahooSource:
             RateLimitedError: Yahoo asks this machine to stop.
             NetworkError: No answer, or one that is not data.
             StorageError: yfinance's cache cannot be used.
+            ConfigError: A file was given.
         """
+        request.require_no_file("yahoo")
         with _quiet():
             return self._fetch(request)
 

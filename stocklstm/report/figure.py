@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe & Ito's palette: distinct for colour-blind readers and in grey print.
-BLACK, BLUE, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
+BLACK, BLUE, ORANGE = "#000000", "#0072B2", "#D55E00"
 
 
 @contextmanager

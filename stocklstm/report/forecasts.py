@@ -49,7 +49,7 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
             marker="o",
             markersize=2.5,
             linewidth=0.8,
-            label="close that came",
+            label="outcome (close, dividends added back)",
         )
         lower, upper = interval(days.forecasts.quantiles[shown], 0.95)
         outside = (days.actuals[shown] < lower) | (days.actuals[shown] > upper)

@@ -31,6 +31,11 @@ _MIGRATIONS = (
         exchange TEXT NOT NULL, date TEXT NOT NULL, closes_at TEXT NOT NULL,
         PRIMARY KEY (exchange, date)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE versions (
+        ticker TEXT NOT NULL, version INTEGER NOT NULL, manifest_sha256 TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        PRIMARY KEY (ticker, version)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE aliases (
         ticker TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
         PRIMARY KEY (ticker, name)

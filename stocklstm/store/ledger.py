@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from stocklstm.store.database import stored_values, transaction
 
@@ -34,6 +34,9 @@ class LedgerEntry:
     made_at: str
 
 
+_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The forecasts table.
@@ -44,11 +47,11 @@ class Ledger:
 
     connection: sqlite3.Connection
 
-    def record(self, entry: LedgerEntry) -> bool:
+    def record(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Write a forecast unless one of the same key is there; the first one stands.
 
         Returns:
-            True if it was written, False if that forecast had been made before.
+            The one that was there; None if this one was written.
         """
         with transaction(self.connection):
             cursor = self.connection.execute(
@@ -65,18 +68,26 @@ class Ledger:
                     entry.made_at,
                 ),
             )
-            return cursor.rowcount == 1
+            if cursor.rowcount == 1:
+                return None
+        (earlier,) = self._read(
+            "target_session = ? AND version = ? AND horizon = ?",
+            (entry.ticker, entry.target_session, entry.version, entry.horizon),
+        )
+        return earlier
 
     def entries(self, ticker: str) -> list[LedgerEntry]:
         """Read all forecasts of a ticker, oldest target first."""
+        return self._read("TRUE", (ticker,))
+
+    def _read(self, condition: str, values: tuple[str | int, ...]) -> list[LedgerEntry]:
         with stored_values():
             cursor = self.connection.execute(
-                "SELECT * FROM forecasts WHERE ticker = ?"
-                " ORDER BY target_session, version, horizon",
-                (ticker,),
+                f"SELECT {', '.join(_COLUMNS)} FROM forecasts"  # noqa: S608 - fixed names
+                f" WHERE ticker = ? AND {condition} ORDER BY target_session, version, horizon",
+                values,
             )
-            columns = [column for column, *_ in cursor.description]
-            records = [dict(zip(columns, row, strict=True)) for row in cursor]
+            records = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor]
             return [
                 LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
                 for record in records

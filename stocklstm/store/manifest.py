@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -14,6 +15,8 @@ from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLs
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+SERVING_FILE = "model.onnx"
+CHECKPOINT_FILE = "model.pth"
 
 # What a manifest lists lies beside it, never elsewhere on the disk.
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
@@ -40,6 +43,7 @@ class DataRecord:
         rows: Sessions.
         first: First ISO day.
         last: Last ISO day.
+        last_close: Close of that day, in currency: what a later split would change.
         sha256: `Bars.fingerprint` of them.
         sources: Where they came from.
     """
@@ -47,6 +51,7 @@ class DataRecord:
     rows: int
     first: str
     last: str
+    last_close: float
     sha256: str
     sources: tuple[str, ...]
 
@@ -76,8 +81,9 @@ class TrainingRecord:
 
     Attributes:
         epochs: Passes made.
-        best_epoch: The epoch whose weights these are; 0 is before the first step.
+        best_epoch: The epoch with the lowest validation loss; 0 is before the first step.
         best_val_loss: Validation loss at that epoch.
+        kept_epoch: The epoch whose weights these are.
         seconds: Wall time.
         parameters: Weights of the network.
     """
@@ -85,6 +91,7 @@ class TrainingRecord:
     epochs: int
     best_epoch: int
     best_val_loss: float
+    kept_epoch: int
     seconds: float
     parameters: int
 
@@ -117,7 +124,7 @@ class Manifest:
     ticker: str
     version: int
     created: str
-    method: str = "float32"
+    method: Literal["float32", "dynamic-int8"] = "float32"
     parent: str | None = None
     config: TrainingConfig
     anchor: AnchorScaling | None = None

@@ -1,7 +1,8 @@
 """Stored prices: merged, never thinned out."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -111,8 +112,11 @@ class PriceStore:
         *,
         source: str,
         at: str,
+        check: Callable[[Bars], None] = lambda _: None,
     ) -> MergeResult:
         """Add new dates and revise changed ones in one transaction; delete none.
+
+        A value that is missing never replaces one that is stored.
 
         Args:
             instrument: Replaces what was known.
@@ -120,14 +124,17 @@ class PriceStore:
             actions: Added to, or replacing, those of the same day and kind.
             source: Kept with each row that is written.
             at: UTC timestamp, kept likewise.
+            check: Given the whole series as it would be; by raising it keeps the old one.
         """
         ticker = instrument.ticker
         with transaction(self._connection):
             stored = self._read(ticker)
+            bars = _completed(bars, stored)
             new, changed = _differences(stored, bars)
             fresh_actions = set(actions) - set(self.actions(ticker))
             self._write_instrument(instrument, source, at)
             self._write_bars(ticker, bars.select(new | changed), source, at)
+            check(self._read(ticker))
             self._connection.executemany(
                 "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?)",
                 [(ticker, a.date, a.kind, a.value) for a in sorted(fresh_actions, key=str)],
@@ -184,6 +191,20 @@ def _differences(stored: Bars, given: Bars) -> tuple[np.ndarray, np.ndarray]:
     changed = np.zeros(len(given), dtype=bool)
     changed[in_given] = ~_same(_matrix(given)[in_given], _matrix(stored)[in_stored]).all(axis=1)
     return new, changed
+
+
+def _completed(given: Bars, stored: Bars) -> Bars:
+    """Fill what the given rows lack with what is stored for the same days."""
+    _, in_given, in_stored = np.intersect1d(
+        given.dates, stored.dates, assume_unique=True, return_indices=True
+    )
+    columns = {}
+    for name in (f"{column}s" for column in _COLUMNS):
+        values = getattr(given, name).copy()
+        known = getattr(stored, name)[in_stored]
+        values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
+        columns[name] = values
+    return replace(given, **columns)
 
 
 def _matrix(bars: Bars) -> Floats:

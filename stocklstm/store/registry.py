@@ -1,19 +1,17 @@
 """Immutable model versions, and the aliases that point at them."""
 
 import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
-from stocklstm.core.series import is_ticker
 from stocklstm.errors import NoModelError
-from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
 from stocklstm.store.manifest import (
     FILE_NAME,
@@ -23,9 +21,6 @@ from stocklstm.store.manifest import (
     decode_manifest,
 )
 from stocklstm.store.paths import StorePaths
-
-# Exactly what `StorePaths.version` writes: v03 would be listed as the v3 that is not there.
-_VERSION = re.compile(r"v[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -84,19 +79,17 @@ class Registry:
 
     def tickers(self) -> list[str]:
         """List every ticker that has a published version, in order."""
-        with disk_errors("read the models"):
-            found = [p.name for p in self.paths.models.iterdir()] if self._there() else []
-        return sorted(name for name in found if is_ticker(name) and self.versions(name))
-
-    def _there(self) -> bool:
-        return self.paths.models.is_dir()
+        with database_errors():
+            rows = self.connection.execute("SELECT DISTINCT ticker FROM versions ORDER BY ticker")
+            return [ticker for (ticker,) in rows]
 
     def versions(self, ticker: str) -> list[int]:
         """List the published versions of a ticker, oldest first."""
-        directory = self.paths.ticker(ticker)
-        with disk_errors("read the models"):
-            names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-        return sorted(int(name[1:]) for name in names if _VERSION.fullmatch(name))
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT version FROM versions WHERE ticker = ? ORDER BY version", (ticker,)
+            )
+            return [version for (version,) in rows]
 
     def resolve(self, reference: ModelReference) -> int:
         """Find the version that a reference means.
@@ -127,6 +120,16 @@ class Registry:
                 format.
         """
         content = self._read(ticker, version, FILE_NAME)
+        with database_errors():
+            row = self.connection.execute(
+                "SELECT manifest_sha256 FROM versions WHERE ticker = ? AND version = ?",
+                (ticker, version),
+            ).fetchone()
+        if row is None or sha256_hex(content) != row[0]:
+            raise corrupt(
+                version_id(ticker, version),
+                f"{FILE_NAME} is not the file that was published (sha256)",
+            )
         return decode_manifest(content, ticker, version)
 
     def read_file(self, manifest: Manifest, name: str) -> bytes:
@@ -148,16 +151,11 @@ class Registry:
         return content
 
     def _read(self, ticker: str, version: int, name: str) -> bytes:
-        path = self.paths.version(ticker, version) / name
-        try:
-            with disk_errors(f"read {name}"):
-                return path.read_bytes()
-        except Exception as error:
-            if isinstance(
-                error.__cause__, FileNotFoundError | IsADirectoryError | NotADirectoryError
-            ):
+        with disk_errors(f"read {name}"):
+            try:
+                return (self.paths.version(ticker, version) / name).read_bytes()
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 raise corrupt(version_id(ticker, version), f"{name} is missing") from error
-            raise
 
     def unlisted_files(self, manifest: Manifest) -> list[str]:
         """Name what lies in a version's directory though its manifest does not list it."""
@@ -185,8 +183,16 @@ class Registry:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def publish(self, draft: Draft, ticker: str, describe: Callable[[int], Manifest]) -> Manifest:
-        """Make a draft the next version, in one step that either happens or does not.
+    def publish(
+        self,
+        draft: Draft,
+        ticker: str,
+        describe: Callable[[int], Manifest],
+        *,
+        at: str,
+        promotion: str | None = None,
+    ) -> Manifest:
+        """Make a draft the next version, and champion if so decided: all of it or nothing.
 
         The caller holds the ticker's writer lock.
 
@@ -194,11 +200,13 @@ class Registry:
             draft: All files written.
             ticker: Whose.
             describe: Makes the manifest, given the version number.
+            at: UTC timestamp.
+            promotion: Why it becomes champion, kept in the log; None if it does not.
 
         Returns:
             The manifest as it was written.
         """
-        version = 1 + max([*self.versions(ticker), *self._numbered(ticker)], default=0)
+        version = self._next_version(ticker)
         manifest = describe(version)
         content = manifest.encode()
         # What cannot be read back, such as a number that is not finite, is never published.
@@ -206,20 +214,43 @@ class Registry:
         with disk_errors("publish the model"):
             write_durably(draft.path / FILE_NAME, content)
             sync_directory(draft.path)
-            draft.path.rename(self.paths.version(ticker, version))
-            for directory in (self.paths.ticker(ticker), self.paths.models, self.paths.home):
-                sync_directory(directory)
+        target = self.paths.version(ticker, version)
+        try:
+            with transaction(self.connection):
+                self.connection.execute(
+                    "INSERT INTO versions VALUES (?, ?, ?, ?)",
+                    (ticker, version, sha256_hex(content), at),
+                )
+                if promotion is not None:
+                    self._promote(ticker, version, promotion, at)
+                # The directory is in its place before anybody can read that it is there.
+                with disk_errors("publish the model"):
+                    draft.path.rename(target)
+                    for directory in (target.parent, self.paths.models, self.paths.home):
+                        sync_directory(directory)
+        except BaseException:
+            # Back to where drafts are cleaned up, unless the commit itself went through. Where
+            # even that fails it stays behind, and nothing lists it.
+            if not draft.path.exists() and version not in self.versions(ticker):
+                with suppress(OSError):
+                    target.rename(draft.path)
+            raise
         return manifest
 
-    def _numbered(self, ticker: str) -> list[int]:
-        """List numbers once given to versions that may be gone: none is ever given twice."""
-        with database_errors():
-            rows = self.connection.execute(
-                "SELECT version FROM alias_log WHERE ticker = ?1"
-                " UNION SELECT version FROM forecasts WHERE ticker = ?1",
+    def _next_version(self, ticker: str) -> int:
+        """Number the next version; no number is ever given twice, whatever became of the first."""
+        with stored_values():
+            (known,) = self.connection.execute(
+                "SELECT max(version) FROM (SELECT version FROM versions WHERE ticker = ?1"
+                " UNION SELECT version FROM alias_log WHERE ticker = ?1"
+                " UNION SELECT version FROM forecasts WHERE ticker = ?1)",
                 (ticker,),
-            ).fetchall()
-        return [version for (version,) in rows]
+            ).fetchone()
+            version: int = 1 + (known or 0)
+        # A killed process may have left a directory that was never published.
+        while self.paths.version(ticker, version).exists():
+            version += 1
+        return version
 
     def aliases(self, ticker: str) -> Mapping[str, int]:
         """Read what every alias of a ticker points at."""
@@ -239,12 +270,15 @@ class Registry:
             at: UTC timestamp.
         """
         with transaction(self.connection):
-            champion = self.aliases(ticker).get(CHAMPION)
-            if champion == version:
-                return
-            if champion is not None:
-                self._point(ticker, PREVIOUS, champion, reason, at)
-            self._point(ticker, CHAMPION, version, reason, at)
+            self._promote(ticker, version, reason, at)
+
+    def _promote(self, ticker: str, version: int, reason: str, at: str) -> None:
+        champion = self.aliases(ticker).get(CHAMPION)
+        if champion == version:
+            return
+        if champion is not None:
+            self._point(ticker, PREVIOUS, champion, reason, at)
+        self._point(ticker, CHAMPION, version, reason, at)
 
     def _point(self, ticker: str, name: str, version: int, reason: str, at: str) -> None:
         self.connection.execute(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.series import Dates
-from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.database import stored_values, transaction
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class SessionStore:
             exchange: Calendar name.
             date: ISO day.
         """
-        with database_errors():
-            row = self.connection.execute(
+        with stored_values():
+            (known,) = self.connection.execute(
                 "SELECT min(date) FROM sessions WHERE exchange = ? AND date > ?", (exchange, date)
             ).fetchone()
-        if row[0] is not None:
-            return str(row[0])
+            if known is not None:
+                return str(np.datetime64(known, "D"))
         return str(np.busday_offset(np.datetime64(date, "D") + 1, 0, roll="forward"))
 
     def ended_since(self, exchange: str, date: str, now: str) -> int:
@@ -65,13 +65,13 @@ class SessionStore:
         Returns:
             Sessions; weekdays if nothing is known of the exchange after that date.
         """
-        with database_errors():
-            known, ended = self.connection.execute(
-                "SELECT count(*), coalesce(sum(closes_at <= ?), 0) FROM sessions"
+        with stored_values():
+            last, ended = self.connection.execute(
+                "SELECT max(date), coalesce(sum(closes_at <= ?), 0) FROM sessions"
                 " WHERE exchange = ? AND date > ?",
                 (now, exchange, date),
             ).fetchone()
-        if known:
-            return int(ended)
-        day_after = np.datetime64(date, "D") + 1
-        return max(0, int(np.busday_count(day_after, np.datetime64(now[:10], "D"))))
+            # Weekdays stand in for what the calendar does not reach.
+            unknown_from = np.datetime64(last or date, "D") + 1
+        weekdays = int(np.busday_count(unknown_from, np.datetime64(now[:10], "D")))
+        return int(ended) + max(0, weekdays)

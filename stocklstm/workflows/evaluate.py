@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.evaluation import evaluate as score
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores import Evaluation
-from stocklstm.errors import NoModelError, SeriesTooShortError
+from stocklstm.errors import ConfigError, StorageError
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.scoring import score_model, scored_origins
-from stocklstm.workflows.serving import load_model
+from stocklstm.workflows.scoring import score_unseen
+from stocklstm.workflows.serving import chosen_references, load_model
 
 
 @dataclass(frozen=True)
@@ -67,42 +66,35 @@ def evaluate(
         NotFoundError: There is no store, or no model at all.
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = list(references) or store.registry.tickers()
-        if not names:
-            raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
-        return EvaluateResult(*for_each(names, lambda name: _evaluate_one(store, name, plot=plot)))
-
-
-def _evaluate_one(store: Store, name: str, *, plot: bool) -> EvaluatedVersion:
-    model = load_model(store, parse_reference(name))
-    manifest = model.manifest
-    bars = store.prices.bars(manifest.ticker)
-    origins = scored_origins(bars, manifest)
-    if len(origins) == 0:
-        raise SeriesTooShortError(
-            f"no stored price of {manifest.ticker} lies in the test part of {manifest.id}",
-            needed=1,
-            found=0,
-            hint=f"stocklstm fetch --ticker {manifest.ticker}",
+        names = chosen_references(store, references)
+        return EvaluateResult(
+            *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
         )
-    days = score_model(model, bars, origins)
-    evaluation = score(days, manifest.mase_scale)
+
+
+def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:
+    model = load_model(store, reference)
+    manifest = model.manifest
+    days, evaluation = score_unseen(model, store.prices.bars(manifest.ticker))
     currency = store.prices.instrument(manifest.ticker).currency
     path = store.paths.reports(manifest.ticker, manifest.version) / "predictions_vs_actual.png"
-    drawn = plot and store.writable
-    if drawn:
+    warnings: tuple[str, ...] = ()
+    if plot:
         title = f"{manifest.id}, preset {manifest.config.preset}"
-        picture = predictions_png(days, evaluation, title, currency)
-        with disk_errors("write the picture"):
-            replace_file(path, picture)
+        try:
+            store.require_writable()
+            picture = predictions_png(days, evaluation, title, currency)
+            with disk_errors("write the picture"):
+                replace_file(path, picture)
+        except (ConfigError, StorageError) as error:
+            # The scores are worth more than their picture.
+            warnings = (f"no picture was drawn: {error.message}",)
     return EvaluatedVersion(
         ticker=manifest.ticker,
         version=manifest.version,
         preset=manifest.config.preset,
         currency=currency,
         evaluation=evaluation,
-        plot=str(path) if drawn else None,
-        warnings=("the store cannot be written: no picture was drawn",)
-        if plot and not drawn
-        else (),
+        plot=str(path) if plot and not warnings else None,
+        warnings=warnings,
     )

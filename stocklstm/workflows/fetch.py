@@ -10,9 +10,9 @@ import numpy as np
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.series import Rejection, SourceAnswer, parse_ticker
-from stocklstm.errors import ConfigError
-from stocklstm.market.calendar import local_day, missing_sessions, sessions
+from stocklstm.core.series import Instrument, Rejection, SourceAnswer, parse_ticker
+from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.calendar import last_final_day, local_day, missing_sessions, sessions
 from stocklstm.market.clean import clean, require_explained_jumps
 from stocklstm.market.source import FetchRequest, PriceSource, load_source
 from stocklstm.store.store import Store, open_store
@@ -101,28 +101,44 @@ def fetch(
         StockLstmError: The store cannot be opened.
     """
     source = load_source(options.source)
+    if options.file is not None and len(set(tickers)) != 1:
+        raise ConfigError(
+            "--file holds the prices of one ticker: name it, and no other",
+            hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.file}",
+        )
     with open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store:
-        names = [parse_ticker(ticker) for ticker in tickers] or store.prices.tickers()
+        names = tickers or store.prices.tickers()
         if not names:
             raise ConfigError(
                 "no ticker was given and the store is empty",
                 hint="stocklstm fetch --ticker PETR4.SA",
             )
-        return FetchResult(*for_each(names, lambda name: _fetch_one(store, source, name, options)))
+        return FetchResult(
+            *for_each(names, parse_ticker, lambda name: _fetch_one(store, source, name, options))
+        )
 
 
 def _fetch_one(
     store: Store, source: PriceSource, ticker: str, options: FetchOptions
 ) -> FetchedTicker:
     answer = source.fetch(FetchRequest(ticker, options.file, options.date_format))
-    today = local_day(answer.instrument.time_zone, datetime.now(UTC))
+    _require_same_currency(store, answer.instrument)
+    now = datetime.now(UTC)
+    today = local_day(answer.instrument.time_zone, now)
     days = sessions(answer.instrument.exchange, _first_day(answer, today), today + _YEAR)
-    judged = clean(answer, days, today=today)
-    require_explained_jumps(judged.bars, judged.actions, accept=options.accept_jumps)
+    final = last_final_day(days, answer.instrument.time_zone, now)
+    judged = clean(answer, days, last_final=final)
     if days.known and len(days.dates):
         store.sessions.put(days.exchange, days.dates, days.closes_utc)
+    actions = judged.actions + store.prices.actions(ticker)
     merged = store.prices.merge(
-        answer.instrument, judged.bars, judged.actions, source=answer.source, at=utc_now()
+        answer.instrument,
+        judged.bars,
+        judged.actions,
+        source=answer.source,
+        at=utc_now(),
+        # The series as a whole: new rows may be fine in themselves and not fit the stored ones.
+        check=lambda bars: require_explained_jumps(bars, actions, accept=options.accept_jumps),
     )
     stored = store.prices.bars(ticker)
     return FetchedTicker(
@@ -139,6 +155,18 @@ def _fetch_one(
         exchange=answer.instrument.exchange,
         unchanged=merged.unchanged,
     )
+
+
+def _require_same_currency(store: Store, instrument: Instrument) -> None:
+    if instrument.ticker not in store.prices.tickers():
+        return
+    stored = store.prices.instrument(instrument.ticker).currency
+    if stored != instrument.currency:
+        raise RejectedDataError(
+            f"{instrument.ticker} is stored in {stored or 'no currency'}, and this source quotes "
+            f"it in {instrument.currency or 'none'}",
+            hint="keep to one source, or use another STOCKLSTM_HOME for this one",
+        )
 
 
 def _first_day(answer: SourceAnswer, today: np.datetime64) -> np.datetime64:

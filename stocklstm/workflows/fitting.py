@@ -1,10 +1,8 @@
 """From prices and settings to a model with its scores, before it is stored anywhere."""
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version as installed
 
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.clock import utc_now
@@ -26,6 +24,7 @@ from stocklstm.store.manifest import (
     SplitRecord,
     TrainingRecord,
 )
+from stocklstm.workflows.environment import environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,18 +94,20 @@ class FittedModel:
                 rows=len(self.bars),
                 first=str(self.bars.dates[0]),
                 last=str(self.bars.dates[-1]),
+                last_close=float(self.bars.closes[-1]),
                 sha256=self.bars.fingerprint(),
                 sources=sources,
             ),
             training=TrainingRecord(
                 epochs=history[-1].epoch,
-                best_epoch=self.kept_epoch,
-                best_val_loss=next(r.val_loss for r in history if r.epoch == self.kept_epoch),
+                best_epoch=history[-1].best_epoch,
+                best_val_loss=min(record.val_loss for record in history),
+                kept_epoch=self.kept_epoch,
                 seconds=round(self.seconds, 3),
                 parameters=self.network.network.parameter_count,
             ),
             evaluation=self.evaluation,
-            environment=_environment(),
+            environment=environment(),
             files=files,
         )
 
@@ -172,12 +173,3 @@ def _split_record(bars: Bars, split: Split, horizon: int) -> SplitRecord:
         test_start=day(split.test[0]),
         test_end=day(split.test[-1]),
     )
-
-
-def _environment() -> dict[str, str]:
-    packages = ("stocklstm", "torch", "onnx", "onnxruntime", "numpy")
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        **{name: installed(name) for name in packages},
-    }

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.series import parse_ticker
 from stocklstm.errors import NoModelError
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.registry import AliasChange
 from stocklstm.store.store import Store, open_store
 
@@ -76,8 +76,8 @@ def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> Mod
         NotFoundError: There is no store.
     """
     with open_store(home) as store:
-        names = [parse_ticker(ticker) for ticker in tickers] or store.registry.tickers()
-        groups, unknown = for_each(names, lambda ticker: _summaries(store, ticker))
+        names = tickers or store.registry.tickers()
+        groups, unknown = for_each(names, parse_ticker, lambda ticker: _summaries(store, ticker))
         models = tuple(model for found, _ in groups for model in found)
         unreadable = tuple(failure for _, failed in groups for failure in failed)
         return ModelsResult(models, unknown + unreadable)
@@ -111,19 +111,18 @@ def _summaries(store: Store, ticker: str) -> tuple[tuple[ModelSummary, ...], tup
         raise NoModelError(
             f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
         )
-    names = [f"{ticker}@v{version}" for version in versions]
-    return for_each(names, lambda name: _summary(store, name))
+    names = [version_id(ticker, version) for version in versions]
+    return for_each(names, parse_reference, lambda reference: _summary(store, reference))
 
 
-def _summary(store: Store, name: str) -> ModelSummary:
-    reference = parse_reference(name)
-    version = store.registry.resolve(reference)
-    manifest = store.registry.manifest(reference.ticker, version)
-    serving = manifest.files.get("model.onnx")
+def _summary(store: Store, reference: ModelReference) -> ModelSummary:
+    ticker, version = reference.ticker, store.registry.resolve(reference)
+    manifest = store.registry.manifest(ticker, version)
+    serving = manifest.files.get(SERVING_FILE)
     return ModelSummary(
-        ticker=reference.ticker,
+        ticker=ticker,
         version=version,
-        aliases=_aliases(store, reference.ticker, version),
+        aliases=_aliases(store, ticker, version),
         created=manifest.created,
         preset=manifest.config.preset,
         method=manifest.method,

@@ -11,11 +11,11 @@ from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import interval
-from stocklstm.core.reference import parse_reference
-from stocklstm.errors import ConfigError, NoModelError
+from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.serving import LoadedModel, load_model
+from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
 
 
 @dataclass(frozen=True)
@@ -104,19 +104,19 @@ def predict(
     """
     made_at = now or utc_now()
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = list(references) or store.registry.tickers()
-        if not names:
-            raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
-        return PredictResult(*for_each(names, lambda name: _predict_one(store, name, made_at)))
+        names = chosen_references(store, references)
+        return PredictResult(
+            *for_each(names, parse_reference, lambda chosen: _predict_one(store, chosen, made_at))
+        )
 
 
-def _predict_one(store: Store, name: str, made_at: str) -> Forecast:
-    model = load_model(store, parse_reference(name))
+def _predict_one(store: Store, reference: ModelReference, made_at: str) -> Forecast:
+    model = load_model(store, reference)
     manifest = model.manifest
     instrument = store.prices.instrument(manifest.ticker)
     entry = _forecast(store, model, instrument.exchange, made_at)
     stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
-    recorded, warnings = _record(store, entry)
+    unchanged, warnings = _record(store, entry)
     if stale:
         warnings.append(
             f"prices are {stale} session{'s' if stale > 1 else ''} behind: "
@@ -140,7 +140,7 @@ def _predict_one(store: Store, name: str, made_at: str) -> Forecast:
         verdict_text=manifest.evaluation.verdict_text,
         stale_sessions=stale,
         live=None,
-        unchanged=not recorded,
+        unchanged=unchanged,
         warnings=tuple(warnings),
     )
 
@@ -164,11 +164,22 @@ def _forecast(store: Store, model: LoadedModel, exchange: str, made_at: str) -> 
 
 
 def _record(store: Store, entry: LedgerEntry) -> tuple[bool, list[str]]:
-    """Write to the ledger where that is possible; a forecast is worth more than its record."""
-    warning = "the store cannot be written: this forecast is not in the ledger"
-    if not store.writable:
-        return True, [warning]
+    """Keep a forecast, where that is possible: it is worth more than its record.
+
+    Returns:
+        True if the very same forecast was on record already, and what to know about it.
+    """
     try:
-        return store.ledger.record(entry), []
-    except ConfigError:
-        return True, [warning]
+        store.require_writable()
+        earlier = store.ledger.record(entry)
+    except (ConfigError, StorageError) as error:
+        return False, [f"this forecast is not in the ledger: {error.message}"]
+    if earlier is None:
+        return False, []
+    if (earlier.point, earlier.quantiles) == (entry.point, entry.quantiles):
+        return True, []
+    warning = (
+        f"prices were revised since {earlier.made_at}: the forecast on record for "
+        f"{entry.target_session} stays {earlier.point:.2f}"
+    )
+    return False, [warning]

@@ -55,6 +55,8 @@ def judge_challenger(
         )
     test = compare(days.select(shared), score_model(champion, bars, split.test[shared]))
     figures = f"{champion.manifest.id}: CRPS on {test.n} shared test days, p = {test.p:.2g}"
-    if test.stat > 0 and test.p < SIGNIFICANT:
-        return Promotion(promoted=False, reason=f"significantly worse than {figures}")
+    if test.p < SIGNIFICANT:
+        worse = test.stat > 0
+        words = "worse" if worse else "better"
+        return Promotion(promoted=not worse, reason=f"significantly {words} than {figures}")
     return Promotion(promoted=True, reason=f"not significantly worse than {figures}")

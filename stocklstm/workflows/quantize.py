@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.evaluation import ScoredDays, evaluate
+from stocklstm.core.evaluation import ScoredDays
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import CHAMPION, parse_reference
+from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores import Evaluation
-from stocklstm.core.series import Bars, Indices
-from stocklstm.errors import ConfigError, SeriesTooShortError
+from stocklstm.errors import ConfigError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
@@ -19,16 +19,17 @@ from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.sparsity import weight_sparsity
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.scoring import score_model, scored_origins
+from stocklstm.workflows.environment import environment
+from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import (
-    SERVING_FILE,
     LoadedModel,
     load_model,
 )
 
-METHODS = {"dynamic": "dynamic-int8"}
+Method = Literal["dynamic-int8"]
+METHODS: dict[str, Method] = {"dynamic": "dynamic-int8"}
 TOLERANCE_PCT = 0.5
 
 
@@ -69,7 +70,7 @@ class QuantizedVersion:
         speed_ratio: Latency before / after.
         rmse_change_pct: Growth of the error, in per cent.
         crps_change_pct: Growth of the score, in per cent.
-        accepted: True if neither grew by more than the tolerance.
+        accepted: True if neither grew by more than the tolerance, and the file is smaller.
         promoted: True if it is the champion now.
         reason: Why or why not, in words.
     """
@@ -128,69 +129,57 @@ def quantize(
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         run = _Quantization(store, METHODS[method], tolerance_pct, lock_timeout_s)
-        return QuantizeResult(*for_each(references, run.quantize_one))
+        return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A serving graph with its figures."""
+
+    content: bytes
+    days: ScoredDays
+    evaluation: Evaluation
+    figures: VersionFigures
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Whether the smaller version may take the larger one's place."""
+
+    rmse_change_pct: float
+    crps_change_pct: float
+    accepted: bool
+    reason: str
 
 
 @dataclass(frozen=True)
 class _Quantization:
     store: Store
-    method: str
+    method: Method
     tolerance_pct: float
     lock_timeout_s: float
 
-    def quantize_one(self, name: str) -> QuantizedVersion:
-        parent = load_model(self.store, parse_reference(name))
-        if parent.manifest.parent is not None:
-            raise ConfigError(
-                f"{parent.manifest.id} is {parent.manifest.method} already",
-                hint=f"stocklstm quantize --ticker {parent.manifest.parent}",
-            )
-        bars = self.store.prices.bars(parent.manifest.ticker)
-        origins = scored_origins(bars, parent.manifest)
-        if len(origins) == 0:
-            raise SeriesTooShortError(
-                f"no stored price lies in the test part of {parent.manifest.id}",
-                needed=1,
-                found=0,
-                hint=f"stocklstm fetch --ticker {parent.manifest.ticker}",
-            )
-        return self._publish(parent, bars, origins)
-
-    def _publish(self, parent: LoadedModel, bars: Bars, origins: Indices) -> QuantizedVersion:
+    def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
+        parent = load_model(self.store, reference)
         manifest = parent.manifest
-        original = self.store.registry.read_file(manifest, SERVING_FILE)
-        smaller = quantize_dynamic_int8(original)
-        child = LoadedModel(
-            manifest, Forecaster(ServingGraph(smaller), manifest.config, manifest.scaling)
-        )
-        scored = [score_model(model, bars, origins) for model in (parent, child)]
-        evaluations = [evaluate(days, manifest.mase_scale) for days in scored]
-        latencies = latencies_ms([parent.forecaster.graph, child.forecaster.graph])
-        before, after = (
-            VersionFigures(
-                bytes=len(content),
-                latency_ms=latency,
-                rmse=scores.point.rmse,
-                crps=scores.distribution.crps,
-                parameters=manifest.training.parameters,
-                sparsity=weight_sparsity(content),
+        if manifest.parent is not None:
+            raise ConfigError(
+                f"{manifest.id} is {manifest.method} already",
+                hint=f"stocklstm quantize --ticker {manifest.parent}",
             )
-            for content, latency, scores in zip(
-                (original, smaller), latencies, evaluations, strict=True
-            )
-        )
-        gate = _judge(before, after, self.tolerance_pct)
-        made, promoted = self._store(manifest, smaller, scored[1], evaluations[1], gate)
+        before, after = self._measure(parent)
+        gate = _judge(before.figures, after.figures, self.tolerance_pct)
+        made, promoted = self._publish(manifest, after, gate)
         return QuantizedVersion(
             ticker=manifest.ticker,
             parent=manifest.version,
             version=made.version,
             method=self.method,
             currency=self.store.prices.instrument(manifest.ticker).currency,
-            before=before,
-            after=after,
-            size_ratio=before.bytes / after.bytes,
-            speed_ratio=before.latency_ms / after.latency_ms,
+            before=before.figures,
+            after=after.figures,
+            size_ratio=before.figures.bytes / after.figures.bytes,
+            speed_ratio=before.figures.latency_ms / after.figures.latency_ms,
             rmse_change_pct=gate.rmse_change_pct,
             crps_change_pct=gate.crps_change_pct,
             accepted=gate.accepted,
@@ -198,51 +187,78 @@ class _Quantization:
             reason=gate.reason,
         )
 
-    def _store(
-        self, parent: Manifest, content: bytes, days: ScoredDays, scores: Evaluation, gate: "_Gate"
-    ) -> tuple[Manifest, bool]:
+    def _measure(self, parent: LoadedModel) -> tuple[_Measured, _Measured]:
+        """Quantize, and measure both on the same days and in the same minute."""
+        manifest = parent.manifest
+        bars = self.store.prices.bars(manifest.ticker)
+        original = self.store.registry.read_file(manifest, SERVING_FILE)
+        smaller = quantize_dynamic_int8(original)
+        graph = ServingGraph(smaller)
+        child = LoadedModel(manifest, Forecaster(graph, manifest.config, manifest.scaling))
+        latencies = latencies_ms([parent.forecaster.graph, graph])
+
+        def measured(model: LoadedModel, content: bytes, latency_ms: float) -> _Measured:
+            days, scores = score_unseen(model, bars)
+            figures = VersionFigures(
+                bytes=len(content),
+                latency_ms=latency_ms,
+                rmse=scores.point.rmse,
+                crps=scores.distribution.crps,
+                parameters=manifest.training.parameters,
+                sparsity=weight_sparsity(content),
+            )
+            return _Measured(content, days, scores, figures)
+
+        return measured(parent, original, latencies[0]), measured(child, smaller, latencies[1])
+
+    def _publish(self, parent: Manifest, made: _Measured, gate: _Gate) -> tuple[Manifest, bool]:
         ticker, registry = parent.ticker, self.store.registry
         currency = self.store.prices.instrument(ticker).currency
+        at = utc_now()
         with registry.draft(ticker) as draft:
-            draft.write(SERVING_FILE, content)
+            draft.write(SERVING_FILE, made.content)
             title = f"{self.method} of {parent.id}"
-            picture = predictions_png(days, scores, title, currency)
+            picture = predictions_png(made.days, made.evaluation, title, currency)
             draft.write("predictions_vs_actual.png", picture)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                made = registry.publish(
+                # A smaller copy of a model that is not in use is not put into use either.
+                in_use = registry.aliases(ticker).get(CHAMPION) == parent.version
+                promoted = gate.accepted and in_use
+                manifest = registry.publish(
                     draft,
                     ticker,
                     lambda version: replace(
                         parent,
                         version=version,
-                        created=utc_now(),
+                        created=at,
                         method=self.method,
                         parent=parent.id,
-                        evaluation=scores,
+                        evaluation=made.evaluation,
+                        environment=environment(),
                         files=dict(draft.files),
                     ),
+                    at=at,
+                    promotion=gate.reason if promoted else None,
                 )
-                # A smaller copy of a model that is not in use is not put into use either.
-                in_use = registry.aliases(ticker).get(CHAMPION) == parent.version
-                if gate.accepted and in_use:
-                    registry.promote(ticker, made.version, reason=gate.reason, at=utc_now())
-        return made, gate.accepted and in_use
-
-
-@dataclass(frozen=True)
-class _Gate:
-    rmse_change_pct: float
-    crps_change_pct: float
-    accepted: bool
-    reason: str
+        return manifest, promoted
 
 
 def _judge(before: VersionFigures, after: VersionFigures, tolerance_pct: float) -> _Gate:
     rmse, crps = _growth(before.rmse, after.rmse), _growth(before.crps, after.crps)
-    accepted = rmse <= tolerance_pct and crps <= tolerance_pct
-    words = "within" if accepted else "more than"
-    reason = f"RMSE {rmse:+.2f} %, CRPS {crps:+.2f} %: {words} the {tolerance_pct:g} % allowed"
-    return _Gate(rmse, crps, accepted, reason)
+    exact = rmse <= tolerance_pct and crps <= tolerance_pct
+    words = "within" if exact else "more than"
+    reason = (
+        f"RMSE {signed(rmse)} %, CRPS {signed(crps)} %: {words} the {tolerance_pct:g} % allowed"
+    )
+    smaller = after.bytes < before.bytes
+    if not smaller:
+        reason += f"; not smaller: {before.bytes:,} to {after.bytes:,} bytes"
+    return _Gate(rmse, crps, exact and smaller, reason)
+
+
+def signed(percent: float) -> str:
+    """Write a change with its sign and two digits, and no change as +0.00."""
+    return f"{round(percent, 2) + 0.0:+.2f}"
 
 
 def _growth(before: float, after: float) -> float:

@@ -2,24 +2,43 @@
 
 import numpy as np
 
-from stocklstm.core.evaluation import ScoredDays, score_days
+from stocklstm.core.evaluation import ScoredDays, evaluate, score_days
+from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Indices
-from stocklstm.store.manifest import Manifest
-from stocklstm.workflows.serving import LoadedModel
+from stocklstm.errors import SeriesTooShortError
+from stocklstm.workflows.serving import (
+    LoadedModel,
+    require_training_scale,
+    scale_since_training,
+)
 
 
-def scored_origins(bars: Bars, manifest: Manifest) -> Indices:
-    """Find the rows at whose close the test part's days were forecast.
+def score_unseen(model: LoadedModel, bars: Bars) -> tuple[ScoredDays, Evaluation]:
+    """Score a model on its test part.
 
     The test part begins where training left off looking and goes on to the latest bar, so it
     grows as new prices come in.
 
     Args:
+        model: Any version.
         bars: N sessions.
-        manifest: Tells the first day of the test part.
+
+    Raises:
+        SeriesTooShortError: No bar lies in the test part.
+        RejectedDataError: The model learned prices that have been rescaled since.
     """
+    manifest = model.manifest
     targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
-    return targets[targets > 0] - manifest.config.horizon
+    origins = targets[targets > 0] - manifest.config.horizon
+    if len(origins) == 0:
+        raise SeriesTooShortError(
+            f"no stored price of {manifest.ticker} lies in the test part of {manifest.id}",
+            needed=1,
+            found=0,
+            hint=f"stocklstm fetch --ticker {manifest.ticker}",
+        )
+    days = score_model(model, bars, origins)
+    return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
 
 
 def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
@@ -32,6 +51,8 @@ def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
 
     Raises:
         SeriesTooShortError: An origin has too few bars before it.
+        RejectedDataError: The model learned prices that have been rescaled since.
     """
+    require_training_scale(model.manifest, bars)
     forecasts = model.forecaster.forecast(bars, origins)
     return score_days(bars, origins, forecasts, model.manifest.baseline)

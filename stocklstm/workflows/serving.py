@@ -1,5 +1,6 @@
 """Loading a published version, ready to forecast."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +9,11 @@ import numpy as np
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
-from stocklstm.errors import ArtifactCorruptError
+from stocklstm.errors import ArtifactCorruptError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
-from stocklstm.store.manifest import Manifest, corrupt
+from stocklstm.store.manifest import SERVING_FILE, Manifest, corrupt
 from stocklstm.store.store import Store, open_store
-
-SERVING_FILE = "model.onnx"
-CHECKPOINT_FILE = "model.pth"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,57 @@ class LoadedModel:
 
         Raises:
             SeriesTooShortError: There are too few bars.
+            RejectedDataError: The model learned prices that have been rescaled since.
         """
+        require_training_scale(self.manifest, bars)
         return self.forecaster.forecast(bars, np.array([len(bars) - 1]))
+
+
+def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
+    """Take the references given, or every ticker that has a model.
+
+    Raises:
+        NoModelError: None was given and there is none.
+    """
+    chosen = references or store.registry.tickers()
+    if not chosen:
+        raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
+    return chosen
+
+
+def scale_since_training(manifest: Manifest, bars: Bars) -> float:
+    """Tell by how much the prices of the past have been rescaled since a model was trained.
+
+    A split divides all earlier prices. Returns do not notice; prices learned as prices do.
+
+    Args:
+        manifest: Tells the close of the last day that training saw.
+        bars: N sessions as they are stored now.
+
+    Returns:
+        The factor; 1 if that day is no longer stored.
+    """
+    rows = np.flatnonzero(bars.dates == np.datetime64(manifest.data.last, "D"))
+    return float(bars.closes[rows[0]] / manifest.data.last_close) if len(rows) else 1.0
+
+
+def require_training_scale(manifest: Manifest, bars: Bars) -> None:
+    """Refuse to forecast with a price model whose prices mean something else by now.
+
+    Args:
+        manifest: Of the model.
+        bars: N sessions as they are stored now.
+
+    Raises:
+        RejectedDataError: The model learned prices, and they have been rescaled.
+    """
+    factor = scale_since_training(manifest, bars)
+    if manifest.config.target == "price" and abs(factor - 1) > 1e-3:
+        raise RejectedDataError(
+            f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
+            "split",
+            hint=f"stocklstm train --ticker {manifest.ticker} --preset {manifest.config.preset}",
+        )
 
 
 def load(reference: str, *, home: Path | None = None) -> LoadedModel:

@@ -15,12 +15,11 @@ from stocklstm.learn.checkpoints import encode_checkpoint
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.promotion import Promotion, judge_challenger
-from stocklstm.workflows.serving import CHECKPOINT_FILE, SERVING_FILE
 
 PROMOTIONS = ("auto", "always", "never")
 
@@ -49,8 +48,9 @@ class TrainedVersion:
         version: Its number.
         preset: What the settings started from.
         epochs: Passes made.
-        best_epoch: Epoch whose weights were kept.
+        best_epoch: Epoch with the lowest validation loss.
         best_val_loss: Validation loss there.
+        kept_epoch: Epoch whose weights were kept.
         parameters: Weights of the network.
         seconds: Wall time of training.
         promoted: True if it is the champion now.
@@ -67,6 +67,7 @@ class TrainedVersion:
     epochs: int
     best_epoch: int
     best_val_loss: float
+    kept_epoch: int
     parameters: int
     seconds: float
     promoted: bool
@@ -113,11 +114,10 @@ def train(
         raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
     if not tickers:
         raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
-    names = [parse_ticker(ticker) for ticker in tickers]
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         run = _Training(store, config, promote, lock_timeout_s, on_epoch)
-        return TrainResult(*for_each(names, run.train_one))
+        return TrainResult(*for_each(tickers, parse_ticker, run.train_one))
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ class _Training:
             epochs=manifest.training.epochs,
             best_epoch=manifest.training.best_epoch,
             best_val_loss=manifest.training.best_val_loss,
+            kept_epoch=manifest.training.kept_epoch,
             parameters=manifest.training.parameters,
             seconds=model.seconds,
             promoted=promotion.promoted,
@@ -158,16 +159,14 @@ class _Training:
         with registry.draft(ticker) as draft:
             self._write(draft, ticker, model)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
+                promotion = self._judge(ticker, model)
                 manifest = registry.publish(
                     draft,
                     ticker,
                     lambda version: model.manifest(ticker, version, sources, dict(draft.files)),
+                    at=utc_now(),
+                    promotion=promotion.reason if promotion.promoted else None,
                 )
-                promotion = self._judge(ticker, model)
-                if promotion.promoted:
-                    registry.promote(
-                        ticker, manifest.version, reason=promotion.reason, at=utc_now()
-                    )
         return manifest, promotion
 
     def _write(self, draft: Draft, ticker: str, model: FittedModel) -> None:

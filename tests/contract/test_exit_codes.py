@@ -15,7 +15,7 @@ from stocklstm import errors
 from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.workflows import predict as predicting
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
-from tests.tampering import flip_bit
+from tests.tampering import flip_bit, replace_manifest
 
 DOCUMENTED = {
     errors.ConfigError: 2,
@@ -33,6 +33,7 @@ DOCUMENTED = {
     errors.SeriesTooShortError: 6,
     errors.StaleDataError: 6,
     errors.RejectedDataError: 6,
+    errors.UnexpectedError: 1,
     errors.TryAgainError: 75,
     errors.StorageError: 75,
     errors.StoreLockedError: 75,
@@ -96,22 +97,36 @@ def test_0_when_all_is_well(cli: Cli, model_home: Path) -> None:
     assert cli("predict").code == 0
 
 
-def test_1_for_a_bug_with_a_traceback() -> None:
-    code = (
-        "import stocklstm.workflows.predict as module, sys\n"
-        "module.predict = lambda *_, **__: 1 / 0\n"
-        "from stocklstm.__main__ import main\n"
-        "sys.argv = ['stocklstm', 'predict']\n"
-        "main()"
-    )
+BUGGY = """
+import sys
+import stocklstm.workflows.predict as module
+from stocklstm.__main__ import main
 
+right = module._predict_one
+
+def predict_one(store, reference, made_at):
+    if reference.version == 1:
+        return 1 / 0
+    return right(store, reference, made_at)
+
+module._predict_one = predict_one
+sys.argv = ["stocklstm", "predict", "--json", "-t", "PETR4.SA@v1", "-t", "PETR4.SA"]
+main()
+"""
+
+
+def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) -> None:
+    assert model_home.is_dir()
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", BUGGY], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    document = json.loads(done.stdout)
+    assert [forecast["ticker"] for forecast in document["forecasts"]] == [TICKER]
+    assert [(e["ticker"], e["code"]) for e in document["errors"]] == [(TICKER, 1)]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +138,9 @@ def test_1_for_a_bug_with_a_traceback() -> None:
         ("predict", "--ticker", "../../etc/passwd"),
         ("predict", "--ticker", "PETR4.SA@Nope!"),
         ("predict", "--lock-timeout", "-1"),
+        ("predict", "--lock-timeout", "nan"),
+        ("train", "--ticker", TICKER, "--threads", "100000"),
+        ("train", "--ticker", TICKER, "--hidden-size", "100000000"),
         ("train", "--ticker", TICKER, "--preset", "magic"),
         ("train", "--ticker", TICKER, "--epochs", "0"),
         ("train", "--ticker", TICKER, "--dropout", "1.5"),
@@ -186,8 +204,9 @@ def test_5_for_a_damaged_database(cli: Cli, model_home: Path) -> None:
 
 
 def test_5_for_a_format_of_the_future(cli: Cli, model_home: Path) -> None:
-    manifest = model_home / "models" / TICKER / "v1" / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2', 1))
+    version = model_home / "models" / TICKER / "v1"
+    text = (version / "manifest.json").read_text()
+    replace_manifest(version, text.replace('"format": 1', '"format": 2', 1))
 
     outcome = cli("predict")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Bars, is_ticker, parse_ticker
+from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.errors import ConfigError
 from tests.unit.core.series import PROPERTY, bars_of, made_bars
 
@@ -109,12 +109,6 @@ def test_a_ticker_can_be_a_directory_name(text):
     assert ticker[-1] not in ".^"
     assert ".." not in ticker
     assert parse_ticker(ticker) == ticker
-    assert is_ticker(ticker)
-
-
-@pytest.mark.parametrize("name", ["petr4.sa", " AAPL", "foo", ".draft", "", "A/B"])
-def test_a_name_that_must_be_changed_to_be_a_ticker_is_none(name):
-    assert not is_ticker(name)
 
 
 def test_returns_are_those_of_the_adjusted_close():

@@ -16,7 +16,7 @@ NAN, INF = np.nan, np.inf
 
 
 def cleaned(rows, **options):
-    return clean(answer_of(rows), CALENDAR, today=TODAY, **options)
+    return clean(answer_of(rows), CALENDAR, last_final=TODAY, **options)
 
 
 def test_good_rows_pass_unchanged():
@@ -41,7 +41,7 @@ def test_good_rows_pass_unchanged():
         (("2024-03-14", 36, 37, 35, 36, 36, -1), "the volume is infinite or negative"),
         (("2024-03-16", 36.0), "no session of BVMF on this weekend"),
         (("2024-03-29", 36, 36, 36, 36, 36, 0), "filler: BVMF was closed, nothing was traded"),
-        (("2025-01-02", 36.0), "the date lies in the future"),
+        (("2025-01-02", 36.0), "its session is not over yet"),
         (("0202-03-14", 36.0), "the date lies before 1900"),
         (("NaT", 36.0), "the date is missing"),
         (("2024-03-08", 36.0), "out of order: the date does not fit its neighbours"),
@@ -72,7 +72,7 @@ def test_an_odd_row_is_kept(row):
 def test_weekends_count_where_the_exchange_is_unknown():
     answer = answer_of([("2024-03-16", 36.0)], instrument=Instrument("X", "", "", "UTC"))
     calendar = sessions("", np.datetime64("2024-01-01"), np.datetime64("2025-01-01"))
-    assert len(clean(answer, calendar, today=TODAY).bars) == 1
+    assert len(clean(answer, calendar, last_final=TODAY).bars) == 1
 
 
 def test_newest_first_is_turned_around():
@@ -117,14 +117,14 @@ def test_rows_before_start_were_not_asked_for():
 def test_what_the_source_could_not_read_comes_first():
     unread = Rejection("??", "'??' is not a date like the others")
     answer = answer_of([*GOOD, ("2024-03-16", 36.0)], rejections=(unread,))
-    assert clean(answer, CALENDAR, today=TODAY).rejections[0] == unread
+    assert clean(answer, CALENDAR, last_final=TODAY).rejections[0] == unread
 
 
 def test_actions_survive_their_rows_but_must_make_sense():
     dividend = Action("2024-03-14", "dividend", 0.5)
     actions = (dividend, dividend, Action("2024-03-11", "split", 0.0))
     rows = [*GOOD, ("2024-03-14", NAN, NAN, NAN, NAN, NAN, NAN)]
-    prices = clean(answer_of(rows, actions=actions), CALENDAR, today=TODAY)
+    prices = clean(answer_of(rows, actions=actions), CALENDAR, last_final=TODAY)
     assert prices.actions == (dividend,)
     assert prices.rejections[-1] == Rejection("2024-03-11", "the split is not above zero")
 

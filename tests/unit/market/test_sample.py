@@ -35,7 +35,7 @@ def test_the_sample_is_what_its_provenance_says(answer):
 
 
 def test_cleaning_leaves_out_the_filler_and_nothing_else(answer, calendar):
-    prices = clean(answer, calendar, today=TODAY)
+    prices = clean(answer, calendar, last_final=TODAY)
     assert len(prices.bars) == 3514
     assert [rejection.date for rejection in prices.rejections] == [
         "2017-06-15",
@@ -60,7 +60,7 @@ def test_missing_sessions(answer, calendar):
 
 
 def test_a_close_below_the_low_is_kept_without_its_range(answer, calendar):
-    bars = clean(answer, calendar, today=TODAY).bars
+    bars = clean(answer, calendar, last_final=TODAY).bars
     row = np.flatnonzero(bars.dates == np.datetime64("2014-04-02"))
     assert bars.closes[row] == 15.56
     assert not valid_ranges(bars)[row]

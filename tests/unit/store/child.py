@@ -71,8 +71,9 @@ def publish_many(home: Path, gate: str, count: str) -> None:
         wait_for(Path(gate))
         for _ in range(int(count)):
             with writer_lock(store.paths, TICKER, 60):
-                made = publish(store.registry, files={"pid": str(os.getpid()).encode()})
-                store.registry.promote(TICKER, made.version, reason="newest", at=LATER)
+                made = publish(
+                    store.registry, files={"pid": str(os.getpid()).encode()}, promotion="newest"
+                )
             say(made.version)
 
 
@@ -83,8 +84,7 @@ def merge(store: Store) -> None:
 
 def release(store: Store) -> None:
     with writer_lock(store.paths, TICKER, 30):
-        made = publish(store.registry)
-        store.registry.promote(TICKER, made.version, reason="newest", at=LATER)
+        made = publish(store.registry, promotion="newest")
     store.ledger.record(entry_of(version=made.version))
 
 
@@ -114,6 +114,18 @@ def die_at_step(home: Path, action: str, step: str) -> None:
         {"merge": merge, "release": release}[action](store)
         store.registry.connection.set_trace_callback(None)
         count()
+
+
+def die_at_commit(home: Path) -> None:
+    """Publish, and be killed when all is in its place and nothing is said of it yet."""
+
+    def die(statement: str) -> None:
+        if statement == "COMMIT":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with open_store(home, create=True) as store:
+        store.registry.connection.set_trace_callback(die)
+        release(store)
 
 
 def read_without_rights(home: Path) -> None:
@@ -148,6 +160,7 @@ ACTIONS = (
     open_at_once,
     publish_many,
     die_at_step,
+    die_at_commit,
     read_without_rights,
 )
 

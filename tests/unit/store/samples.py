@@ -63,8 +63,15 @@ def _template() -> Manifest:
         baseline=baseline,
         mase_scale=scale,
         splits=SplitRecord("2023-02-01", "2023-06-01", "2023-06-02", "2023-07-21", "2023-10-28"),
-        data=DataRecord(300, "2023-01-02", "2023-10-28", bars.fingerprint(), ("csv", "yahoo")),
-        training=TrainingRecord(12, 6, 0.2345678901234567, 3.25, 31_051),
+        data=DataRecord(
+            rows=300,
+            first="2023-01-02",
+            last="2023-10-28",
+            last_close=float(closes[-1]),
+            sha256=bars.fingerprint(),
+            sources=("csv", "yahoo"),
+        ),
+        training=TrainingRecord(12, 6, 0.2345678901234567, 6, 3.25, 31_051),
         evaluation=evaluate(score_days(bars, origins, forecasts, baseline), scale),
         environment={"python": "3.11", "numpy": "2.0"},
     )
@@ -81,7 +88,12 @@ def price_manifest(version: int = 1, **changes) -> Manifest:
     return manifest_of(version, config=configure("paper"), anchor=None, prices=scaling, **changes)
 
 
-def publish(registry: Registry, ticker: str = TICKER, files: dict[str, bytes] = FILES) -> Manifest:
+def publish(
+    registry: Registry,
+    ticker: str = TICKER,
+    files: dict[str, bytes] = FILES,
+    promotion: str | None = None,
+) -> Manifest:
     """Publish a version; the caller holds the lock where there is anyone else."""
     with registry.draft(ticker) as draft:
         for name, content in files.items():
@@ -90,6 +102,8 @@ def publish(registry: Registry, ticker: str = TICKER, files: dict[str, bytes] = 
             draft,
             ticker,
             lambda version: manifest_of(version, ticker=ticker, files=dict(draft.files)),
+            at=NOON,
+            promotion=promotion,
         )
 
 

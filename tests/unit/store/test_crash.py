@@ -6,7 +6,9 @@ import signal
 import pytest
 
 from stocklstm.core.reference import ModelReference
+from stocklstm.errors import ArtifactCorruptError, NoModelError
 from stocklstm.store.locks import writer_lock
+from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.store import Store, open_store
 from tests.unit.store.child import merge, release
 from tests.unit.store.processes import run_child
@@ -21,8 +23,7 @@ def before(tmp_path):
     home = tmp_path / "before"
     with open_store(home, create=True) as store:
         store.prices.merge(PETR4, WEEK, (), source="csv", at=NOON)
-        publish(store.registry)
-        store.registry.promote(TICKER, 1, reason="first", at=NOON)
+        publish(store.registry, promotion="first")
     return home
 
 
@@ -52,16 +53,23 @@ def assert_whole(store: Store) -> None:
 
 
 def assert_goes_on(store: Store) -> None:
-    """Nothing that was left behind stands in the way of the next run."""
+    """Nothing that was left behind stands in the way of the next run, nor is taken over by it."""
     merge(store)
+    left = directories(store)
     with writer_lock(store.paths, TICKER, 5):
-        version = publish(store.registry).version
-        store.registry.promote(TICKER, version, reason="next", at=NOON)
+        version = publish(store.registry, promotion="next").version
+    assert version == 1 + max(left)
+    assert directories(store) == [*left, version]
     assert store.registry.resolve(ModelReference(TICKER)) == version
     assert_whole(store)
 
 
-def killed_at_every_step(before, tmp_path, action):
+def directories(store: Store) -> list[int]:
+    """Number the directories that a version may have, published or not."""
+    return sorted(int(path.name[1:]) for path in store.paths.ticker(TICKER).glob("v*"))
+
+
+def killed_at_every_step(before, tmp_path, action, *, check=True):
     """Run an action again and again, each time killed one step later, until it ends alive."""
     for step in range(MOST_STEPS):
         home = tmp_path / f"step-{step}"
@@ -73,8 +81,9 @@ def killed_at_every_step(before, tmp_path, action):
         assert ended.returncode == -signal.SIGKILL
         with open_store(home) as store:
             yield store
-            assert_whole(store)
-            assert_goes_on(store)
+            if check:
+                assert_whole(store)
+                assert_goes_on(store)
         shutil.rmtree(home)
     pytest.fail(f"{action} has more than {MOST_STEPS} steps")
 
@@ -93,18 +102,72 @@ def test_prices_are_merged_or_not(before, tmp_path):
     assert seen[-2:] == [False, True]
 
 
-def test_a_version_is_published_or_not(before, tmp_path):
+def test_a_version_is_published_and_champion_or_neither(before, tmp_path):
     seen = []
     for store in killed_at_every_step(before, tmp_path, "release"):
         registry = store.registry
+        versions = registry.versions(TICKER)
         champion = registry.resolve(ModelReference(TICKER))
         forecasts = [entry.version for entry in store.ledger.entries(TICKER)]
-        state = (len(registry.versions(TICKER)), champion, len(forecasts))
-        assert state in {(1, 1, 0), (2, 1, 0), (2, 2, 0), (2, 2, 1)}
-        assert registry.aliases(TICKER).get("previous") == (1 if champion == 2 else None)
-        seen.append(state)
+        seen.append((len(versions), champion, len(directories(store)), len(forecasts)))
+        if versions == [1]:
+            assert registry.aliases(TICKER) == {"champion": 1}
+            assert len(registry.alias_log(TICKER)) == 1
+            with pytest.raises(NoModelError, match="there is no PETR4.SA@v2; PETR4.SA has v1"):
+                registry.resolve(ModelReference(TICKER, version=2))
+        else:
+            assert versions == [1, 2]
+            assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+            assert [change.reason for change in registry.alias_log(TICKER)[1:]] == ["newest"] * 2
     assert seen == sorted(seen)
-    assert set(seen) == {(1, 1, 0), (2, 1, 0), (2, 2, 0), (2, 2, 1)}
+    # A directory alone is a version that was never published.
+    assert set(seen) == {(1, 1, 1, 0), (1, 1, 2, 0), (2, 2, 2, 0), (2, 2, 2, 1)}
+
+
+def test_what_a_killed_publisher_left_is_not_listed_nor_read_nor_numbered_again(before):
+    assert run_child("die_at_commit", before).returncode == -signal.SIGKILL
+    with open_store(before) as store:
+        registry = store.registry
+        left = {path: path.read_bytes() for path in store.paths.version(TICKER, 2).iterdir()}
+        assert sorted(path.name for path in left) == sorted([*FILES, FILE_NAME])
+        assert registry.versions(TICKER) == [1]
+        with pytest.raises(ArtifactCorruptError, match="not the file that was published"):
+            registry.manifest(TICKER, 2)
+        assert publish(registry).version == 3
+        shutil.rmtree(store.paths.version(TICKER, 3))
+        assert publish(registry).version == 4
+        assert registry.versions(TICKER) == [1, 3, 4]
+        assert {path: path.read_bytes() for path in left} == left
+        assert registry.resolve(ModelReference(TICKER)) == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_killed_publishers_leave_numbers_behind_and_nothing_else(before, times):
+    for _ in range(times):
+        assert run_child("die_at_commit", before).returncode == -signal.SIGKILL
+    with open_store(before) as store:
+        assert directories(store) == list(range(1, times + 2))
+        assert store.registry.versions(TICKER) == [1]
+        assert_goes_on(store)
+        assert store.registry.versions(TICKER) == [1, times + 2]
+
+
+def test_a_first_version_is_published_or_not(tmp_path):
+    """Of a ticker that had none, in a store that has nothing else."""
+    home = tmp_path / "empty"
+    with open_store(home, create=True):
+        pass
+    seen = []
+    for store in killed_at_every_step(home, tmp_path, "release", check=False):
+        registry = store.registry
+        found = (registry.tickers(), registry.versions(TICKER), dict(registry.aliases(TICKER)))
+        assert found in [([], [], {}), ([TICKER], [1], {"champion": 1})]
+        seen.append(registry.tickers() == [TICKER])
+        if not seen[-1]:
+            with pytest.raises(NoModelError):
+                registry.resolve(ModelReference(TICKER))
+    assert seen == sorted(seen)
+    assert set(seen) == {False, True}
 
 
 def test_a_store_is_made_or_not(tmp_path):
@@ -159,6 +222,33 @@ def test_a_journal_cut_off_anywhere_gives_all_of_a_merge_or_nothing(before, tmp_
             assert prices(store) == new
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (False, True)
+
+
+def test_a_journal_cut_off_anywhere_gives_a_champion_or_no_version(before, tmp_path):
+    """Power fails while the commit is written: the directory lies in its place already."""
+    with open_store(before) as store:
+        publish(store.registry, promotion="newest")
+        shutil.copytree(before, tmp_path / "torn")
+    journal = (tmp_path / "torn" / "stocklstm.db-wal").read_bytes()
+    seen = []
+    for length in [*range(0, len(journal), 997), len(journal) - 1, len(journal)]:
+        home = tmp_path / f"cut-{length}"
+        shutil.copytree(tmp_path / "torn", home)
+        (home / "stocklstm.db-shm").unlink()
+        (home / "stocklstm.db-wal").write_bytes(journal[:length])
+        with open_store(home) as store:
+            registry = store.registry
+            found = (registry.versions(TICKER), dict(registry.aliases(TICKER)))
+            assert found in [
+                ([1], {"champion": 1}),
+                ([1, 2], {"champion": 2, "previous": 1}),
+            ]
+            seen.append(len(found[0]))
+            assert_whole(store)
+            assert_goes_on(store)
+        shutil.rmtree(home)
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (1, 2)
 
 
 def test_a_child_that_is_not_killed_does_what_this_process_does(before, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.errors import StoreLockedError
+from stocklstm.errors import SchemaError, StoreLockedError
 from stocklstm.store.store import open_store
 from tests.unit.store.processes import running
 from tests.unit.store.samples import LATER, TICKER, entry_of
@@ -17,10 +17,23 @@ from tests.unit.store.samples import LATER, TICKER, entry_of
 
 def test_a_forecast_is_kept_once_and_the_first_one_stands(store):
     first = entry_of()
-    assert store.ledger.record(first)
-    assert not store.ledger.record(first)
-    assert not store.ledger.record(replace(first, point=99.0, as_of="2024-03-13", made_at=LATER))
+    assert store.ledger.record(first) is None
+    assert store.ledger.record(first) == first
+    another = replace(first, point=99.0, as_of="2024-03-13", made_at=LATER)
+    assert store.ledger.record(another) == first
     assert store.ledger.entries(TICKER) == [first]
+
+
+def test_the_earlier_forecast_is_the_one_of_the_very_same_key(store):
+    around = [
+        entry_of(),
+        entry_of(point=1.0, target_session="2024-03-18"),
+        entry_of(point=2.0, version=2),
+        entry_of(point=3.0, horizon=2),
+        entry_of(point=4.0, ticker="VALE3.SA"),
+    ]
+    assert [store.ledger.record(entry) for entry in around] == [None] * 5
+    assert [store.ledger.record(replace(entry, point=99.0)) for entry in around] == around
 
 
 @pytest.mark.parametrize(
@@ -29,8 +42,8 @@ def test_a_forecast_is_kept_once_and_the_first_one_stands(store):
     ids=lambda change: next(iter(change)),
 )
 def test_another_key_is_another_forecast(store, other):
-    assert store.ledger.record(entry_of())
-    assert store.ledger.record(entry_of(**other))
+    assert store.ledger.record(entry_of()) is None
+    assert store.ledger.record(entry_of(**other)) is None
     both = store.ledger.entries(TICKER) + store.ledger.entries("VALE3.SA")
     assert both == [entry_of(), entry_of(**other)]
 
@@ -70,6 +83,23 @@ def test_a_locked_store(home, store):
     assert store.ledger.entries(TICKER) == []
 
 
+@pytest.mark.parametrize(
+    "read", [lambda ledger: ledger.entries(TICKER), lambda ledger: ledger.record(entry_of())]
+)
+def test_a_damaged_table(store, read):
+    store.ledger.record(entry_of())
+    store.ledger.connection.execute("ALTER TABLE forecasts RENAME COLUMN quantiles TO quantile5")
+    with pytest.raises(SchemaError, match="is damaged"):
+        read(store.ledger)
+
+
+def test_an_earlier_forecast_that_is_damaged(store):
+    store.ledger.record(entry_of())
+    store.ledger.connection.execute("UPDATE forecasts SET quantiles = '[1.0'")
+    with pytest.raises(SchemaError, match="is damaged"):
+        store.ledger.record(entry_of())
+
+
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -84,5 +114,6 @@ def test_entries_round_trip_to_the_last_bit(numbers):
         tempfile.TemporaryDirectory() as directory,
         open_store(Path(directory), create=True) as store,
     ):
-        assert all(store.ledger.record(entry) for entry in entries)
+        assert [store.ledger.record(entry) for entry in entries] == [None] * len(entries)
+        assert [store.ledger.record(entry) for entry in entries] == entries
         assert store.ledger.entries(TICKER) == entries

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.series import Action, Bars, Instrument
-from stocklstm.errors import NoPricesError, StockLstmError, StorageError
+from stocklstm.errors import (
+    NoPricesError,
+    RejectedDataError,
+    StockLstmError,
+    StorageError,
+    StoreLockedError,
+)
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import open_store
 from tests.unit.store.samples import (
@@ -27,8 +33,10 @@ NAN = np.nan
 UNCHANGED = MergeResult(0, 0, unchanged=True)
 
 
-def merge(store, bars=WEEK, actions=(DIVIDEND,), *, source="csv", at=NOON, instrument=PETR4):
-    return store.prices.merge(instrument, bars, actions, source=source, at=at)
+def merge(
+    store, bars=WEEK, actions=(DIVIDEND,), *, source="csv", at=NOON, instrument=PETR4, **options
+):
+    return store.prices.merge(instrument, bars, actions, source=source, at=at, **options)
 
 
 def rows(store, table="prices") -> list[tuple]:
@@ -44,6 +52,10 @@ def same(left: Bars, right: Bars) -> bool:
         np.array_equal(getattr(left, f.name), getattr(right, f.name), equal_nan=f.name != "dates")
         for f in fields(Bars)
     )
+
+
+def present(bars: Bars, name: str) -> set[str]:
+    return set(bars.dates[~np.isnan(getattr(bars, name))].astype(str).tolist())
 
 
 def scaled(bars: Bars, factor: float, *names: str) -> Bars:
@@ -155,6 +167,49 @@ def test_a_range_that_comes_later_is_a_revision(store):
     merge(store, bars_of([("2024-03-11", NAN, NAN, NAN, 36.5, 33.1, NAN)]))
     assert merge(store).revised == 1
     assert store.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["opens", "highs", "lows", "closes", "adj_closes", "volumes"])
+def test_a_missing_value_never_replaces_a_stored_one(store, name):
+    merge(store)
+    before = rows(store)
+    values = getattr(WEEK, name).copy()
+    values[[0, 2]] = NAN
+    assert merge(store, replace(WEEK, **{name: values}), source="yahoo", at=LATER) == UNCHANGED
+    assert rows(store) == before
+
+
+def test_a_row_without_any_value_changes_nothing(store):
+    merge(store)
+    nothing = bars_of([(day, *[NAN] * 6) for day in WEEK.dates.astype(str)])
+    before = rows(store)
+    assert merge(store, nothing, source="yahoo", at=LATER) == UNCHANGED
+    assert rows(store) == before
+
+
+def test_a_revised_row_keeps_what_the_newer_one_lacks(store):
+    merge(store)
+    newer = bars_of([("2024-03-12", 36.6, NAN, 36.2, 37.05, NAN, NAN)])
+    assert merge(store, newer) == MergeResult(0, 1, unchanged=False)
+    expected = bars_of([("2024-03-12", 36.6, 37.2, 36.2, 37.05, 33.6, 6e7)])
+    assert same(store.prices.bars(TICKER).select(np.array([1])), expected)
+    assert same(store.prices.bars(TICKER).select(np.array([0, 2])), WEEK.select(np.array([0, 2])))
+
+
+def test_what_is_given_is_not_written_to(store):
+    merge(store)
+    given = bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
+    untouched = bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
+    merge(store, given)
+    assert same(given, untouched)
+
+
+def test_a_new_row_may_lack_values_but_not_its_closes(store):
+    merge(store)
+    merge(store, bars_of([("2024-03-14", NAN, NAN, NAN, 37.5, 34.0, NAN)]))
+    assert np.isnan(store.prices.bars(TICKER).opens).tolist() == [False] * 3 + [True]
+    with pytest.raises(sqlite3.IntegrityError):
+        merge(store, bars_of([("2024-03-15", 1, 1, 1, 37.5, NAN, 1)]))
 
 
 def test_new_and_changed_actions(store):
@@ -276,6 +331,81 @@ def test_a_read_only_store_refuses_in_words(home, monkeypatch):
             merge(store, scaled(WEEK, 2, "closes"))
 
 
+# A check of the whole
+
+
+def test_the_check_is_given_the_whole_series_as_it_would_be(store):
+    given = []
+    merge(store, check=given.append)
+    assert same(given.pop(), WEEK)
+    more = bars_of(
+        [
+            ("2024-03-08", 35.0),
+            ("2024-03-12", NAN, NAN, NAN, 38.0, 33.6, NAN),
+            ("2024-03-14", 38.0),
+        ]
+    )
+    merge(store, more, check=given.append)
+    (whole,) = given
+    assert same(whole, store.prices.bars(TICKER))
+    assert whole.dates.astype(str).tolist() == [
+        f"2024-03-{day}" for day in ("08", "11", "12", "13", "14")
+    ]
+    assert whole.closes.tolist() == [35.0, 36.5, 38.0, 36.2, 38.0]
+    assert whole.opens.tolist() == [35.0, 36.0, 36.5, 37.0, 38.0]
+
+
+def test_the_check_is_made_of_a_series_that_does_not_change_too(store):
+    merge(store)
+    given = []
+    assert merge(store, bars_of([]), check=given.append) == UNCHANGED
+    assert same(given[0], WEEK)
+
+
+def test_the_check_is_made_where_no_other_process_can_write(home, store):
+    def write_elsewhere(_: Bars) -> None:
+        with open_store(home, lock_timeout_s=0.05) as other:
+            assert other.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
+            with pytest.raises(StoreLockedError):
+                merge(other, scaled(WEEK, 3, "closes"))
+
+    merge(store)
+    assert merge(store, scaled(WEEK, 2, "closes"), check=write_elsewhere).revised == 3
+
+
+@pytest.mark.parametrize("error", [RejectedDataError("no"), ValueError("no"), KeyboardInterrupt()])
+def test_a_veto_leaves_everything_as_it_was(home, store, error):
+    def refuse(_: Bars) -> None:
+        raise error
+
+    merge(store)
+    store.registry.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = everything(store)
+    files = {path.name: path.read_bytes() for path in home.iterdir() if path.suffix != ".db-shm"}
+    moved = replace(PETR4, currency="USD")
+    more = bars_of([("2024-03-13", 40.0), ("2024-03-14", 41.0)])
+    with pytest.raises(type(error)) as caught:
+        merge(store, more, (SPLIT,), source="yahoo", at=LATER, instrument=moved, check=refuse)
+    assert caught.value is error
+    assert everything(store) == before
+    assert files == {
+        path.name: path.read_bytes() for path in home.iterdir() if path.suffix != ".db-shm"
+    }
+    assert merge(store, more, (SPLIT,)) == MergeResult(1, 1, unchanged=False)
+
+
+def test_a_veto_of_a_first_fetch_leaves_no_ticker(store):
+    def refuse(_: Bars) -> None:
+        raise RejectedDataError("no")
+
+    with pytest.raises(RejectedDataError):
+        merge(store, check=refuse)
+    assert everything(store) == [[], [], []]
+    assert store.prices.tickers() == []
+    with pytest.raises(NoPricesError):
+        store.prices.instrument(TICKER)
+
+
 # Whatever the prices are
 
 PRICES = st.floats(1e-300, 1e300)
@@ -305,6 +435,10 @@ def test_any_answers_round_trip_to_the_last_bit(first, second):
         stored = store.prices.bars(TICKER)
         assert set(stored.dates.astype(str).tolist()) == {row[0] for row in first + second}
         # The newer answer stands, up to jitter.
+        for name in ("opens", "highs", "lows", "volumes"):
+            # What was known once is known still.
+            known = present(bars_of(first), name) | present(bars_of(second), name)
+            assert present(stored, name) == known
         given_again = np.isin(stored.dates, bars_of(second).dates)
         assert np.allclose(stored.closes[given_again], bars_of(second).closes, rtol=1.1e-5, atol=0)
         assert merge(store, bars_of(second), ()) == UNCHANGED

@@ -91,6 +91,36 @@ def test_weekdays_where_nothing_is_known(sessions, exchange, date, now, expected
     assert sessions.ended_since(exchange, date, now) == expected
 
 
+@pytest.mark.parametrize(
+    ("date", "now", "expected"),
+    [
+        ("2024-03-27", "2024-04-02T09:00:00Z", 2),
+        ("2024-03-27", "2024-04-03T09:00:00Z", 3),
+        ("2024-03-27", "2024-04-08T09:00:00Z", 6),
+        ("2024-03-28", "2024-04-08T09:00:00Z", 5),
+        ("2024-04-01", "2024-04-08T09:00:00Z", 4),
+        ("2024-03-28", "2025-04-01T09:00:00Z", 261),
+        # The last session that is known has not ended yet: nothing is past the calendar's end.
+        ("2024-03-27", "2024-04-01T19:00:00Z", 1),
+    ],
+    ids=["day-after", "one-weekday", "a-week", "inside", "from-the-end", "a-year", "not-ended"],
+)
+def test_weekdays_stand_in_past_the_end_of_the_calendar(sessions, date, now, expected):
+    assert sessions.ended_since("BVMF", date, now) == expected
+
+
+def test_a_calendar_that_ends_never_makes_prices_younger(sessions):
+    days = np.datetime64("2024-03-27") + np.arange(60)
+    counts = [sessions.ended_since("BVMF", "2024-03-27", f"{day}T23:00:00Z") for day in days]
+    assert counts == sorted(counts)
+    assert counts[-1] == 2 + np.busday_count("2024-04-02", days[-1])
+
+
+def test_the_end_of_another_calendar_says_nothing(sessions):
+    sessions.put("XNYS", *days_of("2024-04-08"))
+    assert sessions.ended_since("BVMF", "2024-03-27", "2024-04-03T09:00:00Z") == 3
+
+
 def test_a_newer_calendar_replaces_its_own_stretch(sessions):
     # A holiday was declared on the 28th, and the 29th became a session.
     sessions.put("BVMF", *days_of("2024-03-27", "2024-03-29"))
@@ -123,3 +153,18 @@ def test_a_damaged_table(sessions):
         sessions.next_after("BVMF", "2024-03-27")
     with pytest.raises(SchemaError):
         sessions.ended_since("BVMF", "2024-03-27", "2024-03-28T00:00:00Z")
+
+
+@pytest.mark.parametrize("day", ["2024-04-0e", "2024-13-01", "zzz"])
+def test_a_stored_date_that_is_none(sessions, day):
+    sessions.connection.execute("DELETE FROM sessions")
+    sessions.connection.execute("INSERT INTO sessions VALUES ('BVMF', ?, 'noon')", (day,))
+    with pytest.raises(SchemaError, match="is damaged"):
+        sessions.next_after("BVMF", "2024-03-27")
+    with pytest.raises(SchemaError, match="is damaged"):
+        sessions.ended_since("BVMF", "2024-03-27", "2024-04-03T09:00:00Z")
+
+
+def test_a_clock_that_is_none_is_not_called_damage(sessions):
+    with pytest.raises(ValueError, match="parsing datetime"):
+        sessions.ended_since("BVMF", "2024-03-27", "yesterday at noon")

@@ -1,17 +1,20 @@
 """evaluate scores what is stored now, and draws it."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stocklstm.core.config import configure
 from stocklstm.core.series import Instrument
-from stocklstm.errors import NoModelError, SeriesTooShortError
-from stocklstm.market.sample import SampleSource
-from stocklstm.market.source import FetchRequest
+from stocklstm.errors import NoModelError, RejectedDataError, SeriesTooShortError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate import evaluate
-from tests.conftest import TICKER
+from stocklstm.workflows.predict import predict
+from stocklstm.workflows.train import train
+from tests.conftest import TICKER, TINY
 
 
 def test_on_the_same_prices_it_repeats_what_was_published(model_home: Path) -> None:
@@ -54,16 +57,56 @@ def test_without_plot_nothing_is_drawn(model_home: Path) -> None:
 
 
 def test_prices_that_end_before_the_test_part_are_too_few(model_home: Path) -> None:
-    answer = SampleSource().fetch(FetchRequest(TICKER))
-    for file in model_home.glob("stocklstm.db*"):
-        file.rename(file.with_name(f"old-{file.name}"))
-    with open_store(model_home, create=True) as store:
-        early = answer.bars.select(slice(0, 1000))
-        store.prices.merge(answer.instrument, early, (), source="sample", at="2024-03-14T00:00:00Z")
+    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM prices WHERE date > '2015-01-01'")
 
-    (failure,) = evaluate([f"{TICKER}@v1"], home=model_home).failures
+    (failure,) = evaluate([TICKER], home=model_home).failures
 
     assert isinstance(failure.error, SeriesTooShortError)
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_score(model_home: Path) -> None:
+    (model_home / "reports").write_text("in the way")
+
+    (result,) = evaluate([TICKER], home=model_home).results
+
+    assert result.plot is None
+    assert "no picture was drawn" in result.warnings[0]
+
+
+def test_prices_rescaled_by_a_split_do_not_change_what_a_return_model_is_worth(
+    model_home: Path,
+) -> None:
+    (before,) = evaluate([TICKER], home=model_home, plot=False).results
+    halve_all_prices(model_home)
+
+    (after,) = evaluate([TICKER], home=model_home, plot=False).results
+
+    assert after.evaluation.point.rmse == pytest.approx(before.evaluation.point.rmse / 2)
+    assert after.evaluation.point.mase == pytest.approx(before.evaluation.point.mase)
+    ratio = before.evaluation.distribution.crps_ratio
+    assert after.evaluation.distribution.crps_ratio == pytest.approx(ratio)
+
+
+def test_a_price_model_is_refused_after_a_split(model_home: Path) -> None:
+    train([TICKER], configure("paper-short", **TINY), home=model_home, promote="always")
+    halve_all_prices(model_home)
+
+    (scored,) = evaluate([TICKER], home=model_home).failures
+    (forecast,) = predict([TICKER], home=model_home).failures
+
+    for failure in (scored, forecast):
+        assert isinstance(failure.error, RejectedDataError)
+        assert "rescaled by 0.5" in failure.error.message
+        assert "stocklstm train" in failure.error.hint
+
+
+def halve_all_prices(home: Path) -> None:
+    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
+            " close = close / 2, adj_close = adj_close / 2"
+        )
 
 
 def test_no_model_is_an_error(priced_home: Path) -> None:

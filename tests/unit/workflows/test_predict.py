@@ -1,13 +1,15 @@
 """A forecast is right, recorded once, and says what to know about it."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.errors import ConfigError, NoModelError, NotFoundError
+from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict import Forecast, predict
@@ -102,12 +104,13 @@ def test_a_price_model_forecasts_too(model_home: Path) -> None:
     assert list(made.quantiles.values()) == sorted(made.quantiles.values())
 
 
-def test_a_store_that_cannot_be_written_still_forecasts(
-    model_home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [ConfigError("not yours"), StorageError("disk full")])
+def test_a_ledger_that_cannot_be_written_costs_no_forecast(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch, error: StockLstmError
 ) -> None:
     # As root no permission binds; this is what SQLite's refusal becomes.
-    def refuse(_self: Ledger, _entry: object) -> bool:
-        raise ConfigError("the store cannot be written")
+    def refuse(_self: Ledger, _entry: object) -> None:
+        raise error
 
     monkeypatch.setattr(Ledger, "record", refuse)
 
@@ -115,6 +118,38 @@ def test_a_store_that_cannot_be_written_still_forecasts(
 
     assert np.isfinite(made.point)
     assert "not in the ledger" in made.warnings[0]
+    assert not made.unchanged
+
+
+def test_a_revised_price_is_told_apart_from_the_same_forecast(model_home: Path) -> None:
+    first = forecast(model_home)
+    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE prices SET close = close * 1.01, adj_close = adj_close * 1.01"
+            " WHERE date = '2024-03-13'"
+        )
+
+    second = forecast(model_home)
+
+    assert second.point != first.point
+    assert not second.unchanged
+    assert f"stays {first.point:.2f}" in second.warnings[0]
+    with open_store(model_home) as store:
+        (entry,) = store.ledger.entries(TICKER)
+    assert entry.point == first.point
+
+
+def test_a_forecast_is_the_one_that_is_scored_to_the_last_digit(model_home: Path) -> None:
+    model = load(TICKER, home=model_home)
+    with open_store(model_home) as store:
+        bars = store.prices.bars(TICKER)
+    origins = np.arange(2800, 2860)
+
+    scored = model.forecaster.forecast(bars, origins)
+
+    for row, origin in enumerate(origins):
+        alone = model.forecast(bars.select(slice(0, origin + 1)))
+        assert alone.quantiles[0].tolist() == scored.quantiles[row].tolist()
 
 
 def test_no_ticker_means_every_model(model_home: Path) -> None:
@@ -125,7 +160,7 @@ def test_one_failing_ticker_does_not_stop_the_others(model_home: Path) -> None:
     result = predict(["NOPE3.SA", TICKER, f"{TICKER}@v9"], home=model_home)
 
     assert [made.ticker for made in result.forecasts] == [TICKER]
-    assert [failure.ticker for failure in result.failures] == ["NOPE3.SA", f"{TICKER}@v9"]
+    assert [failure.ticker for failure in result.failures] == ["NOPE3.SA", TICKER]
     assert all(isinstance(failure.error, NoModelError) for failure in result.failures)
 
 

@@ -21,8 +21,8 @@ def quantize_one(home: Path, reference: str = TICKER, **options: float) -> Quant
     return result.results[0]
 
 
-def figures(rmse: float, crps: float) -> VersionFigures:
-    return VersionFigures(100, 1.0, rmse, crps, 10, 0.0)
+def figures(rmse: float, crps: float, size: int = 99) -> VersionFigures:
+    return VersionFigures(size, 1.0, rmse, crps, 10, 0.0)
 
 
 def test_it_becomes_champion_with_a_parent(model_home: Path) -> None:
@@ -66,10 +66,11 @@ def test_it_forecasts_nearly_the_same(model_home: Path) -> None:
         (figures(1.0051, 1.0), False),
         (figures(1.0, 1.0051), False),
         (figures(0.9, 0.9), True),
+        (figures(0.9, 0.9, size=100), False),
     ],
 )
 def test_the_gate_is_half_a_per_cent_of_both_errors(after: VersionFigures, accepted: bool) -> None:
-    assert _judge(figures(1.0, 1.0), after, 0.5).accepted is accepted
+    assert _judge(figures(1.0, 1.0, size=100), after, 0.5).accepted is accepted
 
 
 def test_a_refused_version_is_kept_but_not_champion(

@@ -12,12 +12,11 @@ import pytest
 import torch
 
 from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.evaluation import evaluate
 from stocklstm.core.reference import parse_reference
 from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, TrainingDivergedError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.fetch import FetchOptions, fetch
-from stocklstm.workflows.scoring import score_model, scored_origins
+from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import load_model
 from stocklstm.workflows.train import EpochEnded, TrainedVersion, train
 from tests.conftest import TICKER, TINY
@@ -83,9 +82,8 @@ def test_the_published_figures_are_those_of_what_ships(priced_home: Path, preset
 
     with open_store(priced_home) as store:
         model = load_model(store, parse_reference(TICKER))
-        bars = store.prices.bars(TICKER)
-        days = score_model(model, bars, scored_origins(bars, model.manifest))
-        assert evaluate(days, model.manifest.mase_scale) == made.evaluation
+        _, evaluation = score_unseen(model, store.prices.bars(TICKER))
+        assert evaluation == made.evaluation
         assert model.manifest.evaluation == made.evaluation
 
 
@@ -105,7 +103,7 @@ def test_the_checkpoint_is_the_epoch_that_was_kept(priced_home: Path, tiny: Trai
 
     content = (Path(made.path) / "model.pth").read_bytes()
     checkpoint = torch.load(io.BytesIO(content), weights_only=True)
-    assert checkpoint["epoch"] == made.best_epoch
+    assert checkpoint["epoch"] == made.kept_epoch
     assert checkpoint["config"]["hidden_size"] == tiny.hidden_size
 
 
