@@ -113,7 +113,7 @@ def test_a_version_is_published_and_champion_or_neither(before, tmp_path):
         if versions == [1]:
             assert registry.aliases(TICKER) == {"champion": 1}
             assert len(registry.alias_log(TICKER)) == 1
-            with pytest.raises(NoModelError, match="there is no PETR4.SA@v2; PETR4.SA has v1"):
+            with pytest.raises(NoModelError, match=r"there is no PETR4\.SA@v2; PETR4\.SA has v1"):
                 registry.resolve(ModelReference(TICKER, version=2))
         else:
             assert versions == [1, 2]

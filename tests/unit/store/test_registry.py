@@ -1,11 +1,13 @@
 import errno
 import os
 import shutil
+import sqlite3
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -98,7 +100,9 @@ def test_drafts_of_one_ticker_do_not_meet(registry):
         second.write("file", b"2")
         for draft in (second, first):
             files = dict(draft.files)
-            registry.publish(draft, TICKER, lambda number, f=files: manifest_of(number, files=f))
+            registry.publish(
+                draft, TICKER, lambda number, f=files: manifest_of(number, files=f), at=NOON
+            )
     assert [
         registry.read_file(registry.manifest(TICKER, version), "file") for version in (1, 2)
     ] == [b"2", b"1"]
@@ -151,7 +155,7 @@ def test_an_error_while_publishing_leaves_no_version(registry):
     with registry.draft(TICKER) as draft:
         draft.write("file", b"content")
         with pytest.raises(KeyError, match="2"):
-            registry.publish(draft, TICKER, fail)
+            registry.publish(draft, TICKER, fail, at=NOON)
     assert names(directory(registry)) == ["v1"]
     assert publish(registry).version == 2
 
@@ -169,10 +173,45 @@ def test_a_disk_that_fails_while_publishing(registry, monkeypatch, step, number,
         draft.write("file", b"content")
         monkeypatch.setattr(f"stocklstm.store.registry.{step}", refuse)
         with pytest.raises(expected, match="cannot publish the model"):
-            registry.publish(draft, TICKER, manifest_of)
+            registry.publish(draft, TICKER, manifest_of, at=NOON, promotion="better")
     monkeypatch.undo()
     assert names(directory(registry)) == ["v1"]
+    assert registry.versions(TICKER) == [1]
+    assert registry.aliases(TICKER) == {}
     assert publish(registry).version == 2
+
+
+def test_a_commit_that_fails_takes_the_directory_back(registry):
+    publish(registry, promotion="first")
+    # A deferred foreign key is looked at as the transaction commits: after the rename.
+    registry.connection.execute("PRAGMA foreign_keys = ON")
+    registry.connection.execute(
+        "CREATE TEMP TRIGGER late AFTER INSERT ON main.versions WHEN new.version = 2"
+        " BEGIN INSERT INTO broken VALUES (1); END"
+    )
+    registry.connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+    registry.connection.execute(
+        "CREATE TABLE broken (id REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        publish(registry, promotion="second")
+    registry.connection.execute("DROP TRIGGER late")
+    assert registry.versions(TICKER) == [1]
+    assert registry.aliases(TICKER) == {"champion": 1}
+    assert names(directory(registry)) == ["v1"]
+    assert publish(registry).version == 2
+
+
+def test_a_version_and_its_promotion_are_one(registry):
+    publish(registry, promotion="there was no champion")
+    publish(registry)
+    publish(registry, promotion="better")
+    assert registry.aliases(TICKER) == {"champion": 3, "previous": 1}
+    assert [(line.version, line.reason) for line in registry.alias_log(TICKER)] == [
+        (1, "there was no champion"),
+        (1, "better"),
+        (3, "better"),
+    ]
 
 
 def test_a_disk_without_room_for_a_file(registry, file_limit):
@@ -193,7 +232,7 @@ def test_a_disk_that_does_not_keep_what_it_took(registry, monkeypatch):
         with pytest.raises(StorageError, match="No space left"):
             draft.write("model.onnx", b"content")
         with pytest.raises(StorageError, match="No space left"):
-            registry.publish(draft, TICKER, manifest_of)
+            registry.publish(draft, TICKER, manifest_of, at=NOON, promotion="better")
     assert names(directory(registry)) == []
 
 
@@ -219,7 +258,9 @@ def test_no_place_for_a_draft(registry, place):
 )
 def test_what_could_not_be_read_back_is_not_published(registry, wrong):
     with registry.draft(TICKER) as draft, pytest.raises(ArtifactCorruptError):
-        registry.publish(draft, TICKER, lambda version: manifest_of(**{"version": version} | wrong))
+        registry.publish(
+            draft, TICKER, lambda version: manifest_of(**{"version": version} | wrong), at=NOON
+        )
     assert registry.versions(TICKER) == []
 
 
@@ -231,18 +272,23 @@ def test_versions_ascend_as_numbers(registry):
     assert made == registry.versions(TICKER) == list(range(1, 12))
 
 
-def test_the_number_of_a_version_that_was_in_use_is_never_given_again(registry):
+def test_a_number_is_never_given_again(registry):
     for _ in range(3):
         publish(registry)
-    promote(registry, 3)
-    promote(registry, 2)
-    shutil.rmtree(directory(registry, 3))
+    # None of them was ever pointed at, nor forecast.
+    shutil.rmtree(directory(registry))
     assert publish(registry).version == 4
-    shutil.rmtree(directory(registry))
-    assert publish(registry).version == 4  # v4 itself was never pointed at, nor forecast
-    promote(registry, 4)
-    shutil.rmtree(directory(registry))
-    assert publish(registry).version == 5
+    assert registry.versions(TICKER) == [1, 2, 3, 4]
+
+
+def test_a_directory_left_by_a_killed_process_is_not_seen_and_its_number_not_used(registry):
+    publish(registry)
+    shutil.copytree(directory(registry, 1), directory(registry, 2))
+    assert registry.versions(TICKER) == [1]
+    with pytest.raises(NoModelError, match=r"there is no PETR4\.SA@v2"):
+        resolve(registry, f"{TICKER}@v2")
+    assert publish(registry).version == 3
+    assert registry.versions(TICKER) == [1, 3]
 
 
 def test_the_number_of_a_version_that_forecast_is_never_given_again(registry, store):
@@ -311,13 +357,13 @@ def test_a_ticker_without_models_says_how_to_get_one(registry):
     assert caught.value.hint == "stocklstm train --ticker VALE3.SA"
 
 
-def test_an_alias_of_a_version_that_is_gone(registry):
+def test_an_alias_of_a_version_that_is_gone_is_damage(registry):
     publish(registry)
-    publish(registry)
-    promote(registry, 2)
+    publish(registry, promotion="better")
     shutil.rmtree(directory(registry, 2))
-    with pytest.raises(NoModelError, match=r"no PETR4.SA@champion; PETR4.SA has v1"):
-        resolve(registry, TICKER)
+    assert resolve(registry, TICKER) == 2
+    with pytest.raises(ArtifactCorruptError, match=r"v2 is damaged: manifest\.json is missing"):
+        registry.manifest(TICKER, 2)
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -386,10 +432,11 @@ def test_a_directory_in_place_of_a_file(registry):
 
 def test_a_file_in_place_of_a_version(registry):
     publish(registry)
-    (directory(registry) / "v2").write_text("in the way")
-    with pytest.raises(ArtifactCorruptError, match=r"PETR4.SA@v2 is damaged: manifest.json is mis"):
-        registry.manifest(TICKER, resolve(registry, f"{TICKER}@v2"))
-    assert publish(registry).version == 3
+    shutil.rmtree(directory(registry, 1))
+    directory(registry, 1).write_text("in the way")
+    with pytest.raises(ArtifactCorruptError, match=r"PETR4.SA@v1 is damaged: manifest.json is mis"):
+        registry.manifest(TICKER, 1)
+    assert publish(registry).version == 2
 
 
 def test_a_version_without_a_manifest(registry):
@@ -399,20 +446,35 @@ def test_a_version_without_a_manifest(registry):
         registry.manifest(TICKER, 1)
 
 
-def test_a_version_under_another_number_or_ticker(registry):
-    publish(registry)
-    shutil.copytree(directory(registry, 1), directory(registry, 2))
-    shutil.copytree(directory(registry), directory(registry, ticker="VALE3.SA"))
-    with pytest.raises(ArtifactCorruptError, match=r"PETR4.SA@v2 is damaged: its manifest is that"):
+def test_a_manifest_of_another_version(registry):
+    first, second = publish(registry), publish(registry)
+    paths = [directory(registry, made.version) / FILE_NAME for made in (first, second)]
+    paths[1].write_bytes(paths[0].read_bytes())
+    with pytest.raises(ArtifactCorruptError, match=r"manifest.json is not the file that was publ"):
         registry.manifest(TICKER, 2)
-    with pytest.raises(ArtifactCorruptError, match=r"VALE3.SA@v1 is damaged: its manifest is that"):
-        registry.manifest("VALE3.SA", 1)
+    assert registry.manifest(TICKER, 1) == first
+
+
+def test_one_flipped_bit_of_the_manifest(registry):
+    made = publish(registry)
+    path = directory(registry, 1) / FILE_NAME
+    content = path.read_bytes()
+    for place in [*range(0, len(content), 53), len(content) - 1]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactCorruptError, match=r"not the file that was published \(sha256"):
+            registry.manifest(TICKER, 1)
+    path.write_bytes(content)
+    assert registry.manifest(TICKER, 1) == made
 
 
 def test_a_version_of_a_newer_program(registry):
     publish(registry)
     path = directory(registry, 1) / FILE_NAME
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    newer = path.read_bytes().replace(b'"format": 1', b'"format": 2')
+    path.write_bytes(newer)
+    registry.connection.execute("UPDATE versions SET manifest_sha256 = ?", (sha256_hex(newer),))
     with pytest.raises(ArtifactVersionError):
         registry.manifest(TICKER, 1)
 
@@ -430,10 +492,6 @@ def test_a_disk_that_cannot_be_read(registry, monkeypatch, number, expected):
     with pytest.raises(expected, match=r"cannot read model.onnx"):
         registry.read_file(made, "model.onnx")
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(expected, match="cannot read the models"):
-        registry.versions(TICKER)
-    with pytest.raises(expected, match="cannot read the models"):
-        registry.tickers()
     with pytest.raises(expected, match="cannot read the model"):
         registry.unlisted_files(made)
 
