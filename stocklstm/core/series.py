@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields, replace
+from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -132,6 +133,18 @@ class Rejection:
     reason: str
 
 
+class Basis(Enum):
+    """What a source has already worked into its prices.
+
+    A source of history as it was traded leaves splits and dividends to us; one that gives a
+    close and no adjusted close has taken care of splits only.
+    """
+
+    ADJUSTED = "adjusted"
+    SPLIT_ADJUSTED = "split adjusted"
+    AS_TRADED = "as traded"
+
+
 @dataclass(frozen=True, eq=False)
 class SourceAnswer:
     """What a price source answered, before it is judged row by row.
@@ -142,6 +155,7 @@ class SourceAnswer:
         actions: Dividends and splits.
         rejections: Rows the source could not even read as numbers.
         source: Name of the source, such as "yahoo".
+        basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
     """
 
     instrument: Instrument
@@ -149,3 +163,4 @@ class SourceAnswer:
     actions: tuple[Action, ...]
     rejections: tuple[Rejection, ...]
     source: str
+    basis: Basis = Basis.ADJUSTED

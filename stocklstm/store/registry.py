@@ -98,12 +98,13 @@ class Registry:
             NoModelError: The ticker has no model, or not this version or alias.
         """
         ticker = reference.ticker
+        # The alias before the versions: one published in between is then in the list as well.
+        version = reference.version or self.aliases(ticker).get(reference.alias)
         versions = self.versions(ticker)
         if not versions:
             raise NoModelError(
                 f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
             )
-        version = reference.version or self.aliases(ticker).get(reference.alias)
         if version is None or version not in versions:
             listed = ", ".join(f"v{number}" for number in versions)
             raise NoModelError(

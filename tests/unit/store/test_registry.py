@@ -1,26 +1,35 @@
 import errno
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.errors import (
     ArtifactCorruptError,
     ArtifactVersionError,
     ConfigError,
     NoModelError,
+    SchemaError,
     StorageError,
+    StoreLockedError,
 )
+from stocklstm.store import registry as registry_module
+from stocklstm.store.database import transaction
 from stocklstm.store.manifest import FILE_NAME, FileRecord
 from stocklstm.store.registry import AliasChange
 from stocklstm.store.store import open_store
+from tests.tampering import replace_manifest
 from tests.unit.store.processes import running
 from tests.unit.store.samples import FILES, LATER, NOON, TICKER, entry_of, manifest_of, publish
+
+NOT_PUBLISHED = r"manifest.json is not the file that was published \(sha256\)"
 
 
 @pytest.fixture
@@ -155,8 +164,8 @@ def test_an_error_while_publishing_leaves_no_version(registry):
     with registry.draft(TICKER) as draft:
         draft.write("file", b"content")
         with pytest.raises(KeyError, match="2"):
-            registry.publish(draft, TICKER, fail, at=NOON)
-    assert names(directory(registry)) == ["v1"]
+            registry.publish(draft, TICKER, fail, at=NOON, promotion="better")
+    assert_only_the_first(registry)
     assert publish(registry).version == 2
 
 
@@ -252,6 +261,7 @@ def test_no_place_for_a_draft(registry, place):
         {"mase_scale": float("nan")},
         {"ticker": "VALE3.SA"},
         {"version": 7},
+        {"method": "float16"},
         {"files": {"../elsewhere": FileRecord("0" * 64, 1)}},
     ],
     ids=lambda wrong: next(iter(wrong)),
@@ -259,9 +269,189 @@ def test_no_place_for_a_draft(registry, place):
 def test_what_could_not_be_read_back_is_not_published(registry, wrong):
     with registry.draft(TICKER) as draft, pytest.raises(ArtifactCorruptError):
         registry.publish(
-            draft, TICKER, lambda version: manifest_of(**{"version": version} | wrong), at=NOON
+            draft,
+            TICKER,
+            lambda version: manifest_of(**{"version": version} | wrong),
+            at=NOON,
+            promotion="better",
         )
     assert registry.versions(TICKER) == []
+    assert registry.aliases(TICKER) == {}
+    assert names(directory(registry)) == []
+
+
+# All of a publication or nothing
+
+
+def state(registry) -> list[list[tuple]]:
+    return [
+        registry.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed
+        for table in ("versions", "aliases", "alias_log")
+    ]
+
+
+def assert_only_the_first(registry) -> None:
+    assert not registry.connection.in_transaction
+    assert registry.versions(TICKER) == [1]
+    assert names(directory(registry)) == ["v1"]
+    assert registry.aliases(TICKER) in ({}, {"champion": 1})
+
+
+def test_nobody_sees_a_version_before_all_of_it_is_there(home, registry, monkeypatch):
+    publish(registry, promotion="first")
+    seen = []
+    rename = Path.rename
+
+    def look(self, target):
+        moved = rename(self, target)
+        with open_store(home) as other:
+            seen.append((other.registry.versions(TICKER), dict(other.registry.aliases(TICKER))))
+        return moved
+
+    monkeypatch.setattr(Path, "rename", look)
+    publish(registry, promotion="better")
+    assert seen == [([1], {"champion": 1})]
+    with open_store(home) as other:
+        assert other.registry.versions(TICKER) == [1, 2]
+        assert other.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+
+
+@pytest.mark.parametrize("reaction", ["ABORT", "ROLLBACK"])
+@pytest.mark.parametrize("table", ["versions", "alias_log", "aliases"])
+def test_a_database_that_refuses_leaves_no_version(registry, table, reaction):
+    publish(registry, promotion="first")
+    before = state(registry)
+    registry.connection.execute(
+        f"CREATE TEMP TRIGGER fail BEFORE INSERT ON main.{table}"
+        f" BEGIN SELECT RAISE({reaction}, 'stop here'); END"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="stop here"):
+        publish(registry, promotion="better")
+    assert_only_the_first(registry)
+    assert state(registry) == before
+    registry.connection.execute("DROP TRIGGER fail")
+    assert publish(registry, promotion="better").version == 2
+    assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+
+
+def test_a_commit_for_which_the_disk_has_no_room_leaves_nothing(home, registry, file_limit):
+    publish(registry, promotion="first")
+    before = state(registry)
+    journal = (home / "stocklstm.db-wal").stat().st_size
+    # The files are written, the directory has its place, and then the journal may not grow.
+    with file_limit(journal), pytest.raises(StorageError, match="the store cannot be written"):
+        publish(registry, promotion="better")
+    assert_only_the_first(registry)
+    assert state(registry) == before
+    assert publish(registry, promotion="better").version == 2
+
+
+# One of the draft, and three after it was renamed.
+SYNCS = range(4)
+
+
+@pytest.mark.parametrize("when", SYNCS)
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (SystemExit(), SystemExit),
+        (KeyError(), KeyError),
+        (OSError(errno.EIO, "failing"), StorageError),
+        (OSError(errno.EROFS, "read-only"), ConfigError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_goes_wrong_at_any_sync_leaves_nothing(registry, monkeypatch, when, error, expected):
+    publish(registry, promotion="first")
+    before = state(registry)
+    left = iter(SYNCS)
+
+    def fail(_):
+        if next(left) == when:
+            raise error
+
+    monkeypatch.setattr(registry_module, "sync_directory", fail)
+    with pytest.raises(expected):
+        publish(registry, promotion="better")
+    monkeypatch.undo()
+    assert_only_the_first(registry)
+    assert state(registry) == before
+    assert publish(registry).version == 2
+
+
+def test_an_interruption_after_the_commit_undoes_nothing(registry, monkeypatch):
+    publish(registry, promotion="first")
+
+    @contextmanager
+    def interrupted(connection):
+        with transaction(connection):
+            yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry_module, "transaction", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish(registry, promotion="better")
+    monkeypatch.undo()
+    assert registry.versions(TICKER) == [1, 2]
+    assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+    assert names(directory(registry)) == ["v1", "v2"]
+    manifest = registry.manifest(TICKER, 2)
+    assert {name: registry.read_file(manifest, name) for name in manifest.files} == FILES
+
+
+def test_a_directory_that_cannot_be_taken_back_stays_unlisted(registry, monkeypatch):
+    publish(registry, promotion="first")
+    rename = Path.rename
+
+    def only_forth(self, target):
+        if target.name.startswith(".draft-"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+        return rename(self, target)
+
+    def fail(path):
+        if path == directory(registry):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(Path, "rename", only_forth)
+    monkeypatch.setattr(registry_module, "sync_directory", fail)
+    # What went wrong first is what is told.
+    with pytest.raises(StorageError, match="cannot publish the model: Input/output error"):
+        publish(registry, promotion="better")
+    monkeypatch.undo()
+    assert names(directory(registry)) == ["v1", "v2"]
+    assert registry.versions(TICKER) == [1]
+    assert registry.aliases(TICKER) == {"champion": 1}
+    assert publish(registry, promotion="better").version == 3
+
+
+def test_what_takes_the_place_meanwhile_is_left_alone(registry, monkeypatch):
+    publish(registry, promotion="first")
+    rename = Path.rename
+
+    def taken(self, target):
+        target.mkdir()
+        (target / "mine").write_text("do not touch")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", taken)
+    with pytest.raises(StorageError, match="cannot publish the model: Directory not empty"):
+        publish(registry, promotion="better")
+    monkeypatch.undo()
+    assert registry.versions(TICKER) == [1]
+    assert registry.aliases(TICKER) == {"champion": 1}
+    assert names(directory(registry)) == ["v1", "v2"]
+    assert (directory(registry, 2) / "mine").read_text() == "do not touch"
+    assert publish(registry).version == 3
+
+
+def test_a_store_that_another_is_writing_for_too_long(home, registry):
+    publish(registry, promotion="first")
+    with open_store(home, lock_timeout_s=0.1) as other, running("hold_write", home):
+        with pytest.raises(StoreLockedError):
+            publish(other.registry, promotion="better")
+        assert_only_the_first(other.registry)
+    assert publish(registry).version == 2
 
 
 # Numbers
@@ -295,7 +485,39 @@ def test_the_number_of_a_version_that_forecast_is_never_given_again(registry, st
     publish(registry)
     store.ledger.record(entry_of(version=1))
     shutil.rmtree(directory(registry, 1))
+    # The ledger alone remembers it.
+    registry.connection.execute("DELETE FROM versions")
     assert publish(registry).version == 2
+
+
+@pytest.mark.parametrize("table", ["versions", "alias_log"])
+def test_what_any_table_remembers_of_a_number_counts(registry, table):
+    publish(registry, promotion="first")
+    publish(registry, promotion="second")
+    shutil.rmtree(directory(registry))
+    for other in {"versions", "alias_log"} - {table}:
+        registry.connection.execute(f"DELETE FROM {other}")  # noqa: S608 - fixed names
+    assert publish(registry).version == 3
+
+
+def test_the_numbers_of_directories_that_were_never_published_are_passed_over(registry):
+    publish(registry)
+    for number in (2, 3, 5):
+        directory(registry, number).mkdir()
+    assert publish(registry).version == 4
+    assert publish(registry).version == 6
+    assert registry.versions(TICKER) == [1, 4, 6]
+    assert names(directory(registry, 2)) == []
+
+
+def test_a_number_that_is_none(registry):
+    registry.connection.execute("DROP TABLE forecasts")
+    registry.connection.execute("CREATE TABLE forecasts (ticker, version)")
+    registry.connection.execute("INSERT INTO forecasts VALUES (?, x'ff41')", (TICKER,))
+    with pytest.raises(SchemaError, match="is damaged"):
+        publish(registry)
+    assert registry.versions(TICKER) == []
+    assert names(directory(registry)) == []
 
 
 def test_numbers_of_one_ticker_do_not_count_for_another(registry):
@@ -364,6 +586,25 @@ def test_an_alias_of_a_version_that_is_gone_is_damage(registry):
     assert resolve(registry, TICKER) == 2
     with pytest.raises(ArtifactCorruptError, match=r"v2 is damaged: manifest\.json is missing"):
         registry.manifest(TICKER, 2)
+
+
+def test_an_alias_of_a_version_that_is_not_listed(registry):
+    publish(registry)
+    publish(registry, promotion="better")
+    registry.connection.execute("DELETE FROM versions WHERE version = 2")
+    with pytest.raises(NoModelError, match=r"no PETR4.SA@champion; PETR4.SA has v1"):
+        resolve(registry, TICKER)
+
+
+def test_directories_copied_to_another_ticker_are_not_seen(registry):
+    publish(registry)
+    shutil.copytree(directory(registry), directory(registry, ticker="VALE3.SA"))
+    assert registry.tickers() == [TICKER]
+    assert registry.versions("VALE3.SA") == []
+    with pytest.raises(NoModelError, match=r"there is no model of VALE3\.SA"):
+        resolve(registry, "VALE3.SA")
+    with pytest.raises(ArtifactCorruptError, match=NOT_PUBLISHED):
+        registry.manifest("VALE3.SA", 1)
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -446,20 +687,80 @@ def test_a_version_without_a_manifest(registry):
         registry.manifest(TICKER, 1)
 
 
-def test_a_manifest_of_another_version(registry):
-    first, second = publish(registry), publish(registry)
-    paths = [directory(registry, made.version) / FILE_NAME for made in (first, second)]
-    paths[1].write_bytes(paths[0].read_bytes())
-    with pytest.raises(ArtifactCorruptError, match=r"manifest.json is not the file that was publ"):
-        registry.manifest(TICKER, 2)
-    assert registry.manifest(TICKER, 1) == first
+def swap(first: Path, second: Path) -> None:
+    one, two = first.read_bytes(), second.read_bytes()
+    first.write_bytes(two)
+    second.write_bytes(one)
+
+
+def test_the_manifest_of_another_version_or_ticker(registry):
+    places = [(TICKER, 1), (TICKER, 2), ("VALE3.SA", 1)]
+    paths = [directory(registry, number, ticker) / FILE_NAME for ticker, number in places]
+    made = [publish(registry, ticker) for ticker, _ in places]
+    for one, two in ((0, 1), (0, 2), (1, 2)):
+        swap(paths[one], paths[two])
+        for place in (one, two):
+            with pytest.raises(ArtifactCorruptError, match=NOT_PUBLISHED) as caught:
+                registry.manifest(*places[place])
+            assert caught.value.message.startswith(f"{made[place].id} is damaged")
+        swap(paths[one], paths[two])
+        assert [registry.manifest(*place) for place in places] == made
+
+
+@pytest.mark.parametrize(("ticker", "version"), [(TICKER, 2), ("VALE3.SA", 1)])
+def test_the_manifest_of_another_version_with_its_record(registry, ticker, version):
+    """Whoever changes the database too is found out by what the manifest says of itself."""
+    publish(registry)
+    publish(registry, ticker)
+    text = (directory(registry, 1) / FILE_NAME).read_text()
+    replace_manifest(directory(registry, version, ticker), text)
+    with pytest.raises(ArtifactCorruptError, match=r"its manifest is that of 'PETR4.SA@v1'"):
+        registry.manifest(ticker, version)
+
+
+def test_the_directories_of_two_versions_changed_places(registry):
+    publish(registry)
+    publish(registry, files={"model.onnx": b"another"})
+    directory(registry, 1).rename(directory(registry, 9))
+    directory(registry, 2).rename(directory(registry, 1))
+    directory(registry, 9).rename(directory(registry, 2))
+    for version in (1, 2):
+        with pytest.raises(ArtifactCorruptError, match=NOT_PUBLISHED):
+            registry.manifest(TICKER, version)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[:-1],
+        lambda _: b"",
+        lambda content: content + b"\n",
+        lambda content: json.dumps(json.loads(content)).encode(),
+        lambda content: content.replace(b'"format": 1', b'"format": 2'),
+    ],
+    ids=["truncated", "empty", "a-line-more", "same-meaning", "newer-format"],
+)
+def test_a_manifest_that_is_not_the_very_one(registry, change):
+    publish(registry)
+    path = directory(registry, 1) / FILE_NAME
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ArtifactCorruptError, match=NOT_PUBLISHED):
+        registry.manifest(TICKER, 1)
+
+
+def test_what_the_database_knows_of_a_version(registry):
+    publish(registry)
+    content = (directory(registry, 1) / FILE_NAME).read_bytes()
+    assert registry.connection.execute("SELECT * FROM versions").fetchall() == [
+        (TICKER, 1, hashlib.sha256(content).hexdigest(), NOON)
+    ]
 
 
 def test_one_flipped_bit_of_the_manifest(registry):
     made = publish(registry)
     path = directory(registry, 1) / FILE_NAME
     content = path.read_bytes()
-    for place in [*range(0, len(content), 53), len(content) - 1]:
+    for place in [*range(0, len(content), 7), len(content) - 1]:
         damaged = bytearray(content)
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
@@ -471,11 +772,9 @@ def test_one_flipped_bit_of_the_manifest(registry):
 
 def test_a_version_of_a_newer_program(registry):
     publish(registry)
-    path = directory(registry, 1) / FILE_NAME
-    newer = path.read_bytes().replace(b'"format": 1', b'"format": 2')
-    path.write_bytes(newer)
-    registry.connection.execute("UPDATE versions SET manifest_sha256 = ?", (sha256_hex(newer),))
-    with pytest.raises(ArtifactVersionError):
+    text = (directory(registry, 1) / FILE_NAME).read_text()
+    replace_manifest(directory(registry, 1), text.replace('"format": 1', '"format": 2'))
+    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 2"):
         registry.manifest(TICKER, 1)
 
 
@@ -491,7 +790,11 @@ def test_a_disk_that_cannot_be_read(registry, monkeypatch, number, expected):
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(expected, match=r"cannot read model.onnx"):
         registry.read_file(made, "model.onnx")
+    with pytest.raises(expected, match=r"cannot read manifest.json"):
+        registry.manifest(TICKER, 1)
     monkeypatch.setattr(Path, "iterdir", refuse)
+    # What there is stands in the database.
+    assert (registry.tickers(), registry.versions(TICKER)) == ([TICKER], [1])
     with pytest.raises(expected, match="cannot read the model"):
         registry.unlisted_files(made)
 
@@ -570,4 +873,29 @@ def test_processes_that_publish_at_once_get_different_versions(home, tmp_path):
                 manifest = registry.manifest(TICKER, version)
                 assert registry.read_file(manifest, "pid") == str(pid).encode()
         assert registry.aliases(TICKER) == {"champion": 2 * each, "previous": 2 * each - 1}
+        champions = [line for line in registry.alias_log(TICKER) if line.name == "champion"]
+        assert [line.version for line in champions] == everyone
+        assert [line.replaced for line in champions] == [None, *everyone[:-1]]
         assert names(directory(registry)) == sorted(f"v{number}" for number in everyone)
+
+
+def test_readers_never_see_a_champion_that_cannot_be_read(home, tmp_path):
+    with open_store(home, create=True) as store:
+        publish(store.registry, promotion="first")
+    gate = tmp_path / "gate"
+    with (
+        running("publish_many", home, gate, 12) as first,
+        running("publish_many", home, gate, 12) as second,
+        open_store(home) as store,
+    ):
+        registry, seen = store.registry, [1]
+        gate.touch()
+        while first.poll() is None or second.poll() is None:
+            champion = resolve(registry, TICKER)
+            manifest = registry.manifest(TICKER, champion)
+            for name in manifest.files:
+                registry.read_file(manifest, name)
+            seen.append(champion)
+        assert (first.returncode, second.returncode) == (0, 0)
+        assert seen == sorted(seen)
+        assert resolve(registry, TICKER) == 25
