@@ -1,55 +1,133 @@
 """stocklstm fetch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
+from stocklstm.cli.output import View, conclude, say, warn, write
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.workflows.fetch import FetchedTicker, FetchResult
+    from stocklstm.workflows.fetch import FetchedTicker, FetchResult, TickerDone
+
+
+def _list_sources(wanted: bool) -> None:
+    if wanted:
+        from stocklstm.market.source import source_names
+
+        write("".join(f"{name}\n" for name in source_names()))
+        raise typer.Exit
 
 
 def fetch(
     ticker: Tickers = None,
+    tickers_file: TickersFile = None,
     source: Annotated[
         str | None,
         typer.Option(
-            help="Where from: yahoo, csv, sample (bundled PETR4.SA). "
-            "Yahoo if not given, csv if there is a file.",
+            help="Where from: yahoo, csv, b3 (COTAHIST files), sample (bundled PETR4.SA), or a "
+            "plug-in. Yahoo if not given, csv if there is a file.",
             show_default=False,
         ),
     ] = None,
+    list_sources: Annotated[
+        bool,
+        typer.Option(
+            "--list-sources",
+            callback=_list_sources,
+            is_eager=True,
+            help="Print the sources there are.",
+        ),
+    ] = False,
     file: Annotated[
-        Path | None, typer.Option(help="The file that --source csv reads.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The file that --source csv or b3 reads; - is standard input (csv).",
+            show_default=False,
+        ),
     ] = None,
     date_format: Annotated[
         str | None,
         typer.Option(help="Dates in the file, such as %d/%m/%Y; found out if not given."),
     ] = None,
-    accept_jumps: Annotated[
-        bool, typer.Option("--accept-jumps", help="Believe moves beyond 35 % without a split.")
+    full: Annotated[
+        bool, typer.Option("--full", help="Ask for the whole history, not only what may be new.")
     ] = False,
+    accept_revision: Annotated[
+        bool,
+        typer.Option(
+            "--accept-revision",
+            help="Believe moves beyond 35 % and changes of stored prices that no event explains.",
+        ),
+    ] = False,
+    calendar: Annotated[
+        str | None,
+        typer.Option(
+            help="Calendar of these tickers from now on, such as BVMF or XNYS; weekdays for none, "
+            "auto for that of the exchange.",
+            show_default=False,
+        ),
+    ] = None,
+    deadline: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, max=86_400, help="For all tickers together."),
+    ] = 900.0,
+    retries: Annotated[
+        int, typer.Option(min=0, max=20, help="Further attempts after the network failed.")
+    ] = 2,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Get prices into the local store; without a ticker, refresh all that are stored."""
+    del list_sources
 
     def call() -> "FetchResult":
+        from stocklstm.workflows.asking import Patience
         from stocklstm.workflows.fetch import FetchOptions, fetch
 
-        chosen = source or ("yahoo" if file is None else "csv")
-        options = FetchOptions(chosen, file, date_format, accept_jumps)
-        return fetch(ticker or (), options, lock_timeout_s=lock_timeout)
+        options = FetchOptions(
+            source=source or ("yahoo" if file is None else "csv"),
+            file=file,
+            date_format=date_format,
+            accept_revision=accept_revision,
+            full=full,
+            calendar=calendar,
+            patience=Patience(deadline, retries),
+        )
+        tickers = all_tickers(ticker, tickers_file)
+        with _progress() as on_ticker:
+            result = fetch(tickers, options, lock_timeout_s=lock_timeout, on_ticker=on_ticker)
+        for item in result.results:
+            warn(item.ticker, item.warnings)
+        return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[["TickerDone"], None]]:
+    """Show tickers on stderr: a bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _log
+        return
+    from stocklstm.cli.progress import fetch_bar
+
+    with fetch_bar() as draw:
+        yield draw
+
+
+def _log(event: "TickerDone") -> None:
+    if event.total > 1:
+        say(f"{event.ticker}: {event.done} of {event.total} through")
 
 
 def _document(item: "FetchedTicker") -> Mapping[str, Any]:
@@ -88,6 +166,8 @@ def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
 def _notes(console: "Console", item: "FetchedTicker") -> None:
     if item.unchanged:
         console.print(f"{item.ticker}: up to date, nothing changed")
+    if item.revision:
+        console.print(f"{item.ticker}: stored prices were revised: {item.revision}")
     by_reason: dict[str, list[str]] = {}
     for rejection in item.rows_rejected:
         by_reason.setdefault(rejection.reason, []).append(rejection.date)

@@ -1,9 +1,14 @@
 """Options that several commands share."""
 
 import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from stocklstm.errors import ConfigError, NotFoundError
 
 
 def _refuse_nan(seconds: float) -> float:
@@ -15,6 +20,15 @@ def _refuse_nan(seconds: float) -> float:
 Tickers = Annotated[
     list[str] | None,
     typer.Option("--ticker", "-t", metavar="TICKER", help="Such as PETR4.SA; may be repeated."),
+]
+
+TickersFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Further tickers, one a line; # begins a comment; - is standard input.",
+        show_default=False,
+    ),
 ]
 
 Models = Annotated[
@@ -52,3 +66,38 @@ LockTimeout = Annotated[
         help="How long to wait for another writer.",
     ),
 ]
+
+
+def all_tickers(typed: Sequence[str] | None, file: Path | None) -> list[str]:
+    """Put together the tickers of `--ticker` and `--tickers-file`.
+
+    Args:
+        typed: Those of the command line.
+        file: One ticker a line; None for no file.
+
+    Raises:
+        NotFoundError: The file cannot be read.
+        ConfigError: It is no text, or names no ticker.
+    """
+    named = list(typed or ())
+    if file is None:
+        return named
+    shown = "standard input" if str(file) == "-" else str(file)
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{shown} is not a text file", hint="write one ticker a line, such as PETR4.SA"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotFoundError(
+            f"{shown} cannot be read: {reason}", hint="check the path given with --tickers-file"
+        ) from error
+    listed = [text for line in lines if (text := line.partition("#")[0].strip())]
+    if not listed:
+        raise ConfigError(
+            f"{shown} names no ticker", hint="write one ticker a line, such as PETR4.SA"
+        )
+    return named + listed

@@ -122,8 +122,17 @@ def show(view: View[R, T], items: Sequence[T], failures: Sequence[Failure], mode
         from stocklstm.cli.tables import printed
 
         write(printed(lambda console: view.tables(console, items)))
+    for tickers in _together(failures):
+        # What stopped the whole run is said once, not for every ticker that it kept back.
+        complain(tickers[0].error, tickers[0].ticker if len(tickers) == 1 else None)
+
+
+def _together(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """Group the failures that are one and the same error, in order."""
+    groups: dict[int, list[Failure]] = {}
     for failure in failures:
-        complain(failure.error, failure.ticker)
+        groups.setdefault(id(failure.error), []).append(failure)
+    return list(groups.values())
 
 
 def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) -> dict[str, Any]:

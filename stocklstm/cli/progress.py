@@ -1,4 +1,4 @@
-"""The progress bar of training."""
+"""Progress bars, on stderr and only for a person who can see them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,27 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.train import EpochEnded
+
+
+@contextmanager
+def fetch_bar() -> Iterator[Callable[["TickerDone"], None]]:
+    """Draw on stderr: tickers that are through, of how many, the last one, time left."""
+    bar = Progress(
+        TextColumn("Fetching"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("", total=None)
+    with bar:
+        yield lambda event: bar.update(
+            task, description=event.ticker, completed=event.done, total=event.total
+        )
 
 
 @contextmanager

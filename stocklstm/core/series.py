@@ -16,6 +16,12 @@ Dates = NDArray[np.datetime64]
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+JITTER = 1e-5
+"""Relative difference below which two prices are the same.
+
+Yahoo's adjusted closes differ in the seventh digit from one identical call to the next.
+"""
+
 # Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK, M&M.NS. No path separator, no
 # leading dot.
 _TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&_-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")

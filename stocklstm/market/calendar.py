@@ -9,7 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from stocklstm.core.series import Bars, Dates, Flags
+from stocklstm.core.series import Dates, Flags
+from stocklstm.errors import ConfigError
+
+WEEKDAYS = "weekdays"
+"""What to call the calendar that stands in where none is known."""
 
 # No daily price is older, and Python's calendars get strange near the ends of pandas' range.
 _FIRST_DAY = np.datetime64("1900-01-01", "D")
@@ -77,6 +81,57 @@ def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Session
         return _selected(exchange, calendar, first, last)
 
 
+class Calendars:
+    """Sessions of several exchanges, each looked up once for many tickers."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._known: dict[str, Sessions] = {}
+        self._asked: dict[str, tuple[np.datetime64, np.datetime64]] = {}
+
+    def covering(self, exchange: str, start: np.datetime64, end: np.datetime64) -> Sessions:
+        """List the sessions of an exchange over some days, and over all that were asked before.
+
+        Args:
+            exchange: As for `sessions`.
+            start: First day wanted.
+            end: Last day wanted.
+        """
+        first, last = self._asked.get(exchange, (start, end))
+        if exchange not in self._known or start < first or end > last:
+            span = min(first, start), max(last, end)
+            self._asked[exchange] = span
+            self._known[exchange] = sessions(exchange, *span)
+        return self._known[exchange]
+
+
+def require_calendar(name: str) -> str:
+    """Check the name of a calendar that somebody chose.
+
+    Args:
+        name: As typed.
+
+    Returns:
+        The name exchange_calendars has for it; "" for plain weekdays.
+
+    Raises:
+        ConfigError: There is no such calendar.
+    """
+    if name.casefold() == WEEKDAYS:
+        return ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from exchange_calendars import get_calendar_names
+
+        names = {known.casefold(): known for known in get_calendar_names(include_aliases=True)}
+    if name.casefold() not in names:
+        raise ConfigError(
+            f"there is no calendar {name!a}",
+            hint="take one such as BVMF, XNYS, XLON or XTKS, weekdays, or auto for the exchange's",
+        )
+    return str(names[name.casefold()])
+
+
 # Typed as Any from here on: exchange_calendars ships no types.
 def _load_calendar(exchange: str, start: np.datetime64, end: np.datetime64) -> Any:  # noqa: ANN401
     import exchange_calendars
@@ -127,21 +182,21 @@ def _weekdays(exchange: str, first: np.datetime64, last: np.datetime64) -> Sessi
     return Sessions(exchange, dates, closes, known=False, first=first, last=last)
 
 
-def missing_sessions(bars: Bars, calendar: Sessions) -> Dates:
-    """List the sessions between the first and the last bar that have no row.
+def missing_sessions(dates: Dates, calendar: Sessions) -> Dates:
+    """List the sessions between the first and the last row that have none.
 
     Args:
-        bars: N sessions, oldest first.
+        dates: (N,) days of the rows, oldest first.
         calendar: Sessions of the exchange over the same years.
 
     Returns:
         (M,) datetime64[D]. Empty where the exchange is not known: a weekday without a row
         may well have been a holiday.
     """
-    if not len(bars) or not calendar.known:
+    if not len(dates) or not calendar.known:
         return np.empty(0, "datetime64[D]")
-    within = (calendar.dates > bars.dates[0]) & (calendar.dates < bars.dates[-1])
-    return np.setdiff1d(calendar.dates[within], bars.dates)
+    within = (calendar.dates > dates[0]) & (calendar.dates < dates[-1])
+    return np.setdiff1d(calendar.dates[within], dates, assume_unique=True)
 
 
 def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.datetime64:

@@ -7,12 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from stocklstm.core.series import Action, Bars, Dates, Flags, Rejection, SourceAnswer
+from stocklstm.core.series import Action, Bars, Basis, Dates, Flags, Rejection, SourceAnswer
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions
-
-LARGEST_JUMP = 0.35
-"""Largest believable move between two closes, as a fraction of the earlier one."""
 
 # No share or index costs as much in any currency; arithmetic on such numbers would overflow.
 _HIGHEST = 1e12
@@ -25,7 +22,8 @@ class CleanPrices:
     """What is left of an answer once it has been judged.
 
     Attributes:
-        bars: Strictly increasing dates, closes finite and above zero.
+        bars: Strictly increasing dates, closes finite and above zero; adjusted closes too, if
+            the source gave them.
         actions: Dividends and splits, oldest first; also those of days whose prices were
             rejected.
         rejections: Every row that was left out, those first that could not even be read.
@@ -61,9 +59,10 @@ def clean(
         RejectedDataError: There were rows and not one can be believed.
     """
     reasons = np.full(len(answer.bars), "", dtype=object)
-    for flags, reason in _value_faults(answer.bars) + _date_faults(
-        answer.bars, calendar, last_final, start
-    ):
+    faults = _value_faults(answer.bars) + _date_faults(answer.bars, calendar, last_final, start)
+    if answer.basis is Basis.ADJUSTED:
+        faults += _adjusted_faults(answer.bars)
+    for flags, reason in faults:
         reasons[flags & (reasons == "")] = reason
     _mark_order_faults(answer.bars.dates, reasons)
     actions, action_faults = _clean_actions(answer.actions)
@@ -89,15 +88,20 @@ def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
         (np.isinf(bars.closes), "the close is infinite"),
         (bars.closes <= 0, "the close is not above zero"),
         (bars.closes > _HIGHEST, "the close is above a trillion"),
-        (np.isnan(bars.adj_closes), "the adjusted close is missing"),
-        (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
-        (bars.adj_closes <= 0, "the adjusted close is not above zero"),
-        (bars.adj_closes > _HIGHEST, "the adjusted close is above a trillion"),
         (np.logical_or.reduce(np.isinf(ranges)), "open, high or low is infinite"),
         (np.logical_or.reduce(ranges <= 0), "open, high or low is not above zero"),
         (np.logical_or.reduce(ranges > _HIGHEST), "open, high or low is above a trillion"),
         (bars.highs < bars.lows, "the high is below the low"),
         (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
+    ]
+
+
+def _adjusted_faults(bars: Bars) -> list[tuple[Flags, str]]:
+    return [
+        (np.isnan(bars.adj_closes), "the adjusted close is missing"),
+        (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
+        (bars.adj_closes <= 0, "the adjusted close is not above zero"),
+        (bars.adj_closes > _HIGHEST, "the adjusted close is above a trillion"),
     ]
 
 
@@ -190,30 +194,3 @@ def _require_rows(answer: SourceAnswer, bars: Bars, rejections: tuple[Rejection,
         f"the first, {first.date}: {first.reason}",
         hint=f"look at what {answer.source} gave, or take another --source",
     )
-
-
-def require_explained_jumps(bars: Bars, actions: tuple[Action, ...], *, accept: bool) -> None:
-    """Refuse a series with a move that only a split or a slip of the source would explain.
-
-    Args:
-        bars: N sessions, oldest first.
-        actions: Known dividends and splits.
-        accept: True to let such moves pass.
-
-    Raises:
-        RejectedDataError: The adjusted close moved by more than `LARGEST_JUMP` from one row to
-            the next, on a day without a recorded split.
-    """
-    if accept or len(bars) < 2:
-        return
-    with np.errstate(over="ignore"):
-        moves = bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
-    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
-    jumps = np.flatnonzero((np.abs(moves) > LARGEST_JUMP) & ~np.isin(bars.dates[1:], splits))
-    if len(jumps):
-        more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
-        raise RejectedDataError(
-            f"the adjusted close moved {moves[jumps[0]]:+.1%} on {bars.dates[jumps[0] + 1]} "
-            f"without a recorded split{more}",
-            hint="check that day; if the move was real, repeat with --accept-jumps",
-        )

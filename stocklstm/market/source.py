@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from stocklstm.core.series import SourceAnswer
 from stocklstm.errors import ConfigError
@@ -49,7 +49,10 @@ class FetchRequest:
 
 
 class PriceSource(Protocol):
-    """Somewhere that daily bars come from."""
+    """Somewhere that daily bars come from.
+
+    A source on a network may have a `pause_s`: seconds to leave between two tickers.
+    """
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
         """Get what the source holds of a ticker, unjudged.
@@ -59,6 +62,18 @@ class PriceSource(Protocol):
             RejectedDataError: The answer cannot be read.
             NetworkError: There was no usable answer; RateLimitedError if the source says stop.
             ConfigError: The request lacks something this source needs.
+        """
+
+
+@runtime_checkable
+class ArchiveSource(Protocol):
+    """A source whose files hold many tickers each."""
+
+    def tickers(self, file: Path) -> list[str]:
+        """List the tickers of a file.
+
+        Raises:
+            NotFoundError: There is no such file; RejectedDataError if it is not of the kind.
         """
 
 

@@ -2,14 +2,16 @@
 
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from stocklstm.core.series import Action, Bars, Floats, Instrument, SourceAnswer
@@ -18,6 +20,7 @@ from stocklstm.errors import (
     RateLimitedError,
     StockLstmError,
     StorageError,
+    StoreLockedError,
     UnknownTickerError,
 )
 from stocklstm.market.instrument import calendar_name, guess_instrument
@@ -26,13 +29,22 @@ from stocklstm.market.source import FetchRequest
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+# Longer than yfinance takes for one ticker at its worst.
+_LOCK_TIMEOUT_S = 120.0
+
 # Yahoo's words for a range without sessions, and for a ticker without any.
 _NO_SESSIONS = "Data doesn't exist for startDate"
 _NO_TICKER = ("No data found", "delisted", "Not Found")
 
 
 class YahooSource:
-    """Asks Yahoo Finance, one ticker and one attempt at a time."""
+    """Asks Yahoo Finance, one ticker and one attempt at a time.
+
+    Attributes:
+        pause_s: Seconds to leave between two tickers.
+    """
+
+    pause_s = 0.2
 
     def __init__(self, timeout_s: float = 20.0) -> None:
         """Set how patient to be.
@@ -60,8 +72,13 @@ class YahooSource:
             ConfigError: A file was given.
         """
         request.require_no_file("yahoo")
-        with _quiet():
-            return self._fetch(request)
+        with _quiet(), _cache_lock():
+            try:
+                return self._fetch(request)
+            except StorageError:
+                # Many processes at once, or a crash in one of them, break yfinance's cache.
+                _wipe_cache()
+                return self._fetch(request)
 
     def _fetch(self, request: FetchRequest) -> SourceAnswer:
         client = _load_client()
@@ -96,6 +113,41 @@ def _quiet() -> Iterator[None]:
 def cache_directory() -> Path:
     """Say where yfinance keeps time zones and cookies: `STOCKLSTM_CACHE`, or the user's cache."""
     return Path(os.environ.get("STOCKLSTM_CACHE") or user_cache_dir("stocklstm")) / "yahoo"
+
+
+@contextmanager
+def _cache_lock() -> Iterator[None]:
+    """Let one process at a time use yfinance's cache, whichever store it fetches for."""
+    folder = cache_directory()
+    lock = FileLock(folder.with_name("yahoo.lock"), timeout=_LOCK_TIMEOUT_S)
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held.enter_context(lock)
+        except Timeout as error:
+            raise StoreLockedError(
+                f"another process has been asking Yahoo for more than {_LOCK_TIMEOUT_S:g} s",
+                hint="wait for it to end, then run it again",
+            ) from error
+        except OSError:
+            # Where there can be no lock there can be no cache either; yfinance does without.
+            pass
+        yield
+
+
+def _wipe_cache() -> None:
+    """Throw yfinance's cache away and make it forget the files it has open."""
+    from yfinance import cache as caches
+
+    folder = cache_directory()
+    caches.set_cache_location(str(folder))  # closes the databases
+    for manager, name in (
+        (caches._TzCacheManager, "_tz_cache"),  # noqa: SLF001 - there is no public way
+        (caches._CookieCacheManager, "_Cookie_cache"),  # noqa: SLF001
+        (caches._ISINCacheManager, "_isin_cache"),  # noqa: SLF001
+    ):
+        setattr(manager, name, None)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
@@ -192,7 +244,7 @@ def _translated(error: Exception, ticker: str) -> StockLstmError:
     if type(error).__module__ == "peewee":  # yfinance's choice of database, none of ours
         return StorageError(
             f"yfinance's cache {cache_directory()} cannot be used: {error}",
-            hint="delete that directory and repeat; it holds nothing that matters",
+            hint="delete that directory, or set STOCKLSTM_CACHE to one that you may write",
         )
     # The client's transport errors are OSErrors; those of its JSON readers are ValueErrors too.
     if isinstance(error, OSError) and not isinstance(error, ValueError) and not status:

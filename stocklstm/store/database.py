@@ -51,6 +51,15 @@ _MIGRATIONS = (
         PRIMARY KEY (ticker, target_session, version, horizon)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE instruments ADD COLUMN calendar TEXT;
+    CREATE TABLE price_log (
+        id INTEGER PRIMARY KEY, at TEXT NOT NULL, ticker TEXT NOT NULL REFERENCES instruments,
+        source TEXT NOT NULL, kind TEXT NOT NULL,
+        first TEXT NOT NULL, last TEXT NOT NULL, rows INTEGER NOT NULL, detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX price_log_by_ticker ON price_log (ticker, id);
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
@@ -240,12 +249,16 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do everything inside, or nothing of it.
+    """Do everything inside, or nothing of it; inside another one, as a part of that one.
 
     Raises:
         StoreLockedError: Another process is writing for too long; and see `database_errors`.
     """
     with database_errors():
+        joined = connection.in_transaction
+        if joined:
+            yield
+            return
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield

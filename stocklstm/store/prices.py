@@ -1,12 +1,13 @@
 """Stored prices: merged, never thinned out."""
 
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.series import Action, Bars, Dates, Floats, Instrument
+from stocklstm.core.series import JITTER, Action, Bars, Dates, Flags, Floats, Instrument
 from stocklstm.errors import NoPricesError
 from stocklstm.store.database import database_errors, stored_values, transaction
 
@@ -14,8 +15,8 @@ _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
 _ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
 
-# Yahoo's adjusted closes jitter in the seventh digit from one identical call to the next.
-_SAME = 1e-5
+# More corrections than this in one answer are logged as one line.
+_LOGGED_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class MergeResult:
     Attributes:
         added: Dates that were not there.
         revised: Dates whose values differ by more than jitter.
-        unchanged: True if nothing at all was written to the ticker's data.
+        unchanged: True if nothing of the ticker's data changed; when it was last fetched is
+            noted all the same.
     """
 
     added: int
@@ -33,35 +35,127 @@ class MergeResult:
     unchanged: bool
 
 
-class PriceStore:
-    """Bars, actions and instruments of all tickers."""
+@dataclass(frozen=True)
+class LogEntry:
+    """One change of rows that had been stored before.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Use an open database."""
-        self._connection = connection
+    Attributes:
+        at: UTC timestamp.
+        source: Where the new values came from.
+        kind: "corrected" for single days, "revised" for the history as a whole.
+        first: First ISO day that changed.
+        last: Last one.
+        rows: Days that changed.
+        detail: For a single day the old and the new value of each column that changed, as
+            JSON; otherwise words.
+    """
+
+    at: str
+    source: str
+    kind: str
+    first: str
+    last: str
+    rows: int
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Where each stored row came from, oldest first; N rows.
+
+    Attributes:
+        dates: (N,) datetime64[D].
+        sources: Name of the source of each row.
+        fetched_at: UTC timestamp at which each row was written last.
+    """
+
+    dates: Dates
+    sources: tuple[str, ...]
+    fetched_at: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PriceStore:
+    """Bars, actions and instruments of all tickers.
+
+    Attributes:
+        connection: An open database.
+    """
+
+    connection: sqlite3.Connection
 
     def tickers(self) -> list[str]:
         """List every ticker that has prices, in order."""
         with database_errors():
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 "SELECT ticker FROM instruments WHERE EXISTS"
                 " (SELECT 1 FROM prices WHERE prices.ticker = instruments.ticker) ORDER BY ticker"
             )
             return [ticker for (ticker,) in rows]
 
-    def instrument(self, ticker: str) -> Instrument:
+    def has(self, ticker: str) -> bool:
+        """Tell whether a ticker has prices."""
+        with database_errors():
+            found = self.connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM prices WHERE ticker = ?)", (ticker,)
+            ).fetchone()
+        return bool(found[0])
+
+    def instrument(self, ticker: str, *, pinned: bool = True) -> Instrument:
         """Look up currency and exchange.
+
+        Args:
+            ticker: Whose.
+            pinned: True for the calendar somebody chose, if there is one, in the place of the
+                exchange's own.
 
         Raises:
             NoPricesError: The ticker was never fetched.
         """
+        currency, exchange, time_zone, calendar = self._instrument_row(ticker)
+        chosen = exchange if calendar is None or not pinned else calendar
+        return Instrument(ticker, currency, chosen, time_zone)
+
+    def pinned_calendar(self, ticker: str) -> str | None:
+        """Look up the calendar somebody chose for a ticker; None if its exchange decides."""
+        return self._instrument_row(ticker)[3] if self.has(ticker) else None
+
+    def pin_calendar(self, ticker: str, calendar: str | None) -> None:
+        """Choose a calendar for a ticker that has prices.
+
+        Args:
+            ticker: Whose.
+            calendar: Its name, "" for plain weekdays, or None to go by the exchange again.
+        """
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE instruments SET calendar = ? WHERE ticker = ?", (calendar, ticker)
+            )
+
+    def _instrument_row(self, ticker: str) -> tuple[str, str, str, str | None]:
         with database_errors():
-            row = self._connection.execute(
-                "SELECT currency, exchange, time_zone FROM instruments WHERE ticker = ?", (ticker,)
+            row = self.connection.execute(
+                "SELECT currency, exchange, time_zone, calendar FROM instruments WHERE ticker = ?",
+                (ticker,),
             ).fetchone()
         if row is None:
             raise _no_prices(ticker)
-        return Instrument(ticker, *row)
+        currency, exchange, time_zone, calendar = row
+        return currency, exchange, time_zone, calendar
+
+    def last_fetch(self, ticker: str) -> str:
+        """Look up when the ticker was last fetched, UTC.
+
+        Raises:
+            NoPricesError: Never.
+        """
+        with database_errors():
+            row = self.connection.execute(
+                "SELECT fetched_at FROM instruments WHERE ticker = ?", (ticker,)
+            ).fetchone()
+        if row is None:
+            raise _no_prices(ticker)
+        return str(row[0])
 
     def bars(self, ticker: str) -> Bars:
         """Read every stored session, oldest first.
@@ -69,17 +163,23 @@ class PriceStore:
         Raises:
             NoPricesError: The ticker was never fetched, or there was nothing to store.
         """
-        self.instrument(ticker)
-        bars = self._read(ticker)
+        bars = self.bars_since(ticker, "")
         if not len(bars):
             raise _no_prices(ticker)
         return bars
 
-    def _read(self, ticker: str) -> Bars:
+    def bars_since(self, ticker: str, start: str) -> Bars:
+        """Read the stored sessions from a day on, oldest first; none is no error.
+
+        Args:
+            ticker: Whose.
+            start: First ISO day; "" for all.
+        """
         with stored_values():
-            rows = self._connection.execute(
-                f"SELECT date, {', '.join(_COLUMNS)} FROM prices WHERE ticker = ? ORDER BY date",  # noqa: S608 - fixed names
-                (ticker,),
+            rows = self.connection.execute(
+                f"SELECT date, {', '.join(_COLUMNS)} FROM prices"  # noqa: S608 - fixed names
+                " WHERE ticker = ? AND date >= ? ORDER BY date",
+                (ticker, start),
             )
             # Row by row into one array, so that a long history is never held as Python objects.
             # NULL becomes NaN.
@@ -87,18 +187,57 @@ class PriceStore:
             dates = _increasing(table["date"].astype("datetime64[D]"))
         return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
 
+    def dates(self, ticker: str) -> Dates:
+        """Read the stored days alone, oldest first."""
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT date FROM prices WHERE ticker = ? ORDER BY date", (ticker,)
+            )
+            days = [day for (day,) in rows]
+            return _increasing(np.array(days, "datetime64[D]"))
+
+    def span(self, ticker: str) -> tuple[np.datetime64, np.datetime64] | None:
+        """Look up the first and the last stored day; None if there is none."""
+        with stored_values():
+            first, last = self.connection.execute(
+                "SELECT min(date), max(date) FROM prices WHERE ticker = ?", (ticker,)
+            ).fetchone()
+            if first is None:
+                return None
+            return np.datetime64(first, "D"), np.datetime64(last, "D")
+
     def sources(self, ticker: str) -> list[str]:
         """List the sources that gave the stored rows, in order."""
         with database_errors():
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 "SELECT DISTINCT source FROM prices WHERE ticker = ? ORDER BY source", (ticker,)
             )
             return [source for (source,) in rows]
 
+    def provenance(self, ticker: str) -> Provenance:
+        """Read where each stored row came from and when."""
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT date, source, fetched_at FROM prices WHERE ticker = ? ORDER BY date",
+                (ticker,),
+            ).fetchall()
+            dates = _increasing(np.array([row[0] for row in rows], "datetime64[D]"))
+        return Provenance(dates, tuple(row[1] for row in rows), tuple(row[2] for row in rows))
+
+    def log(self, ticker: str) -> tuple[LogEntry, ...]:
+        """Read what happened to rows after they were first stored, oldest change first."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT at, source, kind, first, last, rows, detail FROM price_log"
+                " WHERE ticker = ? ORDER BY id",
+                (ticker,),
+            )
+            return tuple(LogEntry(*row) for row in rows)
+
     def actions(self, ticker: str) -> tuple[Action, ...]:
         """Read dividends and splits, oldest first."""
         with database_errors():
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 "SELECT date, kind, value FROM actions WHERE ticker = ? ORDER BY date, kind",
                 (ticker,),
             )
@@ -112,7 +251,8 @@ class PriceStore:
         *,
         source: str,
         at: str,
-        check: Callable[[Bars], None] = lambda _: None,
+        rescaled: Bars | None = None,
+        revision: str = "",
     ) -> MergeResult:
         """Add new dates and revise changed ones in one transaction; delete none.
 
@@ -124,48 +264,98 @@ class PriceStore:
             actions: Added to, or replacing, those of the same day and kind.
             source: Kept with each row that is written.
             at: UTC timestamp, kept likewise.
-            check: Given the whole series as it would be; by raising it keeps the old one.
+            rescaled: Stored rows that the source lacks, in the scale of `bars`; they keep the
+                source they came from.
+            revision: Why the history as a whole changes, for the log; "" if only single days do.
         """
         ticker = instrument.ticker
-        with transaction(self._connection):
-            stored = self._read(ticker)
+        rescaled = bars.select(slice(0)) if rescaled is None else rescaled
+        with transaction(self.connection):
+            stored = self.bars_since(ticker, _first_day(bars, rescaled))
             bars = _completed(bars, stored)
             new, changed = _differences(stored, bars)
-            fresh_actions = set(actions) - set(self.actions(ticker))
-            self._write_instrument(instrument, source, at)
+            fresh_actions = _fresh(actions, self.actions(ticker))
+            fresh_instrument = self._write_instrument(instrument, source, at)
             self._write_bars(ticker, bars.select(new | changed), source, at)
-            check(self._read(ticker))
-            self._connection.executemany(
+            self._rescale(ticker, rescaled, at)
+            self._write_log(ticker, stored, bars.select(changed), rescaled, (source, at, revision))
+            self.connection.executemany(
                 "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?)",
-                [(ticker, a.date, a.kind, a.value) for a in sorted(fresh_actions, key=str)],
+                [(ticker, a.date, a.kind, a.value) for a in fresh_actions],
             )
-        added, revised = int(new.sum()), int(changed.sum())
-        return MergeResult(added, revised, not (added or revised or fresh_actions))
+        added, revised = int(new.sum()), int(changed.sum()) + len(rescaled)
+        return MergeResult(
+            added, revised, not (added or revised or fresh_actions or fresh_instrument)
+        )
 
-    def _write_instrument(self, instrument: Instrument, source: str, at: str) -> None:
-        self._connection.execute(
-            "INSERT INTO instruments VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ticker) DO UPDATE SET"
+    def _write_instrument(self, instrument: Instrument, source: str, at: str) -> bool:
+        """Note what is known of a ticker and when; tell whether that is something new."""
+        values = (instrument.currency, instrument.exchange, instrument.time_zone)
+        known = self.connection.execute(
+            "SELECT currency, exchange, time_zone FROM instruments WHERE ticker = ?",
+            (instrument.ticker,),
+        ).fetchone()
+        self.connection.execute(
+            "INSERT INTO instruments (ticker, currency, exchange, time_zone, source, fetched_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ticker) DO UPDATE SET"
             " currency = excluded.currency, exchange = excluded.exchange,"
             " time_zone = excluded.time_zone, source = excluded.source,"
             " fetched_at = excluded.fetched_at",
-            (
-                instrument.ticker,
-                instrument.currency,
-                instrument.exchange,
-                instrument.time_zone,
-                source,
-                at,
-            ),
+            (instrument.ticker, *values, source, at),
         )
+        return known is not None and known != values
 
     def _write_bars(self, ticker: str, bars: Bars, source: str, at: str) -> None:
-        # SQLite stores NaN as NULL by itself.
-        columns = [getattr(bars, f"{name}s").tolist() for name in _COLUMNS]
-        dates = np.datetime_as_string(bars.dates, unit="D").tolist()
-        self._connection.executemany(
+        self.connection.executemany(
             "INSERT OR REPLACE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(ticker, day, *row, source, at) for day, *row in zip(dates, *columns, strict=True)],
+            [(ticker, day, *row, source, at) for day, *row in _rows(bars)],
         )
+
+    def _rescale(self, ticker: str, bars: Bars, at: str) -> None:
+        settings = ", ".join(f"{name} = ?" for name in _COLUMNS)
+        self.connection.executemany(
+            f"UPDATE prices SET {settings}, fetched_at = ? WHERE ticker = ? AND date = ?",  # noqa: S608 - fixed names
+            [(*row, at, ticker, day) for day, *row in _rows(bars)],
+        )
+
+    def _write_log(
+        self,
+        ticker: str,
+        stored: Bars,
+        changed: Bars,
+        rescaled: Bars,
+        origin: tuple[str, str, str],
+    ) -> None:
+        source, at, revision = origin
+        count = len(changed) + len(rescaled)
+        if not count:
+            return
+        if revision or count > _LOGGED_ROWS:
+            days = np.sort(np.concatenate([changed.dates, rescaled.dates]))
+            words = revision or "values of many days differ"
+            kind = "revised" if revision else "corrected"
+            entries = [(kind, str(days[0]), str(days[-1]), count, words)]
+        else:
+            entries = [
+                ("corrected", day, day, 1, change) for day, change in _changes(stored, changed)
+            ]
+        self.connection.executemany(
+            "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(at, ticker, source, *entry) for entry in entries],
+        )
+
+
+def _first_day(*parts: Bars) -> str:
+    """Find the first day of several oldest-first series; "9" (beyond all) if all are empty."""
+    return min((str(part.dates[0]) for part in parts if len(part)), default="9")
+
+
+def _rows(bars: Bars) -> list[tuple[str, ...]]:
+    """Turn bars into rows of plain values, the ISO day first. SQLite stores NaN as NULL."""
+    columns = [getattr(bars, f"{name}s").tolist() for name in _COLUMNS]
+    days = np.datetime_as_string(bars.dates, unit="D").tolist() if len(bars) else []
+    return list(zip(days, *columns, strict=True))
 
 
 def _increasing(dates: Dates) -> Dates:
@@ -181,7 +371,19 @@ def _no_prices(ticker: str) -> NoPricesError:
     )
 
 
-def _differences(stored: Bars, given: Bars) -> tuple[np.ndarray, np.ndarray]:
+def _fresh(given: Sequence[Action], stored: Sequence[Action]) -> list[Action]:
+    """Choose the actions that are not stored yet, or with another value, in a steady order."""
+    known = {(action.date, action.kind): action.value for action in stored}
+    return [
+        action
+        for action in sorted(given, key=lambda action: (action.date, action.kind))
+        if not np.isclose(
+            action.value, known.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
+        )
+    ]
+
+
+def _differences(stored: Bars, given: Bars) -> tuple[Flags, Flags]:
     """Tell which given rows are new and which differ, each (N,) bool over the given rows."""
     _, in_given, in_stored = np.intersect1d(
         given.dates, stored.dates, assume_unique=True, return_indices=True
@@ -191,6 +393,22 @@ def _differences(stored: Bars, given: Bars) -> tuple[np.ndarray, np.ndarray]:
     changed = np.zeros(len(given), dtype=bool)
     changed[in_given] = ~_same(_matrix(given)[in_given], _matrix(stored)[in_stored]).all(axis=1)
     return new, changed
+
+
+def _changes(stored: Bars, changed: Bars) -> list[tuple[str, str]]:
+    """Say for each changed day what each column was and is, as JSON."""
+    places = np.searchsorted(stored.dates, changed.dates)
+    before, after = _matrix(stored)[places], _matrix(changed)
+    lines = []
+    for day, old, new in zip(changed.dates, before, after, strict=True):
+        differing = np.flatnonzero(~_same(old, new))
+        values = {_COLUMNS[n]: [_plain(old[n]), _plain(new[n])] for n in differing}
+        lines.append((str(day), json.dumps(values)))
+    return lines
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _completed(given: Bars, stored: Bars) -> Bars:
@@ -211,5 +429,5 @@ def _matrix(bars: Bars) -> Floats:
     return np.column_stack([getattr(bars, f"{name}s") for name in _COLUMNS])
 
 
-def _same(left: Floats, right: Floats) -> np.ndarray:
-    return np.isclose(left, right, rtol=_SAME, atol=0, equal_nan=True)
+def _same(left: Floats, right: Floats) -> Flags:
+    return np.isclose(left, right, rtol=JITTER, atol=0, equal_nan=True)

@@ -24,15 +24,25 @@ class SessionStore:
 
         Args:
             exchange: Calendar name, such as BVMF.
-            dates: (N,) sessions, increasing, N >= 1.
+            dates: (N,) sessions, increasing; none changes nothing.
             closes_utc: (N,) UTC times at which they end.
         """
+        if not len(dates):
+            return
         days = np.datetime_as_string(dates, unit="D").tolist()
         ends = [f"{end}Z" for end in np.datetime_as_string(closes_utc, unit="s").tolist()]
         with transaction(self.connection):
+            span = (exchange, days[0], days[-1])
+            # Most evenings there is nothing to write, and thousands of rows not to.
+            stored = self.connection.execute(
+                "SELECT date, closes_at FROM sessions WHERE exchange = ?"
+                " AND date BETWEEN ? AND ? ORDER BY date",
+                span,
+            ).fetchall()
+            if stored == list(zip(days, ends, strict=True)):
+                return
             self.connection.execute(
-                "DELETE FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?",
-                (exchange, days[0], days[-1]),
+                "DELETE FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?", span
             )
             self.connection.executemany(
                 "INSERT INTO sessions VALUES (?, ?, ?)",

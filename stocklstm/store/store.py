@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
-from stocklstm.store.database import open_database, open_readonly
+from stocklstm.store.database import open_database, open_readonly, transaction
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.paths import StorePaths, data_home
@@ -37,6 +37,12 @@ class Store:
     registry: Registry
     ledger: Ledger
     obstacle: StockLstmError | None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything inside, in whichever part of the database, or nothing of it."""
+        with transaction(self.prices.connection):
+            yield
 
     @property
     def writable(self) -> bool:

@@ -1,23 +1,55 @@
 """fetch: prices into the local store."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from stocklstm.core.adjustment import adjust
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.series import Instrument, Rejection, SourceAnswer, parse_ticker
+from stocklstm.core.series import (
+    Action,
+    Basis,
+    Instrument,
+    Rejection,
+    SourceAnswer,
+    parse_ticker,
+)
 from stocklstm.errors import ConfigError, RejectedDataError
-from stocklstm.market.calendar import last_final_day, local_day, missing_sessions, sessions
-from stocklstm.market.clean import clean, require_explained_jumps
-from stocklstm.market.source import FetchRequest, PriceSource, load_source
+from stocklstm.market.calendar import (
+    Calendars,
+    Sessions,
+    last_final_day,
+    local_day,
+    missing_sessions,
+    require_calendar,
+)
+from stocklstm.market.clean import CleanPrices, clean
+from stocklstm.market.revisions import (
+    Reconciled,
+    joined,
+    reaches_further,
+    reconcile,
+    require_explained_jumps,
+)
+from stocklstm.market.source import ArchiveSource, FetchRequest, PriceSource, load_source
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.asking import Asker, Patience
 
 _YEAR = np.timedelta64(365, "D")
+
+# How far behind the last stored day an answer starts: about ten sessions, to see whether the
+# source has changed its mind about them.
+_OVERLAP = np.timedelta64(15, "D")
+
+AUTO = "auto"
+"""What to call the calendar of a ticker's own exchange."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +60,21 @@ class FetchOptions:
         source: Entry-point name of the source.
         file: For sources that read one.
         date_format: strptime pattern of its dates; None to find it out.
-        accept_jumps: Believe moves beyond 35 % that no recorded split explains.
+        accept_revision: Believe moves beyond 35 % that no recorded split explains, and changes
+            of the stored history that no recorded event does.
+        full: Ask for the whole history, not only for what may be new.
+        calendar: Name of the calendar to use from now on, "weekdays", or "auto" for that of the
+            exchange; None leaves it as it is.
+        patience: How long to keep asking.
     """
 
     source: str = "yahoo"
     file: Path | None = None
     date_format: str | None = None
-    accept_jumps: bool = False
+    accept_revision: bool = False
+    full: bool = False
+    calendar: str | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 DEFAULTS = FetchOptions()
@@ -53,9 +93,12 @@ class FetchedTicker:
         missing_sessions: ISO days on which the exchange traded and there is no row.
         first: First stored ISO day.
         last: Last stored ISO day.
+        last_final_session: Last ISO day whose session is over for good, stored or not.
         rows: Stored sessions.
         currency: ISO 4217 code.
         exchange: Calendar; empty if weekdays stand in for one.
+        revision: What happened to the history as a whole; empty if nothing did.
+        warnings: What a person should know, in words.
         unchanged: True if the fetch changed nothing.
     """
 
@@ -67,9 +110,12 @@ class FetchedTicker:
     missing_sessions: tuple[str, ...]
     first: str
     last: str
+    last_final_session: str
     rows: int
     currency: str
     exchange: str
+    revision: str
+    warnings: tuple[str, ...]
     unchanged: bool
 
 
@@ -81,95 +127,290 @@ class FetchResult:
     failures: tuple[Failure, ...]
 
 
+@dataclass(frozen=True)
+class TickerDone:
+    """Progress.
+
+    Attributes:
+        ticker: The one that is through, well or not.
+        done: How many are.
+        total: Of how many.
+    """
+
+    ticker: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the tickers of one call share; `live` is true of a source on the network."""
+
+    store: Store
+    options: FetchOptions
+    asker: Asker
+    calendars: Calendars
+    live: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Offer:
+    """An answer that has been judged row by row and adjusted.
+
+    Attributes:
+        answer: As the source gave it, but for an instrument that is known better.
+        prices: What can be believed of it.
+        calendar: Sessions from the first stored or given row to a year ahead.
+        last_session: Last session whose prices can no longer change.
+        start: First ISO day that was asked for; "" for all.
+    """
+
+    answer: SourceAnswer
+    prices: CleanPrices
+    calendar: Sessions
+    last_session: np.datetime64
+    start: str
+
+
 def fetch(
     tickers: Sequence[str],
     options: FetchOptions = DEFAULTS,
     *,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_ticker: Callable[[TickerDone], None] = lambda _: None,
 ) -> FetchResult:
     """Get prices from a source and merge them into the store.
 
+    Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
+
     Args:
-        tickers: As typed; none means all that are stored.
+        tickers: As typed; none means all that are stored, or all that are in the file.
         options: Source and its details.
         home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
+        lock_timeout_s: Seconds to wait for another fetch to end.
+        on_ticker: Told after each ticker.
 
     Raises:
-        ConfigError: No such source, or nothing to fetch.
+        ConfigError: No such source or calendar, or nothing to fetch.
+        StoreLockedError: Another fetch took too long.
         StockLstmError: The store cannot be opened.
     """
     source = load_source(options.source)
-    if options.file is not None and len(set(tickers)) != 1:
+    if options.calendar not in {None, AUTO}:
+        options = replace(options, calendar=require_calendar(str(options.calendar)))
+    _require_one_ticker_a_file(source, options, tickers)
+    with (
+        open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store,
+        writer_lock(store.paths, "prices", lock_timeout_s),
+    ):
+        names = list(tickers) or _all_tickers(store, source, options)
+        total = len({name.strip().upper() for name in names})
+        asker = Asker(source, options.patience, total)
+        run = _Run(store, options, asker, Calendars(), live=hasattr(source, "pause_s"))
+
+        def task(ticker: str) -> FetchedTicker:
+            try:
+                return _fetch_one(run, ticker)
+            finally:
+                asker.done += 1
+                on_ticker(TickerDone(ticker, asker.done, total))
+
+        try:
+            return FetchResult(*for_each(names, parse_ticker, task))
+        finally:
+            asker.close()
+
+
+def _require_one_ticker_a_file(
+    source: PriceSource, options: FetchOptions, tickers: Sequence[str]
+) -> None:
+    several = isinstance(source, ArchiveSource)
+    if options.file is not None and not several and len(set(tickers)) != 1:
         raise ConfigError(
             "--file holds the prices of one ticker: name it, and no other",
             hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.file}",
         )
-    with open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store:
-        names = tickers or store.prices.tickers()
-        if not names:
-            raise ConfigError(
-                "no ticker was given and the store is empty",
-                hint="stocklstm fetch --ticker PETR4.SA",
-            )
-        return FetchResult(
-            *for_each(names, parse_ticker, lambda name: _fetch_one(store, source, name, options))
+
+
+def _all_tickers(store: Store, source: PriceSource, options: FetchOptions) -> list[str]:
+    if options.file is not None and isinstance(source, ArchiveSource):
+        return source.tickers(options.file)
+    names = store.prices.tickers()
+    if not names:
+        raise ConfigError(
+            "no ticker was given and the store is empty", hint="stocklstm fetch --ticker PETR4.SA"
         )
+    return names
 
 
-def _fetch_one(
-    store: Store, source: PriceSource, ticker: str, options: FetchOptions
-) -> FetchedTicker:
-    answer = source.fetch(FetchRequest(ticker, options.file, options.date_format))
-    _require_same_currency(store, answer.instrument)
-    now = datetime.now(UTC)
-    today = local_day(answer.instrument.time_zone, now)
-    days = sessions(answer.instrument.exchange, _first_day(answer, today), today + _YEAR)
-    final = last_final_day(days, answer.instrument.time_zone, now)
-    judged = clean(answer, days, last_final=final)
-    if days.known and len(days.dates):
+def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
+    start = _first_day_to_ask(run, ticker)
+    offer = _ask(run, ticker, start)
+    # A changed day at the very beginning says nothing of the days before it: get them all.
+    if start and reaches_further(run.store.prices.bars_since(ticker, start), offer.prices.bars):
+        offer = _ask(run, ticker, "")
+    with run.store.transaction():
+        return _keep(run, ticker, offer)
+
+
+def _first_day_to_ask(run: _Run, ticker: str) -> str:
+    """Find the first ISO day to ask for; "" for the whole history."""
+    span = run.store.prices.span(ticker)
+    if span is None or run.options.full or run.options.file is not None:
+        return ""
+    return str(span[1] - _OVERLAP)
+
+
+def _ask(run: _Run, ticker: str, start: str) -> _Offer:
+    store, options = run.store, run.options
+    answer = run.asker.ask(FetchRequest(ticker, options.file, options.date_format, start or None))
+    answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
+    time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
+    today = local_day(time_zone, now)
+    days = run.calendars.covering(
+        _calendar(run, answer.instrument), _first_day(store, answer, today), today + _YEAR
+    )
+    final = last_final_day(days, time_zone, now)
+    prices = clean(answer, days, last_final=final, start=start or None)
+    if answer.basis is not Basis.ADJUSTED:
+        bars = adjust(
+            prices.bars,
+            answer.basis,
+            _together(store.prices.actions(ticker), prices.actions),
+            store.prices.bars_since(ticker, ""),
+        )
+        prices = replace(prices, bars=bars)
+    return _Offer(answer, prices, days, _last_session(days, final), start)
+
+
+def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
+    finished = calendar.dates[calendar.dates <= final]
+    return finished[-1] if len(finished) else final
+
+
+def _best_known(store: Store, given: Instrument, options: FetchOptions) -> Instrument:
+    """Choose what to believe of a ticker: a file's name for it is a guess, a source knows."""
+    if not store.prices.has(given.ticker):
+        return given
+    stored = store.prices.instrument(given.ticker, pinned=False)
+    if options.file is not None:
+        return stored
+    if stored.currency != given.currency:
+        raise RejectedDataError(
+            f"{given.ticker} is stored in {stored.currency or 'no currency'}, and this source "
+            f"quotes it in {given.currency or 'none'}",
+            hint="keep to one source, or use another STOCKLSTM_HOME for this one",
+        )
+    return given
+
+
+def _calendar(run: _Run, instrument: Instrument) -> str:
+    chosen = run.options.calendar
+    if chosen is None:
+        chosen = run.store.prices.pinned_calendar(instrument.ticker)
+    return instrument.exchange if chosen in {None, AUTO} else str(chosen)
+
+
+def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.datetime64:
+    """Find the first day there is, stored or in an answer whose dates may be unreadable."""
+    given = answer.bars.dates
+    given = np.append(given[~np.isnat(given)], today)
+    return min(given.min(), *(store.prices.span(answer.instrument.ticker) or (today,)))
+
+
+def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
+    store, answer = run.store, offer.answer
+    fitting = _fitting(run, ticker, offer)
+    if offer.calendar.known:
+        days = offer.calendar
         store.sessions.put(days.exchange, days.dates, days.closes_utc)
-    actions = judged.actions + store.prices.actions(ticker)
     merged = store.prices.merge(
         answer.instrument,
-        judged.bars,
-        judged.actions,
+        fitting.bars,
+        offer.prices.actions,
         source=answer.source,
         at=utc_now(),
-        # The series as a whole: new rows may be fine in themselves and not fit the stored ones.
-        check=lambda bars: require_explained_jumps(bars, actions, accept=options.accept_jumps),
+        rescaled=fitting.rescaled,
+        revision=fitting.revision,
     )
-    stored = store.prices.bars(ticker)
+    pinned = _pin(run, ticker)
+    dates = store.prices.dates(ticker)
     return FetchedTicker(
         ticker=ticker,
         source=answer.source,
         rows_added=merged.added,
         rows_revised=merged.revised,
-        rows_rejected=judged.rejections,
-        missing_sessions=tuple(missing_sessions(stored, days).astype(str).tolist()),
-        first=str(stored.dates[0]),
-        last=str(stored.dates[-1]),
-        rows=len(stored),
+        rows_rejected=offer.prices.rejections,
+        missing_sessions=tuple(missing_sessions(dates, offer.calendar).astype(str).tolist()),
+        first=str(dates[0]),
+        last=str(dates[-1]),
+        last_final_session=str(offer.last_session),
+        rows=len(dates),
         currency=answer.instrument.currency,
-        exchange=answer.instrument.exchange,
-        unchanged=merged.unchanged,
+        exchange=offer.calendar.exchange if offer.calendar.known else "",
+        revision=fitting.revision,
+        warnings=tuple(_warnings(run, offer, merged, dates[-1])),
+        unchanged=merged.unchanged and not pinned,
     )
 
 
-def _require_same_currency(store: Store, instrument: Instrument) -> None:
-    if instrument.ticker not in store.prices.tickers():
-        return
-    stored = store.prices.instrument(instrument.ticker).currency
-    if stored != instrument.currency:
+def _fitting(run: _Run, ticker: str, offer: _Offer) -> Reconciled:
+    """Make the offer fit what is stored, or refuse it."""
+    store, accept = run.store, run.options.accept_revision
+    stored, known = store.prices.bars_since(ticker, offer.start), store.prices.actions(ticker)
+    given = offer.prices
+    if not len(given.bars) and not store.prices.has(ticker):
         raise RejectedDataError(
-            f"{instrument.ticker} is stored in {stored or 'no currency'}, and this source quotes "
-            f"it in {instrument.currency or 'none'}",
-            hint="keep to one source, or use another STOCKLSTM_HOME for this one",
+            f"{ticker}: {offer.answer.source} has no prices of a finished session",
+            hint="run it again after the session, or take another --source",
         )
+    try:
+        fitting = reconcile(stored, given.bars, known, given.actions, accept=accept)
+        series = joined(stored, fitting.rescaled, fitting.bars)
+        require_explained_jumps(series, known + given.actions, stored, accept=accept)
+    except RejectedDataError as error:
+        if offer.answer.basis is not Basis.AS_TRADED:
+            raise
+        raise RejectedDataError(
+            f"{error.message}; {offer.answer.source} gives prices as they were traded",
+            hint=f"stocklstm fetch --ticker {ticker} gets the splits from Yahoo; then repeat "
+            "this, or use --accept-revision",
+        ) from error
+    return fitting
 
 
-def _first_day(answer: SourceAnswer, today: np.datetime64) -> np.datetime64:
-    """Find the first day of an answer not judged yet, whose dates may be unreadable."""
-    dates = answer.bars.dates
-    return min(dates[~np.isnat(dates)], default=today)
+def _pin(run: _Run, ticker: str) -> bool:
+    """Keep the calendar somebody chose; tell whether that is another one than before."""
+    chosen = run.options.calendar
+    if chosen is None:
+        return False
+    wanted = None if chosen == AUTO else chosen
+    if wanted == run.store.prices.pinned_calendar(ticker):
+        return False
+    run.store.prices.pin_calendar(ticker, wanted)
+    return True
+
+
+def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]:
+    """Lay the actions of an answer over the stored ones of the same day and kind."""
+    return list({(a.date, a.kind): a for a in (*stored, *given)}.values())
+
+
+def _warnings(
+    run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
+) -> Iterator[str]:
+    ticker = offer.answer.instrument.ticker
+    if not offer.calendar.known:
+        yield (
+            "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "
+            "cannot be told from gaps; choose one with --calendar"
+        )
+    unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
+    if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
+        yield "no dividends are known: its adjusted closes are its closes"
+    if run.live and offer.calendar.known and last < offer.last_session:
+        yield (
+            f"the last finished session is {offer.last_session}, the last row of "
+            f"{offer.answer.source} is of {last}"
+        )

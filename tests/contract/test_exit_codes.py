@@ -233,8 +233,8 @@ def test_6_for_a_jump_that_nothing_explains(cli: Cli, tmp_path: Path) -> None:
     outcome = cli(*arguments)
 
     assert outcome.code == 6
-    assert "--accept-jumps" in outcome.err
-    assert cli(*arguments, "--accept-jumps").code == 0
+    assert "--accept-revision" in outcome.err
+    assert cli(*arguments, "--accept-revision").code == 0
 
 
 def test_75_for_a_locked_store(cli: Cli, model_home: Path) -> None:

@@ -75,14 +75,14 @@ def test_a_start_after_the_end_holds_no_session(exchange):
 def test_missing_sessions_lie_between_the_first_and_the_last_row():
     calendar = sessions("BVMF", day("2024-11-01"), day("2024-11-30"))
     bars = bars_of([("2024-11-12", 10), ("2024-11-14", 10), ("2024-11-18", 10)])
-    assert missing_sessions(bars, calendar).astype(str).tolist() == ["2024-11-13"]
-    assert missing_sessions(bars.select(slice(0)), calendar).size == 0
+    assert missing_sessions(bars.dates, calendar).astype(str).tolist() == ["2024-11-13"]
+    assert missing_sessions(bars.dates[:0], calendar).size == 0
 
 
 def test_a_guessed_calendar_misses_nothing():
     calendar = sessions("", day("2024-11-01"), day("2024-11-30"))
     bars = bars_of([("2024-11-12", 10), ("2024-11-18", 10)])
-    assert missing_sessions(bars, calendar).size == 0
+    assert missing_sessions(bars.dates, calendar).size == 0
 
 
 @pytest.mark.parametrize(

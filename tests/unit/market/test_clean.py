@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stocklstm.core.series import Action, Instrument, Rejection
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import sessions
-from stocklstm.market.clean import clean, require_explained_jumps
+from stocklstm.market.clean import clean
 from tests.unit.market.series import answer_of, bars_of
 
 TODAY = np.datetime64("2024-12-31")
@@ -156,25 +156,3 @@ def test_whatever_comes_in_what_leaves_can_be_believed(rows):
     assert np.all(prices.bars.dates <= TODAY)
     for closes in (prices.bars.closes, prices.bars.adj_closes):
         assert np.all(np.isfinite(closes) & (closes > 0))
-    require_explained_jumps(prices.bars, (), accept=True)
-
-
-HALVED = bars_of([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
-
-
-def test_a_jump_without_a_split_is_refused():
-    with pytest.raises(RejectedDataError, match=r"moved -50\.0% on 2024-03-13") as caught:
-        require_explained_jumps(HALVED, (Action("2024-03-13", "dividend", 1.0),), accept=False)
-    assert "--accept-jumps" in caught.value.hint
-
-
-def test_every_further_jump_is_counted():
-    bars = bars_of([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
-    with pytest.raises(RejectedDataError, match=r"\+9900\.0% on 2024-03-12.*and 1 more"):
-        require_explained_jumps(bars, (), accept=False)
-
-
-def test_a_recorded_split_or_the_user_explains_a_jump():
-    require_explained_jumps(HALVED, (Action("2024-03-13", "split", 2.0),), accept=False)
-    require_explained_jumps(HALVED, (), accept=True)
-    require_explained_jumps(HALVED.select(slice(2)), (), accept=False)

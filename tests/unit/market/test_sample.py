@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from stocklstm.core.series import Basis
 from stocklstm.core.volatility import valid_ranges
 from stocklstm.errors import UnknownTickerError
 from stocklstm.market.calendar import missing_sessions, sessions
-from stocklstm.market.clean import clean, require_explained_jumps
+from stocklstm.market.clean import clean
+from stocklstm.market.revisions import require_explained_jumps
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest, load_source
 from tests.unit.market.series import PETR4
@@ -26,6 +28,7 @@ def test_the_sample_is_what_its_provenance_says(answer):
     assert answer.instrument == PETR4
     assert answer.source == "sample"
     assert (answer.actions, answer.rejections) == ((), ())
+    assert answer.basis is Basis.ADJUSTED
     assert len(answer.bars) == 3523
     assert str(answer.bars.dates[0]) == "2010-01-04"
     assert str(answer.bars.dates[-1]) == "2024-03-13"
@@ -51,11 +54,12 @@ def test_cleaning_leaves_out_the_filler_and_nothing_else(answer, calendar):
     assert {rejection.reason for rejection in prices.rejections} == {
         "filler: BVMF was closed, nothing was traded"
     }
-    require_explained_jumps(prices.bars, prices.actions, accept=False)
+    nothing = prices.bars.select(slice(0))
+    require_explained_jumps(prices.bars, prices.actions, nothing, accept=False)
 
 
 def test_missing_sessions(answer, calendar):
-    found = missing_sessions(answer.bars, calendar)
+    found = missing_sessions(answer.bars.dates, calendar)
     assert found.astype(str).tolist() == ["2012-02-22", "2020-11-20"]
 
 

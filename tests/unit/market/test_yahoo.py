@@ -205,13 +205,15 @@ def test_a_failure_is_not_remembered(tmp_path):
     assert [query.is_probe for query in server.queries] == [True, False, False]
 
 
-def test_a_damaged_cache_is_named(tmp_path):
+@pytest.mark.parametrize("name", ["tkr-tz.db", "cookies.db"])
+def test_a_damaged_cache_is_made_anew(tmp_path, name):
     cache = tmp_path / "own" / "yahoo"
     cache.mkdir(parents=True)
-    (cache / "tkr-tz.db").write_bytes(b"no database " * 100)
-    shown, _, _ = ask(tmp_path, lambda _: GOOD, {"ticker": "PETR4.SA"})
-    assert shown["error"] == "StorageError"
-    assert str(cache) in shown["message"]
+    (cache / name).write_bytes(b"no database " * 100)
+    shown, _, stderr = ask(tmp_path, lambda _: GOOD, {"ticker": "PETR4.SA"})
+    assert shown["dates"] == [row[0] for row in ROWS]
+    assert stderr == ""
+    assert (cache / name).read_bytes().startswith(b"SQLite format 3")
 
 
 def test_prices_come_without_a_cache(tmp_path):

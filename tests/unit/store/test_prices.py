@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import tempfile
 from dataclasses import fields, replace
@@ -16,8 +17,8 @@ from stocklstm.errors import (
     StorageError,
     StoreLockedError,
 )
-from stocklstm.store.prices import MergeResult
-from stocklstm.store.store import open_store
+from stocklstm.store.prices import MergeResult, PriceStore
+from stocklstm.store.store import Store, open_store
 from tests.unit.store.samples import (
     DIVIDEND,
     LATER,
@@ -80,7 +81,8 @@ def test_the_same_again_writes_no_row(store):
     assert merge(store, source="yahoo", at=LATER) == UNCHANGED
     assert (rows(store), rows(store, "actions")) == before
     # When it was last looked at is known all the same.
-    assert rows(store, "instruments")[0][-2:] == ("yahoo", LATER)
+    assert rows(store, "instruments")[0][4:6] == ("yahoo", LATER)
+    assert store.prices.last_fetch(TICKER) == LATER
 
 
 @pytest.mark.parametrize("jitter", [1e-7, -1e-7, 5e-6, -5e-6])
@@ -308,7 +310,7 @@ def test_an_interruption_loses_nothing(store, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.prices, "_write_bars", interrupt)
+    monkeypatch.setattr(PriceStore, "_write_bars", interrupt)
     with pytest.raises(KeyboardInterrupt):
         merge(store, scaled(WEEK, 2, "closes"), (SPLIT,), at=LATER)
     assert everything(store) == before
@@ -331,53 +333,17 @@ def test_a_read_only_store_refuses_in_words(home, monkeypatch):
             merge(store, scaled(WEEK, 2, "closes"))
 
 
-# A check of the whole
+# Within a transaction of the caller
 
 
-def test_the_check_is_given_the_whole_series_as_it_would_be(store):
-    given = []
-    merge(store, check=given.append)
-    assert same(given.pop(), WEEK)
-    more = bars_of(
-        [
-            ("2024-03-08", 35.0),
-            ("2024-03-12", NAN, NAN, NAN, 38.0, 33.6, NAN),
-            ("2024-03-14", 38.0),
-        ]
-    )
-    merge(store, more, check=given.append)
-    (whole,) = given
-    assert same(whole, store.prices.bars(TICKER))
-    assert whole.dates.astype(str).tolist() == [
-        f"2024-03-{day}" for day in ("08", "11", "12", "13", "14")
-    ]
-    assert whole.closes.tolist() == [35.0, 36.5, 38.0, 36.2, 38.0]
-    assert whole.opens.tolist() == [35.0, 36.0, 36.5, 37.0, 38.0]
-
-
-def test_the_check_is_made_of_a_series_that_does_not_change_too(store):
-    merge(store)
-    given = []
-    assert merge(store, bars_of([]), check=given.append) == UNCHANGED
-    assert same(given[0], WEEK)
-
-
-def test_the_check_is_made_where_no_other_process_can_write(home, store):
-    def write_elsewhere(_: Bars) -> None:
-        with open_store(home, lock_timeout_s=0.05) as other:
-            assert other.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
-            with pytest.raises(StoreLockedError):
-                merge(other, scaled(WEEK, 3, "closes"))
-
-    merge(store)
-    assert merge(store, scaled(WEEK, 2, "closes"), check=write_elsewhere).revised == 3
+def merge_and_raise(error: BaseException, store: Store, *answer: object, **options: object) -> None:
+    with store.transaction():
+        merge(store, *answer, **options)
+        raise error
 
 
 @pytest.mark.parametrize("error", [RejectedDataError("no"), ValueError("no"), KeyboardInterrupt()])
 def test_a_veto_leaves_everything_as_it_was(home, store, error):
-    def refuse(_: Bars) -> None:
-        raise error
-
     merge(store)
     store.registry.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = everything(store)
@@ -385,7 +351,7 @@ def test_a_veto_leaves_everything_as_it_was(home, store, error):
     moved = replace(PETR4, currency="USD")
     more = bars_of([("2024-03-13", 40.0), ("2024-03-14", 41.0)])
     with pytest.raises(type(error)) as caught:
-        merge(store, more, (SPLIT,), source="yahoo", at=LATER, instrument=moved, check=refuse)
+        merge_and_raise(error, store, more, (SPLIT,), source="yahoo", at=LATER, instrument=moved)
     assert caught.value is error
     assert everything(store) == before
     assert files == {
@@ -395,15 +361,109 @@ def test_a_veto_leaves_everything_as_it_was(home, store, error):
 
 
 def test_a_veto_of_a_first_fetch_leaves_no_ticker(store):
-    def refuse(_: Bars) -> None:
-        raise RejectedDataError("no")
-
     with pytest.raises(RejectedDataError):
-        merge(store, check=refuse)
-    assert everything(store) == [[], [], []]
+        merge_and_raise(RejectedDataError("no"), store)
+    assert not any(everything(store))
     assert store.prices.tickers() == []
     with pytest.raises(NoPricesError):
         store.prices.instrument(TICKER)
+
+
+def test_no_other_process_writes_in_between(home, store):
+    merge(store)
+    with store.transaction():
+        with open_store(home, lock_timeout_s=0.05) as other:
+            assert other.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
+            with pytest.raises(StoreLockedError):
+                merge(other, scaled(WEEK, 3, "closes"))
+        assert merge(store, scaled(WEEK, 2, "closes")).revised == 3
+
+
+# The log
+
+
+def test_a_correction_is_logged_with_what_was_there(store):
+    merge(store)
+    assert store.prices.log(TICKER) == ()
+    merge(store, bars_of([("2024-03-12", 36.5, 37.5, 36.0, 37.25, 33.5, 6e7)]), at=LATER)
+    (entry,) = store.prices.log(TICKER)
+    assert (entry.at, entry.source, entry.kind) == (LATER, "csv", "corrected")
+    assert (entry.first, entry.last, entry.rows) == ("2024-03-12", "2024-03-12", 1)
+    before = WEEK.select(WEEK.dates == np.datetime64("2024-03-12"))
+    assert json.loads(entry.detail)["close"] == [before.closes[0], 37.25]
+
+
+def test_a_range_that_became_known_is_logged_as_such(store):
+    merge(store, bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.5, NAN)]))
+    merge(store, bars_of([("2024-03-12", 36.5, 37.5, 36.0, 37.0, 33.5, 6e7)]))
+    (entry,) = store.prices.log(TICKER)
+    assert json.loads(entry.detail) == {
+        "open": [None, 36.5],
+        "high": [None, 37.5],
+        "low": [None, 36.0],
+        "volume": [None, 6e7],
+    }
+
+
+def test_a_revision_is_one_line_and_rescaled_rows_keep_their_source(store):
+    merge(store, source="b3")
+    halves = scaled(WEEK, 0.5, "opens", "highs", "lows", "closes", "adj_closes")
+    result = store.prices.merge(
+        PETR4,
+        halves.select(slice(1, 3)),
+        (SPLIT,),
+        source="yahoo",
+        at=LATER,
+        rescaled=halves.select(slice(0, 1)),
+        revision="a split",
+    )
+    assert result == MergeResult(0, 3, unchanged=False)
+    assert same(store.prices.bars(TICKER), halves)
+    assert store.prices.provenance(TICKER).sources == ("b3", "yahoo", "yahoo")
+    assert set(store.prices.provenance(TICKER).fetched_at) == {LATER}
+    (entry,) = store.prices.log(TICKER)
+    assert (entry.kind, entry.rows, entry.detail) == ("revised", 3, "a split")
+    assert (entry.first, entry.last) == ("2024-03-11", "2024-03-13")
+
+
+def test_many_corrections_are_one_line(store):
+    days = (np.datetime64("2020-01-01") + np.arange(60)).astype(str)
+    bars = bars_of([(day, 30.0) for day in days])
+    merge(store, bars, ())
+    merge(store, scaled(bars, 1.001, "volumes"), ())
+    (entry,) = store.prices.log(TICKER)
+    assert (entry.kind, entry.rows) == ("corrected", 60)
+
+
+# The calendar somebody chose
+
+
+def test_a_pinned_calendar_outlives_fetches_until_it_is_let_go(store):
+    merge(store)
+    store.prices.pin_calendar(TICKER, "XNYS")
+    merge(store, at=LATER)
+    assert store.prices.pinned_calendar(TICKER) == "XNYS"
+    assert store.prices.instrument(TICKER).exchange == "XNYS"
+    store.prices.pin_calendar(TICKER, "")
+    assert store.prices.instrument(TICKER).exchange == ""
+    store.prices.pin_calendar(TICKER, None)
+    assert store.prices.instrument(TICKER) == PETR4
+
+
+def test_a_ticker_that_is_not_stored_has_no_pinned_calendar(store):
+    assert store.prices.pinned_calendar(TICKER) is None
+    assert not store.prices.has(TICKER)
+    assert store.prices.span(TICKER) is None
+
+
+# Dividends and splits
+
+
+def test_jitter_in_a_dividend_is_no_change(store):
+    merge(store)
+    jittered = replace(DIVIDEND, value=DIVIDEND.value * (1 + 1e-7))
+    assert merge(store, actions=(jittered,), at=LATER) == UNCHANGED
+    assert store.prices.actions(TICKER) == (DIVIDEND,)
 
 
 # Whatever the prices are

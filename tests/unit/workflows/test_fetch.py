@@ -104,7 +104,7 @@ def test_rows_that_do_not_fit_the_stored_ones_are_refused(home: Path, file: Path
 
     (failure,) = result.failures
     assert isinstance(failure.error, RejectedDataError)
-    assert "--accept-jumps" in failure.error.hint
+    assert "--accept-revision" in failure.error.hint
     with open_store(home) as store:
         bars = store.prices.bars(TICKER)
     assert (str(bars.dates[-1]), bars.closes[-1]) == ("2024-03-13", 36.380001)

@@ -1,0 +1,277 @@
+"""What an answer says about days that are stored already, and whether to believe it.
+
+A split revises everything before it, a dividend every earlier adjusted close, and now and then
+a source corrects a single day. Anything else that changes the past is an error of the source,
+until a person says otherwise.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stocklstm.core.series import JITTER, Action, Bars, Flags, Floats, Indices
+from stocklstm.errors import RejectedDataError
+
+LARGEST_JUMP = 0.35
+"""Largest believable move between two closes, as a fraction of the earlier one."""
+
+# Sources round the prices before a split; its ratio is found within one percent.
+_NEARLY = 0.01
+
+# Of the days that both have, as many may differ without being a revision of the history.
+_FEW = 3
+_FEW_SHARE = 0.02
+
+# Share of the days that splits must explain; the others are corrections.
+_MOST = 0.9
+
+# Yahoo may know of an event days before it revises the prices before it.
+_LATE_DAYS = np.timedelta64(30, "D")
+
+_VALUES = ("opens", "highs", "lows", "closes", "adj_closes", "volumes")
+
+_ACCEPT = "look at that day; if the new prices are right, repeat with --accept-revision"
+
+
+@dataclass(frozen=True, eq=False)
+class Reconciled:
+    """An answer made to fit the stored rows.
+
+    Attributes:
+        bars: Its rows, oldest first; what they lack comes from the stored rows of those days.
+        rescaled: Stored rows that the answer lacks, carried to its scale.
+        revision: What happened to the history as a whole, in words; "" if nothing did.
+    """
+
+    bars: Bars
+    rescaled: Bars
+    revision: str
+
+
+def reaches_further(stored: Bars, given: Bars) -> bool:
+    """Tell whether days before an answer may have changed too, so that all must be asked for.
+
+    Args:
+        stored: Rows over the days of the answer, oldest first.
+        given: The answer, oldest first.
+    """
+    here, there = _shared(stored, given)
+    if not len(here):
+        return bool(len(given))
+    first = slice(0, 1)
+    return bool(_differs(stored.select(here[first]), given.select(there[first]))[0])
+
+
+def reconcile(
+    stored: Bars,
+    given: Bars,
+    known: Iterable[Action],
+    actions: Sequence[Action],
+    *,
+    accept: bool,
+) -> Reconciled:
+    """Decide what an answer does to the stored rows.
+
+    Args:
+        stored: Rows that are stored, oldest first, over the days of the answer or more.
+        given: Clean and adjusted rows, oldest first.
+        known: Dividends and splits that are stored.
+        actions: Those of the answer.
+        accept: True to believe a revision that no event explains.
+
+    Raises:
+        RejectedDataError: The answer revises the history and no event explains it.
+    """
+    here, there = _shared(stored, given)
+    then, now = stored.select(here), given.select(there)
+    if not _is_revision(then, now):
+        return Reconciled(given, stored.select(slice(0)), "")
+    events = _candidates(known, actions, then.dates[-1])
+    if not accept and not _explained(then, now, events):
+        raise _unexplained(then, now)
+    by_shares = any(event.kind == "split" for event in events)
+    scaled = _scaled(stored, then, now, by_shares=by_shares)
+    lacking = ~np.isin(stored.dates, given.dates)
+    return Reconciled(
+        bars=_filled(given, there, scaled.select(here)),
+        rescaled=scaled.select(lacking & _differs(stored, scaled)),
+        revision=_words(then, now, events),
+    )
+
+
+def require_explained_jumps(
+    bars: Bars, actions: Iterable[Action], stored: Bars, *, accept: bool
+) -> None:
+    """Refuse a series with a move that only a split or a slip of the source would explain.
+
+    Args:
+        bars: N sessions as they would be stored, oldest first.
+        actions: Known dividends and splits.
+        stored: What is stored; a move that is there already has been accepted.
+        accept: True to let such moves pass.
+
+    Raises:
+        RejectedDataError: The adjusted close moved by more than `LARGEST_JUMP` from one row to
+            the next, on a day without a recorded split.
+    """
+    if accept or len(bars) < 2:
+        return
+    moves = _moves(bars)
+    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
+    suspicious = (np.abs(moves) > LARGEST_JUMP) & ~np.isin(bars.dates[1:], splits)
+    jumps = [row for row in np.flatnonzero(suspicious) if not _is_known(bars, int(row), stored)]
+    if jumps:
+        more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
+        raise RejectedDataError(
+            f"the adjusted close moved {moves[jumps[0]]:+.1%} on {bars.dates[jumps[0] + 1]} "
+            f"without a recorded split{more}",
+            hint=_ACCEPT,
+        )
+
+
+def joined(stored: Bars, *parts: Bars) -> Bars:
+    """Lay newer rows over stored ones, oldest first; of one day the last part's row counts."""
+    series = stored
+    for part in parts:
+        kept = series.select(~np.isin(series.dates, part.dates))
+        dates = np.concatenate([kept.dates, part.dates])
+        order = np.argsort(dates, kind="stable")
+        columns = {
+            name: np.concatenate([getattr(kept, name), getattr(part, name)])[order]
+            for name in _VALUES
+        }
+        series = Bars(dates[order], **columns)
+    return series
+
+
+def _shared(stored: Bars, given: Bars) -> tuple[Indices, Indices]:
+    _, here, there = np.intersect1d(
+        stored.dates, given.dates, assume_unique=True, return_indices=True
+    )
+    return here, there
+
+
+def _near(left: Floats, right: Floats | float, tolerance: float) -> Flags:
+    return np.isclose(left, right, rtol=tolerance, atol=0)
+
+
+def _differs(then: Bars, now: Bars) -> Flags:
+    """Tell on which days the closes differ by more than jitter, (N,)."""
+    closes = _near(now.closes, then.closes, JITTER)
+    return ~(closes & _near(now.adj_closes, then.adj_closes, JITTER))
+
+
+def _is_revision(then: Bars, now: Bars) -> bool:
+    """Tell a history that changed from single days that did."""
+    differing = _differs(then, now)
+    if differing.sum() > max(_FEW, _FEW_SHARE * len(then)):
+        return True
+    if len(then) < _FEW or not differing.all():
+        return False
+    # Few days and all of them, by one factor.
+    ratios = now.adj_closes / then.adj_closes
+    return bool(_near(ratios, ratios[0], 10 * JITTER).all())
+
+
+def _candidates(
+    known: Iterable[Action], actions: Iterable[Action], last: np.datetime64
+) -> list[Action]:
+    """Choose the events that may have revised the history since it was stored, oldest first."""
+    values = {(action.date, action.kind): action.value for action in known}
+    return sorted(
+        (
+            action
+            for action in actions
+            if np.datetime64(action.date, "D") > last - _LATE_DAYS
+            or not np.isclose(
+                action.value, values.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
+            )
+        ),
+        key=lambda action: action.date,
+    )
+
+
+def _explained(then: Bars, now: Bars, events: Sequence[Action]) -> bool:
+    """Tell whether splits explain the closes, and any event at all the adjusted ones."""
+    ratios = now.closes / then.closes
+    by_splits = _near(ratios, 1, _NEARLY)
+    product = np.ones(len(ratios))
+    # What was stored may know of the earlier splits already, never of the later ones alone.
+    for split in reversed([event for event in events if event.kind == "split"]):
+        product[then.dates < np.datetime64(split.date, "D")] /= split.value
+        by_splits |= _near(ratios, product, _NEARLY)
+    return bool(events) and bool(by_splits.mean() >= _MOST)
+
+
+def _unexplained(then: Bars, now: Bars) -> RejectedDataError:
+    differing = _differs(then, now)
+    day = np.flatnonzero(differing)[0]
+    ratio = now.closes[day] / then.closes[day]
+    name = "closes"
+    if abs(ratio - 1) <= JITTER:
+        ratio, name = now.adj_closes[day] / then.adj_closes[day], "adjusted closes"
+    return RejectedDataError(
+        f"{differing.sum()} of {len(then)} stored {name} differ from the answer's, "
+        f"by a factor of {ratio:.6g} on {then.dates[day]}, and no recorded event explains it",
+        hint=_ACCEPT,
+    )
+
+
+def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
+    """Say for the log what happened to the history."""
+    day = np.flatnonzero(_differs(then, now))[0]
+    shown = [f"{event.kind} of {event.value:.6g} on {event.date}" for event in events[-3:]]
+    more = f" and {len(events) - 3} more" if len(events) > 3 else ""
+    return (
+        f"closes x {now.closes[day] / then.closes[day]:.6g}, "
+        f"adjusted closes x {now.adj_closes[day] / then.adj_closes[day]:.6g} "
+        f"on {then.dates[day]}: " + (", ".join(shown) + more or "accepted by hand")
+    )
+
+
+def _scaled(bars: Bars, then: Bars, now: Bars, *, by_shares: bool) -> Bars:
+    """Carry stored rows to an answer's scale.
+
+    What was worked into the past counts for a missing day as for the next one that is there.
+
+    Args:
+        bars: N stored rows, oldest first.
+        then: M stored rows of the days that the answer has.
+        now: The answer's rows of those days.
+        by_shares: True if the number of shares changed, and volumes with it.
+    """
+    following = np.minimum(np.searchsorted(then.dates, bars.dates), len(then) - 1)
+    ratios = (now.closes / then.closes)[following]
+    prices = {name: getattr(bars, name) * ratios for name in ("opens", "highs", "lows", "closes")}
+    return replace(
+        bars,
+        **prices,
+        adj_closes=bars.adj_closes * (now.adj_closes / then.adj_closes)[following],
+        volumes=bars.volumes / ratios if by_shares else bars.volumes,
+    )
+
+
+def _filled(given: Bars, rows: Indices, known: Bars) -> Bars:
+    """Fill what some given rows lack."""
+    columns = {}
+    for name in _VALUES:
+        values = getattr(given, name).copy()
+        values[rows] = np.where(np.isnan(values[rows]), getattr(known, name), values[rows])
+        columns[name] = values
+    return replace(given, **columns)
+
+
+def _moves(bars: Bars) -> Floats:
+    with np.errstate(over="ignore"):
+        return bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
+
+
+def _is_known(bars: Bars, row: int, stored: Bars) -> bool:
+    """Tell whether the move from one row to the next is in the stored series as well."""
+    place = int(np.searchsorted(stored.dates, bars.dates[row]))
+    pair = stored.select(slice(place, place + 2))
+    if not np.array_equal(pair.dates, bars.dates[row : row + 2]):
+        return False
+    move = _moves(bars.select(slice(row, row + 2)))
+    return bool(_near(1 + _moves(pair), 1 + move, _NEARLY).all())

@@ -1,0 +1,231 @@
+"""An answer may add to the past; it changes it only for a reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.series import Action, Bars
+from stocklstm.errors import RejectedDataError
+from stocklstm.market.revisions import (
+    joined,
+    reaches_further,
+    reconcile,
+    require_explained_jumps,
+)
+from tests.unit.market.series import bars_of
+
+NOTHING = bars_of([])
+PRICES = ("opens", "highs", "lows", "closes", "adj_closes")
+
+
+def sessions(count: int, start: str = "2024-01-01") -> list[str]:
+    return (np.busday_offset(start, 0, roll="forward") + np.arange(count)).astype(str).tolist()
+
+
+def series(count: int = 20) -> Bars:
+    return bars_of([(day, 30 + n % 7) for n, day in enumerate(sessions(count))])
+
+
+def scaled(bars: Bars, factor: float, *names: str) -> Bars:
+    return replace(bars, **{name: getattr(bars, name) * factor for name in names or PRICES})
+
+
+def with_value(bars: Bars, row: int, name: str, value: float) -> Bars:
+    values = getattr(bars, name).copy()
+    values[row] = value
+    return replace(bars, **{name: values})
+
+
+STORED = series()
+
+
+# How far a change reaches
+
+
+@pytest.mark.parametrize("jitter", [0, 1e-7, -9e-6])
+def test_jitter_reaches_nowhere(jitter):
+    assert not reaches_further(STORED, scaled(STORED, 1 + jitter))
+
+
+def test_a_change_of_the_oldest_day_reaches_further():
+    assert reaches_further(STORED, scaled(STORED, 0.5))
+    assert reaches_further(STORED, scaled(STORED, 0.98, "adj_closes"))
+    assert reaches_further(STORED, with_value(STORED, 0, "adj_closes", 29.0))
+
+
+def test_a_change_of_a_later_day_does_not():
+    assert not reaches_further(STORED, with_value(STORED, 5, "closes", 29.0))
+
+
+def test_an_answer_that_has_no_stored_day_says_nothing_of_the_past():
+    assert reaches_further(STORED, bars_of([("2025-01-02", 30.0)]))
+    assert not reaches_further(STORED, NOTHING)
+
+
+# Corrections
+
+
+def test_jitter_revises_nothing():
+    fitting = reconcile(STORED, scaled(STORED, 1 + 1e-6), (), (), accept=False)
+    assert (fitting.revision, len(fitting.rescaled)) == ("", 0)
+
+
+def test_a_single_day_may_be_corrected():
+    given = with_value(STORED, 7, "closes", 31.5)
+    fitting = reconcile(STORED, given, (), (), accept=False)
+    assert fitting.bars is given
+    assert fitting.revision == ""
+
+
+def test_nothing_given_changes_nothing():
+    fitting = reconcile(STORED, NOTHING, (), (), accept=False)
+    assert (len(fitting.bars), len(fitting.rescaled), fitting.revision) == (0, 0, "")
+
+
+# Revisions
+
+
+def test_a_split_halves_what_is_stored_and_the_days_the_answer_lacks_follow():
+    split = Action("2024-01-31", "split", 2.0)
+    halves = replace(scaled(STORED, 0.5), volumes=STORED.volumes * 2)
+    lacking = np.ones(len(STORED), dtype=bool)
+    lacking[[0, 9, 19]] = False
+    fitting = reconcile(STORED, halves.select(lacking), (), (split,), accept=False)
+    assert fitting.rescaled.dates.tolist() == STORED.dates[~lacking].tolist()
+    assert fitting.rescaled.closes == pytest.approx(halves.closes[~lacking])
+    assert fitting.rescaled.opens == pytest.approx(halves.opens[~lacking])
+    assert fitting.rescaled.volumes == pytest.approx(halves.volumes[~lacking])
+    assert "split of 2 on 2024-01-31" in fitting.revision
+
+
+def test_a_dividend_revises_adjusted_closes_alone():
+    dividend = Action("2024-01-24", "dividend", 1.0)
+    given = scaled(STORED, 0.97, "adj_closes")
+    fitting = reconcile(STORED, given.select(slice(3, None)), (), (dividend,), accept=False)
+    assert fitting.rescaled.closes.tolist() == STORED.closes[:3].tolist()
+    assert fitting.rescaled.volumes.tolist() == STORED.volumes[:3].tolist()
+    assert fitting.rescaled.adj_closes == pytest.approx(given.adj_closes[:3])
+    assert "dividend of 1 on 2024-01-24" in fitting.revision
+
+
+def test_days_after_a_late_dividend_keep_their_scale():
+    dividend = Action("2024-01-15", "dividend", 1.0)
+    factor = np.where(STORED.dates < np.datetime64("2024-01-15"), 0.97, 1.0)
+    given = replace(STORED, adj_closes=STORED.adj_closes * factor)
+    lacking = np.ones(len(STORED), dtype=bool)
+    lacking[[2, 15]] = False
+    fitting = reconcile(STORED, given.select(lacking), (), (dividend,), accept=False)
+    assert fitting.rescaled.dates.tolist() == [STORED.dates[2]]
+    assert fitting.rescaled.adj_closes == pytest.approx(given.adj_closes[2:3])
+
+
+def test_what_the_answer_lacks_of_a_day_is_carried_to_its_scale():
+    split = Action("2024-01-31", "split", 2.0)
+    bare = replace(scaled(STORED, 0.5), **{n: np.full(20, np.nan) for n in ("opens", "volumes")})
+    fitting = reconcile(STORED, bare, (), (split,), accept=False)
+    assert fitting.bars.opens == pytest.approx(STORED.opens / 2)
+    assert fitting.bars.volumes == pytest.approx(STORED.volumes * 2)
+
+
+REVISIONS = {
+    "half without a split": (scaled(STORED, 0.5), ()),
+    "half by a split of three": (scaled(STORED, 0.5), (Action("2024-01-31", "split", 3.0),)),
+    "half by a dividend": (scaled(STORED, 0.5), (Action("2024-01-31", "dividend", 1.0),)),
+    "a hundred times": (scaled(STORED, 100), ()),
+    "adjusted closes without a dividend": (scaled(STORED, 0.97, "adj_closes"), ()),
+    "another share": (replace(STORED, closes=STORED.closes[::-1] * 1.3), ()),
+    "a split that was known long ago": (
+        scaled(STORED, 0.5),
+        (Action("2020-01-31", "split", 2.0),),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given_bars", "actions"), REVISIONS.values(), ids=REVISIONS)
+def test_a_revision_without_its_event_needs_a_person(given_bars, actions):
+    known = tuple(action for action in actions if action.date < "2024")
+    with pytest.raises(RejectedDataError, match="no recorded event explains it") as caught:
+        reconcile(STORED, given_bars, known, actions, accept=False)
+    assert "--accept-revision" in caught.value.hint
+    fitting = reconcile(STORED, given_bars, known, actions, accept=True)
+    assert fitting.bars.closes.tolist() == given_bars.closes.tolist()
+    assert fitting.revision
+
+
+def test_three_days_are_enough_to_see_one_factor():
+    three = STORED.select(slice(0, 3))
+    with pytest.raises(RejectedDataError):
+        reconcile(three, scaled(three, 0.9), (), (), accept=False)
+
+
+def test_of_several_splits_those_already_worked_in_do_not_count_again():
+    """Prices stored after the first split and before the second."""
+    splits = (Action("2024-01-15", "split", 4.0), Action("2024-01-31", "split", 2.0))
+    fitting = reconcile(STORED, scaled(STORED, 0.5), (), splits, accept=False)
+    assert fitting.revision
+
+
+@given(
+    ratio=st.sampled_from([0.1, 0.25, 0.5, 2.0, 10.0]),
+    kept=st.lists(st.booleans(), min_size=20, max_size=20).filter(lambda k: sum(k) >= 4),
+)
+def test_returns_survive_a_split_whatever_the_answer_lacks(ratio, kept):
+    split = Action("2024-02-15", "split", 1 / ratio)
+    given_bars = scaled(STORED, ratio).select(np.array(kept))
+    fitting = reconcile(STORED, given_bars, (), (split,), accept=False)
+    whole = joined(STORED, fitting.rescaled, fitting.bars)
+    assert len(whole) == len(STORED)
+    assert whole.log_returns[1:] == pytest.approx(STORED.log_returns[1:], abs=1e-9)
+    assert whole.opens / whole.closes == pytest.approx(STORED.opens / STORED.closes)
+
+
+# Laying series over one another
+
+
+def test_the_last_part_counts():
+    later = bars_of([("2024-01-02", 50.0), ("2025-01-02", 60.0)])
+    whole = joined(STORED, later)
+    assert len(whole) == 21
+    assert (whole.closes[1], whole.closes[-1]) == (50.0, 60.0)
+    assert np.all(np.diff(whole.dates) > np.timedelta64(0, "D"))
+
+
+# Jumps
+
+
+HALVED = bars_of([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
+
+
+def test_a_jump_without_a_split_is_refused():
+    dividend = Action("2024-03-13", "dividend", 1.0)
+    with pytest.raises(RejectedDataError, match=r"moved -50\.0% on 2024-03-13") as caught:
+        require_explained_jumps(HALVED, (dividend,), NOTHING, accept=False)
+    assert "--accept-revision" in caught.value.hint
+
+
+def test_every_further_jump_is_counted():
+    bars = bars_of([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
+    with pytest.raises(RejectedDataError, match=r"\+9900\.0% on 2024-03-12.*and 1 more"):
+        require_explained_jumps(bars, (), NOTHING, accept=False)
+
+
+def test_a_recorded_split_or_the_user_explains_a_jump():
+    split = Action("2024-03-13", "split", 2.0)
+    require_explained_jumps(HALVED, (split,), NOTHING, accept=False)
+    require_explained_jumps(HALVED, (), NOTHING, accept=True)
+    require_explained_jumps(HALVED.select(slice(2)), (), NOTHING, accept=False)
+
+
+def test_a_jump_that_was_accepted_once_is_not_asked_about_again():
+    more = joined(HALVED, bars_of([("2024-03-14", 18.5)]))
+    require_explained_jumps(more, (), HALVED, accept=False)
+    require_explained_jumps(scaled(more, 0.9, "adj_closes"), (), HALVED, accept=False)
+
+
+def test_another_jump_of_that_day_is():
+    worse = with_value(HALVED, 2, "adj_closes", 9.0)
+    with pytest.raises(RejectedDataError):
+        require_explained_jumps(worse, (), HALVED, accept=False)
