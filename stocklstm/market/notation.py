@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,15 +15,24 @@ _MONEY = re.compile(r"^(R\$|US\$|\$|€|£)")
 _SCALES = {"K": 1e3, "M": 1e6, "MI": 1e6, "B": 1e9, "BI": 1e9, "T": 1e12, "TRI": 1e12}
 _SCALED = re.compile(r"(.*\d)(K|MI?|BI?|TRI|T)", re.ASCII | re.IGNORECASE)
 
-_NUMBER = {
-    mark: re.compile(
-        rf"[+-]?(?:\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{decimal}\d*)?(?:e[+-]?\d+)?",
-        re.ASCII | re.IGNORECASE,
-    )
+_DIGITS = {
+    mark: rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)(?:{decimal}\d*)?"
     for mark, decimal, group in ((".", r"\.", ","), (",", ",", r"\."))
 }
+# Most cells are no more than this, and there may be millions of them.
+_PLAIN = {mark: re.compile(digits, re.ASCII) for mark, digits in _DIGITS.items()}
+_NUMBER = {
+    mark: re.compile(rf"[+-]?(?:{digits}|[{mark}]\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+    for mark, digits in _DIGITS.items()
+}
+
+# So many numbers that all show the same decimal mark leave no doubt about a file's others.
+_ENOUGH_VOTES = 10_000
+
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ].*)?", re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:[T ].*)?", re.ASCII)
+
+_DAYS = 100_000
 
 DateReader = Callable[[str], date]
 
@@ -39,15 +49,19 @@ def decimal_mark(texts: Iterable[str], *, otherwise: str) -> str:
         texts: Cells that hold numbers.
         otherwise: The answer if no cell shows it: 1.234 may be either.
     """
-    votes = Counter(mark for mark in map(_shown_mark, texts) if mark)
+    votes: Counter[str] = Counter()
+    for mark in filter(None, map(_shown_mark, texts)):
+        votes[mark] += 1
+        if votes[mark] == _ENOUGH_VOTES == votes.total():
+            break
     return max(votes, key=lambda mark: votes[mark]) if votes else otherwise
 
 
 def _shown_mark(text: str) -> str:
-    number = _bare(text)[0].lstrip("+-")
-    points, commas = number.count("."), number.count(",")
+    points, commas = text.count("."), text.count(",")
     if not points + commas:
         return ""
+    number = _bare(text)[0].lstrip("+-")
     last = "." if number.rfind(".") > number.rfind(",") else ","
     if points and commas:
         return last
@@ -79,16 +93,22 @@ def read_number(text: str, mark: str) -> float:
     Raises:
         ValueError: The cell holds something else.
     """
+    if _PLAIN[mark].fullmatch(text):
+        return _to_float(text, mark)
     if is_blank(text):
         return np.nan
     number, scale = _bare(text)
-    group = "," if mark == "." else "."
     if not _NUMBER[mark].fullmatch(number):
         raise ValueError(text)
-    return float(number.replace(group, "").replace(mark, ".")) * scale
+    return _to_float(number, mark) * scale
 
 
-def date_reader(texts: list[str], date_format: str | None) -> DateReader:
+def _to_float(number: str, mark: str) -> float:
+    group = "," if mark == "." else "."
+    return float(number.replace(group, "").replace(mark, "."))
+
+
+def date_reader(texts: Iterable[str], date_format: str | None) -> DateReader:
     """Find out how dates are written, from the dates themselves.
 
     Args:
@@ -101,12 +121,27 @@ def date_reader(texts: list[str], date_format: str | None) -> DateReader:
     Raises:
         ConfigError: Days and months cannot be told apart, or the pattern is no date pattern.
     """
-    if date_format is not None:
-        return _patterned(date_format)
-    year_last = [match for text in texts if (match := _YEAR_LAST.fullmatch(text))]
-    if len(year_last) <= sum(1 for text in texts if _YEAR_FIRST.fullmatch(text)):
+    read = _find_reader(texts) if date_format is None else _patterned(date_format)
+    # A long file repeats its days, if only because it holds several tickers.
+    return lru_cache(maxsize=_DAYS)(read)
+
+
+def _find_reader(texts: Iterable[str]) -> DateReader:
+    year_first = 0
+    year_last: Counter[tuple[int, int]] = Counter()
+    example = ""
+    for text in texts:
+        if match := _YEAR_LAST.fullmatch(text):
+            pair = int(match[1]), int(match[3])
+            # What is no date either way has no say.
+            if min(pair) <= 12 and max(pair) <= 31:
+                year_last[pair] += 1
+                example = example or text[: match.end(4)]
+        elif _YEAR_FIRST.fullmatch(text):
+            year_first += 1
+    if year_last.total() <= year_first:
         return _read_year_first
-    return _day_or_month_first(year_last)
+    return _day_or_month_first(list(year_last), example)
 
 
 def _patterned(date_format: str) -> DateReader:
@@ -126,13 +161,14 @@ def _patterned(date_format: str) -> DateReader:
     return read
 
 
-def _day_or_month_first(dates: list[re.Match[str]]) -> DateReader:
-    day_first = any(int(match[1]) > 12 for match in dates)
-    month_first = any(int(match[3]) > 12 for match in dates)
-    alike = all(int(match[1]) == int(match[3]) for match in dates)
+def _day_or_month_first(pairs: list[tuple[int, int]], example: str) -> DateReader:
+    """Choose by the first two numbers of every date."""
+    day_first = any(first > 12 for first, _ in pairs)
+    month_first = any(second > 12 for _, second in pairs)
+    alike = all(first == second for first, second in pairs)
     if day_first == month_first and not alike:
         raise ConfigError(
-            f"{dates[0][0]}: which is the day and which is the month cannot be told from the file",
+            f"{example}: which is the day and which is the month cannot be told from the file",
             hint="say it with --date-format %d/%m/%Y or --date-format %m/%d/%Y",
         )
     return lambda text: _read_year_last(text, month_first=month_first)

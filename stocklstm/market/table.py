@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stocklstm.errors import RejectedDataError
@@ -14,7 +15,10 @@ _NAMES = {
     "open": ("open", "abertura", "abert", "opening", "precodeabertura"),
     "high": ("high", "maxima", "maximo", "max", "precomaximo"),
     "low": ("low", "minima", "minimo", "min", "precominimo"),
-    "close": ("close", "fechamento", "fech", "closelast", "ultimo", "last", "price", "preco"),
+    "close": (
+        *("close", "fechamento", "fech", "precodefechamento", "closelast"),
+        *("ultimo", "precoultimo", "ultimopreco", "last", "price", "preco"),
+    ),
     "adj_close": (
         *("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjustedprice"),
         *("fechamentoajustado", "fechamentoajust", "fechamentoaj", "fechajustado", "fechaj"),
@@ -22,27 +26,65 @@ _NAMES = {
     "volume": ("volume", "vol", "volumenegociado", "quantidade"),
 }
 _PORTUGUESE = {"data", "fechamento", "ultimo", "abertura", "maxima", "minima", "pregao"}
-_SEPARATORS = ";\t,"
+_SEPARATORS = ";\t,|"
+
+# Excel writes the separator it used into a line of its own.
+_SEPARATOR_LINE = re.compile(r"(?i)sep=.\s*")
+
+# `yfinance.download(...).to_csv()` names the ticker and the date below its header.
+_SECOND_HEADERS = {"Ticker", "Date"}
 
 # Tab, line feed and carriage return are the only control characters a table has a use for.
 _JUNK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
+# As much as the csv module accepts in one cell; a row of prices has a hundred characters.
+_LONGEST_LINE = 131_072
+
+# A century of eighty tickers; each row takes hundreds of bytes by the time it is judged.
+_MOST_ROWS = 2_000_000
+
+_CHUNK = 1 << 20
+
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text.
+    """Cells as text, read anew from the bytes each time: as text they need ten times the room.
 
     Attributes:
+        content: The whole file.
+        encoding: How its bytes are to be read.
+        name: The file's name, for messages.
+        separator: What stands between its cells.
         columns: Place of each known column: date, close, and those others there are.
-        rows: Cells of each line below the header; lines may be too short or too long.
         width: Cells in the header.
         portuguese: True if the header is written in Portuguese.
     """
 
+    content: bytes
+    encoding: str
+    name: str
+    separator: str
     columns: dict[str, int]
-    rows: list[list[str]]
     width: int
     portuguese: bool
+
+    def rows(self) -> Iterator[list[str]]:
+        """Give the cells of each line below the header; lines may be too short or too long.
+
+        Raises:
+            RejectedDataError: A line is longer than any row of prices, or there are too many.
+        """
+        lines = _lines(self.content, self.encoding, self.name)
+        _header_line(lines)
+        for number, line in enumerate(lines):
+            if number == _MOST_ROWS:
+                raise RejectedDataError(
+                    f"{self.name} has more than {_MOST_ROWS:,} rows",
+                    hint="give a file with the daily prices of one ticker only",
+                )
+            row = _split(line, self.separator)
+            if any(map(str.strip, row)) and row[0].strip() not in _SECOND_HEADERS:
+                yield row
 
     def cell(self, row: list[str], column: str) -> str:
         """Give one cell without surrounding blanks; "" where the row or the column has none."""
@@ -61,47 +103,77 @@ def read_table(content: bytes, name: str) -> Table:
         RejectedDataError: It is empty or no text, or has no header with a date and a close, or
             nothing below it.
     """
-    lines = _decode(content, name).splitlines(keepends=True)
-    # Excel writes the separator it used into a line of its own.
-    lines = [line for line in lines if line.strip() and not re.fullmatch(r"(?i)sep=.\s*", line)]
-    if not lines:
+    encoding = _find_encoding(content, name)
+    line = _header_line(_lines(content, encoding, name))
+    if not line:
         raise RejectedDataError(f"{name} is empty", hint="give a file with a header and prices")
-    separator = max(_SEPARATORS, key=lambda mark: len(_columns(_split(lines[0], mark, name))))
-    header = _split(lines[0], separator, name)
+    separator = max(_SEPARATORS, key=lambda mark: len(_columns(_split(line, mark))))
+    header = _split(line, separator)
     columns = _columns(header)
     _require_columns(columns, header, name)
-    try:
-        rows = list(csv.reader(io.StringIO("".join(lines[1:]), newline=""), delimiter=separator))
-    except csv.Error as error:
-        raise RejectedDataError(f"{name} is not a table: {error}") from error
-    rows = [row for row in rows if any(map(str.strip, row)) and not _is_second_header(row)]
-    if not rows:
+    portuguese = not _PORTUGUESE.isdisjoint(map(_plain, header))
+    table = Table(content, encoding, name, separator, columns, len(header), portuguese)
+    if next(table.rows(), None) is None:
         raise RejectedDataError(
             f"{name} has a header but no prices", hint="give a file with rows below its header"
         )
-    portuguese = not _PORTUGUESE.isdisjoint(map(_plain, header))
-    return Table(columns, rows, len(header), portuguese)
+    return table
 
 
-def _decode(content: bytes, name: str) -> str:
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        # What spreadsheets of the Portuguese-speaking world still write.
-        text = content.decode("latin-1")
-    if _JUNK.search(text):
-        raise RejectedDataError(
-            f"{name} is not a text file", hint="export the prices as CSV and give that file"
-        )
-    return text
+def _find_encoding(content: bytes, name: str) -> str:
+    # Windows-1252 is what spreadsheets still write; five bytes mean nothing in it, and any
+    # byte means something in Latin-1.
+    marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            junk = any(_JUNK.search(text) for text in _chunks(content, encoding))
+        except UnicodeError:
+            continue
+        if not junk:
+            return encoding
+        break
+    raise RejectedDataError(
+        f"{name} is not a text file", hint="export the prices as CSV (UTF-8) and give that file"
+    )
 
 
-def _split(line: str, separator: str, name: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=separator), [])
-    except csv.Error as error:
-        raise RejectedDataError(f"{name} is not a table: {error}") from error
+def _open(content: bytes, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+
+
+def _chunks(content: bytes, encoding: str) -> Iterator[str]:
+    file = _open(content, encoding)
+    return iter(lambda: file.read(_CHUNK), "")
+
+
+def _lines(content: bytes, encoding: str, name: str) -> Iterator[str]:
+    """Give the lines one by one.
+
+    Raises:
+        RejectedDataError: A line is longer than any row of prices.
+    """
+    for line in _open(content, encoding):
+        if len(line) > _LONGEST_LINE:
+            raise RejectedDataError(
+                f"{name} is not a table of prices: a line has {len(line):,} characters",
+                hint="export the prices as CSV, one line for each day",
+            )
+        yield line
+
+
+def _header_line(lines: Iterator[str]) -> str:
+    """Take the lines up to the header, and give that; "" if there is none."""
+    return next(
+        (line for line in lines if line.strip() and not _SEPARATOR_LINE.fullmatch(line)), ""
+    )
+
+
+def _split(line: str, separator: str) -> list[str]:
+    # By itself, because prices hold no line breaks: a quotation mark that is left open would
+    # swallow the lines that follow.
+    if '"' in line:
+        return next(csv.reader([line], delimiter=separator))
+    return line.split(separator)
 
 
 def _plain(text: str) -> str:
@@ -113,8 +185,7 @@ def _plain(text: str) -> str:
 def _columns(header: list[str]) -> dict[str, int]:
     names = [_plain(text) for text in header]
     if names[:1] == ["price"] and "close" in names:
-        # What `yfinance.download(...).to_csv()` writes: its second and third line name the
-        # ticker and the date.
+        # What `yfinance.download(...).to_csv()` writes.
         names[0] = "date"
     found = {}
     for column, aliases in _NAMES.items():
@@ -124,10 +195,6 @@ def _columns(header: list[str]) -> dict[str, int]:
     return found
 
 
-def _is_second_header(row: list[str]) -> bool:
-    return row[0].strip() in {"Ticker", "Date"}
-
-
 def _require_columns(columns: dict[str, int], header: list[str], name: str) -> None:
     for column, examples in (("date", "Date or Data"), ("close", "Close or Fechamento")):
         if column not in columns:
@@ -135,4 +202,11 @@ def _require_columns(columns: dict[str, int], header: list[str], name: str) -> N
             raise RejectedDataError(
                 f"{name} has no {column} column: its first line is {shown}",
                 hint=f"the first line must name the columns, among them {examples}",
+            )
+    names = [_plain(text) for text in header]
+    for column, place in columns.items():
+        if names.count(names[place]) > 1:
+            raise RejectedDataError(
+                f"{name} has more than one {column.replace('_', ' ')} column",
+                hint="give a file with the prices of one ticker only",
             )

@@ -1,5 +1,9 @@
 import csv
 import io
+import os
+import pty
+import subprocess
+import sys
 from datetime import date
 
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Rejection
+from stocklstm.core.series import Basis, Rejection
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, StockLstmError
 from stocklstm.market.csv import CsvSource, read_prices
 from stocklstm.market.source import FetchRequest
@@ -54,7 +58,7 @@ def test_a_brazilian_spreadsheet_reads_the_same(encoding, line_end):
     assert bars.fingerprint() == read(YAHOO)[0].fingerprint()
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separators(separator):
     text = YAHOO.replace(",", separator)
     assert read(text)[0].fingerprint() == read(YAHOO)[0].fingerprint()
@@ -68,14 +72,14 @@ def test_a_site_that_writes_newest_first_with_quoted_commas():
     )
     assert rejections == ()
     assert bars.closes.tolist() == [118532, 117000]
-    assert bars.adj_closes.tolist() == [118532, 117000]
+    assert np.isnan(bars.adj_closes).all()
     assert bars.volumes.tolist() == [12.34e9, 987.6e6]
 
 
 def test_closes_alone():
     bars, _ = read("Date,Close\n2024-03-12,36.9\n2024-03-13,36.5\n")
-    assert bars.adj_closes.tolist() == bars.closes.tolist() == [36.9, 36.5]
-    for missing in (bars.opens, bars.highs, bars.lows, bars.volumes):
+    assert bars.closes.tolist() == [36.9, 36.5]
+    for missing in (bars.opens, bars.highs, bars.lows, bars.adj_closes, bars.volumes):
         assert np.isnan(missing).all()
 
 
@@ -87,6 +91,89 @@ def test_what_yfinance_writes_for_one_ticker():
     assert rejections == ()
     assert bars.dates.astype(str).tolist() == ["2024-03-12"]
     assert (bars.closes[0], bars.adj_closes[0]) == (36.9, 34.5)
+
+
+def test_what_yahoo_offered_for_download():
+    bars, rejections = read(
+        "Date,Open,High,Low,Close,Adj Close,Volume\r\n"
+        "2024-03-12,36.400002,37.000000,36.200001,36.900002,34.500000,20000000\r\n"
+        "2024-03-13,null,null,null,null,null,null"
+    )
+    assert rejections == ()
+    assert bars.closes[0] == 36.900002
+    assert np.isnan(bars.closes[1])
+
+
+def test_what_google_finance_writes():
+    bars, rejections = read(
+        "Date,Open,High,Low,Close,Volume\n"
+        "3/12/2024 16:56:00,36.4,37,36.2,36.9,2000\n3/13/2024 16:56:00,36.8,37.1,36,36.5,3000\n"
+    )
+    assert rejections == ()
+    assert bars.dates.astype(str).tolist() == ["2024-03-12", "2024-03-13"]
+    assert bars.volumes.tolist() == [2000, 3000]
+
+
+def test_what_investing_com_writes_in_portuguese():
+    bars, rejections = read(
+        '\ufeff"Data";"Último";"Abertura";"Máxima";"Mínima";"Vol.";"Var%"\n'
+        '"13.03.2024";"36,50";"36,80";"37,10";"36,00";"12,3M";"-1,08%"\n'
+        '"12.03.2024";"36,90";"36,40";"37,00";"36,20";"987,65K";"0,00%"\n'
+    )
+    assert rejections == ()
+    assert bars.dates.astype(str).tolist() == ["2024-03-13", "2024-03-12"]
+    assert bars.closes.tolist() == [36.5, 36.9]
+    assert bars.volumes.tolist() == [12.3e6, 987.65e3]
+
+
+def test_what_a_b3_spreadsheet_holds():
+    bars, rejections = read(
+        "Código;Data do Pregão;Preço de Abertura;Preço Máximo;Preço Mínimo;Preço de Fechamento\n"
+        "PETR4;12/03/2024;R$ 36,40;R$ 37,00;R$ 36,20;R$ 1.036,90\n"
+        "PETR4;13/03/2024;R$ 36,80;R$ 37,10;R$ 36,00;R$ 36,50\n;;;;;\n",
+        "cp1252",
+    )
+    assert rejections == ()
+    assert bars.closes.tolist() == [1036.9, 36.5]
+    assert bars.highs.tolist() == [37, 37.1]
+
+
+@pytest.mark.parametrize("extra", [b"\x80 36,50", b"\x81", b"\x85\x93\x94"])
+def test_bytes_of_windows_1252_and_beyond_cost_their_row_at_most(extra):
+    content = (
+        b"Data;M\xe1xima;Fechamento\n12/03/2024;37,00;36,90\n13/03/2024;" + extra + b";36,50\n"
+    )
+    bars, rejections = read_prices(content, "prices.csv")
+    assert bars.highs[0] == 37
+    assert len(bars) + len(rejections) == 2
+
+
+def test_the_euro_sign_of_windows():
+    assert read("Date;Close\n2024-03-12;€ 36,50\n", "cp1252")[0].closes.tolist() == [36.5]
+
+
+def test_a_quotation_mark_left_open_costs_its_line_only():
+    bars, rejections = read(
+        'Date,Close\n2024-03-12,"36.9\n2024-03-13,36.5\n2024-03-14,"36,5\n2024-03-15,"36.4"\n'
+    )
+    assert bars.closes.tolist() == [36.9, 36.5, 36.4]
+    assert rejections == (Rejection("2024-03-14", "close: '36,5' is not a number"),)
+    bars, rejections = read("Date,Close\n" + 'x","\n' + "2024-03-13,36.5\n" * 20_000)
+    assert len(bars) == 20_000
+    assert len(rejections) == 1
+
+
+def test_many_numbers_that_agree_settle_the_decimal_mark():
+    bars, rejections = read(
+        "Date,Close\n" + "2024-03-12,36.5\n" * 10_000 + '2024-03-13,"1,5"\n' * 3
+    )
+    assert len(bars) == 10_000
+    assert {rejection.reason for rejection in rejections} == {"close: '1,5' is not a number"}
+
+
+def test_numbers_that_disagree_are_all_counted():
+    few, many = "2024-03-12;36.5\n" * 3, "2024-03-13;1,5\n" * 12_000
+    assert len(read("Date;Close\n" + few + many)[0]) == 12_000
 
 
 def test_the_line_in_which_excel_names_its_separator():
@@ -171,10 +258,27 @@ def test_dates_are_found_out(dates, expected):
     assert bars.dates.astype(str).tolist() == expected
 
 
+def test_a_slip_in_one_date_does_not_make_the_others_ambiguous():
+    bars, rejections = read("Date,Close\n13/03/2024,1\n13/13/2024,2\n99/01/2024,3\n01/99/2024,4\n")
+    assert bars.dates.astype(str).tolist() == ["2024-03-13"]
+    assert [rejection.date for rejection in rejections] == [
+        "13/13/2024",
+        "99/01/2024",
+        "01/99/2024",
+    ]
+
+
 AMBIGUOUS = "Date,Close\n01/02/2024,1\n02/02/2024,2\n"
 
 
-@pytest.mark.parametrize("text", [AMBIGUOUS, AMBIGUOUS + "13/01/2024,3\n01/13/2024,4\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        AMBIGUOUS,
+        AMBIGUOUS.replace("\n", "\n99/99/2024,1\n", 1),
+        AMBIGUOUS + "13/01/2024,3\n01/13/2024,4\n",
+    ],
+)
 def test_ambiguous_dates_are_asked_about(text):
     with pytest.raises(ConfigError, match="01/02/2024: which is the day") as caught:
         read(text)
@@ -209,8 +313,14 @@ def test_useless_date_formats(pattern):
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a text file"),
         (b"PK\x03\x04\x14\0", "is not a text file"),
         (b"\xff\xfe\x00", "is not a text file"),
-        (b"Date,Close\n2024-03-12," + b"1" * 140_000, "is not a table"),
-        (b"Date,Close," + b"1" * 140_000 + b"\n", "is not a table"),
+        (b"\xff\xfeD\xd8", "is not a text file"),
+        (YAHOO.encode("utf-16-le"), "is not a text file"),
+        (b"Date,Close\n2024-03-12,36\0\n", "is not a text file"),
+        (b"Date,Close\n2024-03-12,36\n" + b"1" * 140_000, "is not a table of prices: a line has"),
+        (b"Date,Close\n2024-03-12,36\n" + b"1," * 70_000, "is not a table of prices: a line has"),
+        (b"Date,Close," + b"1" * 140_000 + b"\n", "is not a table of prices: a line has"),
+        (b"Price,Close,Close\nTicker,VALE3.SA,PETR4.SA\n2024-03-12,1,2\n", "more than one close"),
+        (b"Date,Close\n" + b"1\n" * 2_000_001, "has more than 2,000,000 rows"),
     ],
 )
 def test_what_is_no_table_of_prices(content, message):
@@ -218,6 +328,7 @@ def test_what_is_no_table_of_prices(content, message):
         read_prices(content, "prices.csv")
     assert caught.value.message.startswith("prices.csv ")
     assert len(caught.value.message) < 120
+    assert caught.value.hint
 
 
 def test_the_source_reads_the_named_file(tmp_path):
@@ -227,6 +338,89 @@ def test_the_source_reads_the_named_file(tmp_path):
     assert (answer.instrument, answer.source, answer.actions) == (PETR4, "csv", ())
     assert len(answer.bars) == 2
     assert len(fetch(path, start="2024-03-13").bars) == 1
+
+
+@pytest.mark.parametrize("header", ["Date,Close", "Date,Close,Adj Close"])
+def test_without_an_adjusted_close_the_prices_allow_for_splits_only(tmp_path, header):
+    path = tmp_path / "prices.csv"
+    path.write_text(f"{header}\n2024-03-12,36.9\n2024-03-13,36.5\n")
+    answer = fetch(path)
+    assert answer.basis is Basis.SPLIT_ADJUSTED
+    assert np.isnan(answer.bars.adj_closes).all()
+
+
+def test_with_an_adjusted_close_in_any_row_they_are_adjusted(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text("Date,Close,Adj Close\n2024-03-12,36.9,34.5\n2024-03-13,36.5,\n")
+    assert fetch(path).basis is Basis.ADJUSTED
+    # What was not asked for tells of the file too.
+    assert fetch(path, start="2024-03-13").basis is Basis.ADJUSTED
+
+
+def test_a_file_too_large_is_not_read_to_its_end(tmp_path, monkeypatch):
+    path = tmp_path / "prices.csv"
+    path.write_text(YAHOO)
+    monkeypatch.setattr("stocklstm.market.csv.LARGEST_FILE", len(YAHOO))
+    assert len(fetch(path).bars) == 2
+    path.write_text(YAHOO + "\n")
+    with pytest.raises(RejectedDataError, match="is larger than") as caught:
+        fetch(path)
+    assert caught.value.hint
+
+
+FROM_STANDARD_INPUT = """
+from pathlib import Path
+from stocklstm.errors import StockLstmError
+from stocklstm.market.csv import CsvSource
+from stocklstm.market.source import FetchRequest
+try:
+    print(len(CsvSource().fetch(FetchRequest("PETR4.SA", file=Path("-"))).bars))
+except StockLstmError as error:
+    print(type(error).__name__, error.message, error.hint, sep=": ")
+"""
+
+
+def fetch_from_standard_input(*command, **options):
+    run = subprocess.run(
+        [*command, sys.executable, "-c", FROM_STANDARD_INPUT],
+        capture_output=True,
+        timeout=60,
+        check=True,
+        **options,
+    )
+    assert run.stderr == b""
+    return run.stdout.decode()
+
+
+def test_a_dash_means_standard_input():
+    assert fetch_from_standard_input(input=BRAZILIAN.encode("cp1252")) == "2\n"
+
+
+def test_standard_input_is_named_in_messages():
+    out = fetch_from_standard_input(input=b"")
+    assert out.startswith("RejectedDataError: standard input is empty: ")
+
+
+def test_a_terminal_is_refused_instead_of_waited_for():
+    primary, secondary = pty.openpty()
+    try:
+        out = fetch_from_standard_input(stdin=secondary)
+    finally:
+        os.close(primary)
+        os.close(secondary)
+    assert out.startswith("ConfigError: --file - reads standard input, which is a terminal")
+    assert "< prices.csv" in out
+
+
+def test_standard_input_may_be_closed():
+    out = fetch_from_standard_input("/bin/sh", "-c", 'exec "$@" <&-', "sh")
+    assert out.startswith("ConfigError: --file - reads standard input, which is closed")
+
+
+def test_standard_input_may_be_unreadable(tmp_path):
+    with (tmp_path / "written").open("wb") as written:
+        out = fetch_from_standard_input(stdin=written)
+    assert out.startswith("NotFoundError: standard input cannot be read: ")
 
 
 def test_a_file_must_be_named():
