@@ -89,7 +89,7 @@ def load_source(name: str) -> PriceSource:
         name: Its entry-point name, such as "yahoo".
 
     Raises:
-        ConfigError: There is no such source.
+        ConfigError: There is no such source, or it cannot be loaded.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
@@ -97,4 +97,12 @@ def load_source(name: str) -> PriceSource:
             f"there is no price source {name!r}",
             hint=f"the sources are {', '.join(source_names())}",
         )
-    return cast("Callable[[], PriceSource]", next(iter(found)).load())()
+    entry = next(iter(found))
+    try:
+        return cast("Callable[[], PriceSource]", entry.load())()
+    except Exception as error:
+        # A plug-in may fail in any way at all, and that is no bug of this program.
+        raise ConfigError(
+            f"the price source {name!r} ({entry.value}) cannot be loaded: {error}",
+            hint="repair or remove the package that brings it, or take another --source",
+        ) from error

@@ -1,13 +1,28 @@
 """fetch merges what can be believed and refuses the rest, losing nothing."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stocklstm.errors import ConfigError, RejectedDataError, UnknownTickerError
+from stocklstm.core.series import Action, Bars, Basis, Instrument, SourceAnswer
+from stocklstm.errors import (
+    ConfigError,
+    NetworkError,
+    RateLimitedError,
+    RejectedDataError,
+    UnknownTickerError,
+)
+from stocklstm.market.sample import SampleSource
+from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.fetch import FetchedTicker, FetchOptions, fetch
+from stocklstm.workflows.asking import Patience
+from stocklstm.workflows.fetch import FetchedTicker, FetchOptions, TickerDone, fetch
 from tests.conftest import TICKER
+from tests.fakes import Reply, ScriptedSource
+from tests.unit.market.series import answer_of
 
 SAMPLE = FetchOptions(source="sample")
 
@@ -163,3 +178,299 @@ def test_todays_unfinished_session_is_not_stored(
     ]
     assert during.rows_rejected[0].reason == "its session is not over yet"
     assert later.rows_added == 1
+
+
+# Asking for what may be new
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedSource]:
+    """Let a source answer with one answer after another, the last one from then on."""
+
+    def script(*replies: Reply) -> ScriptedSource:
+        remaining = list(replies)
+        source = ScriptedSource(lambda _: remaining.pop(0) if remaining[1:] else remaining[0])
+        monkeypatch.setattr("stocklstm.workflows.fetch.load_source", lambda _: source)
+        return source
+
+    return script
+
+
+def sample_answer(first: int, last: int | None = None) -> SourceAnswer:
+    """Cut some rows out of the bundled prices."""
+    answer = SampleSource().fetch(FetchRequest(TICKER))
+    return replace(answer, bars=answer.bars.select(slice(first, last)))
+
+
+def changed(answer: SourceAnswer, **columns: object) -> SourceAnswer:
+    return replace(answer, bars=replace(answer.bars, **columns))
+
+
+def fetch_again(home: Path, **options: object) -> FetchedTicker:
+    (result,) = fetch([TICKER], FetchOptions(**options), home=home).results
+    return result
+
+
+def stored(home: Path) -> tuple[Bars, tuple[Action, ...]]:
+    with open_store(home) as store:
+        return store.prices.bars(TICKER), store.prices.actions(TICKER)
+
+
+def dump(home: Path) -> list[list[tuple]]:
+    with open_store(home) as store:
+        return [
+            store.prices.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            for table in ("instruments", "prices", "actions", "price_log", "sessions")
+        ]
+
+
+def test_a_second_fetch_asks_for_the_last_days_alone(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    source = scripted(sample_answer(0, -5), sample_answer(-20))
+    fetch_again(home)
+
+    again = fetch_again(home)
+
+    assert [request.start for request in source.requests] == [None, "2024-02-20"]
+    assert (again.rows_added, again.rows_revised) == (5, 0)
+
+
+def test_everything_can_be_asked_for(home: Path, scripted: Callable[..., ScriptedSource]) -> None:
+    source = scripted(sample_answer(0))
+    fetch_again(home)
+
+    fetch_again(home, full=True)
+
+    assert source.requests[1].start is None
+
+
+def test_a_dividend_revises_all_in_one_go(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    before, after = sample_answer(0, -5), sample_answer(0)
+    after = changed(after, adj_closes=np.append(after.bars.adj_closes[:-5] * 0.97, [36.0] * 5))
+    after = replace(after, actions=(Action("2024-03-07", "dividend", 1.2),))
+    source = scripted(before, replace(after, bars=after.bars.select(slice(-20, None))), after)
+    fetch_again(home)
+    first, _ = stored(home)
+
+    again = fetch_again(home)
+
+    assert [request.start for request in source.requests] == [None, "2024-02-20", None]
+    bars, actions = stored(home)
+    assert np.array_equal(bars.adj_closes[:-5], first.adj_closes * 0.97)
+    assert actions == after.actions
+    assert "dividend of 1.2" in again.revision
+    assert again.rows_revised == len(bars) - 5
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        changed(sample_answer(-20), closes=sample_answer(-20).bars.closes * 100),
+        NetworkError("no answer"),
+        UnknownTickerError("unknown"),
+        RateLimitedError("stop"),
+        replace(
+            sample_answer(-20), instrument=Instrument(TICKER, "USD", "BVMF", "America/Sao_Paulo")
+        ),
+        ValueError("a bug in the source"),
+    ],
+    ids=["hundredfold", "network", "unknown", "limit", "currency", "bug"],
+)
+def test_a_failure_leaves_every_byte(
+    home: Path, scripted: Callable[..., ScriptedSource], reply: Reply
+) -> None:
+    scripted(sample_answer(0, -5), reply)
+    fetch_again(home)
+    before = dump(home)
+
+    result = fetch([TICKER], FetchOptions(patience=Patience(retries=1, backoff_s=0)), home=home)
+
+    assert len(result.failures) == 1
+    assert dump(home) == before
+
+
+def test_a_failure_while_storing_leaves_every_byte(
+    home: Path, scripted: Callable[..., ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(sample_answer(0, -5), sample_answer(-20))
+    fetch_again(home)
+    before = dump(home)
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("stocklstm.workflows.fetch.missing_sessions", fail)
+    result = fetch([TICKER], home=home)
+
+    assert len(result.failures) == 1
+    assert dump(home) == before
+
+
+def test_no_new_session_is_up_to_date(home: Path, scripted: Callable[..., ScriptedSource]) -> None:
+    scripted(sample_answer(0), sample_answer(0, 0))
+    fetch_again(home)
+
+    again = fetch_again(home)
+
+    assert again.unchanged
+    assert again.rows == 3514
+
+
+def test_a_ticker_without_a_finished_session_is_not_stored(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    scripted(sample_answer(0, 0))
+
+    (failure,) = fetch([TICKER], home=home).failures
+
+    assert isinstance(failure.error, RejectedDataError)
+    with open_store(home) as store:
+        assert store.prices.tickers() == []
+
+
+def test_the_run_stops_where_the_source_says_so(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    source = scripted(sample_answer(0), RateLimitedError("slow down"))
+
+    result = fetch([TICKER, "VALE3.SA", "ITUB4.SA"], home=home)
+
+    assert [done.ticker for done in result.results] == [TICKER]
+    assert [failure.ticker for failure in result.failures] == ["VALE3.SA", "ITUB4.SA"]
+    assert "slow down; stopped after 1 of 3" in result.failures[1].error.message
+    assert len(source.requests) == 2
+
+
+def test_progress_counts_failures_too(home: Path, scripted: Callable[..., ScriptedSource]) -> None:
+    scripted(UnknownTickerError("unknown"), sample_answer(0))
+    events: list[TickerDone] = []
+
+    fetch(["VALE3.SA", TICKER], home=home, on_ticker=events.append)
+
+    assert events == [TickerDone("VALE3.SA", 1, 2), TickerDone(TICKER, 2, 2)]
+
+
+def test_a_source_on_the_network_that_lags_is_noticed(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    scripted(sample_answer(0)).pause_s = 0.0
+
+    result = fetch_again(home)
+
+    assert result.last == "2024-03-13" < result.last_final_session
+    assert "the last finished session is" in result.warnings[0]
+
+
+# Calendars
+
+
+def test_a_chosen_calendar_stays_until_it_is_let_go(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    scripted(sample_answer(0))
+    assert fetch_again(home).exchange == "BVMF"
+
+    chosen = fetch_again(home, calendar="xnys")
+    kept, let_go = fetch_again(home), fetch_again(home, calendar="auto")
+
+    assert (chosen.exchange, chosen.unchanged) == ("XNYS", False)
+    assert (kept.exchange, kept.unchanged) == ("XNYS", True)
+    assert "2024-02-12" in kept.missing_sessions  # carnival in Sao Paulo, none in New York
+    assert let_go.exchange == "BVMF"
+
+
+def test_weekdays_can_be_chosen(home: Path, scripted: Callable[..., ScriptedSource]) -> None:
+    scripted(sample_answer(0))
+
+    result = fetch_again(home, calendar="weekdays")
+
+    assert (result.exchange, result.missing_sessions) == ("", ())
+    assert "weekdays stand in" in result.warnings[0]
+
+
+def test_a_calendar_that_does_not_exist_is_refused(home: Path) -> None:
+    with pytest.raises(ConfigError, match="no calendar 'NOWHERE'"):
+        fetch([TICKER], FetchOptions(calendar="NOWHERE"), home=home)
+
+
+# Sources that leave the adjusting to us
+
+
+def test_closes_alone_do_not_disturb_stored_adjusted_closes(home: Path, file: Path) -> None:
+    fetch_sample(home)
+    bars, _ = stored(home)
+    rows = "".join(
+        f"{day},{close!r}\n"
+        for day, close in zip(bars.dates.astype(str)[:100], bars.closes.tolist(), strict=False)
+    )
+
+    (result,) = fetch_csv(home, file, f"Date,Close\n{rows}2024-03-14,36.5\n").results
+
+    assert (result.rows_added, result.rows_revised) == (1, 0)
+    after, _ = stored(home)
+    assert np.array_equal(after.adj_closes[:-1], bars.adj_closes)
+    assert after.adj_closes[-1] == pytest.approx(36.5 * bars.adj_closes[-1] / bars.closes[-1])
+
+
+def test_a_file_of_closes_without_dividends_says_so(home: Path, file: Path) -> None:
+    (result,) = fetch_csv(home, file, "Date,Close\n2024-03-12,36.1\n2024-03-13,36.4\n").results
+
+    assert result.warnings == ("no dividends are known: its adjusted closes are its closes",)
+
+
+def as_traded(rows: list[tuple[str, float]]) -> SourceAnswer:
+    answer = answer_of(rows)
+    unknown = np.full(len(rows), np.nan)
+    bars = replace(answer.bars, adj_closes=unknown)
+    return replace(answer, bars=bars, source="b3", basis=Basis.AS_TRADED)
+
+
+HALVED = [("2024-03-11", 36.0), ("2024-03-12", 36.4), ("2024-03-13", 18.1)]
+
+
+def test_a_split_nobody_recorded_is_refused(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    scripted(as_traded(HALVED))
+
+    (failure,) = fetch([TICKER], home=home).failures
+
+    assert isinstance(failure.error, RejectedDataError)
+    assert "moved -50.3% on 2024-03-13" in failure.error.message
+    assert "gets the splits from Yahoo" in str(failure.error.hint)
+
+
+def test_recorded_events_adjust_what_was_traded(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    split = Action("2024-03-13", "split", 2.0)
+    recorded = replace(answer_of([("2024-03-13", 18.1)]), actions=(split,))
+    scripted(recorded, as_traded(HALVED))
+    fetch_again(home)
+
+    result = fetch_again(home, full=True)
+
+    bars, _ = stored(home)
+    assert bars.closes.tolist() == [18.0, 18.2, 18.1]
+    assert result.rows_added == 2
+
+
+# Instruments
+
+
+def test_what_a_file_makes_of_a_name_never_replaces_what_is_known(
+    home: Path, file: Path, scripted: Callable[..., ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    london = Instrument(TICKER, "GBP", "XLON", "Europe/London")
+    scripted(replace(sample_answer(0), instrument=london))
+    fetch_again(home)
+    monkeypatch.undo()
+
+    (result,) = fetch_csv(home, file, "Date,Close\n2024-03-14,36.5\n").results
+
+    assert (result.currency, result.exchange) == ("GBP", "XLON")
+    with open_store(home) as store:
+        assert store.prices.instrument(TICKER) == london
