@@ -144,12 +144,22 @@ class TickerDone:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the tickers of one call share; `live` is true of a source on the network."""
+    """What the tickers of one call share.
+
+    Attributes:
+        store: Where to.
+        options: How.
+        asker: Whom to ask.
+        calendars: Those needed so far.
+        kept: Of each exchange the calendar whose sessions are stored.
+        live: True of a source on the network.
+    """
 
     store: Store
     options: FetchOptions
     asker: Asker
     calendars: Calendars
+    kept: dict[str, Sessions]
     live: bool
 
 
@@ -207,7 +217,7 @@ def fetch(
         names = list(tickers) or _all_tickers(store, source, options)
         total = len({name.strip().upper() for name in names})
         asker = Asker(source, options.patience, total)
-        run = _Run(store, options, asker, Calendars(), live=hasattr(source, "pause_s"))
+        run = _Run(store, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
 
         def task(ticker: str) -> FetchedTicker:
             try:
@@ -251,7 +261,9 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
     if start and reaches_further(run.store.prices.bars_since(ticker, start), offer.prices.bars):
         offer = _ask(run, ticker, "")
     with run.store.transaction():
-        return _keep(run, ticker, offer)
+        fetched = _keep(run, ticker, offer)
+    run.kept[offer.calendar.exchange] = offer.calendar
+    return fetched
 
 
 def _first_day_to_ask(run: _Run, ticker: str) -> str:
@@ -322,8 +334,9 @@ def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.d
 def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
     store, answer = run.store, offer.answer
     fitting = _fitting(run, ticker, offer)
-    if offer.calendar.known:
-        days = offer.calendar
+    days = offer.calendar
+    # The sessions of an exchange are the same for all its tickers.
+    if days.known and run.kept.get(days.exchange) is not days:
         store.sessions.put(days.exchange, days.dates, days.closes_utc)
     merged = store.prices.merge(
         answer.instrument,
@@ -397,9 +410,7 @@ def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]
     return list({(a.date, a.kind): a for a in (*stored, *given)}.values())
 
 
-def _warnings(
-    run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
-) -> Iterator[str]:
+def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64) -> Iterator[str]:
     ticker = offer.answer.instrument.ticker
     if not offer.calendar.known:
         yield (
