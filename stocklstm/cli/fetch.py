@@ -106,8 +106,7 @@ def fetch(
         tickers = all_tickers(ticker, tickers_file)
         with _progress() as on_ticker:
             result = fetch(tickers, options, lock_timeout_s=lock_timeout, on_ticker=on_ticker)
-        for item in result.results:
-            warn(item.ticker, item.warnings)
+        _warn(result.results)
         return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -125,8 +124,21 @@ def _progress() -> Iterator[Callable[["TickerDone"], None]]:
         yield draw
 
 
+def _warn(items: Sequence["FetchedTicker"]) -> None:
+    """Say once what is true of many tickers."""
+    by_warning: dict[str, list[str]] = {}
+    for item in items:
+        for warning in item.warnings:
+            by_warning.setdefault(warning, []).append(item.ticker)
+    for warning, tickers in by_warning.items():
+        more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
+        warn(", ".join(tickers[:3]) + more, [warning])
+
+
 def _log(event: "TickerDone") -> None:
-    if event.total > 1:
+    # About twenty lines, however many tickers there are.
+    step = -(-event.total // 20)
+    if event.total > 1 and (event.done % step == 0 or event.done == event.total):
         say(f"{event.ticker}: {event.done} of {event.total} through")
 
 
@@ -165,6 +177,7 @@ def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
 
 def _notes(console: "Console", item: "FetchedTicker") -> None:
     if item.unchanged:
+        # The gaps are counted above, and were listed when they came about.
         console.print(f"{item.ticker}: up to date, nothing changed")
     if item.revision:
         console.print(f"{item.ticker}: stored prices were revised: {item.revision}")
@@ -173,7 +186,7 @@ def _notes(console: "Console", item: "FetchedTicker") -> None:
         by_reason.setdefault(rejection.reason, []).append(rejection.date)
     for reason, dates in by_reason.items():
         console.print(f"{item.ticker}: rejected, {reason}: {_listed(dates)}")
-    if item.missing_sessions:
+    if item.missing_sessions and not item.unchanged:
         missing = _listed(item.missing_sessions)
         console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")
 

@@ -1,0 +1,272 @@
+"""B3's official yearly files of daily quotations (COTAHIST), as published, without a network.
+
+A file has a record of 245 characters for every security, market and day: a header (type 00), the
+quotations (01) and a trailer (99) that counts them all. A year has about two million, most of
+them options; the shares of the cash market are a tenth of that and are all that is kept.
+"""
+
+import lzma
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from stocklstm.core.series import Bars, Basis, Rejection, SourceAnswer
+from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, UnknownTickerError
+from stocklstm.market.instrument import guess_instrument
+from stocklstm.market.source import FetchRequest
+
+_SUFFIX = ".SA"
+_EPOCH = date(1970, 1, 1).toordinal()
+
+# Places in a record, counted from 0: B3's column numbers less one.
+_DATE = slice(2, 10)
+_CODBDI = slice(10, 12)
+_CODNEG = slice(12, 24)
+_TPMERC = slice(24, 27)
+_PRICES = {
+    "open": slice(56, 69),
+    "high": slice(69, 82),
+    "low": slice(82, 95),
+    "close": slice(108, 121),
+}
+_QUATOT = slice(152, 170)
+_FATCOT = slice(210, 217)
+_TOTAL = slice(31, 42)
+
+_CASH_MARKET = b"010"
+_STANDARD_LOT = b"02"
+
+# What zipfile and its decompressors raise for bytes that are not as they were written.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, OSError, ValueError),
+)
+
+# Longer than any record; a file whose lines are no shorter is of another kind.
+_LONGEST_LINE = 4096
+_RECORD = 245
+
+_COLUMNS = len(_PRICES) + 1
+
+
+@dataclass(eq=False)
+class _Share:
+    """The records of one share, in the order of the file, in as little room as possible."""
+
+    days: "array[int]" = field(default_factory=lambda: array("q"))
+    numbers: "array[float]" = field(default_factory=lambda: array("d"))
+    standard: "array[int]" = field(default_factory=lambda: array("b"))
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def bars(self) -> Bars:
+        """Give one row a day, oldest first: of several that of the standard lot, else the last."""
+        table = np.array(self.numbers, np.float64).reshape(-1, _COLUMNS)
+        days = np.array(self.days, np.int64)
+        # `unique` takes the first of equals: the standard lot, and the later of two records.
+        order = np.argsort(np.array(self.standard, np.int8), kind="stable")[::-1]
+        _, first = np.unique(days[order], return_index=True)
+        rows = order[first]
+        opens, highs, lows, closes, volumes = table[rows].T.copy()
+        dates = days[rows].astype("datetime64[D]")
+        return Bars(dates, opens, highs, lows, closes, np.full(len(rows), np.nan), volumes)
+
+
+class B3Source:
+    """Reads a COTAHIST file, ZIP or TXT, once for all the tickers asked of it."""
+
+    def __init__(self) -> None:
+        """Have read nothing yet."""
+        self._file: Path | None = None
+        self._shares: dict[str, _Share] = {}
+
+    def tickers(self, file: Path) -> list[str]:
+        """List the shares of the cash market as Yahoo names them, in order.
+
+        Args:
+            file: COTAHIST, ZIP or TXT.
+
+        Raises:
+            NotFoundError: The file does not exist or cannot be opened.
+            RejectedDataError: It is no COTAHIST file, or is damaged or cut short.
+        """
+        return sorted(f"{code}{_SUFFIX}" for code in self._load(file))
+
+    def fetch(self, request: FetchRequest) -> SourceAnswer:
+        """Get the bars of one share as they were traded.
+
+        Args:
+            request: Needs `file`; `start` is honoured.
+
+        Returns:
+            Prices per share in R$ (B3 quotes some per 1000) that allow for no split and no
+            dividend, oldest first; volumes in shares; adjusted closes NaN.
+
+        Raises:
+            ConfigError: No file was named, or a date format, which these files do not need.
+            NotFoundError: The file does not exist or cannot be opened.
+            UnknownTickerError: The cash market of that file has no such share.
+            RejectedDataError: It is no COTAHIST file, or is damaged or cut short.
+        """
+        if request.file is None:
+            raise ConfigError(
+                "the b3 source needs a file",
+                hint="stocklstm fetch --source b3 --file COTAHIST_A2023.ZIP --ticker PETR4.SA",
+            )
+        if request.date_format is not None:
+            raise ConfigError(
+                "the dates of a COTAHIST file are always written alike",
+                hint="leave --date-format out",
+            )
+        shares = self._load(request.file)
+        code = request.ticker.removesuffix(_SUFFIX)
+        if code not in shares or not request.ticker.endswith(_SUFFIX):
+            raise UnknownTickerError(
+                f"{request.ticker}: not among the {len(shares)} shares of {request.file}",
+                hint="check the spelling (B3 tickers end in .SA) and the year of the file",
+            )
+        bars = shares[code].bars()
+        if request.start is not None:
+            bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
+        rejections = tuple(shares[code].rejections)
+        instrument = guess_instrument(request.ticker)
+        return SourceAnswer(instrument, bars, (), rejections, "b3", Basis.AS_TRADED)
+
+    def _load(self, file: Path) -> dict[str, _Share]:
+        if self._file != file:
+            with _opened(file) as stream:
+                self._shares = _read(_lines(stream, file), file)
+            self._file = file
+        return self._shares
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, or the one file inside a ZIP, and translate what may go wrong on the way."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"there is no file {path}", hint="check the path given with --file"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotFoundError(
+            f"{path} cannot be read: {reason}", hint="check the path given with --file"
+        ) from error
+    with file:
+        try:
+            if zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as archive:
+                    yield archive.open(_only_member(archive))
+            else:
+                file.seek(0)
+                yield file
+        except _DAMAGE as error:
+            raise RejectedDataError(
+                f"{path} is damaged: {error}", hint="download it from B3 again"
+            ) from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    if len(members) != 1:
+        raise zipfile.BadZipFile(f"{len(members)} files in it, where COTAHIST has one")
+    return members[0]
+
+
+def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise _not_cotahist(path)
+        if line := line.rstrip(b"\r\n\x1a"):
+            yield line
+
+
+def _read(lines: Iterable[bytes], path: Path) -> dict[str, _Share]:
+    """Take the cash market out of a whole file, in one pass.
+
+    Raises:
+        RejectedDataError: The header or the trailer is not what it should be.
+    """
+    shares: dict[str, _Share] = {}
+    records, line = 0, b""
+    for line in lines:
+        records += 1
+        if records == 1 and not line.startswith(b"00COTAHIST"):
+            raise _not_cotahist(path)
+        if line[_TPMERC] == _CASH_MARKET and line.startswith(b"01"):
+            code = line[_CODNEG].decode("latin-1").strip()
+            _add(shares.setdefault(code, _Share()), line)
+    _require_whole(records, line, path)
+    # Some codes of the cash market are no tickers; a person could not ask for them either.
+    return {code: share for code, share in shares.items() if code.isascii() and code.isalnum()}
+
+
+def _add(share: _Share, line: bytes) -> None:
+    try:
+        day = _read_date(line)
+        prices = [_read_number(line, place, name) for name, place in _PRICES.items()]
+        volume = _read_number(line, _QUATOT, "quantity")
+        factor = _read_factor(line)
+    except ValueError as error:
+        shown = ascii(line[_DATE].decode("latin-1"))[1:-1]
+        share.rejections.append(Rejection(shown, str(error)))
+        return
+    share.days.append(day)
+    # Hundredths, and for some shares the price of a thousand.
+    share.numbers.extend(price / (100 * factor) for price in prices)
+    share.numbers.append(volume)
+    share.standard.append(line[_CODBDI] == _STANDARD_LOT)
+
+
+def _read_date(line: bytes) -> int:
+    text = line[_DATE]
+    if len(text) == 8 and text.isdigit():
+        try:
+            return date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal() - _EPOCH
+        except ValueError:
+            pass
+    raise ValueError("its date is none")
+
+
+def _read_number(line: bytes, place: slice, name: str) -> int:
+    text = line[place]
+    if not text.isdigit():
+        raise ValueError(f"{name}: {text.decode('latin-1')!a} is not a number")
+    return int(text)
+
+
+def _read_factor(line: bytes) -> int:
+    if len(line) < _RECORD:
+        raise ValueError("the record is cut short")
+    factor = _read_number(line, _FATCOT, "quotation factor")
+    if not factor:
+        raise ValueError("its quotation factor is zero")
+    return factor
+
+
+def _require_whole(records: int, last: bytes, path: Path) -> None:
+    if not records:
+        raise RejectedDataError(f"{path} is empty", hint="download the COTAHIST file from B3 again")
+    count = last[_TOTAL] if last.startswith(b"99") else b""
+    if not count.isdigit() or int(count) != records:
+        promised = f"its trailer counts {int(count)}" if count.isdigit() else "it has no trailer"
+        raise RejectedDataError(
+            f"{path} is cut short: {records} records, and {promised}",
+            hint="download it from B3 again; nothing was imported",
+        )
+
+
+def _not_cotahist(path: Path) -> RejectedDataError:
+    return RejectedDataError(
+        f"{path} is not a COTAHIST file",
+        hint="give a file of daily quotations from B3, such as COTAHIST_A2023.ZIP",
+    )
