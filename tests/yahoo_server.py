@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
@@ -145,19 +145,75 @@ def chart(
 Script = Callable[[Query], Answer]
 
 
+def history(rows: list[tuple], **traits: Any) -> Script:
+    """Answer as Yahoo does: rows and events of the days that were asked for, no others.
+
+    Args:
+        rows: As for `chart`, oldest first.
+        traits: The other arguments of `chart`.
+    """
+
+    def script(query: Query) -> Answer:
+        if query.is_probe:
+            return chart(query.ticker, rows[-1:], **_without_events(traits))
+        first = dt.datetime.fromtimestamp(int(query.options["period1"]), dt.UTC)
+        opening = dt.timedelta(hours=traits.get("opens_at_utc", 13))
+
+        def asked(day: str) -> bool:
+            return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC) + opening >= first
+
+        events = {
+            name: {day: value for day, value in (traits.get(name) or {}).items() if asked(day)}
+            for name in ("dividends", "splits")
+        }
+        wanted = [row for row in rows if asked(row[0])]
+        return chart(query.ticker, wanted, **{**traits, **events})
+
+    return script
+
+
+def _without_events(traits: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in traits.items() if name not in {"dividends", "splits"}}
+
+
+def prices_only(answer: Answer, probe: Script) -> Script:
+    """Answer the prices so, and the probe for the time zone as another script does."""
+    return lambda query: probe(query) if query.is_probe else answer
+
+
+def by_ticker(otherwise: Script, **others: Script) -> Script:
+    """Let some tickers have scripts of their own, named without what follows the dot."""
+    return lambda query: others.get(query.ticker.partition(".")[0], otherwise)(query)
+
+
+def in_turn(*scripts: Script) -> Script:
+    """Follow each script for one request for prices, the last one ever after."""
+    waiting = list(scripts)
+
+    def script(query: Query) -> Answer:
+        chosen = waiting[0]
+        if not query.is_probe and len(waiting) > 1:
+            waiting.pop(0)
+        return chosen(query)
+
+    return script
+
+
 @dataclass
 class YahooServer:
     """Runs on a free loopback port between `with` and its end.
 
     Attributes:
         folder: Where certificates and the client's caches go.
-        script: Answers each chart.
+        script: Answers each chart; may be replaced between two requests.
+        crumb: Answers the request for the word that others must carry.
         hosts: Every host a client asked for, whether it exists or not.
         queries: Every chart a client asked for.
     """
 
     folder: Path
     script: Script
+    crumb: Answer = Answer(CRUMB.encode(), 200, "text/plain")
     hosts: list[str] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
 
@@ -228,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.yahoo.queries.append(query)
             self._send(self.server.yahoo.script(query))
         elif parts.path.endswith("/getcrumb"):
-            self._send(Answer(CRUMB.encode(), 200, "text/plain"))
+            self._send(self.server.yahoo.crumb)
         elif "/quoteSummary/" in parts.path:
             error = {"code": "Not Found", "description": "Quote not found for symbol"}
             self._send(json_answer({"quoteSummary": {"result": None, "error": error}}, 404))

@@ -11,7 +11,10 @@ from stocklstm.cli.exits import exit_code, help_text
 from stocklstm.cli.output import complain, write
 from stocklstm.errors import StorageError
 
-COMMANDS = ("fetch", "train", "evaluate", "predict", "validate", "quantize", "models", "demo")
+COMMANDS = (
+    *("fetch", "train", "evaluate", "predict", "validate", "quantize"),
+    *("models", "prices", "demo"),
+)
 
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 

@@ -114,6 +114,14 @@ def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]])
     console.print(table)
 
 
+def sparkline(values: Sequence[float]) -> str:
+    """Draw a course in one line, a character a value, lowest to highest."""
+    marks = "▁▂▃▄▅▆▇█" if writes_utf8() else "_.-=*#"
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(marks[int((value - low) / span * (len(marks) - 1) + 0.5)] for value in values)
+
+
 def verdict_text(words: str, verdict: str) -> Text:
     """Colour a verdict by what it says."""
     return Text(words, STYLES.get(verdict, ""))

@@ -1,19 +1,17 @@
 """stocklstm validate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.checks import Checked, checked_name, checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from stocklstm.workflows.validate import ValidatedVersion, ValidateResult
+    from stocklstm.workflows.validate import ValidateResult
 
 
 def validate(
@@ -27,62 +25,46 @@ def validate(
             "--deep", help="Rebuild the network from the checkpoint and compare (needs PyTorch)."
         ),
     ] = False,
+    prices: Annotated[
+        bool,
+        typer.Option("--prices", help="The stored prices; models too only with --all."),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Check every byte of stored models and make a dummy forecast with each."""
+    """Check every byte of stored models and make a dummy forecast with each; or the prices."""
 
     def call() -> "ValidateResult":
         from stocklstm.workflows.validate import validate
 
         return validate(
-            ticker or (), every_version=every_version, deep=deep, lock_timeout_s=lock_timeout
+            ticker or (),
+            every_version=every_version,
+            deep=deep,
+            prices=prices,
+            lock_timeout_s=lock_timeout,
         )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
-def _document(item: "ValidatedVersion") -> Mapping[str, Any]:
+def _document(item: Checked) -> Mapping[str, Any]:
     from dataclasses import asdict
 
-    return asdict(item)
+    return asdict(item)  # type: ignore[call-overload,no-any-return]
 
 
-def _bare(item: "ValidatedVersion") -> Iterable[str]:
-    yield f"{item.ticker}@v{item.version} {item.status}"
+def _bare(item: Checked) -> Iterable[str]:
+    yield f"{checked_name(item)} {item.status}"
 
 
-def _code(item: "ValidatedVersion") -> ExitCode:
-    if item.status == "ok":
-        return ExitCode.OK
-    return ExitCode.INTEGRITY if item.corrupt else ExitCode.CHECK_FAILED
-
-
-def _tables(console: "Console", items: Sequence["ValidatedVersion"]) -> None:
-    from rich.text import Text
-
-    from stocklstm.cli.tables import grid
-
-    for item in items:
-        rows: list[list[str | Text]] = [
-            [check.name, Text(check.status, _style(check.status)), check.detail]
-            for check in item.checks
-        ]
-        title = f"{item.ticker}@v{item.version}: {item.status}"
-        grid(console, title, ["Check", "Status", "Found"], rows, left=["Status", "Found"])
-
-
-def _style(status: str) -> str:
-    return "green" if status == "ok" else "bold red"
-
-
-VIEW: "View[ValidateResult, ValidatedVersion]" = View(
+VIEW: "View[ValidateResult, Checked]" = View(
     command="validate",
     key="results",
     items=lambda result: result.results,
     document=_document,
-    tables=_tables,
+    tables=checks_tables,
     bare=_bare,
-    code=_code,
+    code=checks_code,
 )

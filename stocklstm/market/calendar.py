@@ -182,23 +182,6 @@ def _weekdays(exchange: str, first: np.datetime64, last: np.datetime64) -> Sessi
     return Sessions(exchange, dates, closes, known=False, first=first, last=last)
 
 
-def missing_sessions(dates: Dates, calendar: Sessions) -> Dates:
-    """List the sessions between the first and the last row that have none.
-
-    Args:
-        dates: (N,) days of the rows, oldest first.
-        calendar: Sessions of the exchange over the same years.
-
-    Returns:
-        (M,) datetime64[D]. Empty where the exchange is not known: a weekday without a row
-        may well have been a holiday.
-    """
-    if not len(dates) or not calendar.known:
-        return np.empty(0, "datetime64[D]")
-    within = (calendar.dates > dates[0]) & (calendar.dates < dates[-1])
-    return np.setdiff1d(calendar.dates[within], dates, assume_unique=True)
-
-
 def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.datetime64:
     """Find the last day whose prices can no longer change.
 

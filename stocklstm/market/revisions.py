@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stocklstm.core.series import JITTER, Action, Bars, Flags, Floats, Indices
+from stocklstm.core.soundness import unexplained_jumps
 from stocklstm.errors import RejectedDataError
-
-LARGEST_JUMP = 0.35
-"""Largest believable move between two closes, as a fraction of the earlier one."""
 
 # Sources round the prices before a split; its ratio is found within one percent.
 _NEARLY = 0.01
@@ -25,6 +23,9 @@ _FEW_SHARE = 0.02
 
 # Share of the days that splits must explain; the others are corrections.
 _MOST = 0.9
+
+# Sources round dividends, and take them off a close that may be corrected later.
+_ROOM = 1.5
 
 # Yahoo may know of an event days before it revises the prices before it.
 _LATE_DAYS = np.timedelta64(30, "D")
@@ -87,8 +88,11 @@ def reconcile(
     then, now = stored.select(here), given.select(there)
     if not _is_revision(then, now):
         return Reconciled(given, stored.select(slice(0)), "")
+    known = tuple(known)
     events = _candidates(known, actions, then.dates[-1])
-    if not accept and not _explained(then, now, events):
+    replaced = _replaced(known, events)
+    explained = _by_splits(then, now, events) and _by_dividends(then, now, events + replaced)
+    if not accept and not (events and explained):
         raise _unexplained(then, now)
     by_shares = any(event.kind == "split" for event in events)
     scaled = _scaled(stored, then, now, by_shares=by_shares)
@@ -117,14 +121,13 @@ def require_explained_jumps(
     """
     if accept or len(bars) < 2:
         return
-    moves = _moves(bars)
-    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
-    suspicious = (np.abs(moves) > LARGEST_JUMP) & ~np.isin(bars.dates[1:], splits)
-    jumps = [row for row in np.flatnonzero(suspicious) if not _is_known(bars, int(row), stored)]
+    rows = np.searchsorted(bars.dates, unexplained_jumps(bars, tuple(actions)))
+    jumps = [int(row) for row in rows if not _is_known(bars, int(row) - 1, stored)]
     if jumps:
+        move = _moves(bars)[jumps[0] - 1]
         more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
         raise RejectedDataError(
-            f"the adjusted close moved {moves[jumps[0]]:+.1%} on {bars.dates[jumps[0] + 1]} "
+            f"the adjusted close moved {move:+.1%} on {bars.dates[jumps[0]]} "
             f"without a recorded split{more}",
             hint=_ACCEPT,
         )
@@ -192,16 +195,34 @@ def _candidates(
     )
 
 
-def _explained(then: Bars, now: Bars, events: Sequence[Action]) -> bool:
-    """Tell whether splits explain the closes, and any event at all the adjusted ones."""
+def _replaced(known: Iterable[Action], events: Iterable[Action]) -> list[Action]:
+    """Find what is stored in the place of these events: its effect goes as theirs comes."""
+    places = {(event.date, event.kind) for event in events}
+    return [action for action in known if (action.date, action.kind) in places]
+
+
+def _by_splits(then: Bars, now: Bars, events: Sequence[Action]) -> bool:
+    """Tell whether splits explain how the closes changed."""
     ratios = now.closes / then.closes
-    by_splits = _near(ratios, 1, _NEARLY)
+    explained = _near(ratios, 1, _NEARLY)
     product = np.ones(len(ratios))
     # What was stored may know of the earlier splits already, never of the later ones alone.
     for split in reversed([event for event in events if event.kind == "split"]):
         product[then.dates < np.datetime64(split.date, "D")] /= split.value
-        by_splits |= _near(ratios, product, _NEARLY)
-    return bool(events) and bool(by_splits.mean() >= _MOST)
+        explained |= _near(ratios, product, _NEARLY)
+    return bool(explained.mean() >= _MOST)
+
+
+def _by_dividends(then: Bars, now: Bars, events: Sequence[Action]) -> bool:
+    """Tell whether dividends are large enough to explain how the adjusted closes changed."""
+    possible = np.zeros(len(now))
+    for dividend in [event for event in events if event.kind == "dividend"]:
+        before = int(np.searchsorted(now.dates, np.datetime64(dividend.date, "D")))
+        if before:
+            share = min(dividend.value / now.closes[before - 1], _MOST)
+            possible[:before] -= np.log1p(-share)
+    drift = np.abs(np.log((now.adj_closes / then.adj_closes) / (now.closes / then.closes)))
+    return bool((drift <= _ROOM * possible + _NEARLY).mean() >= _MOST)
 
 
 def _unexplained(then: Bars, now: Bars) -> RejectedDataError:

@@ -247,6 +247,21 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
+def integrity_faults(connection: sqlite3.Connection) -> list[str]:
+    """Let SQLite check every page, index, value and reference.
+
+    Returns:
+        What it found, in its words; none if all is well.
+    """
+    with database_errors():
+        pages = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        orphans = [
+            f"a row of {table} refers to a {parent} that is not there"
+            for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
+        ]
+    return [fault for fault in pages if fault != "ok"] + orphans
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Do everything inside, or nothing of it; inside another one, as a part of that one.

@@ -49,6 +49,22 @@ class SessionStore:
                 [(exchange, day, end) for day, end in zip(days, ends, strict=True)],
             )
 
+    def between(self, exchange: str, first: str, last: str) -> Dates:
+        """List the known sessions of an exchange over some days, both ends included.
+
+        Args:
+            exchange: Calendar name; of an unknown one none are known.
+            first: ISO day.
+            last: ISO day.
+        """
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT date FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?"
+                " ORDER BY date",
+                (exchange, first, last),
+            )
+            return np.array([day for (day,) in rows], "datetime64[D]")
+
     def next_after(self, exchange: str, date: str) -> str:
         """Find the first session after a date; the next weekday if the calendar ends before it.
 

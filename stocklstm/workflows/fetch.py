@@ -14,18 +14,19 @@ from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.series import (
     Action,
     Basis,
+    Dates,
     Instrument,
     Rejection,
     SourceAnswer,
     parse_ticker,
 )
+from stocklstm.core.soundness import gaps
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
     Sessions,
     last_final_day,
     local_day,
-    missing_sessions,
     require_calendar,
 )
 from stocklstm.market.clean import CleanPrices, clean
@@ -355,7 +356,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         rows_added=merged.added,
         rows_revised=merged.revised,
         rows_rejected=offer.prices.rejections,
-        missing_sessions=tuple(missing_sessions(dates, offer.calendar).astype(str).tolist()),
+        missing_sessions=tuple(_gaps(dates, days)),
         first=str(dates[0]),
         last=str(dates[-1]),
         last_final_session=str(offer.last_session),
@@ -366,6 +367,11 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         warnings=tuple(_warnings(run, offer, merged, dates[-1])),
         unchanged=merged.unchanged and not pinned,
     )
+
+
+def _gaps(dates: Dates, calendar: Sessions) -> list[str]:
+    # A weekday without a row may well have been a holiday.
+    return gaps(dates, calendar.dates).astype(str).tolist() if calendar.known else []
 
 
 def _fitting(run: _Run, ticker: str, offer: _Offer) -> Reconciled:

@@ -17,6 +17,7 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_version
+from stocklstm.workflows.soundness import CheckedPrices, check_prices
 
 # Largest difference of checkpoint and serving graph, relative to the largest output: rounding
 # alone for float32, the coarseness of bytes for int8.
@@ -49,7 +50,7 @@ class ValidatedVersion:
 class ValidateResult:
     """Outcome for all versions."""
 
-    results: tuple[ValidatedVersion, ...]
+    results: tuple[ValidatedVersion | CheckedPrices, ...]
     failures: tuple[Failure, ...]
 
 
@@ -58,6 +59,7 @@ def validate(
     *,
     every_version: bool = False,
     deep: bool = False,
+    prices: bool = False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> ValidateResult:
@@ -68,13 +70,23 @@ def validate(
         every_version: Check all versions of these tickers, not only the one that is meant.
         deep: Also load the checkpoint, rebuild the network and compare it with the serving
             graph; this needs PyTorch.
+        prices: Check the stored prices of these tickers, or of all; models as well only if
+            every version is to be checked.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
-        NotFoundError: There is no store, or no model at all.
+        NotFoundError: There is no store, no model at all or, if they are asked for, no prices.
+        SchemaError: The database is damaged.
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        sound: tuple[CheckedPrices, ...] = ()
+        unsound: tuple[Failure, ...] = ()
+        if prices:
+            names = list(dict.fromkeys(name.partition("@")[0] for name in references))
+            sound, unsound = check_prices(store, names)
+        if prices and not every_version:
+            return ValidateResult(sound, unsound)
         expanded, unknown = for_each(
             chosen_references(store, references),
             parse_reference,
@@ -86,7 +98,7 @@ def validate(
             parse_reference,
             lambda reference: _validate_one(store, reference, deep=deep),
         )
-        return ValidateResult(results, unknown + failures)
+        return ValidateResult(sound + results, unsound + unknown + failures)
 
 
 def _expand(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:

@@ -33,7 +33,7 @@ def test_every_preset_is_described() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: str) -> None:
-    arguments = [command, "list"] if command == "models" else [command]
+    arguments = [command, *{"models": ["list"], "prices": ["show"]}.get(command, [])]
 
     outcome = cli(*arguments, "--help")
 
@@ -55,7 +55,11 @@ def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
 
     documented = (ROOT / "docs" / "json.md").read_text()
     assert model_home.is_dir()
-    for arguments in (["predict"], ["evaluate"], ["validate"], ["models", "list"]):
+    for arguments in (
+        *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
+        *(["prices", "show"], ["prices", "verify"]),
+        ["fetch", "--source", "sample"],
+    ):
         document = json.loads(cli(*arguments, "--json").out)
         (entry,) = next(value for value in document.values() if isinstance(value, list))
         for key in entry:

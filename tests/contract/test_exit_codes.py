@@ -266,3 +266,22 @@ def test_130_for_an_interrupt(priced_home: Path) -> None:
     process.stderr.close()
     assert "Traceback" not in said
     assert not list((priced_home / "models").rglob("v*"))
+
+
+@pytest.mark.parametrize("command", [("prices", "verify"), ("validate", "--prices")])
+def test_unsound_prices_are_damage(cli: Cli, priced_home: Path, command: tuple[str, ...]) -> None:
+    import sqlite3
+
+    with sqlite3.connect(priced_home / "stocklstm.db") as connection:
+        connection.execute("UPDATE prices SET close = -1 WHERE date = '2024-03-12'")
+    connection.close()
+
+    assert cli(*command).code == 5
+
+
+def test_looking_at_prices_where_there_are_none(cli: Cli, home: Path) -> None:
+    assert not home.exists()
+    for command in ("show", "verify"):
+        assert cli("prices", command).code == 4
+    assert cli("prices", "export", "-t", "PETR4.SA").code == 4
+    assert cli("prices", "export").code == 2

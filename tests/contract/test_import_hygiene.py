@@ -22,6 +22,7 @@ HEAVY = {
     "scipy",
     "onnx",
     "exchange_calendars",
+    "pyarrow",
 }
 
 CODE = """
@@ -61,6 +62,11 @@ def loaded(home: Path, *arguments: str) -> set[str]:
         ("validate", "--all", "--json"),
         ("models", "list"),
         ("models", "show", "PETR4.SA", "--json"),
+        ("prices", "show"),
+        ("prices", "show", "-t", "PETR4.SA", "--json"),
+        ("prices", "export", "-t", "PETR4.SA"),
+        ("prices", "verify", "--quiet"),
+        ("validate", "--prices"),
         ("--help",),
         ("train", "--help"),
         ("--version",),

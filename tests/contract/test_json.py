@@ -15,7 +15,9 @@ def document(cli: Cli, *arguments: str) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads(outcome.out, parse_constant=pytest.fail)
     assert parsed["schema_version"] == 1
     assert parsed["errors"] == []
-    assert parsed["command"] == " ".join(arguments[: 2 if arguments[0] == "models" else 1])
+    assert parsed["command"] == " ".join(
+        arguments[: 2 if arguments[0] in {"models", "prices"} else 1]
+    )
     return parsed
 
 
@@ -31,8 +33,12 @@ def test_fetch(cli: Cli) -> None:
         "missing_sessions",
         "first",
         "last",
+        "last_final_session",
         "rows",
         "currency",
+        "exchange",
+        "revision",
+        "warnings",
         "unchanged",
     }
     assert result["rows_rejected"][0].keys() == {"date", "reason"}
@@ -169,6 +175,25 @@ def test_models(cli: Cli, model_home: Path) -> None:
     }
     assert shown["manifest"]["ticker"] == TICKER
     assert shown["alias_log"][0]["name"] == "champion"
+
+
+def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
+    assert priced_home.is_dir()
+    (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]
+    (export,) = document(cli, "prices", "export", "-t", TICKER, "--out", str(tmp_path))["exports"]
+    (verified,) = document(cli, "prices", "verify")["results"]
+
+    assert shown.keys() >= {
+        *("ticker", "rows", "first", "last", "last_close", "currency", "exchange"),
+        *("pinned_calendar", "time_zone", "last_fetch", "sources", "gaps", "dividends", "splits"),
+        *("log", "recent", "last_rows"),
+    }
+    assert shown["last_rows"][1].keys() == {
+        *("date", "open", "high", "low", "close", "adj_close", "volume", "source", "fetched_at")
+    }
+    assert export.keys() == {"ticker", "path", "format", "rows"}
+    assert verified.keys() == {"ticker", "version", "status", "corrupt", "checks"}
+    assert verified["version"] is None
 
 
 def test_an_error_of_one_ticker_is_an_object_beside_the_results(cli: Cli, model_home: Path) -> None:

@@ -3,8 +3,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from stocklstm.market.calendar import local_day, missing_sessions, sessions
-from tests.unit.market.series import bars_of
+from stocklstm.market.calendar import local_day, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -70,19 +69,6 @@ def test_absurd_dates_do_no_harm():
 @pytest.mark.parametrize("exchange", ["BVMF", ""])
 def test_a_start_after_the_end_holds_no_session(exchange):
     assert sessions(exchange, day("2190-01-01"), day("2024-01-01")).dates.size == 0
-
-
-def test_missing_sessions_lie_between_the_first_and_the_last_row():
-    calendar = sessions("BVMF", day("2024-11-01"), day("2024-11-30"))
-    bars = bars_of([("2024-11-12", 10), ("2024-11-14", 10), ("2024-11-18", 10)])
-    assert missing_sessions(bars.dates, calendar).astype(str).tolist() == ["2024-11-13"]
-    assert missing_sessions(bars.dates[:0], calendar).size == 0
-
-
-def test_a_guessed_calendar_misses_nothing():
-    calendar = sessions("", day("2024-11-01"), day("2024-11-30"))
-    bars = bars_of([("2024-11-12", 10), ("2024-11-18", 10)])
-    assert missing_sessions(bars.dates, calendar).size == 0
 
 
 @pytest.mark.parametrize(

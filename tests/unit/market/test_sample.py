@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from stocklstm.core.series import Basis
+from stocklstm.core.soundness import gaps
 from stocklstm.core.volatility import valid_ranges
 from stocklstm.errors import UnknownTickerError
-from stocklstm.market.calendar import missing_sessions, sessions
+from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean
 from stocklstm.market.revisions import require_explained_jumps
 from stocklstm.market.sample import SampleSource
@@ -59,7 +60,7 @@ def test_cleaning_leaves_out_the_filler_and_nothing_else(answer, calendar):
 
 
 def test_missing_sessions(answer, calendar):
-    found = missing_sessions(answer.bars.dates, calendar)
+    found = gaps(answer.bars.dates, calendar.dates)
     assert found.astype(str).tolist() == ["2012-02-22", "2020-11-20"]
 
 

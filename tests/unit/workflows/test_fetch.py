@@ -302,7 +302,7 @@ def test_a_failure_while_storing_leaves_every_byte(
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("stocklstm.workflows.fetch.missing_sessions", fail)
+    monkeypatch.setattr("stocklstm.workflows.fetch.gaps", fail)
     result = fetch([TICKER], home=home)
 
     assert len(result.failures) == 1
