@@ -3,10 +3,15 @@
 The names below are loaded on first use, so that `import stocklstm` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.29 and later report their use to Microsoft unless told otherwise before they are
+# imported. What people forecast, and when, is nobody's business. A user's own setting stands.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {
     "evaluate": "stocklstm.workflows.evaluate",

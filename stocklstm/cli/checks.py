@@ -63,4 +63,4 @@ def checks_tables(console: "Console", items: Sequence[Checked]) -> None:
 
 
 def _style(status: str) -> str:
-    return "green" if status == "ok" else "bold red"
+    return {"ok": "green", "warning": "yellow"}.get(status, "bold red")

@@ -30,6 +30,12 @@ app = typer.Typer(help="Look at the stored prices.", no_args_is_help=True)
 
 _SHOWN_CHANGES = 5
 
+# Fewer sessions make no picture.
+_SHORTEST_COURSE = 12
+
+# What stands before the value of a fact.
+_LABELS = len("  corrected  ")
+
 
 @app.command("show")
 def show_prices(
@@ -53,8 +59,9 @@ def show_prices(
 def export_prices(
     ticker: Tickers = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
+            metavar="PATH",
             help="A file, or a directory that gets one for each ticker; standard output if not "
             "given. What was there is replaced as a whole.",
             show_default=False,
@@ -83,7 +90,10 @@ def export_prices(
                 hint="name a file with --out",
             )
         return export_prices(
-            ticker or (), out=out, file_format=file_format, lock_timeout_s=lock_timeout
+            ticker or (),
+            out=None if out is None else _path(out),
+            file_format=file_format,
+            lock_timeout_s=lock_timeout,
         )
 
     # The text itself is nothing for a table.
@@ -105,6 +115,14 @@ def verify_prices(
         return verify_prices(ticker or (), lock_timeout_s=lock_timeout)
 
     conclude(VERIFY, call, as_json=as_json, quiet=quiet)
+
+
+def _path(typed: str) -> Path:
+    path = Path(typed)
+    # A Path forgets the slash that says what is meant.
+    if typed.endswith("/") and not path.is_dir():
+        raise ConfigError(f"there is no directory {typed}", hint=f"mkdir -p {typed}")
+    return path
 
 
 def _document(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any of the results above
@@ -130,9 +148,9 @@ def _bare_check(item: "CheckedPrices") -> Iterable[str]:
 
 
 def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
-    from stocklstm.cli.tables import grid, sparkline
+    from stocklstm.cli.tables import grid
 
-    columns = ["Ticker", "Rows", "From", "To", "Close", "Gaps", "Sources", "Fetched", "60 sessions"]
+    columns = ["Ticker", "Rows", "From", "To", "Close", "Gaps", "Sources", "Fetched"]
     rows = [
         [
             item.ticker,
@@ -140,39 +158,73 @@ def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
             item.first,
             item.last,
             _money(item.last_close, item),
-            f"{len(item.gaps)}" if item.exchange else "?",
-            _sources(item),
-            item.last_fetch,
-            sparkline(item.recent),
+            f"{len(item.gaps)}" if item.calendar_known else "?",
+            _sources(item) if len(item.sources) > 1 else "".join(item.sources),
+            item.last_fetch[:10],
         ]
         for item in items
     ]
-    grid(console, "Stored prices", columns, rows, left=["Sources", "Fetched", "60 sessions"])
+    room = console.width - _width(columns, rows)
+    if room < 0:
+        # Each row becomes a block of lines, and the course one of them.
+        room = console.width - len("Course: ")
+    if room >= _SHORTEST_COURSE:
+        columns.append("Course")
+        rows = [[*row, _course(item, room)] for row, item in zip(rows, items, strict=True)]
+    grid(console, "Stored prices", columns, rows, left=["Sources", "Fetched", "Course"])
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Tell how wide a table is, and the space before one more column."""
+    return sum(max(map(len, cells)) + 2 for cells in zip(columns, *rows, strict=True))
+
+
+def _course(item: "StoredPrices", room: int) -> str:
+    from stocklstm.cli.tables import sparkline
+
+    return sparkline(item.recent[-max(1, room) :])
 
 
 def _details(console: "Console", items: Sequence["StoredPrices"]) -> None:
-    from stocklstm.cli.tables import facts, grid, sparkline
+    from stocklstm.cli.tables import facts
 
-    columns = ["Date", "Open", "High", "Low", "Close", "Adj close", "Volume", "Source", "Fetched"]
-    for item in items:
+    for number, item in enumerate(items):
+        if number:
+            console.print()
+        course = _course(item, console.width - _LABELS)
         facts(
             console,
             item.ticker,
             [
                 ("rows", f"{item.rows}, {item.first} to {item.last}"),
                 ("close", _money(item.last_close, item)),
-                ("last 60", sparkline(item.recent)),
+                (f"last {len(course)}", course),
                 ("calendar", _calendar(item)),
+                ("currency", item.currency or "not known"),
                 ("sources", _sources(item)),
                 ("events", f"{item.dividends} dividends, {item.splits} splits"),
                 ("fetched", item.last_fetch),
                 ("gaps", _gaps(item)),
+                ("changes", _count(item)),
                 *_changes(item),
             ],
         )
         if item.last_rows:
-            rows = [_row(row) for row in item.last_rows]
-            grid(console, "Last rows", columns, rows, left=["Source", "Fetched"])
+            console.print()
+            _last_rows(console, item.last_rows)
+
+
+def _last_rows(console: "Console", rows: Sequence["PriceRow"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    columns = ["Date", "Open", "High", "Low", "Close", "Adj close", "Volume", "Fetched"]
+    cells = [_row(row) for row in rows]
+    title = f"Last {len(rows)} rows, from {rows[0].source}"
+    if len({row.source for row in rows}) > 1:
+        title = f"Last {len(rows)} rows"
+        columns.append("Source")
+        cells = [[*row, origin.source] for row, origin in zip(cells, rows, strict=True)]
+    grid(console, title, columns, cells, left=["Source", "Fetched"])
 
 
 def _money(amount: float, item: "StoredPrices") -> str:
@@ -186,13 +238,15 @@ def _sources(item: "StoredPrices") -> str:
 
 
 def _calendar(item: "StoredPrices") -> str:
-    name = item.exchange or "weekdays (no calendar is known)"
-    chosen = "" if item.pinned_calendar is None else ", chosen with --calendar"
-    return f"{name}{chosen}, {item.time_zone}"
+    chosen = item.pinned_calendar is not None
+    name = item.exchange or "weekdays" + ("" if chosen else ", as no calendar is known")
+    unknown = ", its sessions are not stored" if item.exchange and not item.calendar_known else ""
+    pinned = ", chosen with --calendar" if chosen else ""
+    return f"{name}{unknown}{pinned}, {item.time_zone}"
 
 
 def _gaps(item: "StoredPrices") -> str:
-    if not item.exchange:
+    if not item.calendar_known:
         return "not known without a calendar"
     if not item.gaps:
         return "none"
@@ -200,11 +254,29 @@ def _gaps(item: "StoredPrices") -> str:
     return f"{len(item.gaps)}: {', '.join(item.gaps[:10])}{more}"
 
 
+def _count(item: "StoredPrices") -> str:
+    shown = f", the last {_SHOWN_CHANGES} of them" if len(item.log) > _SHOWN_CHANGES else ""
+    return f"{len(item.log)}{shown}" if item.log else "none since the rows were stored"
+
+
 def _changes(item: "StoredPrices") -> list[tuple[str, str]]:
     return [
-        (entry.kind, f"{_days(entry)}: {entry.detail} ({entry.source}, {entry.at})")
+        (entry.kind, f"{_days(entry)}: {_what(entry)} ({entry.source}, {entry.at})")
         for entry in item.log[-_SHOWN_CHANGES:]
     ]
+
+
+def _what(entry: "LogEntry") -> str:
+    """Put into words what changed; the log keeps the values of a single day as JSON."""
+    if not entry.detail.startswith("{"):
+        return entry.detail
+    import msgspec
+
+    values = msgspec.json.decode(entry.detail, type=dict[str, tuple[float | None, float | None]])
+    return ", ".join(
+        f"{name.replace('_', ' ')} {'none' if old is None else old} to {new}"
+        for name, (old, new) in values.items()
+    )
 
 
 def _days(entry: "LogEntry") -> str:
@@ -220,7 +292,7 @@ def _row(row: "PriceRow") -> list[str]:
     prices = (row.open, row.high, row.low, row.close, row.adj_close)
     cells = ["" if isnan(price) else f"{price:,.{digits}f}" for price in prices]
     volume = "" if isnan(row.volume) else f"{row.volume:,.0f}"
-    return [row.date, *cells, volume, row.source, row.fetched_at]
+    return [row.date, *cells, volume, row.fetched_at[:10]]
 
 
 def _exports(console: "Console", items: Sequence["Export"]) -> None:

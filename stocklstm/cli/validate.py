@@ -27,7 +27,7 @@ def validate(
     ] = False,
     prices: Annotated[
         bool,
-        typer.Option("--prices", help="The stored prices; models too only with --all."),
+        typer.Option("--prices", help="The stored prices; models too only with --all or --deep."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,

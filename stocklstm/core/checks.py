@@ -9,7 +9,7 @@ class Check:
 
     Attributes:
         name: What was looked at, such as "hashes".
-        status: "ok" or "failed".
+        status: "ok", "warning" for what a person should look at, or "failed".
         detail: What was found, in words.
     """
 

@@ -30,12 +30,8 @@ def check_bars(bars: Bars) -> Check:
     order = np.zeros(len(bars), dtype=bool)
     order[1:] = ~(bars.dates[1:] > bars.dates[:-1])
     faults.append((order, "the date does not follow the one before"))
-    found = [
-        f"{bars.dates[rows[0]]}: {words}" + (f" ({len(rows)} rows)" if len(rows) > 1 else "")
-        for flags, words in faults
-        if len(rows := np.flatnonzero(flags))
-    ]
-    return _check("prices", found, f"{len(bars):,} rows, every value in order")
+    otherwise = f"{len(bars):,} rows, every value in order"
+    return _check("prices", _listed(bars.dates, faults), otherwise)
 
 
 def check_actions(actions: Sequence[Action]) -> Check:
@@ -54,19 +50,29 @@ def check_actions(actions: Sequence[Action]) -> Check:
 
 
 def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
-    """Check that no row is of the future or of a weekend without trading.
+    """Check that no row is of the future, or of a day on which nothing was traded.
+
+    A weekday that the calendar lacks is no fault as long as something was traded: calendars are
+    made by people, and prices by trades.
 
     Args:
         bars: N stored rows, oldest first.
-        sessions: (M,) days on which the exchange trades; none if that is not known.
+        sessions: (M,) days on which the exchange trades, reaching beyond the rows where they can;
+            none if that is not known.
         today: The day it is.
     """
-    found = [f"{day}: not over yet" for day in bars.dates[bars.dates > today].astype(str)[:1]]
+    closed = np.zeros(len(bars), dtype=bool)
     if len(sessions):
         covered = (bars.dates >= sessions[0]) & (bars.dates <= sessions[-1])
-        idle = covered & ~np.is_busday(bars.dates) & ~np.isin(bars.dates, sessions)
-        found += [f"{day}: a weekend" for day in bars.dates[idle].astype(str)[:1]]
-    return _check("days", found, "none of the future, none of a weekend")
+        closed = covered & ~np.isin(bars.dates, sessions)
+    weekend = ~np.is_busday(bars.dates)
+    faults: list[tuple[Flags, str]] = [
+        (bars.dates > today, "not over yet"),
+        (closed & weekend, "a weekend"),
+        (closed & ~weekend & _untraded(bars), "the exchange was closed, nothing was traded"),
+    ]
+    otherwise = "none of the future, none without trading"
+    return _check("days", _listed(bars.dates, faults), otherwise)
 
 
 def unexplained_jumps(bars: Bars, actions: Sequence[Action]) -> Dates:
@@ -104,6 +110,21 @@ def gaps(dates: Dates, sessions: Dates) -> Dates:
 def _bad(values: Floats) -> Flags:
     bad: Flags = ~(np.isfinite(values) & (values > 0))
     return bad
+
+
+def _untraded(bars: Bars) -> Flags:
+    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
+    untraded: Flags = flat & (bars.volumes == 0)
+    return untraded
+
+
+def _listed(dates: Dates, faults: Sequence[tuple[Flags, str]]) -> list[str]:
+    """Name the first day of each fault, and count the others."""
+    return [
+        f"{dates[rows[0]]}: {words}" + (f" ({len(rows)} rows)" if len(rows) > 1 else "")
+        for flags, words in faults
+        if len(rows := np.flatnonzero(flags))
+    ]
 
 
 def _check(name: str, found: Sequence[str], otherwise: str) -> Check:

@@ -1,32 +1,21 @@
 """prices: what is stored, where it came from, and whether it is sound."""
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.soundness import gaps
 from stocklstm.errors import ConfigError, NoPricesError
-from stocklstm.store.disk import disk_errors, replace_file
-from stocklstm.store.prices import LogEntry
+from stocklstm.store.prices import LogEntry, Provenance
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.exporting import FORMATS, encoder, is_directory, rows_of, write_file
 from stocklstm.workflows.soundness import CheckedPrices, check_prices, sessions_of
 
-FORMATS = ("csv", "parquet")
-
 _RECENT = 60
-
-_CSV_HEADER = (
-    *("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume"),
-    *("Dividends", "Stock Splits", "Source", "Fetched At"),
-)
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,10 @@ class StoredPrices:
         last_close: In currency.
         currency: ISO 4217 code.
         exchange: Calendar; empty if weekdays stand in for one.
-        pinned_calendar: The calendar somebody chose; None if the exchange decides.
+        calendar_known: False if no sessions of the exchange are stored, so that gaps cannot be
+            told from closed days.
+        pinned_calendar: The calendar somebody chose, empty for weekdays; None if the exchange
+            decides.
         time_zone: IANA name.
         last_fetch: UTC timestamp.
         sources: Rows by source.
@@ -75,6 +67,7 @@ class StoredPrices:
     last_close: float
     currency: str
     exchange: str
+    calendar_known: bool
     pinned_calendar: str | None
     time_zone: str
     last_fetch: str
@@ -165,8 +158,8 @@ def export_prices(
 
     Args:
         tickers: As typed.
-        out: A file, replaced as a whole, or a directory that gets a file for each ticker; None
-            to give the text of one ticker.
+        out: A file, replaced as a whole, or an existing directory that gets a file for each
+            ticker; None to give the text of one ticker.
         file_format: "csv" or "parquet"; None to go by the name of the file.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for a writer.
@@ -175,17 +168,21 @@ def export_prices(
         ConfigError: No ticker, several for one file, no such format, or Parquet without pyarrow.
         NotFoundError: There is no store.
     """
-    names = list(dict.fromkeys(tickers))
+    names = list(dict.fromkeys(name.strip().upper() for name in tickers))
     if not names:
         raise ConfigError("no ticker was given", hint="stocklstm prices export --ticker PETR4.SA")
-    chosen = _format(out, file_format)
-    into_directory = out is not None and out.is_dir()
+    into_directory = out is not None and is_directory(out)
+    chosen = _format(None if into_directory else out, file_format)
+    if chosen == "parquet" and out is None:
+        raise ConfigError(
+            "Parquet is not text: it needs a file", hint="name it: --out PETR4.SA.parquet"
+        )
     if len(names) > 1 and not into_directory:
         raise ConfigError(
             "several tickers need a directory to be written to",
             hint="name one that exists: --out DIRECTORY",
         )
-    encode = _parquet_encoder() if chosen == "parquet" else _csv
+    encode = encoder(chosen)
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
 
         def task(ticker: str) -> Export:
@@ -193,8 +190,7 @@ def export_prices(
             if out is None:
                 return Export(ticker, None, chosen, rows, content.decode())
             path = out / f"{ticker}.{chosen}" if into_directory else out
-            with disk_errors(f"write {path}"):
-                replace_file(path, content)
+            write_file(path, content)
             return Export(ticker, str(path), chosen, rows)
 
         return ExportResult(*for_each(names, parse_ticker, task))
@@ -233,7 +229,7 @@ def _show(store: Store, ticker: str, last: int) -> StoredPrices:
     bars, instrument = store.prices.bars(ticker), store.prices.instrument(ticker)
     actions, origins = store.prices.actions(ticker), store.prices.provenance(ticker)
     dividends = sum(action.kind == "dividend" for action in actions)
-    missing = gaps(bars.dates, sessions_of(store, ticker, bars))
+    sessions = sessions_of(store, ticker, bars)
     return StoredPrices(
         ticker=ticker,
         rows=len(bars),
@@ -242,101 +238,30 @@ def _show(store: Store, ticker: str, last: int) -> StoredPrices:
         last_close=float(bars.closes[-1]),
         currency=instrument.currency,
         exchange=instrument.exchange,
+        calendar_known=bool(len(sessions)),
         pinned_calendar=store.prices.pinned_calendar(ticker),
         time_zone=instrument.time_zone,
         last_fetch=store.prices.last_fetch(ticker),
         sources=dict(sorted(Counter(origins.sources).items())),
-        gaps=tuple(missing.astype(str).tolist()),
+        gaps=tuple(gaps(bars.dates, sessions).astype(str).tolist()),
         dividends=dividends,
         splits=len(actions) - dividends,
         log=store.prices.log(ticker),
         recent=tuple(bars.adj_closes[-_RECENT:].tolist()),
-        last_rows=tuple(
-            PriceRow(*values, source, at)
-            for values, source, at in list(
-                zip(_rows(bars), origins.sources, origins.fetched_at, strict=True)
-            )[len(bars) - min(last, len(bars)) :]
-        ),
+        last_rows=_last_rows(bars, origins, last),
     )
 
 
-def _rows(bars: Bars) -> list[tuple[str, float, float, float, float, float, float]]:
-    numbers = (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes)
-    columns = [values.tolist() for values in numbers]
-    return list(zip(bars.dates.astype(str).tolist(), *columns, strict=True))
+def _last_rows(bars: Bars, origins: Provenance, count: int) -> tuple[PriceRow, ...]:
+    start = len(bars) - min(count, len(bars))
+    rows = rows_of(bars.select(slice(start, None)))
+    origin = zip(rows, origins.sources[start:], origins.fetched_at[start:], strict=True)
+    return tuple(PriceRow(*row, source, at) for row, source, at in origin)
 
 
-def _format(out: Path | None, wanted: str | None) -> str:
-    suffix = "" if out is None or out.is_dir() else out.suffix.lstrip(".").lower()
+def _format(file: Path | None, wanted: str | None) -> str:
+    suffix = "" if file is None else file.suffix.lstrip(".").lower()
     chosen = wanted or (suffix if suffix in FORMATS else "csv")
     if chosen not in FORMATS:
         raise ConfigError(f"there is no format {chosen!a}", hint=f"take {' or '.join(FORMATS)}")
-    if chosen == "parquet" and out is None:
-        raise ConfigError(
-            "Parquet is not text: it needs a file", hint="name it: --out PETR4.SA.parquet"
-        )
     return chosen
-
-
-def _events(store: Store, ticker: str, bars: Bars) -> tuple[list[float], list[float]]:
-    """Give the dividend (0 for none) and the split (0 for none) of each row's day."""
-    values = {(action.date, action.kind): action.value for action in store.prices.actions(ticker)}
-    days = bars.dates.astype(str).tolist()
-    dividends = [values.get((day, "dividend"), 0.0) for day in days]
-    return dividends, [values.get((day, "split"), 0.0) for day in days]
-
-
-def _csv(store: Store, ticker: str) -> bytes:
-    bars, origins = store.prices.bars(ticker), store.prices.provenance(ticker)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_CSV_HEADER)
-    events = zip(*_events(store, ticker, bars), strict=True)
-    for row, event, source, at in zip(
-        _rows(bars), events, origins.sources, origins.fetched_at, strict=True
-    ):
-        # Python writes a float in the fewest digits that give it back to the last bit.
-        numbers = ["" if np.isnan(value) else repr(value) for value in row[1:]]
-        writer.writerow([row[0], *numbers, *map(repr, event), source, at])
-    return text.getvalue().encode()
-
-
-def _parquet_encoder() -> Callable[[Store, str], bytes]:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ConfigError(
-            "Parquet files need the package pyarrow, which is not installed",
-            hint="pip install 'stocklstm[parquet]', or take --format csv",
-        ) from error
-
-    def encode(store: Store, ticker: str) -> bytes:
-        bars, origins = store.prices.bars(ticker), store.prices.provenance(ticker)
-        instrument = store.prices.instrument(ticker)
-        dividends, splits = _events(store, ticker, bars)
-        columns = {
-            "date": pa.array(bars.dates),
-            "open": pa.array(bars.opens, from_pandas=True),
-            "high": pa.array(bars.highs, from_pandas=True),
-            "low": pa.array(bars.lows, from_pandas=True),
-            "close": pa.array(bars.closes),
-            "adj_close": pa.array(bars.adj_closes),
-            "volume": pa.array(bars.volumes, from_pandas=True),
-            "dividend": pa.array(dividends),
-            "split": pa.array(splits),
-            "source": pa.array(origins.sources),
-            "fetched_at": pa.array(origins.fetched_at),
-        }
-        traits = {
-            "ticker": ticker,
-            "currency": instrument.currency,
-            "exchange": instrument.exchange,
-            "time_zone": instrument.time_zone,
-        }
-        table = pa.table(columns).replace_schema_metadata(traits)
-        sink = pa.BufferOutputStream()
-        parquet.write_table(table, sink)
-        return bytes(sink.getvalue())
-
-    return encode

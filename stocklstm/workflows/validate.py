@@ -12,7 +12,7 @@ from stocklstm.core.checks import Check
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
-from stocklstm.errors import ArtifactCorruptError, IntegrityError, StockLstmError
+from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.store import Store, open_store
@@ -70,35 +70,53 @@ def validate(
         every_version: Check all versions of these tickers, not only the one that is meant.
         deep: Also load the checkpoint, rebuild the network and compare it with the serving
             graph; this needs PyTorch.
-        prices: Check the stored prices of these tickers, or of all; models as well only if
-            every version is to be checked.
+        prices: Check the stored prices of these tickers, or of all; models as well only with
+            one of the two options above, which are about models alone.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
-        NotFoundError: There is no store, no model at all or, if they are asked for, no prices.
+        NotFoundError: There is no store, or nothing in it of what is to be checked.
         SchemaError: The database is damaged.
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        sound: tuple[CheckedPrices, ...] = ()
-        unsound: tuple[Failure, ...] = ()
+        names = list(dict.fromkeys(name.partition("@")[0] for name in references))
+        parts: list[Callable[[], ValidateResult]] = []
         if prices:
-            names = list(dict.fromkeys(name.partition("@")[0] for name in references))
-            sound, unsound = check_prices(store, names)
-        if prices and not every_version:
-            return ValidateResult(sound, unsound)
-        expanded, unknown = for_each(
-            chosen_references(store, references),
-            parse_reference,
-            lambda reference: _expand(store, reference, every_version=every_version),
-        )
-        versions = [name for group in expanded for name in group]
-        results, failures = for_each(
-            versions,
-            parse_reference,
-            lambda reference: _validate_one(store, reference, deep=deep),
-        )
-        return ValidateResult(sound + results, unsound + unknown + failures)
+            parts.append(lambda: ValidateResult(*check_prices(store, names)))
+        if not prices or every_version or deep:
+            parts.append(lambda: _models(store, references, every_version, deep))
+        return parts[0]() if len(parts) == 1 else _together(parts)
+
+
+def _together(parts: Sequence[Callable[[], ValidateResult]]) -> ValidateResult:
+    """Do all of it: that one part has nothing to check stops no other."""
+    done = []
+    for part in parts:
+        try:
+            done.append(part())
+        except NotFoundError as error:
+            done.append(ValidateResult((), (Failure(None, error),)))
+    return ValidateResult(
+        tuple(result for part in done for result in part.results),
+        tuple(failure for part in done for failure in part.failures),
+    )
+
+
+def _models(
+    store: Store, references: Sequence[str], every_version: bool, deep: bool
+) -> ValidateResult:
+    expanded, unknown = for_each(
+        chosen_references(store, references),
+        parse_reference,
+        lambda reference: _expand(store, reference, every_version=every_version),
+    )
+    results, failures = for_each(
+        [name for group in expanded for name in group],
+        parse_reference,
+        lambda reference: _validate_one(store, reference, deep=deep),
+    )
+    return ValidateResult(results, unknown + failures)
 
 
 def _expand(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:

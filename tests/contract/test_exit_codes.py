@@ -1,5 +1,6 @@
 """Every error class has the documented exit code, and each code is met through `main`."""
 
+import errno
 import json
 import os
 import signal
@@ -277,6 +278,54 @@ def test_unsound_prices_are_damage(cli: Cli, priced_home: Path, command: tuple[s
     connection.close()
 
     assert cli(*command).code == 5
+
+
+@pytest.mark.parametrize(
+    "command", [("prices", "show"), ("prices", "verify"), ("validate", "--prices")]
+)
+def test_5_for_prices_in_a_damaged_database(
+    cli: Cli, priced_home: Path, command: tuple[str, ...]
+) -> None:
+    database = priced_home / "stocklstm.db"
+    content = bytearray(database.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4096] = b"\xff" * 4096
+    database.write_bytes(content)
+
+    outcome = cli(*command)
+
+    assert outcome.code == 5
+    assert "Traceback" not in outcome.err
+
+
+def test_2_for_an_export_to_a_place_that_is_none(
+    cli: Cli, priced_home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (f"{tmp_path}/file/petr4.csv", f"{tmp_path}/none/", "x" * 300):
+        outcome = cli("prices", "export", "-t", TICKER, "--out", place)
+
+        assert priced_home.is_dir()
+        assert outcome.code == 2
+        assert "STOCKLSTM_HOME" not in outcome.err
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_75_for_an_export_to_a_full_disk(
+    cli: Cli, priced_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "petr4.csv"
+    file.write_text("old")
+
+    def refuse(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    outcome = cli("prices", "export", "-t", TICKER, "--out", str(file))
+
+    assert priced_home.is_dir()
+    assert outcome.code == 75
+    assert file.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "petr4.csv"]
 
 
 def test_looking_at_prices_where_there_are_none(cli: Cli, home: Path) -> None:

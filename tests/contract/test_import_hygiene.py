@@ -94,6 +94,34 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     assert done.stdout.strip() == "[]"
 
 
+SPY = """
+import os, sys
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxruntime":
+            print(os.environ.get("ORT_DISABLE_TELEMETRY"))
+
+sys.meta_path.insert(0, Spy())
+"""
+
+
+@pytest.mark.parametrize("module", ["stocklstm.infer.session", "stocklstm.learn.compress.dynamic"])
+def test_forecasts_are_reported_to_nobody(module: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{SPY}\nimport {module}, onnxruntime"],
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["1"]
+
+
 def test_every_public_name_exists() -> None:
     import stocklstm
 

@@ -185,7 +185,8 @@ def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
 
     assert shown.keys() >= {
         *("ticker", "rows", "first", "last", "last_close", "currency", "exchange"),
-        *("pinned_calendar", "time_zone", "last_fetch", "sources", "gaps", "dividends", "splits"),
+        *("calendar_known", "pinned_calendar", "time_zone"),
+        *("last_fetch", "sources", "gaps", "dividends", "splits"),
         *("log", "recent", "last_rows"),
     }
     assert shown["last_rows"][1].keys() == {

@@ -78,6 +78,22 @@ def test_the_future_and_weekends_are_found():
     assert check_days(saturday, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
 
 
+def test_a_filled_row_of_a_closed_day_is_found():
+    sessions = np.delete(SESSIONS, 3)
+    filled = bars_of([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
+    assert check_days(filled, sessions, TODAY).detail == (
+        "2024-03-14: the exchange was closed, nothing was traded"
+    )
+    # What was traded was traded, whatever the calendar says.
+    assert check_days(WEEK, sessions, TODAY).status == "ok"
+    assert check_days(filled, SESSIONS, TODAY).status == "ok"
+
+
+def test_beyond_the_known_sessions_nothing_is_found():
+    filled = bars_of([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
+    assert check_days(filled, SESSIONS[2:4], TODAY).status == "ok"
+
+
 def test_a_session_on_a_saturday_is_none():
     saturday = bars_of([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
     assert check_days(saturday, saturday.dates, TODAY).status == "ok"

@@ -1,20 +1,39 @@
 """What is stored can be looked at, taken elsewhere and trusted."""
 
+import os
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
-from stocklstm.core.series import Action, Bars
-from stocklstm.errors import ConfigError, NoPricesError, NotFoundError
+from stocklstm.core.checks import Check
+from stocklstm.core.series import Action, Bars, Instrument
+from stocklstm.errors import ConfigError, NoModelError, NoPricesError, NotFoundError
+from stocklstm.market.csv import read_prices
 from stocklstm.store.store import open_store
 from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.prices import export_prices, show_prices, verify_prices
 from stocklstm.workflows.validate import validate
 from tests.conftest import TICKER
+
+INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
+
+
+@contextmanager
+def os_refuses_to_write() -> Iterator[None]:
+    """Pretend to be a user who may only read: permissions mean nothing to root."""
+    may = os.access
+    with patch("os.access", lambda path, mode: mode != os.W_OK and may(path, mode)):
+        yield
 
 
 def stored(home: Path, ticker: str = TICKER) -> Bars:
@@ -185,6 +204,60 @@ def test_without_pyarrow_the_extra_is_named(
     assert "stocklstm[parquet]" in str(caught.value.hint)
 
 
+def test_the_same_ticker_twice_is_one(priced_home: Path) -> None:
+    (export,) = export_prices([TICKER, " petr4.sa"], home=priced_home).exports
+
+    assert export.ticker == TICKER
+
+
+def test_a_link_keeps_pointing_to_its_file(priced_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "petr4.csv", tmp_path / "link.csv"
+    link.symlink_to(file)
+
+    export_prices([TICKER], out=link, home=priced_home)
+
+    assert link.is_symlink()
+    assert file.read_text().startswith("Date,")
+
+
+def test_a_pipe_is_written_to_and_stays_one(priced_home: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+
+    (export,) = export_prices([TICKER], out=pipe, home=priced_home).exports
+
+    reader.join(timeout=30)
+    assert pipe.is_fifo()
+    assert read[0].count("\n") == export.rows + 1
+
+
+PRICE = st.floats(1e-9, 1e12)
+MAYBE = st.one_of(st.just(np.nan), PRICE)
+
+
+@given(rows=st.lists(st.tuples(MAYBE, MAYBE, PRICE, PRICE, MAYBE), min_size=1, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_any_sound_prices_come_back_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, ...]]
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    opens, highs, closes, adjusted, volumes = np.array(rows).T
+    days = np.datetime64("2023-01-02") + 7 * np.arange(len(rows))
+    bars = Bars(days, opens, highs, highs / 2, closes, adjusted, volumes)
+    with open_store(home, create=True) as store:
+        store.prices.merge(INSTRUMENT, bars, (), source="test", at="2024-03-14T00:00:00Z")
+    (export,) = export_prices([TICKER], home=home).exports
+
+    back, rejected = read_prices(export.content.encode(), "export")
+
+    assert rejected == ()
+    assert same(back, stored(home))
+
+
 # Verifying
 
 
@@ -216,6 +289,59 @@ def test_what_was_never_stored_so_is_found(priced_home: Path, statement: str, na
 
     assert (result.status, result.corrupt) == ("failed", True)
     assert [check.name for check in result.checks if check.status == "failed"] == [name]
+
+
+def test_a_row_on_the_weekend_after_the_last_session_is_found(priced_home: Path) -> None:
+    alter(priced_home, "UPDATE prices SET date = '2024-03-16' WHERE date = '2024-03-13'")
+
+    (result,) = verify_prices(home=priced_home).results
+
+    (check,) = [check for check in result.checks if check.status == "failed"]
+    assert check.detail == "2024-03-16: a weekend"
+
+
+def test_a_jump_is_a_warning_and_no_failure(priced_home: Path) -> None:
+    alter(priced_home, "UPDATE prices SET adj_close = 90 WHERE date = '2024-03-13'")
+
+    (result,) = verify_prices(home=priced_home).results
+
+    assert (result.status, result.corrupt) == ("ok", False)
+    assert Check("jumps", "warning", "1 beyond 35 % without a split: 2024-03-13") in result.checks
+
+
+def test_prices_that_only_may_be_read_are_shown_and_verified(priced_home: Path) -> None:
+    priced_home.chmod(0o500)
+    (priced_home / "stocklstm.db").chmod(0o400)
+    with os_refuses_to_write():
+        assert len(show_prices(home=priced_home).prices) == 1
+        assert verify_prices(home=priced_home).results[0].status == "ok"
+        assert export_prices([TICKER], home=priced_home).exports[0].rows == 3514
+
+
+def test_without_a_calendar_gaps_are_not_known(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text("Date,Close\n2024-03-11,10\n2024-03-13,10.1\n")
+    fetch(["ABC.XYZ"], FetchOptions("csv", file), home=home)
+
+    (shown,) = show_prices(home=home).prices
+    (checked,) = verify_prices(home=home).results
+
+    assert (shown.exchange, shown.calendar_known, shown.gaps) == ("", False, ())
+    assert checked.checks[-1].detail == "not known: no calendar"
+
+
+def test_no_models_are_no_reason_to_drop_the_prices(priced_home: Path) -> None:
+    result = validate(prices=True, every_version=True, home=priced_home)
+
+    assert [checked.status for checked in result.results] == ["ok"]
+    assert [type(failure.error) for failure in result.failures] == [NoModelError]
+
+
+def test_deep_is_about_models(model_home: Path) -> None:
+    result = validate(prices=True, deep=True, home=model_home)
+
+    assert [checked.version for checked in result.results] == [None, 1]
+    assert result.results[1].checks[-1].name == "checkpoint"
 
 
 def test_prices_and_models_can_be_validated_together(model_home: Path) -> None:
