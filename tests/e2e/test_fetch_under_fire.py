@@ -14,8 +14,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ import numpy as np
 import pytest
 
 from stocklstm.core.series import Action
-from stocklstm.store.database import integrity_faults
 from stocklstm.store.store import Store, open_store
+from tests import yahoo_server
 from tests.yahoo_server import Answer, Query, Script, YahooServer, history
 
 KILLS = int(os.environ.get("STOCKLSTM_KILLS", "50"))
@@ -33,6 +34,7 @@ SEED = 20_240_313
 
 # How long anything may take before a test gives up; nothing passes or fails by a time.
 LONG_S = 120
+PATIENT = ["--lock-timeout", f"{LONG_S}"]
 
 TICKERS = [f"FIRE{number}.SA" for number in range(1, 21)]
 
@@ -62,7 +64,7 @@ for line in sys.stdin:
     code = 1
     try:
         signal.alarm(order["patience"])
-        for descriptor, name in enumerate(["/dev/null", order["out"], order["err"]]):
+        for descriptor, name in enumerate([os.devnull, order["out"], order["err"]]):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), descriptor)
         os.environ.update(order["environment"])
         code = run(order["arguments"])
@@ -145,6 +147,7 @@ class Forks:
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     folder = tmp_path_factory.mktemp("forks")
     with (
+        pytest.MonkeyPatch.context() as patch,
         YahooServer(folder, lambda _: Answer(None)) as yahoo,
         subprocess.Popen(
             [sys.executable, "-c", FORKS],
@@ -154,6 +157,8 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
             text=True,
         ) as process,
     ):
+        # Else the body of each answer waits 40 ms until the client has acknowledged the header.
+        patch.setattr(yahoo_server._Handler, "disable_nagle_algorithm", True)
         yield Forks(folder, yahoo, process)
 
 
@@ -161,19 +166,29 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 def real_rows() -> list[Row]:
-    """Give PETR4's sessions from 2010 on, so that every day is one of its exchange."""
+    """Give PETR4's sessions of 2020 and later, every one a day of its exchange.
+
+    Adjusted closes are the closes until a dividend is paid; volumes can be halved.
+    """
     file = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
-    lines = [line.split(",") for line in file.read_text().splitlines()[1:]]
-    return [(day, *map(float, values[:-1]), int(values[-1])) for day, *values in lines]
+    lines = [line.split(",") for line in file.read_text().splitlines()[1:] if line >= "2020"]
+    return [
+        (day, *map(float, prices), float(prices[-1]), 2 * int(volume))
+        for day, *prices, _, volume in lines
+    ]
 
 
 REAL_ROWS = real_rows()
 FIRST_ROWS = 250
 
 
-def scaled(row: Row, *, prices: float = 1, adjusted: float = 1, shares: float = 1) -> Row:
-    day, *values, adj_close, volume = row
-    return (day, *(value * prices for value in values), adj_close * adjusted, volume * shares)
+def scaled(
+    rows: Sequence[Row], *, prices: float = 1, adjusted: float = 1, shares: float = 1
+) -> tuple[Row, ...]:
+    return tuple(
+        (day, *(value * prices for value in values), adj_close * adjusted, volume * shares)
+        for day, *values, adj_close, volume in rows
+    )
 
 
 @dataclass(frozen=True)
@@ -181,20 +196,20 @@ class Version:
     """Everything that Yahoo knows of a ticker at one time.
 
     Attributes:
+        first: The place of its first row among the real ones.
         rows: Oldest first.
+        scale: What the real prices are multiplied by at the end of the series.
         dividends: By day.
         splits: New and old shares by day.
-        logged: Entries of the price log that lead here if no version is left out.
-        started: The place in the real rows of the first one.
-        scale: What the real prices are multiplied by at the end of the series.
+        logged: Entries of the price log of a store that has seen every version.
     """
 
+    first: int
     rows: tuple[Row, ...]
-    dividends: Mapping[str, float]
-    splits: Mapping[str, tuple[int, int]]
-    logged: int
-    started: int
     scale: float
+    dividends: Mapping[str, float] = field(default_factory=dict)
+    splits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    logged: int = 0
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -203,213 +218,259 @@ class Version:
         return tuple(sorted(events, key=lambda event: (event.date, event.kind)))
 
     @property
-    def answer(self) -> Script:
-        return history(
-            list(self.rows), dividends=dict(self.dividends), splits=dict(self.splits)
-        )
+    def script(self) -> Script:
+        return history(list(self.rows), dividends=dict(self.dividends), splits=dict(self.splits))
 
-    def grown(self, days: int, **changes: Any) -> "Version":
-        """Add the next days."""
-        row = scaled  # the adjusted close of a new day is its close
-        place = self.started + len(self.rows)
-        scale = changes.get("scale", self.scale)
-        added = [
-            row((*real[:5], real[4], real[6]), prices=scale, adjusted=scale)
-            for real in REAL_ROWS[place : place + days]
-        ]
-        traits = {**vars(self), **changes}
-        return Version(**{**traits, "rows": (*traits["rows"], *added)})
+    @property
+    def next_place(self) -> int:
+        return self.first + len(self.rows)
+
+    @property
+    def next_day(self) -> str:
+        return REAL_ROWS[self.next_place][0]
+
+    def with_new_days(self, days: int) -> "Version":
+        real = REAL_ROWS[self.next_place : self.next_place + days]
+        new = scaled(real, prices=self.scale, adjusted=self.scale)
+        return replace(self, rows=self.rows + new)
 
     def corrected(self, *backwards: int) -> "Version":
         """Change the closes of single days, counted from the end."""
         rows = list(self.rows)
         for back in backwards:
-            day, opening, high, low, close, adj_close, volume = rows[-back]
-            rows[-back] = (day, opening, high, low, close * 1.004, adj_close * 1.004, volume + 1)
-        changes = {"rows": tuple(rows), "logged": self.logged + len(backwards)}
-        return Version(**{**vars(self), **changes})
+            *others, close, adj_close, volume = rows[-back]
+            rows[-back] = (*others, close * 1.004, adj_close * 1.004, volume + 2)
+        return replace(self, rows=tuple(rows), logged=self.logged + len(backwards))
 
     def after_dividend(self) -> "Version":
-        day = REAL_ROWS[self.started + len(self.rows)][0]
-        return self.grown(
-            1,
-            rows=tuple(scaled(row, adjusted=0.97) for row in self.rows),
-            dividends={**self.dividends, day: 0.03 * self.rows[-1][4]},
+        return replace(
+            self,
+            rows=scaled(self.rows, adjusted=0.97),
+            dividends={**self.dividends, self.next_day: 0.03 * self.rows[-1][4]},
             logged=self.logged + 1,
-        )
+        ).with_new_days(1)
 
     def after_split(self) -> "Version":
         """Halve the prices, or double them if they have been halved."""
-        day = REAL_ROWS[self.started + len(self.rows)][0]
-        new, old = (2, 1) if len(self.splits) % 2 == 0 else (1, 2)
+        new, old = (1, 2) if len(self.splits) % 2 else (2, 1)
         ratio = old / new
-        return self.grown(
-            1,
-            rows=tuple(
-                scaled(row, prices=ratio, adjusted=ratio, shares=1 / ratio) for row in self.rows
-            ),
-            splits={**self.splits, day: (new, old)},
-            logged=self.logged + 1,
+        return replace(
+            self,
+            rows=scaled(self.rows, prices=ratio, adjusted=ratio, shares=1 / ratio),
             scale=self.scale * ratio,
-        )
-
-
-def first_version(number: int) -> Version:
-    start = 10 * number
-    rows = REAL_ROWS[start : start + FIRST_ROWS]
-    scale = 1 + number / 10
-    prices = tuple(scaled((*row[:5], row[4], row[6]), prices=scale, adjusted=scale) for row in rows)
-    return Version(prices, {}, {}, 0, start, scale)
+            splits={**self.splits, self.next_day: (new, old)},
+            logged=self.logged + 1,
+        ).with_new_days(1)
 
 
 CHANGES: Sequence[Callable[[Version], Version]] = (
-    lambda version: version.grown(2),
+    lambda version: version.with_new_days(2),
     lambda version: version.corrected(3),
     Version.after_dividend,
-    lambda version: version.corrected(1, 4).grown(1),
+    lambda version: version.corrected(1, 4).with_new_days(1),
     Version.after_split,
 )
 
 
-@dataclass
+def first_version(number: int) -> Version:
+    """Give every ticker other days and other prices."""
+    first, scale = 10 * number, 1 + number / 10
+    rows = REAL_ROWS[first : first + FIRST_ROWS]
+    return Version(first, scaled(rows, prices=scale, adjusted=scale), scale)
+
+
 class Market:
-    """A Yahoo whose tickers change, one version at a time.
+    """A Yahoo whose tickers change, one version at a time."""
 
-    Attributes:
-        versions: Of each ticker what was stored before, None for nothing, and what is offered.
-        steps: Changes of each ticker so far.
-        asked: Requests for prices since `watch`.
-        wanted: The request to wait for.
-        reached: Set when it has come.
-    """
-
-    versions: dict[str, tuple[Version | None, Version]] = field(
-        default_factory=lambda: {
-            ticker: (None, first_version(number)) for number, ticker in enumerate(TICKERS)
-        }
-    )
-    steps: dict[str, int] = field(
-        default_factory=lambda: {ticker: number for number, ticker in enumerate(TICKERS)}
-    )
-    asked: int = 0
-    wanted: int = 0
-    reached: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, tickers: Sequence[str]) -> None:
+        self.now = {ticker: first_version(TICKERS.index(ticker)) for ticker in tickers}
+        # None is a ticker that nobody has stored yet.
+        self.before: dict[str, Version | None] = dict.fromkeys(tickers)
+        self.steps = {ticker: TICKERS.index(ticker) for ticker in tickers}
+        self.open = threading.Event()
+        self.open.set()
+        self.watch(0)
 
     def watch(self, wanted: int) -> None:
-        self.asked, self.wanted = 0, wanted
-        self.reached.clear()
+        """Set `reached` at one of the next requests for prices."""
+        self.asked, self.wanted, self.reached = 0, wanted, threading.Event()
 
-    def advance(self, ticker: str) -> None:
-        _, now = self.versions[ticker]
-        change = CHANGES[self.steps[ticker] % len(CHANGES)]
-        self.steps[ticker] += 1
-        self.versions[ticker] = (now, change(now))
+    def change(self, tickers: Iterable[str]) -> None:
+        for ticker in tickers:
+            change = CHANGES[self.steps[ticker] % len(CHANGES)]
+            self.steps[ticker] += 1
+            self.before[ticker] = self.now[ticker]
+            self.now[ticker] = change(self.now[ticker])
 
     def answer(self, query: Query) -> Answer:
-        answer = self.versions[query.ticker][1].answer(query)
+        answer = self.now[query.ticker].script(query)
         if not query.is_probe:
             self.asked += 1
             if self.asked == self.wanted:
                 self.reached.set()
+            self.open.wait(LONG_S)
         return answer
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let requests for prices wait."""
+        self.open.clear()
+        try:
+            yield
+        finally:
+            self.open.set()
 
-def stored_values(store: Store, ticker: str) -> list[Row]:
-    bars = store.prices.bars(ticker)
-    columns = (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes)
-    return list(
-        zip(bars.dates.astype(str).tolist(), *(column.tolist() for column in columns), strict=True)
-    )
 
-
-def is_stored(store: Store, ticker: str, version: Version | None) -> bool:
-    """Tell which of two versions is stored by the closes, and require all else to be of it."""
-    if version is None:
-        return not store.prices.has(ticker)
-    if not store.prices.has(ticker):
-        return False
-    found = stored_values(store, ticker)
-    if [(row[0], row[4]) for row in found] != [(row[0], row[4]) for row in version.rows]:
-        return False
-    if [row[5] for row in found] != [row[5] for row in version.rows]:
-        return False
-    assert found == list(version.rows)
-    assert [(a.date, a.kind) for a in store.prices.actions(ticker)] == [
-        (a.date, a.kind) for a in version.actions
-    ]
-    assert [a.value for a in store.prices.actions(ticker)] == pytest.approx(
-        [a.value for a in version.actions]
-    )
-    assert len(store.prices.log(ticker)) == version.logged
-    dates = store.prices.dates(ticker)
-    sessions = store.sessions.between("BVMF", str(dates[0]), str(dates[-1]))
-    assert np.array_equal(sessions, dates)
-    return True
+# What is stored.
 
 
 def require_whole(home: Path, market: Market) -> set[str]:
     """Require every ticker to be as it was or as it is now; return those as they are now."""
     with open_store(home) as store:
         connection = store.prices.connection
-        assert integrity_faults(connection) == []
-        known = [row[0] for row in connection.execute("SELECT ticker FROM instruments")]
-        assert sorted(known) == sorted(store.prices.tickers())
-        newest = set()
-        for ticker, (old, new) in market.versions.items():
-            if is_stored(store, ticker, new):
-                newest.add(ticker)
-            else:
-                assert is_stored(store, ticker, old), f"{ticker} is neither old nor new"
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        known = {ticker for (ticker,) in connection.execute("SELECT ticker FROM instruments")}
+        assert known == set(store.prices.tickers())
+        newest = {ticker for ticker in market.now if is_stored(store, ticker, market.now[ticker])}
+        for ticker in market.now.keys() - newest:
+            assert is_stored(store, ticker, market.before[ticker]), f"{ticker}: neither old nor new"
         return newest
 
 
-def write_tickers(file: Path, tickers: Sequence[str]) -> str:
-    file.write_text("".join(f"{ticker}\n" for ticker in tickers))
-    return f"{file}"
+def is_stored(store: Store, ticker: str, version: Version | None) -> bool:
+    """Tell by the closes whether a version is stored, and require all the rest to be of it."""
+    if version is None or not store.prices.has(ticker):
+        return version is None and not store.prices.has(ticker)
+    bars, sent = store.prices.bars(ticker), list(zip(*version.rows, strict=True))
+    if bars.closes.tolist() != list(sent[4]) or bars.adj_closes.tolist() != list(sent[5]):
+        return False
+    assert bars.dates.astype(str).tolist() == list(sent[0])
+    columns = (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes)
+    assert [column.tolist() for column in columns] == [list(column) for column in sent[1:]]
+    stored = store.prices.actions(ticker)
+    assert [(a.date, a.kind) for a in stored] == [(a.date, a.kind) for a in version.actions]
+    values = [action.value for action in version.actions]
+    assert [action.value for action in stored] == pytest.approx(values)
+    assert len(store.prices.log(ticker)) == version.logged
+    sessions = store.sessions.between("BVMF", sent[0][0], sent[0][-1])
+    assert np.isin(bars.dates, sessions).all()
+    return True
+
+
+def require_peace(*runs: Ended) -> None:
+    for run in runs:
+        assert run.code == 0, run.err
+        assert not [word for word in ("locked", "IntegrityError", "Traceback") if word in run.err]
+
+
+def named(tickers: Iterable[str]) -> list[str]:
+    return [f"--ticker={ticker}" for ticker in tickers]
+
+
+# Processes that are killed.
 
 
 def test_a_fetch_killed_at_any_moment_leaves_each_ticker_old_or_new(
-    forks: Forks, tmp_path: Path, home: Path, program
+    forks: Forks,
+    tmp_path: Path,
+    home: Path,
+    program: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     chance = random.Random(SEED)
-    market = Market()
+    market, file, copy = Market(TICKERS), tmp_path / "tickers.txt", tmp_path / "copy"
     forks.yahoo.script = market.answer
-    names, copy = tmp_path / "tickers.txt", tmp_path / "copy"
-    killed, torn = 0, 0
-    for _ in range(KILLS):
-        before = {ticker for ticker, (old, _) in market.versions.items() if old is not None}
+    # Nothing that a killed process may have left is waited for.
+    options = ["--tickers-file", f"{file}", "--lock-timeout", "0"]
+    killed = halfway = 0
+    for number in range(1, KILLS + 1):
+        file.write_text("\n".join(chance.sample(TICKERS, len(TICKERS))))
         market.watch(chance.randint(1, len(TICKERS)))
-        order = chance.sample(TICKERS, len(TICKERS))
-        # Nothing that the process killed before may have left is waited for.
-        run = forks.fetch(
-            home, "--tickers-file", write_tickers(names, order), "--lock-timeout", "0"
-        )
+        run = forks.fetch(home, *options)
         assert market.reached.wait(LONG_S)
         time.sleep(chance.uniform(0, 0.03))
         run.kill()
         ended = run.wait()
         assert ended.code in {-signal.SIGKILL, 0}, ended.err
+        killed += ended.code != 0
         # A copy is looked at, so that the next fetch finds the journal as this one left it.
         shutil.copytree(home, copy)
         newest = require_whole(copy, market)
         shutil.rmtree(copy)
-        killed += ended.code != 0
-        torn += 0 < len(newest) < len(TICKERS)
-        print(market.wanted, ended.code, len(newest), len(before))
-        for ticker in newest:
-            market.advance(ticker)
+        halfway += 0 < len(newest) < len(TICKERS)
+        if number % 5 == 0:
+            require_peace(forks.fetch(home, *options).wait())
+            newest = require_whole(home, market)
+            assert newest == set(TICKERS)
+        market.change(newest)
     assert killed > KILLS / 2
-    assert torn > KILLS / 2
+    assert halfway > KILLS / 2
 
-    market.watch(0)
+    # And once more as cron does it.
     environment = {**forks.yahoo.environment, "STOCKLSTM_CACHE": f"{home / 'cache'}"}
-    for unchanged in (False, True):
-        last = program("fetch", "--json", "--tickers-file", f"{names}", **environment)
-        assert last.returncode == 0, last.stderr
-        items = json.loads(last.stdout)["results"]
-        assert {item["ticker"] for item in items} == set(TICKERS)
-        if unchanged:
-            assert all(item["unchanged"] for item in items)
-        assert require_whole(home, market) == set(TICKERS)
-    checked = program("validate", "--prices", **environment)
+    last = program("fetch", "--json", **environment)
+    assert last.returncode == 0, last.stderr
+    assert [item["ticker"] for item in json.loads(last.stdout)["results"]] == sorted(TICKERS)
+    assert require_whole(home, market) == set(TICKERS)
+    require_peace(forks.fetch(home).wait())
+    checked = program("validate", "--prices")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+# Processes that meet.
+
+
+def test_two_fetches_of_one_store_wait_for_each_other(forks: Forks, tmp_path: Path) -> None:
+    for number in range(MEETINGS // 2):
+        home, market = tmp_path / f"home-{number}", Market(TICKERS[:8])
+        forks.yahoo.script = market.answer
+        # There is no store yet, and whoever comes first makes it.
+        pair = [forks.fetch(home, *PATIENT, *named(part)) for part in (TICKERS[:4], TICKERS[4:8])]
+        ended = [run.wait() for run in pair]
+        require_peace(*ended)
+        assert [list(run.results) for run in ended] == [TICKERS[:4], TICKERS[4:8]]
+        assert require_whole(home, market) == set(market.now)
+
+        market.change(market.now)
+        market.watch(1)
+        with market.closed():
+            # All that are stored, and some of them.
+            everything = forks.fetch(home, *PATIENT)
+            assert market.reached.wait(LONG_S)
+            some = forks.fetch(home, *PATIENT, *named(TICKERS[2:6]))
+        ended = [everything.wait(), some.wait()]
+        require_peace(*ended)
+        assert [len(run.results) for run in ended] == [8, 4]
+        # Whatever the first has stored is nothing new to the second.
+        assert not any(item["unchanged"] for item in ended[0].results.values())
+        assert all(item["unchanged"] for item in ended[1].results.values())
+        assert require_whole(home, market) == set(market.now)
+
+
+def test_fetches_of_two_stores_share_the_cache_of_the_client(forks: Forks, tmp_path: Path) -> None:
+    for number in range(MEETINGS):
+        # Now a cache is there, now both make it.
+        cache = tmp_path / f"cache-{number // 2}"
+        homes = [tmp_path / f"home-{number}-{name}" for name in ("left", "right")]
+        market = Market(TICKERS[2 * (number % 2) :][:4])
+        forks.yahoo.script = market.answer
+        pair = [forks.fetch(home, *named(market.now), cache=cache) for home in homes]
+        require_peace(*[run.wait() for run in pair])
+        for home in homes:
+            assert require_whole(home, market) == set(market.now)
+
+
+def test_a_fetch_gives_up_when_the_other_takes_too_long(forks: Forks, home: Path) -> None:
+    market = Market(TICKERS[:2])
+    forks.yahoo.script = market.answer
+    market.watch(1)
+    with market.closed():
+        first = forks.fetch(home, *named(market.now))
+        assert market.reached.wait(LONG_S)
+        second = forks.fetch(home, *named(TICKERS[:1]), "--lock-timeout", "0.2").wait()
+    assert second.code == 75
+    error, hint = second.err.splitlines()
+    assert error == "error: another stocklstm has been writing prices for more than 0.2 s"
+    assert hint == "  next: wait for it to end, or allow more time with --lock-timeout"
+    require_peace(first.wait())
+    assert require_whole(home, market) == set(market.now)
