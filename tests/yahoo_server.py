@@ -259,6 +259,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+    disable_nagle_algorithm = True  # header and body are written apart, and would wait
     server: _Server
 
     def do_CONNECT(self) -> None:

@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ from stocklstm.market.source import FetchRequest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+# Kiribati is first to see a day.
+_EARLIEST_ZONE_S = 14 * 3600
 
 # Longer than yfinance takes for one ticker at its worst.
 _LOCK_TIMEOUT_S = 120.0
@@ -85,7 +89,7 @@ class YahooSource:
         # Once more, because yfinance's import asks to see its own deprecations.
         warnings.simplefilter("ignore")
         ticker = client.Ticker(request.ticker)
-        span = {"period": "max"} if request.start is None else {"start": request.start}
+        span = {"period": "max"} if request.start is None else {"start": _moment(request.start)}
         try:
             # Never an `end`: yfinance remembers failed answers for ranges of the past.
             frame = ticker.history(auto_adjust=False, timeout=self.timeout_s, **span)
@@ -93,7 +97,8 @@ class YahooSource:
             return _empty_answer(request, error, ticker.get_history_metadata())
         except Exception as error:
             raise _translated(error, request.ticker) from error
-        return _answer(request.ticker, frame, ticker.get_history_metadata())
+        answer = _answer(request.ticker, frame, ticker.get_history_metadata())
+        return answer if request.start is None else _since(answer, request.start)
 
 
 @contextmanager
@@ -158,6 +163,21 @@ def _load_client() -> Any:  # noqa: ANN401 - yfinance ships no types
     yfinance.config.debug.hide_exceptions = False
     yfinance.set_tz_cache_location(str(cache_directory()))
     return yfinance
+
+
+def _moment(day: str) -> int:
+    """Give the second before which no exchange on earth can have begun a day.
+
+    Not the day itself: yfinance looks for its midnight at the exchange, and on the days that
+    clocks are changed there is none, or two.
+    """
+    return int(np.datetime64(day, "s").astype(np.int64)) - _EARLIEST_ZONE_S
+
+
+def _since(answer: SourceAnswer, start: str) -> SourceAnswer:
+    """Leave out the day before, which `_moment` may have asked for; any earlier one is odd."""
+    day_before = np.datetime64(start, "D") - 1
+    return replace(answer, bars=answer.bars.select(answer.bars.dates != day_before))
 
 
 def _answer(ticker: str, frame: "DataFrame", metadata: Mapping[str, Any]) -> SourceAnswer:

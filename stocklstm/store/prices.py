@@ -199,8 +199,11 @@ class PriceStore:
     def span(self, ticker: str) -> tuple[np.datetime64, np.datetime64] | None:
         """Look up the first and the last stored day; None if there is none."""
         with stored_values():
+            # Two queries in one, since SQLite finds an end by the index only if asked for one.
             first, last = self.connection.execute(
-                "SELECT min(date), max(date) FROM prices WHERE ticker = ?", (ticker,)
+                "SELECT (SELECT min(date) FROM prices WHERE ticker = ?1),"
+                " (SELECT max(date) FROM prices WHERE ticker = ?1)",
+                (ticker,),
             ).fetchone()
             if first is None:
                 return None

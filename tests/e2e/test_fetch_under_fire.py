@@ -25,7 +25,6 @@ import pytest
 
 from stocklstm.core.series import Action
 from stocklstm.store.store import Store, open_store
-from tests import yahoo_server
 from tests.yahoo_server import Answer, Query, Script, YahooServer, history
 
 KILLS = int(os.environ.get("STOCKLSTM_KILLS", "50"))
@@ -147,7 +146,6 @@ class Forks:
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     folder = tmp_path_factory.mktemp("forks")
     with (
-        pytest.MonkeyPatch.context() as patch,
         YahooServer(folder, lambda _: Answer(None)) as yahoo,
         subprocess.Popen(
             [sys.executable, "-c", FORKS],
@@ -157,9 +155,8 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
             text=True,
         ) as process,
     ):
-        # Else the body of each answer waits 40 ms until the client has acknowledged the header.
-        patch.setattr(yahoo_server._Handler, "disable_nagle_algorithm", True)
         yield Forks(folder, yahoo, process)
+    assert {host for host in yahoo.hosts if not host.endswith(".yahoo.com")} == set()
 
 
 # What there is to fetch.

@@ -120,9 +120,11 @@ class Fetched:
     @property
     def starts(self) -> list[str]:
         """First day that each request for prices asked for, "" for the whole history."""
-        moments = [int(q.options["period1"]) for q in self.queries if not q.is_probe]
+        # What is asked for is the midnight of the day where it is day first.
+        ahead = 14 * 3600
+        moments = [int(q.options["period1"]) + ahead for q in self.queries if not q.is_probe]
         return [
-            str(dt.datetime.fromtimestamp(moment, dt.UTC).date()) if moment > 0 else ""
+            str(dt.datetime.fromtimestamp(moment, dt.UTC).date()) if moment > ahead else ""
             for moment in moments
         ]
 

@@ -112,7 +112,26 @@ def test_start_is_asked_of_yahoo(tmp_path):
     shown, server, _ = ask(tmp_path, lambda _: chart("PETR4.SA", ROWS[2:]), request)
     assert shown["dates"] == ["2024-03-13", "2024-03-14"]
     history = next(query for query in server.queries if not query.is_probe)
-    assert history.options["period1"] == "1710298800"  # midnight of that day in Sao Paulo
+    # Midnight in Kiribati: from then on it is that day somewhere.
+    assert history.options["period1"] == f"{1710288000 - 14 * 3600}"
+
+
+def test_the_day_before_start_is_not_taken_for_an_answer(tmp_path):
+    request = {"ticker": "PETR4.SA", "start": "2024-03-13"}
+    shown, _, _ = ask(tmp_path, lambda _: GOOD, request)
+    assert shown["dates"] == ["2024-03-11", "2024-03-13", "2024-03-14"]
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "start"),
+    [("America/Santiago", "2026-09-06"), ("America/Sao_Paulo", "2017-10-15")],
+)
+def test_a_day_without_a_midnight_may_be_the_first(tmp_path, time_zone, start):
+    """On the days that clocks are put forward at midnight, there is none."""
+    rows = [("2026-09-07", 36.0, 36.8, 35.9, 36.5, 34.1, 1000)]
+    answer = chart("TEST.SN", rows, currency="CLP", exchange="SGO", time_zone=time_zone)
+    shown, _, _ = ask(tmp_path, lambda _: answer, {"ticker": "TEST.SN", "start": start})
+    assert shown["dates"] == ["2026-09-07"]
 
 
 def test_null_rows_are_left_out_and_their_dividend_is_kept(tmp_path):
