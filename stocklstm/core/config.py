@@ -26,17 +26,32 @@ class TrainingConfig:
         hidden_size: Units of each LSTM layer.
         num_layers: LSTM layers.
         dropout: Share of activations dropped between layers and before the head.
-        loss: "pinball" for quantiles, "mse" for a price.
-        optimizer: "adam".
-        schedule: "constant".
-        learning_rate: Step size.
+        loss: "pinball" for quantiles; "mse", "mae" or "huber" for a price.
+        optimizer: "adam", "adamw", "sgd" or "rmsprop".
+        weight_decay: Strength of the pull of the weights towards zero.
+        momentum: Of "sgd" and "rmsprop"; the others have their own.
+        schedule: How the step size changes from epoch to epoch: "constant", "plateau" (times
+            `lr_factor` after `lr_patience` epochs without improvement), "cosine" (down to
+            `min_lr` at the last epoch), "exponential" (times `lr_gamma` each epoch) or
+            "warmup-cosine" (up in a line over `warmup_epochs`, then "cosine").
+        learning_rate: Step size; the largest one of the schedule.
+        lr_factor: Of "plateau".
+        lr_patience: Of "plateau".
+        lr_gamma: Of "exponential".
+        min_lr: Smallest step size of "plateau", "cosine" and "warmup-cosine".
+        warmup_epochs: Of "warmup-cosine".
         batch_size: Windows in a step.
         clip_norm: Largest gradient norm, None for no clipping.
         ema_decay: Weight of the past in a moving average of the weights, which is what is
             validated and kept (Polyak & Juditsky 1992); None keeps the weights themselves.
         epochs: Most passes over the training windows.
-        patience: Epochs without improvement before stopping and restoring the best weights;
-            None trains all epochs and keeps the last.
+        patience: Epochs without improvement before stopping; None trains all epochs.
+        min_delta: An epoch improves on the best one if its validation loss is lower by more
+            than this, in the unit of the loss.
+        restore_best: True to keep the weights of the best epoch, False those of the last.
+        checkpoint_every: Epochs between checkpoints that are published beside the model; None
+            for none.
+        top_k: Checkpoints of the best epochs that are published likewise.
         validation_fraction: Share of the rows before the test part that is held back to
             compare epochs.
         calibration_fraction: Share of the same rows that is held back to measure residuals.
@@ -56,13 +71,24 @@ class TrainingConfig:
     dropout: float = 0.2
     loss: str
     optimizer: str = "adam"
+    weight_decay: float = 0.0
+    momentum: float = 0.0
     schedule: str = "constant"
     learning_rate: float = 1e-3
+    lr_factor: float = 0.5
+    lr_patience: int = 3
+    lr_gamma: float = 0.95
+    min_lr: float = 1e-6
+    warmup_epochs: int = 3
     batch_size: int = 32
     clip_norm: float | None = None
     ema_decay: float | None = None
     epochs: int
     patience: int | None = None
+    min_delta: float = 0.0
+    restore_best: bool = True
+    checkpoint_every: int | None = None
+    top_k: int = 0
     validation_fraction: float = 0.15
     calibration_fraction: float = 0.0
     test_fraction: float = 0.2
@@ -82,8 +108,20 @@ class TrainingConfig:
                     f"{name} must be {limits}, not {value!r}",
                     hint=f"leave {name} out to use the preset's value",
                 )
-        if (self.target, self.loss) not in {("return", "pinball"), ("price", "mse")}:
-            raise ConfigError(f"loss {self.loss!r} does not fit target {self.target!r}")
+        if (self.loss == "pinball") != (self.target == "return"):
+            raise ConfigError(
+                f"loss {self.loss!r} does not fit target {self.target!r}",
+                hint="pinball goes with returns; mse, mae and huber go with prices",
+            )
+        falls = self.schedule in {"plateau", "cosine", "warmup-cosine"}
+        if falls and self.min_lr > self.learning_rate:
+            raise ConfigError(
+                f"min_lr, {self.min_lr:g}, is above learning_rate, {self.learning_rate:g}"
+            )
+        if self.schedule == "warmup-cosine" and self.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"warmup_epochs, {self.warmup_epochs}, leave nothing of {self.epochs} epochs"
+            )
         if not float("-inf") < self.scale_low < self.scale_high < float("inf"):
             raise ConfigError("scale_low must be below scale_high, and both finite")
         if self.target == "price" and not self.calibration_fraction:
@@ -115,8 +153,16 @@ def _share(most: float, *, zero: bool) -> tuple[Callable[[Any], bool], str]:
 
 _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": _one_of("return", "price"),
-    "optimizer": _one_of("adam"),
-    "schedule": _one_of("constant"),
+    "loss": _one_of("pinball", "mse", "mae", "huber"),
+    "optimizer": _one_of("adam", "adamw", "sgd", "rmsprop"),
+    "weight_decay": _share(float("inf"), zero=True),
+    "momentum": _share(1, zero=True),
+    "schedule": _one_of("constant", "plateau", "cosine", "exponential", "warmup-cosine"),
+    "lr_factor": _share(1, zero=False),
+    "lr_patience": _between(0, 1_000_000),
+    "lr_gamma": (lambda value: 0 < value <= 1, "above 0 to 1"),
+    "min_lr": _share(float("inf"), zero=True),
+    "warmup_epochs": _between(1, 1_000_000),
     "seq_length": _between(2, 10_000),
     "horizon": _one_of(1),
     "hidden_size": _between(1, 2_048),
@@ -128,6 +174,9 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ema_decay": (lambda value: value is None or 0 < value < 1, "between 0 and 1 or none"),
     "epochs": _between(1, 1_000_000),
     "patience": (lambda value: value is None or value >= 1, "at least 1 or none"),
+    "min_delta": _share(float("inf"), zero=True),
+    "checkpoint_every": (lambda value: value is None or value >= 1, "at least 1 or none"),
+    "top_k": _between(0, 100),
     "validation_fraction": _share(0.5, zero=False),
     "calibration_fraction": _share(0.5, zero=True),
     "test_fraction": _share(0.9, zero=False),
@@ -151,6 +200,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
         loss="mse",
         hidden_size=100,
         epochs=100,
+        restore_best=False,
         calibration_fraction=0.1,
     ),
     "paper-short": TrainingConfig(
@@ -163,6 +213,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
         dropout=0.0,
         seq_length=10,
         epochs=20,
+        restore_best=False,
         calibration_fraction=0.1,
     ),
 }

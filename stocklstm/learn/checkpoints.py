@@ -15,6 +15,7 @@ from stocklstm.core.config import TrainingConfig
 from stocklstm.core.history import History
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.optimization import Schedule
 
 FORMAT = 1
 
@@ -23,29 +24,56 @@ def snapshot(
     network: nn.Module,
     averaged: AveragedModel | None,
     optimizer: optim.Optimizer,
-    scheduler: optim.lr_scheduler.LRScheduler,
-    shuffler: torch.Generator,
+    schedule: Schedule,
+    shuffler: torch.Tensor,
     epoch: int,
 ) -> dict[str, Any]:
-    """Copy everything that training changes, at the end of an epoch.
+    """Copy everything that training changes.
 
     Args:
         network: The network that takes the steps.
         averaged: Moving average of its weights, if one is kept; then that is what is served.
         optimizer: Its moments.
-        scheduler: Its place in the schedule.
-        shuffler: Generator of the data order.
-        epoch: The epoch that has ended.
+        schedule: The place in the schedule.
+        shuffler: State of the generator of the data order.
+        epoch: The epoch that has ended, or that is under way.
     """
     return {
         "weights": _cloned(network if averaged is None else averaged.module),
         "stepping": None if averaged is None else _cloned(network),
         "averaged_steps": 0 if averaged is None else int(averaged.n_averaged),
         "optimizer": copy.deepcopy(optimizer.state_dict()),
-        "scheduler": copy.deepcopy(scheduler.state_dict()),
-        "rng": {"torch": torch.get_rng_state(), "shuffle": shuffler.get_state()},
+        "scheduler": copy.deepcopy(schedule.state_dict()),
+        "rng": {"torch": torch.get_rng_state(), "shuffle": shuffler.clone()},
         "epoch": epoch,
     }
+
+
+def restore(
+    state: dict[str, Any],
+    network: nn.Module,
+    averaged: AveragedModel | None,
+    optimizer: optim.Optimizer,
+    schedule: Schedule,
+) -> None:
+    """Put everything back to where `snapshot` copied it, to the last bit.
+
+    Args:
+        state: From `snapshot`.
+        network: Of the same architecture.
+        averaged: As it was then.
+        optimizer: Of the same kind.
+        schedule: Of the same kind.
+    """
+    if averaged is None:
+        network.load_state_dict(state["weights"])
+    else:
+        network.load_state_dict(state["stepping"])
+        averaged.module.load_state_dict(state["weights"])
+        averaged.n_averaged.fill_(state["averaged_steps"])
+    optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+    schedule.load_state_dict(copy.deepcopy(state["scheduler"]))
+    torch.set_rng_state(state["rng"]["torch"])
 
 
 def _cloned(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -79,23 +107,47 @@ def encode_checkpoint(
     return buffer.getvalue()
 
 
-def decode_checkpoint(content: bytes) -> dict[str, Any]:
-    """Read a checkpoint; nothing in it is ever executed.
+def encode_state(state: dict[str, Any]) -> bytes:
+    """Write what a run needs to go on.
+
+    Args:
+        state: Tensors, numbers, words, lists and dictionaries.
+    """
+    buffer = io.BytesIO()
+    torch.save(state | {"format": FORMAT}, buffer)
+    return buffer.getvalue()
+
+
+def decode_state(content: bytes, name: str) -> dict[str, Any]:
+    """Read a state or a checkpoint; nothing in it is ever executed.
+
+    Args:
+        content: The whole file.
+        name: The file's name, for messages.
 
     Raises:
-        ArtifactCorruptError: The bytes are no checkpoint of this program.
+        ArtifactCorruptError: The bytes are none of this program.
     """
     try:
         with warnings.catch_warnings():
             # PyTorch asks users to report pickles it does not know; ours it knows.
             warnings.simplefilter("ignore")
-            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ArtifactCorruptError(f"model.pth is not a safe checkpoint: {reason}") from error
-    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
-        raise ArtifactCorruptError("model.pth is not a checkpoint of this format")
-    return checkpoint
+        raise ArtifactCorruptError(f"{name} is not a safe checkpoint: {reason}") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ArtifactCorruptError(f"{name} is not a checkpoint of this format")
+    return state
+
+
+def decode_checkpoint(content: bytes) -> dict[str, Any]:
+    """Read the checkpoint of a version.
+
+    Raises:
+        ArtifactCorruptError: The bytes are no checkpoint of this program.
+    """
+    return decode_state(content, "model.pth")
 
 
 def rebuild_network(checkpoint: dict[str, Any]) -> StockLSTM:

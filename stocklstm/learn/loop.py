@@ -4,25 +4,27 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.history import EpochRecord
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Indices
-from stocklstm.errors import TrainingDivergedError
-from stocklstm.learn.checkpoints import snapshot
+from stocklstm.errors import ConfigError, TrainingDivergedError
+from stocklstm.learn.checkpoints import restore, snapshot
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.optimization import Schedule, make_optimizer
 
 OnEpoch = Callable[[EpochRecord], None]
+State = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,28 +52,90 @@ class TrainedNetwork:
         network: With the weights that were kept, in evaluation mode.
         state: Checkpoint state of the same epoch.
         history: One record an epoch.
+        checkpoints: Epochs whose checkpoints the settings want beside the model.
     """
 
     network: StockLSTM
-    state: dict[str, Any]
+    state: State
     history: tuple[EpochRecord, ...]
+    checkpoints: tuple[int, ...] = ()
 
 
-def train_network(config: TrainingConfig, data: TrainingData, on_epoch: OnEpoch) -> TrainedNetwork:
+class Keeper(Protocol):
+    """Where a run puts what must survive it."""
+
+    def save_state(self, state: State) -> None:
+        """Keep what the run needs to go on, in the place of what was kept before."""
+
+    def save_checkpoint(
+        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
+    ) -> None:
+        """Keep the checkpoint of an epoch."""
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Let the checkpoint of an epoch go, if it is there."""
+
+    def should_stop(self) -> bool:
+        """Tell whether somebody asked the run to stop."""
+
+
+class NoKeeper:
+    """Keeps nothing and never stops."""
+
+    def save_state(self, state: State) -> None:
+        """Do nothing."""
+
+    def save_checkpoint(
+        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
+    ) -> None:
+        """Do nothing."""
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Do nothing."""
+
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
+
+
+class StoppedError(Exception):
+    """The run was asked to stop, and its state is kept."""
+
+
+def train_network(
+    config: TrainingConfig,
+    data: TrainingData,
+    on_epoch: OnEpoch,
+    *,
+    keeper: Keeper | None = None,
+    resume: State | None = None,
+    start: State | None = None,
+) -> TrainedNetwork:
     """Train by the settings and keep the best or the last epoch.
 
-    Same settings, data and threads give the same weights on the same machine.
+    Same settings, data and threads give the same weights on the same machine, whether or not
+    the run was stopped and resumed on the way.
 
     Args:
         config: All settings.
         data: Features and labels.
         on_epoch: Called after each epoch.
+        keeper: Where states and checkpoints go; by default nowhere.
+        resume: State that a keeper was given, of a run with the same settings and data.
+        start: Checkpoint of another version whose weights are to be the first ones.
 
     Raises:
         TrainingDivergedError: A loss is infinite or not a number.
+        StoppedError: The keeper said so.
+        ConfigError: The weights to start from are of another architecture.
     """
     with _isolated_torch(config):
-        return _Run(config, data).train(on_epoch)
+        run = _Run(config, data, keeper or NoKeeper(), on_epoch)
+        if resume is not None:
+            run.resume(resume)
+        else:
+            run.begin(start)
+        return run.train()
 
 
 @contextmanager
@@ -88,8 +152,12 @@ def _isolated_torch(config: TrainingConfig) -> Iterator[None]:
 
 
 class _Run:
-    def __init__(self, config: TrainingConfig, data: TrainingData) -> None:
+    def __init__(
+        self, config: TrainingConfig, data: TrainingData, keeper: Keeper, on_epoch: OnEpoch
+    ) -> None:
         self.config = config
+        self.keeper = keeper
+        self.on_epoch = on_epoch
         # Views of one array: a batch copies its own windows and nothing else.
         inputs = torch.from_numpy(data.inputs)
         self.windows = inputs.unfold(0, config.seq_length, 1).transpose(1, 2)
@@ -102,11 +170,15 @@ class _Run:
             self.network.start_from(torch.from_numpy(np.quantile(labels, LEVELS)))
         self.averaged = self._average(config.ema_decay)
         self.loss = loss_function(config.loss)
-        self.optimizer = optim.Adam(self.network.parameters(), lr=config.learning_rate)
-        self.scheduler = optim.lr_scheduler.ConstantLR(self.optimizer, factor=1.0)
+        self.optimizer = make_optimizer(config, self.network.parameters())
+        self.schedule = Schedule(config, self.optimizer)
         self.shuffler = torch.Generator().manual_seed(config.seed)
         self.history: list[EpochRecord] = []
-        self.best: dict[str, Any] = {}
+        self.best: State = {}
+        # Of the epoch under way: the shuffler before it, batches that are done, their losses.
+        self.order_state = self.shuffler.get_state()
+        self.position = 0
+        self.total = 0.0
 
     def _average(self, decay: float | None) -> AveragedModel | None:
         if decay is None:
@@ -117,29 +189,72 @@ class _Run:
     def _served(self) -> nn.Module:
         return self.network if self.averaged is None else self.averaged.module
 
-    def train(self, on_epoch: OnEpoch) -> TrainedNetwork:
-        if self.config.target == "return":
-            # Before the first step the head is filtered historical simulation: a candidate.
-            self._record(0, None, time.perf_counter(), on_epoch)
-        for epoch in range(1, self.config.epochs + 1):
-            started = time.perf_counter()
-            self._record(epoch, self._pass(), started, on_epoch)
-            self.scheduler.step()
-            patience = self.config.patience
-            if patience and epoch - self.history[-1].best_epoch >= patience:
-                break
-        kept = self.best if self.config.patience else self._snapshot(self.history[-1].epoch)
-        self.network.load_state_dict(kept["weights"])
-        return TrainedNetwork(self.network.eval(), kept, tuple(self.history))
+    # Beginning
 
-    def _pass(self) -> float:
+    def begin(self, start: State | None) -> None:
+        """Take the first weights; where they forecast something already, they are a candidate."""
+        if start is not None:
+            self._take_weights(start)
+        if start is not None or self.config.target == "return":
+            self._record(0, None, time.perf_counter())
+
+    def _take_weights(self, start: State) -> None:
+        if start["architecture"] != self.network.architecture:
+            raise ConfigError(
+                f"the version to start from has the architecture {start['architecture']}, "
+                f"not {self.network.architecture}",
+                hint="repeat its settings with --like",
+            )
+        self.network.load_state_dict(start["weights"])
+        if self.averaged is not None:
+            self.averaged.module.load_state_dict(start["weights"])
+
+    def resume(self, state: State) -> None:
+        """Go back to where a state was kept."""
+        restore(state, self.network, self.averaged, self.optimizer, self.schedule)
+        self.shuffler.set_state(state["rng"]["shuffle"])
+        self.order_state = state["rng"]["shuffle"]
+        self.history = [EpochRecord(**record) for record in state["history"]]
+        self.best = state["best"]
+        self.position, self.total = state["position"], state["total"]
+
+    # Going on
+
+    def train(self) -> TrainedNetwork:
+        first = self.history[-1].epoch + 1 if self.history else 1
+        for epoch in range(first, self.config.epochs + 1):
+            if self._has_waited_enough():
+                break
+            started = time.perf_counter()
+            self._record(epoch, self._pass(epoch), started)
+            self.schedule.step(self.history[-1].val_loss)
+            self._end_epoch(epoch)
+        last = self.history[-1].epoch
+        kept = self.best if self.config.restore_best else self._snapshot(last)
+        self.network.load_state_dict(kept["weights"])
+        history = tuple(self.history)
+        return TrainedNetwork(self.network.eval(), kept, history, tuple(self._wanted(last)))
+
+    def _has_waited_enough(self) -> bool:
+        if not self.config.patience or not self.history:
+            return False
+        last = self.history[-1]
+        return last.epoch - last.best_epoch >= self.config.patience
+
+    def _pass(self, epoch: int) -> float:
         self.network.train()
+        self.order_state = self.shuffler.get_state()
         order = torch.randperm(len(self.train_rows), generator=self.shuffler)
-        total = 0.0
-        for chosen in torch.split(order, self.config.batch_size):
+        for chosen in torch.split(order, self.config.batch_size)[self.position :]:
             loss = self._step(self.train_rows[chosen])
-            total += loss * len(chosen)
-        return total / len(order)
+            self.total += loss * len(chosen)
+            self.position += 1
+            if self.keeper.should_stop():
+                self._save(epoch)
+                raise StoppedError
+        mean = self.total / len(order)
+        self.order_state, self.position, self.total = self.shuffler.get_state(), 0, 0.0
+        return mean
 
     def _step(self, rows: Tensor) -> float:
         self.optimizer.zero_grad()
@@ -160,14 +275,12 @@ class _Run:
         windows = self.windows[rows - (self.config.seq_length - 1)]
         return self.loss(network(windows), self.targets[rows])
 
-    def _record(
-        self, epoch: int, train_loss: float | None, started: float, on_epoch: OnEpoch
-    ) -> None:
+    def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
         with torch.inference_mode():
             value = self._loss(self._served.eval(), self.validation_rows).item()
         if not math.isfinite(value):
             raise _diverged(value)
-        if not self.history or value < min(record.val_loss for record in self.history):
+        if not self.history or value < self._best_loss() - self.config.min_delta:
             best = epoch
             self.best = self._snapshot(epoch)
         else:
@@ -176,16 +289,50 @@ class _Run:
             epoch=epoch,
             train_loss=train_loss,
             val_loss=value,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            learning_rate=self.schedule.learning_rate,
             seconds=time.perf_counter() - started,
             best_epoch=best,
         )
         self.history.append(record)
-        on_epoch(record)
+        self.on_epoch(record)
 
-    def _snapshot(self, epoch: int) -> dict[str, Any]:
+    def _best_loss(self) -> float:
+        best = self.history[-1].best_epoch
+        return next(record.val_loss for record in self.history if record.epoch == best)
+
+    # Keeping
+
+    def _end_epoch(self, epoch: int) -> None:
+        """Keep what the settings want; what is let go is let go last, in case of a crash."""
+        wanted = self._wanted(epoch)
+        if epoch in wanted:
+            self.keeper.save_checkpoint(self.network, self._snapshot(epoch), tuple(self.history))
+        self._save(epoch)
+        for past in set(self._wanted(epoch - 1)) - set(wanted):
+            self.keeper.drop_checkpoint(past)
+
+    def _wanted(self, last: int) -> list[int]:
+        """List the epochs up to one whose checkpoints are to be there then."""
+        records = [record for record in self.history if 1 <= record.epoch <= last]
+        every = self.config.checkpoint_every
+        periodic = {r.epoch for r in records if every is not None and r.epoch % every == 0}
+        best = sorted(records, key=lambda record: (record.val_loss, record.epoch))
+        return sorted(periodic | {record.epoch for record in best[: self.config.top_k]})
+
+    def _save(self, epoch: int) -> None:
+        self.keeper.save_state(
+            self._snapshot(epoch)
+            | {
+                "history": [asdict(record) for record in self.history],
+                "best": self.best,
+                "position": self.position,
+                "total": self.total,
+            }
+        )
+
+    def _snapshot(self, epoch: int) -> State:
         return snapshot(
-            self.network, self.averaged, self.optimizer, self.scheduler, self.shuffler, epoch
+            self.network, self.averaged, self.optimizer, self.schedule, self.order_state, epoch
         )
 
 

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from stocklstm.core.levels import LEVELS
 
+# Where the loss turns linear: a twentieth of the range of scaled prices.
+_HUBER_DELTA = 0.05
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, Q) outputs and (N,) targets to a scalar mean."""
 
@@ -15,9 +18,14 @@ def loss_function(name: str) -> Loss:
     """Choose by name.
 
     Args:
-        name: "pinball" or "mse", as the settings allow.
+        name: "pinball", "mse", "mae" or "huber", as the settings allow.
     """
-    return {"pinball": pinball_loss, "mse": squared_loss}[name]
+    return {
+        "pinball": pinball_loss,
+        "mse": squared_loss,
+        "mae": absolute_loss,
+        "huber": huber_loss,
+    }[name]
 
 
 def pinball_loss(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -40,3 +48,23 @@ def squared_loss(outputs: Tensor, targets: Tensor) -> Tensor:
         targets: (N,).
     """
     return nn.functional.mse_loss(outputs[:, 0], targets)
+
+
+def absolute_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute error.
+
+    Args:
+        outputs: (N, 1).
+        targets: (N,).
+    """
+    return nn.functional.l1_loss(outputs[:, 0], targets)
+
+
+def huber_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Half the squared error where it is small, linear beyond (Huber 1964).
+
+    Args:
+        outputs: (N, 1), in the scale of the prices, whose whole range is about 1.
+        targets: (N,).
+    """
+    return nn.functional.huber_loss(outputs[:, 0], targets, delta=_HUBER_DELTA)

@@ -59,6 +59,15 @@ class StorePaths:
         """Pictures drawn of a version after it was published; may be deleted at any time."""
         return self.home / "reports" / ticker / f"v{version}"
 
+    @property
+    def runs(self) -> Path:
+        """Unfinished training, one directory a run."""
+        return self.home / "runs"
+
+    def run(self, name: str) -> Path:
+        """One unfinished run."""
+        return self.runs / name
+
     def lock(self, name: str) -> Path:
         """The file whose lock guards one ticker's writers."""
         return self.home / "locks" / f"{name}.lock"

@@ -15,6 +15,7 @@ from stocklstm.store.ledger import Ledger
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
+from stocklstm.store.runs import RunStore
 from stocklstm.store.sessions import SessionStore
 
 
@@ -27,6 +28,7 @@ class Store:
         prices: Bars, actions, instruments.
         sessions: Trading days.
         registry: Model versions and aliases.
+        runs: Unfinished training.
         ledger: Forecasts made.
         obstacle: Why it can only be read; None if it can be written.
     """
@@ -35,6 +37,7 @@ class Store:
     prices: PriceStore
     sessions: SessionStore
     registry: Registry
+    runs: RunStore
     ledger: Ledger
     obstacle: StockLstmError | None
 
@@ -93,6 +96,7 @@ def open_store(
             PriceStore(connection),
             SessionStore(connection),
             Registry(paths, connection),
+            RunStore(paths),
             Ledger(connection),
             obstacle,
         )

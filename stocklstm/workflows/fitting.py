@@ -16,7 +16,7 @@ from stocklstm.core.splits import Split, split_origins
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.loop import Keeper, State, TrainedNetwork, TrainingData, train_network
 from stocklstm.store.manifest import (
     DataRecord,
     FileRecord,
@@ -101,7 +101,9 @@ class FittedModel:
             training=TrainingRecord(
                 epochs=history[-1].epoch,
                 best_epoch=history[-1].best_epoch,
-                best_val_loss=min(record.val_loss for record in history),
+                best_val_loss=next(
+                    r.val_loss for r in history if r.epoch == history[-1].best_epoch
+                ),
                 kept_epoch=self.kept_epoch,
                 seconds=round(self.seconds, 3),
                 parameters=self.network.network.parameter_count,
@@ -113,7 +115,13 @@ class FittedModel:
 
 
 def fit_model(
-    bars: Bars, config: TrainingConfig, on_epoch: Callable[[EpochRecord], None]
+    bars: Bars,
+    config: TrainingConfig,
+    on_epoch: Callable[[EpochRecord], None],
+    *,
+    keeper: Keeper | None = None,
+    resume: State | None = None,
+    start: State | None = None,
 ) -> FittedModel:
     """Train a network and score it through the serving graph.
 
@@ -121,16 +129,23 @@ def fit_model(
         bars: N sessions.
         config: All settings.
         on_epoch: Called after every epoch.
+        keeper: Where the run keeps what must survive it; by default nowhere.
+        resume: State to go on from.
+        start: Checkpoint of the version whose weights are to be the first ones.
 
     Raises:
         SeriesTooShortError: There are too few rows for these settings.
         TrainingDivergedError: A loss became infinite or not a number.
+        StoppedError: The keeper said so.
+        ConfigError: The weights to start from are of another architecture.
     """
     split = split_origins(len(bars), warm_up_rows(config), config)
     scaling = fit_scaling(bars, split, config)
     data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
     started = time.perf_counter()
-    network = train_network(config, data, on_epoch)
+    network = train_network(
+        config, data, on_epoch, keeper=keeper, resume=resume, start=start
+    )
     seconds = time.perf_counter() - started
     onnx = export_onnx(network.network, config)
     forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)

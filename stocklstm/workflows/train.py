@@ -4,24 +4,63 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.core.history import EpochRecord, history_csv
 from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
-from stocklstm.core.series import parse_ticker
-from stocklstm.errors import ConfigError
-from stocklstm.learn.checkpoints import encode_checkpoint
+from stocklstm.core.series import Bars, parse_ticker
+from stocklstm.core.splits import split_origins
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ConfigError,
+    RejectedDataError,
+    TrainingDivergedError,
+)
+from stocklstm.learn.checkpoints import (
+    decode_checkpoint,
+    decode_state,
+    encode_checkpoint,
+    encode_state,
+)
+from stocklstm.learn.loop import State, StoppedError
+from stocklstm.learn.model import StockLSTM
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
 from stocklstm.store.registry import Draft
+from stocklstm.store.runs import Run, RunRecord, checkpoint_name, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.promotion import Promotion, judge_challenger
 
 PROMOTIONS = ("auto", "always", "never")
+
+AUTO = "auto"
+"""What to call the latest unfinished run."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where training begins.
+
+    Attributes:
+        resume: Identity of an unfinished run to go on with, or "auto" for the latest one of each
+            ticker (of all tickers that have one, if none is named); a ticker that has none
+            begins anew.
+        weights: TICKER@version whose weights are to be the first ones; None for random ones.
+    """
+
+    resume: str | None = None
+    weights: str | None = None
+
+
+ANEW = Beginning()
 
 
 @dataclass(frozen=True)
@@ -86,11 +125,30 @@ class TrainResult:
     failures: tuple[Failure, ...]
 
 
+class TrainingStoppedError(KeyboardInterrupt):
+    """Somebody asked training to stop; nothing of it is lost.
+
+    Attributes:
+        run: Identity of the run, to be resumed.
+    """
+
+    def __init__(self, run: str) -> None:
+        """Keep the identity.
+
+        Args:
+            run: Of the run.
+        """
+        super().__init__(f"training stopped; resume the run {run}")
+        self.run = run
+
+
 def train(
     tickers: Sequence[str],
     config: TrainingConfig,
     *,
     promote: str = "auto",
+    beginning: Beginning = ANEW,
+    should_stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_epoch: Callable[[EpochEnded], None] = lambda _: None,
@@ -98,26 +156,85 @@ def train(
     """Train a network on the stored prices of each ticker and publish it as a new version.
 
     Args:
-        tickers: As typed; at least one.
-        config: All settings.
+        tickers: As typed; at least one, unless a run is resumed.
+        config: All settings; a run that is resumed keeps its own.
         promote: "auto" makes it champion unless it is significantly worse than the champion on
             the same test days; "always"; "never".
+        beginning: Where to begin; by default with random weights.
+        should_stop: Asked after every step; once it says yes the state is kept and training ends.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_epoch: Called after every epoch.
 
     Raises:
-        ConfigError: No ticker, or no such promotion rule.
-        NotFoundError: There is no store.
+        ConfigError: No ticker, no such promotion rule, or options that exclude each other.
+        NotFoundError: There is no store, or no such run.
+        TrainingStoppedError: `should_stop` said so.
     """
     if promote not in PROMOTIONS:
         raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
-    if not tickers:
-        raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
+    resume = beginning.resume
+    if resume is not None and beginning.weights is not None:
+        raise ConfigError("a run that is resumed has its weights already; leave --from out")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
-        run = _Training(store, config, promote, lock_timeout_s, on_epoch)
-        return TrainResult(*for_each(tickers, parse_ticker, run.train_one))
+        training = _Training(
+            store, config, promote, beginning.weights, lock_timeout_s, should_stop, on_epoch
+        )
+        if resume not in {None, AUTO}:
+            return _resume_one(training, str(resume), tickers)
+        names = list(tickers) or (_unfinished_tickers(store) if resume else [])
+        if not names:
+            raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
+        task = training.resume_latest if resume else training.start
+        return TrainResult(*for_each(names, parse_ticker, task))
+
+
+def _unfinished_tickers(store: Store) -> list[str]:
+    return sorted({store.runs.open(name).record.ticker for name in store.runs.names()})
+
+
+def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> TrainResult:
+    run = training.store.runs.open(name)
+    if {parse_ticker(ticker) for ticker in tickers} - {run.record.ticker}:
+        raise ConfigError(
+            f"the run {name} is of {run.record.ticker}, and of no other ticker",
+            hint=f"stocklstm train --resume {name}",
+        )
+    return TrainResult(*for_each([run.record.ticker], str, lambda _: training.go_on(run)))
+
+
+def _state(run: Run) -> State | None:
+    content = run.state()
+    if content is None:
+        return None
+    try:
+        return decode_state(content, "state.pth")
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(
+            f"the run {run.record.id} is damaged: {error.message}",
+            hint=f"stocklstm train --ticker {run.record.ticker} starts a new one",
+        ) from error
+
+
+@dataclass(frozen=True)
+class _RunKeeper:
+    """Writes what the loop wants kept into the directory of the run."""
+
+    run: Run
+    should_stop: Callable[[], bool]
+
+    def save_state(self, state: State) -> None:
+        self.run.save_state(encode_state(state))
+
+    def save_checkpoint(
+        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
+    ) -> None:
+        content = encode_checkpoint(network, state, self.run.record.config, history)
+        self.run.save_checkpoint(state["epoch"], content)
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        self.run.drop_checkpoint(epoch)
 
 
 @dataclass(frozen=True)
@@ -125,20 +242,99 @@ class _Training:
     store: Store
     config: TrainingConfig
     promote: str
+    first_weights: str | None
     lock_timeout_s: float
+    should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochEnded], None]
 
-    def train_one(self, ticker: str) -> TrainedVersion:
-        model = fit_model(
-            self.store.prices.bars(ticker),
-            self.config,
-            lambda record: self.on_epoch(EpochEnded(ticker, self.config.epochs, record)),
+    def start(self, ticker: str) -> TrainedVersion:
+        """Begin a new run."""
+        bars = self.store.prices.bars(ticker)
+        now = utc_now()
+        record = RunRecord(
+            id=run_id(ticker, now),
+            ticker=ticker,
+            created=now,
+            config=self.config,
+            rows=len(bars),
+            last=str(bars.dates[-1]),
+            sha256=bars.fingerprint(),
+            start=None if self.first_weights is None else self._identity(self.first_weights),
         )
-        manifest, promotion = self._publish(ticker, model)
+        # What cannot be trained at all is said before a directory is made for it.
+        split_origins(len(bars), warm_up_rows(self.config), self.config)
+        run = self.store.runs.create(record)
+        with self.store.runs.locked(record.id):
+            return self._train(run, bars, resumed=False)
+
+    def resume_latest(self, ticker: str) -> TrainedVersion:
+        """Go on with the latest unfinished run, or begin one."""
+        names = self.store.runs.names(ticker)
+        return self.go_on(self.store.runs.open(names[-1])) if names else self.start(ticker)
+
+    def go_on(self, run: Run) -> TrainedVersion:
+        """Go on with a run, on the prices that it was given."""
+        with self.store.runs.locked(run.record.id):
+            # Another process may have finished it meanwhile.
+            run = self.store.runs.open(run.record.id)
+            return self._train(run, self._same_bars(run.record), resumed=True)
+
+    def _same_bars(self, record: RunRecord) -> Bars:
+        bars = self.store.prices.bars(record.ticker)
+        bars = bars.select(bars.dates <= np.datetime64(record.last, "D"))
+        if bars.fingerprint() != record.sha256:
+            raise RejectedDataError(
+                f"the prices that the run {record.id} was given have been revised since",
+                hint=f"stocklstm train --ticker {record.ticker} starts a new run",
+            )
+        return bars
+
+    def _train(self, run: Run, bars: Bars, *, resumed: bool) -> TrainedVersion:
+        record = run.record
+        state = _state(run)
+        try:
+            model = fit_model(
+                bars,
+                record.config,
+                lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
+                keeper=_RunKeeper(run, self.should_stop),
+                resume=state,
+                start=None if record.start is None else self._checkpoint(record.start),
+            )
+        except StoppedError as error:
+            raise TrainingStoppedError(record.id) from error
+        except TrainingDivergedError:
+            # It would diverge again.
+            run.remove()
+            raise
+        except BaseException:
+            if run.state() is None:
+                run.remove()
+            raise
+        version = self._published(run, model, resumed=resumed)
+        run.remove()
+        return version
+
+    def _identity(self, reference: str) -> str:
+        """Name the version whose checkpoint a reference means."""
+        chosen = parse_reference(reference)
+        version = self.store.registry.resolve(chosen)
+        manifest = self.store.registry.manifest(chosen.ticker, version)
+        return manifest.parent or manifest.id
+
+    def _checkpoint(self, identity: str) -> State:
+        reference = parse_reference(identity)
+        version = self.store.registry.resolve(reference)
+        manifest = self.store.registry.manifest(reference.ticker, version)
+        return decode_checkpoint(self.store.registry.read_file(manifest, CHECKPOINT_FILE))
+
+    def _published(self, run: Run, model: FittedModel, *, resumed: bool) -> TrainedVersion:
+        ticker = run.record.ticker
+        manifest, promotion = self._publish(run, model)
         return TrainedVersion(
             ticker=ticker,
             version=manifest.version,
-            preset=self.config.preset,
+            preset=manifest.config.preset,
             epochs=manifest.training.epochs,
             best_epoch=manifest.training.best_epoch,
             best_val_loss=manifest.training.best_val_loss,
@@ -149,15 +345,15 @@ class _Training:
             promotion=promotion.reason,
             diagnosis=model.diagnosis,
             evaluation=model.evaluation,
-            resumed_from=None,
+            resumed_from=run.record.id if resumed else None,
             path=str(self.store.paths.version(ticker, manifest.version)),
         )
 
-    def _publish(self, ticker: str, model: FittedModel) -> tuple[Manifest, Promotion]:
-        registry = self.store.registry
+    def _publish(self, run: Run, model: FittedModel) -> tuple[Manifest, Promotion]:
+        ticker, registry = run.record.ticker, self.store.registry
         sources = tuple(self.store.prices.sources(ticker))
         with registry.draft(ticker) as draft:
-            self._write(draft, ticker, model)
+            self._write(draft, run, model)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
                 promotion = self._judge(ticker, model)
                 manifest = registry.publish(
@@ -169,20 +365,23 @@ class _Training:
                 )
         return manifest, promotion
 
-    def _write(self, draft: Draft, ticker: str, model: FittedModel) -> None:
-        title = f"{ticker}, preset {self.config.preset}"
+    def _write(self, draft: Draft, run: Run, model: FittedModel) -> None:
+        ticker, config = run.record.ticker, run.record.config
+        title = f"{ticker}, preset {config.preset}"
         currency = self.store.prices.instrument(ticker).currency
         network = model.network
         history = network.history
         draft.write(SERVING_FILE, model.onnx)
         draft.write(
             CHECKPOINT_FILE,
-            encode_checkpoint(network.network, network.state, self.config, history),
+            encode_checkpoint(network.network, network.state, config, history),
         )
+        for epoch in network.checkpoints:
+            draft.write(checkpoint_name(epoch), run.checkpoint(epoch))
         draft.write("history.csv", history_csv(history).encode())
         draft.write(
             "training_history.png",
-            history_png(history, model.kept_epoch, self.config.loss, title, model.diagnosis),
+            history_png(history, model.kept_epoch, config.loss, title, model.diagnosis),
         )
         draft.write(
             "predictions_vs_actual.png",

@@ -19,13 +19,24 @@ CALIBRATED = {
     "dropout": 0.2,
     "loss": "pinball",
     "optimizer": "adam",
+    "weight_decay": 0.0,
+    "momentum": 0.0,
     "schedule": "constant",
     "learning_rate": 1e-3,
+    "lr_factor": 0.5,
+    "lr_patience": 3,
+    "lr_gamma": 0.95,
+    "min_lr": 1e-6,
+    "warmup_epochs": 3,
     "batch_size": 32,
     "clip_norm": 1.0,
     "ema_decay": 0.995,
     "epochs": 40,
     "patience": 6,
+    "min_delta": 0.0,
+    "restore_best": True,
+    "checkpoint_every": None,
+    "top_k": 0,
     "validation_fraction": 0.15,
     "calibration_fraction": 0.0,
     "test_fraction": 0.2,
@@ -41,6 +52,7 @@ PAPER = CALIBRATED | {
     "ema_decay": None,
     "epochs": 100,
     "patience": None,
+    "restore_best": False,
     "calibration_fraction": 0.1,
 }
 PAPER_SHORT = PAPER | {
@@ -98,8 +110,19 @@ def test_no_such_setting():
 NAN, INF = math.nan, math.inf
 REFUSED = {
     "target": ["returns", "", "Price"],
-    "optimizer": ["sgd", "Adam", ""],
-    "schedule": ["cosine", ""],
+    "loss": ["l1", "MSE", ""],
+    "optimizer": ["lbfgs", "Adam", ""],
+    "weight_decay": [-0.1, NAN, INF],
+    "momentum": [-0.1, 1, NAN],
+    "schedule": ["linear", ""],
+    "lr_factor": [0, 1, -0.5, NAN],
+    "lr_patience": [-1],
+    "lr_gamma": [0, 1.1, NAN],
+    "min_lr": [-1e-6, NAN, INF],
+    "warmup_epochs": [0, -1],
+    "min_delta": [-1e-9, NAN, INF],
+    "checkpoint_every": [0, -1],
+    "top_k": [-1, 101],
     "seq_length": [1, 0, -60],
     "horizon": [0, 2, -1],
     "hidden_size": [0, -1],
@@ -135,6 +158,14 @@ ALLOWED = {
     "num_layers": [1, 5],
     "dropout": [0, 0.999],
     "learning_rate": [1e-12, 10],
+    "weight_decay": [0, 1.0],
+    "momentum": [0, 0.99],
+    "lr_patience": [0, 100],
+    "lr_gamma": [0.5, 1],
+    "min_lr": [0, 1e-3],
+    "min_delta": [0, 1.0],
+    "checkpoint_every": [1, 100],
+    "top_k": [0, 100],
     "batch_size": [1, 10_000],
     "clip_norm": [1e-6, 100],
     "ema_decay": [1e-6, 0.9999],
@@ -166,7 +197,7 @@ def test_every_setting_with_a_limit_is_tried():
     [
         ("calibrated", {"loss": "mse"}),
         ("calibrated", {"target": "price"}),
-        ("calibrated", {"loss": ""}),
+        ("calibrated", {"loss": "huber"}),
         ("paper", {"loss": "pinball"}),
         ("paper", {"target": "return"}),
     ],
@@ -174,6 +205,17 @@ def test_every_setting_with_a_limit_is_tried():
 def test_a_loss_must_fit_its_target(preset, settings):
     with pytest.raises(ConfigError, match="does not fit target"):
         configure(preset, **settings)
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "cosine", "warmup-cosine"])
+def test_a_step_size_cannot_fall_to_more_than_it_is(schedule):
+    with pytest.raises(ConfigError, match="min_lr, 1e-06, is above learning_rate, 1e-07"):
+        configure("calibrated", schedule=schedule, learning_rate=1e-7)
+
+
+def test_a_warm_up_must_leave_something():
+    with pytest.raises(ConfigError, match="warmup_epochs, 5, leave nothing of 5 epochs"):
+        configure("calibrated", schedule="warmup-cosine", warmup_epochs=5, epochs=5)
 
 
 def test_target_and_loss_may_change_together():

@@ -148,7 +148,7 @@ def test_a_value_of_the_wrong_type(path, value):
         ("learning_rate", 0),
         ("target", "dividend"),
         ("loss", "mse"),
-        ("optimizer", "sgd"),
+        ("optimizer", "lbfgs"),
         ("test_fraction", 0.95),
         ("scale_high", -1),
     ],

@@ -1,0 +1,103 @@
+"""How weights are moved: the optimizer, and the schedule of its step size."""
+
+import warnings
+from collections.abc import Iterable
+
+from torch import nn, optim
+from torch.optim import lr_scheduler
+
+from stocklstm.core.config import TrainingConfig
+
+
+def make_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
+    """Make the optimizer that the settings name.
+
+    Args:
+        config: `optimizer`, `learning_rate`, `weight_decay` and `momentum`.
+        parameters: Weights to move.
+    """
+    rate, decay, momentum = config.learning_rate, config.weight_decay, config.momentum
+    match config.optimizer:
+        case "adamw":
+            return optim.AdamW(parameters, lr=rate, weight_decay=decay)
+        case "sgd":
+            return optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=momentum)
+        case "rmsprop":
+            return optim.RMSprop(parameters, lr=rate, weight_decay=decay, momentum=momentum)
+        case _:
+            return optim.Adam(parameters, lr=rate, weight_decay=decay)
+
+
+class Schedule:
+    """The step size from epoch to epoch."""
+
+    def __init__(self, config: TrainingConfig, optimizer: optim.Optimizer) -> None:
+        """Set the step size of the first epoch.
+
+        Args:
+            config: `schedule` and the settings that belong to it.
+            optimizer: Whose step size it is.
+        """
+        self._optimizer = optimizer
+        self._scheduler = _make_scheduler(config, optimizer)
+
+    @property
+    def learning_rate(self) -> float:
+        """Step size of the epoch to come."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def step(self, val_loss: float) -> None:
+        """Go on to the next epoch.
+
+        Args:
+            val_loss: Validation loss of the one that has ended.
+        """
+        with warnings.catch_warnings():
+            # A resumed run may end an epoch whose steps another process made; PyTorch misses them.
+            warnings.simplefilter("ignore")
+            if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
+                self._scheduler.step(val_loss)
+            else:
+                self._scheduler.step()
+
+    def state_dict(self) -> dict[str, object]:
+        """Give its place in the schedule."""
+        return self._scheduler.state_dict()
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Return to a place that `state_dict` gave."""
+        self._scheduler.load_state_dict(state)
+
+
+def _make_scheduler(
+    config: TrainingConfig, optimizer: optim.Optimizer
+) -> lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau:
+    match config.schedule:
+        case "plateau":
+            return lr_scheduler.ReduceLROnPlateau(
+                optimizer,
+                factor=config.lr_factor,
+                patience=config.lr_patience,
+                min_lr=config.min_lr,
+                threshold=0.0,
+            )
+        case "exponential":
+            return lr_scheduler.ExponentialLR(optimizer, config.lr_gamma)
+        case "cosine":
+            return _cosine(config, optimizer, config.epochs)
+        case "warmup-cosine":
+            rising = config.warmup_epochs
+            warmup = lr_scheduler.LinearLR(
+                optimizer, start_factor=1 / (rising + 1), total_iters=rising
+            )
+            falling = _cosine(config, optimizer, config.epochs - rising)
+            return lr_scheduler.SequentialLR(optimizer, [warmup, falling], milestones=[rising])
+        case _:
+            return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def _cosine(
+    config: TrainingConfig, optimizer: optim.Optimizer, epochs: int
+) -> lr_scheduler.CosineAnnealingLR:
+    # The first of these epochs has the whole step size, the last one the smallest.
+    return lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs - 1), eta_min=config.min_lr)

@@ -1,0 +1,218 @@
+"""Unfinished training: what a run needs to go on after it was stopped or killed."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
+from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.paths import StorePaths
+
+_RECORD = "run.json"
+_STATE = "state.pth"
+_CHECKPOINT = "checkpoint-epoch-{:04}.pth"
+
+# An identity becomes a directory name.
+_ID = re.compile(r"[A-Za-z0-9^.=&_-]{1,60}")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run was told to do, on which prices.
+
+    Attributes:
+        id: Its name, such as PETR4.SA-20261121T213000Z-3f2a.
+        ticker: Whose model.
+        created: UTC timestamp.
+        config: All settings.
+        rows: Sessions it was given.
+        last: Last ISO day of them.
+        sha256: `Bars.fingerprint` of them.
+        start: Identity of the version whose weights it began with; None for random ones.
+    """
+
+    id: str
+    ticker: str
+    created: str
+    config: TrainingConfig
+    rows: int
+    last: str
+    sha256: str
+    start: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's directory.
+
+    Attributes:
+        path: Where it lies.
+        record: What it is.
+    """
+
+    path: Path
+    record: RunRecord
+
+    def save_state(self, content: bytes) -> None:
+        """Keep what the run needs to go on; a crash leaves the state before.
+
+        Raises:
+            StorageError: The disk is full or failing; what was kept before is still there.
+        """
+        self._replace(_STATE, content)
+
+    def state(self) -> bytes | None:
+        """Read the state; None if the run has not come as far."""
+        with disk_errors("read the run"):
+            try:
+                return (self.path / _STATE).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        """Keep the checkpoint of an epoch."""
+        self._replace(checkpoint_name(epoch), content)
+
+    def checkpoint(self, epoch: int) -> bytes:
+        """Read the checkpoint of an epoch.
+
+        Raises:
+            ArtifactCorruptError: It is not there.
+        """
+        with disk_errors("read the run"):
+            try:
+                return (self.path / checkpoint_name(epoch)).read_bytes()
+            except FileNotFoundError as error:
+                raise _corrupt(self.record.id, f"{checkpoint_name(epoch)} is missing") from error
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Remove the checkpoint of an epoch, if it is there."""
+        with disk_errors("write the run"):
+            (self.path / checkpoint_name(epoch)).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove all of it: it has been published, or can never be."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        draft = self.path / f".{name}.new"
+        with disk_errors("write the run"):
+            try:
+                draft.unlink(missing_ok=True)
+                write_durably(draft, content)
+                draft.replace(self.path / name)
+                sync_directory(self.path)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """All unfinished runs.
+
+    Attributes:
+        paths: The store.
+    """
+
+    paths: StorePaths
+
+    def create(self, record: RunRecord) -> Run:
+        """Make a directory for a new run.
+
+        Raises:
+            ConfigError: The store may not be written; StorageError if the disk refuses.
+        """
+        run = Run(self.paths.run(record.id), record)
+        with disk_errors("create the run"):
+            run.path.mkdir(parents=True, mode=0o700)
+            write_durably(run.path / _RECORD, msgspec.json.encode(record))
+            sync_directory(run.path)
+        return run
+
+    def open(self, name: str) -> Run:
+        """Find a run by its identity.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ArtifactCorruptError: It is damaged.
+        """
+        path = self.paths.run(name) if _ID.fullmatch(name) else self.paths.run("none")
+        try:
+            with disk_errors("read the run"):
+                content = (path / _RECORD).read_bytes()
+        except StockLstmError as error:
+            raise _no_run(name, self.names()) from error
+        try:
+            record = msgspec.json.decode(content, type=RunRecord)
+        except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
+            raise _corrupt(name, f"{_RECORD} cannot be read: {error}") from error
+        if record.id != name:
+            raise _corrupt(name, f"{_RECORD} is that of {record.id!a}")
+        return Run(path, record)
+
+    def names(self, ticker: str | None = None) -> list[str]:
+        """List the identities of unfinished runs, oldest first.
+
+        Args:
+            ticker: Whose; None for all.
+        """
+        with disk_errors("read the runs"):
+            if not self.paths.runs.is_dir():
+                return []
+            names = [path.name for path in self.paths.runs.iterdir() if path.is_dir()]
+        own = [name for name in names if ticker is None or name.rsplit("-", 2)[0] == ticker]
+        return sorted(own, key=lambda name: name.rsplit("-", 2)[1:])
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Keep every other process from going on with the same run.
+
+        Raises:
+            StoreLockedError: One does.
+        """
+        with writer_lock(self.paths, f"run-{name}", 0.0):
+            try:
+                yield
+            finally:
+                if not self.paths.run(name).exists():
+                    self.paths.lock(f"run-{name}").unlink(missing_ok=True)
+
+
+def run_id(ticker: str, now: str) -> str:
+    """Name a new run.
+
+    Args:
+        ticker: Whose.
+        now: UTC timestamp.
+    """
+    moment = now.replace("-", "").replace(":", "")
+    return f"{ticker}-{moment}-{os.urandom(2).hex()}"
+
+
+def checkpoint_name(epoch: int) -> str:
+    """Name the file of an epoch's checkpoint."""
+    return _CHECKPOINT.format(epoch)
+
+
+def _no_run(name: str, names: list[str]) -> NotFoundError:
+    shown = f"the unfinished runs are {', '.join(names[-5:])}" if names else "there is none"
+    return NotFoundError(
+        f"there is no unfinished run {name[:60]!a}; {shown}",
+        hint="stocklstm train --ticker PETR4.SA starts a new one",
+    )
+
+
+def _corrupt(name: str, reason: str) -> ArtifactCorruptError:
+    return ArtifactCorruptError(
+        f"the run {name} is damaged: {reason}",
+        hint="stocklstm train --ticker PETR4.SA starts a new one",
+    )

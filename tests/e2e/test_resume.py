@@ -1,0 +1,149 @@
+"""Training that is killed at any step ends, once resumed, with the very same weights."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from stocklstm.learn.checkpoints import decode_checkpoint
+from stocklstm.store.store import open_store
+from tests.conftest import TICKER
+
+# Forks for each order, so that PyTorch is imported once; the child kills itself, as the system
+# would, when it has made so many steps.
+FORKS = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from stocklstm.core.config import configure
+from stocklstm.workflows.train import Beginning, train
+
+torch.set_num_threads(1)
+for line in sys.stdin:
+    order = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        left = order["steps"]
+
+        def killed():
+            global left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return False
+
+        result = train(
+            [order["ticker"]],
+            configure("calibrated", **order["settings"]),
+            promote="never",
+            beginning=Beginning(resume="auto"),
+            should_stop=killed,
+            home=Path(order["home"]),
+        )
+        for failure in result.failures:
+            print(failure.error, file=sys.stderr, flush=True)
+        os._exit(len(result.failures))
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+SETTINGS = {
+    "epochs": 4,
+    "hidden_size": 4,
+    "seq_length": 8,
+    "batch_size": 128,
+    "patience": None,
+    "lr_patience": 0,
+    "warmup_epochs": 1,
+    "top_k": 1,
+    "checkpoint_every": 3,
+}
+# Of so many rows a fifth is for the test, and of the rest a sixth for validation.
+STEPS = 4 * 18
+
+Trainer = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def trainer() -> Iterator[Trainer]:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def order(home: Path, steps: int, **settings: object) -> int:
+            words = {"home": str(home), "steps": steps, "ticker": TICKER, "settings": settings}
+            process.stdin.write(json.dumps(words) + "\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield order
+
+
+def contents(home: Path, version: int) -> dict[str, dict]:
+    """Read every checkpoint of a version."""
+    with open_store(home) as store:
+        manifest = store.registry.manifest(TICKER, version)
+        return {
+            name: decode_checkpoint(store.registry.read_file(manifest, name))
+            for name in sorted(manifest.files)
+            if name.endswith(".pth")
+        }
+
+
+def require_same(left: object, right: object) -> None:
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right)
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for key, value in left.items():
+            require_same(value, right[key])
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            require_same(one, other)
+    else:
+        assert left == right
+
+
+@pytest.mark.parametrize(
+    ("schedule", "optimizer"),
+    [
+        ("constant", "adam"),
+        ("plateau", "adamw"),
+        ("cosine", "sgd"),
+        ("exponential", "rmsprop"),
+        ("warmup-cosine", "adam"),
+    ],
+)
+def test_three_kills_change_no_bit(
+    priced_home: Path, trainer: Trainer, schedule: str, optimizer: str
+) -> None:
+    settings = {**SETTINGS, "schedule": schedule, "optimizer": optimizer}
+    chance = random.Random(f"{schedule} {optimizer}")
+    assert trainer(priced_home, 0, **settings) == 0
+
+    for _ in range(3):
+        # Anywhere in two epochs, so that the last kill comes before the end.
+        assert trainer(priced_home, chance.randint(1, STEPS // 3), **settings) == -9
+        with open_store(priced_home) as store:
+            assert len(store.runs.names(TICKER)) == 1
+            assert store.registry.versions(TICKER) == [1]
+    assert trainer(priced_home, 0, **settings) == 0
+
+    whole, pieces = contents(priced_home, 1), contents(priced_home, 2)
+    assert "checkpoint-epoch-0003.pth" in whole
+    assert whole.keys() == pieces.keys()
+    require_same(whole, pieces)
+    with open_store(priced_home) as store:
+        assert store.runs.names() == []
+        assert list(store.paths.runs.iterdir()) == []

@@ -1,0 +1,249 @@
+"""A run that was stopped and resumed ends as if nothing had happened, to the last bit."""
+
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.history import EpochRecord
+from stocklstm.errors import ConfigError
+from stocklstm.learn.checkpoints import (
+    decode_checkpoint,
+    decode_state,
+    encode_checkpoint,
+    encode_state,
+)
+from stocklstm.learn.loop import (
+    StoppedError,
+    TrainedNetwork,
+    TrainingData,
+    train_network,
+)
+from stocklstm.learn.model import StockLSTM
+from tests.conftest import TINY
+
+SCHEDULES = ("constant", "plateau", "cosine", "exponential", "warmup-cosine")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+
+
+@dataclass
+class Memory:
+    """Keeps what a run gives it, as bytes, and stops it after some steps."""
+
+    steps: int = -1
+    state: bytes | None = None
+    checkpoints: dict[int, bytes] = field(default_factory=dict)
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        self.state = encode_state(state)
+
+    def save_checkpoint(
+        self, network: StockLSTM, state: dict[str, Any], history: tuple[EpochRecord, ...]
+    ) -> None:
+        config = configure("calibrated", **TINY)
+        self.checkpoints[state["epoch"]] = encode_checkpoint(network, state, config, history)
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        self.checkpoints.pop(epoch, None)
+
+    def should_stop(self) -> bool:
+        self.steps -= 1
+        return self.steps == 0
+
+
+def run(config: TrainingConfig, data: TrainingData, keeper: Memory) -> TrainedNetwork:
+    resume = None if keeper.state is None else decode_state(keeper.state, "state")
+    return train_network(config, data, lambda _: None, keeper=keeper, resume=resume)
+
+
+def run_in_pieces(
+    config: TrainingConfig, data: TrainingData, *steps: int
+) -> tuple[TrainedNetwork, Memory]:
+    keeper = Memory()
+    for count in steps:
+        keeper.steps = count
+        with pytest.raises(StoppedError):
+            run(config, data, keeper)
+    return run(config, data, keeper), keeper
+
+
+def require_same(left: object, right: object, *, path: str = "") -> None:
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right), path
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys(), path
+        for key, value in left.items():
+            require_same(value, right[key], path=f"{path}/{key}")
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right), path
+        for place, (one, other) in enumerate(zip(left, right, strict=True)):
+            require_same(one, other, path=f"{path}/{place}")
+    else:
+        assert left == right, path
+
+
+def losses(trained: TrainedNetwork) -> list[tuple]:
+    return [(r.epoch, r.train_loss, r.val_loss, r.learning_rate) for r in trained.history]
+
+
+@pytest.mark.parametrize(("schedule", "optimizer"), list(product(SCHEDULES, OPTIMIZERS)))
+def test_pieces_make_the_whole(
+    tiny: TrainingConfig, data: TrainingData, schedule: str, optimizer: str
+) -> None:
+    settings = {"epochs": 6, "warmup_epochs": 2, "lr_patience": 0, "momentum": 0.5, "top_k": 2}
+    config = replace(
+        tiny, schedule=schedule, optimizer=optimizer, checkpoint_every=4, patience=None, **settings
+    )
+    keeper = Memory()
+    whole = run(config, data, keeper)
+    steps = -(-len(data.train) // config.batch_size)
+    assert steps >= 3
+
+    # In the middle of an epoch, at its very end, and after its first step.
+    pieces, kept = run_in_pieces(config, data, 2, steps, steps + 1, 1)
+
+    require_same(whole.state, pieces.state)
+    require_same(whole.network.state_dict(), pieces.network.state_dict())
+    assert losses(whole) == losses(pieces)
+    assert whole.checkpoints == pieces.checkpoints
+    assert sorted(kept.checkpoints) == sorted(keeper.checkpoints) == list(whole.checkpoints)
+    for epoch, content in keeper.checkpoints.items():
+        one, other = decode_checkpoint(content), decode_checkpoint(kept.checkpoints[epoch])
+        require_same(one, other)
+
+
+def test_early_stopping_remembers_how_long_it_has_waited(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    config = replace(tiny, epochs=30, patience=2, min_delta=0.01)
+    whole = run(config, data, Memory())
+    assert whole.history[-1].epoch < 30
+    steps = -(-len(data.train) // config.batch_size)
+
+    pieces, _ = run_in_pieces(config, data, steps, steps - 1)
+
+    assert losses(whole) == losses(pieces)
+    require_same(whole.state, pieces.state)
+
+
+def test_a_run_that_had_ended_ends_again(tiny: TrainingConfig, data: TrainingData) -> None:
+    keeper = Memory()
+    whole = run(tiny, data, keeper)
+
+    again = run(tiny, data, keeper)
+
+    require_same(whole.state, again.state)
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper-short"])
+def test_presets_that_keep_the_last_epoch_resume_as_well(sample_bars: Any, preset: str) -> None:
+    from tests.unit.learn.conftest import training_data
+
+    config = configure(preset, epochs=3, hidden_size=4, seq_length=8, batch_size=64)
+    data = training_data(sample_bars.select(slice(-500, None)), config)
+    whole = run(config, data, Memory())
+
+    pieces, _ = run_in_pieces(config, data, 2, 3)
+
+    require_same(whole.state, pieces.state)
+    assert whole.state["epoch"] == 3
+
+
+# What is kept
+
+
+def test_the_best_epochs_and_every_nth_are_kept(tiny: TrainingConfig, data: TrainingData) -> None:
+    config = replace(tiny, epochs=7, patience=None, top_k=2, checkpoint_every=3)
+    keeper = Memory()
+
+    trained = run(config, data, keeper)
+
+    ranked = sorted((r.val_loss, r.epoch) for r in trained.history if r.epoch)
+    best = {epoch for _, epoch in ranked[:2]}
+    assert set(keeper.checkpoints) == best | {3, 6}
+    assert trained.checkpoints == tuple(sorted(keeper.checkpoints))
+    for epoch, content in keeper.checkpoints.items():
+        checkpoint = decode_checkpoint(content)
+        assert checkpoint["epoch"] == epoch
+        assert checkpoint["losses"]["epoch"][-1] == epoch
+        assert {"optimizer", "scheduler", "rng", "weights"} <= checkpoint.keys()
+
+
+def test_an_improvement_must_be_large_enough(tiny: TrainingConfig, data: TrainingData) -> None:
+    trained = run(replace(tiny, min_delta=100.0, patience=None), data, Memory())
+
+    assert {record.best_epoch for record in trained.history} == {0}
+    assert trained.state["epoch"] == 0
+
+
+def test_the_last_epoch_can_be_kept(tiny: TrainingConfig, data: TrainingData) -> None:
+    trained = run(replace(tiny, restore_best=False, epochs=3, patience=None), data, Memory())
+
+    assert trained.state["epoch"] == 3
+
+
+# Starting from other weights
+
+
+def test_the_weights_of_a_version_are_the_first_candidate(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    config = replace(tiny, ema_decay=None, learning_rate=1e-12)
+    first = run(tiny, data, Memory())
+    content = encode_checkpoint(first.network, first.state, tiny, first.history)
+
+    second = train_network(config, data, lambda _: None, start=decode_checkpoint(content))
+
+    assert second.history[0].epoch == 0
+    best = next(r for r in first.history if r.epoch == first.history[-1].best_epoch)
+    assert second.history[0].val_loss == pytest.approx(best.val_loss, rel=1e-6)
+
+
+def test_weights_of_another_network_are_refused(tiny: TrainingConfig, data: TrainingData) -> None:
+    first = run(tiny, data, Memory())
+    content = encode_checkpoint(first.network, first.state, tiny, first.history)
+
+    with pytest.raises(ConfigError, match="has the architecture"):
+        train_network(
+            replace(tiny, hidden_size=3),
+            data,
+            lambda _: None,
+            start=decode_checkpoint(content),
+        )
+
+
+# Schedules
+
+
+def rates(data: TrainingData, tiny: TrainingConfig, **settings: object) -> list[float]:
+    config = replace(tiny, patience=None, learning_rate=0.01, epochs=6, **settings)
+    return [r.learning_rate for r in run(config, data, Memory()).history if r.epoch]
+
+
+def test_step_sizes_follow_their_schedule(tiny: TrainingConfig, data: TrainingData) -> None:
+    assert rates(data, tiny) == [0.01] * 6
+    assert rates(data, tiny, schedule="exponential", lr_gamma=0.5) == pytest.approx(
+        [0.01 * 0.5**n for n in range(6)]
+    )
+    cosine = rates(data, tiny, schedule="cosine", min_lr=0.001)
+    assert cosine[0] == 0.01
+    assert cosine[-1] == pytest.approx(0.001)
+    assert cosine == sorted(cosine, reverse=True)
+    warm = rates(data, tiny, schedule="warmup-cosine", warmup_epochs=2, min_lr=0.001)
+    assert warm[:3] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01])
+    assert warm[-1] == pytest.approx(0.001)
+    # Nothing improves by a hundred, so every epoch is one too many.
+    plateau = rates(data, tiny, schedule="plateau", lr_patience=1, lr_factor=0.1, min_lr=5e-4)
+    assert min(plateau) >= 5e-4
+    assert plateau == sorted(plateau, reverse=True)
+
+
+def test_the_next_rate_is_that_of_the_next_epoch(tiny: TrainingConfig, data: TrainingData) -> None:
+    keeper = Memory()
+    config = replace(tiny, schedule="exponential", lr_gamma=0.5, epochs=2, patience=None)
+    run(config, data, keeper)
+    state = decode_state(keeper.state or b"", "state")
+    assert state["optimizer"]["param_groups"][0]["lr"] == pytest.approx(config.learning_rate * 0.25)

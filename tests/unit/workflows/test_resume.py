@@ -1,0 +1,200 @@
+"""Runs that were stopped are found again, checked, and finished; nothing of them is left."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ConfigError,
+    NotFoundError,
+    RejectedDataError,
+    StoreLockedError,
+    TrainingDivergedError,
+)
+from stocklstm.store.store import open_store
+from stocklstm.workflows.train import Beginning, TrainedVersion, TrainingStoppedError, train
+from tests.conftest import TICKER, TINY
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Say stop after so many steps."""
+    left = [steps]
+
+    def should_stop() -> bool:
+        left[0] -= 1
+        return left[0] <= 0
+
+    return should_stop
+
+
+def stopped(home: Path, config: TrainingConfig, steps: int = 3) -> str:
+    with pytest.raises(TrainingStoppedError) as caught:
+        train([TICKER], config, home=home, should_stop=after(steps))
+    return caught.value.run
+
+
+def resumed(home: Path, config: TrainingConfig, name: str, *tickers: str) -> TrainedVersion:
+    result = train(list(tickers), config, home=home, beginning=Beginning(resume=name))
+    assert not result.failures
+    return result.results[0]
+
+
+def runs(home: Path) -> list[str]:
+    with open_store(home) as store:
+        return store.runs.names()
+
+
+def test_a_stopped_run_is_named_and_can_be_finished(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    name = stopped(priced_home, tiny)
+    assert runs(priced_home) == [name]
+
+    # Settings of the call do not matter: the run has its own.
+    version = resumed(priced_home, configure("paper"), name)
+
+    assert version.resumed_from == name
+    assert version.preset == "calibrated"
+    assert runs(priced_home) == []
+
+
+def test_auto_takes_the_latest_run_and_else_begins(priced_home: Path, tiny: TrainingConfig) -> None:
+    first = resumed(priced_home, tiny, "auto", TICKER)
+    name = stopped(priced_home, tiny)
+    second = resumed(priced_home, tiny, "auto")
+
+    assert first.resumed_from is None
+    assert second.resumed_from == name
+
+
+def test_nothing_to_resume_is_said(priced_home: Path, tiny: TrainingConfig) -> None:
+    for name in ("PETR4.SA-20260101T000000Z-0000", "../../etc", ""):
+        with pytest.raises(NotFoundError, match="no unfinished run"):
+            train([], tiny, home=priced_home, beginning=Beginning(resume=name))
+    with pytest.raises(ConfigError, match="needs a ticker"):
+        train([], tiny, home=priced_home, beginning=Beginning(resume="auto"))
+
+
+def test_a_run_is_of_one_ticker(priced_home: Path, tiny: TrainingConfig) -> None:
+    name = stopped(priced_home, tiny)
+
+    with pytest.raises(ConfigError, match="of no other ticker"):
+        resumed(priced_home, tiny, name, "VALE3.SA")
+
+
+def test_prices_that_came_later_do_not_disturb_a_run(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    name = stopped(priced_home, tiny)
+    add_rows(priced_home, "2024-03-14", 36.5)
+
+    resumed(priced_home, tiny, name)
+
+    with open_store(priced_home) as store:
+        assert store.registry.manifest(TICKER, 1).data.last == "2024-03-13"
+
+
+def test_prices_that_were_revised_end_a_run(priced_home: Path, tiny: TrainingConfig) -> None:
+    name = stopped(priced_home, tiny)
+    add_rows(priced_home, "2024-03-13", 36.9)
+
+    (failure,) = train([], tiny, home=priced_home, beginning=Beginning(resume=name)).failures
+
+    assert isinstance(failure.error, RejectedDataError)
+    assert runs(priced_home) == [name]
+
+
+def add_rows(home: Path, day: str, close: float) -> None:
+    from stocklstm.workflows.fetch import FetchOptions, fetch
+
+    file = home.parent / "more.csv"
+    file.write_text(f"Date,Close\n{day},{close}\n")
+    assert not fetch([TICKER], FetchOptions("csv", file), home=home).failures
+
+
+def test_a_run_that_diverged_is_not_kept(priced_home: Path) -> None:
+    wild = configure("paper-short", **{**TINY, "learning_rate": 1e30, "optimizer": "sgd"})
+
+    (failure,) = train([TICKER], wild, home=priced_home).failures
+
+    assert isinstance(failure.error, TrainingDivergedError)
+    assert runs(priced_home) == []
+    with open_store(priced_home) as store:
+        assert store.registry.versions(TICKER) == []
+
+
+@pytest.mark.parametrize("name", ["run.json", "state.pth"])
+def test_a_damaged_run_is_called_so(priced_home: Path, tiny: TrainingConfig, name: str) -> None:
+    run = stopped(priced_home, tiny)
+    (priced_home / "runs" / run / name).write_bytes(b"{}")
+
+    try:
+        result = train([], tiny, home=priced_home, beginning=Beginning(resume=run))
+        error = result.failures[0].error
+    except ArtifactCorruptError as raised:
+        error = raised
+
+    assert isinstance(error, ArtifactCorruptError)
+    assert error.hint
+
+
+def test_a_run_is_resumed_once_at_a_time(priced_home: Path, tiny: TrainingConfig) -> None:
+    name = stopped(priced_home, tiny)
+
+    with open_store(priced_home) as store, store.runs.locked(name):
+        (failure,) = train([], tiny, home=priced_home, beginning=Beginning(resume=name)).failures
+
+    assert isinstance(failure.error, StoreLockedError)
+    assert runs(priced_home) == [name]
+
+
+def test_checkpoints_are_published_beside_the_model(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    config = replace(tiny, epochs=3, patience=None, top_k=1, checkpoint_every=2)
+
+    train([TICKER], config, home=priced_home)
+
+    with open_store(priced_home) as store:
+        manifest = store.registry.manifest(TICKER, 1)
+    assert "checkpoint-epoch-0002.pth" in manifest.files
+
+
+def test_a_new_version_can_begin_with_the_weights_of_another(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    result = train([TICKER], tiny, home=model_home, beginning=Beginning(weights=f"{TICKER}@v1"))
+
+    assert not result.failures
+    with pytest.raises(ConfigError, match="leave --from out"):
+        train([TICKER], tiny, home=model_home, beginning=Beginning("auto", f"{TICKER}@v1"))
+
+
+def test_a_full_disk_keeps_the_state_before(
+    priced_home: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from stocklstm.errors import StorageError
+    from stocklstm.store import runs as module
+
+    name = stopped(priced_home, tiny)
+    path = priced_home / "runs" / name / "state.pth"
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with open_store(priced_home) as store:
+        run = store.runs.open(name)
+        monkeypatch.setattr(module, "write_durably", fail)
+        with pytest.raises(StorageError):
+            run.save_state(b"new")
+
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    assert resumed(priced_home, tiny, name).resumed_from == name
