@@ -143,9 +143,7 @@ def fit_model(
     scaling = fit_scaling(bars, split, config)
     data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
     started = time.perf_counter()
-    network = train_network(
-        config, data, on_epoch, keeper=keeper, resume=resume, start=start
-    )
+    network = train_network(config, data, on_epoch, keeper=keeper, resume=resume, start=start)
     seconds = time.perf_counter() - started
     onnx = export_onnx(network.network, config)
     forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)
