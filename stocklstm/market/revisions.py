@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.series import JITTER, Action, Bars, Flags, Floats, Indices
+from stocklstm.core.series import JITTER, Action, Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.soundness import unexplained_jumps
 from stocklstm.errors import RejectedDataError
 
@@ -94,8 +94,7 @@ def reconcile(
     explained = _by_splits(then, now, events) and _by_dividends(then, now, events + replaced)
     if not accept and not (events and explained):
         raise _unexplained(then, now)
-    by_shares = any(event.kind == "split" for event in events)
-    scaled = _scaled(stored, then, now, by_shares=by_shares)
+    scaled = _scaled(stored, then, now, events)
     lacking = ~np.isin(stored.dates, given.dates)
     return Reconciled(
         bars=_filled(given, there, scaled.select(here)),
@@ -251,26 +250,44 @@ def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
     )
 
 
-def _scaled(bars: Bars, then: Bars, now: Bars, *, by_shares: bool) -> Bars:
+def _scaled(bars: Bars, then: Bars, now: Bars, events: Sequence[Action]) -> Bars:
     """Carry stored rows to an answer's scale.
-
-    What was worked into the past counts for a missing day as for the next one that is there.
 
     Args:
         bars: N stored rows, oldest first.
         then: M stored rows of the days that the answer has.
         now: The answer's rows of those days.
-        by_shares: True if the number of shares changed, and volumes with it.
+        events: What may have revised the history. If a split is among them, the number of
+            shares changed, and volumes with it.
     """
-    following = np.minimum(np.searchsorted(then.dates, bars.dates), len(then) - 1)
-    ratios = (now.closes / then.closes)[following]
+    nearest = _nearest(then.dates, bars.dates, events)
+    ratios = (now.closes / then.closes)[nearest]
     prices = {name: getattr(bars, name) * ratios for name in ("opens", "highs", "lows", "closes")}
+    by_shares = any(event.kind == "split" for event in events)
     return replace(
         bars,
         **prices,
-        adj_closes=bars.adj_closes * (now.adj_closes / then.adj_closes)[following],
+        adj_closes=bars.adj_closes * (now.adj_closes / then.adj_closes)[nearest],
         volumes=bars.volumes / ratios if by_shares else bars.volumes,
     )
+
+
+def _nearest(known: Dates, days: Dates, events: Iterable[Action]) -> Indices:
+    """Find for each day the known day whose prices were revised as its own were.
+
+    That is the next one, unless an event lies between, which revised the days before it alone;
+    then it is the one before.
+
+    Args:
+        known: (M,) at least one day, increasing.
+        days: (N,) increasing.
+        events: Dividends and splits.
+    """
+    ex_dates = np.sort(np.array([event.date for event in events], "datetime64[D]"))
+    following = np.minimum(np.searchsorted(known, days), len(known) - 1)
+    previous = np.maximum(np.searchsorted(known, days, side="right") - 1, 0)
+    since = [np.searchsorted(ex_dates, dates, side="right") for dates in (days, known[following])]
+    return np.where(since[0] == since[1], following, previous)
 
 
 def _filled(given: Bars, rows: Indices, known: Bars) -> Bars:

@@ -122,6 +122,15 @@ def test_days_after_a_late_dividend_keep_their_scale():
     assert fitting.rescaled.adj_closes == pytest.approx(given.adj_closes[2:3])
 
 
+def test_a_day_just_before_an_ex_date_goes_with_the_days_before_it():
+    dividend = Action("2024-01-15", "dividend", 1.0)
+    factor = np.where(STORED.dates < np.datetime64("2024-01-15"), 0.97, 1.0)
+    given_bars = replace(STORED, adj_closes=STORED.adj_closes * factor)
+    lacking = STORED.dates == np.datetime64("2024-01-12")
+    fitting = reconcile(STORED, given_bars.select(~lacking), (), (dividend,), accept=False)
+    assert fitting.rescaled.adj_closes == pytest.approx(given_bars.adj_closes[lacking])
+
+
 def test_what_the_answer_lacks_of_a_day_is_carried_to_its_scale():
     split = Action("2024-01-31", "split", 2.0)
     bare = replace(scaled(STORED, 0.5), **{n: np.full(20, np.nan) for n in ("opens", "volumes")})
