@@ -40,8 +40,11 @@ Cli = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("STOCKLSTM_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("STOCKLSTM_VERBOSE", raising=False)
+    monkeypatch.setenv("STOCKLSTM_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("COLUMNS", raising=False)
 
 

@@ -52,6 +52,25 @@ OneOrMore = Annotated[
     ),
 ]
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings in TOML, such as learning_rate = 0.001; your own file if not given.",
+        show_default=False,
+    ),
+]
+
+Like = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TICKER@VERSION",
+        help="Start from the settings of a version instead of a preset.",
+        show_default=False,
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare values only.")]

@@ -1,16 +1,22 @@
 """stocklstm train."""
 
+import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude, say
-from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS, configure
+from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS
+from stocklstm.core.settings import SETTINGS
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,63 +24,139 @@ if TYPE_CHECKING:
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
-def _setting(words: str, **limits: Any) -> Any:  # noqa: ANN401 - Typer's own signature
-    return typer.Option(help=words, show_default=False, rich_help_panel="Settings", **limits)
-
-
 def train(
     ticker: Tickers = None,
     preset: Annotated[
-        str, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}.")
-    ] = "calibrated",
+        str | None,
+        typer.Option(
+            help=f"Settings to start from: {', '.join(PRESETS)}; calibrated if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    like: Like = None,
     promote: Annotated[
         str,
         typer.Option(help="Make it champion: auto (unless significantly worse), always, never."),
     ] = "auto",
-    epochs: Annotated[int | None, _setting("Most passes over the training windows.")] = None,
-    patience: Annotated[
-        int | None, _setting("Epochs without improvement before stopping early.")
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|auto",
+            help="Go on with a run that was stopped or killed; auto takes the latest.",
+            show_default=False,
+        ),
     ] = None,
-    learning_rate: Annotated[float | None, _setting("Step size.")] = None,
-    batch_size: Annotated[int | None, _setting("Windows in a step.")] = None,
-    seq_length: Annotated[int | None, _setting("Sessions in a window.")] = None,
-    hidden_size: Annotated[int | None, _setting("Units of each LSTM layer.")] = None,
-    num_layers: Annotated[int | None, _setting("LSTM layers.")] = None,
-    dropout: Annotated[float | None, _setting("Share of activations dropped.")] = None,
-    seed: Annotated[int | None, _setting("Seed of weights, dropout and data order.")] = None,
-    threads: Annotated[int | None, _setting("Threads that PyTorch may use.")] = None,
+    first_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TICKER@VERSION",
+            help="Begin with the weights of a version instead of random ones.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    **settings: str | None,
 ) -> None:
     """Train on the stored prices and publish a new version."""
-    settings = {
-        "epochs": epochs,
-        "patience": patience,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seq_length": seq_length,
-        "hidden_size": hidden_size,
-        "num_layers": num_layers,
-        "dropout": dropout,
-        "seed": seed,
-        "threads": threads,
-    }
 
     def call() -> "TrainResult":
-        config = configure(preset, **settings)
-        from stocklstm.workflows.train import train
+        from stocklstm.workflows.settings import effective_settings, unknown_variables
 
-        with progress() as on_epoch:
+        flags = _flags(preset, settings)
+        if resume is not None and (flags or config or like):
+            raise ConfigError(
+                "a run that is resumed keeps its settings",
+                hint=f"stocklstm train --resume {resume}",
+            )
+        for name in unknown_variables():
+            say(f"warning: {name} is no setting; stocklstm config show lists them")
+        effective = effective_settings(flags, file=config, like=like, lock_timeout_s=lock_timeout)
+        from stocklstm.workflows.train import Beginning, train
+
+        with progress() as on_epoch, stop_at_interrupt() as should_stop:
             return train(
                 ticker or (),
-                config,
+                effective.config,
                 promote=promote,
+                beginning=Beginning(resume, first_weights),
+                should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
             )
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    try:
+        conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    except KeyboardInterrupt as stop:
+        run = getattr(stop, "run", None)
+        if run is None:
+            raise
+        say("stopped; nothing of it is lost")
+        say(f"  next: stocklstm train --resume {run}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+
+
+def _flags(preset: str | None, settings: Mapping[str, str | None]) -> dict[str, Any]:
+    flags = {
+        name: SETTINGS[name].parse(text, SETTINGS[name].option)
+        for name, text in settings.items()
+        if text is not None
+    }
+    return flags if preset is None else {"preset": preset, **flags}
+
+
+def _with_settings(command: Callable[..., None]) -> None:
+    """Give a command an option for every setting, as words: `Setting.parse` reads them."""
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                typer.Option(
+                    setting.option,
+                    metavar=_METAVARS[setting.kind],
+                    help=f"{setting.words[0].upper()}{setting.words[1:]}.",
+                    show_default=False,
+                    rich_help_panel="Settings",
+                ),
+            ],
+        )
+        for name, setting in SETTINGS.items()
+    ]
+    parameters = [*own, *options]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+
+
+_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false"}
+_with_settings(train)
+
+
+@contextmanager
+def stop_at_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C finish the step that is under way; the second one ends it at once."""
+    asked = Event()
+    if current_thread() is not main_thread():
+        yield asked.is_set
+        return
+
+    def on_signal(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+        say("stopping after this step; once more stops at once")
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
 from stocklstm.core.config import PRESETS
+from stocklstm.core.settings import SETTINGS
 from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +34,37 @@ def test_every_preset_is_described() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: str) -> None:
-    arguments = [command, *{"models": ["list"], "prices": ["show"]}.get(command, [])]
+    arguments = [
+        command,
+        *{"models": ["list"], "prices": ["show"], "config": ["show"]}.get(command, []),
+    ]
 
     outcome = cli(*arguments, "--help")
 
     assert outcome.code == 0
     assert "--json" in outcome.out
     assert "--quiet" in outcome.out
+
+
+def settings_table() -> str:
+    """Write the table of `docs/settings.md`."""
+
+    def shown(value: object) -> str:
+        return "none" if value is None else str(value).lower()
+
+    presets = list(PRESETS)
+    lines = [
+        f"| setting | what it is | {' | '.join(f'`{preset}`' for preset in presets)} |",
+        f"|---|---|{'---|' * len(presets)}",
+    ]
+    for name, setting in SETTINGS.items():
+        values = " | ".join(shown(getattr(PRESETS[preset], name)) for preset in presets)
+        lines.append(f"| `{name}` | {setting.words} | {values} |")
+    return "\n".join(lines)
+
+
+def test_every_setting_is_documented_with_its_values() -> None:
+    assert settings_table() in (ROOT / "docs" / "settings.md").read_text()
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
@@ -58,9 +83,9 @@ def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
     for arguments in (
         *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
         *(["prices", "show"], ["prices", "verify"]),
-        ["fetch", "--source", "sample"],
+        *(["fetch", "--source", "sample"], ["config", "path"], ["config", "show"]),
     ):
         document = json.loads(cli(*arguments, "--json").out)
-        (entry,) = next(value for value in document.values() if isinstance(value, list))
+        entry = next(value for value in document.values() if isinstance(value, list))[0]
         for key in entry:
             assert f"`{key}`" in documented

@@ -1,0 +1,131 @@
+"""stocklstm config show and path."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
+from stocklstm.cli.output import View, conclude
+from stocklstm.core.outcomes import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.settings import ShownPath, ShownSetting
+
+app = typer.Typer(help="See the settings, and where they stand.", no_args_is_help=True)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    settings: tuple["ShownSetting", ...]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Paths:
+    paths: tuple["ShownPath", ...]
+    failures: tuple[Failure, ...] = ()
+
+
+@app.command("show")
+def show_settings(
+    preset: Annotated[
+        str | None, typer.Option(help="As if this preset were chosen.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    like: Like = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Also say where each setting comes from.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the settings that a training would have now."""
+
+    def call() -> _Settings:
+        from stocklstm.workflows.settings import effective_settings, show_settings
+
+        flags = {} if preset is None else {"preset": preset}
+        return _Settings(show_settings(effective_settings(flags, file=config, like=like)))
+
+    conclude(WITH_ORIGIN if origin else SHOW, call, as_json=as_json, quiet=quiet)
+
+
+@app.command("path")
+def show_paths(as_json: Json = False, quiet: Quiet = False) -> None:
+    """Show where settings, store and cache lie."""
+
+    def call() -> _Paths:
+        from stocklstm.workflows.settings import show_paths
+
+        return _Paths(show_paths())
+
+    conclude(PATHS, call, as_json=as_json, quiet=quiet)
+
+
+def _document(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a setting or a path
+    from dataclasses import asdict
+
+    return asdict(item)
+
+
+def _value(item: "ShownSetting") -> str:
+    return "none" if item.value is None else str(item.value).lower()
+
+
+def _bare(item: "ShownSetting") -> Iterable[str]:
+    yield f"{item.name} {_value(item)}"
+
+
+def _bare_path(item: "ShownPath") -> Iterable[str]:
+    yield f"{item.name} {item.path}"
+
+
+def _table(console: "Console", items: Sequence["ShownSetting"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    rows = [[item.name, _value(item)] for item in items]
+    grid(console, "Settings", ["Setting", "Value"], rows)
+
+
+def _table_with_origin(console: "Console", items: Sequence["ShownSetting"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    rows = [[item.name, _value(item), item.origin] for item in items]
+    grid(console, "Settings", ["Setting", "Value", "From"], rows, left=["From"])
+
+
+def _path_table(console: "Console", items: Sequence["ShownPath"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    rows = [[item.name, "yes" if item.exists else "no", item.path] for item in items]
+    grid(console, "Places", ["What", "There", "Path"], rows, left=["Path"])
+
+
+SHOW: "View[_Settings, ShownSetting]" = View(
+    command="config show",
+    key="settings",
+    items=lambda result: result.settings,
+    document=_document,
+    tables=_table,
+    bare=_bare,
+)
+WITH_ORIGIN: "View[_Settings, ShownSetting]" = View(
+    command="config show",
+    key="settings",
+    items=lambda result: result.settings,
+    document=_document,
+    tables=_table_with_origin,
+    bare=_bare,
+)
+PATHS: "View[_Paths, ShownPath]" = View(
+    command="config path",
+    key="paths",
+    items=lambda result: result.paths,
+    document=_document,
+    tables=_path_table,
+    bare=_bare_path,
+)

@@ -1,0 +1,184 @@
+"""config: which settings hold, and where each of them stands."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.settings import SETTINGS, Effective, Layer, known_name, lay
+from stocklstm.errors import ConfigError, NotFoundError
+from stocklstm.store.paths import data_home
+from stocklstm.store.store import open_store
+
+_PREFIX = "STOCKLSTM_"
+
+# Variables that are no settings.
+_OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE"}
+
+
+@dataclass(frozen=True)
+class ShownSetting:
+    """One setting as it holds.
+
+    Attributes:
+        name: Its name.
+        value: Its value; None if it is off.
+        origin: Where it came from.
+        option: Its name on the command line.
+        variable: Its name in the environment.
+    """
+
+    name: str
+    value: Any
+    origin: str
+    option: str
+    variable: str
+
+
+@dataclass(frozen=True)
+class ShownPath:
+    """One place on the disk.
+
+    Attributes:
+        name: What lies there.
+        path: Where.
+        exists: Whether it does.
+    """
+
+    name: str
+    path: str
+    exists: bool
+
+
+def effective_settings(
+    flags: Mapping[str, Any],
+    *,
+    file: Path | None = None,
+    like: str | None = None,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> Effective:
+    """Find out which settings hold: command line > environment > file > preset or version.
+
+    Args:
+        flags: Given on the command line, by name; a preset may be among them.
+        file: A TOML file; None for the user's own, if there is one.
+        like: TICKER@version whose settings take the place of a preset and of the user's own
+            file.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for a writer.
+
+    Raises:
+        ConfigError: A name, a value or a combination is wrong.
+        NotFoundError: There is no such file, or no such version.
+    """
+    given = Layer(flags, {name: _option(name) for name in flags})
+    layers = [_environment(os.environ), given]
+    if file is not None:
+        layers.insert(0, _file(file))
+    elif like is None and config_file().exists():
+        layers.insert(0, _file(config_file()))
+    if like is None:
+        return lay(layers)
+    if "preset" in flags:
+        raise ConfigError(
+            "--like and --preset exclude each other", hint="a version has its preset already"
+        )
+    reference = parse_reference(like)
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        version = store.registry.resolve(reference)
+        manifest = store.registry.manifest(reference.ticker, version)
+    layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
+    return lay(layers, manifest.config, manifest.id)
+
+
+def show_settings(effective: Effective) -> tuple[ShownSetting, ...]:
+    """List settings with their origins.
+
+    Args:
+        effective: What holds.
+    """
+    return tuple(
+        ShownSetting(name, value, effective.origins[name], _option(name), _variable(name))
+        for name, value in asdict(effective.config).items()
+    )
+
+
+def show_paths() -> tuple[ShownPath, ...]:
+    """List where the program reads and writes."""
+    from platformdirs import user_cache_path
+
+    cache = Path(os.environ.get("STOCKLSTM_CACHE") or user_cache_path("stocklstm"))
+    places = {"config": config_file(), "store": data_home(), "cache": cache}
+    return tuple(ShownPath(name, str(path), path.exists()) for name, path in places.items())
+
+
+def config_file() -> Path:
+    """Say where the user's own settings lie: `STOCKLSTM_CONFIG`, or the user's configuration."""
+    chosen = os.environ.get("STOCKLSTM_CONFIG")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_config_path
+
+    return user_config_path("stocklstm", appauthor=False) / "config.toml"
+
+
+def unknown_variables() -> list[str]:
+    """Name variables of the environment that look like settings and are none."""
+    known = {_variable(name) for name in [*SETTINGS, "preset"]}
+    known |= {f"{_PREFIX}{name}" for name in _OTHERS}
+    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _variable(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
+
+
+def _without_preset(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "preset"}
+
+
+def _environment(variables: Mapping[str, str]) -> Layer:
+    values: dict[str, Any] = {}
+    for name in ("preset", *SETTINGS):
+        text = variables.get(_variable(name))
+        if text:
+            values[name] = text if name == "preset" else SETTINGS[name].parse(text, _variable(name))
+    return Layer(values, {name: _variable(name) for name in values})
+
+
+def _file(path: Path) -> Layer:
+    try:
+        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"there is no file {path}", hint="check the path given with --config"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path given with --config"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is not TOML: {error}", hint="write it like: learning_rate = 0.001"
+        ) from error
+    values: dict[str, Any] = {}
+    for name, value in content.items():
+        known_name(name, str(path))
+        if name != "preset":
+            values[name] = SETTINGS[name].check(value, str(path))
+        elif isinstance(value, str):
+            values[name] = value
+        else:
+            raise ConfigError(
+                f"preset must be a word, not {value!r} ({path})", hint='such as: preset = "paper"'
+            )
+    return Layer(values, {name: str(path) for name in values})
