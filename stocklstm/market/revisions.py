@@ -94,7 +94,8 @@ def reconcile(
     explained = _by_splits(then, now, events) and _by_dividends(then, now, events + replaced)
     if not accept and not (events and explained):
         raise _unexplained(then, now)
-    scaled = _scaled(stored, then, now, events)
+    by_shares = any(event.kind == "split" for event in events)
+    scaled = _scaled(stored, then, now, (*known, *actions), by_shares=by_shares)
     lacking = ~np.isin(stored.dates, given.dates)
     return Reconciled(
         bars=_filled(given, there, scaled.select(here)),
@@ -250,20 +251,21 @@ def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
     )
 
 
-def _scaled(bars: Bars, then: Bars, now: Bars, events: Sequence[Action]) -> Bars:
+def _scaled(
+    bars: Bars, then: Bars, now: Bars, actions: Iterable[Action], *, by_shares: bool
+) -> Bars:
     """Carry stored rows to an answer's scale.
 
     Args:
         bars: N stored rows, oldest first.
         then: M stored rows of the days that the answer has.
         now: The answer's rows of those days.
-        events: What may have revised the history. If a split is among them, the number of
-            shares changed, and volumes with it.
+        actions: Every dividend and split that is known.
+        by_shares: True if the number of shares changed, and volumes with it.
     """
-    nearest = _nearest(then.dates, bars.dates, events)
+    nearest = _nearest(then.dates, bars.dates, actions)
     ratios = (now.closes / then.closes)[nearest]
     prices = {name: getattr(bars, name) * ratios for name in ("opens", "highs", "lows", "closes")}
-    by_shares = any(event.kind == "split" for event in events)
     return replace(
         bars,
         **prices,
@@ -272,7 +274,7 @@ def _scaled(bars: Bars, then: Bars, now: Bars, events: Sequence[Action]) -> Bars
     )
 
 
-def _nearest(known: Dates, days: Dates, events: Iterable[Action]) -> Indices:
+def _nearest(known: Dates, days: Dates, actions: Iterable[Action]) -> Indices:
     """Find for each day the known day whose prices were revised as its own were.
 
     That is the next one, unless an event lies between, which revised the days before it alone;
@@ -281,9 +283,9 @@ def _nearest(known: Dates, days: Dates, events: Iterable[Action]) -> Indices:
     Args:
         known: (M,) at least one day, increasing.
         days: (N,) increasing.
-        events: Dividends and splits.
+        actions: Dividends and splits.
     """
-    ex_dates = np.sort(np.array([event.date for event in events], "datetime64[D]"))
+    ex_dates = np.unique(np.array([action.date for action in actions], "datetime64[D]"))
     following = np.minimum(np.searchsorted(known, days), len(known) - 1)
     previous = np.maximum(np.searchsorted(known, days, side="right") - 1, 0)
     since = [np.searchsorted(ex_dates, dates, side="right") for dates in (days, known[following])]
