@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from stocklstm.workflows.fetch import TickerDone
@@ -15,15 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def fetch_bar() -> Iterator[Callable[["TickerDone"], None]]:
     """Draw on stderr: tickers that are through, of how many, the last one, time left."""
-    bar = Progress(
-        TextColumn("Fetching"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    bar = _bar(TextColumn("Fetching"), TextColumn("{task.description}"))
     task = bar.add_task("", total=None)
     with bar:
         yield lambda event: bar.update(
@@ -33,16 +32,8 @@ def fetch_bar() -> Iterator[Callable[["TickerDone"], None]]:
 
 @contextmanager
 def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
-    """Draw on stderr: ticker, epochs, losses, best epoch, time left."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[losses]}"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    """Draw on stderr: ticker, epochs, losses, best epoch, learning rate, time left."""
+    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[losses]}"))
     tasks = {}
 
     def on_epoch(event: "EpochEnded") -> None:
@@ -53,8 +44,21 @@ def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
         bar.update(
             tasks[event.ticker],
             completed=record.epoch,
-            losses=f"{trained}validation {record.val_loss:.4f}  best {record.best_epoch}",
+            losses=f"{trained}val {record.val_loss:.4f}  best {record.best_epoch}  "
+            f"lr {record.learning_rate:.3g}",
         )
 
     with bar:
         yield on_epoch
+
+
+def _bar(before: ProgressColumn, after: ProgressColumn) -> Progress:
+    return Progress(
+        before,
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(),
+        after,
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -131,6 +131,7 @@ def _with_settings(command: Callable[..., None]) -> None:
         for name, setting in SETTINGS.items()
     ]
     parameters = [*own, *options]
+    # mypy knows no signature of a function that can be set; `inspect.signature`, and so Typer, does.
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
 
@@ -176,7 +177,8 @@ def _log(event: "EpochEnded") -> None:
     trained = "" if record.train_loss is None else f"loss {record.train_loss:.5f}, "
     say(
         f"{event.ticker}: epoch {record.epoch}/{event.epochs}: {trained}"
-        f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}"
+        f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}, "
+        f"learning rate {record.learning_rate:.3g}"
     )
 
 

@@ -58,6 +58,8 @@ class TrainingConfig:
         test_fraction: Share of all rows, the latest, that no choice may look at.
         seed: Seed of weights, dropout and data order.
         threads: Threads that PyTorch may use.
+        device: "cpu", "cuda", "mps" or "auto" for the first GPU there is.
+        precision: "32", or "bf16-mixed" or "16-mixed" to run forward passes in half precision.
     """
 
     preset: str
@@ -94,6 +96,8 @@ class TrainingConfig:
     test_fraction: float = 0.2
     seed: int = 0
     threads: int = 1
+    device: str = "cpu"
+    precision: str = "32"
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work.
@@ -182,6 +186,8 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "test_fraction": _share(0.9, zero=False),
     "seed": (lambda value: 0 <= value < 2**63, "from 0 to below 2^63"),
     "threads": _between(1, 256),
+    "device": _one_of("auto", "cpu", "cuda", "mps"),
+    "precision": _one_of("32", "bf16-mixed", "16-mixed"),
 }
 
 PRESETS: Mapping[str, TrainingConfig] = {

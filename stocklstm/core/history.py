@@ -1,4 +1,4 @@
-"""What happened in each epoch of training, and what it means."""
+"""What happened in each epoch of training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,27 +44,3 @@ def history_csv(history: History) -> str:
         for r in history
     ]
     return "\n".join(lines) + "\n"
-
-
-def diagnose(history: History, *, kept_epoch: int, epochs: int) -> str:
-    """Say in words what the validation losses show.
-
-    Args:
-        history: At least one epoch.
-        kept_epoch: Epoch whose weights were kept.
-        epochs: Most epochs allowed.
-    """
-    last = history[-1]
-    if last.best_epoch == 0:
-        return (
-            "no epoch improved on the starting point; what is kept is filtered historical "
-            "simulation on the volatility anchor"
-        )
-    if last.best_epoch == last.epoch == epochs:
-        return f"still improving at epoch {epochs}; more --epochs may help"
-    if kept_epoch != last.best_epoch:
-        return (
-            f"validation loss was lowest at epoch {last.best_epoch}, but this preset keeps "
-            f"the last epoch, {kept_epoch}"
-        )
-    return f"validation loss was lowest at epoch {last.best_epoch}; its weights were kept"

@@ -46,6 +46,8 @@ _WORDS = {
     "test_fraction": "share of rows, the latest, that no choice may look at",
     "seed": "of weights, dropout and data order",
     "threads": "threads that PyTorch may use",
+    "device": "where to train: cpu, cuda, mps or auto",
+    "precision": "32, bf16-mixed or 16-mixed (GPU only)",
 }
 
 

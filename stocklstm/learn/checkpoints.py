@@ -42,7 +42,7 @@ def snapshot(
         "weights": _cloned(network if averaged is None else averaged.module),
         "stepping": None if averaged is None else _cloned(network),
         "averaged_steps": 0 if averaged is None else int(averaged.n_averaged),
-        "optimizer": copy.deepcopy(optimizer.state_dict()),
+        "optimizer": _on_cpu(copy.deepcopy(optimizer.state_dict())),
         "scheduler": copy.deepcopy(schedule.state_dict()),
         "rng": {"torch": torch.get_rng_state(), "shuffle": shuffler.clone()},
         "epoch": epoch,
@@ -77,7 +77,16 @@ def restore(
 
 
 def _cloned(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
+    # On the CPU, wherever the network is: a checkpoint must load on any machine.
+    return {name: value.to("cpu", copy=True) for name, value in network.state_dict().items()}
+
+
+def _on_cpu(state: Any) -> Any:  # noqa: ANN401 - what an optimizer's state is made of
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    return [_on_cpu(value) for value in state] if isinstance(state, list) else state
 
 
 def encode_checkpoint(

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.diagnosis import ConstantLosses
 from stocklstm.core.history import EpochRecord
-from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Indices
 from stocklstm.errors import ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import restore, snapshot
-from stocklstm.learn.losses import loss_function
+from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
+from stocklstm.learn.losses import best_constant, loss_function
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
 
@@ -52,17 +53,21 @@ class TrainedNetwork:
         network: With the weights that were kept, in evaluation mode.
         state: Checkpoint state of the same epoch.
         history: One record an epoch.
+        constant: Losses of the best constant forecast on the same windows.
+        device: Where it was trained, in words.
         checkpoints: Epochs whose checkpoints the settings want beside the model.
     """
 
     network: StockLSTM
     state: State
     history: tuple[EpochRecord, ...]
+    constant: ConstantLosses
+    device: str
     checkpoints: tuple[int, ...] = ()
 
 
-class Keeper(Protocol):
-    """Where a run puts what must survive it."""
+class Keeper:
+    """Where a run puts what must survive it; this one keeps nothing and never stops."""
 
     def save_state(self, state: State) -> None:
         """Keep what the run needs to go on, in the place of what was kept before."""
@@ -77,24 +82,6 @@ class Keeper(Protocol):
 
     def should_stop(self) -> bool:
         """Tell whether somebody asked the run to stop."""
-
-
-class NoKeeper:
-    """Keeps nothing and never stops."""
-
-    def save_state(self, state: State) -> None:
-        """Do nothing."""
-
-    def save_checkpoint(
-        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        """Do nothing."""
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        """Do nothing."""
-
-    def should_stop(self) -> bool:
-        """Never."""
         return False
 
 
@@ -127,10 +114,11 @@ def train_network(
     Raises:
         TrainingDivergedError: A loss is infinite or not a number.
         StoppedError: The keeper said so.
-        ConfigError: The weights to start from are of another architecture.
+        ConfigError: The weights to start from are of another architecture, or the device is not
+            there.
     """
     with _isolated_torch(config):
-        run = _Run(config, data, keeper or NoKeeper(), on_epoch)
+        run = _Run(config, data, keeper or Keeper(), on_epoch)
         if resume is not None:
             run.resume(resume)
         else:
@@ -158,18 +146,24 @@ class _Run:
         self.config = config
         self.keeper = keeper
         self.on_epoch = on_epoch
+        self.device = choose_device(config)
         # Views of one array: a batch copies its own windows and nothing else.
-        inputs = torch.from_numpy(data.inputs)
+        inputs = torch.from_numpy(data.inputs).to(self.device)
         self.windows = inputs.unfold(0, config.seq_length, 1).transpose(1, 2)
-        self.targets = torch.from_numpy(data.targets)
-        self.train_rows = torch.from_numpy(data.train)
-        self.validation_rows = torch.from_numpy(data.validation)
-        self.network = StockLSTM.from_config(config)
-        if config.target == "return":
-            labels = data.targets[data.train].astype(np.float64)
-            self.network.start_from(torch.from_numpy(np.quantile(labels, LEVELS)))
-        self.averaged = self._average(config.ema_decay)
+        self.targets = torch.from_numpy(data.targets).to(self.device)
+        self.train_rows = torch.from_numpy(data.train).to(self.device)
+        self.validation_rows = torch.from_numpy(data.validation).to(self.device)
         self.loss = loss_function(config.loss)
+        # Made on the CPU, so that the first weights are the same on every device.
+        self.network = StockLSTM.from_config(config)
+        constant = best_constant(config.loss, data.targets[data.train])
+        if config.target == "return":
+            self.network.start_from(torch.from_numpy(constant))
+        self.constant = self._constant_losses(constant)
+        self.network.to(self.device)
+        self.averaged = self._average(config.ema_decay)
+        self.autocast = autocast(config, self.device)
+        self.gradient_scaler = gradient_scaler(config, self.device)
         self.optimizer = make_optimizer(config, self.network.parameters())
         self.schedule = Schedule(config, self.optimizer)
         self.shuffler = torch.Generator().manual_seed(config.seed)
@@ -179,6 +173,17 @@ class _Run:
         self.order_state = self.shuffler.get_state()
         self.position = 0
         self.total = 0.0
+        # Time that the epoch under way took before the run was stopped.
+        self.spent = 0.0
+
+    def _constant_losses(self, constant: NDArray[np.float64]) -> ConstantLosses:
+        outputs = torch.from_numpy(constant.astype(np.float32)).to(self.device)
+
+        def loss(rows: Tensor) -> float:
+            return self.loss(outputs.expand(len(rows), -1), self.targets[rows]).item()
+
+        is_start = self.config.target == "return"
+        return ConstantLosses(loss(self.train_rows), loss(self.validation_rows), is_start)
 
     def _average(self, decay: float | None) -> AveragedModel | None:
         if decay is None:
@@ -195,6 +200,7 @@ class _Run:
         """Take the first weights; where they forecast something already, they are a candidate."""
         if start is not None:
             self._take_weights(start)
+            self.constant = replace(self.constant, is_start=False)
         if start is not None or self.config.target == "return":
             self._record(0, None, time.perf_counter())
 
@@ -212,11 +218,14 @@ class _Run:
     def resume(self, state: State) -> None:
         """Go back to where a state was kept."""
         restore(state, self.network, self.averaged, self.optimizer, self.schedule)
+        self.gradient_scaler.load_state_dict(state["gradient_scaler"])
         self.shuffler.set_state(state["rng"]["shuffle"])
         self.order_state = state["rng"]["shuffle"]
         self.history = [EpochRecord(**record) for record in state["history"]]
         self.best = state["best"]
         self.position, self.total = state["position"], state["total"]
+        self.spent = state["spent"]
+        self.constant = ConstantLosses(**state["constant"])
 
     # Going on
 
@@ -225,15 +234,22 @@ class _Run:
         for epoch in range(first, self.config.epochs + 1):
             if self._has_waited_enough():
                 break
-            started = time.perf_counter()
-            self._record(epoch, self._pass(epoch), started)
+            started = time.perf_counter() - self.spent
+            self._record(epoch, self._pass(epoch, started), started)
+            self.spent = 0.0
             self.schedule.step(self.history[-1].val_loss)
             self._end_epoch(epoch)
         last = self.history[-1].epoch
         kept = self.best if self.config.restore_best else self._snapshot(last)
-        self.network.load_state_dict(kept["weights"])
-        history = tuple(self.history)
-        return TrainedNetwork(self.network.eval(), kept, history, tuple(self._wanted(last)))
+        self.network.cpu().load_state_dict(kept["weights"])
+        return TrainedNetwork(
+            self.network.eval(),
+            kept,
+            tuple(self.history),
+            self.constant,
+            describe_device(self.device),
+            tuple(self._wanted(last)),
+        )
 
     def _has_waited_enough(self) -> bool:
         if not self.config.patience or not self.history:
@@ -241,7 +257,7 @@ class _Run:
         last = self.history[-1]
         return last.epoch - last.best_epoch >= self.config.patience
 
-    def _pass(self, epoch: int) -> float:
+    def _pass(self, epoch: int, started: float) -> float:
         self.network.train()
         self.order_state = self.shuffler.get_state()
         order = torch.randperm(len(self.train_rows), generator=self.shuffler)
@@ -250,6 +266,7 @@ class _Run:
             self.total += loss * len(chosen)
             self.position += 1
             if self.keeper.should_stop():
+                self.spent = time.perf_counter() - started
                 self._save(epoch)
                 raise StoppedError
         mean = self.total / len(order)
@@ -258,26 +275,32 @@ class _Run:
 
     def _step(self, rows: Tensor) -> float:
         self.optimizer.zero_grad()
-        loss = self._loss(self.network, rows)
+        with self.autocast:
+            outputs = self._outputs(self.network, rows)
+        loss = self.loss(outputs.float(), self.targets[rows])
         value = loss.item()
         if not math.isfinite(value):
             raise _diverged(value)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.gradient_scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.config.clip_norm is not None:
+            self.gradient_scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+        self.gradient_scaler.step(self.optimizer)
+        self.gradient_scaler.update()
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
         return value
 
-    def _loss(self, network: nn.Module, rows: Tensor) -> Tensor:
+    def _outputs(self, network: nn.Module, rows: Tensor) -> Tensor:
         # Row r is the last of window r - T + 1.
-        windows = self.windows[rows - (self.config.seq_length - 1)]
-        return self.loss(network(windows), self.targets[rows])
+        outputs: Tensor = network(self.windows[rows - (self.config.seq_length - 1)])
+        return outputs
 
     def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
         with torch.inference_mode():
-            value = self._loss(self._served.eval(), self.validation_rows).item()
+            # In float32 whatever the precision of training: so the network will be served.
+            outputs = self._outputs(self._served.eval(), self.validation_rows)
+            value = self.loss(outputs, self.targets[self.validation_rows]).item()
         if not math.isfinite(value):
             raise _diverged(value)
         if not self.history or value < self._best_loss() - self.config.min_delta:
@@ -327,6 +350,9 @@ class _Run:
                 "best": self.best,
                 "position": self.position,
                 "total": self.total,
+                "spent": self.spent,
+                "constant": asdict(self.constant),
+                "gradient_scaler": self.gradient_scaler.state_dict(),
             }
         )
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stocklstm.core.levels import LEVELS
@@ -26,6 +28,24 @@ def loss_function(name: str) -> Loss:
         "mae": absolute_loss,
         "huber": huber_loss,
     }[name]
+
+
+def best_constant(name: str, targets: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Find the forecast that ignores the window and has the lowest loss.
+
+    Args:
+        name: Of the loss.
+        targets: (N,) training labels.
+
+    Returns:
+        (Q,) outputs: quantiles, the mean or the median. For the Huber loss the median too, which
+        is not quite its lowest.
+    """
+    labels = targets.astype(np.float64)
+    if name == "pinball":
+        quantiles: NDArray[np.float64] = np.quantile(labels, LEVELS)
+        return quantiles
+    return np.array([labels.mean() if name == "mse" else np.median(labels)])
 
 
 def pinball_loss(outputs: Tensor, targets: Tensor) -> Tensor:

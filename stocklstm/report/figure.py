@@ -11,12 +11,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe & Ito's palette: distinct for colour-blind readers and in grey print.
-BLACK, BLUE, ORANGE = "#000000", "#0072B2", "#D55E00"
+BLACK, BLUE, ORANGE, GREY = "#000000", "#0072B2", "#D55E00", "#666666"
 
 
 @contextmanager
 def canvas() -> Iterator[tuple["Figure", "Axes"]]:
     """Open a figure 1000 pixels wide that no screen is needed for."""
+    with panels(1) as (figure, axes):
+        yield figure, axes[0]
+
+
+@contextmanager
+def panels(*heights: float) -> Iterator[tuple["Figure", list["Axes"]]]:
+    """Open such a figure with panels one below the other, over the same horizontal axis.
+
+    Args:
+        heights: Of the panels, as shares of each other.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -25,9 +36,11 @@ def canvas() -> Iterator[tuple["Figure", "Axes"]]:
         mpl.rcdefaults()
         # A figure of its own, not pyplot's: no global state, no window, nothing to close.
         figure = Figure(figsize=(10, 5.6), dpi=100, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_axisbelow(True)
-        axes.grid(alpha=0.3)
+        grid = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)
+        axes = list(grid[:, 0])
+        for each in axes:
+            each.set_axisbelow(True)
+            each.grid(alpha=0.3)
         yield figure, axes
 
 

@@ -86,6 +86,8 @@ class TrainingRecord:
         kept_epoch: The epoch whose weights these are.
         seconds: Wall time.
         parameters: Weights of the network.
+        device: Where it was trained, in words.
+        diagnosis: Kind of `core.diagnosis.Diagnosis`; empty if the version is older than these.
     """
 
     epochs: int
@@ -94,6 +96,8 @@ class TrainingRecord:
     kept_epoch: int
     seconds: float
     parameters: int
+    device: str = "cpu"
+    diagnosis: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,14 @@
 """From prices and settings to a model with its scores, before it is stored anywhere."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.diagnosis import Diagnosis, diagnose
 from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, score_days
-from stocklstm.core.history import EpochRecord, diagnose
+from stocklstm.core.history import EpochRecord
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, fit_scaling, warm_up_rows
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars
@@ -42,7 +42,6 @@ class FittedModel:
         mase_scale: Naive error of the training part, in currency.
         days: Test part, scored day by day.
         evaluation: Scores over it.
-        seconds: Wall time of training.
     """
 
     config: TrainingConfig
@@ -55,7 +54,11 @@ class FittedModel:
     mase_scale: float
     days: ScoredDays
     evaluation: Evaluation
-    seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all epochs, also of those before the run was stopped and resumed."""
+        return sum(record.seconds for record in self.network.history)
 
     @property
     def kept_epoch(self) -> int:
@@ -63,10 +66,10 @@ class FittedModel:
         return int(self.network.state["epoch"])
 
     @property
-    def diagnosis(self) -> str:
-        """What the losses show, in words."""
-        history = self.network.history
-        return diagnose(history, kept_epoch=self.kept_epoch, epochs=self.config.epochs)
+    def diagnosis(self) -> Diagnosis:
+        """What the losses show."""
+        network = self.network
+        return diagnose(network.history, network.constant, self.config, self.kept_epoch)
 
     def manifest(
         self, ticker: str, version: int, sources: tuple[str, ...], files: dict[str, FileRecord]
@@ -107,6 +110,8 @@ class FittedModel:
                 kept_epoch=self.kept_epoch,
                 seconds=round(self.seconds, 3),
                 parameters=self.network.network.parameter_count,
+                device=self.network.device,
+                diagnosis=self.diagnosis.kind,
             ),
             evaluation=self.evaluation,
             environment=environment(),
@@ -142,9 +147,7 @@ def fit_model(
     split = split_origins(len(bars), warm_up_rows(config), config)
     scaling = fit_scaling(bars, split, config)
     data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
-    started = time.perf_counter()
     network = train_network(config, data, on_epoch, keeper=keeper, resume=resume, start=start)
-    seconds = time.perf_counter() - started
     onnx = export_onnx(network.network, config)
     forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)
     baseline = EwmaBaseline.fit(bars, split.train_rows)
@@ -161,7 +164,6 @@ def fit_model(
         mase_scale=mase_scale,
         days=days,
         evaluation=evaluate(days, mase_scale),
-        seconds=seconds,
     )
 
 

@@ -27,7 +27,7 @@ from stocklstm.learn.checkpoints import (
     encode_checkpoint,
     encode_state,
 )
-from stocklstm.learn.loop import State, StoppedError
+from stocklstm.learn.loop import Keeper, State, StoppedError
 from stocklstm.learn.model import StockLSTM
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
@@ -95,6 +95,7 @@ class TrainedVersion:
         promoted: True if it is the champion now.
         promotion: Why or why not, in words.
         diagnosis: What the losses show, in words.
+        diagnosis_kind: The same in one word or two; see `core.diagnosis`.
         evaluation: Scores on the test part.
         resumed_from: The run it went on with; None for a fresh start.
         path: Its directory.
@@ -112,6 +113,7 @@ class TrainedVersion:
     promoted: bool
     promotion: str
     diagnosis: str
+    diagnosis_kind: str
     evaluation: Evaluation
     resumed_from: str | None
     path: str
@@ -217,12 +219,15 @@ def _state(run: Run) -> State | None:
         ) from error
 
 
-@dataclass(frozen=True)
-class _RunKeeper:
+class _RunKeeper(Keeper):
     """Writes what the loop wants kept into the directory of the run."""
 
-    run: Run
-    should_stop: Callable[[], bool]
+    def __init__(self, run: Run, should_stop: Callable[[], bool]) -> None:
+        self.run = run
+        self._should_stop = should_stop
+
+    def should_stop(self) -> bool:
+        return self._should_stop()
 
     def save_state(self, state: State) -> None:
         self.run.save_state(encode_state(state))
@@ -343,7 +348,8 @@ class _Training:
             seconds=model.seconds,
             promoted=promotion.promoted,
             promotion=promotion.reason,
-            diagnosis=model.diagnosis,
+            diagnosis=model.diagnosis.words,
+            diagnosis_kind=model.diagnosis.kind,
             evaluation=model.evaluation,
             resumed_from=run.record.id if resumed else None,
             path=str(self.store.paths.version(ticker, manifest.version)),
@@ -381,7 +387,14 @@ class _Training:
         draft.write("history.csv", history_csv(history).encode())
         draft.write(
             "training_history.png",
-            history_png(history, model.kept_epoch, config.loss, title, model.diagnosis),
+            history_png(
+                history,
+                network.constant,
+                config,
+                model.kept_epoch,
+                title,
+                model.diagnosis.words,
+            ),
         )
         draft.write(
             "predictions_vs_actual.png",

@@ -42,6 +42,8 @@ CALIBRATED = {
     "test_fraction": 0.2,
     "seed": 0,
     "threads": 1,
+    "device": "cpu",
+    "precision": "32",
 }
 PAPER = CALIBRATED | {
     "preset": "paper",
@@ -139,6 +141,8 @@ REFUSED = {
     "test_fraction": [0, 0.9, -0.1, 1, NAN],
     "seed": [-1, 2**63, 10**30],
     "threads": [0, -1],
+    "device": ["gpu", "CPU", ""],
+    "precision": ["16", "fp16", 32],
 }
 
 
@@ -176,6 +180,8 @@ ALLOWED = {
     "test_fraction": [0.01, 0.89],
     "seed": [0, 2**63 - 1],
     "threads": [1, 64],
+    "device": ["auto", "cuda", "mps"],
+    "precision": ["bf16-mixed", "16-mixed"],
 }
 
 

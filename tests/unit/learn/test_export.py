@@ -27,8 +27,11 @@ def windows_of(config: TrainingConfig, batch: int, seed: int = 0) -> np.ndarray:
 
 
 def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference of any output over the largest output."""
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+    """Largest difference of any output over the largest output, or a tenth of the usual scale.
+
+    A network of a unit or two can come to almost 0, where only rounding is left to compare.
+    """
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 0.1))
 
 
 @settings(max_examples=40, deadline=None)

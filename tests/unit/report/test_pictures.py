@@ -3,10 +3,13 @@
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stocklstm.core.config import configure
+from stocklstm.core.diagnosis import ConstantLosses
 from stocklstm.core.evaluation import ScoredDays, evaluate
 from stocklstm.core.history import EpochRecord
 from stocklstm.core.levels import LEVELS
@@ -49,12 +52,20 @@ def test_forecasts_are_drawn_for_any_number_of_days(count: int) -> None:
     assert size(predictions_png(days, evaluate(days, 1.0), "PETR4.SA@v1", "BRL")) == (1000, 560)
 
 
-@pytest.mark.parametrize("loss", ["pinball", "mse"])
+@pytest.mark.parametrize("loss", ["pinball", "mse", "mae", "huber"])
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 20), (1, 1), (1, 100)])
-def test_a_history_is_drawn_for_any_number_of_epochs(loss: str, first: int, count: int) -> None:
+@pytest.mark.parametrize("lowest_rate", [1e-3, 1e-6, 0.0])
+def test_a_history_is_drawn_for_any_number_of_epochs(
+    loss: str, first: int, count: int, lowest_rate: float
+) -> None:
     history = epochs(first, count)
+    history[-1] = replace(history[-1], learning_rate=lowest_rate)
+    config = configure("calibrated" if loss == "pinball" else "paper", loss=loss)
+    constant = ConstantLosses(0.2, 0.2, is_start=first == 0)
 
-    assert size(history_png(history, history[-1].epoch, loss, "PETR4.SA", "words")) == (1000, 560)
+    drawn = history_png(history, constant, config, history[-1].epoch, "PETR4.SA", "words")
+
+    assert size(drawn) == (1000, 560)
 
 
 def test_the_same_figures_give_the_same_picture() -> None:

@@ -1,0 +1,83 @@
+"""Where the network trains, and in which precision."""
+
+import torch
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.errors import ConfigError
+
+_MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+def choose_device(config: TrainingConfig) -> torch.device:
+    """Find the device that the settings ask for.
+
+    Args:
+        config: `device` and `precision`.
+
+    Raises:
+        ConfigError: This machine has no such device, or it cannot train in that precision.
+    """
+    name = config.device
+    if name == "auto":
+        name = next((kind for kind in ("cuda", "mps") if _is_there(kind)), "cpu")
+    elif not _is_there(name):
+        raise ConfigError(
+            f"there is no device {name!r} that this PyTorch, {torch.__version__}, can use",
+            hint="train with --device cpu, or --device auto to take what there is",
+        )
+    if config.precision == "16-mixed" and name != "cuda":
+        raise ConfigError(
+            f"precision 16-mixed needs a GPU (cuda); the device is {name}",
+            hint="train with --precision bf16-mixed or --precision 32",
+        )
+    if config.precision == "bf16-mixed" and name == "mps":
+        raise ConfigError(
+            "precision bf16-mixed is for cpu and cuda; the device is mps",
+            hint="train with --precision 32",
+        )
+    return torch.device(name)
+
+
+def _is_there(name: str) -> bool:
+    # Asked one by one: looking for a GPU takes time, and training on the CPU needs none.
+    match name:
+        case "cuda":
+            return torch.cuda.is_available()
+        case "mps":
+            return torch.mps.is_available()
+        case _:
+            return True
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device for the record, such as "cpu" or "cuda (NVIDIA H200)".
+
+    Args:
+        device: From `choose_device`.
+    """
+    if device.type != "cuda":
+        return device.type
+    return f"cuda ({torch.cuda.get_device_name(device)})"
+
+
+def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
+    """Make the context in which a forward pass runs: half precision where it is safe, or nothing.
+
+    The weights stay float32 (Micikevicius et al. 2018, arXiv 1710.03740).
+
+    Args:
+        config: `precision`.
+        device: Where the network is.
+    """
+    dtype = _MIXED.get(config.precision)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+
+
+def gradient_scaler(config: TrainingConfig, device: torch.device) -> torch.amp.GradScaler:
+    """Make what keeps small gradients from vanishing in float16; it does nothing otherwise.
+
+    Args:
+        config: `precision`.
+        device: Where the network is.
+    """
+    return torch.amp.GradScaler(device.type, enabled=config.precision == "16-mixed")

@@ -1,0 +1,43 @@
+"""Real runs on real prices get the diagnosis that their settings were chosen to bring about."""
+
+from typing import Any
+
+import pytest
+
+from stocklstm.core.config import configure
+from stocklstm.core.diagnosis import diagnose
+from stocklstm.core.series import Bars
+from stocklstm.learn.loop import train_network
+from tests.unit.learn.conftest import training_data
+
+SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
+
+
+@pytest.mark.parametrize(
+    ("kind", "preset", "changes"),
+    [
+        (
+            "overfitting",
+            "calibrated",
+            {"hidden_size": 50, "learning_rate": 1e-2, "epochs": 30, "patience": 30},
+        ),
+        ("unstable", "calibrated", {"learning_rate": 1.0, "epochs": 6}),
+        ("unstable", "paper-short", {"learning_rate": 1.0, "epochs": 20}),
+        ("underfitting", "calibrated", {"learning_rate": 1e-6, "epochs": 6}),
+        ("underfitting", "paper-short", {"learning_rate": 1e-7, "epochs": 4}),
+        ("still improving", "paper-short", {"learning_rate": 3e-4, "epochs": 8}),
+        ("good", "paper-short", {"learning_rate": 1e-2, "epochs": 30}),
+        ("good", "calibrated", {"epochs": 40}),
+    ],
+)
+def test_a_run_is_called_what_it_is(
+    kind: str, preset: str, changes: dict[str, Any], sample_bars: Bars
+) -> None:
+    base = SMALL if preset == "calibrated" else {"hidden_size": 16}
+    config = configure(preset, **{**base, **changes})
+    data = training_data(sample_bars.select(slice(-800, None)), config)
+
+    trained = train_network(config, data, lambda _: None)
+    found = diagnose(trained.history, trained.constant, config, trained.state["epoch"])
+
+    assert found.kind == kind, found.words
