@@ -193,7 +193,7 @@ class Machine:
             return {
                 table: [
                     dict(row)
-                    for row in connection.execute(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608
+                    for row in connection.execute(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - fixed names
                 ]
                 for table, order in tables.items()
             }

@@ -41,7 +41,7 @@ def merge(
 
 
 def rows(store, table="prices") -> list[tuple]:
-    return store.registry.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+    return store.registry.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
 
 
 def everything(store) -> list[list[tuple]]:

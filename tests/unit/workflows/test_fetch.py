@@ -219,7 +219,7 @@ def stored(home: Path) -> tuple[Bars, tuple[Action, ...]]:
 def dump(home: Path) -> list[list[tuple]]:
     with open_store(home) as store:
         return [
-            store.prices.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            store.prices.connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
             for table in ("instruments", "prices", "actions", "price_log", "sessions")
         ]
 
