@@ -1,13 +1,13 @@
 """stocklstm config show and path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -66,12 +66,6 @@ def show_paths(as_json: Json = False, quiet: Quiet = False) -> None:
     conclude(PATHS, call, as_json=as_json, quiet=quiet)
 
 
-def _document(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a setting or a path
-    from dataclasses import asdict
-
-    return asdict(item)
-
-
 def _value(item: "ShownSetting") -> str:
     return "none" if item.value is None else str(item.value).lower()
 
@@ -109,7 +103,7 @@ SHOW: "View[_Settings, ShownSetting]" = View(
     command="config show",
     key="settings",
     items=lambda result: result.settings,
-    document=_document,
+    document=as_document,
     tables=_table,
     bare=_bare,
 )
@@ -117,7 +111,7 @@ WITH_ORIGIN: "View[_Settings, ShownSetting]" = View(
     command="config show",
     key="settings",
     items=lambda result: result.settings,
-    document=_document,
+    document=as_document,
     tables=_table_with_origin,
     bare=_bare,
 )
@@ -125,7 +119,7 @@ PATHS: "View[_Paths, ShownPath]" = View(
     command="config path",
     key="paths",
     items=lambda result: result.paths,
-    document=_document,
+    document=as_document,
     tables=_path_table,
     bare=_bare_path,
 )

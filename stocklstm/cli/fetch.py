@@ -2,15 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
-from stocklstm.cli.output import View, conclude, say, warn, write
+from stocklstm.cli.output import View, as_document, conclude, say, warn, write
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -142,12 +142,6 @@ def _log(event: "TickerDone") -> None:
         say(f"{event.ticker}: {event.done} of {event.total} through")
 
 
-def _document(item: "FetchedTicker") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(item)
-
-
 def _bare(item: "FetchedTicker") -> Iterable[str]:
     yield f"{item.ticker} {item.last}"
 
@@ -200,7 +194,7 @@ VIEW: "View[FetchResult, FetchedTicker]" = View(
     command="fetch",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=as_document,
     tables=_tables,
     bare=_bare,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.options import Json, Quiet, Tickers
-from stocklstm.cli.output import View, conclude, say
+from stocklstm.cli.output import View, as_document, conclude, say
 from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -53,12 +53,6 @@ def show_model(
 class _Shown:
     models: tuple["ModelDetails", ...]
     failures: tuple[Failure, ...] = ()
-
-
-def _summary_document(item: "ModelSummary") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(item)
 
 
 def _summary_bare(item: "ModelSummary") -> Iterable[str]:
@@ -149,7 +143,7 @@ LIST: "View[ModelsResult, ModelSummary]" = View(
     command="models list",
     key="models",
     items=lambda result: result.models,
-    document=_summary_document,
+    document=as_document,
     tables=_summary_table,
     bare=_summary_bare,
 )

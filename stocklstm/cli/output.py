@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from stocklstm.core.outcomes import Failure, unexpected
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.console import Console
 
 SCHEMA_VERSION = 1
@@ -133,6 +134,15 @@ def _together(failures: Sequence[Failure]) -> list[list[Failure]]:
     for failure in failures:
         groups.setdefault(id(failure.error), []).append(failure)
     return list(groups.values())
+
+
+def as_document(item: "DataclassInstance") -> dict[str, Any]:
+    """Turn an item into JSON values, field by field: for views that leave nothing out.
+
+    Args:
+        item: What a workflow returned.
+    """
+    return asdict(item)
 
 
 def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) -> dict[str, Any]:

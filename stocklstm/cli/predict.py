@@ -1,10 +1,10 @@
 """stocklstm predict."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
-from stocklstm.cli.output import View, conclude, warn
+from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money, price_digits
 
@@ -35,12 +35,6 @@ def warned(result: "PredictResult") -> "PredictResult":
     for forecast in result.forecasts:
         warn(forecast.ticker, forecast.warnings)
     return result
-
-
-def _document(item: "Forecast") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(item)
 
 
 def _bare(item: "Forecast") -> Iterable[str]:
@@ -74,7 +68,7 @@ VIEW: "View[PredictResult, Forecast]" = View(
     command="predict",
     key="forecasts",
     items=lambda result: result.forecasts,
-    document=_document,
+    document=as_document,
     tables=_tables,
     bare=_bare,
 )

@@ -8,7 +8,7 @@ import typer
 
 from stocklstm.cli.checks import checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -125,14 +125,8 @@ def _path(typed: str) -> Path:
     return path
 
 
-def _document(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any of the results above
-    from dataclasses import asdict
-
-    return asdict(item)
-
-
 def _export_document(item: "Export") -> Mapping[str, Any]:
-    return {name: value for name, value in _document(item).items() if name != "content"}
+    return {name: value for name, value in as_document(item).items() if name != "content"}
 
 
 def _bare_prices(item: "StoredPrices") -> Iterable[str]:
@@ -304,7 +298,7 @@ OVERVIEW: "View[PricesResult, StoredPrices]" = View(
     command="prices show",
     key="prices",
     items=lambda result: result.prices,
-    document=_document,
+    document=as_document,
     tables=_overview,
     bare=_bare_prices,
 )
@@ -312,7 +306,7 @@ DETAILS: "View[PricesResult, StoredPrices]" = View(
     command="prices show",
     key="prices",
     items=lambda result: result.prices,
-    document=_document,
+    document=as_document,
     tables=_details,
     bare=_bare_prices,
 )
@@ -328,7 +322,7 @@ VERIFY: "View[VerifyResult, CheckedPrices]" = View(
     command="prices verify",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=as_document,
     tables=checks_tables,
     bare=_bare_check,
     code=checks_code,

@@ -1,13 +1,13 @@
 """stocklstm quantize."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
 
@@ -40,12 +40,6 @@ def quantize(
         )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
-
-
-def _document(item: "QuantizedVersion") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(item)
 
 
 def _bare(item: "QuantizedVersion") -> Iterable[str]:
@@ -119,7 +113,7 @@ VIEW: "View[QuantizeResult, QuantizedVersion]" = View(
     command="quantize",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=as_document,
     tables=_tables,
     bare=_bare,
     code=_code,

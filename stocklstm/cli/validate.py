@@ -1,17 +1,18 @@
 """stocklstm validate."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.checks import Checked, checked_name, checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.validate import ValidateResult
+    from stocklstm.workflows.soundness import CheckedPrices
+    from stocklstm.workflows.validate import ValidatedVersion, ValidateResult
 
 
 def validate(
@@ -49,21 +50,15 @@ def validate(
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
-def _document(item: Checked) -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(item)  # type: ignore[call-overload,no-any-return]
-
-
 def _bare(item: Checked) -> Iterable[str]:
     yield f"{checked_name(item)} {item.status}"
 
 
-VIEW: "View[ValidateResult, Checked]" = View(
+VIEW: "View[ValidateResult, ValidatedVersion | CheckedPrices]" = View(
     command="validate",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=as_document,
     tables=checks_tables,
     bare=_bare,
     code=checks_code,

@@ -1,6 +1,7 @@
 """Daily price series as NumPy arrays: what crosses every boundary of the program."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
@@ -170,3 +171,42 @@ class SourceAnswer:
     rejections: tuple[Rejection, ...]
     source: str
     basis: Basis = Basis.ADJUSTED
+
+
+def completed(given: Bars, stored: Bars) -> Bars:
+    """Fill what given rows lack with what is stored for the same days.
+
+    Args:
+        given: N rows, no date twice.
+        stored: M rows, no date twice.
+
+    Returns:
+        The N given rows; NaN is left only where nothing is stored either.
+    """
+    _, in_given, in_stored = np.intersect1d(
+        given.dates, stored.dates, assume_unique=True, return_indices=True
+    )
+    columns = {}
+    for field in fields(Bars)[1:]:
+        values = getattr(given, field.name).copy()
+        known = getattr(stored, field.name)[in_stored]
+        values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
+        columns[field.name] = values
+    return replace(given, **columns)
+
+
+def unstored(given: Iterable[Action], stored: Iterable[Action]) -> list[Action]:
+    """Choose the actions that are not stored yet, or with another value.
+
+    Args:
+        given: In any order, which is kept.
+        stored: In any order.
+    """
+    known = {(action.date, action.kind): action.value for action in stored}
+    return [
+        action
+        for action in given
+        if not np.isclose(
+            action.value, known.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
+        )
+    ]

@@ -12,6 +12,9 @@ from stocklstm.errors import ConfigError
 OFF = "none"
 """How a setting that can be switched off is switched off."""
 
+PREFIX = "STOCKLSTM_"
+"""What the name of every variable of the program begins with."""
+
 _WORDS = {
     "target": "what is learnt: return or price",
     "scale_low": "lower end of the price scale",
@@ -51,6 +54,24 @@ _WORDS = {
 }
 
 
+def option_name(name: str) -> str:
+    """Say what a setting, or the preset, is called on the command line.
+
+    Args:
+        name: As in a file, such as learning_rate.
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_name(name: str) -> str:
+    """Say what a setting, or the preset, is called in the environment.
+
+    Args:
+        name: As in a file, such as learning_rate.
+    """
+    return f"{PREFIX}{name.upper()}"
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -70,12 +91,12 @@ class Setting:
     @property
     def option(self) -> str:
         """Its name on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+        return option_name(self.name)
 
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return f"STOCKLSTM_{self.name.upper()}"
+        return variable_name(self.name)
 
     def parse(self, text: str, origin: str) -> Any:  # noqa: ANN401 - of the setting's kind
         """Read a value that was typed.

@@ -69,7 +69,7 @@ def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
     faults: list[tuple[Flags, str]] = [
         (bars.dates > today, "not over yet"),
         (closed & weekend, "a weekend"),
-        (closed & ~weekend & _untraded(bars), "the exchange was closed, nothing was traded"),
+        (closed & ~weekend & untraded(bars), "the exchange was closed, nothing was traded"),
     ]
     otherwise = "none of the future, none without trading"
     return _check("days", _listed(bars.dates, faults), otherwise)
@@ -86,11 +86,36 @@ def unexplained_jumps(bars: Bars, actions: Sequence[Action]) -> Dates:
         (M,) days on which the adjusted close is more than `LARGEST_JUMP` away from the row
         before, without a recorded split.
     """
-    with np.errstate(over="ignore"):
-        moves = bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
     splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
     days = bars.dates[1:]
-    return days[(np.abs(moves) > LARGEST_JUMP) & ~np.isin(days, splits)]
+    return days[(np.abs(moves(bars)) > LARGEST_JUMP) & ~np.isin(days, splits)]
+
+
+def moves(bars: Bars) -> Floats:
+    """Measure how far the adjusted close moved from each row to the next.
+
+    Args:
+        bars: N rows, oldest first, adjusted closes above zero.
+
+    Returns:
+        (N - 1,) fractions of the earlier close; infinite where a float cannot hold them.
+    """
+    with np.errstate(over="ignore"):
+        return bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
+
+
+def untraded(bars: Bars) -> Flags:
+    """Tell which rows stand for a day without a trade: one price all day, and no volume.
+
+    Args:
+        bars: N rows.
+
+    Returns:
+        (N,) flags; a row that lacks one of these values is not flagged.
+    """
+    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
+    flags: Flags = flat & (bars.volumes == 0)
+    return flags
 
 
 def gaps(dates: Dates, sessions: Dates) -> Dates:
@@ -110,12 +135,6 @@ def gaps(dates: Dates, sessions: Dates) -> Dates:
 def _bad(values: Floats) -> Flags:
     bad: Flags = ~(np.isfinite(values) & (values > 0))
     return bad
-
-
-def _untraded(bars: Bars) -> Flags:
-    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
-    untraded: Flags = flat & (bars.volumes == 0)
-    return untraded
 
 
 def _listed(dates: Dates, faults: Sequence[tuple[Flags, str]]) -> list[str]:

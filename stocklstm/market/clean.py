@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from stocklstm.core.series import Action, Bars, Basis, Dates, Flags, Rejection, SourceAnswer
+from stocklstm.core.soundness import untraded
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions
 
@@ -109,17 +110,13 @@ def _date_faults(
     bars: Bars, calendar: Sessions, last_final: np.datetime64, start: str | None
 ) -> list[tuple[Flags, str]]:
     closed = calendar.closed_on(bars.dates)
-    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
     faults = [
         (np.isnat(bars.dates), "the date is missing"),
         (bars.dates < _OLDEST_DAY, "the date lies before 1900"),
         (bars.dates > last_final, "its session is not over yet"),
         # Some exchanges hold sessions on Saturdays or Sundays; their calendar says so.
         (closed & ~np.is_busday(bars.dates), f"no session of {calendar.exchange} on this weekend"),
-        (
-            closed & flat & (bars.volumes == 0),
-            f"filler: {calendar.exchange} was closed, nothing was traded",
-        ),
+        (closed & untraded(bars), f"filler: {calendar.exchange} was closed, nothing was traded"),
     ]
     if start is not None:
         faults.append((bars.dates < np.datetime64(start, "D"), f"before {start}, not asked for"))

@@ -10,8 +10,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.series import JITTER, Action, Bars, Dates, Flags, Floats, Indices
-from stocklstm.core.soundness import unexplained_jumps
+from stocklstm.core.series import (
+    JITTER,
+    Action,
+    Bars,
+    Dates,
+    Flags,
+    Floats,
+    Indices,
+    completed,
+    unstored,
+)
+from stocklstm.core.soundness import moves, unexplained_jumps
 from stocklstm.errors import RejectedDataError
 
 # Sources round the prices before a split; its ratio is found within one percent.
@@ -98,7 +108,7 @@ def reconcile(
     scaled = _scaled(stored, then, now, (*known, *actions), by_shares=by_shares)
     lacking = ~np.isin(stored.dates, given.dates)
     return Reconciled(
-        bars=_filled(given, there, scaled.select(here)),
+        bars=completed(given, scaled),
         rescaled=scaled.select(lacking & _differs(stored, scaled)),
         revision=_words(then, now, events),
     )
@@ -124,7 +134,7 @@ def require_explained_jumps(
     rows = np.searchsorted(bars.dates, unexplained_jumps(bars, tuple(actions)))
     jumps = [int(row) for row in rows if not _is_known(bars, int(row) - 1, stored)]
     if jumps:
-        move = _moves(bars)[jumps[0] - 1]
+        move = moves(bars)[jumps[0] - 1]
         more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
         raise RejectedDataError(
             f"the adjusted close moved {move:+.1%} on {bars.dates[jumps[0]]} "
@@ -178,18 +188,15 @@ def _is_revision(then: Bars, now: Bars) -> bool:
 
 
 def _candidates(
-    known: Iterable[Action], actions: Iterable[Action], last: np.datetime64
+    known: Iterable[Action], actions: Sequence[Action], last: np.datetime64
 ) -> list[Action]:
     """Choose the events that may have revised the history since it was stored, oldest first."""
-    values = {(action.date, action.kind): action.value for action in known}
+    fresh = set(unstored(actions, known))
     return sorted(
         (
             action
             for action in actions
-            if np.datetime64(action.date, "D") > last - _LATE_DAYS
-            or not np.isclose(
-                action.value, values.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
-            )
+            if np.datetime64(action.date, "D") > last - _LATE_DAYS or action in fresh
         ),
         key=lambda action: action.date,
     )
@@ -292,26 +299,11 @@ def _nearest(known: Dates, days: Dates, actions: Iterable[Action]) -> Indices:
     return np.where(since[0] == since[1], following, previous)
 
 
-def _filled(given: Bars, rows: Indices, known: Bars) -> Bars:
-    """Fill what some given rows lack."""
-    columns = {}
-    for name in _VALUES:
-        values = getattr(given, name).copy()
-        values[rows] = np.where(np.isnan(values[rows]), getattr(known, name), values[rows])
-        columns[name] = values
-    return replace(given, **columns)
-
-
-def _moves(bars: Bars) -> Floats:
-    with np.errstate(over="ignore"):
-        return bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
-
-
 def _is_known(bars: Bars, row: int, stored: Bars) -> bool:
     """Tell whether the move from one row to the next is in the stored series as well."""
     place = int(np.searchsorted(stored.dates, bars.dates[row]))
     pair = stored.select(slice(place, place + 2))
     if not np.array_equal(pair.dates, bars.dates[row : row + 2]):
         return False
-    move = _moves(bars.select(slice(row, row + 2)))
-    return bool(_near(1 + _moves(pair), 1 + move, _NEARLY).all())
+    move = moves(bars.select(slice(row, row + 2)))
+    return bool(_near(1 + moves(pair), 1 + move, _NEARLY).all())

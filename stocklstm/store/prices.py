@@ -2,12 +2,21 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.series import JITTER, Action, Bars, Dates, Flags, Floats, Instrument
+from stocklstm.core.series import (
+    JITTER,
+    Action,
+    Bars,
+    Dates,
+    Flags,
+    Floats,
+    Instrument,
+    completed,
+    unstored,
+)
 from stocklstm.errors import NoPricesError
 from stocklstm.store.database import database_errors, stored_values, transaction
 
@@ -275,9 +284,13 @@ class PriceStore:
         rescaled = bars.select(slice(0)) if rescaled is None else rescaled
         with transaction(self.connection):
             stored = self.bars_since(ticker, _first_day(bars, rescaled))
-            bars = _completed(bars, stored)
+            bars = completed(bars, stored)
             new, changed = _differences(stored, bars)
-            fresh_actions = _fresh(actions, self.actions(ticker))
+            # In a steady order, whatever the source's was.
+            fresh_actions = sorted(
+                unstored(actions, self.actions(ticker)),
+                key=lambda action: (action.date, action.kind),
+            )
             fresh_instrument = self._write_instrument(instrument, source, at)
             self._write_bars(ticker, bars.select(new | changed), source, at)
             self._rescale(ticker, rescaled, at)
@@ -374,18 +387,6 @@ def _no_prices(ticker: str) -> NoPricesError:
     )
 
 
-def _fresh(given: Sequence[Action], stored: Sequence[Action]) -> list[Action]:
-    """Choose the actions that are not stored yet, or with another value, in a steady order."""
-    known = {(action.date, action.kind): action.value for action in stored}
-    return [
-        action
-        for action in sorted(given, key=lambda action: (action.date, action.kind))
-        if not np.isclose(
-            action.value, known.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
-        )
-    ]
-
-
 def _differences(stored: Bars, given: Bars) -> tuple[Flags, Flags]:
     """Tell which given rows are new and which differ, each (N,) bool over the given rows."""
     _, in_given, in_stored = np.intersect1d(
@@ -412,20 +413,6 @@ def _changes(stored: Bars, changed: Bars) -> list[tuple[str, str]]:
 
 def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _completed(given: Bars, stored: Bars) -> Bars:
-    """Fill what the given rows lack with what is stored for the same days."""
-    _, in_given, in_stored = np.intersect1d(
-        given.dates, stored.dates, assume_unique=True, return_indices=True
-    )
-    columns = {}
-    for name in (f"{column}s" for column in _COLUMNS):
-        values = getattr(given, name).copy()
-        known = getattr(stored, name)[in_stored]
-        values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
-        columns[name] = values
-    return replace(given, **columns)
 
 
 def _matrix(bars: Bars) -> Floats:

@@ -9,11 +9,16 @@ from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.soundness import gaps
-from stocklstm.errors import ConfigError, NoPricesError
+from stocklstm.errors import ConfigError
 from stocklstm.store.prices import LogEntry, Provenance
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.exporting import FORMATS, encoder, is_directory, rows_of, write_file
-from stocklstm.workflows.soundness import CheckedPrices, check_prices, sessions_of
+from stocklstm.workflows.soundness import (
+    CheckedPrices,
+    check_prices,
+    sessions_of,
+    stored_tickers,
+)
 
 _RECENT = 60
 
@@ -142,7 +147,7 @@ def show_prices(
         NotFoundError: There is no store, or nothing in it.
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = list(tickers) or _stored_tickers(store)
+        names = list(tickers) or stored_tickers(store)
         return PricesResult(*for_each(names, parse_ticker, lambda name: _show(store, name, last)))
 
 
@@ -214,15 +219,6 @@ def verify_prices(
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         return VerifyResult(*check_prices(store, tickers))
-
-
-def _stored_tickers(store: Store) -> list[str]:
-    names = store.prices.tickers()
-    if not names:
-        raise NoPricesError(
-            "there are no prices in the store", hint="stocklstm fetch --ticker PETR4.SA"
-        )
-    return names
 
 
 def _show(store: Store, ticker: str, last: int) -> StoredPrices:

@@ -9,12 +9,19 @@ from typing import Any
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.reference import parse_reference
-from stocklstm.core.settings import SETTINGS, Effective, Layer, known_name, lay
+from stocklstm.core.settings import (
+    PREFIX,
+    SETTINGS,
+    Effective,
+    Layer,
+    known_name,
+    lay,
+    option_name,
+    variable_name,
+)
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.paths import data_home
 from stocklstm.store.store import open_store
-
-_PREFIX = "STOCKLSTM_"
 
 # Variables that are no settings.
 _OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE"}
@@ -76,7 +83,7 @@ def effective_settings(
         ConfigError: A name, a value or a combination is wrong.
         NotFoundError: There is no such file, or no such version.
     """
-    given = Layer(flags, {name: _option(name) for name in flags})
+    given = Layer(flags, {name: option_name(name) for name in flags})
     layers = [_environment(os.environ), given]
     if file is not None:
         layers.insert(0, _file(file))
@@ -103,7 +110,7 @@ def show_settings(effective: Effective) -> tuple[ShownSetting, ...]:
         effective: What holds.
     """
     return tuple(
-        ShownSetting(name, value, effective.origins[name], _option(name), _variable(name))
+        ShownSetting(name, value, effective.origins[name], option_name(name), variable_name(name))
         for name, value in asdict(effective.config).items()
     )
 
@@ -129,17 +136,9 @@ def config_file() -> Path:
 
 def unknown_variables() -> list[str]:
     """Name variables of the environment that look like settings and are none."""
-    known = {_variable(name) for name in [*SETTINGS, "preset"]}
-    known |= {f"{_PREFIX}{name}" for name in _OTHERS}
-    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _variable(name: str) -> str:
-    return f"{_PREFIX}{name.upper()}"
+    known = {variable_name(name) for name in [*SETTINGS, "preset"]}
+    known |= {f"{PREFIX}{name}" for name in _OTHERS}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 def _without_preset(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,10 +148,11 @@ def _without_preset(values: Mapping[str, Any]) -> dict[str, Any]:
 def _environment(variables: Mapping[str, str]) -> Layer:
     values: dict[str, Any] = {}
     for name in ("preset", *SETTINGS):
-        text = variables.get(_variable(name))
+        variable = variable_name(name)
+        text = variables.get(variable)
         if text:
-            values[name] = text if name == "preset" else SETTINGS[name].parse(text, _variable(name))
-    return Layer(values, {name: _variable(name) for name in values})
+            values[name] = text if name == "preset" else SETTINGS[name].parse(text, variable)
+    return Layer(values, {name: variable_name(name) for name in values})
 
 
 def _file(path: Path) -> Layer:

@@ -57,12 +57,25 @@ def check_prices(
         SchemaError: The database is damaged.
     """
     database = _check_database(store)
-    names = list(tickers) or store.prices.tickers()
+    names = list(tickers) or stored_tickers(store)
+    return for_each(names, parse_ticker, lambda ticker: _check_one(store, ticker, database))
+
+
+def stored_tickers(store: Store) -> list[str]:
+    """List every ticker that has prices, in order.
+
+    Args:
+        store: Open.
+
+    Raises:
+        NoPricesError: There is none.
+    """
+    names = store.prices.tickers()
     if not names:
         raise NoPricesError(
             "there are no prices in the store", hint="stocklstm fetch --ticker PETR4.SA"
         )
-    return for_each(names, parse_ticker, lambda ticker: _check_one(store, ticker, database))
+    return names
 
 
 def sessions_of(store: Store, ticker: str, bars: Bars) -> Dates:
