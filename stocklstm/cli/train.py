@@ -131,7 +131,7 @@ def _with_settings(command: Callable[..., None]) -> None:
         for name, setting in SETTINGS.items()
     ]
     parameters = [*own, *options]
-    # mypy knows no signature of a function that can be set; `inspect.signature`, and so Typer, does.
+    # To mypy a function has no signature that could be set; to `inspect`, and so to Typer, it has.
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
 
