@@ -20,6 +20,7 @@ _PUBLIC = {
     "predict": "stocklstm.workflows.predict",
     "quantize": "stocklstm.workflows.quantize",
     "train": "stocklstm.workflows.train",
+    "tune": "stocklstm.workflows.tune",
     "validate": "stocklstm.workflows.validate",
 }
 

@@ -24,6 +24,8 @@
       └ RateLimitedError
 
 The exit code of each class is decided in `stocklstm.cli.exits`.
+
+Beside them stands InterruptedWorkError, a KeyboardInterrupt after which work can go on.
 """
 
 
@@ -147,3 +149,20 @@ class NetworkError(TryAgainError):
 
 class RateLimitedError(TryAgainError):
     """The source asked this machine to stop."""
+
+
+class InterruptedWorkError(KeyboardInterrupt):
+    """Somebody asked a long piece of work to stop; what is done of it is kept.
+
+    Attributes:
+        command: Goes on with it.
+    """
+
+    def __init__(self, command: str) -> None:
+        """Keep the command.
+
+        Args:
+            command: Goes on with it.
+        """
+        super().__init__(f"stopped; go on with: {command}")
+        self.command = command

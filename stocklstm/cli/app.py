@@ -13,7 +13,7 @@ from stocklstm.errors import StorageError
 
 COMMANDS = (
     *("fetch", "train", "evaluate", "predict", "validate", "quantize"),
-    *("models", "prices", "config", "demo"),
+    *("models", "prices", "tune", "config", "demo"),
 )
 
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.

@@ -17,6 +17,7 @@ from rich.progress import (
 if TYPE_CHECKING:
     from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.train import EpochEnded
+    from stocklstm.workflows.tune import TrialEnded
 
 
 @contextmanager
@@ -50,6 +51,22 @@ def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
 
     with bar:
         yield on_epoch
+
+
+@contextmanager
+def tuning_bar() -> Iterator[Callable[["TrialEnded"], None]]:
+    """Draw on stderr: ticker, trials of at most how many, the lowest loss, time left."""
+    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[best]}"))
+    tasks = {}
+
+    def on_trial(event: "TrialEnded") -> None:
+        if event.ticker not in tasks:
+            tasks[event.ticker] = bar.add_task(event.ticker, total=event.most, best="")
+        best = f"best trial {event.best.number}: val {event.best.loss:.5f}"
+        bar.update(tasks[event.ticker], completed=event.done, total=event.most, best=best)
+
+    with bar:
+        yield on_trial
 
 
 def _bar(before: ProgressColumn, after: ProgressColumn) -> Progress:

@@ -1,22 +1,24 @@
 """stocklstm train."""
 
-import inspect
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude, say
-from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS
-from stocklstm.core.settings import SETTINGS
-from stocklstm.errors import ConfigError
+from stocklstm.cli.training import (
+    Given,
+    Preset,
+    Promote,
+    resumable,
+    stop_at_interrupt,
+    with_settings,
+)
+from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,21 +26,13 @@ if TYPE_CHECKING:
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
+@with_settings
 def train(
     ticker: Tickers = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Settings to start from: {', '.join(PRESETS)}; calibrated if not given.",
-            show_default=False,
-        ),
-    ] = None,
+    preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
-    promote: Annotated[
-        str,
-        typer.Option(help="Make it champion: auto (unless significantly worse), always, never."),
-    ] = "auto",
+    promote: Promote = "auto",
     resume: Annotated[
         str | None,
         typer.Option(
@@ -64,23 +58,16 @@ def train(
     """Train on the stored prices and publish a new version."""
 
     def call() -> "TrainResult":
-        from stocklstm.workflows.settings import effective_settings, unknown_variables
-
-        flags = _flags(preset, settings)
-        if resume is not None and (flags or config or like):
-            raise ConfigError(
-                "a run that is resumed keeps its settings",
-                hint=f"stocklstm train --resume {resume}",
-            )
-        for name in unknown_variables():
-            say(f"warning: {name} is no setting; stocklstm config show lists them")
-        effective = effective_settings(flags, file=config, like=like, lock_timeout_s=lock_timeout)
+        given = Given(preset, settings, config, like)
+        if resume is not None:
+            given.require_none("run", f"stocklstm train --resume {resume}")
+        effective = given.config(lock_timeout)
         from stocklstm.workflows.train import Beginning, train
 
         with progress() as on_epoch, stop_at_interrupt() as should_stop:
             return train(
                 ticker or (),
-                effective.config,
+                effective,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
                 should_stop=should_stop,
@@ -88,76 +75,8 @@ def train(
                 on_epoch=on_epoch,
             )
 
-    try:
+    with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
-    except KeyboardInterrupt as stop:
-        run = getattr(stop, "run", None)
-        if run is None:
-            raise
-        say("stopped; nothing of it is lost")
-        say(f"  next: stocklstm train --resume {run}")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
-
-
-def _flags(preset: str | None, settings: Mapping[str, str | None]) -> dict[str, Any]:
-    flags = {
-        name: SETTINGS[name].parse(text, SETTINGS[name].option)
-        for name, text in settings.items()
-        if text is not None
-    }
-    return flags if preset is None else {"preset": preset, **flags}
-
-
-def _with_settings(command: Callable[..., None]) -> None:
-    """Give a command an option for every setting, as words: `Setting.parse` reads them."""
-    signature = inspect.signature(command)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None,
-                typer.Option(
-                    setting.option,
-                    metavar=_METAVARS[setting.kind],
-                    help=f"{setting.words[0].upper()}{setting.words[1:]}.",
-                    show_default=False,
-                    rich_help_panel="Settings",
-                ),
-            ],
-        )
-        for name, setting in SETTINGS.items()
-    ]
-    parameters = [*own, *options]
-    # To mypy a function has no signature that could be set; to `inspect`, and so to Typer, it has.
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-
-
-_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false"}
-_with_settings(train)
-
-
-@contextmanager
-def stop_at_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C finish the step that is under way; the second one ends it at once."""
-    asked = Event()
-    if current_thread() is not main_thread():
-        yield asked.is_set
-        return
-
-    def on_signal(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-        say("stopping after this step; once more stops at once")
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ for. It tells how much there was to learn, which a loss alone does not.
    lowest one by over 1 % and by over three times its usual step from epoch to epoch.
 3. still improving: all epochs were used, and the last fifth of them brought the lowest validation
    loss down by over 1 %.
-4. underfitting: the training loss stayed above half of the constant's (prices), or came down from
-   it by less than two thousandths (returns, of which little can be foreseen at all).
+4. underfitting: both losses stayed above half of the constant's (prices), or came down from it by
+   less than two thousandths (returns, of which little can be foreseen at all).
 5. no gain: no epoch was better than the network before its first step.
 6. good: none of these.
 
@@ -185,12 +185,16 @@ def _still_improving(curves: _Curves) -> Diagnosis | None:
 
 
 def _underfitting(curves: _Curves) -> Diagnosis | None:
-    left = min(curves.passes) / curves.constant.train if curves.constant.train else 0.0
+    constant = curves.constant
+    if not constant.train or not constant.validation:
+        return None
+    # Validation too: dropout makes a training loss look worse than the network is.
+    left = min(min(curves.passes) / constant.train, curves.best.val_loss / constant.validation)
     if left <= (_LEAST_GAIN if curves.config.target == "return" else _UNEXPLAINED):
         return None
     return Diagnosis(
         "underfitting",
-        f"the training loss came down to {100 * left:.4g} % of a constant forecast's and no lower",
+        f"the losses came down to {100 * left:.4g} % of a constant forecast's and no lower",
         "try a larger --learning-rate, --hidden-size or more --epochs",
     )
 

@@ -215,7 +215,10 @@ def conformal_quantiles(ordered: Floats) -> Floats:
     return quantiles
 
 
-def fit_scaling(bars: Bars, split: Split, config: TrainingConfig) -> "AnchorScaling | PriceScaling":
+Scaling = AnchorScaling | PriceScaling
+
+
+def fit_scaling(bars: Bars, split: Split, config: TrainingConfig) -> Scaling:
     """Fit the scaling that the target calls for on the training part.
 
     Args:

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.diagnosis import ConstantLosses
 from stocklstm.core.history import History
-from stocklstm.report.figure import BLACK, BLUE, GREY, ORANGE, heading, panels, png
+from stocklstm.report.figure import BLACK, BLUE, GREY, ORANGE, heading, png, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_UNITS = {
+LOSS_UNITS = {
     "pinball": "mean pinball loss\n(daily volatilities)",
     "mse": "mean squared error\n(scaled price, squared)",
     "mae": "mean absolute error\n(scaled price)",
     "huber": "mean Huber loss\n(scaled price, squared)",
 }
+"""What a loss is and in which unit, for an axis."""
 
 
 def history_png(
@@ -41,9 +42,9 @@ def history_png(
     """
     from matplotlib.ticker import MaxNLocator
 
-    with panels(4, 1) as (figure, (losses, rates)):
+    with stacked(4, 1) as (figure, (losses, rates)):
         _draw_losses(losses, history, constant, kept_epoch)
-        losses.set_ylabel(_UNITS[config.loss])
+        losses.set_ylabel(LOSS_UNITS[config.loss])
         if config.target == "price":
             # The first epochs are orders of magnitude above the rest.
             losses.set_yscale("log")

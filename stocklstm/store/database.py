@@ -60,6 +60,20 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX price_log_by_ticker ON price_log (ticker, id);
     """,
+    """
+    CREATE TABLE studies (
+        id TEXT PRIMARY KEY, ticker TEXT NOT NULL, created TEXT NOT NULL, sampler TEXT NOT NULL,
+        most_trials INTEGER, config TEXT NOT NULL,
+        last TEXT NOT NULL, sha256 TEXT NOT NULL, finished_at TEXT
+    ) STRICT;
+    CREATE TABLE trials (
+        study TEXT NOT NULL REFERENCES studies, number INTEGER NOT NULL, settings TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('complete', 'pruned', 'diverged')), loss REAL,
+        curve TEXT NOT NULL, kept_epoch INTEGER NOT NULL, losses TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        PRIMARY KEY (study, number)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -59,6 +59,10 @@ class StorePaths:
         """Pictures drawn of a version after it was published; may be deleted at any time."""
         return self.home / "reports" / ticker / f"v{version}"
 
+    def tuning_report(self, ticker: str, study: str) -> Path:
+        """The picture of a search; may be deleted at any time."""
+        return self.home / "reports" / ticker / f"tune-{study}.png"
+
     @property
     def runs(self) -> Path:
         """Unfinished training, one directory a run."""

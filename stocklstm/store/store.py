@@ -17,6 +17,7 @@ from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
 from stocklstm.store.runs import RunStore
 from stocklstm.store.sessions import SessionStore
+from stocklstm.store.studies import StudyStore
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Store:
         sessions: Trading days.
         registry: Model versions and aliases.
         runs: Unfinished training.
+        studies: Searches for settings.
         ledger: Forecasts made.
         obstacle: Why it can only be read; None if it can be written.
     """
@@ -38,6 +40,7 @@ class Store:
     sessions: SessionStore
     registry: Registry
     runs: RunStore
+    studies: StudyStore
     ledger: Ledger
     obstacle: StockLstmError | None
 
@@ -97,6 +100,7 @@ def open_store(
             SessionStore(connection),
             Registry(paths, connection),
             RunStore(paths),
+            StudyStore(paths, connection),
             Ledger(connection),
             obstacle,
         )

@@ -9,7 +9,13 @@ from stocklstm.core.config import TrainingConfig
 from stocklstm.core.diagnosis import Diagnosis, diagnose
 from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, score_days
 from stocklstm.core.history import EpochRecord
-from stocklstm.core.scaling import AnchorScaling, PriceScaling, fit_scaling, warm_up_rows
+from stocklstm.core.scaling import (
+    AnchorScaling,
+    PriceScaling,
+    Scaling,
+    fit_scaling,
+    warm_up_rows,
+)
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split, split_origins
@@ -119,6 +125,26 @@ class FittedModel:
         )
 
 
+def prepare(bars: Bars, config: TrainingConfig) -> tuple[Split, Scaling, TrainingData]:
+    """Split prices, fit the scaling and build what training may see.
+
+    All rows after the last validation label are cut off before anything but their number is
+    looked at: no test row can reach a weight, a scaler or a choice.
+
+    Args:
+        bars: N sessions.
+        config: All settings.
+
+    Raises:
+        SeriesTooShortError: There are too few rows for these settings.
+    """
+    split = split_origins(len(bars), warm_up_rows(config), config)
+    seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
+    scaling = fit_scaling(seen, split, config)
+    data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)
+    return split, scaling, data
+
+
 def fit_model(
     bars: Bars,
     config: TrainingConfig,
@@ -144,9 +170,7 @@ def fit_model(
         StoppedError: The keeper said so.
         ConfigError: The weights to start from are of another architecture.
     """
-    split = split_origins(len(bars), warm_up_rows(config), config)
-    scaling = fit_scaling(bars, split, config)
-    data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
+    split, scaling, data = prepare(bars, config)
     network = train_network(config, data, on_epoch, keeper=keeper, resume=resume, start=start)
     onnx = export_onnx(network.network, config)
     forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.core.history import EpochRecord, history_csv
@@ -18,7 +16,7 @@ from stocklstm.core.splits import split_origins
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
-    RejectedDataError,
+    InterruptedWorkError,
     TrainingDivergedError,
 )
 from stocklstm.learn.checkpoints import (
@@ -37,6 +35,7 @@ from stocklstm.store.registry import Draft
 from stocklstm.store.runs import Run, RunRecord, checkpoint_name, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
+from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, judge_challenger
 
 PROMOTIONS = ("auto", "always", "never")
@@ -127,7 +126,7 @@ class TrainResult:
     failures: tuple[Failure, ...]
 
 
-class TrainingStoppedError(KeyboardInterrupt):
+class TrainingStoppedError(InterruptedWorkError):
     """Somebody asked training to stop; nothing of it is lost.
 
     Attributes:
@@ -140,7 +139,7 @@ class TrainingStoppedError(KeyboardInterrupt):
         Args:
             run: Of the run.
         """
-        super().__init__(f"training stopped; resume the run {run}")
+        super().__init__(f"stocklstm train --resume {run}")
         self.run = run
 
 
@@ -285,14 +284,10 @@ class _Training:
             return self._train(run, self._same_bars(run.record), resumed=True)
 
     def _same_bars(self, record: RunRecord) -> Bars:
-        bars = self.store.prices.bars(record.ticker)
-        bars = bars.select(bars.dates <= np.datetime64(record.last, "D"))
-        if bars.fingerprint() != record.sha256:
-            raise RejectedDataError(
-                f"the prices that the run {record.id} was given have been revised since",
-                hint=f"stocklstm train --ticker {record.ticker} starts a new run",
-            )
-        return bars
+        name = f"the run {record.id}"
+        return pinned_bars(
+            self.store, record.ticker, record.last, record.sha256, name=name, command="train"
+        )
 
     def _train(self, run: Run, bars: Bars, *, resumed: bool) -> TrainedVersion:
         record = run.record

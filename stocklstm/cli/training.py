@@ -1,0 +1,149 @@
+"""What the commands that train share: an option for every setting, and an orderly stop."""
+
+import inspect
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, current_thread, main_thread
+from typing import Annotated, Any
+
+import typer
+
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.output import say
+from stocklstm.core.config import PRESETS, TrainingConfig
+from stocklstm.core.settings import SETTINGS
+from stocklstm.errors import ConfigError, InterruptedWorkError
+
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Settings to start from: {', '.join(PRESETS)}; calibrated if not given.",
+        show_default=False,
+    ),
+]
+
+Promote = Annotated[
+    str,
+    typer.Option(help="Make it champion: auto (unless significantly worse), always, never."),
+]
+
+_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false"}
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for every setting, as words: `Setting.parse` reads them.
+
+    Args:
+        command: Takes them as keyword arguments.
+    """
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                typer.Option(
+                    setting.option,
+                    metavar=_METAVARS[setting.kind],
+                    help=f"{setting.words[0].upper()}{setting.words[1:]}.",
+                    show_default=False,
+                    rich_help_panel="Settings",
+                ),
+            ],
+        )
+        for name, setting in SETTINGS.items()
+    ]
+    parameters = [*own, *options]
+    # To mypy a function has no signature that could be set; to `inspect`, and so to Typer, it has.
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return command
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where the settings of a command are to be found.
+
+    Attributes:
+        preset: The option `--preset`.
+        settings: The options of `with_settings`.
+        file: The option `--config`.
+        like: The option `--like`.
+    """
+
+    preset: str | None
+    settings: Mapping[str, str | None]
+    file: Path | None
+    like: str | None
+
+    def config(self, lock_timeout_s: float) -> TrainingConfig:
+        """Put them together; warn of variables that are no settings.
+
+        Raises:
+            ConfigError: One is no value of its kind, or they do not fit each other.
+        """
+        from stocklstm.workflows.settings import effective_settings, unknown_variables
+
+        for name in unknown_variables():
+            say(f"warning: {name} is no setting; stocklstm config show lists them")
+        return effective_settings(
+            self._flags(), file=self.file, like=self.like, lock_timeout_s=lock_timeout_s
+        ).config
+
+    def require_none(self, work: str, command: str) -> None:
+        """Refuse settings for work that has its own.
+
+        Args:
+            work: Such as "run".
+            command: Goes on with it.
+
+        Raises:
+            ConfigError: Some were given.
+        """
+        if self._flags() or self.file or self.like:
+            raise ConfigError(f"a {work} that is resumed keeps its settings", hint=command)
+
+    def _flags(self) -> dict[str, Any]:
+        given = {
+            name: SETTINGS[name].parse(text, SETTINGS[name].option)
+            for name, text in self.settings.items()
+            if text is not None
+        }
+        return given if self.preset is None else {"preset": self.preset, **given}
+
+
+@contextmanager
+def stop_at_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C finish the step that is under way; the second one ends it at once."""
+    asked = Event()
+    if current_thread() is not main_thread():
+        yield asked.is_set
+        return
+
+    def on_signal(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+        say("stopping after this step; once more stops at once")
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """End with the code of an interruption, and say how to go on, if there is a way."""
+    try:
+        yield
+    except InterruptedWorkError as stop:
+        say("stopped; what is done is kept")
+        say(f"  next: {stop.command}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from stop

@@ -1,0 +1,233 @@
+"""stocklstm tune."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
+from stocklstm.cli.output import View, as_document, conclude, say
+from stocklstm.cli.training import (
+    Given,
+    Preset,
+    Promote,
+    resumable,
+    stop_at_interrupt,
+    with_settings,
+)
+from stocklstm.core.axes import AXES, SAMPLERS
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.outcomes import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.axes import Settings
+    from stocklstm.workflows.train import TrainedVersion
+    from stocklstm.workflows.tune import TrialEnded, TriedSettings, TunedTicker, TuneResult
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """A search, and the version that was trained with what it found, if that was wanted."""
+
+    found: "TunedTicker"
+    trained: "TrainedVersion | None"
+
+
+@dataclass(frozen=True)
+class _TuneOutcome:
+    results: tuple[_Tuned, ...]
+    failures: tuple[Failure, ...]
+
+
+@with_settings
+def tune(
+    ticker: Tickers = None,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            metavar="WORD",
+            help=f"How to search: {', '.join(SAMPLERS)}; all but the first need Optuna.",
+        ),
+    ] = "coordinate",
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Trials at most; 30 for random and tpe.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", help="Processes that train at the same time.")
+    ] = 1,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Train with the best settings and publish that.")
+    ] = False,
+    promote: Promote = "auto",
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY|auto",
+            help="Go on with a search that was stopped or killed; auto takes the latest.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    like: Like = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    **settings: str | None,
+) -> None:
+    """Search for settings with a low validation loss; test days are never looked at."""
+
+    def call() -> _TuneOutcome:
+        given = Given(preset, settings, config, like)
+        if resume not in {None, "auto"}:
+            given.require_none("study", f"stocklstm tune --resume {resume}")
+        start = given.config(lock_timeout)
+        from stocklstm.workflows.tune import Search, tune
+
+        search = Search(sampler, trials, jobs, resume)
+        # With several processes the one that hands out the work only waits: Ctrl-C must wake it.
+        stopping = stop_at_interrupt() if jobs == 1 else _never()
+        with _progress() as on_trial, stopping as should_stop:
+            result = tune(
+                ticker or (),
+                start,
+                search,
+                should_stop=should_stop,
+                lock_timeout_s=lock_timeout,
+                on_trial=on_trial,
+            )
+        return _published(result, promote, lock_timeout) if publish else _unpublished(result)
+
+    with resumable():
+        conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _never() -> Iterator[Callable[[], bool]]:
+    yield lambda: False
+
+
+def _unpublished(result: "TuneResult") -> _TuneOutcome:
+    return _TuneOutcome(tuple(_Tuned(found, None) for found in result.results), result.failures)
+
+
+def _published(result: "TuneResult", promote: str, lock_timeout: float) -> _TuneOutcome:
+    from stocklstm.cli.train import progress
+    from stocklstm.workflows.train import train
+
+    results, failures = [], list(result.failures)
+    for found in result.results:
+        with progress() as on_epoch, stop_at_interrupt() as should_stop:
+            trained = train(
+                [found.ticker],
+                found.config,
+                promote=promote,
+                should_stop=should_stop,
+                lock_timeout_s=lock_timeout,
+                on_epoch=on_epoch,
+            )
+        results.append(_Tuned(found, trained.results[0] if trained.results else None))
+        failures += trained.failures
+    return _TuneOutcome(tuple(results), tuple(failures))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[["TrialEnded"], None]]:
+    """Show trials on stderr: a bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _log
+        return
+    from stocklstm.cli.progress import tuning_bar
+
+    with tuning_bar() as on_trial:
+        yield on_trial
+
+
+def _log(event: "TrialEnded") -> None:
+    trial = event.trial
+    say(
+        f"{event.ticker}: trial {event.done} of at most {event.most}: {_words(trial.settings)}: "
+        f"{trial.status}, validation loss {trial.loss:.5f}, best {event.best.loss:.5f}"
+    )
+
+
+def _words(settings: "Settings") -> str:
+    return ", ".join(f"{name} {settings[name]:g}" for name in AXES)
+
+
+def _document(item: _Tuned) -> Mapping[str, Any]:
+    from stocklstm.cli.train import VIEW as TRAIN
+
+    trained = None if item.trained is None else TRAIN.document(item.trained)
+    return as_document(item.found) | {"published": trained}
+
+
+def _bare(item: _Tuned) -> Iterable[str]:
+    yield (
+        item.found.command
+        if item.trained is None
+        else f"{item.found.ticker}@v{item.trained.version}"
+    )
+
+
+def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
+    from stocklstm.cli.tables import facts, grid
+    from stocklstm.cli.train import VIEW as TRAIN
+
+    for item in items:
+        found = item.found
+        grid(
+            console,
+            f"Trials of {found.ticker}, {found.sampler}",
+            ["#", "rate", "hidden", "layers", "dropout", "batch", "loss", "epochs", "s", ""],
+            [_row(trial, found) for trial in found.trials],
+            left=[""],
+        )
+        facts(
+            console,
+            f"Best settings of {found.ticker}",
+            [
+                ("settings", _words(found.best.settings)),
+                ("result", found.conclusion),
+                ("seen", f"{found.validation_days} validation days, no test day"),
+                ("train it", found.command),
+                ("picture", found.plot),
+            ],
+        )
+        if item.trained is not None:
+            TRAIN.tables(console, [item.trained])
+
+
+def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
+    marks = [
+        *(["best"] if trial == found.best else []),
+        *(["start"] if trial == found.start else []),
+        *([trial.status] if trial.status != "complete" else []),
+    ]
+    return [
+        f"{trial.number}",
+        *(f"{trial.settings[name]:g}" for name in AXES),
+        "–" if trial.val_loss is None else f"{trial.val_loss:.5f}",
+        f"{trial.epochs}",
+        f"{trial.seconds:.0f}",
+        ", ".join(marks),
+    ]
+
+
+VIEW: "View[_TuneOutcome, _Tuned]" = View(
+    command="tune",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,157 @@
+"""Training for a search: many short runs of which only the validation losses are kept."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stocklstm.core.axes import Settings
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.history import EpochRecord
+from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, with_settings
+from stocklstm.core.series import Floats
+from stocklstm.core.windows import sliding_windows
+from stocklstm.errors import TrainingDivergedError
+from stocklstm.learn.inference import network_outputs
+from stocklstm.learn.loop import Keeper, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.losses import loss_function
+from stocklstm.learn.sampling import Pruner
+
+
+class _BehindError(Exception):
+    """The trial is behind the others."""
+
+
+class _Stopper(Keeper):
+    """Keeps nothing, and stops a trial when it is asked to."""
+
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self._should_stop = should_stop
+
+    def should_stop(self) -> bool:
+        return self._should_stop()
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """What all trials of a search share.
+
+    Attributes:
+        config: All settings; those that are searched are replaced.
+        data: Features and labels, of which nothing lies in the test part.
+        jobs: Processes; 1 trains in this one.
+        should_stop: Asked after every step where trials train in this process.
+    """
+
+    config: TrainingConfig
+    data: TrainingData
+    jobs: int = 1
+    should_stop: Callable[[], bool] = lambda: False
+
+    def run(
+        self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None = None
+    ) -> Iterator[Trial]:
+        """Train once for each, and give each as it is done.
+
+        Args:
+            wanted: Number and settings of each trial.
+            pruner: Tells which to give up; by default none.
+
+        Raises:
+            StoppedError: `should_stop` said so.
+            ConfigError: Settings do not fit each other, or the device is not there.
+        """
+        if self.jobs == 1:
+            keeper = _Stopper(self.should_stop)
+            for number, settings in wanted:
+                yield run_trial(number, settings, self.config, self.data, pruner, keeper)
+            return
+        from joblib import Parallel, delayed
+
+        # The arrays travel with each task: a few thousand rows, against seconds of training.
+        yield from Parallel(n_jobs=self.jobs, backend="loky", return_as="generator_unordered")(
+            delayed(_run_apart)(number, settings, self.config, self.data, pruner)
+            for number, settings in wanted
+        )
+
+
+def _run_apart(
+    number: int,
+    settings: Settings,
+    config: TrainingConfig,
+    data: TrainingData,
+    pruner: Pruner | None,
+) -> Trial:
+    # Ctrl-C reaches every process of a terminal; it is for the one that hands out the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return run_trial(number, settings, config, data, pruner, Keeper())
+
+
+def run_trial(
+    number: int,
+    settings: Settings,
+    config: TrainingConfig,
+    data: TrainingData,
+    pruner: Pruner | None,
+    keeper: Keeper,
+) -> Trial:
+    """Train once and keep the losses.
+
+    Args:
+        number: Of the trial.
+        settings: What is tried.
+        config: All other settings.
+        data: Features and labels.
+        pruner: Tells when to give up; None never does.
+        keeper: Tells when to stop.
+
+    Raises:
+        StoppedError: The keeper said so.
+    """
+    chosen = with_settings(config, settings)
+    curve: list[float] = []
+
+    def on_epoch(record: EpochRecord) -> None:
+        if record.epoch > 0:
+            curve.append(record.val_loss)
+            if pruner is not None and pruner.is_behind(curve):
+                raise _BehindError
+
+    status, loss, kept, losses = COMPLETE, float("inf"), 0, np.empty(0)
+    started = time.perf_counter()
+    try:
+        trained = train_network(chosen, data, on_epoch, keeper=keeper)
+    except TrainingDivergedError:
+        status = DIVERGED
+    except _BehindError:
+        status, loss, kept = PRUNED, min(curve), int(np.argmin(curve)) + 1
+    else:
+        kept = int(trained.state["epoch"])
+        loss = next(record.val_loss for record in trained.history if record.epoch == kept)
+        losses = _validation_losses(trained, chosen, data)
+    return Trial(
+        number=number,
+        settings=settings,
+        status=status,
+        loss=loss,
+        curve=tuple(curve),
+        kept_epoch=kept,
+        losses=losses,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _validation_losses(
+    trained: TrainedNetwork, config: TrainingConfig, data: TrainingData
+) -> Floats:
+    windows = sliding_windows(data.inputs, config.seq_length)
+    outputs = torch.from_numpy(
+        network_outputs(trained.network, windows[data.validation - (config.seq_length - 1)])
+    )
+    targets = torch.from_numpy(data.targets[data.validation])
+    loss = loss_function(config.loss)
+    days = range(len(targets))
+    return np.array([loss(outputs[day : day + 1], targets[day : day + 1]).item() for day in days])

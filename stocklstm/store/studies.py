@@ -1,0 +1,175 @@
+"""Searches for settings, finished or not, and every trial of them."""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.search import Trial
+from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
+from stocklstm.store.database import stored_values, transaction
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.paths import StorePaths
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a search was told to do, on which prices.
+
+    Attributes:
+        id: Its name, such as PETR4.SA-20261121T213000Z-3f2a.
+        ticker: Whose settings.
+        created: UTC timestamp.
+        sampler: One of `core.axes.SAMPLERS`.
+        most_trials: Where it ends at the latest; None for no such limit.
+        config: Settings that it starts from.
+        last: Last ISO day of the prices.
+        sha256: `Bars.fingerprint` of them.
+    """
+
+    id: str
+    ticker: str
+    created: str
+    sampler: str
+    most_trials: int | None
+    config: TrainingConfig
+    last: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StudyStore:
+    """The tables of studies and trials.
+
+    Attributes:
+        paths: The store.
+        connection: An open database.
+    """
+
+    paths: StorePaths
+    connection: sqlite3.Connection
+
+    def create(self, record: StudyRecord) -> None:
+        """Write down a new study."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                (
+                    record.id,
+                    record.ticker,
+                    record.created,
+                    record.sampler,
+                    record.most_trials,
+                    msgspec.json.encode(record.config).decode(),
+                    record.last,
+                    record.sha256,
+                ),
+            )
+
+    def open(self, name: str) -> StudyRecord:
+        """Find a study by its identity.
+
+        Raises:
+            NotFoundError: There is no such study.
+            SchemaError: It is damaged.
+        """
+        with stored_values():
+            row = self.connection.execute(
+                "SELECT id, ticker, created, sampler, most_trials, config, last, sha256"
+                " FROM studies WHERE id = ?",
+                (name,),
+            ).fetchone()
+        if row is None:
+            unfinished = self.unfinished()
+            shown = f"unfinished are {', '.join(unfinished[-5:])}" if unfinished else ""
+            raise NotFoundError(
+                f"there is no study {name[:60]!a}" + (f"; {shown}" if shown else ""),
+                hint="stocklstm tune --ticker PETR4.SA starts a new one",
+            )
+        _, ticker, created, sampler, most_trials, settings, last, sha256 = row
+        try:
+            config = msgspec.json.decode(settings, type=TrainingConfig)
+        except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
+            raise SchemaError(
+                f"the settings of the study {name} cannot be read: {error}",
+                hint=f"stocklstm tune --ticker {ticker} starts a new one",
+            ) from error
+        return StudyRecord(name, ticker, created, sampler, most_trials, config, last, sha256)
+
+    def unfinished(self, ticker: str | None = None) -> list[str]:
+        """List the identities of studies that can be gone on with, oldest first.
+
+        Args:
+            ticker: Whose; None for all.
+        """
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT id FROM studies WHERE finished_at IS NULL AND ticker = coalesce(?, ticker)"
+                " ORDER BY created, id",
+                (ticker,),
+            )
+            return [name for (name,) in rows]
+
+    def finish(self, name: str, at: str) -> None:
+        """Write down that a study has tried all that it will."""
+        with transaction(self.connection):
+            self.connection.execute("UPDATE studies SET finished_at = ? WHERE id = ?", (at, name))
+
+    def add(self, name: str, trial: Trial) -> None:
+        """Write down a trial that is done."""
+        with transaction(self.connection):
+            self.connection.execute(
+                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    name,
+                    trial.number,
+                    json.dumps(trial.settings),
+                    trial.status,
+                    trial.loss if math.isfinite(trial.loss) else None,
+                    json.dumps(trial.curve),
+                    trial.kept_epoch,
+                    json.dumps(trial.losses.tolist()),
+                    trial.seconds,
+                ),
+            )
+
+    def trials(self, name: str) -> tuple[Trial, ...]:
+        """Read the trials of a study, by number."""
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT number, settings, status, loss, curve, kept_epoch, losses, seconds"
+                " FROM trials WHERE study = ? ORDER BY number",
+                (name,),
+            )
+            return tuple(
+                Trial(
+                    number=number,
+                    settings=json.loads(settings),
+                    status=status,
+                    loss=math.inf if loss is None else loss,
+                    curve=tuple(json.loads(curve)),
+                    kept_epoch=kept,
+                    losses=np.array(json.loads(losses), np.float64),
+                    seconds=seconds,
+                )
+                for number, settings, status, loss, curve, kept, losses, seconds in rows
+            )
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Keep every other process from going on with the same study.
+
+        Raises:
+            StoreLockedError: One does.
+        """
+        with writer_lock(self.paths, f"study-{name}", 0.0):
+            try:
+                yield
+            finally:
+                self.paths.lock(f"study-{name}").unlink(missing_ok=True)

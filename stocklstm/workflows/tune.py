@@ -1,0 +1,384 @@
+"""tune: which settings have the lowest validation loss."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stocklstm.core.axes import SAMPLERS, Settings
+from stocklstm.core.clock import utc_now
+from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
+from stocklstm.core.evaluation import SIGNIFICANT
+from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.search import (
+    COMPLETE,
+    Trial,
+    against_start,
+    best_trial,
+    grid,
+    most_coordinate,
+    next_coordinate,
+    settings_of,
+    start_trial,
+    untried,
+    with_settings,
+)
+from stocklstm.core.series import Bars, parse_ticker
+from stocklstm.core.settings import SETTINGS
+from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
+from stocklstm.learn.devices import choose_device
+from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.sampling import Pruner, propose, require_optuna
+from stocklstm.learn.trials import Trials
+from stocklstm.report.tuning import trials_png
+from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.runs import run_id
+from stocklstm.store.store import Store, open_store
+from stocklstm.store.studies import StudyRecord
+from stocklstm.workflows.fitting import prepare
+from stocklstm.workflows.pinned import pinned_bars
+
+AUTO = "auto"
+"""What to call the latest unfinished study."""
+
+# Where the samplers that would never end on their own end.
+_DEFAULT_TRIALS = 30
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        sampler: "coordinate" (one axis of `core.axes.AXES` after the other), "grid" (every
+            combination of them), "random" or "tpe" (anything between the same ends).
+        most_trials: Where to end at the latest; None for 30 with "random" and "tpe", and for all
+            there are with the others.
+        jobs: Processes that train at the same time.
+        resume: Identity of an unfinished study to go on with, or "auto" for the latest one of
+            each ticker; a ticker that has none begins anew.
+    """
+
+    sampler: str = "coordinate"
+    most_trials: int | None = None
+    jobs: int = 1
+    resume: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            ConfigError: No such sampler, or a number below 1.
+        """
+        if self.sampler not in SAMPLERS:
+            raise ConfigError(f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}")
+        if self.most_trials is not None and self.most_trials < 1:
+            raise ConfigError(f"--trials must be at least 1, not {self.most_trials}")
+        if not 1 <= self.jobs <= 256:
+            raise ConfigError(f"--jobs must be from 1 to 256, not {self.jobs}")
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """Sent after every trial.
+
+    Attributes:
+        ticker: Whose settings.
+        done: Trials so far, those of before a resumption counted.
+        most: Trials at most.
+        trial: The one that ended.
+        best: The best so far.
+    """
+
+    ticker: str
+    done: int
+    most: int
+    trial: Trial
+    best: Trial
+
+
+@dataclass(frozen=True)
+class TriedSettings:
+    """One trial, as it is shown.
+
+    Attributes:
+        number: From 0.
+        settings: A value for each axis.
+        status: "complete", "pruned" or "diverged".
+        val_loss: Validation loss of the weights that would be kept; None if it diverged.
+        epochs: Passes made.
+        kept_epoch: Epoch whose weights would be kept.
+        seconds: Wall time.
+    """
+
+    number: int
+    settings: Settings
+    status: str
+    val_loss: float | None
+    epochs: int
+    kept_epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TunedTicker:
+    """What a search found.
+
+    Attributes:
+        ticker: Whose settings.
+        study: Identity of the search in the store.
+        sampler: How it searched.
+        trials: All of them, by number.
+        start: The one with the settings that it started from.
+        best: The one with the lowest validation loss.
+        improvement_pct: By how much the best loss is below that of the start, in per cent.
+        p: Chance of a difference as large if both were equally good, on the validation days,
+            times the number of other settings that could have come out best (Bonferroni); None
+            if the start is the best.
+        validation_days: Days that it was measured on; no day of the test part is among them.
+        conclusion: The same in words.
+        config: All settings, with the best values.
+        command: Trains with them.
+        plot: The picture.
+        resumed: True if it went on with earlier trials.
+    """
+
+    ticker: str
+    study: str
+    sampler: str
+    trials: tuple[TriedSettings, ...]
+    start: TriedSettings
+    best: TriedSettings
+    improvement_pct: float
+    p: float | None
+    validation_days: int
+    conclusion: str
+    config: TrainingConfig
+    command: str
+    plot: str
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """Outcome for all tickers."""
+
+    results: tuple[TunedTicker, ...]
+    failures: tuple[Failure, ...]
+
+
+class TuningStoppedError(InterruptedWorkError):
+    """Somebody asked the search to stop; the trials that are done are kept."""
+
+
+def tune(
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    search: Search,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_trial: Callable[[TrialEnded], None] = lambda _: None,
+) -> TuneResult:
+    """Search for settings with a low validation loss; the test part is cut off beforehand.
+
+    Args:
+        tickers: As typed; at least one, unless a study is resumed by its identity.
+        config: Settings to start from; those that are not searched stay. A study that is resumed
+            keeps its own.
+        search: How to search.
+        should_stop: Asked after every step; once it says yes the search ends. The trial under way
+            is lost, the others are kept.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+        on_trial: Called after every trial.
+
+    Raises:
+        ConfigError: No ticker, or a sampler that is not installed.
+        NotFoundError: There is no store, or no such study.
+        TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+        tuning = _Tuning(store, config, search, should_stop, on_trial)
+        if search.resume not in {None, AUTO}:
+            record = store.studies.open(str(search.resume))
+            if {parse_ticker(ticker) for ticker in tickers} - {record.ticker}:
+                raise ConfigError(
+                    f"the study {record.id} is of {record.ticker}, and of no other ticker",
+                    hint=f"stocklstm tune --resume {record.id}",
+                )
+            return TuneResult(*for_each([record.ticker], str, lambda _: tuning.go_on(record)))
+        if not tickers:
+            raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
+        task = tuning.resume_latest if search.resume else tuning.start
+        return TuneResult(*for_each(tickers, parse_ticker, task))
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    store: Store
+    config: TrainingConfig
+    search: Search
+    should_stop: Callable[[], bool]
+    on_trial: Callable[[TrialEnded], None]
+
+    def start(self, ticker: str) -> TunedTicker:
+        """Begin a new study."""
+        bars = self.store.prices.bars(ticker)
+        # What cannot be trained at all is said before a study is written down for it.
+        prepare(bars, self.config)
+        choose_device(self.config)
+        self._require(self.search.sampler)
+        now = utc_now()
+        endless = self.search.sampler in {"random", "tpe"}
+        record = StudyRecord(
+            id=run_id(ticker, now),
+            ticker=ticker,
+            created=now,
+            sampler=self.search.sampler,
+            most_trials=self.search.most_trials or (_DEFAULT_TRIALS if endless else None),
+            config=self.config,
+            last=str(bars.dates[-1]),
+            sha256=bars.fingerprint(),
+        )
+        self.store.studies.create(record)
+        with self.store.studies.locked(record.id):
+            return self._search(record, bars, resumed=False)
+
+    def resume_latest(self, ticker: str) -> TunedTicker:
+        """Go on with the latest unfinished study, or begin one."""
+        names = self.store.studies.unfinished(ticker)
+        return self.go_on(self.store.studies.open(names[-1])) if names else self.start(ticker)
+
+    def go_on(self, record: StudyRecord) -> TunedTicker:
+        """Go on with a study, on the prices that it was given."""
+        self._require(record.sampler)
+        name = f"the study {record.id}"
+        bars = pinned_bars(
+            self.store, record.ticker, record.last, record.sha256, name=name, command="tune"
+        )
+        with self.store.studies.locked(record.id):
+            return self._search(record, bars, resumed=True)
+
+    def _require(self, sampler: str) -> None:
+        if sampler != "coordinate":
+            require_optuna()
+
+    def _search(self, record: StudyRecord, bars: Bars, *, resumed: bool) -> TunedTicker:
+        _, _, data = prepare(bars, record.config)
+        training = Trials(record.config, data, self.search.jobs, self.should_stop)
+        trials = list(self.store.studies.trials(record.id))
+        try:
+            while wanted := self._next(record, trials):
+                first = max((trial.number for trial in trials), default=-1) + 1
+                pruner = None if record.sampler == "coordinate" else Pruner(tuple(trials))
+                for trial in training.run(list(enumerate(wanted, first)), pruner):
+                    self.store.studies.add(record.id, trial)
+                    trials.append(trial)
+                    self._report(record, trials, trial)
+        except (StoppedError, KeyboardInterrupt) as error:
+            raise TuningStoppedError(f"stocklstm tune --resume {record.id}") from error
+        self.store.studies.finish(record.id, utc_now())
+        return self._found(record, sorted(trials, key=lambda trial: trial.number), resumed=resumed)
+
+    def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[Settings]:
+        start = settings_of(record.config)
+        room = math.inf if record.most_trials is None else record.most_trials - len(trials)
+        if room <= 0:
+            return []
+        match record.sampler:
+            case "coordinate":
+                wanted = next_coordinate(trials, start)
+            case "grid":
+                wanted = untried(grid(start, record.config.seed), trials)[: 4 * self.search.jobs]
+            case _:
+                wanted = untried([start], trials)
+                count = int(min(room, self.search.jobs)) - len(wanted)
+                if count > 0:
+                    wanted += propose(record.sampler, trials, count, record.config.seed)
+        return wanted[: int(min(room, len(wanted)))]
+
+    def _report(self, record: StudyRecord, trials: Sequence[Trial], trial: Trial) -> None:
+        start = settings_of(record.config)
+        if record.sampler == "coordinate":
+            most = most_coordinate(trials, start)
+        else:
+            most = len(grid(start, 0))
+        most = min(most, record.most_trials or most)
+        self.on_trial(TrialEnded(record.ticker, len(trials), most, trial, best_trial(trials)))
+
+    def _found(self, record: StudyRecord, trials: Sequence[Trial], *, resumed: bool) -> TunedTicker:
+        best = best_trial(trials)
+        start = start_trial(trials, settings_of(record.config))
+        if best.status != COMPLETE:
+            raise TrainingDivergedError(
+                f"none of {len(trials)} trials came to its end without diverging",
+                hint=f"stocklstm train --ticker {record.ticker} --learning-rate 0.0001 shows why",
+            )
+        p = _chance(trials, best, start)
+        improvement = 100 * (1 - best.loss / start.loss) if 0 < start.loss < math.inf else 0.0
+        conclusion = _conclusion(trials, best, start, improvement, p)
+        path = self.store.paths.tuning_report(record.ticker, record.id)
+        picture = trials_png(trials, best, start, record.config.loss, record.ticker, conclusion)
+        with disk_errors("write the picture"):
+            replace_file(path, picture)
+        config = with_settings(record.config, best.settings)
+        return TunedTicker(
+            ticker=record.ticker,
+            study=record.id,
+            sampler=record.sampler,
+            trials=tuple(_shown(trial) for trial in trials),
+            start=_shown(start),
+            best=_shown(best),
+            improvement_pct=improvement,
+            p=p,
+            validation_days=len(best.losses),
+            conclusion=conclusion,
+            config=config,
+            command=_command(record.ticker, config),
+            plot=str(path),
+            resumed=resumed,
+        )
+
+
+def _shown(trial: Trial) -> TriedSettings:
+    return TriedSettings(
+        number=trial.number,
+        settings=trial.settings,
+        status=trial.status,
+        val_loss=trial.loss if math.isfinite(trial.loss) else None,
+        epochs=len(trial.curve),
+        kept_epoch=trial.kept_epoch,
+        seconds=trial.seconds,
+    )
+
+
+def _chance(trials: Sequence[Trial], best: Trial, start: Trial) -> float | None:
+    test = None if best is start else against_start(best, start)
+    return None if test is None else min(1.0, test.p * (len(trials) - 1))
+
+
+def _conclusion(
+    trials: Sequence[Trial], best: Trial, start: Trial, improvement: float, p: float | None
+) -> str:
+    if best is start:
+        return f"none of {len(trials) - 1} other settings had a lower validation loss"
+    if p is None:
+        return "the settings that it started from did not come to their end"
+    judged = "more than chance" if p < SIGNIFICANT else "may well be chance"
+    return (
+        f"validation loss {improvement:.2g} % lower than at the start, as the best of "
+        f"{len(trials)}: {judged} (p = {p:.2g} on {len(best.losses)} days)"
+    )
+
+
+def _command(ticker: str, config: TrainingConfig) -> str:
+    usual = asdict(PRESETS[config.preset])
+    options = [
+        f"{SETTINGS[name].option} {'none' if value is None else str(value).lower()}"
+        for name, value in asdict(config).items()
+        if value != usual[name]
+    ]
+    return " ".join([f"stocklstm train --ticker {ticker} --preset {config.preset}", *options])
