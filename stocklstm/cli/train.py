@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli import planning
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude, say
@@ -21,6 +22,8 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.config import TrainingConfig
+    from stocklstm.workflows.planning import PlanResult
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
@@ -56,6 +59,13 @@ def train(
             show_default=False,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be trained and about how long it takes; store nothing.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -63,7 +73,7 @@ def train(
 ) -> None:
     """Train on the stored prices and publish a new version."""
 
-    def call() -> "TrainResult":
+    def effective() -> "TrainingConfig":
         from stocklstm.workflows.settings import effective_settings, unknown_variables
 
         flags = _flags(preset, settings)
@@ -74,19 +84,41 @@ def train(
             )
         for name in unknown_variables():
             say(f"warning: {name} is no setting; stocklstm config show lists them")
-        effective = effective_settings(flags, file=config, like=like, lock_timeout_s=lock_timeout)
+        return effective_settings(flags, file=config, like=like, lock_timeout_s=lock_timeout).config
+
+    def plan() -> "PlanResult":
+        if resume is not None:
+            raise ConfigError(
+                "--dry-run is about a new run, and --resume goes on with one that has begun",
+                hint="leave --resume out to see what a new run would do",
+            )
+        chosen = effective()
+        from stocklstm.workflows.planning import plan_training
+        from stocklstm.workflows.promotion import check_rule
+
+        check_rule(promote)
+        return plan_training(
+            ticker or (), chosen, weights=first_weights, lock_timeout_s=lock_timeout
+        )
+
+    def call() -> "TrainResult":
+        chosen = effective()
         from stocklstm.workflows.train import Beginning, train
 
         with progress() as on_epoch, stop_at_interrupt() as should_stop:
             return train(
                 ticker or (),
-                effective.config,
+                chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
+                on_note=lambda words: say(f"note: {words}"),
             )
+
+    if dry_run:
+        conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
 
     try:
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
