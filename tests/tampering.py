@@ -1,10 +1,13 @@
-"""What somebody who means harm, or a failing disk, does to a store."""
+"""What somebody who means harm, a failing disk or missing rights do to a store."""
 
 import hashlib
 import json
+import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -65,3 +68,11 @@ def noisy_graph(content: bytes) -> bytes:
             noisy = (values + random.normal(0, 0.5, values.shape)).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(noisy, tensor.name))
     return bytes(model.SerializeToString())
+
+
+@contextmanager
+def os_refuses_to_write() -> Iterator[None]:
+    """Pretend to be a user who may only read: permissions mean nothing to root."""
+    may = os.access
+    with patch("os.access", lambda path, mode: mode != os.W_OK and may(path, mode)):
+        yield

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli import planning
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, conclude, say
 from stocklstm.cli.training import (
@@ -19,10 +20,12 @@ from stocklstm.cli.training import (
     with_settings,
 )
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.workflows.planning import PlanResult
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
@@ -50,31 +53,56 @@ def train(
             show_default=False,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be trained and about how long it takes; store nothing.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
     **settings: str | None,
 ) -> None:
     """Train on the stored prices and publish a new version."""
+    given = Given(preset, settings, config, like)
+
+    def plan() -> "PlanResult":
+        if resume is not None:
+            raise ConfigError(
+                "--dry-run is about a new run, and --resume goes on with one that has begun",
+                hint="leave --resume out to see what a new run would do",
+            )
+        chosen = given.config(lock_timeout)
+        from stocklstm.workflows.planning import plan_training
+        from stocklstm.workflows.promotion import check_rule
+
+        check_rule(promote)
+        return plan_training(
+            ticker or (), chosen, weights=first_weights, lock_timeout_s=lock_timeout
+        )
 
     def call() -> "TrainResult":
-        given = Given(preset, settings, config, like)
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
-        effective = given.config(lock_timeout)
+        chosen = given.config(lock_timeout)
         from stocklstm.workflows.train import Beginning, train
 
         with progress() as on_epoch, stop_at_interrupt() as should_stop:
             return train(
                 ticker or (),
-                effective,
+                chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
+                on_note=lambda words: say(f"note: {words}"),
             )
 
+    if dry_run:
+        conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
     with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
 

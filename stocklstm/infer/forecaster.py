@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.scaling import AnchorScaling, PriceScaling, ReturnForecasts
+from stocklstm.core.scaling import ReturnForecasts, Scaling
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.windows import sliding_windows
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
@@ -24,7 +24,7 @@ class Forecaster:
 
     graph: ServingGraph
     config: TrainingConfig
-    scaling: AnchorScaling | PriceScaling
+    scaling: Scaling
 
     def __post_init__(self) -> None:
         """Refuse a graph that is not the network of these settings.

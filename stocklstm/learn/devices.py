@@ -60,6 +60,16 @@ def describe_device(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})"
 
 
+def finish_work(device: torch.device) -> None:
+    """Wait until a device has done what it was given: a GPU works on while Python goes on.
+
+    Args:
+        device: From `choose_device`.
+    """
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
 def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
     """Make the context in which a forward pass runs: half precision where it is safe, or nothing.
 

@@ -117,8 +117,8 @@ def train_network(
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
     """
-    with _isolated_torch(config):
-        run = _Run(config, data, keeper or Keeper(), on_epoch)
+    with isolated_torch(config):
+        run = TrainingRun(config, data, keeper or Keeper(), on_epoch)
         if resume is not None:
             run.resume(resume)
         else:
@@ -127,7 +127,7 @@ def train_network(
 
 
 @contextmanager
-def _isolated_torch(config: TrainingConfig) -> Iterator[None]:
+def isolated_torch(config: TrainingConfig) -> Iterator[None]:
     """Seed PyTorch and set its threads for the run alone: a notebook's own state stays its own."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
@@ -139,10 +139,23 @@ def _isolated_torch(config: TrainingConfig) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-class _Run:
+class TrainingRun:
+    """One training from its first weights to the last ones; all of it inside `isolated_torch`."""
+
     def __init__(
         self, config: TrainingConfig, data: TrainingData, keeper: Keeper, on_epoch: OnEpoch
     ) -> None:
+        """Make the network and what teaches it.
+
+        Args:
+            config: All settings.
+            data: Features and labels.
+            keeper: Where states and checkpoints go.
+            on_epoch: Called after each epoch.
+
+        Raises:
+            ConfigError: The device is not there.
+        """
         self.config = config
         self.keeper = keeper
         self.on_epoch = on_epoch
@@ -230,6 +243,7 @@ class _Run:
     # Going on
 
     def train(self) -> TrainedNetwork:
+        """Go on to the last epoch, or to the one after which patience ends."""
         first = self.history[-1].epoch + 1 if self.history else 1
         for epoch in range(first, self.config.epochs + 1):
             if self._has_waited_enough():
@@ -258,22 +272,42 @@ class _Run:
         return last.epoch - last.best_epoch >= self.config.patience
 
     def _pass(self, epoch: int, started: float) -> float:
-        self.network.train()
-        self.order_state = self.shuffler.get_state()
-        order = torch.randperm(len(self.train_rows), generator=self.shuffler)
-        for chosen in torch.split(order, self.config.batch_size)[self.position :]:
-            loss = self._step(self.train_rows[chosen])
+        for chosen in self.begin_epoch()[self.position :]:
+            loss = self.step(chosen)
             self.total += loss * len(chosen)
             self.position += 1
             if self.keeper.should_stop():
                 self.spent = time.perf_counter() - started
                 self._save(epoch)
                 raise StoppedError
-        mean = self.total / len(order)
+        mean = self.total / len(self.train_rows)
         self.order_state, self.position, self.total = self.shuffler.get_state(), 0, 0.0
         return mean
 
-    def _step(self, rows: Tensor) -> float:
+    def begin_epoch(self) -> tuple[Tensor, ...]:
+        """Get ready to learn and shuffle the training windows.
+
+        Returns:
+            The windows of each step, as places in `train_rows`.
+        """
+        self.network.train()
+        self.order_state = self.shuffler.get_state()
+        order = torch.randperm(len(self.train_rows), generator=self.shuffler)
+        return torch.split(order, self.config.batch_size)
+
+    def step(self, chosen: Tensor) -> float:
+        """Learn from some windows.
+
+        Args:
+            chosen: One of what `begin_epoch` gave.
+
+        Returns:
+            The loss on them before the step.
+
+        Raises:
+            TrainingDivergedError: It is infinite or not a number.
+        """
+        rows = self.train_rows[chosen]
         self.optimizer.zero_grad()
         with self.autocast:
             outputs = self._outputs(self.network, rows)
@@ -296,13 +330,22 @@ class _Run:
         outputs: Tensor = network(self.windows[rows - (self.config.seq_length - 1)])
         return outputs
 
-    def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
+    def validation_loss(self) -> float:
+        """Score the weights that would be kept.
+
+        Raises:
+            TrainingDivergedError: The loss is infinite or not a number.
+        """
         with torch.inference_mode():
             # In float32 whatever the precision of training: so the network will be served.
             outputs = self._outputs(self._served.eval(), self.validation_rows)
             value = self.loss(outputs, self.targets[self.validation_rows]).item()
         if not math.isfinite(value):
             raise _diverged(value)
+        return value
+
+    def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
+        value = self.validation_loss()
         if not self.history or value < self._best_loss() - self.config.min_delta:
             best = epoch
             self.best = self._snapshot(epoch)

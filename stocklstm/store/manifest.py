@@ -9,7 +9,7 @@ import msgspec
 from stocklstm.core.baselines import EwmaBaseline
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.reference import version_id
-from stocklstm.core.scaling import AnchorScaling, PriceScaling
+from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
 from stocklstm.core.scores import Evaluation
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
 
@@ -148,7 +148,7 @@ class Manifest:
         return version_id(self.ticker, self.version)
 
     @property
-    def scaling(self) -> AnchorScaling | PriceScaling:
+    def scaling(self) -> Scaling:
         """The one scaling there is.
 
         Raises:

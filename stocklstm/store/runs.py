@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ _CHECKPOINT = "checkpoint-epoch-{:04}.pth"
 
 # An identity becomes a directory name.
 _ID = re.compile(r"[A-Za-z0-9^.=&_-]{1,60}")
+
+# Far longer than `RunStore.idle` holds a lock to see whether it is free.
+_MOMENT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ class Run:
                 return (self.path / _STATE).read_bytes()
             except FileNotFoundError:
                 return None
+
+    def has_state(self) -> bool:
+        """Tell whether there is something to go on with."""
+        with disk_errors("read the run"):
+            return (self.path / _STATE).is_file()
 
     def save_checkpoint(self, epoch: int, content: bytes) -> None:
         """Keep the checkpoint of an epoch."""
@@ -172,14 +180,36 @@ class RunStore:
         own = [name for name in names if ticker is None or name.rsplit("-", 2)[0] == ticker]
         return sorted(own, key=lambda name: name.rsplit("-", 2)[1:])
 
+    def idle(self, ticker: str) -> list[Run]:
+        """List runs that could be resumed now, oldest first.
+
+        They hold a state, they can be read, and no process is at work on them.
+
+        Args:
+            ticker: Whose.
+        """
+        found = []
+        for name in self.names(ticker):
+            # Whatever stands in the way of a run, its end among it, is said to who resumes it.
+            with suppress(StockLstmError):
+                run = self.open(name)
+                if run.has_state():
+                    with self.locked(name, 0.0):
+                        found.append(run)
+        return found
+
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self, name: str, timeout_s: float = _MOMENT_S) -> Iterator[None]:
         """Keep every other process from going on with the same run.
+
+        Args:
+            name: Its identity.
+            timeout_s: Seconds to wait for another process.
 
         Raises:
             StoreLockedError: One does.
         """
-        with writer_lock(self.paths, f"run-{name}", 0.0):
+        with writer_lock(self.paths, f"run-{name}", timeout_s):
             try:
                 yield
             finally:

@@ -34,6 +34,21 @@ from stocklstm.workflows.environment import environment
 
 
 @dataclass(frozen=True, eq=False)
+class Prepared:
+    """Prices made ready for the network.
+
+    Attributes:
+        split: Parts of them.
+        scaling: Fitted on the training part.
+        data: What the training loop may see.
+    """
+
+    split: Split
+    scaling: Scaling
+    data: TrainingData
+
+
+@dataclass(frozen=True, eq=False)
 class FittedModel:
     """A trained network, all that belongs to it, and how it did on the test part.
 
@@ -125,7 +140,7 @@ class FittedModel:
         )
 
 
-def prepare(bars: Bars, config: TrainingConfig) -> tuple[Split, Scaling, TrainingData]:
+def prepare(bars: Bars, config: TrainingConfig) -> Prepared:
     """Split prices, fit the scaling and build what training may see.
 
     All rows after the last validation label are cut off before anything but their number is
@@ -142,7 +157,18 @@ def prepare(bars: Bars, config: TrainingConfig) -> tuple[Split, Scaling, Trainin
     seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
     scaling = fit_scaling(seen, split, config)
     data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)
-    return split, scaling, data
+    return Prepared(split, scaling, data)
+
+
+def forecast_day(bars: Bars, origin: int, horizon: int) -> str:
+    """Name the ISO day that is forecast at an origin.
+
+    Args:
+        bars: N sessions.
+        origin: Row at whose close the forecast is made.
+        horizon: Sessions ahead.
+    """
+    return str(bars.dates[origin + horizon])
 
 
 def fit_model(
@@ -170,10 +196,14 @@ def fit_model(
         StoppedError: The keeper said so.
         ConfigError: The weights to start from are of another architecture.
     """
-    split, scaling, data = prepare(bars, config)
-    network = train_network(config, data, on_epoch, keeper=keeper, resume=resume, start=start)
+    prepared = prepare(bars, config)
+    split = prepared.split
+    network = train_network(
+        config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start
+    )
     onnx = export_onnx(network.network, config)
-    forecaster = _calibrated(Forecaster(ServingGraph(onnx), config, scaling), bars, split)
+    forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
+    forecaster = _calibrated(forecaster, bars, split)
     baseline = EwmaBaseline.fit(bars, split.train_rows)
     mase_scale = naive_error(bars, split.train_rows)
     days = score_days(bars, split.test, forecaster.forecast(bars, split.test), baseline)
@@ -203,7 +233,7 @@ def _calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
 
 def _split_record(bars: Bars, split: Split, horizon: int) -> SplitRecord:
     def day(origin: int) -> str:
-        return str(bars.dates[origin + horizon])
+        return forecast_day(bars, origin, horizon)
 
     return SplitRecord(
         train_start=day(split.train[0]),

@@ -8,10 +8,12 @@ from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
-from stocklstm.errors import IntegrityError, NoModelError
+from stocklstm.errors import ConfigError, IntegrityError, NoModelError
 from stocklstm.store.store import Store
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.serving import load_model
+
+PROMOTIONS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,19 @@ class Promotion:
 
     promoted: bool
     reason: str
+
+
+def check_rule(promote: str) -> None:
+    """Refuse a promotion rule that there is not.
+
+    Args:
+        promote: As typed.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if promote not in PROMOTIONS:
+        raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
 
 
 def judge_challenger(

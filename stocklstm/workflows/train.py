@@ -8,7 +8,6 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.core.history import EpochRecord, history_csv
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import parse_reference
 from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
@@ -19,12 +18,7 @@ from stocklstm.errors import (
     InterruptedWorkError,
     TrainingDivergedError,
 )
-from stocklstm.learn.checkpoints import (
-    decode_checkpoint,
-    decode_state,
-    encode_checkpoint,
-    encode_state,
-)
+from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
 from stocklstm.learn.loop import Keeper, State, StoppedError
 from stocklstm.learn.model import StockLSTM
 from stocklstm.report.forecasts import predictions_png
@@ -36,9 +30,8 @@ from stocklstm.store.runs import Run, RunRecord, checkpoint_name, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.pinned import pinned_bars
-from stocklstm.workflows.promotion import Promotion, judge_challenger
-
-PROMOTIONS = ("auto", "always", "never")
+from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
+from stocklstm.workflows.starting import read_weights, weights_identity
 
 AUTO = "auto"
 """What to call the latest unfinished run."""
@@ -143,7 +136,7 @@ class TrainingStoppedError(InterruptedWorkError):
         self.run = run
 
 
-def train(
+def train(  # noqa: PLR0913 - all but two have a default
     tickers: Sequence[str],
     config: TrainingConfig,
     *,
@@ -153,6 +146,7 @@ def train(
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_epoch: Callable[[EpochEnded], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> TrainResult:
     """Train a network on the stored prices of each ticker and publish it as a new version.
 
@@ -166,21 +160,29 @@ def train(
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_epoch: Called after every epoch.
+        on_note: Called with what a person may want to know before a training, in words: that an
+            unfinished run is there, when a new one begins.
 
     Raises:
         ConfigError: No ticker, no such promotion rule, or options that exclude each other.
         NotFoundError: There is no store, or no such run.
         TrainingStoppedError: `should_stop` said so.
     """
-    if promote not in PROMOTIONS:
-        raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
+    check_rule(promote)
     resume = beginning.resume
     if resume is not None and beginning.weights is not None:
         raise ConfigError("a run that is resumed has its weights already; leave --from out")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         training = _Training(
-            store, config, promote, beginning.weights, lock_timeout_s, should_stop, on_epoch
+            store,
+            config,
+            promote,
+            beginning.weights,
+            lock_timeout_s,
+            should_stop,
+            on_epoch,
+            on_note,
         )
         if resume not in {None, AUTO}:
             return _resume_one(training, str(resume), tickers)
@@ -250,6 +252,7 @@ class _Training:
     lock_timeout_s: float
     should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochEnded], None]
+    on_note: Callable[[str], None]
 
     def start(self, ticker: str) -> TrainedVersion:
         """Begin a new run."""
@@ -263,13 +266,27 @@ class _Training:
             rows=len(bars),
             last=str(bars.dates[-1]),
             sha256=bars.fingerprint(),
-            start=None if self.first_weights is None else self._identity(self.first_weights),
+            start=None
+            if self.first_weights is None
+            else weights_identity(self.store, self.first_weights),
         )
         # What cannot be trained at all is said before a directory is made for it.
         split_origins(len(bars), warm_up_rows(self.config), self.config)
+        self._note_unfinished(ticker)
         run = self.store.runs.create(record)
         with self.store.runs.locked(record.id):
             return self._train(run, bars, resumed=False)
+
+    def _note_unfinished(self, ticker: str) -> None:
+        runs = self.store.runs.idle(ticker)
+        if not runs:
+            return
+        several = len(runs) > 1
+        found = f"{len(runs)} unfinished runs" if several else "an unfinished run"
+        self.on_note(
+            f"{ticker} has {found}; to go on with {'the latest' if several else 'it'} instead: "
+            f"stocklstm train --resume {runs[-1].record.id}"
+        )
 
     def resume_latest(self, ticker: str) -> TrainedVersion:
         """Go on with the latest unfinished run, or begin one."""
@@ -299,7 +316,7 @@ class _Training:
                 lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
                 keeper=_RunKeeper(run, self.should_stop),
                 resume=state,
-                start=None if record.start is None else self._checkpoint(record.start),
+                start=None if record.start is None else read_weights(self.store, record.start),
             )
         except StoppedError as error:
             raise TrainingStoppedError(record.id) from error
@@ -314,19 +331,6 @@ class _Training:
         version = self._published(run, model, resumed=resumed)
         run.remove()
         return version
-
-    def _identity(self, reference: str) -> str:
-        """Name the version whose checkpoint a reference means."""
-        chosen = parse_reference(reference)
-        version = self.store.registry.resolve(chosen)
-        manifest = self.store.registry.manifest(chosen.ticker, version)
-        return manifest.parent or manifest.id
-
-    def _checkpoint(self, identity: str) -> State:
-        reference = parse_reference(identity)
-        version = self.store.registry.resolve(reference)
-        manifest = self.store.registry.manifest(reference.ticker, version)
-        return decode_checkpoint(self.store.registry.read_file(manifest, CHECKPOINT_FILE))
 
     def _published(self, run: Run, model: FittedModel, *, resumed: bool) -> TrainedVersion:
         ticker = run.record.ticker

@@ -267,7 +267,7 @@ class _Tuning:
             require_optuna()
 
     def _search(self, record: StudyRecord, bars: Bars, *, resumed: bool) -> TunedTicker:
-        _, _, data = prepare(bars, record.config)
+        data = prepare(bars, record.config).data
         training = Trials(record.config, data, self.search.jobs, self.should_stop)
         trials = list(self.store.studies.trials(record.id))
         try:

@@ -9,7 +9,7 @@ from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
 from stocklstm.core.config import PRESETS
 from stocklstm.core.settings import SETTINGS
-from tests.conftest import Cli
+from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -84,6 +84,7 @@ def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
         *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
         *(["prices", "show"], ["prices", "verify"]),
         *(["fetch", "--source", "sample"], ["config", "path"], ["config", "show"]),
+        ["train", "--dry-run", "--ticker", TICKER, *TINY_OPTIONS],
     ):
         document = json.loads(cli(*arguments, "--json").out)
         entry = next(value for value in document.values() if isinstance(value, list))[0]

@@ -67,6 +67,22 @@ def test_train(cli: Cli, priced_home: Path) -> None:
     assert Path(result["path"]).is_relative_to(priced_home)
 
 
+def test_train_dry_run(cli: Cli, priced_home: Path) -> None:
+    (plan,) = document(cli, "train", "-t", TICKER, "--dry-run", *TINY_OPTIONS)["plans"]
+
+    assert priced_home.is_dir()
+    assert plan.keys() == {
+        *("ticker", "preset", "network", "parameters", "rows", "first", "last", "parts"),
+        *("steps_per_epoch", "epochs", "steps", "patience", "start", "device"),
+        *("seconds_per_step", "seconds_per_validation", "seconds"),
+    }
+    assert plan["network"].keys() == {"inputs", "hidden", "layers", "outputs"}
+    assert [part["name"] for part in plan["parts"]] == [
+        *("train", "validation", "calibration", "test")
+    ]
+    assert all(part.keys() == {"name", "windows", "first", "last"} for part in plan["parts"])
+
+
 def test_evaluate(cli: Cli, model_home: Path) -> None:
     (result,) = document(cli, "evaluate", "-t", TICKER)["results"]
 

@@ -3,11 +3,8 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -24,16 +21,9 @@ from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.prices import export_prices, show_prices, verify_prices
 from stocklstm.workflows.validate import validate
 from tests.conftest import TICKER
+from tests.tampering import os_refuses_to_write
 
 INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
-
-
-@contextmanager
-def os_refuses_to_write() -> Iterator[None]:
-    """Pretend to be a user who may only read: permissions mean nothing to root."""
-    may = os.access
-    with patch("os.access", lambda path, mode: mode != os.W_OK and may(path, mode)):
-        yield
 
 
 def stored(home: Path, ticker: str = TICKER) -> Bars:

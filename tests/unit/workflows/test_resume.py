@@ -17,7 +17,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train import Beginning, TrainedVersion, TrainingStoppedError, train
-from tests.conftest import TICKER, TINY
+from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
 
 def after(steps: int) -> Callable[[], bool]:
@@ -150,6 +150,80 @@ def test_a_run_is_resumed_once_at_a_time(priced_home: Path, tiny: TrainingConfig
 
     assert isinstance(failure.error, StoreLockedError)
     assert runs(priced_home) == [name]
+
+
+def notes(home: Path, config: TrainingConfig, **options: Beginning) -> list[str]:
+    said: list[str] = []
+    assert not train([TICKER], config, home=home, on_note=said.append, **options).failures
+    return said
+
+
+def test_a_new_run_names_the_unfinished_one(priced_home: Path, tiny: TrainingConfig) -> None:
+    name = stopped(priced_home, tiny)
+
+    assert notes(priced_home, tiny) == [
+        f"{TICKER} has an unfinished run; to go on with it instead: stocklstm train --resume {name}"
+    ]
+    assert runs(priced_home) == [name]
+    assert notes(priced_home, tiny, beginning=Beginning(resume="auto")) == []
+    assert notes(priced_home, tiny) == []
+
+
+def test_of_several_unfinished_runs_the_latest_is_named(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    for _ in range(2):
+        stopped(priced_home, tiny)
+
+    latest = runs(priced_home)[-1]
+    (note,) = notes(priced_home, tiny)
+    assert note == (
+        f"{TICKER} has 2 unfinished runs; to go on with the latest instead: "
+        f"stocklstm train --resume {latest}"
+    )
+
+
+def test_a_run_that_another_process_is_at_work_on_is_not_named(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    name = stopped(priced_home, tiny)
+
+    with open_store(priced_home) as store, store.runs.locked(name):
+        assert store.runs.idle(TICKER) == []
+        assert notes(priced_home, tiny) == []
+
+
+@pytest.mark.parametrize("missing", ["run.json", "state.pth"])
+def test_a_run_that_nobody_could_go_on_with_is_not_named(
+    priced_home: Path, tiny: TrainingConfig, missing: str
+) -> None:
+    name = stopped(priced_home, tiny)
+    (priced_home / "runs" / name / missing).unlink()
+
+    assert notes(priced_home, tiny) == []
+
+
+def test_a_run_of_another_ticker_is_not_named(priced_home: Path, tiny: TrainingConfig) -> None:
+    stopped(priced_home, tiny)
+
+    with open_store(priced_home) as store:
+        assert store.runs.idle("PETR3.SA") == []
+
+
+@pytest.mark.parametrize("option", ["--json", "--quiet"])
+def test_the_note_goes_to_stderr(
+    cli: Cli, priced_home: Path, tiny: TrainingConfig, option: str
+) -> None:
+    name = stopped(priced_home, tiny)
+
+    outcome = cli("train", "-t", TICKER, *TINY_OPTIONS, option)
+
+    assert outcome.code == 0
+    assert "unfinished" not in outcome.out
+    assert outcome.err.splitlines()[0] == (
+        f"note: {TICKER} has an unfinished run; to go on with it instead: "
+        f"stocklstm train --resume {name}"
+    )
 
 
 def test_checkpoints_are_published_beside_the_model(

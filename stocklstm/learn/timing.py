@@ -1,0 +1,86 @@
+"""How long a training would take, measured by taking its first steps."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.learn.devices import describe_device, finish_work
+from stocklstm.learn.loop import Keeper, State, TrainingData, TrainingRun, isolated_torch
+
+# The first repetitions choose kernels and fill caches; a large network is not repeated for long.
+_WARM_UP = 2
+_LEAST = _WARM_UP + 3
+_MOST = _WARM_UP + 40
+_BUDGET_S = 1.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the first steps of a training show.
+
+    Attributes:
+        parameters: Trainable numbers of the network.
+        device: Where it would be trained, in words.
+        steps_per_epoch: Optimizer steps in a pass over the training windows.
+        step_s: Median time of a step, in seconds.
+        validation_s: Median time of a pass over the validation windows.
+    """
+
+    parameters: int
+    device: str
+    steps_per_epoch: int
+    step_s: float
+    validation_s: float
+
+    def seconds(self, epochs: int) -> float:
+        """Estimate the wall time of a training that stops at no epoch before the last.
+
+        Args:
+            epochs: How many; the weights before the first are validated as well.
+        """
+        steps = epochs * self.steps_per_epoch
+        return steps * self.step_s + (epochs + 1) * self.validation_s
+
+
+def measure_pace(config: TrainingConfig, data: TrainingData, *, start: State | None = None) -> Pace:
+    """Begin a training as `train_network` would, time some steps, and forget it.
+
+    Args:
+        config: All settings.
+        data: Features and labels.
+        start: Checkpoint of another version whose weights are to be the first ones.
+
+    Raises:
+        TrainingDivergedError: A loss is infinite or not a number so early already.
+        ConfigError: The weights to start from are of another architecture, or the device is not
+            there.
+    """
+    with isolated_torch(config):
+        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        run.begin(start)
+        validation_s = _typical_s(run.validation_loss, run.device)
+        batches = run.begin_epoch()
+        turns = itertools.cycle(batches)
+        return Pace(
+            parameters=run.network.parameter_count,
+            device=describe_device(run.device),
+            steps_per_epoch=len(batches),
+            step_s=_typical_s(lambda: run.step(next(turns)), run.device),
+            validation_s=validation_s,
+        )
+
+
+def _typical_s(task: Callable[[], object], device: torch.device) -> float:
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < _LEAST or (len(times) < _MOST and time.perf_counter() - began < _BUDGET_S):
+        started = time.perf_counter()
+        task()
+        finish_work(device)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[_WARM_UP:])

@@ -1,0 +1,40 @@
+"""The version whose weights another one begins with."""
+
+from stocklstm.core.reference import parse_reference
+from stocklstm.learn.checkpoints import decode_checkpoint
+from stocklstm.learn.loop import State
+from stocklstm.store.manifest import CHECKPOINT_FILE
+from stocklstm.store.store import Store
+
+
+def weights_identity(store: Store, reference: str) -> str:
+    """Name the version whose checkpoint a reference means: of a smaller version, its parent.
+
+    Args:
+        store: Holds it.
+        reference: TICKER@version, as typed.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    chosen = parse_reference(reference)
+    version = store.registry.resolve(chosen)
+    manifest = store.registry.manifest(chosen.ticker, version)
+    return manifest.parent or manifest.id
+
+
+def read_weights(store: Store, identity: str) -> State:
+    """Read the checkpoint of a version.
+
+    Args:
+        store: Holds it.
+        identity: From `weights_identity`.
+
+    Raises:
+        NoModelError: It is not there any more.
+        ArtifactCorruptError: It is damaged.
+    """
+    reference = parse_reference(identity)
+    version = store.registry.resolve(reference)
+    manifest = store.registry.manifest(reference.ticker, version)
+    return decode_checkpoint(store.registry.read_file(manifest, CHECKPOINT_FILE))
