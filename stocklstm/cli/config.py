@@ -9,6 +9,7 @@ import typer
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.outcomes import Failure
+from stocklstm.core.settings import written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,7 @@ def show_paths(as_json: Json = False, quiet: Quiet = False) -> None:
 
 
 def _value(item: "ShownSetting") -> str:
-    return "none" if item.value is None else str(item.value).lower()
+    return written(item.value)
 
 
 def _bare(item: "ShownSetting") -> Iterable[str]:

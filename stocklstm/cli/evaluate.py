@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
+from stocklstm.core.scores import naive_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +49,12 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
         return {f"{interval.level:g}": getattr(interval, name) for interval in coverage}
 
     return {
-        "test": {"start": evaluation.start, "end": evaluation.end, "n": evaluation.n},
+        "test": {
+            "start": evaluation.start,
+            "end": evaluation.end,
+            "n": evaluation.n,
+            "horizon": evaluation.horizon,
+        },
         "point": asdict(evaluation.point),
         "direction": asdict(evaluation.direction),
         "distribution": distribution
@@ -105,6 +111,7 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
     scores = item.evaluation
     point, direction, spread = scores.point, scores.direction, scores.distribution
 
+    naive = naive_words(scores.horizon)
     # Four digits for shares, two for an index in the thousands.
     digits = 4 if point.rmse_naive < 10 else 2
 
@@ -118,7 +125,7 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
             amount(point.rmse_naive),
             _number(point.rmse_ratio),
             _chance(point.dm_p),
-            "yesterday's close",
+            naive,
         ],
         [
             "MAE",
@@ -126,7 +133,7 @@ def _rows(item: "EvaluatedVersion") -> list[list[str]]:
             amount(point.mae_naive),
             _number(point.mae_ratio),
             "",
-            "yesterday's close",
+            naive,
         ],
         [
             "CRPS",

@@ -56,10 +56,14 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
         for item in items
         for digits in [price_digits(item.last_close)]
     ]
-    grid(console, "Next session's close", columns, rows)
+    further = any(item.horizon > 1 for item in items)
+    grid(console, "Closes to come" if further else "Next session's close", columns, rows)
     for item in items:
         last = money(item.last_close, item.currency, price_digits(item.last_close))
-        console.print(f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}.")
+        ahead = f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
+        console.print(
+            f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}{ahead}."
+        )
         console.print(verdict_text(item.verdict_text, item.verdict))
     console.print("\nA forecast is not investment advice.")
 

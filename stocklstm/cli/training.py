@@ -30,7 +30,7 @@ Promote = Annotated[
     typer.Option(help="Make it champion: auto (unless significantly worse), always, never."),
 ]
 
-_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false"}
+_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false", tuple: "WORD,…"}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

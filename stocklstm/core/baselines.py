@@ -1,5 +1,6 @@
 """Forecasts that cost nothing: what any model has to beat."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,15 +38,16 @@ class EwmaBaseline:
         ratios = bars.log_returns[WARM_UP + 1 : rows] / sigmas[WARM_UP : rows - 1]
         return cls(tuple(np.quantile(ratios, LEVELS).tolist()), anchor)
 
-    def returns(self, bars: Bars, origins: Indices) -> Floats:
-        """Forecast quantiles of the next log return.
+    def returns(self, bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
+        """Forecast quantiles of the log return to come.
 
         Args:
             bars: N sessions.
             origins: (M,) rows at whose close the forecasts are made.
+            horizon: Sessions h ahead; the spread grows with √h.
 
         Returns:
             (M, Q) over `LEVELS`.
         """
-        sigmas = self.anchor.sigmas(bars)[origins]
+        sigmas = self.anchor.sigmas(bars)[origins] * math.sqrt(horizon)
         return sigmas[:, None] * np.asarray(self.quantiles, np.float64)

@@ -7,6 +7,9 @@ from typing import Any
 from stocklstm.core.levels import LEVELS
 from stocklstm.errors import ConfigError
 
+FEATURES = ("return", "volatility", "close", "volume", "range", "gap")
+"""What a network can be shown; `core.features` says how each is made."""
+
 LOCK_TIMEOUT_S = 10.0
 """Seconds to wait for another writer, unless told otherwise."""
 
@@ -19,6 +22,7 @@ class TrainingConfig:
         preset: Name of the preset the settings started from.
         target: What the network learns: "return" (log return over the volatility anchor, as
             quantiles) or "price" (the close, scaled to `scale_low` … `scale_high`).
+        features: What the network is shown of each session, in this order, out of `FEATURES`.
         scale_low: Lower end of the price scale.
         scale_high: Upper end of the price scale.
         seq_length: Sessions in a window.
@@ -64,6 +68,7 @@ class TrainingConfig:
 
     preset: str
     target: str
+    features: tuple[str, ...]
     scale_low: float = 0.0
     scale_high: float = 1.0
     seq_length: int = 60
@@ -134,7 +139,7 @@ class TrainingConfig:
     @property
     def input_size(self) -> int:
         """Features F of each session in a window."""
-        return 2 if self.target == "return" else 1
+        return len(self.features)
 
     @property
     def outputs(self) -> int:
@@ -157,6 +162,10 @@ def _share(most: float, *, zero: bool) -> tuple[Callable[[Any], bool], str]:
 
 _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": _one_of("return", "price"),
+    "features": (
+        lambda value: 0 < len(set(value)) == len(value) and set(value) <= set(FEATURES),
+        f"some of {', '.join(FEATURES)}, each once",
+    ),
     "loss": _one_of("pinball", "mse", "mae", "huber"),
     "optimizer": _one_of("adam", "adamw", "sgd", "rmsprop"),
     "weight_decay": _share(float("inf"), zero=True),
@@ -168,7 +177,7 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "min_lr": _share(float("inf"), zero=True),
     "warmup_epochs": _between(1, 1_000_000),
     "seq_length": _between(2, 10_000),
-    "horizon": _one_of(1),
+    "horizon": _between(1, 250),
     "hidden_size": _between(1, 2_048),
     "num_layers": _between(1, 16),
     "dropout": _share(1, zero=True),
@@ -194,6 +203,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
     "calibrated": TrainingConfig(
         preset="calibrated",
         target="return",
+        features=("return", "volatility"),
         loss="pinball",
         clip_norm=1.0,
         ema_decay=0.995,
@@ -203,6 +213,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
     "paper": TrainingConfig(
         preset="paper",
         target="price",
+        features=("close",),
         loss="mse",
         hidden_size=100,
         epochs=100,
@@ -212,6 +223,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
     "paper-short": TrainingConfig(
         preset="paper-short",
         target="price",
+        features=("close",),
         loss="mse",
         scale_low=-1.0,
         hidden_size=32,

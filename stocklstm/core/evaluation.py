@@ -20,6 +20,7 @@ from stocklstm.core.scores import (
     DistributionScores,
     Evaluation,
     PointScores,
+    naive_words,
 )
 from stocklstm.core.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.significance import (
@@ -42,6 +43,7 @@ class ScoredDays:
         actuals: (n,) closes that came, dividends added back.
         forecasts: The model's, in currency.
         ewma: (n, Q) quantiles of the EWMA baseline, in currency.
+        horizon: Sessions from the close a forecast started from to the day it is of.
     """
 
     dates: Dates
@@ -49,6 +51,7 @@ class ScoredDays:
     actuals: Floats
     forecasts: ReturnForecasts
     ewma: Floats
+    horizon: int = 1
 
     def select(self, chosen: Flags) -> "ScoredDays":
         """Keep some days.
@@ -62,6 +65,7 @@ class ScoredDays:
             self.actuals[chosen],
             ReturnForecasts(self.forecasts.points[chosen], self.forecasts.quantiles[chosen]),
             self.ewma[chosen],
+            self.horizon,
         )
 
 
@@ -81,38 +85,45 @@ def outcomes(bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
 
 
 def score_days(
-    bars: Bars, origins: Indices, forecasts: ReturnForecasts, baseline: EwmaBaseline
+    bars: Bars,
+    origins: Indices,
+    forecasts: ReturnForecasts,
+    baseline: EwmaBaseline,
+    horizon: int = 1,
 ) -> ScoredDays:
-    """Put forecasts of the next session beside what happened.
+    """Put forecasts beside what happened.
 
     Args:
         bars: N sessions.
         origins: (n,) rows at whose close the forecasts were made.
         forecasts: n return forecasts made there.
         baseline: Fitted on the model's training part.
+        horizon: Sessions ahead.
     """
     last = bars.closes[origins]
     return ScoredDays(
-        dates=bars.dates[origins + 1],
+        dates=bars.dates[origins + horizon],
         last_closes=last,
-        actuals=outcomes(bars, origins),
+        actuals=outcomes(bars, origins, horizon),
         forecasts=forecasts.closes(last),
-        ewma=last[:, None] * np.exp(baseline.returns(bars, origins)),
+        ewma=last[:, None] * np.exp(baseline.returns(bars, origins, horizon)),
+        horizon=horizon,
     )
 
 
-def naive_error(bars: Bars, rows: int) -> float:
-    """Measure the mean absolute error of yesterday's close over the training part.
+def naive_error(bars: Bars, rows: int, horizon: int = 1) -> float:
+    """Measure the mean absolute error of the last close over the training part.
 
     Args:
         bars: N sessions.
         rows: Leading rows that belong to the training part.
+        horizon: Sessions ahead.
 
     Returns:
         In currency: the scale of MASE.
     """
-    origins = np.arange(rows - 1)
-    return float(np.abs(outcomes(bars, origins) - bars.closes[origins]).mean())
+    origins = np.arange(rows - horizon)
+    return float(np.abs(outcomes(bars, origins, horizon) - bars.closes[origins]).mean())
 
 
 def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
@@ -129,11 +140,13 @@ def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
         start=str(days.dates[0]),
         end=str(days.dates[-1]),
         n=len(days.dates),
+        horizon=days.horizon,
         point=point,
         direction=_direction_scores(days),
         distribution=distribution,
         verdict=verdict,
-        verdict_text=f"{_verdict_words(verdict, point)} {_interval_words(distribution)}",
+        verdict_text=f"{_verdict_words(verdict, point, days.horizon)} "
+        f"{_interval_words(distribution)}",
     )
 
 
@@ -147,6 +160,7 @@ def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
     return diebold_mariano(
         crps(days.actuals, days.forecasts.quantiles),
         crps(reference.actuals, reference.forecasts.quantiles),
+        days.horizon,
     )
 
 
@@ -155,7 +169,7 @@ def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
     naive = days.actuals - days.last_closes
     rmse, rmse_naive = (float(np.sqrt(np.mean(e**2))) for e in (errors, naive))
     mae, mae_naive = (float(np.abs(e).mean()) for e in (errors, naive))
-    test = diebold_mariano(errors**2, naive**2)
+    test = diebold_mariano(errors**2, naive**2, days.horizon)
     ratio = _ratio(rmse, rmse_naive)
     return PointScores(
         rmse=rmse,
@@ -187,7 +201,8 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
     counted = (moves != 0) & (calls != 0)
     count = int(counted.sum())
     hits = int((moves == calls)[counted].sum())
-    low, high = wilson_interval(hits, count)
+    # Overlapping spans tell the same story several times: only one in h is news.
+    low, high = wilson_interval(round(hits / days.horizon), round(count / days.horizon))
     return DirectionScores(
         accuracy=hits / count if count else None,
         n=count,
@@ -201,7 +216,7 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
 def _distribution_scores(days: ScoredDays) -> DistributionScores:
     scores = crps(days.actuals, days.forecasts.quantiles)
     baseline = crps(days.actuals, days.ewma)
-    test = diebold_mariano(scores, baseline)
+    test = diebold_mariano(scores, baseline, days.horizon)
     return DistributionScores(
         crps=float(scores.mean()),
         crps_ewma=float(baseline.mean()),
@@ -217,7 +232,8 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
     inside = (lower <= days.actuals) & (days.actuals <= upper)
     widths = upper - lower
     missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
-    low, high = binomial_band(len(inside), level, 0.99)
+    independent = max(1, len(inside) // days.horizon)
+    low, high = binomial_band(independent, level, 0.99)
     return Coverage(
         level=level,
         share=float(inside.mean()),
@@ -234,17 +250,18 @@ def _verdict(point: PointScores) -> str:
     return "no_better"
 
 
-def _verdict_words(verdict: str, point: PointScores) -> str:
+def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
+    naive = naive_words(horizon).upper()
     if point.rmse_ratio is None:
         judged = "WORSE" if verdict == "worse" else "NO BETTER"
-        return f"{judged} THAN YESTERDAY'S CLOSE: the price never changed on these days."
+        return f"{judged} THAN {naive}: the price never changed on these days."
     size, chance = _percent(abs(point.rmse_ratio - 1)), _chance(point.dm_p)
     if verdict == "worse":
-        return f"WORSE THAN YESTERDAY'S CLOSE: error {size} larger ({chance}); do not use."
+        return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
     if verdict == "better":
-        return f"BETTER THAN YESTERDAY'S CLOSE: error {size} smaller ({chance})."
+        return f"BETTER THAN {naive}: error {size} smaller ({chance})."
     side = "larger" if point.rmse_ratio > 1 else "smaller"
-    return f"NO BETTER THAN YESTERDAY'S CLOSE: error {size} {side} ({chance})."
+    return f"NO BETTER THAN {naive}: error {size} {side} ({chance})."
 
 
 def _interval_words(distribution: DistributionScores) -> str:

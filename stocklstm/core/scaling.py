@@ -5,12 +5,20 @@ the manifest and never refitted. What both give back is the same: quantiles of t
 over the horizon, and a point forecast of it, so that all later code is one.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.features import (
+    FeatureScale,
+    feature_inputs,
+    features_warm_up,
+    fit_features,
+    needs_anchor,
+)
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.quantiles import rearrange
 from stocklstm.core.series import Bars, Floats, Indices
@@ -50,57 +58,57 @@ class ReturnForecasts:
 class AnchorScaling:
     """Returns measured in the volatility known at the close before them.
 
-    Inputs are the last return over the volatility that was expected of it, and the logarithm of
-    the volatility expected now, standardised. The output is the quantile grid of the next return
-    over that volatility.
+    The output is the quantile grid of the return over the horizon h, over that volatility times
+    √h, which is how the spread of independent returns grows.
 
     Attributes:
         anchor: Estimates volatility.
-        log_sigma_mean: Mean of log volatility over training rows.
-        log_sigma_std: Its standard deviation, above 0.
+        features: How the inputs are scaled.
+        horizon: Sessions h from the close of a window to the day that is forecast.
     """
 
     anchor: VolatilityAnchor
-    log_sigma_mean: float
-    log_sigma_std: float
+    features: tuple[FeatureScale, ...]
+    horizon: int = 1
 
     @classmethod
-    def fit(cls, bars: Bars, rows: int) -> "AnchorScaling":
+    def fit(cls, bars: Bars, rows: int, config: TrainingConfig) -> "AnchorScaling":
         """Measure the training part.
 
         Args:
             bars: N sessions.
             rows: Leading rows that belong to the training part.
+            config: Names the features and the horizon.
+
+        Raises:
+            RejectedDataError: The training part lacks what a feature is made of.
         """
         anchor = VolatilityAnchor.fit(bars, rows)
-        logs = np.log(anchor.sigmas(bars)[WARM_UP:rows])
-        spread = float(logs.std())
-        # Equal logarithms, of a price that never moved, differ from their mean by rounding.
-        return cls(anchor, float(logs.mean()), spread if spread > 1e-9 else 1.0)
+        return cls(anchor, fit_features(bars, rows, config, anchor), config.horizon)
 
     @property
     def warm_up(self) -> int:
-        """Rows before a return has a volatility that was known before it."""
-        return WARM_UP + 1
+        """Rows before all features and the volatility are known."""
+        return max(WARM_UP, features_warm_up([feature.name for feature in self.features]))
 
     def inputs(self, bars: Bars) -> NDArray[np.float32]:
-        """Build (N, 2): return over expected volatility, standardised log volatility."""
-        sigmas = self.anchor.sigmas(bars)
-        surprises = np.full(len(bars), np.nan)
-        surprises[1:] = bars.log_returns[1:] / sigmas[:-1]
-        levels = (np.log(sigmas) - self.log_sigma_mean) / self.log_sigma_std
-        return np.column_stack((surprises, levels)).astype(np.float32)
+        """Build (N, F): the scaled features."""
+        return feature_inputs(self.features, bars, self.anchor)
 
     def targets(self, bars: Bars) -> NDArray[np.float32]:
-        """Build (N,): the next return over the volatility known at each row."""
+        """Build (N,): the return to come over the volatility known at each row, times √h."""
         labels = np.full(len(bars), np.nan)
-        labels[:-1] = bars.log_returns[1:] / self.anchor.sigmas(bars)[:-1]
+        known = self._scales(bars)[: -self.horizon]
+        labels[: -self.horizon] = bars.returns_over(self.horizon) / known
         return labels.astype(np.float32)
+
+    def _scales(self, bars: Bars) -> Floats:
+        scales: Floats = self.anchor.sigmas(bars) * math.sqrt(self.horizon)
+        return scales
 
     def forecasts(self, outputs: Floats, bars: Bars, origins: Indices) -> ReturnForecasts:
         """Multiply the quantiles by each origin's volatility; the median is the point."""
-        sigmas = self.anchor.sigmas(bars)[origins]
-        quantiles = rearrange(outputs * sigmas[:, None])
+        quantiles = rearrange(outputs * self._scales(bars)[origins][:, None])
         return ReturnForecasts(quantiles[:, _MEDIAN], quantiles)
 
 
@@ -115,13 +123,19 @@ class PriceScaling:
         high: What the highest becomes.
         residuals: Quantiles over `LEVELS` of log(actual / forecast) on the calibration part
             (split conformal); empty until measured.
+        features: How the inputs are scaled.
+        anchor: Estimates volatility, if a feature is measured in it.
+        horizon: Sessions from the close of a window to the day that is forecast.
     """
 
     data_min: float
     data_max: float
     low: float
     high: float
+    features: tuple[FeatureScale, ...]
+    anchor: VolatilityAnchor | None = None
     residuals: tuple[float, ...] = ()
+    horizon: int = 1
 
     @classmethod
     def fit(cls, bars: Bars, rows: int, config: TrainingConfig) -> "PriceScaling":
@@ -130,36 +144,48 @@ class PriceScaling:
         Args:
             bars: N sessions.
             rows: Leading rows that belong to the training part.
-            config: Gives the ends of the scale.
+            config: Gives the ends of the scale, the features and the horizon.
+
+        Raises:
+            RejectedDataError: The training part lacks what a feature is made of.
         """
         closes = bars.closes[:rows]
-        return cls(float(closes.min()), float(closes.max()), config.scale_low, config.scale_high)
+        anchor = VolatilityAnchor.fit(bars, rows) if needs_anchor(config.features) else None
+        return cls(
+            float(closes.min()),
+            float(closes.max()),
+            config.scale_low,
+            config.scale_high,
+            fit_features(bars, rows, config, anchor),
+            anchor,
+            horizon=config.horizon,
+        )
 
     @property
     def warm_up(self) -> int:
-        """No row is lost."""
-        return 0
+        """Rows before all features are known."""
+        return features_warm_up([feature.name for feature in self.features])
 
     @property
-    def _slope(self) -> float:
-        return (self.high - self.low) / ((self.data_max - self.data_min) or 1.0)
+    def _spread(self) -> float:
+        return ((self.data_max - self.data_min) or 1.0) / (self.high - self.low)
 
     def scale(self, closes: Floats) -> Floats:
         """Map closes in currency to the scale; outside the training range it goes on straight."""
-        return self.low + (closes - self.data_min) * self._slope
+        return self.low + (closes - self.data_min) / self._spread
 
     def unscale(self, scaled: Floats) -> Floats:
         """Map back to currency."""
-        return self.data_min + (scaled - self.low) / self._slope
+        return self.data_min + (scaled - self.low) * self._spread
 
     def inputs(self, bars: Bars) -> NDArray[np.float32]:
-        """Build (N, 1): the scaled close."""
-        return self.scale(bars.closes)[:, None].astype(np.float32)
+        """Build (N, F): the scaled features."""
+        return feature_inputs(self.features, bars, self.anchor)
 
     def targets(self, bars: Bars) -> NDArray[np.float32]:
-        """Build (N,): the next scaled close."""
+        """Build (N,): the scaled close of the day that is forecast."""
         labels = np.full(len(bars), np.nan)
-        labels[:-1] = self.scale(bars.closes)[1:]
+        labels[: -self.horizon] = self.scale(bars.closes)[self.horizon :]
         return labels.astype(np.float32)
 
     def points(self, outputs: Floats, bars: Bars, origins: Indices) -> Floats:
@@ -182,7 +208,7 @@ class PriceScaling:
             bars: N sessions.
             origins: (M,) rows of the calibration part.
         """
-        actuals = bars.log_returns[origins + 1]
+        actuals = bars.returns_over(self.horizon)[origins]
         residuals = np.sort(actuals - self.points(outputs, bars, origins))
         return replace(self, residuals=tuple(conformal_quantiles(residuals).tolist()))
 
@@ -225,12 +251,16 @@ def fit_scaling(bars: Bars, split: Split, config: TrainingConfig) -> Scaling:
         bars: N sessions.
         split: Tells where the training part ends.
         config: Tells the target.
+
+    Raises:
+        RejectedDataError: The training part lacks what a feature is made of.
     """
     if config.target == "return":
-        return AnchorScaling.fit(bars, split.train_rows)
+        return AnchorScaling.fit(bars, split.train_rows, config)
     return PriceScaling.fit(bars, split.train_rows, config)
 
 
 def warm_up_rows(config: TrainingConfig) -> int:
-    """Tell how many leading rows the target's scaling gives no inputs for."""
-    return WARM_UP + 1 if config.target == "return" else 0
+    """Tell how many leading rows have no inputs, or no volatility to measure a return in."""
+    least = WARM_UP if config.target == "return" else 0
+    return max(least, features_warm_up(config.features))

@@ -111,6 +111,8 @@ class Evaluation:
         start: First day that was forecast, ISO.
         end: Last such day.
         n: Days.
+        horizon: Sessions from the close a forecast was made at to the day it is of. Above 1 the
+            spans overlap, and all bounds count only one day in so many.
         point: Against yesterday's close.
         direction: Up or down.
         distribution: Against EWMA.
@@ -126,3 +128,13 @@ class Evaluation:
     distribution: DistributionScores
     verdict: str
     verdict_text: str
+    horizon: int = 1
+
+
+def naive_words(horizon: int) -> str:
+    """Name the naive forecast.
+
+    Args:
+        horizon: Sessions ahead.
+    """
+    return "yesterday's close" if horizon == 1 else f"the close {horizon} sessions before"

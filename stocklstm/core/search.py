@@ -77,7 +77,7 @@ def start_trial(trials: Sequence[Trial], start: Settings) -> Trial:
     return next(trial for trial in trials if _key(trial.settings) == _key(start))
 
 
-def against_start(best: Trial, start: Trial) -> PairedTest | None:
+def against_start(best: Trial, start: Trial, horizon: int = 1) -> PairedTest | None:
     """Test whether the best trial differs from the start by more than chance.
 
     A paired test of the losses on the same validation days (Diebold & Mariano 1995). The best
@@ -86,13 +86,14 @@ def against_start(best: Trial, start: Trial) -> PairedTest | None:
     Args:
         best: From `best_trial`.
         start: From `start_trial`.
+        horizon: Sessions ahead of the forecasts whose losses these are.
 
     Returns:
         None if one of them has no losses.
     """
     if not len(best.losses) or not len(start.losses):
         return None
-    return diebold_mariano(best.losses, start.losses)
+    return diebold_mariano(best.losses, start.losses, horizon)
 
 
 def next_coordinate(trials: Sequence[Trial], start: Settings) -> list[Settings]:

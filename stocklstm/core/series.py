@@ -88,6 +88,19 @@ class Bars:
         returns[1:] = np.diff(np.log(self.adj_closes))
         return returns
 
+    def returns_over(self, horizon: int) -> Floats:
+        """Sum log returns to those over several sessions.
+
+        Args:
+            horizon: Sessions h, from 1 to N - 1.
+
+        Returns:
+            (N - h,) the return from each row's adjusted close to that of h rows later.
+        """
+        spans = np.lib.stride_tricks.sliding_window_view(self.log_returns[1:], horizon)
+        total: Floats = spans.sum(axis=1)
+        return total
+
     def fingerprint(self) -> str:
         """Hash dates and every price, so that a model can say which rows it saw (hex sha256)."""
         dates = self.dates.astype("datetime64[D]").astype("<i8").tobytes()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from stocklstm.core.config import PRESETS, TrainingConfig
 from stocklstm.errors import ConfigError
@@ -17,6 +17,7 @@ PREFIX = "STOCKLSTM_"
 
 _WORDS = {
     "target": "what is learnt: return or price",
+    "features": "what is seen of each session: return, volatility, close, volume, range, gap",
     "scale_low": "lower end of the price scale",
     "scale_high": "upper end of the price scale",
     "seq_length": "sessions in a window",
@@ -78,7 +79,7 @@ class Setting:
 
     Attributes:
         name: As in a file, such as learning_rate.
-        kind: int, float, str or bool.
+        kind: int, float, str, bool, or tuple for several words.
         optional: True if it can be switched off.
         words: What it is.
     """
@@ -114,6 +115,8 @@ class Setting:
         try:
             if self.kind is bool:
                 return {"true": True, "1": True, "false": False, "0": False}[word]
+            if self.kind is tuple:
+                return tuple(part.strip() for part in text.split(","))
             return self.kind(text.strip())
         except (ValueError, KeyError) as error:
             raise self._unfit(text, origin) from error
@@ -132,12 +135,22 @@ class Setting:
             return None
         if self.kind is float and type(value) is int:
             return float(value)
+        if self.kind is tuple and isinstance(value, str):
+            return self.parse(value, origin)
+        if self.kind is tuple and isinstance(value, list) and all(type(v) is str for v in value):
+            return tuple(value)
         if type(value) is not self.kind:
             raise self._unfit(value, origin)
         return value
 
     def _unfit(self, value: object, origin: str) -> ConfigError:
-        kinds = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+        kinds = {
+            int: "a whole number",
+            float: "a number",
+            str: "a word",
+            bool: "true or false",
+            tuple: "a list of words",
+        }
         off = f" or {OFF}" if self.optional else ""
         return ConfigError(
             f"{self.name} must be {kinds[self.kind]}{off}, not {value!r} ({origin})",
@@ -145,7 +158,20 @@ class Setting:
         )
 
 
+def written(value: object) -> str:
+    """Write a value as it may be typed again.
+
+    Args:
+        value: Of a setting.
+    """
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return OFF if value is None else str(value).lower()
+
+
 def _setting(name: str, hint: Any) -> Setting:  # noqa: ANN401 - a type or a union of types
+    if get_origin(hint) is tuple:
+        return Setting(name, tuple, optional=False, words=_WORDS[name])
     kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
     return Setting(name, kinds[0], NoneType in get_args(hint), _WORDS[name])
 

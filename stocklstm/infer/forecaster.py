@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.features import needs_anchor
 from stocklstm.core.scaling import ReturnForecasts, Scaling
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.windows import sliding_windows
@@ -27,11 +28,17 @@ class Forecaster:
     scaling: Scaling
 
     def __post_init__(self) -> None:
-        """Refuse a graph that is not the network of these settings.
+        """Refuse a graph or a scaling that does not belong to these settings.
 
         Raises:
-            ArtifactCorruptError: Shapes differ.
+            ArtifactCorruptError: Shapes, features or the horizon differ.
         """
+        names = tuple(feature.name for feature in self.scaling.features)
+        unmeasured = self.scaling.anchor is None and needs_anchor(self.config.features)
+        if (names, self.scaling.horizon) != (self.config.features, self.config.horizon) or (
+            unmeasured
+        ):
+            raise ArtifactCorruptError("the scaling numbers do not fit the model's settings")
         expected = (self.config.seq_length, self.config.input_size, self.config.outputs)
         if (*self.graph.window_shape, self.graph.outputs) != expected:
             raise ArtifactCorruptError("the serving graph does not fit the model's settings")
@@ -77,7 +84,7 @@ class Forecaster:
         return np.concatenate([np.empty((0, self.graph.outputs)), *alone])
 
     def forecast(self, bars: Bars, origins: Indices) -> ReturnForecasts:
-        """Forecast the log return to the session after each origin.
+        """Forecast the log return over the horizon from each origin.
 
         Args:
             bars: N sessions.

@@ -21,6 +21,8 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
     Returns:
         PNG, 1000 pixels wide.
     """
+    ahead = evaluation.horizon
+    made = "made the day before" if ahead == 1 else f"made {ahead} sessions before"
     with canvas() as (figure, axes):
         shown = slice(-SHOWN_DAYS, None)
         dates = days.dates[shown].astype("datetime64[D]").astype(object)
@@ -33,14 +35,14 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
                 color=BLUE,
                 alpha=alpha,
                 linewidth=0,
-                label=f"{level * 100:.0f} % interval, made the day before",
+                label=f"{level * 100:.0f} % interval, {made}",
             )
         axes.plot(
             dates,
             days.forecasts.points[shown],
             color=BLUE,
             linewidth=1,
-            label="point forecast, made the day before",
+            label=f"point forecast, {made}",
         )
         axes.plot(
             dates,

@@ -65,20 +65,28 @@ class SessionStore:
             )
             return np.array([day for (day,) in rows], "datetime64[D]")
 
-    def next_after(self, exchange: str, date: str) -> str:
-        """Find the first session after a date; the next weekday if the calendar ends before it.
+    def next_after(self, exchange: str, date: str, count: int = 1) -> str:
+        """Find a session after a date; weekdays stand in for what the calendar does not reach.
 
         Args:
             exchange: Calendar name.
             date: ISO day.
+            count: Which one, 1 being the first.
         """
         with stored_values():
-            (known,) = self.connection.execute(
-                "SELECT min(date) FROM sessions WHERE exchange = ? AND date > ?", (exchange, date)
-            ).fetchone()
-            if known is not None:
-                return str(np.datetime64(known, "D"))
-        return str(np.busday_offset(np.datetime64(date, "D") + 1, 0, roll="forward"))
+            known = [
+                np.datetime64(day, "D")
+                for (day,) in self.connection.execute(
+                    "SELECT date FROM sessions WHERE exchange = ? AND date > ?"
+                    " ORDER BY date LIMIT ?",
+                    (exchange, date, count),
+                )
+            ]
+            if len(known) == count:
+                return str(known[-1])
+        last = known[-1] if known else np.datetime64(date, "D")
+        missing = count - len(known)
+        return str(np.busday_offset(last + 1, missing - 1, roll="forward"))
 
     def ended_since(self, exchange: str, date: str, now: str) -> int:
         """Count the sessions after a date that have ended.

@@ -205,8 +205,9 @@ def fit_model(
     forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
     forecaster = _calibrated(forecaster, bars, split)
     baseline = EwmaBaseline.fit(bars, split.train_rows)
-    mase_scale = naive_error(bars, split.train_rows)
-    days = score_days(bars, split.test, forecaster.forecast(bars, split.test), baseline)
+    mase_scale = naive_error(bars, split.train_rows, config.horizon)
+    forecasts = forecaster.forecast(bars, split.test)
+    days = score_days(bars, split.test, forecasts, baseline, config.horizon)
     return FittedModel(
         config=config,
         bars=bars,

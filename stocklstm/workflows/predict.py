@@ -150,11 +150,12 @@ def _forecast(store: Store, model: LoadedModel, exchange: str, made_at: str) -> 
     bars = store.prices.bars(manifest.ticker)
     closes = model.forecast(bars).closes(bars.closes[-1:])
     as_of = str(bars.dates[-1])
+    horizon = manifest.config.horizon
     return LedgerEntry(
         ticker=manifest.ticker,
-        target_session=store.sessions.next_after(exchange, as_of),
+        target_session=store.sessions.next_after(exchange, as_of, horizon),
         version=manifest.version,
-        horizon=manifest.config.horizon,
+        horizon=horizon,
         as_of=as_of,
         last_close=float(bars.closes[-1]),
         point=float(closes.points[0]),

@@ -48,7 +48,8 @@ def judge_challenger(
     """Compare a new version with the champion on days that neither was fitted or chosen on.
 
     It is promoted unless it is significantly worse: a higher mean CRPS with a Diebold–Mariano
-    p below 0.05.
+    p below 0.05. A version with another horizon is never promoted so: what `predict` means would
+    change.
 
     Args:
         store: Holds the champion.
@@ -63,6 +64,13 @@ def judge_challenger(
         return Promotion(promoted=True, reason="there was no champion")
     except IntegrityError as error:
         return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
+    horizon = champion.manifest.config.horizon
+    if horizon != days.horizon:
+        return Promotion(
+            promoted=False,
+            reason=f"it forecasts {_ahead(days.horizon)}, the champion, {champion.manifest.id}, "
+            f"{_ahead(horizon)}; --promote always takes it all the same",
+        )
     shared = days.dates >= np.datetime64(champion.manifest.splits.test_start, "D")
     if not shared.any():
         return Promotion(
@@ -75,3 +83,7 @@ def judge_challenger(
         words = "worse" if worse else "better"
         return Promotion(promoted=not worse, reason=f"significantly {words} than {figures}")
     return Promotion(promoted=True, reason=f"not significantly worse than {figures}")
+
+
+def _ahead(horizon: int) -> str:
+    return f"{horizon} session{'s' if horizon > 1 else ''} ahead"

@@ -29,7 +29,8 @@ def score_unseen(model: LoadedModel, bars: Bars) -> tuple[ScoredDays, Evaluation
     """
     manifest = model.manifest
     targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
-    origins = targets[targets > 0] - manifest.config.horizon
+    horizon = manifest.config.horizon
+    origins = targets[targets >= horizon] - horizon
     if len(origins) == 0:
         raise SeriesTooShortError(
             f"no stored price of {manifest.ticker} lies in the test part of {manifest.id}",
@@ -47,7 +48,7 @@ def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
     Args:
         model: Any version.
         bars: N sessions.
-        origins: (n,) rows, each with a session after it.
+        origins: (n,) rows, each with the session that is forecast from it.
 
     Raises:
         SeriesTooShortError: An origin has too few bars before it.
@@ -55,4 +56,5 @@ def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
     """
     require_training_scale(model.manifest, bars)
     forecasts = model.forecaster.forecast(bars, origins)
-    return score_days(bars, origins, forecasts, model.manifest.baseline)
+    manifest = model.manifest
+    return score_days(bars, origins, forecasts, manifest.baseline, manifest.config.horizon)

@@ -74,7 +74,7 @@ def scale_since_training(manifest: Manifest, bars: Bars) -> float:
 
 
 def require_training_scale(manifest: Manifest, bars: Bars) -> None:
-    """Refuse to forecast with a price model whose prices mean something else by now.
+    """Refuse to forecast with a model that saw prices as prices, if they mean something else now.
 
     Args:
         manifest: Of the model.
@@ -84,7 +84,8 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
         RejectedDataError: The model learned prices, and they have been rescaled.
     """
     factor = scale_since_training(manifest, bars)
-    if manifest.config.target == "price" and abs(factor - 1) > 1e-3:
+    config = manifest.config
+    if (config.target == "price" or "close" in config.features) and abs(factor - 1) > 1e-3:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",

@@ -24,7 +24,7 @@ from stocklstm.core.search import (
     with_settings,
 )
 from stocklstm.core.series import Bars, parse_ticker
-from stocklstm.core.settings import SETTINGS
+from stocklstm.core.settings import SETTINGS, written
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
 from stocklstm.learn.loop import StoppedError
@@ -317,7 +317,7 @@ class _Tuning:
                 f"none of {len(trials)} trials came to its end without diverging",
                 hint=f"stocklstm train --ticker {record.ticker} --learning-rate 0.0001 shows why",
             )
-        p = _chance(trials, best, start)
+        p = _chance(trials, best, start, record.config.horizon)
         improvement = 100 * (1 - best.loss / start.loss) if 0 < start.loss < math.inf else 0.0
         conclusion = _conclusion(trials, best, start, improvement, p)
         path = self.store.paths.tuning_report(record.ticker, record.id)
@@ -355,8 +355,8 @@ def _shown(trial: Trial) -> TriedSettings:
     )
 
 
-def _chance(trials: Sequence[Trial], best: Trial, start: Trial) -> float | None:
-    test = None if best is start else against_start(best, start)
+def _chance(trials: Sequence[Trial], best: Trial, start: Trial, horizon: int) -> float | None:
+    test = None if best is start else against_start(best, start, horizon)
     return None if test is None else min(1.0, test.p * (len(trials) - 1))
 
 
@@ -377,7 +377,7 @@ def _conclusion(
 def _command(ticker: str, config: TrainingConfig) -> str:
     usual = asdict(PRESETS[config.preset])
     options = [
-        f"{SETTINGS[name].option} {'none' if value is None else str(value).lower()}"
+        f"{SETTINGS[name].option} {written(value)}"
         for name, value in asdict(config).items()
         if value != usual[name]
     ]

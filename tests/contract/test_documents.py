@@ -8,7 +8,7 @@ import pytest
 from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
 from stocklstm.core.config import PRESETS
-from stocklstm.core.settings import SETTINGS
+from stocklstm.core.settings import SETTINGS, written
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 ROOT = Path(__file__).parents[2]
@@ -49,16 +49,13 @@ def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: s
 def settings_table() -> str:
     """Write the table of `docs/settings.md`."""
 
-    def shown(value: object) -> str:
-        return "none" if value is None else str(value).lower()
-
     presets = list(PRESETS)
     lines = [
         f"| setting | what it is | {' | '.join(f'`{preset}`' for preset in presets)} |",
         f"|---|---|{'---|' * len(presets)}",
     ]
     for name, setting in SETTINGS.items():
-        values = " | ".join(shown(getattr(PRESETS[preset], name)) for preset in presets)
+        values = " | ".join(written(getattr(PRESETS[preset], name)) for preset in presets)
         lines.append(f"| `{name}` | {setting.words} | {values} |")
     return "\n".join(lines)
 

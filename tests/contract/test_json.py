@@ -88,7 +88,7 @@ def test_evaluate(cli: Cli, model_home: Path) -> None:
 
     assert model_home.is_dir()
     assert result.keys() >= {"ticker", "version", "test", "verdict", "verdict_text"}
-    assert result["test"].keys() == {"start", "end", "n"}
+    assert result["test"].keys() == {"start", "end", "n", "horizon"}
     assert result["point"].keys() >= {
         "rmse",
         "mae",

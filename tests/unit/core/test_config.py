@@ -10,6 +10,7 @@ from stocklstm.errors import ConfigError
 CALIBRATED = {
     "preset": "calibrated",
     "target": "return",
+    "features": ("return", "volatility"),
     "scale_low": 0.0,
     "scale_high": 1.0,
     "seq_length": 60,
@@ -48,6 +49,7 @@ CALIBRATED = {
 PAPER = CALIBRATED | {
     "preset": "paper",
     "target": "price",
+    "features": ("close",),
     "hidden_size": 100,
     "loss": "mse",
     "clip_norm": None,
@@ -126,7 +128,8 @@ REFUSED = {
     "checkpoint_every": [0, -1],
     "top_k": [-1, 101],
     "seq_length": [1, 0, -60],
-    "horizon": [0, 2, -1],
+    "horizon": [0, 251, -1],
+    "features": [(), ("return", "return"), ("moon",), ("Close",)],
     "hidden_size": [0, -1],
     "num_layers": [0, -1],
     "dropout": [-0.1, 1, 1.5, NAN, INF],
@@ -157,6 +160,8 @@ def test_a_value_outside_its_limits(name, value):
 
 
 ALLOWED = {
+    "features": [("close",), ("volume", "range", "gap", "volatility", "return")],
+    "horizon": [1, 5, 250],
     "seq_length": [2, 500],
     "hidden_size": [1, 512],
     "num_layers": [1, 5],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.config import PRESETS
 from stocklstm.core.evaluation import (
     SIGNIFICANT,
     ScoredDays,
@@ -27,6 +28,7 @@ from stocklstm.core.significance import PairedTest, diebold_mariano, wilson_inte
 from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
 
 NORMAL = stats.norm.ppf(LEVELS)
+CALIBRATED = PRESETS["calibrated"]
 
 
 def days_of(last, actuals, points, *, spread=1.0, ewma_spread=1.0) -> ScoredDays:
@@ -94,7 +96,7 @@ def test_scores_know_nothing_later_than_the_day_that_was_forecast(seed, row):
     bars = made_bars(121, seed)
     changed = other_future(bars, row)
     baseline = EwmaBaseline.fit(bars, 60)
-    scaling = AnchorScaling.fit(bars, 60)
+    scaling = AnchorScaling.fit(bars, 60, CALIBRATED)
     origins = np.arange(60, row)
     outputs = np.tile(NORMAL, (len(origins), 1))
     days, other = (
@@ -290,20 +292,23 @@ def point_of(ratio: float | None, p: float) -> PointScores:
 def test_the_verdict_in_words(ratio, p, verdict, words):
     point = point_of(ratio, p)
     assert _verdict(point) == verdict
-    text = _verdict_words(verdict, point)
+    text = _verdict_words(verdict, point, 1)
     assert text.startswith(words)
     assert ("do not use" in text) == (verdict == "worse")
     assert text.endswith(".")
 
 
 def test_the_whole_of_each_verdict():
-    assert _verdict_words("worse", point_of(1.09, 0.002)) == (
+    assert _verdict_words("worse", point_of(1.09, 0.002), 1) == (
         "WORSE THAN YESTERDAY'S CLOSE: error 9.0 % larger (p = 0.002); do not use."
     )
-    assert _verdict_words("no_better", point_of(0.999, 0.37)) == (
+    assert _verdict_words("no_better", point_of(0.999, 0.37), 1) == (
         "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.37)."
     )
-    assert _verdict_words("better", point_of(0.95, 0.0004)) == (
+    assert "NO BETTER THAN THE CLOSE 5 SESSIONS BEFORE: error 0.1 %" in _verdict_words(
+        "no_better", point_of(0.999, 0.37), 5
+    )
+    assert _verdict_words("better", point_of(0.95, 0.0004), 1) == (
         "BETTER THAN YESTERDAY'S CLOSE: error 5.0 % smaller (p < 0.001)."
     )
 
@@ -359,7 +364,7 @@ def test_a_model_that_was_wrong_about_a_price_that_never_changed():
 
 def test_a_dead_share_from_bars_to_verdict():
     bars = bars_of(np.full(200, 7.0))
-    baseline, scaling = EwmaBaseline.fit(bars, 150), AnchorScaling.fit(bars, 150)
+    baseline, scaling = EwmaBaseline.fit(bars, 150), AnchorScaling.fit(bars, 150, CALIBRATED)
     origins = np.arange(150, 199)
     forecasts = scaling.forecasts(np.tile(NORMAL, (49, 1)), bars, origins)
     evaluation = evaluate(score_days(bars, origins, forecasts, baseline), naive_error(bars, 150))
@@ -440,7 +445,7 @@ def test_scores_are_plain_numbers():
 def test_naive_and_ewma_on_real_prices(petr4):
     # Yesterday's close with the volatility anchor's own normal quantiles: a tie by definition.
     origins = np.arange(2800, len(petr4) - 1)
-    baseline, scaling = EwmaBaseline.fit(petr4, 2800), AnchorScaling.fit(petr4, 2800)
+    baseline, scaling = EwmaBaseline.fit(petr4, 2800), AnchorScaling.fit(petr4, 2800, CALIBRATED)
     forecasts = scaling.forecasts(np.tile(NORMAL, (len(origins), 1)), petr4, origins)
     days = score_days(petr4, origins, forecasts, baseline)
     evaluation = evaluate(days, naive_error(petr4, 2800))
@@ -448,3 +453,57 @@ def test_naive_and_ewma_on_real_prices(petr4):
     assert evaluation.verdict == "no_better"
     assert evaluation.point.rmse_ratio == pytest.approx(1)
     assert 0.9 < evaluation.distribution.crps_ratio < 1.1
+
+
+# --- several sessions ahead
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_far_forecasts_are_held_against_far_outcomes(petr4, horizon):
+    origins = np.arange(2800, len(petr4) - horizon)
+    baseline = EwmaBaseline.fit(petr4, 2800)
+    quantiles = baseline.returns(petr4, origins, horizon)
+    forecasts = ReturnForecasts(np.zeros(len(origins)), quantiles)
+
+    days = score_days(petr4, origins, forecasts, baseline, horizon)
+    scores = evaluate(days, naive_error(petr4, 2800, horizon))
+
+    assert np.array_equal(days.dates, petr4.dates[origins + horizon])
+    moves = petr4.adj_closes[origins + horizon] / petr4.adj_closes[origins]
+    assert np.allclose(days.actuals, petr4.closes[origins] * moves)
+    assert scores.horizon == horizon
+    assert scores.distribution.crps_ratio == 1
+    naive = petr4.closes[origins] * (moves - 1)
+    assert scores.point.rmse == pytest.approx(math.sqrt((naive**2).mean()))
+    widest = scores.distribution.coverage[-1]
+    # The quantiles grow with √h, and real coverage stays near what is promised.
+    assert abs(widest.share - 0.95) < 0.04
+    assert widest.low <= widest.share <= widest.high
+
+
+def test_overlapping_spans_widen_every_bound(petr4):
+    def scores(horizon):
+        origins = np.arange(2800, len(petr4) - horizon)
+        baseline = EwmaBaseline.fit(petr4, 2800)
+        points = np.where(np.arange(len(origins)) % 3, 1e-3, -1e-3)
+        forecasts = ReturnForecasts(points, baseline.returns(petr4, origins, horizon))
+        return evaluate(score_days(petr4, origins, forecasts, baseline, horizon), 1.0)
+
+    near, far = scores(1), scores(5)
+    for one, other in zip(near.distribution.coverage, far.distribution.coverage, strict=True):
+        assert other.high - other.low > 2 * (one.high - one.low)
+    assert far.direction.high - far.direction.low > 2 * (near.direction.high - near.direction.low)
+
+
+def test_the_test_of_far_forecasts_knows_that_they_overlap(petr4):
+    origins = np.arange(2800, len(petr4) - 5)
+    baseline = EwmaBaseline.fit(petr4, 2800)
+    points = 0.01 * np.sin(np.arange(len(origins)) / 30)
+    forecasts = ReturnForecasts(points, baseline.returns(petr4, origins, 5))
+    days = score_days(petr4, origins, forecasts, baseline, 5)
+
+    errors, naive = days.actuals - days.forecasts.points, days.actuals - days.last_closes
+    expected = diebold_mariano(errors**2, naive**2, 5)
+
+    assert evaluate(days, 1.0).point.dm_p == expected.p
+    assert expected.p != diebold_mariano(errors**2, naive**2, 1).p

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from stocklstm.core.config import PRESETS
+from stocklstm.core.features import FeatureScale
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.quantiles import interval
 from stocklstm.core.scaling import (
@@ -24,6 +25,8 @@ from stocklstm.core.volatility import WARM_UP, VolatilityAnchor
 from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
 
 MEDIAN = LEVELS.index(0.5)
+CALIBRATED = PRESETS["calibrated"]
+CLOSE = (FeatureScale("close", 0.0, 1.0),)
 
 
 def split_of(bars, preset):
@@ -35,12 +38,12 @@ def split_of(bars, preset):
 
 
 def test_anchor_inputs_are_surprise_and_level(petr4):
-    scaling = AnchorScaling.fit(petr4, 2800)
+    scaling = AnchorScaling.fit(petr4, 2800, CALIBRATED)
     sigmas = VolatilityAnchor.fit(petr4, 2800).sigmas(petr4)
     logs = np.log(sigmas)
     training = logs[WARM_UP:2800]
-    assert scaling.log_sigma_mean == pytest.approx(training.mean(), rel=1e-12)
-    assert scaling.log_sigma_std == pytest.approx(training.std(), rel=1e-12)
+    assert scaling.features[1].center == pytest.approx(training.mean(), rel=1e-12)
+    assert scaling.features[1].spread == pytest.approx(training.std(), rel=1e-12)
 
     inputs = scaling.inputs(petr4)
     assert inputs.shape == (len(petr4), 2)
@@ -54,7 +57,7 @@ def test_anchor_inputs_are_surprise_and_level(petr4):
 
 
 def test_the_anchor_warm_up_is_exactly_what_is_lost(petr4):
-    scaling = AnchorScaling.fit(petr4, 2800)
+    scaling = AnchorScaling.fit(petr4, 2800, CALIBRATED)
     whole = np.isfinite(scaling.inputs(petr4)).all(axis=1)
     assert scaling.warm_up == WARM_UP + 1 == warm_up_rows(PRESETS["calibrated"])
     assert not whole[: scaling.warm_up].any()
@@ -62,7 +65,7 @@ def test_the_anchor_warm_up_is_exactly_what_is_lost(petr4):
 
 
 def test_anchor_targets_are_the_next_surprise(petr4):
-    scaling = AnchorScaling.fit(petr4, 2800)
+    scaling = AnchorScaling.fit(petr4, 2800, CALIBRATED)
     targets = scaling.targets(petr4)
     assert targets.dtype == np.float32
     assert math.isnan(targets[-1])
@@ -70,7 +73,7 @@ def test_anchor_targets_are_the_next_surprise(petr4):
 
 
 def test_a_forecast_of_the_target_is_the_return_that_came(petr4):
-    scaling = AnchorScaling.fit(petr4, 2800)
+    scaling = AnchorScaling.fit(petr4, 2800, CALIBRATED)
     origins = np.arange(2800, len(petr4) - 1)
     outputs = np.repeat(scaling.targets(petr4)[origins, None], len(LEVELS), axis=1)
     forecasts = scaling.forecasts(outputs.astype(np.float64), petr4, origins)
@@ -81,7 +84,7 @@ def test_a_forecast_of_the_target_is_the_return_that_came(petr4):
 
 def test_crossed_outputs_are_put_in_order_before_the_median_is_taken():
     bars = made_bars(60)
-    scaling = AnchorScaling.fit(bars, 50)
+    scaling = AnchorScaling.fit(bars, 50, CALIBRATED)
     outputs = np.arange(len(LEVELS), 0, -1.0)[None, :]
     outputs[0, MEDIAN] = 100.0
     forecasts = scaling.forecasts(outputs, bars, np.array([55]))
@@ -93,8 +96,8 @@ def test_crossed_outputs_are_put_in_order_before_the_median_is_taken():
 
 def test_a_dead_share_gives_finite_inputs_and_a_forecast_of_no_change():
     bars = bars_of(np.full(500, 7.0))
-    scaling = AnchorScaling.fit(bars, 400)
-    assert scaling.log_sigma_std == 1.0
+    scaling = AnchorScaling.fit(bars, 400, CALIBRATED)
+    assert scaling.features[1].spread == 1.0
     assert np.isfinite(scaling.inputs(bars)[scaling.warm_up :]).all()
     assert not scaling.targets(bars)[WARM_UP:-1].any()
     outputs = np.tile(np.linspace(-3, 3, len(LEVELS)), (1, 1))
@@ -106,12 +109,12 @@ def test_a_dead_share_gives_finite_inputs_and_a_forecast_of_no_change():
 @pytest.mark.parametrize("rows", range(WARM_UP + 2, 120))
 def test_rounding_is_no_spread_of_volatility(rows):
     # The mean of equal logarithms is not always that logarithm.
-    assert AnchorScaling.fit(bars_of(np.full(120, 7.0)), rows).log_sigma_std == 1.0
+    assert AnchorScaling.fit(bars_of(np.full(120, 7.0)), rows, CALIBRATED).features[1].spread == 1.0
 
 
 def test_a_share_that_wakes_after_training_gives_finite_inputs():
     bars = bars_of(np.append(np.full(400, 7.0), made_bars(100).closes))
-    scaling = AnchorScaling.fit(bars, 300)
+    scaling = AnchorScaling.fit(bars, 300, CALIBRATED)
     inputs = scaling.inputs(bars)
     assert np.isfinite(inputs[scaling.warm_up :]).all()
     assert np.abs(inputs[scaling.warm_up :, 1]).max() < 1000
@@ -148,7 +151,9 @@ def test_min_max_against_scikit_learn(petr4, preset):
     width=st.floats(0.1, 10),
 )
 def test_unscaling_undoes_scaling(closes, low, width):
-    scaling = PriceScaling(float(closes[:30].min()), float(closes[:30].max()), low, low + width)
+    scaling = PriceScaling(
+        float(closes[:30].min()), float(closes[:30].max()), low, low + width, CLOSE
+    )
     extent = max(scaling.data_max - scaling.data_min, closes.max())
     assert np.allclose(scaling.unscale(scaling.scale(closes)), closes, atol=1e-9 * extent)
 
@@ -314,7 +319,7 @@ def test_no_input_or_forecast_looks_ahead(preset, seed, row):
     bars, config = made_bars(300, seed), PRESETS[preset]
     changed = other_future(bars, row)
     if config.target == "return":
-        scaling = AnchorScaling.fit(bars, 200)
+        scaling = AnchorScaling.fit(bars, 200, CALIBRATED)
     else:
         residuals = tuple(np.linspace(-0.05, 0.05, len(LEVELS)).tolist())
         scaling = replace(PriceScaling.fit(bars, 200, config), residuals=residuals)
@@ -333,3 +338,65 @@ def test_no_input_or_forecast_looks_ahead(preset, seed, row):
     assert np.array_equal(before.points, after.points)
     assert np.array_equal(before.quantiles, after.quantiles)
     assert np.isfinite(before.quantiles).all()
+
+
+# --- several sessions ahead --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 5, 20])
+def test_targets_several_sessions_ahead_by_hand(petr4, horizon):
+    scaling = AnchorScaling.fit(petr4, 2800, replace(CALIBRATED, horizon=horizon))
+    targets = scaling.targets(petr4)
+    sigmas = scaling.anchor.sigmas(petr4)
+    assert np.isnan(targets[-horizon:]).all()
+    for row in (WARM_UP, 1234, len(petr4) - 1 - horizon):
+        move = math.log(petr4.adj_closes[row + horizon] / petr4.adj_closes[row])
+        assert targets[row] == pytest.approx(move / sigmas[row] / math.sqrt(horizon), rel=1e-5)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_a_forecast_of_a_far_target_is_the_return_that_came(petr4, horizon):
+    scaling = AnchorScaling.fit(petr4, 2800, replace(CALIBRATED, horizon=horizon))
+    origins = np.arange(2800, len(petr4) - horizon)
+    outputs = np.repeat(scaling.targets(petr4)[origins, None], len(LEVELS), axis=1)
+    forecasts = scaling.forecasts(outputs.astype(np.float64), petr4, origins)
+    closes = forecasts.closes(petr4.adj_closes[origins])
+    assert np.allclose(closes.points, petr4.adj_closes[origins + horizon], rtol=1e-6)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_a_far_price_and_its_residuals(petr4, horizon):
+    config = replace(PRESETS["paper"], horizon=horizon)
+    scaling = PriceScaling.fit(petr4, 2800, config)
+    targets = scaling.targets(petr4)
+    assert np.isnan(targets[-horizon:]).all()
+    assert scaling.unscale(targets[1000].astype(np.float64)) == pytest.approx(
+        petr4.closes[1000 + horizon], rel=1e-5
+    )
+    # A forecast of no change: its residuals are the returns over the horizon.
+    origins = np.arange(2000, 2400)
+    outputs = scaling.scale(petr4.closes[origins])[:, None]
+    calibrated = scaling.calibrate(outputs, petr4, origins)
+    moves = np.log(petr4.adj_closes[origins + horizon] / petr4.adj_closes[origins])
+    assert calibrated.residuals == pytest.approx(
+        conformal_quantiles(np.sort(moves)).tolist(), abs=1e-9
+    )
+
+
+def test_a_price_model_may_see_more_than_the_close(petr4):
+    config = replace(PRESETS["paper"], features=("close", "volatility", "volume"))
+    scaling = PriceScaling.fit(petr4, 2800, config)
+    assert scaling.warm_up == WARM_UP == warm_up_rows(config)
+    inputs = scaling.inputs(petr4)
+    assert inputs.shape == (len(petr4), 3)
+    assert np.isfinite(inputs[WARM_UP:]).all()
+    assert np.array_equal(inputs[:, 0], scaling.scale(petr4.closes).astype(np.float32))
+
+
+@pytest.mark.parametrize("features", [("close",), ("volume",), ("return", "volatility")])
+def test_a_return_needs_its_volatility_whatever_is_seen(petr4, features):
+    config = replace(CALIBRATED, features=features, seq_length=2)
+    scaling = AnchorScaling.fit(petr4, 2800, config)
+    assert scaling.warm_up == warm_up_rows(config) >= WARM_UP
+    first = scaling.warm_up + config.seq_length - 1
+    assert np.isfinite(scaling.targets(petr4)[first:-1]).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm.core.config import configure
+from stocklstm.core.scaling import PriceScaling
 from stocklstm.core.series import Bars
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
@@ -80,6 +80,24 @@ def test_a_price_that_is_not_a_number_is_refused(forecaster: Forecaster, bars: B
         forecaster.forecast(broken, np.array([2000]))
 
 
-def test_a_graph_of_other_settings_is_refused(forecaster: Forecaster) -> None:
-    with pytest.raises(ArtifactCorruptError, match="does not fit"):
-        Forecaster(forecaster.graph, configure("paper"), forecaster.scaling)
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"seq_length": 61}, "graph does not fit"),
+        ({"features": ("return",)}, "scaling numbers do not fit"),
+        ({"features": ("volatility", "return")}, "scaling numbers do not fit"),
+        ({"horizon": 2}, "scaling numbers do not fit"),
+    ],
+)
+def test_other_settings_are_refused(
+    forecaster: Forecaster, changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ArtifactCorruptError, match=reason):
+        Forecaster(forecaster.graph, replace(forecaster.config, **changes), forecaster.scaling)
+
+
+def test_features_without_the_volatility_they_need_are_refused(forecaster: Forecaster) -> None:
+    scaling = PriceScaling(1.0, 2.0, 0.0, 1.0, forecaster.scaling.features)
+
+    with pytest.raises(ArtifactCorruptError, match="scaling numbers do not fit"):
+        Forecaster(forecaster.graph, forecaster.config, scaling)

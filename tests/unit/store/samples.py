@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 from stocklstm.core.baselines import EwmaBaseline
-from stocklstm.core.config import configure
+from stocklstm.core.config import PRESETS, configure
 from stocklstm.core.evaluation import evaluate, naive_error, score_days
+from stocklstm.core.features import FeatureScale
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, ReturnForecasts
 from stocklstm.core.series import Action, Bars, Instrument
 from stocklstm.store.ledger import LedgerEntry
@@ -59,7 +60,7 @@ def _template() -> Manifest:
         version=1,
         created=NOON,
         config=configure("calibrated"),
-        anchor=AnchorScaling.fit(bars, 200),
+        anchor=AnchorScaling.fit(bars, 200, PRESETS["calibrated"]),
         baseline=baseline,
         mase_scale=scale,
         splits=SplitRecord("2023-02-01", "2023-06-01", "2023-06-02", "2023-07-21", "2023-10-28"),
@@ -84,7 +85,14 @@ def manifest_of(version: int = 1, **changes) -> Manifest:
 
 def price_manifest(version: int = 1, **changes) -> Manifest:
     """Make a manifest of a "price" model."""
-    scaling = PriceScaling(10.5, 42.25, 0.0, 1.0, tuple(np.linspace(-0.05, 0.06, 15).tolist()))
+    scaling = PriceScaling(
+        10.5,
+        42.25,
+        0.0,
+        1.0,
+        (FeatureScale("close", 10.5, 31.75),),
+        residuals=tuple(np.linspace(-0.05, 0.06, 15).tolist()),
+    )
     return manifest_of(version, config=configure("paper"), anchor=None, prices=scaling, **changes)
 
 

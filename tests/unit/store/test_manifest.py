@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.baselines import EwmaBaseline
-from stocklstm.core.config import configure
+from stocklstm.core.config import FEATURES, configure
+from stocklstm.core.features import FeatureScale
 from stocklstm.core.scaling import AnchorScaling, PriceScaling
 from stocklstm.core.volatility import VolatilityAnchor
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError
@@ -89,7 +90,7 @@ def test_what_has_a_default_may_be_left_out(path):
         ("config",),
         ("config", "target"),
         ("anchor", "anchor", "decay"),
-        ("anchor", "log_sigma_std"),
+        ("anchor", "features", 1, "spread"),
         ("baseline",),
         ("mase_scale",),
         ("splits", "test_start"),
@@ -119,7 +120,7 @@ def test_a_missing_field(path):
         (("config", "hidden_size"), "50"),
         (("config", "hidden_size"), 50.5),
         (("config", "dropout"), None),
-        (("anchor", "log_sigma_mean"), "NaN"),
+        (("anchor", "features", 1, "center"), "NaN"),
         (("anchor", "anchor", "floor"), [0.1]),
         (("baseline", "quantiles"), [0.1, "x"]),
         (("mase_scale",), None),
@@ -143,7 +144,9 @@ def test_a_value_of_the_wrong_type(path, value):
     [
         ("hidden_size", 0),
         ("seq_length", 1),
-        ("horizon", 5),
+        ("horizon", 0),
+        ("features", []),
+        ("features", ["close", "moon"]),
         ("dropout", 1.0),
         ("learning_rate", 0),
         ("target", "dividend"),
@@ -249,13 +252,20 @@ FILES = st.dictionaries(
     ),
     max_size=4,
 )
-ANCHORS = st.builds(
-    AnchorScaling,
-    anchor=st.builds(VolatilityAnchor, st.sampled_from(["range", "returns"]), NUMBERS, NUMBERS),
-    log_sigma_mean=NUMBERS,
-    log_sigma_std=NUMBERS,
+VOLATILITY = st.builds(VolatilityAnchor, st.sampled_from(["range", "returns"]), NUMBERS, NUMBERS)
+FEATURE_SCALES = st.lists(
+    st.builds(FeatureScale, st.sampled_from(FEATURES), NUMBERS, NUMBERS, NUMBERS), min_size=1
+).map(tuple)
+HORIZONS = st.integers(1, 250)
+ANCHORS = st.builds(AnchorScaling, VOLATILITY, FEATURE_SCALES, HORIZONS)
+SCALINGS = st.builds(
+    PriceScaling,
+    *[NUMBERS] * 4,
+    FEATURE_SCALES,
+    st.none() | VOLATILITY,
+    st.just(()) | GRID,
+    HORIZONS,
 )
-SCALINGS = st.builds(PriceScaling, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.just(()) | GRID)
 
 
 @settings(deadline=None)

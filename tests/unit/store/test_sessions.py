@@ -43,6 +43,29 @@ def test_the_next_session(sessions, date, expected):
     assert sessions.next_after("BVMF", date) == expected
 
 
+@pytest.mark.parametrize(
+    ("date", "count", "expected"),
+    [
+        ("2024-03-27", 2, "2024-04-01"),
+        ("2024-03-01", 3, "2024-04-01"),
+        # Past the end of the calendar weekdays go on where it ended.
+        ("2024-03-27", 3, "2024-04-02"),
+        ("2024-03-01", 8, "2024-04-08"),
+        ("2024-04-05", 5, "2024-04-12"),
+        ("2024-04-06", 1, "2024-04-08"),
+    ],
+)
+def test_a_later_session(sessions, date, count, expected):
+    assert sessions.next_after("BVMF", date, count) == expected
+
+
+def test_counting_sessions_is_taking_the_next_again_and_again(sessions):
+    day = "2024-03-20"
+    for count in range(1, 15):
+        day = sessions.next_after("BVMF", day)
+        assert sessions.next_after("BVMF", "2024-03-20", count) == day
+
+
 def test_weekdays_stand_in_for_an_unknown_exchange(sessions):
     assert sessions.next_after("", "2024-03-28") == "2024-03-29"
     assert sessions.next_after("XNYS", "2024-03-29") == "2024-04-01"

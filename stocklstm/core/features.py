@@ -1,0 +1,195 @@
+"""What the network may be shown of each session, as plain numbers of about unit size.
+
+A feature of a row uses nothing later than that row's close. Its centre and spread come from
+training rows, are kept in the manifest and are never refitted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.series import Bars, Floats
+from stocklstm.core.volatility import WARM_UP, VolatilityAnchor, valid_ranges
+from stocklstm.errors import RejectedDataError
+
+# Sessions over which a volume is usual.
+_VOLUME_SESSIONS = 20
+
+# A day without trades counts as a hundredth of the usual volume: its logarithm must be finite.
+_LEAST_VOLUME = 0.01
+
+# Days in ten that must have a range: as the range anchor asks.
+_RANGED_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class FeatureScale:
+    """How one feature is brought to unit size: offset + (value − center) / spread.
+
+    Attributes:
+        name: Of the feature.
+        center: In the feature's own unit.
+        spread: Above 0, in the same unit.
+        offset: Without unit.
+    """
+
+    name: str
+    center: float
+    spread: float
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Feature:
+    """What a feature is made of.
+
+    Attributes:
+        values: Gives (N,) raw values, NaN in the first `warm_up` rows; the volatilities are None
+            if no feature asks for them.
+        warm_up: Rows without a value.
+        needs_anchor: True if it is measured in volatility.
+    """
+
+    values: Callable[[Bars, Floats | None], Floats]
+    warm_up: int
+    needs_anchor: bool = False
+
+
+def _surprises(bars: Bars, sigmas: Floats | None) -> Floats:
+    assert sigmas is not None  # noqa: S101 - `needs_anchor` says so
+    surprises = np.full(len(bars), np.nan)
+    surprises[1:] = bars.log_returns[1:] / sigmas[:-1]
+    return surprises
+
+
+def _log_volatility(_: Bars, sigmas: Floats | None) -> Floats:
+    assert sigmas is not None  # noqa: S101 - `needs_anchor` says so
+    logs: Floats = np.log(sigmas)
+    return logs
+
+
+def _closes(bars: Bars, _: Floats | None) -> Floats:
+    return bars.closes
+
+
+def _relative_volumes(bars: Bars, _: Floats | None) -> Floats:
+    relative = np.full(len(bars), np.nan)
+    if len(bars) >= _VOLUME_SESSIONS:
+        spans = np.lib.stride_tricks.sliding_window_view(bars.volumes, _VOLUME_SESSIONS)
+        usual = spans.mean(axis=1)
+        # A share that nobody trades at all has its usual volume, whatever that is.
+        ratios = np.divide(
+            bars.volumes[_VOLUME_SESSIONS - 1 :], usual, out=np.ones_like(usual), where=usual != 0
+        )
+        relative[_VOLUME_SESSIONS - 1 :] = np.log(np.maximum(ratios, _LEAST_VOLUME))
+    return relative
+
+
+def _ranges(bars: Bars, _: Floats | None) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ranges = np.log(bars.highs / bars.lows)
+    # Where a source has no range, the move of the close is the least that the range can be.
+    return np.where(valid_ranges(bars), ranges, np.abs(bars.log_returns))
+
+
+def _gaps(bars: Bars, _: Floats | None) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The whole return less that from open to close: a dividend at the open is no gap.
+        gaps = bars.log_returns - np.log(bars.closes / bars.opens)
+    gaps = np.where(valid_ranges(bars), gaps, 0.0)
+    gaps[:1] = np.nan
+    return gaps
+
+
+_FEATURES: Mapping[str, _Feature] = {
+    "return": _Feature(_surprises, WARM_UP + 1, needs_anchor=True),
+    "volatility": _Feature(_log_volatility, WARM_UP, needs_anchor=True),
+    "close": _Feature(_closes, 0),
+    "volume": _Feature(_relative_volumes, _VOLUME_SESSIONS - 1),
+    "range": _Feature(_ranges, 1),
+    "gap": _Feature(_gaps, 1),
+}
+
+
+def needs_anchor(names: Sequence[str]) -> bool:
+    """Tell whether any of some features is measured in volatility."""
+    return any(_FEATURES[name].needs_anchor for name in names)
+
+
+def features_warm_up(names: Sequence[str]) -> int:
+    """Count the leading rows that have no value of some of the features."""
+    return max(_FEATURES[name].warm_up for name in names)
+
+
+def fit_features(
+    bars: Bars, rows: int, config: TrainingConfig, anchor: VolatilityAnchor | None
+) -> tuple[FeatureScale, ...]:
+    """Measure the features of the training part.
+
+    Args:
+        bars: N sessions.
+        rows: Leading rows that belong to the training part.
+        config: Names the features and the ends of the price scale.
+        anchor: Gives volatilities, if a feature needs them.
+
+    Raises:
+        RejectedDataError: The training part lacks what a feature is made of.
+    """
+    sigmas = None if anchor is None else anchor.sigmas(bars)
+    if {"range", "gap"} & set(config.features):
+        _require_ranges(bars, rows)
+    scales = []
+    for name in config.features:
+        feature = _FEATURES[name]
+        values = feature.values(bars, sigmas)[feature.warm_up : rows]
+        if not np.isfinite(values).all():
+            raise RejectedDataError(
+                f"{int((~np.isfinite(values)).sum())} of {len(values)} training days have no "
+                f"{name}",
+                hint=f"leave {name} out of --features, or fetch from a source that has it",
+            )
+        scales.append(_scale(name, values, config))
+    return tuple(scales)
+
+
+def _scale(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
+    if name == "return":
+        # In volatilities already.
+        return FeatureScale(name, 0.0, 1.0)
+    if name == "close":
+        low, high = float(values.min()), float(values.max())
+        spread = ((high - low) or 1.0) / (config.scale_high - config.scale_low)
+        return FeatureScale(name, low, spread, config.scale_low)
+    spread = float(values.std())
+    # Equal values, of a price that never moved, differ from their mean by rounding.
+    return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else 1.0)
+
+
+def _require_ranges(bars: Bars, rows: int) -> None:
+    valid = valid_ranges(bars)[1:rows]
+    if not valid.size or float(valid.mean()) < _RANGED_SHARE:
+        raise RejectedDataError(
+            f"only {int(valid.sum())} of {valid.size} training days have an open, high and low",
+            hint="leave range and gap out of --features, or fetch from a source that has them",
+        )
+
+
+def feature_inputs(
+    scales: Sequence[FeatureScale], bars: Bars, anchor: VolatilityAnchor | None
+) -> NDArray[np.float32]:
+    """Build (N, F): every feature of every session, scaled.
+
+    Args:
+        scales: From `fit_features`.
+        bars: N sessions.
+        anchor: The same as then.
+    """
+    sigmas = None if anchor is None else anchor.sigmas(bars)
+    columns = [
+        scale.offset + (_FEATURES[scale.name].values(bars, sigmas) - scale.center) / scale.spread
+        for scale in scales
+    ]
+    return np.column_stack(columns).astype(np.float32)
