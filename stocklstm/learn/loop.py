@@ -27,6 +27,11 @@ from stocklstm.learn.optimization import Schedule, make_optimizer
 OnEpoch = Callable[[EpochRecord], None]
 State = dict[str, Any]
 
+# An LSTM's states are bounded, so a step size that is far too large seldom ends in infinity: it
+# ends in a loss that is worse than having learned nothing. A bad first pass may be made good by the
+# second; twice as bad as nothing over two passes is lost.
+_DIVERGED = 2.0
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
@@ -112,7 +117,8 @@ def train_network(
         start: Checkpoint of another version whose weights are to be the first ones.
 
     Raises:
-        TrainingDivergedError: A loss is infinite or not a number.
+        TrainingDivergedError: A loss is infinite or not a number, or twice that of an untrained
+            network for two epochs or at the last one.
         StoppedError: The keeper said so.
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
@@ -173,6 +179,8 @@ class TrainingRun:
         if config.target == "return":
             self.network.start_from(torch.from_numpy(constant))
         self.constant = self._constant_losses(constant)
+        nothing = self._constant_loss(np.zeros_like(constant), self.train_rows)
+        self.untrained = max(self.constant.train, nothing)
         self.network.to(self.device)
         self.averaged = self._average(config.ema_decay)
         self.autocast = autocast(config, self.device)
@@ -190,13 +198,15 @@ class TrainingRun:
         self.spent = 0.0
 
     def _constant_losses(self, constant: NDArray[np.float64]) -> ConstantLosses:
+        return ConstantLosses(
+            self._constant_loss(constant, self.train_rows),
+            self._constant_loss(constant, self.validation_rows),
+            is_start=self.config.target == "return",
+        )
+
+    def _constant_loss(self, constant: NDArray[np.float64], rows: Tensor) -> float:
         outputs = torch.from_numpy(constant.astype(np.float32)).to(self.device)
-
-        def loss(rows: Tensor) -> float:
-            return self.loss(outputs.expand(len(rows), -1), self.targets[rows]).item()
-
-        is_start = self.config.target == "return"
-        return ConstantLosses(loss(self.train_rows), loss(self.validation_rows), is_start)
+        return self.loss(outputs.expand(len(rows), -1), self.targets[rows]).item()
 
     def _average(self, decay: float | None) -> AveragedModel | None:
         if decay is None:
@@ -281,8 +291,22 @@ class TrainingRun:
                 self._save(epoch)
                 raise StoppedError
         mean = self.total / len(self.train_rows)
+        self._require_sane(epoch, mean)
         self.order_state, self.position, self.total = self.shuffler.get_state(), 0, 0.0
         return mean
+
+    def _require_sane(self, epoch: int, loss: float) -> None:
+        before = self.history[-1].train_loss if self.history else None
+        was_bad = before is not None and self._is_lost(before)
+        if self._is_lost(loss) and (was_bad or epoch == self.config.epochs):
+            raise _diverged(
+                f"the loss of epoch {epoch} is {loss / self.untrained:.2g} times that of an "
+                "untrained network"
+            )
+
+    def _is_lost(self, loss: float) -> bool:
+        # Prices that never moved leave nothing to lose, and nothing to compare with.
+        return 0 < self.untrained < loss / _DIVERGED
 
     def begin_epoch(self) -> tuple[Tensor, ...]:
         """Get ready to learn and shuffle the training windows.
@@ -314,7 +338,7 @@ class TrainingRun:
         loss = self.loss(outputs.float(), self.targets[rows])
         value = loss.item()
         if not math.isfinite(value):
-            raise _diverged(value)
+            raise _diverged(f"the loss became {value}")
         self.gradient_scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.config.clip_norm is not None:
             self.gradient_scaler.unscale_(self.optimizer)
@@ -341,7 +365,7 @@ class TrainingRun:
             outputs = self._outputs(self._served.eval(), self.validation_rows)
             value = self.loss(outputs, self.targets[self.validation_rows]).item()
         if not math.isfinite(value):
-            raise _diverged(value)
+            raise _diverged(f"the loss became {value}")
         return value
 
     def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
@@ -405,8 +429,8 @@ class TrainingRun:
         )
 
 
-def _diverged(loss: float) -> TrainingDivergedError:
+def _diverged(reason: str) -> TrainingDivergedError:
     return TrainingDivergedError(
-        f"training diverged: the loss became {loss}",
+        f"training diverged: {reason}",
         hint="train with a smaller --learning-rate, such as 0.001; nothing was published",
     )

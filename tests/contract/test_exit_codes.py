@@ -164,12 +164,15 @@ def test_2_for_usage_and_configuration(
     assert len(outcome.err) < 2000
 
 
-def test_3_when_training_diverges(cli: Cli, priced_home: Path) -> None:
-    arguments = ["--preset", "paper-short", *TINY_OPTIONS, "--learning-rate", "1e30"]
+@pytest.mark.parametrize("preset", ["calibrated", "paper", "paper-short"])
+@pytest.mark.parametrize("rate", ["10", "1e30"])
+def test_3_when_training_diverges(cli: Cli, priced_home: Path, preset: str, rate: str) -> None:
+    arguments = ["--preset", preset, *TINY_OPTIONS, "--learning-rate", rate]
 
     outcome = cli("train", "--ticker", TICKER, *arguments)
 
-    assert priced_home.is_dir()
+    assert not (priced_home / "models" / TICKER / "v1").exists()
+    assert not list((priced_home / "runs").iterdir())
     assert outcome.code == 3
     assert "diverged" in outcome.err
 

@@ -22,7 +22,7 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
             {"hidden_size": 50, "learning_rate": 1e-2, "epochs": 30, "patience": 30},
         ),
         ("unstable", "calibrated", {"learning_rate": 1.0, "epochs": 6}),
-        ("unstable", "paper-short", {"learning_rate": 1.0, "epochs": 20}),
+        ("unstable", "paper-short", {"learning_rate": 0.5, "epochs": 30}),
         ("underfitting", "calibrated", {"learning_rate": 1e-6, "epochs": 6}),
         ("underfitting", "paper-short", {"learning_rate": 1e-7, "epochs": 4}),
         ("still improving", "paper-short", {"learning_rate": 3e-4, "epochs": 8}),

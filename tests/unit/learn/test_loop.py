@@ -120,9 +120,33 @@ def test_every_epoch_is_reported_as_it_ends(tiny: TrainingConfig, data: Training
     assert tuple(seen) == trained.history
 
 
-def test_a_diverging_run_says_so(sample_bars: Bars) -> None:
-    config = configure("paper-short", **{**TINY, "learning_rate": 1e30})
+@pytest.mark.parametrize("preset", ["calibrated", "paper-short"])
+@pytest.mark.parametrize("rate", [10.0, 1e30])
+@pytest.mark.parametrize("epochs", [1, 2, 20])
+def test_a_diverging_run_says_so(preset: str, rate: float, epochs: int, sample_bars: Bars) -> None:
+    changes = TINY | {"learning_rate": rate, "epochs": epochs}
+    config = configure(preset, **changes)
+    data = training_data(sample_bars.select(slice(-400, None)), config)
 
-    with pytest.raises(TrainingDivergedError, match="diverged") as caught:
-        run(config, training_data(sample_bars.select(slice(-400, None)), config))
+    with pytest.raises(TrainingDivergedError, match="training diverged: the loss") as caught:
+        run(config, data)
+
     assert "--learning-rate" in caught.value.hint
+
+
+def test_a_bad_first_pass_may_be_made_good(sample_bars: Bars) -> None:
+    config = configure("paper-short", learning_rate=0.3, epochs=5)
+    data = training_data(sample_bars.select(slice(-800, None)), config)
+
+    trained = run(config, data)
+
+    assert trained.history[0].train_loss > 2 * trained.constant.train
+    assert trained.history[-1].train_loss < trained.constant.train / 10
+
+
+def test_prices_that_never_moved_do_not_diverge(tiny: TrainingConfig, sample_bars: Bars) -> None:
+    bars = sample_bars.select(slice(-400, None))
+    still = np.full(len(bars), 7.0)
+    flat = replace(bars, opens=still, highs=still, lows=still, closes=still, adj_closes=still)
+
+    assert run(tiny, training_data(flat, tiny)).history[-1].epoch == tiny.epochs
