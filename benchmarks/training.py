@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -102,8 +103,10 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     config, data = reference(chosen.epochs)
+    half = replace(config, precision="bf16-mixed")
     loops = {
         "stocklstm": lambda: train_network(config, data, lambda _: None),
+        "  in bf16-mixed": lambda: train_network(half, data, lambda _: None),
         "bare tensor loop": lambda: bare(config, data),
         "DataLoader loop": lambda: loader(config, data, config.batch_size),
         "batches of one": lambda: loader(config, data, 1, TUTORIAL_SHARE),
