@@ -91,8 +91,11 @@ def tune(
         if resume not in {None, "auto"}:
             given.require_none("study", f"stocklstm tune --resume {resume}")
         start = given.config(lock_timeout)
+        from stocklstm.workflows.promotion import check_rule
         from stocklstm.workflows.tune import Search, tune
 
+        # Before the search, which may take hours.
+        check_rule(promote)
         search = Search(sampler, trials, jobs, resume)
         # With several processes the one that hands out the work only waits: Ctrl-C must wake it.
         stopping = stop_at_interrupt() if jobs == 1 else _never()

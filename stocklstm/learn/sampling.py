@@ -43,7 +43,8 @@ def propose(sampler: str, trials: Sequence[Trial], count: int, seed: int) -> lis
     import optuna
 
     # One seed a trial: proposals do not repeat, and do not depend on where a search was stopped.
-    seed = seed + len(trials)
+    # Optuna's have 32 bits, ours 63.
+    seed = (seed + len(trials)) % 2**32
     chosen: optuna.samplers.BaseSampler = (
         optuna.samplers.TPESampler(seed=seed)
         if sampler == "tpe"
@@ -83,12 +84,19 @@ def _space() -> "dict[str, optuna.distributions.BaseDistribution]":
         IntDistribution,
     )
 
-    rates, dropouts = AXES["learning_rate"], AXES["dropout"]
+    lowest = {axis: min(values) for axis, values in AXES.items()}
+    highest = {axis: max(values) for axis, values in AXES.items()}
+
+    def whole(axis: str) -> IntDistribution:
+        return IntDistribution(int(lowest[axis]), int(highest[axis]))
+
     return {
-        "learning_rate": FloatDistribution(min(rates), max(rates), log=True),
-        "hidden_size": IntDistribution(16, int(max(AXES["hidden_size"]))),
-        "num_layers": IntDistribution(1, int(max(AXES["num_layers"]))),
-        "dropout": FloatDistribution(0.0, max(dropouts)),
+        "learning_rate": FloatDistribution(
+            lowest["learning_rate"], highest["learning_rate"], log=True
+        ),
+        "hidden_size": whole("hidden_size"),
+        "num_layers": whole("num_layers"),
+        "dropout": FloatDistribution(lowest["dropout"], highest["dropout"]),
         "batch_size": CategoricalDistribution(AXES["batch_size"]),
     }
 

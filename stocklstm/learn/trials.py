@@ -1,9 +1,14 @@
 """Training for a search: many short runs of which only the validation losses are kept."""
 
+import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import current_thread, main_thread
 
 import numpy as np
 import torch
@@ -14,9 +19,9 @@ from stocklstm.core.history import EpochRecord
 from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, with_settings
 from stocklstm.core.series import Floats
 from stocklstm.core.windows import sliding_windows
-from stocklstm.errors import TrainingDivergedError
+from stocklstm.errors import TrainingDivergedError, TryAgainError
 from stocklstm.learn.inference import network_outputs
-from stocklstm.learn.loop import Keeper, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.loop import Keeper, StoppedError, TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.sampling import Pruner
 
@@ -35,6 +40,19 @@ class _Stopper(Keeper):
         return self._should_stop()
 
 
+class _Follower(Keeper):
+    """Ends its process in the middle of a trial once the one that made this is gone."""
+
+    def __init__(self) -> None:
+        self._leader = os.getpid()
+
+    def should_stop(self) -> bool:
+        if os.getppid() != self._leader:
+            # Killed, so that it could end nobody; there is nobody either to give the trial to.
+            os._exit(1)
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class Trials:
     """What all trials of a search share.
@@ -43,7 +61,8 @@ class Trials:
         config: All settings; those that are searched are replaced.
         data: Features and labels, of which nothing lies in the test part.
         jobs: Processes; 1 trains in this one.
-        should_stop: Asked after every step where trials train in this process.
+        should_stop: Asked after every step where trials train in this process, else after every
+            trial.
     """
 
     config: TrainingConfig
@@ -63,31 +82,58 @@ class Trials:
         Raises:
             StoppedError: `should_stop` said so.
             ConfigError: Settings do not fit each other, or the device is not there.
+            TryAgainError: A process that trained was ended from outside.
         """
         if self.jobs == 1:
             keeper = _Stopper(self.should_stop)
             for number, settings in wanted:
                 yield run_trial(number, settings, self.config, self.data, pruner, keeper)
             return
+        yield from self._run_apart(wanted, pruner)
+
+    def _run_apart(
+        self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None
+    ) -> Iterator[Trial]:
         from joblib import Parallel, delayed
 
-        # The arrays travel with each task: a few thousand rows, against seconds of training.
-        yield from Parallel(n_jobs=self.jobs, backend="loky", return_as="generator_unordered")(
-            delayed(_run_apart)(number, settings, self.config, self.data, pruner)
-            for number, settings in wanted
-        )
+        workers = Parallel(n_jobs=self.jobs, backend="loky", return_as="generator_unordered")
+        with _interrupts_ignored():
+            # The arrays travel with each task: a few thousand rows, against seconds of training.
+            outcomes = workers(
+                delayed(run_trial)(number, settings, self.config, self.data, pruner, _Follower())
+                for number, settings in wanted
+            )
+        try:
+            for trial in outcomes:
+                yield trial
+                if self.should_stop():
+                    raise StoppedError
+        except BrokenProcessPool as error:
+            raise TryAgainError(
+                "a process that trained was ended from outside, perhaps for want of memory",
+                hint="stocklstm tune --resume auto --jobs 1 goes on with less memory",
+            ) from error
+        finally:
+            with warnings.catch_warnings():
+                # That tasks were cancelled, which is what closing is for.
+                warnings.simplefilter("ignore", UserWarning)
+                outcomes.close()
 
 
-def _run_apart(
-    number: int,
-    settings: Settings,
-    config: TrainingConfig,
-    data: TrainingData,
-    pruner: Pruner | None,
-) -> Trial:
-    # Ctrl-C reaches every process of a terminal; it is for the one that hands out the work.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return run_trial(number, settings, config, data, pruner, Keeper())
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let the processes that are started meanwhile inherit that they ignore Ctrl-C.
+
+    It reaches every process of a terminal, and is for the one that hands out the work.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_trial(

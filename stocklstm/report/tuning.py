@@ -43,7 +43,8 @@ def trials_png(
         limit = _limit(trials)
         for axes, name in zip(panels, AXES, strict=True):
             _draw(axes, name, trials, best, start, limit)
-        lowest = best.loss
+        # A trial that was given up may have been lower once than the best was at its end.
+        lowest = min(trial.loss for trial in trials)
         panels[0].set_ylim(lowest - 0.08 * (limit - lowest), limit + 0.04 * (limit - lowest))
         panels[0].set_ylabel(f"validation: {LOSS_UNITS[loss]}")
         figure.legend(
@@ -105,7 +106,7 @@ def _draw(
         linestyle="none",
         label="best",
     )
-    if name == "learning_rate":
+    if name in {"learning_rate", "batch_size"}:
         axes.set_xscale("log")
     axes.set_xticks(AXES[name], [f"{value:g}" for value in AXES[name]])
     axes.minorticks_off()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from stocklstm.core.axes import AXES, Settings
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
@@ -111,7 +112,8 @@ class StudyStore:
         with stored_values():
             rows = self.connection.execute(
                 "SELECT id FROM studies WHERE finished_at IS NULL AND ticker = coalesce(?, ticker)"
-                " ORDER BY created, id",
+                # Of those of one second, by the order in which they were written down.
+                " ORDER BY created, rowid",
                 (ticker,),
             )
             return [name for (name,) in rows]
@@ -150,7 +152,7 @@ class StudyStore:
             return tuple(
                 Trial(
                     number=number,
-                    settings=json.loads(settings),
+                    settings=_settings(settings),
                     status=status,
                     loss=math.inf if loss is None else loss,
                     curve=tuple(json.loads(curve)),
@@ -173,3 +175,10 @@ class StudyStore:
                 yield
             finally:
                 self.paths.lock(f"study-{name}").unlink(missing_ok=True)
+
+
+def _settings(text: str) -> Settings:
+    settings: Settings = json.loads(text)
+    if set(settings) != set(AXES) or not all(math.isfinite(settings[axis]) for axis in AXES):
+        raise ValueError(f"{text[:100]!a} are no settings of a trial")
+    return settings

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
-from stocklstm.core.axes import SAMPLERS, Settings
+from stocklstm.core.axes import AXES, SAMPLERS, Settings
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 from stocklstm.core.evaluation import SIGNIFICANT
@@ -188,8 +189,8 @@ def tune(
         config: Settings to start from; those that are not searched stay. A study that is resumed
             keeps its own.
         search: How to search.
-        should_stop: Asked after every step; once it says yes the search ends. The trial under way
-            is lost, the others are kept.
+        should_stop: Asked after every step, with several processes after every trial; once it says
+            yes the search ends. The trials under way are lost, the others are kept.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_trial: Called after every trial.
@@ -230,6 +231,7 @@ class _Tuning:
         # What cannot be trained at all is said before a study is written down for it.
         prepare(bars, self.config)
         choose_device(self.config)
+        _check_axes(self.config)
         self._require(self.search.sampler)
         now = utc_now()
         endless = self.search.sampler in {"random", "tpe"}
@@ -272,16 +274,21 @@ class _Tuning:
         trials = list(self.store.studies.trials(record.id))
         try:
             while wanted := self._next(record, trials):
-                first = max((trial.number for trial in trials), default=-1) + 1
+                # A trial that was lost leaves a gap, which the same one fills: of equal losses the
+                # first counts, so that a search must not depend on where it was stopped.
+                used = {trial.number for trial in trials}
+                numbers = (number for number in count() if number not in used)
                 pruner = None if record.sampler == "coordinate" else Pruner(tuple(trials))
-                for trial in training.run(list(enumerate(wanted, first)), pruner):
+                for trial in training.run(list(zip(numbers, wanted, strict=False)), pruner):
                     self.store.studies.add(record.id, trial)
                     trials.append(trial)
                     self._report(record, trials, trial)
+                # Processes end in any order.
+                trials.sort(key=lambda trial: trial.number)
         except (StoppedError, KeyboardInterrupt) as error:
             raise TuningStoppedError(f"stocklstm tune --resume {record.id}") from error
         self.store.studies.finish(record.id, utc_now())
-        return self._found(record, sorted(trials, key=lambda trial: trial.number), resumed=resumed)
+        return self._found(record, trials, resumed=resumed)
 
     def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[Settings]:
         start = settings_of(record.config)
@@ -295,18 +302,20 @@ class _Tuning:
                 wanted = untried(grid(start, record.config.seed), trials)[: 4 * self.search.jobs]
             case _:
                 wanted = untried([start], trials)
-                count = int(min(room, self.search.jobs)) - len(wanted)
-                if count > 0:
-                    wanted += propose(record.sampler, trials, count, record.config.seed)
+                more = int(min(room, self.search.jobs)) - len(wanted)
+                if more > 0:
+                    wanted += propose(record.sampler, trials, more, record.config.seed)
         return wanted[: int(min(room, len(wanted)))]
 
     def _report(self, record: StudyRecord, trials: Sequence[Trial], trial: Trial) -> None:
         start = settings_of(record.config)
-        if record.sampler == "coordinate":
-            most = most_coordinate(trials, start)
-        else:
-            most = len(grid(start, 0))
-        most = min(most, record.most_trials or most)
+        limit = math.inf if record.most_trials is None else record.most_trials
+        match record.sampler:
+            case "coordinate":
+                limit = min(limit, most_coordinate(trials, start))
+            case "grid":
+                limit = min(limit, len(grid(start, 0)))
+        most = int(limit)
         self.on_trial(TrialEnded(record.ticker, len(trials), most, trial, best_trial(trials)))
 
     def _found(self, record: StudyRecord, trials: Sequence[Trial], *, resumed: bool) -> TunedTicker:
@@ -343,6 +352,19 @@ class _Tuning:
         )
 
 
+def _check_axes(config: TrainingConfig) -> None:
+    """Refuse settings that some value of an axis does not fit, before any is trained with."""
+    for axis, values in AXES.items():
+        for value in values:
+            try:
+                with_settings(config, {axis: value})
+            except ConfigError as error:
+                raise ConfigError(
+                    f"the search tries {axis} {value:g}, which does not fit: {error.message}",
+                    hint=error.hint or "change the setting that it does not fit",
+                ) from error
+
+
 def _shown(trial: Trial) -> TriedSettings:
     return TriedSettings(
         number=trial.number,
@@ -376,9 +398,10 @@ def _conclusion(
 
 def _command(ticker: str, config: TrainingConfig) -> str:
     usual = asdict(PRESETS[config.preset])
+    # What was searched is always said: a file or a variable of the user's may say otherwise.
     options = [
         f"{SETTINGS[name].option} {written(value)}"
         for name, value in asdict(config).items()
-        if value != usual[name]
+        if name in AXES or value != usual[name]
     ]
     return " ".join([f"stocklstm train --ticker {ticker} --preset {config.preset}", *options])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from stocklstm.core.axes import AXES
+from stocklstm.core.settings import SETTINGS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 
@@ -171,6 +173,24 @@ def test_quantize(cli: Cli, model_home: Path) -> None:
             "parameters",
             "sparsity",
         }
+
+
+def test_tune(cli: Cli, priced_home: Path) -> None:
+    arguments = ["tune", "-t", TICKER, "--trials", "2", *TINY_OPTIONS, "--batch-size", "256"]
+    (result,) = document(cli, *arguments)["results"]
+
+    trial = {*("number", "settings", "status", "val_loss", "epochs", "kept_epoch", "seconds")}
+    assert result.keys() == {
+        *("ticker", "study", "sampler", "trials", "start", "best", "improvement_pct", "p"),
+        *("validation_days", "conclusion", "config", "command", "plot", "resumed", "published"),
+    }
+    assert result["published"] is None
+    assert [one["number"] for one in result["trials"]] == [0, 1]
+    for one in (*result["trials"], result["start"], result["best"]):
+        assert one.keys() == trial
+        assert one["settings"].keys() == set(AXES)
+    assert result["config"].keys() == {"preset", *SETTINGS}
+    assert Path(result["plot"]).is_relative_to(priced_home)
 
 
 def test_models(cli: Cli, model_home: Path) -> None:

@@ -1,5 +1,6 @@
 """Pictures are drawn, are always the same, and need no screen."""
 
+import math
 import struct
 import subprocess
 import sys
@@ -8,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stocklstm.core.axes import AXES
 from stocklstm.core.config import configure
 from stocklstm.core.diagnosis import ConstantLosses
 from stocklstm.core.evaluation import ScoredDays, evaluate
 from stocklstm.core.history import EpochRecord
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
+from stocklstm.report.tuning import trials_png
 
 
 def scored_days(count: int) -> ScoredDays:
@@ -68,6 +72,47 @@ def test_a_history_is_drawn_for_any_number_of_epochs(
     assert size(drawn) == (1000, 560)
 
 
+def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
+    settings = {axis: values[number % len(values)] for axis, values in AXES.items()}
+    if number == 0:
+        # A search may start where none of its values lie.
+        settings |= {"learning_rate": 3e-5, "hidden_size": 7, "dropout": 0.0, "batch_size": 999}
+    return Trial(number, settings, status, loss, (loss,), 1, np.empty(0), 0.1)
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [tried(number, 0.2 + number / 1000) for number in range(16)],
+        [tried(0, 0.2)],
+        [tried(0, 0.0)],
+        [tried(number, 0.2) for number in range(9)],
+        [tried(0, math.inf, DIVERGED), tried(1, 0.2), tried(2, 0.3, PRUNED)],
+        [tried(0, 0.2), tried(1, math.inf, DIVERGED), tried(2, 0.1, PRUNED), tried(3, 1e9)],
+        [tried(0, 0.2), tried(1, 1e300), tried(2, 5e-324), tried(3, 0.2)],
+        [
+            tried(number, 0.2 + number % 7 / 100, PRUNED if number % 3 else COMPLETE)
+            for number in range(433)
+        ],
+    ],
+    ids=["complete", "single", "zero", "equal", "diverged-start", "mixed", "far", "grid"],
+)
+def test_a_search_is_drawn_whatever_became_of_its_trials(trials: list[Trial]) -> None:
+    best = min((one for one in trials if one.status == COMPLETE), key=lambda one: one.loss)
+
+    drawn = trials_png(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60)
+
+    assert size(drawn) == (1000, 560)
+
+
+def test_the_same_trials_give_the_same_picture() -> None:
+    trials = [tried(number, 0.2 + number / 1000) for number in range(3)]
+
+    first, second = (trials_png(trials, trials[0], trials[0], "mae", "x", "y") for _ in range(2))
+
+    assert first == second
+
+
 def test_the_same_figures_give_the_same_picture() -> None:
     days = scored_days(50)
 
@@ -78,7 +123,8 @@ def test_the_same_figures_give_the_same_picture() -> None:
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
     code = (
-        "import stocklstm.report.forecasts, stocklstm.report.training, sys;"
+        "import stocklstm.report.forecasts, stocklstm.report.training, stocklstm.report.tuning;"
+        "import sys;"
         "sys.exit('matplotlib' in sys.modules)"
     )
 
