@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_the_winner_is_published_with_the_loss_that_it_won_with(cli: Cli, short_
     assert published["promoted"]
     with open_store(short_home) as store:
         manifest = store.registry.manifest(TICKER, published["version"])
-    assert {name: getattr(manifest.config, name) for name in result["config"]} == result["config"]
+    assert json.loads(json.dumps(asdict(manifest.config))) == result["config"]
     assert cli("predict", "-t", TICKER, "--quiet").code == 0
 
 
