@@ -22,6 +22,7 @@ from stocklstm.cli.training import (
 from stocklstm.core.axes import AXES, SAMPLERS
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,12 +50,14 @@ class _TuneOutcome:
 def tune(
     ticker: Tickers = None,
     sampler: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="WORD",
-            help=f"How to search: {', '.join(SAMPLERS)}; all but the first need Optuna.",
+            help=f"How to search: {', '.join(SAMPLERS)}; all but the first, which is what is done "
+            "if not given, need Optuna.",
+            show_default=False,
         ),
-    ] = "coordinate",
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -89,14 +92,20 @@ def tune(
     def call() -> _TuneOutcome:
         given = Given(preset, settings, config, like)
         if resume not in {None, "auto"}:
-            given.require_none("study", f"stocklstm tune --resume {resume}")
+            command = f"stocklstm tune --resume {resume}"
+            given.require_none("study", command)
+            if sampler is not None or trials is not None:
+                raise ConfigError(
+                    "a study that is resumed keeps its sampler and its number of trials",
+                    hint=command,
+                )
         start = given.config(lock_timeout)
         from stocklstm.workflows.promotion import check_rule
         from stocklstm.workflows.tune import Search, tune
 
         # Before the search, which may take hours.
         check_rule(promote)
-        search = Search(sampler, trials, jobs, resume)
+        search = Search(sampler or "coordinate", trials, jobs, resume)
         # With several processes the one that hands out the work only waits: Ctrl-C must wake it.
         stopping = stop_at_interrupt() if jobs == 1 else _never()
         with _progress() as on_trial, stopping as should_stop:

@@ -195,6 +195,8 @@ def test_a_wrong_promotion_is_refused_before_the_search(cli: Cli, short_home: Pa
         ("--jobs", "0"),
         ("--json", "--quiet"),
         ("--resume", "PETR4.SA-x", "--epochs", "3"),
+        ("--resume", "PETR4.SA-x", "--sampler", "grid"),
+        ("--resume", "PETR4.SA-x", "--trials", "3"),
         ("--schedule", "cosine", "--min-lr", "0.0005"),
     ],
 )
