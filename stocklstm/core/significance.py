@@ -5,11 +5,14 @@ starts in a fraction of a second. The tests compare each function here with SciP
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.series import Floats
+from stocklstm.core.series import Flags, Floats
+
+_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,125 @@ def diebold_mariano(losses: Floats, reference: Floats, horizon: int = 1) -> Pair
     correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
     stat = mean / math.sqrt(variance / count) * math.sqrt(max(correction, 0.0))
     return PairedTest(stat, 2 * student_t_tail(abs(stat), count - 1), count)
+
+
+def clark_west(
+    errors: Floats, reference: Floats, difference: Floats, horizon: int = 1
+) -> PairedTest:
+    """Test whether a forecast adds anything to a simpler one that it contains.
+
+    A model that has the naive forecast as a special case pays for estimating what is not there:
+    under the null its squared error is larger, which Diebold–Mariano holds against it. Clark &
+    West (2007, Journal of Econometrics 138) take that out. One-sided: a small p speaks for the
+    larger model.
+
+    Args:
+        errors: (n,) errors of the forecast.
+        reference: (n,) errors of the simpler one on the same days.
+        difference: (n,) simpler forecast less the other.
+        horizon: Sessions ahead h; the long-run variance has h - 1 lags.
+
+    Returns:
+        A tie (stat 0, p 1) if both forecasts are the same every day.
+    """
+    count = len(errors)
+    gains = reference**2 - (errors**2 - difference**2)
+    if count < 2 or not np.any(difference):
+        return PairedTest(0.0, 1.0, count)
+    variance = _long_run_variance(gains, horizon - 1)
+    mean = float(gains.mean())
+    if variance <= 0:
+        return PairedTest(math.copysign(math.inf, mean), float(mean < 0), count)
+    stat = mean / math.sqrt(variance / count)
+    return PairedTest(stat, normal_tail(stat), count)
+
+
+def pesaran_timmermann(forecast_up: Flags, actual_up: Flags) -> PairedTest:
+    """Test whether directions are foreseen better than by chance (Pesaran & Timmermann 1992).
+
+    "Up" every day is right on all rising days without foreseeing anything; the test compares with
+    the hits that independent guesses at the same rates would have. One-sided.
+
+    Args:
+        forecast_up: (n,) true where a rise was forecast.
+        actual_up: (n,) true where it rose.
+
+    Returns:
+        A tie (stat 0, p 1) where the test says nothing: one of them never changes.
+    """
+    count = len(actual_up)
+    if count == 0:
+        return PairedTest(0.0, 1.0, 0)
+    hits = float((forecast_up == actual_up).mean())
+    x, y = float(forecast_up.mean()), float(actual_up.mean())
+    chance = x * y + (1 - x) * (1 - y)
+    of_hits = chance * (1 - chance) / count
+    of_chance = (
+        (2 * y - 1) ** 2 * x * (1 - x) / count
+        + (2 * x - 1) ** 2 * y * (1 - y) / count
+        + 4 * x * y * (1 - x) * (1 - y) / count**2
+    )
+    if min(x, 1 - x, y, 1 - y) <= 0 or of_hits <= of_chance:
+        return PairedTest(0.0, 1.0, count)
+    stat = (hits - chance) / math.sqrt(of_hits - of_chance)
+    return PairedTest(stat, normal_tail(stat), count)
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Adjust p-values for having looked many times (Holm 1979).
+
+    Args:
+        chances: p-values, in any order.
+
+    Returns:
+        Adjusted ones in the same order; below 0.05 all at once with 95 % confidence.
+    """
+    order = sorted(range(len(chances)), key=lambda place: chances[place])
+    adjusted, highest = [0.0] * len(chances), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(chances) - rank) * chances[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def skill_interval(
+    losses: Floats, reference: Floats, *, level: float = 0.95, horizon: int = 1
+) -> tuple[float, float]:
+    """Bound the skill 1 - √(mean loss / mean reference loss) by resampling blocks of days.
+
+    Moving blocks (Künsch 1989) of the usual length n^(1/3), at least the horizon, keep what
+    neighbouring days have in common. The same days always give the same bounds.
+
+    Args:
+        losses: (n,) squared errors of a forecast, n >= 1.
+        reference: (n,) squared errors of the reference on the same days, not all zero.
+        level: Confidence.
+        horizon: Sessions ahead.
+    """
+    count = len(losses)
+    length = min(count, max(horizon, round(count ** (1 / 3))))
+    blocks = -(-count // length)
+    generator = np.random.default_rng(0)
+    starts = generator.integers(0, count - length + 1, (_RESAMPLES, blocks))
+    sums = np.array([_block_sums(values, length) for values in (losses, reference)])
+    drawn = sums[:, starts].sum(axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skills = 1 - np.sqrt(drawn[0] / drawn[1])
+    skills = skills[np.isfinite(skills)]
+    if not len(skills):
+        return math.nan, math.nan
+    low, high = np.quantile(skills, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _block_sums(values: Floats, length: int) -> Floats:
+    sums: Floats = np.lib.stride_tricks.sliding_window_view(values, length).sum(axis=1)
+    return sums
+
+
+def normal_tail(stat: float) -> float:
+    """Give the probability that a standard normal variable exceeds a value."""
+    return math.erfc(stat / math.sqrt(2)) / 2
 
 
 def _long_run_variance(values: Floats, lags: int) -> float:

@@ -5,12 +5,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
+from statsmodels import api as sm
+from statsmodels.stats.multitest import multipletests
 
 from stocklstm.core.significance import (
     PairedTest,
     binomial_band,
+    clark_west,
     diebold_mariano,
+    holm,
     incomplete_beta,
+    pesaran_timmermann,
+    skill_interval,
     student_t_tail,
     wilson_interval,
 )
@@ -257,3 +263,157 @@ def test_binomial_band_is_scipys_interval(trials, probability):
     low, high = binomial_band(trials, probability, 0.99)
     expected = stats.binom.interval(0.99, trials, probability)
     assert (low * trials, high * trials) == pytest.approx(expected)
+
+
+# --- Clark and West ------------------------------------------------------------------------------
+
+
+def test_clark_west_is_a_t_test_of_the_adjusted_differences():
+    rng = np.random.default_rng(1)
+    actuals = rng.standard_normal(300)
+    simple, larger = np.zeros(300), 0.2 * rng.standard_normal(300)
+    errors, reference = actuals - larger, actuals - simple
+    adjusted = reference**2 - errors**2 + (simple - larger) ** 2
+
+    found = clark_west(errors, reference, simple - larger)
+
+    # Ordinary least squares on a constant, as the paper says to compute it.
+    fit = sm.OLS(adjusted, np.ones(300)).fit(cov_type="HC0")
+    assert found.stat == pytest.approx(fit.tvalues[0], rel=1e-10)
+    assert found.p == pytest.approx(stats.norm.sf(fit.tvalues[0]), rel=1e-10)
+
+
+@pytest.mark.parametrize("horizon", [2, 5, 12])
+def test_clark_west_several_sessions_ahead_is_newey_west(horizon):
+    rng = np.random.default_rng(2)
+    actuals = np.convolve(rng.standard_normal(400), np.ones(horizon), "valid")
+    larger = 0.3 * rng.standard_normal(len(actuals))
+    adjusted = actuals**2 - (actuals - larger) ** 2 + larger**2
+
+    found = clark_west(actuals - larger, actuals, -larger, horizon)
+
+    fit = sm.OLS(adjusted, np.ones(len(adjusted))).fit(
+        cov_type="HAC", cov_kwds={"maxlags": horizon - 1, "use_correction": False}
+    )
+    assert found.stat == pytest.approx(fit.tvalues[0], rel=1e-10)
+
+
+def test_clark_west_finds_a_small_gain_that_the_squared_error_hides():
+    rng = np.random.default_rng(3)
+    signal = rng.standard_normal(3000) * 0.1
+    actuals = signal + rng.standard_normal(3000)
+    noisy = signal + rng.standard_normal(3000) * 0.1
+    errors = actuals - noisy
+
+    assert diebold_mariano(errors**2, actuals**2).p > 0.05
+    assert clark_west(errors, actuals, -noisy).p < 0.001
+
+
+def test_clark_west_of_equal_forecasts_is_a_tie():
+    errors = np.arange(5.0)
+    assert clark_west(errors, errors, np.zeros(5)) == PairedTest(0.0, 1.0, 5)
+    assert clark_west(errors[:1], errors[:1], np.ones(1)).p == 1
+    assert clark_west(np.zeros(4), np.ones(4), np.ones(4)) == PairedTest(math.inf, 0.0, 4)
+
+
+def test_clark_west_has_the_right_size():
+    rng = np.random.default_rng(4)
+    rejected = []
+    for _ in range(2000):
+        actuals, forecast = rng.standard_normal(250), 0.2 * rng.standard_normal(250)
+        rejected.append(clark_west(actuals - forecast, actuals, -forecast).p < 0.05)
+    assert 0.035 < np.mean(rejected) < 0.065
+
+
+# --- Pesaran and Timmermann ----------------------------------------------------------------------
+
+
+def test_pesaran_timmermann_is_the_chi_squared_test_of_the_table():
+    # Granger & Pesaran (2000): asymptotically the statistic squared is Pearson's chi-squared.
+    rng = np.random.default_rng(5)
+    actual = rng.random(20_000) < 0.53
+    forecast = np.where(rng.random(20_000) < 0.02, actual, rng.random(20_000) < 0.6)
+
+    found = pesaran_timmermann(forecast, actual)
+
+    table = [
+        [np.sum((forecast == f) & (actual == a)) for a in (True, False)] for f in (True, False)
+    ]
+    expected = stats.chi2_contingency(table, correction=False).statistic
+    assert found.stat**2 == pytest.approx(expected, rel=1e-3)
+    assert found.p == pytest.approx(stats.norm.sf(found.stat), rel=1e-12)
+
+
+def test_pesaran_timmermann_by_hand():
+    forecast = np.array([1, 1, 1, 0, 0, 1, 0, 1, 1, 0], bool)
+    actual = np.array([1, 1, 0, 0, 1, 1, 0, 1, 0, 0], bool)
+    # 7 hits of 10; rises 6 forecast, 5 seen: by chance half of all would be hits.
+    of_chance = (0.2**2 * 0.25) / 10 + 4 * 0.6 * 0.5 * 0.4 * 0.5 / 100
+    expected = (0.7 - 0.5) / math.sqrt(0.025 - of_chance)
+    assert pesaran_timmermann(forecast, actual).stat == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_always_the_same_direction_foresees_nothing(always):
+    actual = np.random.default_rng(6).random(100) < 0.6
+    still = np.full(100, always)
+    assert pesaran_timmermann(still, actual) == PairedTest(0.0, 1.0, 100)
+    assert pesaran_timmermann(actual, still).p == 1
+    assert pesaran_timmermann(actual[:0], actual[:0]).p == 1
+
+
+def test_pesaran_timmermann_has_the_right_size():
+    rng = np.random.default_rng(8)
+    rejected = [
+        pesaran_timmermann(rng.random(400) < 0.7, rng.random(400) < 0.55).p < 0.05
+        for _ in range(2000)
+    ]
+    assert 0.035 < np.mean(rejected) < 0.07
+
+
+# --- many tests at once --------------------------------------------------------------------------
+
+
+@PROPERTY
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_holm_against_statsmodels(chances):
+    expected = multipletests(chances, method="holm")[1].tolist() if chances else []
+    assert holm(chances) == pytest.approx(expected, abs=1e-12)
+
+
+# --- the skill's interval ------------------------------------------------------------------------
+
+
+def test_the_skill_interval_holds_the_true_skill_about_as_often_as_promised():
+    rng = np.random.default_rng(9)
+    held = []
+    for _ in range(300):
+        reference = rng.standard_normal(500)
+        errors = 0.97 * reference + 0.1 * rng.standard_normal(500)
+        low, high = skill_interval(errors**2, reference**2)
+        held.append(low <= 1 - math.sqrt(0.97**2 + 0.1**2) <= high)
+    assert 0.9 < np.mean(held) < 0.99
+
+
+def test_the_skill_interval_of_no_difference_is_zero():
+    losses = np.random.default_rng(10).random(50)
+    assert skill_interval(losses, losses) == (0, 0)
+    assert skill_interval(losses[:1], 4 * losses[:1]) == (0.5, 0.5)
+
+
+def test_longer_spans_widen_the_skill_interval():
+    rng = np.random.default_rng(11)
+    moves = np.convolve(rng.standard_normal(1000), np.ones(20), "valid")
+    errors = moves + 0.5 * np.convolve(rng.standard_normal(1000), np.ones(20), "valid")
+    widths = [np.ptp(skill_interval(errors**2, moves**2, horizon=horizon)) for horizon in (1, 20)]
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_the_same_days_give_the_same_interval():
+    rng = np.random.default_rng(12)
+    losses, reference = rng.random((2, 200))
+    assert skill_interval(losses, reference) == skill_interval(losses, reference)
+
+
+def test_prices_that_never_moved_have_no_skill_interval():
+    assert all(map(math.isnan, skill_interval(np.zeros(30), np.zeros(30))))
