@@ -8,13 +8,14 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.levels import LEVELS
 from stocklstm.core.money import money
 from stocklstm.core.scores import naive_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.scores import Coverage, Evaluation
+    from stocklstm.core.scores import DirectionScores, Evaluation, PointScores
     from stocklstm.workflows.evaluate import EvaluatedVersion, EvaluateResult
 
 
@@ -43,10 +44,11 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
     from dataclasses import asdict
 
     distribution = asdict(evaluation.distribution)
-    coverage: Sequence[Coverage] = evaluation.distribution.coverage
+    coverage: Sequence[Mapping[str, Any]] = distribution.pop("coverage")
+    shares = distribution.pop("reliability")
 
     def keyed(name: str) -> dict[str, float]:
-        return {f"{interval.level:g}": getattr(interval, name) for interval in coverage}
+        return {f"{interval['level']:g}": interval[name] for interval in coverage}
 
     return {
         "test": {
@@ -56,6 +58,7 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
             "horizon": evaluation.horizon,
         },
         "point": asdict(evaluation.point),
+        "rivals": [asdict(rival) for rival in evaluation.rivals],
         "direction": asdict(evaluation.direction),
         "distribution": distribution
         | {
@@ -64,6 +67,11 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
             "coverage_high": keyed("high"),
             "winkler": keyed("winkler"),
             "width": keyed("width"),
+            "kupiec_p": keyed("kupiec_p"),
+            "christoffersen_p": keyed("christoffersen_p"),
+            "reliability": {
+                f"{level:g}": share for level, share in zip(LEVELS, shares, strict=True)
+            },
         },
         "verdict": evaluation.verdict,
         "verdict_text": evaluation.verdict_text,
@@ -95,75 +103,92 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
     from stocklstm.cli.tables import grid, verdict_text
 
     scores = item.evaluation
-    title = (
+    console.print(
         f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
-        f"{scores.start} to {scores.end}"
+        f"{scores.start} to {scores.end}\n"
     )
-    columns = ["", "Model", "Reference", "Ratio", "p", "Against"]
-    grid(console, title, columns, _rows(item), left=["Against"])
+    grid(console, "Point", ["", "RMSE", "MAE", "RMSE ratio", "p"], _point_rows(item))
+    console.print(_point_words(scores.point, scores.horizon))
+    console.print()
+    columns = ["", "Right", "95 %", "Pesaran-Timmermann p"]
+    grid(console, "Direction", columns, _direction_rows(scores.direction))
+    console.print()
+    grid(console, "Distribution", ["", "Model", "Reference", "Ratio", "p"], _spread_rows(item))
+    console.print()
+    columns = ["", "Held", "Fits", "Width", "Kupiec p", "Christoffersen p"]
+    grid(console, "Intervals", columns, _interval_rows(item))
     console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
     if item.plot:
         console.print(f"Picture: {item.plot}", soft_wrap=True)
 
 
-def _rows(item: "EvaluatedVersion") -> list[list[str]]:
-    scores = item.evaluation
-    point, direction, spread = scores.point, scores.direction, scores.distribution
-
-    naive = naive_words(scores.horizon)
+def _amount(item: "EvaluatedVersion", value: float) -> str:
     # Four digits for shares, two for an index in the thousands.
-    digits = 4 if point.rmse_naive < 10 else 2
+    return money(value, item.currency, 4 if item.evaluation.point.rmse_naive < 10 else 2)
 
-    def amount(value: float) -> str:
-        return money(value, item.currency, digits)
 
+def _point_rows(item: "EvaluatedVersion") -> list[list[str]]:
+    point, horizon = item.evaluation.point, item.evaluation.horizon
     rows = [
+        ("model", point.rmse, point.mae, point.rmse_ratio, _chance(point.dm_p)),
+        (naive_words(horizon), point.rmse_naive, point.mae_naive, 1.0, ""),
+    ]
+    rows += [(r.name, r.rmse, r.mae, r.rmse_ratio, "") for r in item.evaluation.rivals]
+    return [
+        [name, _amount(item, rmse), _amount(item, mae), _number(ratio), p]
+        for name, rmse, mae, ratio, p in rows
+    ]
+
+
+def _point_words(point: "PointScores", horizon: int) -> str:
+    if point.skill is None or point.skill_low is None or point.skill_high is None:
+        return "Skill: none can be measured; the price never changed."
+    skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
+    words = (
+        f"Skill {skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f}), Clark-West p "
+        f"{_chance(point.cw_p)}, MASE {_number(point.mase)}, MAPE {point.mape:.2f} %."
+    )
+    if point.r2 is None or point.r2_naive is None:
+        return words
+    return f"{words} R² {point.r2:.4f}; {naive_words(horizon)} has {point.r2_naive:.4f}."
+
+
+def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
+    likely = f"{_percent(direction.low)} to {_percent(direction.high)}"
+    chance = _chance(direction.pt_p)
+    return [
+        [f"model, {direction.n} days", _percent(direction.accuracy), likely, chance],
+        ["always up", _percent(direction.always_up), "", ""],
+        ["always down", _percent(direction.always_down), "", ""],
+    ]
+
+
+def _spread_rows(item: "EvaluatedVersion") -> list[list[str]]:
+    spread = item.evaluation.distribution
+    return [
         [
-            "RMSE",
-            amount(point.rmse),
-            amount(point.rmse_naive),
-            _number(point.rmse_ratio),
-            _chance(point.dm_p),
-            naive,
-        ],
-        [
-            "MAE",
-            amount(point.mae),
-            amount(point.mae_naive),
-            _number(point.mae_ratio),
-            "",
-            naive,
-        ],
-        [
-            "CRPS",
-            amount(spread.crps),
-            amount(spread.crps_ewma),
+            "CRPS, against EWMA",
+            _amount(item, spread.crps),
+            _amount(item, spread.crps_ewma),
             _number(spread.crps_ratio),
             _chance(spread.dm_p),
-            "EWMA simulation",
-        ],
-        [
-            "Direction right",
-            _percent(direction.accuracy),
-            _percent(direction.always_up),
-            "",
-            "",
-            "always up",
-        ],
-    ]
-    rows += [
-        [
-            f"In {c.level * 100:.0f} % interval",
-            _percent(c.share),
-            _percent(c.level),
-            "",
-            "",
-            f"promise ({100 * c.low:.1f}-{100 * c.high:.1f} fits)",
         ]
-        for c in spread.coverage
     ]
-    return rows
+
+
+def _interval_rows(item: "EvaluatedVersion") -> list[list[str]]:
+    return [
+        [
+            f"{c.level * 100:.0f} %",
+            _percent(c.share),
+            f"{100 * c.low:.1f} to {100 * c.high:.1f}",
+            _amount(item, c.width),
+            _chance(c.kupiec_p),
+            _chance(c.christoffersen_p),
+        ]
+        for c in item.evaluation.distribution.coverage
+    ]
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """Forecasts that cost nothing: what any model has to beat."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,3 +52,58 @@ class EwmaBaseline:
         """
         sigmas = self.anchor.sigmas(bars)[origins] * math.sqrt(horizon)
         return sigmas[:, None] * np.asarray(self.quantiles, np.float64)
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, fitted on one training part.
+
+    Beside yesterday's close, which needs no fitting.
+
+    Attributes:
+        ewma: Forecasts the distribution.
+        drift: Mean log return of a session.
+        intercept: Of the autoregression of a return on the one before it.
+        slope: Of the same.
+    """
+
+    ewma: EwmaBaseline
+    drift: float
+    intercept: float
+    slope: float
+
+    @classmethod
+    def fit(cls, bars: Bars, rows: int) -> "Baselines":
+        """Measure the training part; the autoregression by least squares.
+
+        Args:
+            bars: N sessions.
+            rows: Leading rows that belong to the training part.
+        """
+        returns = bars.log_returns[1:rows]
+        before, after = returns[:-1] - returns[:-1].mean(), returns[1:] - returns[1:].mean()
+        spread = float(before @ before)
+        slope = float(before @ after) / spread if spread > 0 else 0.0
+        return cls(
+            EwmaBaseline.fit(bars, rows),
+            float(returns.mean()),
+            float(returns[1:].mean() - slope * returns[:-1].mean()),
+            slope,
+        )
+
+    def points(self, bars: Bars, origins: Indices, horizon: int = 1) -> Mapping[str, Floats]:
+        """Forecast the log return to come, in several simple ways.
+
+        Args:
+            bars: N sessions.
+            origins: (M,) rows at whose close the forecasts are made, none the first.
+            horizon: Sessions h ahead.
+
+        Returns:
+            (M,) returns by name: "drift", "AR(1)".
+        """
+        step, total = bars.log_returns[origins], np.zeros(len(origins))
+        for _ in range(horizon):
+            step = self.intercept + self.slope * step
+            total = total + step
+        return {"drift": np.full(len(origins), horizon * self.drift), "AR(1)": total}

@@ -6,11 +6,13 @@ nobody's error should grow because a dividend was paid. On all other days it is 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines
+from stocklstm.core.calibration import christoffersen, kupiec, reliability
 from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.quantiles import crps, interval
 from stocklstm.core.scaling import ReturnForecasts
@@ -20,13 +22,17 @@ from stocklstm.core.scores import (
     DistributionScores,
     Evaluation,
     PointScores,
+    RivalScores,
     naive_words,
 )
 from stocklstm.core.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.significance import (
     PairedTest,
     binomial_band,
+    clark_west,
     diebold_mariano,
+    pesaran_timmermann,
+    skill_interval,
     wilson_interval,
 )
 
@@ -43,6 +49,7 @@ class ScoredDays:
         actuals: (n,) closes that came, dividends added back.
         forecasts: The model's, in currency.
         ewma: (n, Q) quantiles of the EWMA baseline, in currency.
+        rivals: (n,) point forecasts of the other baselines by name, in currency.
         horizon: Sessions from the close a forecast started from to the day it is of.
     """
 
@@ -51,6 +58,7 @@ class ScoredDays:
     actuals: Floats
     forecasts: ReturnForecasts
     ewma: Floats
+    rivals: Mapping[str, Floats] = field(default_factory=dict)
     horizon: int = 1
 
     def select(self, chosen: Flags) -> "ScoredDays":
@@ -65,6 +73,7 @@ class ScoredDays:
             self.actuals[chosen],
             ReturnForecasts(self.forecasts.points[chosen], self.forecasts.quantiles[chosen]),
             self.ewma[chosen],
+            {name: closes[chosen] for name, closes in self.rivals.items()},
             self.horizon,
         )
 
@@ -88,7 +97,7 @@ def score_days(
     bars: Bars,
     origins: Indices,
     forecasts: ReturnForecasts,
-    baseline: EwmaBaseline,
+    baselines: Baselines,
     horizon: int = 1,
 ) -> ScoredDays:
     """Put forecasts beside what happened.
@@ -97,16 +106,18 @@ def score_days(
         bars: N sessions.
         origins: (n,) rows at whose close the forecasts were made.
         forecasts: n return forecasts made there.
-        baseline: Fitted on the model's training part.
+        baselines: Fitted on the model's training part.
         horizon: Sessions ahead.
     """
     last = bars.closes[origins]
+    rivals = baselines.points(bars, origins, horizon)
     return ScoredDays(
         dates=bars.dates[origins + horizon],
         last_closes=last,
         actuals=outcomes(bars, origins, horizon),
         forecasts=forecasts.closes(last),
-        ewma=last[:, None] * np.exp(baseline.returns(bars, origins, horizon)),
+        ewma=last[:, None] * np.exp(baselines.ewma.returns(bars, origins, horizon)),
+        rivals={name: last * np.exp(returns) for name, returns in rivals.items()},
         horizon=horizon,
     )
 
@@ -142,6 +153,7 @@ def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
         n=len(days.dates),
         horizon=days.horizon,
         point=point,
+        rivals=_rival_scores(days, point),
         direction=_direction_scores(days),
         distribution=distribution,
         verdict=verdict,
@@ -165,12 +177,14 @@ def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
 
 
 def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
-    errors = days.actuals - days.forecasts.points
-    naive = days.actuals - days.last_closes
-    rmse, rmse_naive = (float(np.sqrt(np.mean(e**2))) for e in (errors, naive))
-    mae, mae_naive = (float(np.abs(e).mean()) for e in (errors, naive))
-    test = diebold_mariano(errors**2, naive**2, days.horizon)
+    points, actuals, horizon = days.forecasts.points, days.actuals, days.horizon
+    errors, naive = actuals - points, actuals - days.last_closes
+    rmse, mae = _errors(errors)
+    rmse_naive, mae_naive = _errors(naive)
+    test = diebold_mariano(errors**2, naive**2, horizon)
+    nested = clark_west(errors, naive, days.last_closes - points, horizon)
     ratio = _ratio(rmse, rmse_naive)
+    low, high = skill_interval(errors**2, naive**2, horizon=horizon)
     return PointScores(
         rmse=rmse,
         mae=mae,
@@ -182,7 +196,32 @@ def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
         mase=_ratio(mae, mase_scale),
         dm_stat=_finite(test.stat),
         dm_p=test.p,
+        skill_low=_finite(low),
+        skill_high=_finite(high),
+        cw_stat=_finite(nested.stat),
+        cw_p=nested.p,
+        mape=100 * float((np.abs(errors) / actuals).mean()),
+        smape=200 * float((np.abs(errors) / (actuals + points)).mean()),
+        r2=_r2(errors, actuals),
+        r2_naive=_r2(naive, actuals),
     )
+
+
+def _errors(errors: Floats) -> tuple[float, float]:
+    return float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).mean())
+
+
+def _r2(errors: Floats, actuals: Floats) -> float | None:
+    spread = float(((actuals - actuals.mean()) ** 2).sum())
+    return 1 - float((errors**2).sum()) / spread if spread > 0 else None
+
+
+def _rival_scores(days: ScoredDays, point: PointScores) -> tuple[RivalScores, ...]:
+    scores = []
+    for name, closes in days.rivals.items():
+        rmse, mae = _errors(days.actuals - closes)
+        scores.append(RivalScores(name, rmse, mae, _ratio(rmse, point.rmse_naive)))
+    return tuple(scores)
 
 
 def _ratio(value: float, reference: float) -> float | None:
@@ -203,13 +242,19 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
     hits = int((moves == calls)[counted].sum())
     # Overlapping spans tell the same story several times: only one in h is news.
     low, high = wilson_interval(round(hits / days.horizon), round(count / days.horizon))
+    every = slice(None, None, days.horizon)
+    test = pesaran_timmermann(calls[counted][every] > 0, moves[counted][every] > 0)
+    up = float((moves > 0)[counted].mean()) if count else None
     return DirectionScores(
         accuracy=hits / count if count else None,
         n=count,
         excluded=len(moves) - count,
         low=low,
         high=high,
-        always_up=float((moves > 0)[counted].mean()) if count else None,
+        always_up=up,
+        always_down=None if up is None else 1 - up,
+        pt_stat=None if test.p == 1 else test.stat,
+        pt_p=test.p,
     )
 
 
@@ -224,6 +269,7 @@ def _distribution_scores(days: ScoredDays) -> DistributionScores:
         dm_stat=_finite(test.stat),
         dm_p=test.p,
         coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
+        reliability=tuple(reliability(days.actuals, days.forecasts.quantiles).tolist()),
     )
 
 
@@ -233,6 +279,7 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
     widths = upper - lower
     missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
     independent = max(1, len(inside) // days.horizon)
+    apart = inside[:: days.horizon]
     low, high = binomial_band(independent, level, 0.99)
     return Coverage(
         level=level,
@@ -241,6 +288,8 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
         high=high,
         winkler=float((widths + 2 / (1 - level) * missed).mean()),
         width=float(widths.mean()),
+        kupiec_p=kupiec(apart, level).p,
+        christoffersen_p=christoffersen(apart, level).p,
     )
 
 

@@ -21,6 +21,15 @@ class PointScores:
         mase: mae over the naive mean absolute error of the training part (Hyndman & Koehler).
         dm_stat: Diebold–Mariano on squared errors; above 0 if the model's are larger.
         dm_p: Its two-sided p.
+        skill_low: Lower bound of the skill with 95 % confidence, by resampling blocks of days.
+        skill_high: Upper bound.
+        cw_stat: Clark–West, which forgives a larger model what it pays for being larger.
+        cw_p: Its one-sided p; small speaks for the model.
+        mape: Mean absolute error in per cent of the outcome.
+        smape: The same in per cent of the mean of outcome and forecast.
+        r2: Share of the variance of closes that is "explained"; near 1 for anything that repeats
+            yesterday's close, and so no proof of anything.
+        r2_naive: The same for yesterday's close.
     """
 
     rmse: float
@@ -33,6 +42,31 @@ class PointScores:
     mase: float | None
     dm_stat: float | None
     dm_p: float
+    skill_low: float | None
+    skill_high: float | None
+    cw_stat: float | None
+    cw_p: float
+    mape: float
+    smape: float
+    r2: float | None
+    r2_naive: float | None
+
+
+@dataclass(frozen=True)
+class RivalScores:
+    """A forecast that costs nothing, on the same days.
+
+    Attributes:
+        name: Such as "drift" or "AR(1)".
+        rmse: Root mean squared error.
+        mae: Mean absolute error.
+        rmse_ratio: rmse over that of yesterday's close.
+    """
+
+    name: str
+    rmse: float
+    mae: float
+    rmse_ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +80,9 @@ class DirectionScores:
         low: Lower bound of the 95 % Wilson interval.
         high: Its upper bound.
         always_up: What "up" every day would have scored on the same days.
+        always_down: What "down" every day would have scored.
+        pt_stat: Pesaran–Timmermann; None if the forecasts or the outcomes never change direction.
+        pt_p: Its one-sided p; small means that directions were foreseen.
     """
 
     accuracy: float | None
@@ -54,6 +91,9 @@ class DirectionScores:
     low: float
     high: float
     always_up: float | None
+    always_down: float | None
+    pt_stat: float | None
+    pt_p: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +107,9 @@ class Coverage:
         high: Greatest such share.
         winkler: Mean interval score (Winkler 1972; Gneiting & Raftery 2007).
         width: Mean width.
+        kupiec_p: p of Kupiec's test of the share seen.
+        christoffersen_p: p of Christoffersen's test of the share and of misses that follow each
+            other.
     """
 
     level: float
@@ -75,6 +118,8 @@ class Coverage:
     high: float
     winkler: float
     width: float
+    kupiec_p: float
+    christoffersen_p: float
 
     @property
     def consistent(self) -> bool:
@@ -93,6 +138,7 @@ class DistributionScores:
         dm_stat: Diebold–Mariano on the daily scores; above 0 if the model's are larger.
         dm_p: Its two-sided p.
         coverage: One entry for each interval.
+        reliability: Share of outcomes at or below each quantile of the grid.
     """
 
     crps: float
@@ -101,6 +147,7 @@ class DistributionScores:
     dm_stat: float | None
     dm_p: float
     coverage: tuple[Coverage, ...]
+    reliability: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -114,6 +161,7 @@ class Evaluation:
         horizon: Sessions from the close a forecast was made at to the day it is of. Above 1 the
             spans overlap, and all bounds count only one day in so many.
         point: Against yesterday's close.
+        rivals: Other forecasts that cost nothing.
         direction: Up or down.
         distribution: Against EWMA.
         verdict: "better", "no_better" or "worse" than yesterday's close.
@@ -124,6 +172,7 @@ class Evaluation:
     end: str
     n: int
     point: PointScores
+    rivals: tuple[RivalScores, ...]
     direction: DirectionScores
     distribution: DistributionScores
     verdict: str

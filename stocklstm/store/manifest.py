@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.reference import version_id
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
@@ -114,7 +114,7 @@ class Manifest:
         config: Settings.
         anchor: Scaling of a "return" model.
         prices: Scaling of a "price" model.
-        baseline: EWMA baseline on the same training part.
+        baselines: What costs nothing, on the same training part.
         mase_scale: Naive error of the training part, in currency.
         splits: Where the parts lie.
         data: Which prices it saw.
@@ -133,7 +133,7 @@ class Manifest:
     config: TrainingConfig
     anchor: AnchorScaling | None = None
     prices: PriceScaling | None = None
-    baseline: EwmaBaseline
+    baselines: Baselines
     mase_scale: float
     splits: SplitRecord
     data: DataRecord

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.diagnosis import Diagnosis, diagnose
@@ -59,7 +59,7 @@ class FittedModel:
         network: The network and its history.
         onnx: Its serving graph.
         forecaster: What the graph and the scaling forecast.
-        baseline: EWMA baseline on the same training part.
+        baselines: What costs nothing, on the same training part.
         mase_scale: Naive error of the training part, in currency.
         days: Test part, scored day by day.
         evaluation: Scores over it.
@@ -71,7 +71,7 @@ class FittedModel:
     network: TrainedNetwork
     onnx: bytes
     forecaster: Forecaster
-    baseline: EwmaBaseline
+    baselines: Baselines
     mase_scale: float
     days: ScoredDays
     evaluation: Evaluation
@@ -111,7 +111,7 @@ class FittedModel:
             config=self.config,
             anchor=scaling if isinstance(scaling, AnchorScaling) else None,
             prices=scaling if isinstance(scaling, PriceScaling) else None,
-            baseline=self.baseline,
+            baselines=self.baselines,
             mase_scale=self.mase_scale,
             splits=_split_record(self.bars, self.split, self.config.horizon),
             data=DataRecord(
@@ -204,10 +204,10 @@ def fit_model(
     onnx = export_onnx(network.network, config)
     forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
     forecaster = _calibrated(forecaster, bars, split)
-    baseline = EwmaBaseline.fit(bars, split.train_rows)
+    baselines = Baselines.fit(bars, split.train_rows)
     mase_scale = naive_error(bars, split.train_rows, config.horizon)
     forecasts = forecaster.forecast(bars, split.test)
-    days = score_days(bars, split.test, forecasts, baseline, config.horizon)
+    days = score_days(bars, split.test, forecasts, baselines, config.horizon)
     return FittedModel(
         config=config,
         bars=bars,
@@ -215,7 +215,7 @@ def fit_model(
         network=network,
         onnx=onnx,
         forecaster=forecaster,
-        baseline=baseline,
+        baselines=baselines,
         mase_scale=mase_scale,
         days=days,
         evaluation=evaluate(days, mase_scale),

@@ -57,4 +57,4 @@ def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
     require_training_scale(model.manifest, bars)
     forecasts = model.forecaster.forecast(bars, origins)
     manifest = model.manifest
-    return score_days(bars, origins, forecasts, manifest.baseline, manifest.config.horizon)
+    return score_days(bars, origins, forecasts, manifest.baselines, manifest.config.horizon)

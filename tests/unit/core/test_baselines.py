@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines, EwmaBaseline
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.quantiles import interval
 from stocklstm.core.volatility import WARM_UP
@@ -91,3 +91,49 @@ def test_a_share_that_did_not_trade_at_first_gives_finite_quantiles():
 
     assert baseline.anchor.floor > 0
     assert max(map(abs, baseline.quantiles)) < 1000
+
+
+# --- drift and autoregression ------------------------------------------------------------------
+
+
+def test_drift_and_autoregression_against_statsmodels(petr4):
+    from statsmodels import api as sm
+
+    baselines = Baselines.fit(petr4, 2800)
+    returns = np.diff(np.log(petr4.adj_closes[:2800]))
+    fit = sm.OLS(returns[1:], sm.add_constant(returns[:-1])).fit()
+    assert baselines.drift == pytest.approx(returns.mean(), rel=1e-10)
+    assert (baselines.intercept, baselines.slope) == pytest.approx(tuple(fit.params), rel=1e-8)
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 5])
+def test_simple_forecasts_by_hand(petr4, horizon):
+    baselines = Baselines.fit(petr4, 2800)
+    origins = np.array([2800, 3000])
+    points = baselines.points(petr4, origins, horizon)
+    assert list(points) == ["drift", "AR(1)"]
+    assert points["drift"].tolist() == [horizon * baselines.drift] * 2
+    for place, row in enumerate(origins):
+        step, total = petr4.log_returns[row], 0.0
+        for _ in range(horizon):
+            step = baselines.intercept + baselines.slope * step
+            total += step
+        assert points["AR(1)"][place] == pytest.approx(total, rel=1e-12)
+
+
+def test_simple_forecasts_know_nothing_later(petr4):
+    changed = other_future(petr4, 2900)
+    origins = np.array([2800, 2900])
+    assert Baselines.fit(petr4, 2800) == Baselines.fit(changed, 2800)
+    for name, points in Baselines.fit(petr4, 2800).points(petr4, origins).items():
+        other = Baselines.fit(changed, 2800).points(changed, origins)[name]
+        assert np.array_equal(points, other)
+
+
+def test_a_share_that_never_moves_is_forecast_to_stay():
+    bars = bars_of(np.full(100, 7.0))
+    points = Baselines.fit(bars, 80).points(bars, np.array([90]))
+    assert {name: values.tolist() for name, values in points.items()} == {
+        "drift": [0.0],
+        "AR(1)": [0.0],
+    }

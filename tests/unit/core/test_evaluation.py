@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines
 from stocklstm.core.config import PRESETS
 from stocklstm.core.evaluation import (
     SIGNIFICANT,
@@ -77,7 +77,7 @@ def test_the_naive_error_is_that_of_training_rows():
 def test_scored_days_put_forecasts_beside_outcomes():
     bars = made_bars(100)
     origins = np.array([70, 80, 98])
-    baseline = EwmaBaseline.fit(bars, 60)
+    baseline = Baselines.fit(bars, 60)
     forecasts = ReturnForecasts(np.array([0.0, 0.01, -0.01]), np.outer([1, 2, 3], NORMAL) * 0.01)
     days = score_days(bars, origins, forecasts, baseline)
     assert days.dates.tolist() == bars.dates[[71, 81, 99]].tolist()
@@ -86,7 +86,7 @@ def test_scored_days_put_forecasts_beside_outcomes():
     assert np.allclose(days.forecasts.points, bars.closes[origins] * np.exp([0, 0.01, -0.01]))
     assert np.allclose(np.log(days.forecasts.quantiles / days.last_closes[:, None])[1], NORMAL / 50)
     assert np.allclose(
-        np.log(days.ewma / days.last_closes[:, None]), baseline.returns(bars, origins)
+        np.log(days.ewma / days.last_closes[:, None]), baseline.ewma.returns(bars, origins)
     )
 
 
@@ -95,7 +95,7 @@ def test_scored_days_put_forecasts_beside_outcomes():
 def test_scores_know_nothing_later_than_the_day_that_was_forecast(seed, row):
     bars = made_bars(121, seed)
     changed = other_future(bars, row)
-    baseline = EwmaBaseline.fit(bars, 60)
+    baseline = Baselines.fit(bars, 60)
     scaling = AnchorScaling.fit(bars, 60, CALIBRATED)
     origins = np.arange(60, row)
     outputs = np.tile(NORMAL, (len(origins), 1))
@@ -273,6 +273,14 @@ def point_of(ratio: float | None, p: float) -> PointScores:
         mase=None,
         dm_stat=None,
         dm_p=p,
+        skill_low=None,
+        skill_high=None,
+        cw_stat=None,
+        cw_p=1.0,
+        mape=1.0,
+        smape=1.0,
+        r2=None,
+        r2_naive=None,
     )
 
 
@@ -364,7 +372,7 @@ def test_a_model_that_was_wrong_about_a_price_that_never_changed():
 
 def test_a_dead_share_from_bars_to_verdict():
     bars = bars_of(np.full(200, 7.0))
-    baseline, scaling = EwmaBaseline.fit(bars, 150), AnchorScaling.fit(bars, 150, CALIBRATED)
+    baseline, scaling = Baselines.fit(bars, 150), AnchorScaling.fit(bars, 150, CALIBRATED)
     origins = np.arange(150, 199)
     forecasts = scaling.forecasts(np.tile(NORMAL, (49, 1)), bars, origins)
     evaluation = evaluate(score_days(bars, origins, forecasts, baseline), naive_error(bars, 150))
@@ -378,9 +386,9 @@ def test_a_dead_share_from_bars_to_verdict():
 def distribution_of(
     share: float, *, ratio: float | None = 1.0, p: float = 1.0
 ) -> DistributionScores:
-    unused = Coverage(0.8, 0.0, 0.7, 0.9, 1.0, 1.0)
-    widest = Coverage(0.95, share, 0.92, 0.97, 1.0, 1.0)
-    return DistributionScores(1.0, 1.0, ratio, None, p, (unused, widest))
+    unused = Coverage(0.8, 0.0, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0)
+    widest = Coverage(0.95, share, 0.92, 0.97, 1.0, 1.0, 1.0, 1.0)
+    return DistributionScores(1.0, 1.0, ratio, None, p, (unused, widest), ())
 
 
 @pytest.mark.parametrize(
@@ -445,7 +453,7 @@ def test_scores_are_plain_numbers():
 def test_naive_and_ewma_on_real_prices(petr4):
     # Yesterday's close with the volatility anchor's own normal quantiles: a tie by definition.
     origins = np.arange(2800, len(petr4) - 1)
-    baseline, scaling = EwmaBaseline.fit(petr4, 2800), AnchorScaling.fit(petr4, 2800, CALIBRATED)
+    baseline, scaling = Baselines.fit(petr4, 2800), AnchorScaling.fit(petr4, 2800, CALIBRATED)
     forecasts = scaling.forecasts(np.tile(NORMAL, (len(origins), 1)), petr4, origins)
     days = score_days(petr4, origins, forecasts, baseline)
     evaluation = evaluate(days, naive_error(petr4, 2800))
@@ -461,8 +469,8 @@ def test_naive_and_ewma_on_real_prices(petr4):
 @pytest.mark.parametrize("horizon", [1, 5, 20])
 def test_far_forecasts_are_held_against_far_outcomes(petr4, horizon):
     origins = np.arange(2800, len(petr4) - horizon)
-    baseline = EwmaBaseline.fit(petr4, 2800)
-    quantiles = baseline.returns(petr4, origins, horizon)
+    baseline = Baselines.fit(petr4, 2800)
+    quantiles = baseline.ewma.returns(petr4, origins, horizon)
     forecasts = ReturnForecasts(np.zeros(len(origins)), quantiles)
 
     days = score_days(petr4, origins, forecasts, baseline, horizon)
@@ -484,9 +492,9 @@ def test_far_forecasts_are_held_against_far_outcomes(petr4, horizon):
 def test_overlapping_spans_widen_every_bound(petr4):
     def scores(horizon):
         origins = np.arange(2800, len(petr4) - horizon)
-        baseline = EwmaBaseline.fit(petr4, 2800)
+        baseline = Baselines.fit(petr4, 2800)
         points = np.where(np.arange(len(origins)) % 3, 1e-3, -1e-3)
-        forecasts = ReturnForecasts(points, baseline.returns(petr4, origins, horizon))
+        forecasts = ReturnForecasts(points, baseline.ewma.returns(petr4, origins, horizon))
         return evaluate(score_days(petr4, origins, forecasts, baseline, horizon), 1.0)
 
     near, far = scores(1), scores(5)
@@ -497,9 +505,9 @@ def test_overlapping_spans_widen_every_bound(petr4):
 
 def test_the_test_of_far_forecasts_knows_that_they_overlap(petr4):
     origins = np.arange(2800, len(petr4) - 5)
-    baseline = EwmaBaseline.fit(petr4, 2800)
+    baseline = Baselines.fit(petr4, 2800)
     points = 0.01 * np.sin(np.arange(len(origins)) / 30)
-    forecasts = ReturnForecasts(points, baseline.returns(petr4, origins, 5))
+    forecasts = ReturnForecasts(points, baseline.ewma.returns(petr4, origins, 5))
     days = score_days(petr4, origins, forecasts, baseline, 5)
 
     errors, naive = days.actuals - days.forecasts.points, days.actuals - days.last_closes
@@ -507,3 +515,66 @@ def test_the_test_of_far_forecasts_knows_that_they_overlap(petr4):
 
     assert evaluate(days, 1.0).point.dm_p == expected.p
     assert expected.p != diebold_mariano(errors**2, naive**2, 1).p
+
+
+# --- the further figures
+
+
+def test_further_figures_against_scikit_learn(petr4):
+    from sklearn.metrics import mean_absolute_percentage_error, r2_score
+
+    origins = np.arange(2800, len(petr4) - 1)
+    baselines = Baselines.fit(petr4, 2800)
+    points = 0.005 * np.sin(np.arange(len(origins)))
+    forecasts = ReturnForecasts(points, baselines.ewma.returns(petr4, origins))
+    days = score_days(petr4, origins, forecasts, baselines)
+    scores = evaluate(days, naive_error(petr4, 2800))
+    point, closes = scores.point, days.forecasts.points
+
+    assert point.r2 == pytest.approx(r2_score(days.actuals, closes), rel=1e-12)
+    assert point.r2_naive == pytest.approx(r2_score(days.actuals, days.last_closes), rel=1e-12)
+    assert point.mape == pytest.approx(100 * mean_absolute_percentage_error(days.actuals, closes))
+    smape = 2 * np.abs(days.actuals - closes) / (np.abs(days.actuals) + np.abs(closes))
+    assert point.smape == pytest.approx(100 * smape.mean())
+    assert point.skill_low < point.skill < point.skill_high
+    assert scores.direction.always_up + scores.direction.always_down == 1
+    drift, autoregression = scores.rivals
+    assert (drift.name, autoregression.name) == ("drift", "AR(1)")
+    growth = np.exp(baselines.drift)
+    expected = np.sqrt(((days.actuals - days.last_closes * growth) ** 2).mean())
+    assert drift.rmse == pytest.approx(expected, rel=1e-12)
+    assert drift.rmse_ratio == pytest.approx(expected / point.rmse_naive, rel=1e-12)
+
+
+def test_a_right_distribution_is_reliable_and_kept_by_its_tests(petr4):
+    origins = np.arange(2800, len(petr4) - 1)
+    baselines = Baselines.fit(petr4, 2800)
+    random = np.random.default_rng(0)
+    spread = baselines.ewma.returns(petr4, origins)
+    outcomes_of = petr4.closes[origins] * np.exp(
+        np.array([np.interp(random.random(), LEVELS, row) for row in spread])
+    )
+    days = replace(
+        score_days(petr4, origins, ReturnForecasts(np.zeros(len(origins)), spread), baselines),
+        actuals=outcomes_of,
+    )
+    distribution = evaluate(days, 1.0).distribution
+
+    assert np.abs(np.array(distribution.reliability) - LEVELS).max() < 0.05
+    # Outcomes are drawn from the grid, whose ends hold 98 %: the widest interval holds too many.
+    eighty = distribution.coverage[0]
+    assert eighty.kupiec_p > 0.01
+    assert eighty.christoffersen_p > 0.01
+
+
+def test_one_day_is_scored_without_complaint(petr4):
+    origins = np.array([3000])
+    baselines = Baselines.fit(petr4, 2800)
+    forecasts = ReturnForecasts(np.array([0.01]), baselines.ewma.returns(petr4, origins))
+
+    scores = evaluate(score_days(petr4, origins, forecasts, baselines), 1.0)
+
+    assert scores.n == 1
+    assert (scores.point.dm_p, scores.point.cw_p, scores.direction.pt_p) == (1, 1, 1)
+    assert scores.point.r2 is None
+    assert scores.point.skill_low == scores.point.skill_high == pytest.approx(scores.point.skill)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines
 from stocklstm.core.config import PRESETS, configure
 from stocklstm.core.evaluation import evaluate, naive_error, score_days
 from stocklstm.core.features import FeatureScale
@@ -50,9 +50,9 @@ def _template() -> Manifest:
     closes = 30 * np.exp(np.cumsum(0.02 * random.standard_normal(300)))
     dates = np.datetime64("2023-01-02", "D") + np.arange(300)
     bars = Bars(dates, closes, closes * 1.01, closes * 0.99, closes, closes, closes * 0 + 1e6)
-    baseline = EwmaBaseline.fit(bars, 200)
+    baseline = Baselines.fit(bars, 200)
     origins = np.arange(200, 299)
-    quantiles = baseline.returns(bars, origins)
+    quantiles = baseline.ewma.returns(bars, origins)
     forecasts = ReturnForecasts(quantiles.mean(axis=1), quantiles)
     scale = naive_error(bars, 200)
     return Manifest(
@@ -61,7 +61,7 @@ def _template() -> Manifest:
         created=NOON,
         config=configure("calibrated"),
         anchor=AnchorScaling.fit(bars, 200, PRESETS["calibrated"]),
-        baseline=baseline,
+        baselines=baseline,
         mase_scale=scale,
         splits=SplitRecord("2023-02-01", "2023-06-01", "2023-06-02", "2023-07-21", "2023-10-28"),
         data=DataRecord(

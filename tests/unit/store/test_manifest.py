@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.baselines import EwmaBaseline
+from stocklstm.core.baselines import Baselines, EwmaBaseline
 from stocklstm.core.config import FEATURES, configure
 from stocklstm.core.features import FeatureScale
 from stocklstm.core.scaling import AnchorScaling, PriceScaling
@@ -91,7 +91,7 @@ def test_what_has_a_default_may_be_left_out(path):
         ("config", "target"),
         ("anchor", "anchor", "decay"),
         ("anchor", "features", 1, "spread"),
-        ("baseline",),
+        ("baselines",),
         ("mase_scale",),
         ("splits", "test_start"),
         ("data", "sha256"),
@@ -122,7 +122,7 @@ def test_a_missing_field(path):
         (("config", "dropout"), None),
         (("anchor", "features", 1, "center"), "NaN"),
         (("anchor", "anchor", "floor"), [0.1]),
-        (("baseline", "quantiles"), [0.1, "x"]),
+        (("baselines", "ewma", "quantiles"), [0.1, "x"]),
         (("mase_scale",), None),
         (("data", "sources"), "csv"),
         (("training", "epochs"), 3.5),
@@ -286,7 +286,9 @@ def test_every_number_that_forecasts_come_from_round_trips(
         3,
         config=configure("calibrated", learning_rate=learning_rate, seed=seed),
         anchor=anchor,
-        baseline=EwmaBaseline(quantiles, VolatilityAnchor("returns", 0.94, 0.001)),
+        baselines=Baselines(
+            EwmaBaseline(quantiles, VolatilityAnchor("returns", 0.94, 0.001)), scale, loss, scale
+        ),
         mase_scale=scale,
         training=replace(RETURNS.training, best_val_loss=loss),
         data=replace(RETURNS.data, sources=sources),
