@@ -8,6 +8,8 @@ import typer
 
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.training import Given, Preset, with_settings
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure
 from stocklstm.core.settings import written
 
@@ -32,10 +34,9 @@ class _Paths:
 
 
 @app.command("show")
+@with_settings
 def show_settings(
-    preset: Annotated[
-        str | None, typer.Option(help="As if this preset were chosen.", show_default=False)
-    ] = None,
+    preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
     origin: Annotated[
@@ -43,14 +44,15 @@ def show_settings(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    **settings: str | None,
 ) -> None:
-    """Show the settings that a training would have now."""
+    """Show the settings that a training with these options would have now."""
 
     def call() -> _Settings:
-        from stocklstm.workflows.settings import effective_settings, show_settings
+        from stocklstm.workflows.settings import show_settings
 
-        flags = {} if preset is None else {"preset": preset}
-        return _Settings(show_settings(effective_settings(flags, file=config, like=like)))
+        given = Given(preset, settings, config, like)
+        return _Settings(show_settings(given.effective(LOCK_TIMEOUT_S)))
 
     conclude(WITH_ORIGIN if origin else SHOW, call, as_json=as_json, quiet=quiet)
 

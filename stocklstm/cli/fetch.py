@@ -1,7 +1,5 @@
 """stocklstm fetch."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
-from stocklstm.cli.output import View, as_document, conclude, say, warn, write
+from stocklstm.cli.output import View, as_document, conclude, draws_bars, say, warn, write
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -115,7 +113,7 @@ def fetch(
 @contextmanager
 def _progress() -> Iterator[Callable[["TickerDone"], None]]:
     """Show tickers on stderr: a bar on a terminal, lines elsewhere."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not draws_bars():
         yield _log
         return
     from stocklstm.cli.progress import fetch_bar

@@ -103,6 +103,11 @@ def _details_table(console: "Console", items: Sequence["ModelDetails"]) -> None:
         _details(console, item)
 
 
+def _forecasts(target: str, horizon: int) -> str:
+    when = "the next session" if horizon == 1 else f"{horizon} sessions ahead"
+    return f"the {target} of {when}"
+
+
 def _details(console: "Console", item: "ModelDetails") -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
@@ -124,10 +129,15 @@ def _details(console: "Console", item: "ModelDetails") -> None:
                     f"{config.seq_length}, {manifest.training.parameters:,} parameters"
                 ),
             ),
+            ("sees", ", ".join(config.features)),
+            ("forecasts", _forecasts(config.target, config.horizon)),
             ("preset", f"{config.preset}, seed {config.seed}"),
             (
                 "training",
-                f"{manifest.training.epochs} epochs, kept {manifest.training.best_epoch}",
+                (
+                    f"{manifest.training.epochs} epochs on {manifest.training.device}, kept "
+                    f"{manifest.training.kept_epoch}; curves: {manifest.training.diagnosis}"
+                ),
             ),
             ("prices", f"{data.rows} rows, {data.first} to {data.last}, {', '.join(data.sources)}"),
             ("learned from", f"{splits.train_start} to {splits.train_end}"),

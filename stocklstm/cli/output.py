@@ -221,6 +221,11 @@ def warn(ticker: str, warnings: Iterable[str]) -> None:
         say(f"warning: {ticker}: {warning}")
 
 
+def draws_bars() -> bool:
+    """Tell whether a person watches stderr, where a progress bar can be drawn."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def say(line: str) -> None:
     """Write one line to stderr, if anybody can read it there."""
     with suppress(OSError):

@@ -1,12 +1,16 @@
 """stocklstm predict."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.money import money, price_digits
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +20,25 @@ if TYPE_CHECKING:
 
 def predict(
     ticker: Models = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="Forecast as if it were the evening of that day, such as 2024-03-13.",
+            show_default=False,
+        ),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Sessions ahead; intervals grow with the square root of N.",
+            show_default=False,
+        ),
+    ] = None,
+    levels: Annotated[
+        str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
+    ] = ",".join(map(str, INTERVAL_LEVELS)),
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -23,11 +46,19 @@ def predict(
     """Forecast the next session's close, with intervals."""
 
     def call() -> "PredictResult":
-        from stocklstm.workflows.predict import predict
+        from stocklstm.workflows.predict import Wanted, predict
 
-        return warned(predict(ticker or (), lock_timeout_s=lock_timeout))
+        wanted = Wanted(at, horizon, _parsed(levels))
+        return warned(predict(ticker or (), wanted, lock_timeout_s=lock_timeout))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _parsed(levels: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(level) for level in levels.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--levels are numbers such as 0.8,0.95, not {levels[:30]!a}") from error
 
 
 def warned(result: "PredictResult") -> "PredictResult":
@@ -44,7 +75,9 @@ def _bare(item: "Forecast") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     from stocklstm.cli.tables import grid, verdict_text
 
-    columns = ["Ticker", "Session", "Forecast", "Change", "80 %", "95 %"]
+    intervals = [f"{interval.level * 100:g} %" for interval in items[0].intervals]
+    known = any(item.outcome is not None for item in items)
+    columns = ["Ticker", "Session", "Forecast", "Change", *intervals, *["Outcome"][: int(known)]]
     rows = [
         [
             item.ticker,
@@ -52,12 +85,13 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             money(item.point, item.currency, digits),
             f"{item.change_pct:+.2f} %",
             *(f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}" for i in item.intervals),
+            *([_outcome(item, digits)] if known else []),
         ]
         for item in items
         for digits in [price_digits(item.last_close)]
     ]
-    further = any(item.horizon > 1 for item in items)
-    grid(console, "Closes to come" if further else "Next session's close", columns, rows)
+    near = all(item.horizon == 1 and item.outcome is None for item in items)
+    grid(console, "Next session's close" if near else "Forecast closes", columns, rows)
     for item in items:
         last = money(item.last_close, item.currency, price_digits(item.last_close))
         ahead = f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
@@ -66,6 +100,10 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
         )
         console.print(verdict_text(item.verdict_text, item.verdict))
     console.print("\nA forecast is not investment advice.")
+
+
+def _outcome(item: "Forecast", digits: int) -> str:
+    return "" if item.outcome is None else money(item.outcome, item.currency, digits)
 
 
 VIEW: "View[PredictResult, Forecast]" = View(

@@ -1,7 +1,5 @@
 """stocklstm train."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +8,7 @@ import typer
 
 from stocklstm.cli import planning
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
-from stocklstm.cli.output import View, conclude, say
+from stocklstm.cli.output import View, conclude, draws_bars, say
 from stocklstm.cli.training import (
     Given,
     Preset,
@@ -110,7 +108,7 @@ def train(
 @contextmanager
 def progress() -> Iterator[Callable[["EpochEnded"], None]]:
     """Show epochs on stderr: a bar on a terminal, lines elsewhere."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not draws_bars():
         yield _log
         return
     from stocklstm.cli.progress import training_bar

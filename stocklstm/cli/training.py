@@ -14,7 +14,7 @@ import typer
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import say
 from stocklstm.core.config import PRESETS, TrainingConfig
-from stocklstm.core.settings import SETTINGS
+from stocklstm.core.settings import SETTINGS, Effective
 from stocklstm.errors import ConfigError, InterruptedWorkError
 
 Preset = Annotated[
@@ -83,6 +83,14 @@ class Given:
     like: str | None
 
     def config(self, lock_timeout_s: float) -> TrainingConfig:
+        """Give what holds.
+
+        Raises:
+            ConfigError: See `effective`.
+        """
+        return self.effective(lock_timeout_s).config
+
+    def effective(self, lock_timeout_s: float) -> Effective:
         """Put them together; warn of variables that are no settings.
 
         Raises:
@@ -94,7 +102,7 @@ class Given:
             say(f"warning: {name} is no setting; stocklstm config show lists them")
         return effective_settings(
             self._flags(), file=self.file, like=self.like, lock_timeout_s=lock_timeout_s
-        ).config
+        )
 
     def require_none(self, work: str, command: str) -> None:
         """Refuse settings for work that has its own.

@@ -1,7 +1,5 @@
 """stocklstm tune."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
-from stocklstm.cli.output import View, as_document, conclude, say
+from stocklstm.cli.output import View, as_document, conclude, draws_bars, say
 from stocklstm.cli.training import (
     Given,
     Preset,
@@ -91,7 +89,7 @@ def tune(
 
     def call() -> _TuneOutcome:
         given = Given(preset, settings, config, like)
-        if resume not in {None, "auto"}:
+        if resume is not None:
             command = f"stocklstm tune --resume {resume}"
             given.require_none("study", command)
             if sampler is not None or trials is not None:
@@ -155,7 +153,7 @@ def _published(result: "TuneResult", promote: str, lock_timeout: float) -> _Tune
 @contextmanager
 def _progress() -> Iterator[Callable[["TrialEnded"], None]]:
     """Show trials on stderr: a bar on a terminal, lines elsewhere."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not draws_bars():
         yield _log
         return
     from stocklstm.cli.progress import tuning_bar

@@ -113,14 +113,16 @@ class TrainingConfig:
         for name, (holds, limits) in _LIMITS.items():
             value = getattr(self, name)
             if not holds(value):
+                shown = ",".join(value) if isinstance(value, tuple) else repr(value)
                 raise ConfigError(
-                    f"{name} must be {limits}, not {value!r}",
+                    f"{name} must be {limits}, not {shown}",
                     hint=f"leave {name} out to use the preset's value",
                 )
         if (self.loss == "pinball") != (self.target == "return"):
             raise ConfigError(
                 f"loss {self.loss!r} does not fit target {self.target!r}",
-                hint="pinball goes with returns; mse, mae and huber go with prices",
+                hint="pinball goes with returns; for prices: --loss mse --features close "
+                "--calibration-fraction 0.1, or --preset paper",
             )
         falls = self.schedule in {"plateau", "cosine", "warmup-cosine"}
         if falls and self.min_lr > self.learning_rate:
@@ -134,7 +136,15 @@ class TrainingConfig:
         if not float("-inf") < self.scale_low < self.scale_high < float("inf"):
             raise ConfigError("scale_low must be below scale_high, and both finite")
         if self.target == "price" and not self.calibration_fraction:
-            raise ConfigError("a price's intervals need a calibration_fraction above 0")
+            raise ConfigError(
+                "a price's intervals need a calibration_fraction above 0",
+                hint="--calibration-fraction 0.1 holds back a tenth of the rows",
+            )
+        if self.target == "price" and "close" not in self.features:
+            raise ConfigError(
+                f"a price cannot be told from {', '.join(self.features)} alone",
+                hint=f"--features {','.join(('close', *self.features))}",
+            )
 
     @property
     def input_size(self) -> int:

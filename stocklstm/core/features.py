@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.series import Bars, Floats
+from stocklstm.core.series import Bars, Flags, Floats
 from stocklstm.core.volatility import WARM_UP, VolatilityAnchor, valid_ranges
 from stocklstm.errors import RejectedDataError
 
@@ -21,8 +21,8 @@ _VOLUME_SESSIONS = 20
 # A day without trades counts as a hundredth of the usual volume: its logarithm must be finite.
 _LEAST_VOLUME = 0.01
 
-# Days in ten that must have a range: as the range anchor asks.
-_RANGED_SHARE = 0.9
+# Share of training days that must have what a feature is made of: as the range anchor asks.
+_KNOWN_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,21 @@ def _closes(bars: Bars, _: Floats | None) -> Floats:
 def _relative_volumes(bars: Bars, _: Floats | None) -> Floats:
     relative = np.full(len(bars), np.nan)
     if len(bars) >= _VOLUME_SESSIONS:
-        spans = np.lib.stride_tricks.sliding_window_view(bars.volumes, _VOLUME_SESSIONS)
-        usual = spans.mean(axis=1)
-        # A share that nobody trades at all has its usual volume, whatever that is.
-        ratios = np.divide(
-            bars.volumes[_VOLUME_SESSIONS - 1 :], usual, out=np.ones_like(usual), where=usual != 0
+        known = np.isfinite(bars.volumes)
+        sums, counts = (
+            np.lib.stride_tricks.sliding_window_view(values, _VOLUME_SESSIONS).sum(axis=1)
+            for values in (np.where(known, bars.volumes, 0.0), known)
         )
-        relative[_VOLUME_SESSIONS - 1 :] = np.log(np.maximum(ratios, _LEAST_VOLUME))
+        latest = slice(_VOLUME_SESSIONS - 1, None)
+        # A volume that is not known is taken to be usual, and so is that of a share that nobody
+        # trades at all.
+        ratios = np.divide(
+            bars.volumes[latest] * counts,
+            sums,
+            out=np.ones(len(sums)),
+            where=known[latest] & (sums > 0),
+        )
+        relative[latest] = np.log(np.maximum(ratios, _LEAST_VOLUME))
     return relative
 
 
@@ -138,21 +146,23 @@ def fit_features(
     Raises:
         RejectedDataError: The training part lacks what a feature is made of.
     """
-    sigmas = None if anchor is None else anchor.sigmas(bars)
     if {"range", "gap"} & set(config.features):
-        _require_ranges(bars, rows)
-    scales = []
-    for name in config.features:
-        feature = _FEATURES[name]
-        values = feature.values(bars, sigmas)[feature.warm_up : rows]
-        if not np.isfinite(values).all():
-            raise RejectedDataError(
-                f"{int((~np.isfinite(values)).sum())} of {len(values)} training days have no "
-                f"{name}",
-                hint=f"leave {name} out of --features, or fetch from a source that has it",
-            )
-        scales.append(_scale(name, values, config))
-    return tuple(scales)
+        _require(valid_ranges(bars)[1:rows], "an open, high and low", "range and gap")
+    if "volume" in config.features:
+        _require(np.isfinite(bars.volumes[:rows]), "a volume", "volume")
+    sigmas = None if anchor is None else anchor.sigmas(bars)
+    return tuple(
+        _scale(name, _FEATURES[name].values(bars, sigmas)[_FEATURES[name].warm_up : rows], config)
+        for name in config.features
+    )
+
+
+def _require(known: Flags, words: str, names: str) -> None:
+    if not known.size or float(known.mean()) < _KNOWN_SHARE:
+        raise RejectedDataError(
+            f"only {int(known.sum())} of {known.size} training days have {words}",
+            hint=f"leave {names} out of --features, or fetch from a source that has them",
+        )
 
 
 def _scale(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
@@ -166,15 +176,6 @@ def _scale(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
     spread = float(values.std())
     # Equal values, of a price that never moved, differ from their mean by rounding.
     return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else 1.0)
-
-
-def _require_ranges(bars: Bars, rows: int) -> None:
-    valid = valid_ranges(bars)[1:rows]
-    if not valid.size or float(valid.mean()) < _RANGED_SHARE:
-        raise RejectedDataError(
-            f"only {int(valid.sum())} of {valid.size} training days have an open, high and low",
-            hint="leave range and gap out of --features, or fetch from a source that has them",
-        )
 
 
 def feature_inputs(

@@ -73,6 +73,12 @@ def interval(quantiles: Floats, level: float) -> tuple[Floats, Floats]:
     return quantiles[:, lower], quantiles[:, upper]
 
 
+def available_intervals() -> tuple[float, ...]:
+    """List the probabilities of all central intervals that the grid holds, narrowest first."""
+    tails = [level for level in LEVELS if level < 0.5]
+    return tuple(round(1 - 2 * tail, 6) for tail in reversed(tails))
+
+
 def interval_positions(level: float) -> tuple[int, int]:
     """Find the two grid positions that bound a central interval.
 

@@ -53,6 +53,15 @@ class ReturnForecasts:
             last_closes * np.exp(self.points), last_closes[:, None] * np.exp(self.quantiles)
         )
 
+    def widened(self, factor: float) -> "ReturnForecasts":
+        """Spread the quantiles around each point: to h times the horizon by √h.
+
+        Args:
+            factor: What their distance from the point is multiplied by.
+        """
+        around = self.points[:, None]
+        return ReturnForecasts(self.points, around + factor * (self.quantiles - around))
+
 
 @dataclass(frozen=True)
 class AnchorScaling:

@@ -48,7 +48,7 @@ def settings_of(config: TrainingConfig) -> Settings:
     return {name: getattr(config, name) for name in AXES}
 
 
-def with_settings(config: TrainingConfig, settings: Settings) -> TrainingConfig:
+def applied(config: TrainingConfig, settings: Settings) -> TrainingConfig:
     """Put values of the axes into all settings.
 
     Raises:
@@ -134,7 +134,7 @@ def _walk(trials: Sequence[Trial], start: Settings) -> tuple[list[Settings], lis
     return [], []
 
 
-def grid(start: Settings, seed: int) -> list[Settings]:
+def combinations(start: Settings, seed: int) -> list[Settings]:
     """List every combination: first the start, then all in a shuffled order.
 
     Shuffled, because a search that is cut short should have seen a little of everything.
@@ -143,9 +143,8 @@ def grid(start: Settings, seed: int) -> list[Settings]:
         start: Settings that the search starts from.
         seed: Of the order.
     """
-    combinations = [dict(zip(AXES, values, strict=True)) for values in product(*AXES.values())]
-    order = np.random.default_rng(seed).permutation(len(combinations))
-    shuffled = [combinations[place] for place in order]
+    every = [dict(zip(AXES, values, strict=True)) for values in product(*AXES.values())]
+    shuffled = [every[place] for place in np.random.default_rng(seed).permutation(len(every))]
     return [start, *(settings for settings in shuffled if _key(settings) != _key(start))]
 
 

@@ -116,7 +116,7 @@ class Setting:
             if self.kind is bool:
                 return {"true": True, "1": True, "false": False, "0": False}[word]
             if self.kind is tuple:
-                return tuple(part.strip() for part in text.split(","))
+                return tuple(part.strip() for part in word.split(",") if part.strip())
             return self.kind(text.strip())
         except (ValueError, KeyError) as error:
             raise self._unfit(text, origin) from error
@@ -135,10 +135,13 @@ class Setting:
             return None
         if self.kind is float and type(value) is int:
             return float(value)
+        if self.kind is str and type(value) is int:
+            # precision = 32 is a word that looks like a number.
+            return str(value)
         if self.kind is tuple and isinstance(value, str):
             return self.parse(value, origin)
         if self.kind is tuple and isinstance(value, list) and all(type(v) is str for v in value):
-            return tuple(value)
+            return self.parse(",".join(value), origin)
         if type(value) is not self.kind:
             raise self._unfit(value, origin)
         return value

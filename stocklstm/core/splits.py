@@ -11,6 +11,9 @@ from stocklstm.errors import SeriesTooShortError
 LEAST_PART = 20
 """Fewest windows in any part: below it neither quantiles nor an error mean anything."""
 
+LEAST_SPANS = 10
+"""Fewest spans that do not overlap, where a forecast is of several sessions ahead."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -44,18 +47,22 @@ def split_origins(rows: int, warm_up: int, config: TrainingConfig) -> Split:
         config: Gives window length, horizon and the shares of the parts.
 
     Raises:
-        SeriesTooShortError: A part would have fewer than `LEAST_PART` windows.
+        SeriesTooShortError: A part would have fewer than `LEAST_PART` windows, or than
+            `LEAST_SPANS` spans of the horizon.
     """
     first = warm_up + config.seq_length - 1
     last = rows - 1 - config.horizon
     sizes = _part_sizes(last - first + 1, config)
-    if min(sizes.values()) < LEAST_PART:
+    if min(sizes.values()) < _least(config):
         needed = first + _windows_needed(last - first + 1, config) + config.horizon
+        ahead = f" and a horizon of {config.horizon}" if config.horizon > 1 else ""
+        shorter = "--horizon" if _least(config) > LEAST_PART else "--seq-length"
         raise SeriesTooShortError(
-            f"{rows} rows are too few: windows of {config.seq_length} need at least {needed}",
+            f"{rows} rows are too few: windows of {config.seq_length}{ahead} need at least "
+            f"{needed}",
             needed=needed,
             found=rows,
-            hint="fetch a longer history, or train with a shorter --seq-length",
+            hint=f"fetch a longer history, or train with a shorter {shorter}",
         )
     parts: dict[str, Indices] = {"calibration": np.arange(0)}
     start = first
@@ -63,6 +70,10 @@ def split_origins(rows: int, warm_up: int, config: TrainingConfig) -> Split:
         parts[name] = np.arange(start, start + size)
         start += size + config.horizon
     return Split(**parts, train_rows=int(parts["train"][-1]) + config.horizon + 1)
+
+
+def _least(config: TrainingConfig) -> int:
+    return max(LEAST_PART, LEAST_SPANS * config.horizon if config.horizon > 1 else 0)
 
 
 def _part_sizes(windows: int, config: TrainingConfig) -> dict[str, int]:
@@ -77,13 +88,14 @@ def _part_sizes(windows: int, config: TrainingConfig) -> dict[str, int]:
 
 
 def _windows_needed(windows: int, config: TrainingConfig) -> int:
+    least = _least(config)
     # By halves: with a share of a millionth one would count for minutes.
-    too_few, enough = max(windows, LEAST_PART), 2 * max(windows, LEAST_PART)
-    while min(_part_sizes(enough, config).values()) < LEAST_PART:
+    too_few, enough = max(windows, least), 2 * max(windows, least)
+    while min(_part_sizes(enough, config).values()) < least:
         too_few, enough = enough, 2 * enough
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        if min(_part_sizes(middle, config).values()) < LEAST_PART:
+        if min(_part_sizes(middle, config).values()) < least:
             too_few = middle
         else:
             enough = middle

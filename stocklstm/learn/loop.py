@@ -179,8 +179,11 @@ class TrainingRun:
         if config.target == "return":
             self.network.start_from(torch.from_numpy(constant))
         self.constant = self._constant_losses(constant)
-        nothing = self._constant_loss(np.zeros_like(constant), self.train_rows)
-        self.untrained = max(self.constant.train, nothing)
+        self.untrained = self.constant.train
+        if not self.constant.is_start:
+            # Before its first step such a network says about nothing, which is worse.
+            nothing = self._constant_loss(np.zeros_like(constant), self.train_rows)
+            self.untrained = max(self.untrained, nothing)
         self.network.to(self.device)
         self.averaged = self._average(config.ema_decay)
         self.autocast = autocast(config, self.device)
@@ -234,6 +237,14 @@ class TrainingRun:
                 f"not {self.network.architecture}",
                 hint="repeat its settings with --like",
             )
+        for name in ("target", "features"):
+            theirs, ours = start["config"][name], getattr(self.config, name)
+            if theirs != ours:
+                raise ConfigError(
+                    f"the version to start from has {name} {theirs!r}, not {ours!r}: its weights "
+                    "mean something else",
+                    hint="repeat its settings with --like",
+                )
         self.network.load_state_dict(start["weights"])
         if self.averaged is not None:
             self.averaged.module.load_state_dict(start["weights"])
@@ -260,6 +271,7 @@ class TrainingRun:
                 break
             started = time.perf_counter() - self.spent
             self._record(epoch, self._pass(epoch, started), started)
+            self._require_sane(epoch)
             self.spent = 0.0
             self.schedule.step(self.history[-1].val_loss)
             self._end_epoch(epoch)
@@ -291,22 +303,21 @@ class TrainingRun:
                 self._save(epoch)
                 raise StoppedError
         mean = self.total / len(self.train_rows)
-        self._require_sane(epoch, mean)
         self.order_state, self.position, self.total = self.shuffler.get_state(), 0, 0.0
         return mean
 
-    def _require_sane(self, epoch: int, loss: float) -> None:
-        before = self.history[-1].train_loss if self.history else None
-        was_bad = before is not None and self._is_lost(before)
-        if self._is_lost(loss) and (was_bad or epoch == self.config.epochs):
+    def _require_sane(self, epoch: int) -> None:
+        lost = [self._is_lost(record.train_loss) for record in self.history[-2:]]
+        ends = epoch == self.config.epochs or self._has_waited_enough()
+        if lost == [True, True] or (ends and lost[-1]):
             raise _diverged(
-                f"the loss of epoch {epoch} is {loss / self.untrained:.2g} times that of an "
-                "untrained network"
+                f"the loss of epoch {epoch} is over {_DIVERGED:g} times that of an untrained "
+                f"network: {self.history[-1].train_loss:.4g} against {self.untrained:.4g}"
             )
 
-    def _is_lost(self, loss: float) -> bool:
+    def _is_lost(self, loss: float | None) -> bool:
         # Prices that never moved leave nothing to lose, and nothing to compare with.
-        return 0 < self.untrained < loss / _DIVERGED
+        return loss is not None and 0 < self.untrained < loss / _DIVERGED
 
     def begin_epoch(self) -> tuple[Tensor, ...]:
         """Get ready to learn and shuffle the training windows.

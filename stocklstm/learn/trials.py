@@ -16,7 +16,7 @@ import torch
 from stocklstm.core.axes import Settings
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.history import EpochRecord
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, with_settings
+from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied
 from stocklstm.core.series import Floats
 from stocklstm.core.windows import sliding_windows
 from stocklstm.errors import TrainingDivergedError, TryAgainError
@@ -24,6 +24,8 @@ from stocklstm.learn.inference import network_outputs
 from stocklstm.learn.loop import Keeper, StoppedError, TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.sampling import Pruner
+
+_IDLE_S = 20
 
 
 class _BehindError(Exception):
@@ -96,7 +98,13 @@ class Trials:
     ) -> Iterator[Trial]:
         from joblib import Parallel, delayed
 
-        workers = Parallel(n_jobs=self.jobs, backend="loky", return_as="generator_unordered")
+        # Should this process be killed, those that it leaves behind end soon.
+        workers = Parallel(
+            n_jobs=self.jobs,
+            backend="loky",
+            return_as="generator_unordered",
+            idle_worker_timeout=_IDLE_S,
+        )
         with _interrupts_ignored():
             # The arrays travel with each task: a few thousand rows, against seconds of training.
             outcomes = workers(
@@ -157,7 +165,7 @@ def run_trial(
     Raises:
         StoppedError: The keeper said so.
     """
-    chosen = with_settings(config, settings)
+    chosen = applied(config, settings)
     curve: list[float] = []
 
     def on_epoch(record: EpochRecord) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOSS_UNITS = {
-    "pinball": "mean pinball loss\n(daily volatilities)",
+    "pinball": "mean pinball loss\n(in expected volatilities)",
     "mse": "mean squared error\n(scaled price, squared)",
     "mae": "mean absolute error\n(scaled price)",
     "huber": "mean Huber loss\n(scaled price, squared)",

@@ -1,13 +1,37 @@
 """One writer at a time, across processes; the system frees a lock when its holder dies."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from filelock import FileLock, Timeout
 
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.paths import StorePaths
+
+
+@contextmanager
+def work_lock(paths: StorePaths, kind: str, name: str, timeout_s: float = 0.0) -> Iterator[None]:
+    """Keep every other process from going on with the same piece of work.
+
+    Args:
+        paths: The store.
+        kind: What it is, such as "run".
+        name: Its identity.
+        timeout_s: Seconds to wait; it may take hours, so waiting is of no use.
+
+    Raises:
+        StoreLockedError: Another process is at work on it.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(writer_lock(paths, f"{kind}-{name}", timeout_s))
+        except StoreLockedError as error:
+            raise StoreLockedError(
+                f"another process is at work on the {kind} {name}",
+                hint="wait for it to end; what it makes will be in the store",
+            ) from error
+        yield
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
 from stocklstm.core.scores import Evaluation
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
@@ -188,9 +188,10 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, StockLstmError) as error:
         raise corrupt(name, f"its manifest cannot be read: {error}") from error
     if found != FORMAT:
+        newer = "upgrade with: pip install --upgrade stocklstm"
         raise ArtifactVersionError(
             f"{name} has manifest format {found}; this stocklstm reads {FORMAT}",
-            hint="upgrade with: pip install --upgrade stocklstm",
+            hint=newer if found > FORMAT else f"stocklstm train --ticker {ticker} makes a new one",
         )
     if manifest.id != name:
         raise corrupt(name, f"its manifest is that of {manifest.id!a}")

@@ -13,7 +13,7 @@ import msgspec
 from stocklstm.core.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
-from stocklstm.store.locks import writer_lock
+from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
 
 _RECORD = "run.json"
@@ -209,7 +209,7 @@ class RunStore:
         Raises:
             StoreLockedError: One does.
         """
-        with writer_lock(self.paths, f"run-{name}", timeout_s):
+        with work_lock(self.paths, "run", name, timeout_s):
             try:
                 yield
             finally:

@@ -15,7 +15,7 @@ from stocklstm.core.config import TrainingConfig
 from stocklstm.core.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
 from stocklstm.store.database import stored_values, transaction
-from stocklstm.store.locks import writer_lock
+from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
 
 
@@ -170,7 +170,7 @@ class StudyStore:
         Raises:
             StoreLockedError: One does.
         """
-        with writer_lock(self.paths, f"study-{name}", 0.0):
+        with work_lock(self.paths, "study", name):
             try:
                 yield
             finally:

@@ -192,7 +192,7 @@ def fit_model(
 
     Raises:
         SeriesTooShortError: There are too few rows for these settings.
-        TrainingDivergedError: A loss became infinite or not a number.
+        TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
         StoppedError: The keeper said so.
         ConfigError: The weights to start from are of another architecture.
     """

@@ -1,21 +1,66 @@
-"""predict: the next session's close, with intervals."""
+"""predict: the close of a session to come, with intervals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.evaluation import outcomes
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.quantiles import interval
+from stocklstm.core.quantiles import available_intervals, interval
 from stocklstm.core.reference import ModelReference, parse_reference
-from stocklstm.errors import ConfigError, StorageError
+from stocklstm.core.series import Bars
+from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
 from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be forecast.
+
+    Attributes:
+        at: ISO day: forecast as if it were the evening of that day; None for the last close.
+        horizon: Sessions ahead, not fewer than the model learned; None for as many as it learned.
+        levels: Probabilities of the intervals.
+    """
+
+    at: str | None = None
+    horizon: int | None = None
+    levels: tuple[float, ...] = INTERVAL_LEVELS
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be forecast.
+
+        Raises:
+            ConfigError: No such day, a horizon below 1, or an interval that the grid lacks.
+        """
+        if self.at is not None:
+            try:
+                date.fromisoformat(self.at)
+            except ValueError as error:
+                raise ConfigError(
+                    f"--at is a day such as 2024-03-13, not {self.at[:30]!a}"
+                ) from error
+        if self.horizon is not None and not 1 <= self.horizon <= 250:
+            raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
+        missing = set(self.levels) - set(available_intervals())
+        if missing or not self.levels:
+            raise ConfigError(
+                f"there is no interval of {min(missing):g}" if missing else "no level was given",
+                hint=f"--levels are some of {', '.join(map(str, available_intervals()))}",
+            )
+
+
+LATEST = Wanted()
 
 
 @dataclass(frozen=True)
@@ -53,6 +98,7 @@ class Forecast:
         verdict_text: The same in words.
         stale_sessions: Sessions that have ended since the last stored close.
         live: Scores of past forecasts; None until there are any.
+        outcome: Close of the target session, dividends added back; None if it is not known.
         unchanged: True if the same forecast was on record already.
         warnings: What to know before relying on it, one line each.
     """
@@ -72,6 +118,7 @@ class Forecast:
     verdict_text: str
     stale_sessions: int
     live: None
+    outcome: float | None
     unchanged: bool
     warnings: tuple[str, ...]
 
@@ -86,15 +133,20 @@ class PredictResult:
 
 def predict(
     references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
     *,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     now: str | None = None,
 ) -> PredictResult:
-    """Forecast the next session of each ticker and keep the forecast in the ledger.
+    """Forecast a session to come of each ticker and keep the forecast in the ledger.
+
+    What would have been forecast on an earlier day is computed from the prices up to that day, in
+    today's scale, and is not kept: it was not made then.
 
     Args:
         references: TICKER or TICKER@version; none means the champion of every ticker.
+        wanted: Which session, from which day, with which intervals.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         now: UTC timestamp; by default the current time.
@@ -106,24 +158,34 @@ def predict(
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         names = chosen_references(store, references)
         return PredictResult(
-            *for_each(names, parse_reference, lambda chosen: _predict_one(store, chosen, made_at))
+            *for_each(
+                names, parse_reference, lambda chosen: _predict_one(store, chosen, wanted, made_at)
+            )
         )
 
 
-def _predict_one(store: Store, reference: ModelReference, made_at: str) -> Forecast:
+def _predict_one(store: Store, reference: ModelReference, wanted: Wanted, made_at: str) -> Forecast:
     model = load_model(store, reference)
     manifest = model.manifest
     instrument = store.prices.instrument(manifest.ticker)
-    entry = _forecast(store, model, instrument.exchange, made_at)
-    stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
-    unchanged, warnings = _record(store, entry)
+    bars = store.prices.bars(manifest.ticker)
+    seen = _seen(bars, manifest.ticker, wanted.at)
+    horizon = _horizon(manifest, wanted.horizon)
+    target, outcome = _target(store, instrument.exchange, bars, len(seen) - 1, horizon)
+    entry = _forecast(model, seen, target, horizon, made_at)
+    stale = 0
+    if wanted.at is None:
+        stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
+        unchanged, warnings = _record(store, entry)
+    else:
+        unchanged, warnings = False, _hindsight(manifest, entry.target_session)
     if stale:
         warnings.append(
             f"prices are {stale} session{'s' if stale > 1 else ''} behind: "
             f"stocklstm fetch --ticker {manifest.ticker}"
         )
     quantiles = np.array([entry.quantiles])
-    bounds = [(level, *interval(quantiles, level)) for level in INTERVAL_LEVELS]
+    bounds = [(level, *interval(quantiles, level)) for level in wanted.levels]
     return Forecast(
         ticker=manifest.ticker,
         version=manifest.version,
@@ -140,28 +202,76 @@ def _predict_one(store: Store, reference: ModelReference, made_at: str) -> Forec
         verdict_text=manifest.evaluation.verdict_text,
         stale_sessions=stale,
         live=None,
+        outcome=outcome,
         unchanged=unchanged,
         warnings=tuple(warnings),
     )
 
 
-def _forecast(store: Store, model: LoadedModel, exchange: str, made_at: str) -> LedgerEntry:
+def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
+    """Leave out what came after a day."""
+    if at is None:
+        return bars
+    seen = bars.select(bars.dates <= np.datetime64(at, "D"))
+    if not len(seen):
+        raise NotEnoughDataError(
+            f"the stored prices of {ticker} begin on {bars.dates[0]}, after {at}",
+            hint=f"stocklstm fetch --ticker {ticker} --full",
+        )
+    return seen
+
+
+def _horizon(manifest: Manifest, wanted: int | None) -> int:
+    learned = manifest.config.horizon
+    if wanted is not None and wanted < learned:
+        raise ConfigError(
+            f"{manifest.id} forecasts {learned} sessions ahead and no fewer, not {wanted}",
+            hint=f"stocklstm train --ticker {manifest.ticker} --horizon {wanted}",
+        )
+    return wanted or learned
+
+
+def _target(
+    store: Store, exchange: str, bars: Bars, origin: int, horizon: int
+) -> tuple[str, float | None]:
+    """Find the session that is forecast, and its close if that is known by now."""
+    if origin + horizon < len(bars):
+        known = outcomes(bars, np.array([origin]), horizon)
+        return str(bars.dates[origin + horizon]), float(known[0])
+    missing = origin + horizon - (len(bars) - 1)
+    return store.sessions.next_after(exchange, str(bars.dates[-1]), missing), None
+
+
+def _forecast(
+    model: LoadedModel, bars: Bars, target: str, horizon: int, made_at: str
+) -> LedgerEntry:
     manifest = model.manifest
-    bars = store.prices.bars(manifest.ticker)
-    closes = model.forecast(bars).closes(bars.closes[-1:])
-    as_of = str(bars.dates[-1])
-    horizon = manifest.config.horizon
+    returns = model.forecast(bars)
+    if horizon != manifest.config.horizon:
+        returns = returns.widened(math.sqrt(horizon / manifest.config.horizon))
+    closes = returns.closes(bars.closes[-1:])
     return LedgerEntry(
         ticker=manifest.ticker,
-        target_session=store.sessions.next_after(exchange, as_of, horizon),
+        target_session=target,
         version=manifest.version,
         horizon=horizon,
-        as_of=as_of,
+        as_of=str(bars.dates[-1]),
         last_close=float(bars.closes[-1]),
         point=float(closes.points[0]),
         quantiles=tuple(closes.quantiles[0].tolist()),
         made_at=made_at,
     )
+
+
+def _hindsight(manifest: Manifest, target: str) -> list[str]:
+    """Say so where a forecast of the past is of a day that the model learned from."""
+    if target >= manifest.splits.test_start:
+        return []
+    warning = (
+        f"{manifest.id} was trained with {target} in sight: such a forecast proves nothing "
+        f"(its test part begins on {manifest.splits.test_start})"
+    )
+    return [warning]
 
 
 def _record(store: Store, entry: LedgerEntry) -> tuple[bool, list[str]]:

@@ -8,10 +8,10 @@ from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
-from stocklstm.errors import ConfigError, IntegrityError, NoModelError
+from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.store import Store
 from stocklstm.workflows.scoring import score_model
-from stocklstm.workflows.serving import load_model
+from stocklstm.workflows.serving import LoadedModel, load_model
 
 PROMOTIONS = ("auto", "always", "never")
 
@@ -60,10 +60,16 @@ def judge_challenger(
     """
     try:
         champion = load_model(store, ModelReference(ticker))
+        return _compared(champion, bars, split, days)
     except NoModelError:
         return Promotion(promoted=True, reason="there was no champion")
-    except IntegrityError as error:
+    except (IntegrityError, NotEnoughDataError) as error:
+        # After a split a model that learned prices can forecast nothing any more; were it to stand
+        # in the way, nothing would ever replace it.
         return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
+
+
+def _compared(champion: LoadedModel, bars: Bars, split: Split, days: ScoredDays) -> Promotion:
     horizon = champion.manifest.config.horizon
     if horizon != days.horizon:
         return Promotion(

@@ -29,7 +29,7 @@ class LoadedModel:
     forecaster: Forecaster
 
     def forecast(self, bars: Bars) -> ReturnForecasts:
-        """Forecast the log return of the session after the last bar.
+        """Forecast the log return from the last bar over the model's horizon.
 
         Args:
             bars: At least `forecaster.first_origin() + 1` sessions.
@@ -89,7 +89,7 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",
-            hint=f"stocklstm train --ticker {manifest.ticker} --preset {manifest.config.preset}",
+            hint=f"stocklstm train --ticker {manifest.ticker} --like {manifest.id}",
         )
 
 

@@ -15,14 +15,14 @@ from stocklstm.core.search import (
     COMPLETE,
     Trial,
     against_start,
+    applied,
     best_trial,
-    grid,
+    combinations,
     most_coordinate,
     next_coordinate,
     settings_of,
     start_trial,
     untried,
-    with_settings,
 )
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.settings import SETTINGS, written
@@ -299,7 +299,8 @@ class _Tuning:
             case "coordinate":
                 wanted = next_coordinate(trials, start)
             case "grid":
-                wanted = untried(grid(start, record.config.seed), trials)[: 4 * self.search.jobs]
+                every = combinations(start, record.config.seed)
+                wanted = untried(every, trials)[: 4 * self.search.jobs]
             case _:
                 wanted = untried([start], trials)
                 more = int(min(room, self.search.jobs)) - len(wanted)
@@ -314,7 +315,7 @@ class _Tuning:
             case "coordinate":
                 limit = min(limit, most_coordinate(trials, start))
             case "grid":
-                limit = min(limit, len(grid(start, 0)))
+                limit = min(limit, len(combinations(start, 0)))
         most = int(limit)
         self.on_trial(TrialEnded(record.ticker, len(trials), most, trial, best_trial(trials)))
 
@@ -333,7 +334,7 @@ class _Tuning:
         picture = trials_png(trials, best, start, record.config.loss, record.ticker, conclusion)
         with disk_errors("write the picture"):
             replace_file(path, picture)
-        config = with_settings(record.config, best.settings)
+        config = applied(record.config, best.settings)
         return TunedTicker(
             ticker=record.ticker,
             study=record.id,
@@ -357,7 +358,7 @@ def _check_axes(config: TrainingConfig) -> None:
     for axis, values in AXES.items():
         for value in values:
             try:
-                with_settings(config, {axis: value})
+                applied(config, {axis: value})
             except ConfigError as error:
                 raise ConfigError(
                     f"the search tries {axis} {value:g}, which does not fit: {error.message}",

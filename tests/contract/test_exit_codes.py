@@ -105,10 +105,10 @@ from stocklstm.__main__ import main
 
 right = module._predict_one
 
-def predict_one(store, reference, made_at):
+def predict_one(store, reference, wanted, made_at):
     if reference.version == 1:
         return 1 / 0
-    return right(store, reference, made_at)
+    return right(store, reference, wanted, made_at)
 
 module._predict_one = predict_one
 sys.argv = ["stocklstm", "predict", "--json", "-t", "PETR4.SA@v1", "-t", "PETR4.SA"]
@@ -210,7 +210,7 @@ def test_5_for_a_damaged_database(cli: Cli, model_home: Path) -> None:
 def test_5_for_a_format_of_the_future(cli: Cli, model_home: Path) -> None:
     version = model_home / "models" / TICKER / "v1"
     text = (version / "manifest.json").read_text()
-    replace_manifest(version, text.replace('"format": 1', '"format": 2', 1))
+    replace_manifest(version, text.replace('"format": 2', '"format": 3', 1))
 
     outcome = cli("predict")
 

@@ -34,6 +34,7 @@ FORECAST = Forecast(
     verdict_text="NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13).",
     stale_sessions=0,
     live=None,
+    outcome=None,
     unchanged=False,
     warnings=(),
 )

@@ -117,7 +117,7 @@ def test_volumes_that_are_not_there_are_said() -> None:
     bars = replace(made_bars(300), volumes=np.full(300, np.nan))
 
     with pytest.raises(
-        RejectedDataError, match="181 of 181 training days have no volume"
+        RejectedDataError, match="only 0 of 200 training days have a volume"
     ) as caught:
         fit_features(bars, 200, config_of("volume"), None)
 
@@ -126,7 +126,7 @@ def test_volumes_that_are_not_there_are_said() -> None:
 
 @pytest.mark.parametrize("name", ["range", "gap"])
 def test_ranges_that_are_not_there_are_said(name: str) -> None:
-    with pytest.raises(RejectedDataError, match="0 of 199 training days have an open, high and"):
+    with pytest.raises(RejectedDataError, match="only 0 of 199 training days have an open"):
         fit_features(made_bars(300, ranges=False), 200, config_of(name), None)
 
 
@@ -137,6 +137,20 @@ def test_a_few_days_without_range_are_bridged() -> None:
     assert np.isfinite(raw(bars, "range")[1:]).all()
     assert raw(bars, "range")[50] == pytest.approx(abs(bars.log_returns[50]), rel=1e-6)
     assert raw(bars, "gap")[60] == 0
+
+
+def test_a_volume_that_is_not_known_is_usual() -> None:
+    bars = made_bars(300)
+    bars.volumes[[100, 250]] = np.nan
+    bars.volumes[110] *= 3
+
+    volumes = raw(bars, "volume")
+
+    assert np.isfinite(volumes[19:]).all()
+    assert volumes[100] == volumes[250] == 0
+    known = np.delete(bars.volumes[91:111], 9)
+    assert volumes[110] == pytest.approx(math.log(bars.volumes[110] / known.mean()), rel=1e-5)
+    assert fit_features(bars, 200, config_of("volume"), None)
 
 
 def test_days_without_trades_stay_finite() -> None:

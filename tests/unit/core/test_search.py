@@ -18,14 +18,14 @@ from stocklstm.core.search import (
     PRUNED,
     Trial,
     against_start,
+    applied,
     best_trial,
-    grid,
+    combinations,
     most_coordinate,
     next_coordinate,
     settings_of,
     start_trial,
     untried,
-    with_settings,
 )
 from stocklstm.errors import ConfigError
 from tests.unit.core.series import PROPERTY
@@ -172,19 +172,19 @@ def test_what_did_not_come_to_its_end_is_not_the_best() -> None:
 @PROPERTY
 @given(start=ANYWHERE, seed=st.integers(0, 2**63 - 1))
 def test_a_grid_is_every_combination_once_after_the_start(start: Settings, seed: int) -> None:
-    combinations = grid(start, seed)
+    found = combinations(start, seed)
 
     inside = all(start[axis] in values for axis, values in AXES.items())
-    assert combinations[0] == start
-    assert len(combinations) == 432 + (not inside)
-    assert len(set(map(key, combinations))) == len(combinations)
-    assert all(settings[axis] in AXES[axis] for settings in combinations[1:] for axis in AXES)
-    assert grid(start, seed) == combinations
+    assert found[0] == start
+    assert len(found) == 432 + (not inside)
+    assert len(set(map(key, found))) == len(found)
+    assert all(settings[axis] in AXES[axis] for settings in found[1:] for axis in AXES)
+    assert combinations(start, seed) == found
 
 
 def test_a_grid_that_is_cut_short_has_seen_every_value() -> None:
     start = settings_of(configure("calibrated"))
-    first, second = grid(start, 0), grid(start, 1)
+    first, second = combinations(start, 0), combinations(start, 1)
 
     assert first != second
     for axis, values in AXES.items():
@@ -219,9 +219,7 @@ def test_nothing_is_compared_with_what_has_no_losses() -> None:
 def test_settings_go_into_a_configuration_and_come_out_again() -> None:
     config = configure("paper", seq_length=7)
 
-    assert settings_of(with_settings(config, OUTSIDE)) == OUTSIDE
-    assert with_settings(with_settings(config, OUTSIDE), settings_of(config)) == config
+    assert settings_of(applied(config, OUTSIDE)) == OUTSIDE
+    assert applied(applied(config, OUTSIDE), settings_of(config)) == config
     with pytest.raises(ConfigError, match="min_lr"):
-        with_settings(
-            configure("calibrated", schedule="cosine", min_lr=1e-3), {"learning_rate": 1e-4}
-        )
+        applied(configure("calibrated", schedule="cosine", min_lr=1e-3), {"learning_rate": 1e-4})

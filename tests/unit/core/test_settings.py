@@ -55,9 +55,22 @@ def test_words_that_are_no_values(name, text):
         SETTINGS[name].parse(text, "somewhere")
 
 
+def test_words_that_look_like_numbers():
+    assert SETTINGS["precision"].check(32, "run.toml") == "32"
+    with pytest.raises(ConfigError, match="precision must be a word, not True"):
+        SETTINGS["precision"].check(value=True, origin="run.toml")
+
+
+@pytest.mark.parametrize(
+    "typed", ["return,volume", " Return , VOLUME ,", ["return", "volume"], "return,,volume"]
+)
+def test_several_words(typed):
+    assert SETTINGS["features"].check(typed, "run.toml") == ("return", "volume")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 7.0), ("epochs", True), ("epochs", "7"), ("loss", 1), ("restore_best", 1)],
+    [("epochs", 7.0), ("epochs", True), ("epochs", "7"), ("loss", 1.5), ("restore_best", 1)],
 )
 def test_values_of_another_type(name, value):
     with pytest.raises(ConfigError, match=f"{name} must be"):

@@ -134,6 +134,22 @@ def test_a_diverging_run_says_so(preset: str, rate: float, epochs: int, sample_b
     assert "--learning-rate" in caught.value.hint
 
 
+def test_the_default_settings_diverge_at_a_learning_rate_of_10(sample_bars: Bars) -> None:
+    config = configure("calibrated", learning_rate=10.0)
+
+    with pytest.raises(TrainingDivergedError, match="the loss of epoch 2 is over 2 times"):
+        run(config, training_data(sample_bars.select(slice(-1500, None)), config))
+
+
+def test_a_run_that_patience_ends_in_ruins_has_diverged(
+    tiny: TrainingConfig, data: TrainingData
+) -> None:
+    config = replace(tiny, learning_rate=10.0, epochs=20, patience=1, restore_best=False)
+
+    with pytest.raises(TrainingDivergedError, match="the loss of epoch 1 is over 2 times"):
+        run(config, data)
+
+
 def test_a_bad_first_pass_may_be_made_good(sample_bars: Bars) -> None:
     config = configure("paper-short", learning_rate=0.3, epochs=5)
     data = training_data(sample_bars.select(slice(-800, None)), config)

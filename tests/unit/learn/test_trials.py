@@ -17,7 +17,7 @@ import pytest
 
 from stocklstm.core.axes import AXES, Settings
 from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, settings_of, with_settings
+from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied, settings_of
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn.loop import Keeper, StoppedError, TrainingData, train_network
@@ -57,7 +57,7 @@ def test_the_loss_is_that_of_a_training_with_the_same_settings(
     data = training_data(sample_bars.select(slice(-500, None)), config)
 
     trial = tried(settings, config, data)
-    trained = train_network(with_settings(config, settings), data, lambda _: None)
+    trained = train_network(applied(config, settings), data, lambda _: None)
 
     epochs = {record.epoch: record.val_loss for record in trained.history}
     assert (trial.number, trial.settings, trial.status) == (7, settings, COMPLETE)

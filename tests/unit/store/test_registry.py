@@ -736,7 +736,7 @@ def test_the_directories_of_two_versions_changed_places(registry):
         lambda _: b"",
         lambda content: content + b"\n",
         lambda content: json.dumps(json.loads(content)).encode(),
-        lambda content: content.replace(b'"format": 1', b'"format": 2'),
+        lambda content: content.replace(b'"format": 2', b'"format": 3'),
     ],
     ids=["truncated", "empty", "a-line-more", "same-meaning", "newer-format"],
 )
@@ -773,7 +773,7 @@ def test_one_flipped_bit_of_the_manifest(registry):
 def test_a_version_of_a_newer_program(registry):
     publish(registry)
     text = (directory(registry, 1) / FILE_NAME).read_text()
-    replace_manifest(directory(registry, 1), text.replace('"format": 1', '"format": 2'))
+    replace_manifest(directory(registry, 1), text.replace('"format": 2', '"format": 3'))
     with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 2"):
         registry.manifest(TICKER, 1)
 

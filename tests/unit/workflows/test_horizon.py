@@ -1,5 +1,7 @@
 """Other inputs and farther days, from training to a scored forecast."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from stocklstm.core.config import FEATURES, TrainingConfig
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.series import Bars
-from stocklstm.errors import RejectedDataError
+from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.learn.loop import train_network
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate import evaluate
@@ -17,7 +19,7 @@ from stocklstm.workflows.fitting import prepare
 from stocklstm.workflows.predict import predict
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.serving import load_model, require_training_scale
-from stocklstm.workflows.train import train
+from stocklstm.workflows.train import Beginning, train
 from stocklstm.workflows.validate import validate
 from tests.conftest import TICKER, Cli
 from tests.unit.core.series import other_future
@@ -81,7 +83,7 @@ def test_tables_say_how_far_ahead(far_home: Path, cli: Cli) -> None:
     assert far_home.is_dir()
     assert "the close 5 sessions before" in cli("evaluate", "-t", far).out
     forecast = cli("predict", "-t", far).out
-    assert "Closes to come" in forecast
+    assert "Forecast closes" in forecast
     assert "5 sessions ahead" in forecast
 
 
@@ -127,6 +129,53 @@ def test_a_model_that_saw_closes_refuses_prices_of_another_scale(
         require_training_scale(manifest, halved)
 
 
+def test_a_champion_that_a_split_has_ended_is_replaced(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, features=("return", "close")), home=priced_home)
+    with closing(sqlite3.connect(priced_home / "stocklstm.db")) as connection:
+        connection.execute(
+            "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
+            " close = close / 2, adj_close = adj_close / 2, volume = volume * 2"
+        )
+        connection.commit()
+
+    result = train([TICKER], tiny, home=priced_home)
+
+    assert not result.failures
+    assert result.results[0].promoted
+    assert "the champion cannot be used" in result.results[0].promotion
+    (failure,) = predict([f"{TICKER}@v1"], home=priced_home).failures
+    assert f"train --ticker {TICKER} --like {TICKER}@v1" in str(failure.error.hint)
+
+
+def test_weights_that_saw_something_else_are_no_beginning(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    other = replace(tiny, features=("volume", "range"))
+
+    (failure,) = train(
+        [TICKER], other, beginning=Beginning(weights=f"{TICKER}@v1"), home=model_home
+    ).failures
+
+    assert "has features ('return', 'volatility')" in failure.error.message
+    assert "--like" in str(failure.error.hint)
+
+
+def test_a_test_part_of_a_few_spans_is_too_short(priced_home: Path, tiny: TrainingConfig) -> None:
+    (failure,) = train([TICKER], replace(tiny, horizon=200), home=priced_home).failures
+
+    assert "a horizon of 200 need at least" in failure.error.message
+    assert "a shorter --horizon" in str(failure.error.hint)
+
+
+def test_a_price_is_not_told_from_returns_alone(tiny: TrainingConfig) -> None:
+    with pytest.raises(ConfigError, match="cannot be told from return, volatility alone") as caught:
+        replace(tiny, target="price", loss="mae", calibration_fraction=0.1)
+
+    assert caught.value.hint == "--features close,return,volatility"
+
+
 def test_features_from_the_command_line_and_a_file(
     priced_home: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -154,5 +203,5 @@ def test_a_feature_that_the_prices_lack_is_refused(home: Path, tmp_path: Path, c
 
     assert home.is_dir()
     assert outcome.code == 6
-    assert "training days have no volume" in outcome.err
+    assert "training days have a volume" in outcome.err
     assert "leave volume out of --features" in outcome.err

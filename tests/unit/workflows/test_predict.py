@@ -1,8 +1,10 @@
 """A forecast is right, recorded once, and says what to know about it."""
 
+import math
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,11 @@ from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict import Forecast, predict
+from stocklstm.workflows.predict import Forecast, Wanted, predict
+from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.serving import load
 from stocklstm.workflows.train import train
-from tests.conftest import TICKER, TINY
+from tests.conftest import TICKER, TINY, Cli
 
 EVENING = "2024-03-13T23:00:00Z"
 
@@ -170,3 +173,135 @@ def test_no_store_and_no_model_are_told_apart(home: Path, priced_home: Path) -> 
     shutil.rmtree(priced_home)
     with pytest.raises(NotFoundError, match="no store"):
         predict(home=home)
+
+
+# Other days, farther days, other intervals
+
+
+@pytest.mark.parametrize("preset", ["calibrated", "paper"])
+def test_what_would_have_been_forecast_is_what_is_scored(model_home: Path, preset: str) -> None:
+    train([TICKER], configure(preset, **TINY), promote="always", home=model_home)
+    model = load(TICKER, home=model_home)
+    with open_store(model_home) as store:
+        bars = store.prices.bars(TICKER)
+        before = Ledger(store.ledger.connection).entries(TICKER)
+    origins = np.array([len(bars) - 500, len(bars) - 7, len(bars) - 2])
+    days = score_model(model, bars, origins)
+
+    for place, origin in enumerate(origins):
+        day = str(bars.dates[origin])
+        (made,) = predict([TICKER], Wanted(at=day), home=model_home).forecasts
+        assert made.point == days.forecasts.points[place]
+        assert list(made.quantiles.values()) == days.forecasts.quantiles[place].tolist()
+        assert (made.as_of, made.target_session) == (day, str(days.dates[place]))
+        assert made.outcome == days.actuals[place]
+        assert made.warnings == ()
+    with open_store(model_home) as store:
+        # It was not made then, so it is not on record.
+        assert store.ledger.entries(TICKER) == before
+
+
+def test_a_day_without_a_session_means_the_last_one_before_it(model_home: Path) -> None:
+    sunday = predict([TICKER], Wanted(at="2024-03-10"), home=model_home).forecasts[0]
+    friday = predict([TICKER], Wanted(at="2024-03-08"), home=model_home).forecasts[0]
+
+    assert sunday == friday
+    assert (sunday.as_of, sunday.target_session) == ("2024-03-08", "2024-03-11")
+
+
+def test_the_last_day_asked_for_by_name_is_the_latest_forecast(model_home: Path) -> None:
+    named = predict([TICKER], Wanted(at="2024-03-13"), home=model_home).forecasts[0]
+    latest = forecast(model_home)
+
+    assert named.quantiles == latest.quantiles
+    assert named.target_session == latest.target_session
+    assert named.outcome is None
+
+
+def test_a_forecast_of_a_day_that_was_learned_says_so(model_home: Path) -> None:
+    (made,) = predict([TICKER], Wanted(at="2015-06-01"), home=model_home).forecasts
+
+    assert "was trained with 2015-06-02 in sight" in made.warnings[0]
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 5, 60])
+def test_the_spread_grows_with_the_root_of_the_horizon(model_home: Path, horizon: int) -> None:
+    near = forecast(model_home)
+    (far,) = predict([TICKER], Wanted(horizon=horizon), home=model_home, now=EVENING).forecasts
+
+    assert far.horizon == horizon
+    assert far.point == pytest.approx(near.point)
+    for level, close in far.quantiles.items():
+        expected = math.sqrt(horizon) * math.log(near.quantiles[level] / near.point)
+        assert math.log(close / far.point) == pytest.approx(expected, abs=1e-12)
+    with open_store(model_home) as store:
+        assert len(store.ledger.entries(TICKER)) == (1 if horizon == 1 else 2)
+
+
+def test_a_far_session_skips_what_is_no_session(model_home: Path) -> None:
+    (made,) = predict([TICKER], Wanted(horizon=12), home=model_home, now=EVENING).forecasts
+
+    # 29 March 2024 was Good Friday.
+    assert made.target_session == "2024-04-01"
+
+
+def test_other_intervals(model_home: Path) -> None:
+    wanted = Wanted(levels=(0.2, 0.9, 0.98))
+
+    (made,) = predict([TICKER], wanted, home=model_home).forecasts
+
+    assert [interval.level for interval in made.intervals] == [0.2, 0.9, 0.98]
+    assert made.intervals[1].lower == made.quantiles["0.05"]
+    assert made.intervals[2].upper == made.quantiles["0.99"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--at", "yesterday"), 2, "--at is a day such as"),
+        (("--at", "2024-02-30"), 2, "--at is a day such as"),
+        (("--at", "2009-12-31"), 6, "begin on 2010-01-04"),
+        (("--at", "2010-01-20"), 6, "too few for a forecast"),
+        (("--horizon", "0"), 2, "--horizon must be from 1"),
+        (("--horizon", "251"), 2, "--horizon must be from 1"),
+        (("--levels", "0.5"), 2, "no interval of 0.5"),
+        (("--levels", "many"), 2, "--levels are numbers"),
+        (("--levels", ""), 2, "--levels are numbers"),
+        (("--levels", "nan"), 2, "no interval of nan"),
+    ],
+)
+def test_what_cannot_be_forecast(
+    model_home: Path, cli: Cli, arguments: tuple[str, str], code: int, words: str
+) -> None:
+    outcome = cli("predict", "-t", TICKER, *arguments)
+
+    assert model_home.is_dir()
+    assert (outcome.code, outcome.out) == (code, "")
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_model_of_far_days_forecasts_no_nearer_ones(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, horizon=5), home=model_home)
+    far = f"{TICKER}@v2"
+
+    (failure,) = predict([far], Wanted(horizon=2), home=model_home).failures
+    (longer,) = predict([far], Wanted(horizon=20), home=model_home).forecasts
+    (own,) = predict([far], home=model_home).forecasts
+
+    assert "forecasts 5 sessions ahead and no fewer" in failure.error.message
+    assert failure.error.hint == f"stocklstm train --ticker {TICKER} --horizon 2"
+    widths = [made.intervals[0].upper - made.intervals[0].lower for made in (own, longer)]
+    assert 1.9 < widths[1] / widths[0] < 2.1
+
+
+def test_the_table_shows_what_was_asked_for(model_home: Path, cli: Cli) -> None:
+    outcome = cli("predict", "-t", TICKER, "--at", "2024-03-01", "--levels", "0.9")
+
+    assert model_home.is_dir()
+    assert outcome.code == 0
+    assert "Outcome" in outcome.out
+    assert "90 %" in outcome.out
+    assert "R$ 40.08" in outcome.out
