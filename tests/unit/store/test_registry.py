@@ -774,7 +774,7 @@ def test_a_version_of_a_newer_program(registry):
     publish(registry)
     text = (directory(registry, 1) / FILE_NAME).read_text()
     replace_manifest(directory(registry, 1), text.replace('"format": 2', '"format": 3'))
-    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 2"):
+    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 3"):
         registry.manifest(TICKER, 1)
 
 
