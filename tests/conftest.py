@@ -84,6 +84,7 @@ def program(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             env={**os.environ, "STOCKLSTM_HOME": str(home), **environment},
             capture_output=True,
             text=True,
+            encoding=environment.get("PYTHONIOENCODING"),
             timeout=300,
             check=False,
         )
