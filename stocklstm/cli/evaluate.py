@@ -166,14 +166,17 @@ def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
 
 def _spread_rows(item: "EvaluatedVersion") -> list[list[str]]:
     spread = item.evaluation.distribution
+    rows = [("EWMA", spread.crps_ewma, spread.crps_ratio, spread.dm_p)]
+    rows += [(r.name, r.crps, r.crps_ratio, r.dm_p) for r in spread.rivals]
     return [
         [
-            "CRPS, against EWMA",
+            f"CRPS, against {name}",
             _amount(item, spread.crps),
-            _amount(item, spread.crps_ewma),
-            _number(spread.crps_ratio),
-            _chance(spread.dm_p),
+            _amount(item, reference),
+            _number(ratio),
+            _chance(p),
         ]
+        for name, reference, ratio, p in rows
     ]
 
 

@@ -3,12 +3,24 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.volatility import WARM_UP, VolatilityAnchor
+
+
+class DistributionBaseline(Protocol):
+    """A way to forecast the distribution of a return without a network."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    def returns(self, bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
+        """Forecast (M, Q) quantiles over `LEVELS` of the log return from each origin."""
 
 
 @dataclass(frozen=True)

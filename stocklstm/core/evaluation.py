@@ -6,12 +6,12 @@ nobody's error should grow because a dividend was paid. On all other days it is 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from stocklstm.core.baselines import Baselines
+from stocklstm.core.baselines import Baselines, DistributionBaseline
 from stocklstm.core.calibration import christoffersen, kupiec, reliability
 from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.quantiles import crps, interval
@@ -19,6 +19,7 @@ from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.scores import (
     Coverage,
     DirectionScores,
+    DistributionRivalScores,
     DistributionScores,
     Evaluation,
     PointScores,
@@ -51,6 +52,7 @@ class ScoredDays:
         ewma: (n, Q) quantiles of the EWMA baseline, in currency.
         rivals: (n,) point forecasts of the other baselines by name, in currency.
         horizon: Sessions from the close a forecast started from to the day it is of.
+        distributions: (n, Q) quantiles of further baselines by name, in currency.
     """
 
     dates: Dates
@@ -60,6 +62,7 @@ class ScoredDays:
     ewma: Floats
     rivals: Mapping[str, Floats] = field(default_factory=dict)
     horizon: int = 1
+    distributions: Mapping[str, Floats] = field(default_factory=dict)
 
     def select(self, chosen: Flags) -> "ScoredDays":
         """Keep some days.
@@ -75,6 +78,7 @@ class ScoredDays:
             self.ewma[chosen],
             {name: closes[chosen] for name, closes in self.rivals.items()},
             self.horizon,
+            {name: closes[chosen] for name, closes in self.distributions.items()},
         )
 
 
@@ -99,6 +103,7 @@ def score_days(
     forecasts: ReturnForecasts,
     baselines: Baselines,
     horizon: int = 1,
+    others: Sequence[DistributionBaseline] = (),
 ) -> ScoredDays:
     """Put forecasts beside what happened.
 
@@ -108,6 +113,7 @@ def score_days(
         forecasts: n return forecasts made there.
         baselines: Fitted on the model's training part.
         horizon: Sessions ahead.
+        others: Further baselines of the distribution, fitted there too.
     """
     last = bars.closes[origins]
     rivals = baselines.points(bars, origins, horizon)
@@ -119,6 +125,10 @@ def score_days(
         ewma=last[:, None] * np.exp(baselines.ewma.returns(bars, origins, horizon)),
         rivals={name: last * np.exp(returns) for name, returns in rivals.items()},
         horizon=horizon,
+        distributions={
+            other.name: last[:, None] * np.exp(other.returns(bars, origins, horizon))
+            for other in others
+        },
     )
 
 
@@ -270,7 +280,19 @@ def _distribution_scores(days: ScoredDays) -> DistributionScores:
         dm_p=test.p,
         coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
         reliability=tuple(reliability(days.actuals, days.forecasts.quantiles).tolist()),
+        rivals=tuple(
+            _distribution_rival(name, scores, crps(days.actuals, quantiles), days.horizon)
+            for name, quantiles in days.distributions.items()
+        ),
     )
+
+
+def _distribution_rival(
+    name: str, scores: Floats, reference: Floats, horizon: int
+) -> DistributionRivalScores:
+    test = diebold_mariano(scores, reference, horizon)
+    ratio = _ratio(float(scores.mean()), float(reference.mean()))
+    return DistributionRivalScores(name, float(reference.mean()), ratio, _finite(test.stat), test.p)
 
 
 def _coverage(days: ScoredDays, level: float) -> Coverage:

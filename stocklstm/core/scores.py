@@ -128,6 +128,25 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class DistributionRivalScores:
+    """Another forecast of the distribution, on the same days.
+
+    Attributes:
+        name: Such as "GARCH(1,1)-t".
+        crps: Its score.
+        crps_ratio: The model's over it; below 1 the model is better.
+        dm_stat: Diebold–Mariano on the daily scores; above 0 if the model's are larger.
+        dm_p: Its two-sided p.
+    """
+
+    name: str
+    crps: float
+    crps_ratio: float | None
+    dm_stat: float | None
+    dm_p: float
+
+
+@dataclass(frozen=True)
 class DistributionScores:
     """The whole forecast distribution against EWMA filtered historical simulation.
 
@@ -139,6 +158,7 @@ class DistributionScores:
         dm_p: Its two-sided p.
         coverage: One entry for each interval.
         reliability: Share of outcomes at or below each quantile of the grid.
+        rivals: Further forecasts of the distribution.
     """
 
     crps: float
@@ -148,6 +168,7 @@ class DistributionScores:
     dm_p: float
     coverage: tuple[Coverage, ...]
     reliability: tuple[float, ...]
+    rivals: tuple[DistributionRivalScores, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores import Evaluation
 from stocklstm.errors import ConfigError, StorageError
+from stocklstm.learn.garch import fit_garch
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.store import Store, open_store
@@ -75,7 +78,9 @@ def evaluate(
 def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:
     model = load_model(store, reference)
     manifest = model.manifest
-    days, evaluation = score_unseen(model, store.prices.bars(manifest.ticker))
+    bars = store.prices.bars(manifest.ticker)
+    garch = fit_garch(bars, int((bars.dates <= np.datetime64(manifest.splits.train_end)).sum()))
+    days, evaluation = score_unseen(model, bars, [] if garch is None else [garch])
     currency = store.prices.instrument(manifest.ticker).currency
     path = store.paths.reports(manifest.ticker, manifest.version) / "predictions_vs_actual.png"
     warnings: tuple[str, ...] = ()

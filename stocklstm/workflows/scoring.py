@@ -1,7 +1,10 @@
 """Scoring a loaded version on days that it never saw."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from stocklstm.core.baselines import DistributionBaseline
 from stocklstm.core.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Indices
@@ -13,7 +16,9 @@ from stocklstm.workflows.serving import (
 )
 
 
-def score_unseen(model: LoadedModel, bars: Bars) -> tuple[ScoredDays, Evaluation]:
+def score_unseen(
+    model: LoadedModel, bars: Bars, others: Sequence[DistributionBaseline] = ()
+) -> tuple[ScoredDays, Evaluation]:
     """Score a model on its test part.
 
     The test part begins where training left off looking and goes on to the latest bar, so it
@@ -22,6 +27,7 @@ def score_unseen(model: LoadedModel, bars: Bars) -> tuple[ScoredDays, Evaluation
     Args:
         model: Any version.
         bars: N sessions.
+        others: Baselines of the distribution to put beside it, besides EWMA.
 
     Raises:
         SeriesTooShortError: No bar lies in the test part.
@@ -38,17 +44,23 @@ def score_unseen(model: LoadedModel, bars: Bars) -> tuple[ScoredDays, Evaluation
             found=0,
             hint=f"stocklstm fetch --ticker {manifest.ticker}",
         )
-    days = score_model(model, bars, origins)
+    days = score_model(model, bars, origins, others)
     return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
 
 
-def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
+def score_model(
+    model: LoadedModel,
+    bars: Bars,
+    origins: Indices,
+    others: Sequence[DistributionBaseline] = (),
+) -> ScoredDays:
     """Forecast from each origin and put what happened beside it.
 
     Args:
         model: Any version.
         bars: N sessions.
         origins: (n,) rows, each with the session that is forecast from it.
+        others: Baselines of the distribution to put beside it, besides EWMA.
 
     Raises:
         SeriesTooShortError: An origin has too few bars before it.
@@ -57,4 +69,5 @@ def score_model(model: LoadedModel, bars: Bars, origins: Indices) -> ScoredDays:
     require_training_scale(model.manifest, bars)
     forecasts = model.forecaster.forecast(bars, origins)
     manifest = model.manifest
-    return score_days(bars, origins, forecasts, manifest.baselines, manifest.config.horizon)
+    horizon = manifest.config.horizon
+    return score_days(bars, origins, forecasts, manifest.baselines, horizon, others)

@@ -1,15 +1,19 @@
 """evaluate scores what is stored now, and draws it."""
 
 import sqlite3
+import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stocklstm.core.config import configure
+from stocklstm.core.quantiles import crps
 from stocklstm.core.series import Instrument
 from stocklstm.errors import NoModelError, RejectedDataError, SeriesTooShortError
+from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate import evaluate
 from stocklstm.workflows.predict import predict
@@ -21,7 +25,34 @@ def test_on_the_same_prices_it_repeats_what_was_published(model_home: Path) -> N
     (result,) = evaluate([TICKER], home=model_home).results
 
     with open_store(model_home) as store:
-        assert result.evaluation == store.registry.manifest(TICKER, 1).evaluation
+        published = store.registry.manifest(TICKER, 1).evaluation
+    # GARCH is fitted here alone: training must not wait for it.
+    distribution = replace(result.evaluation.distribution, rivals=())
+    assert replace(result.evaluation, distribution=distribution) == published
+
+
+def test_garch_stands_beside_the_model_where_it_can_be_fitted(model_home: Path) -> None:
+    (result,) = evaluate([TICKER], home=model_home, plot=False).results
+
+    (garch,) = result.evaluation.distribution.rivals
+    with open_store(model_home) as store:
+        bars = store.prices.bars(TICKER)
+        splits = store.registry.manifest(TICKER, 1).splits
+    fitted = fit_garch(bars, int(np.searchsorted(bars.dates, np.datetime64(splits.train_end)) + 1))
+    assert fitted is not None
+    targets = np.flatnonzero(bars.dates >= np.datetime64(splits.test_start))
+    quantiles = bars.closes[targets - 1, None] * np.exp(fitted.returns(bars, targets - 1))
+    outcome = bars.closes[targets - 1] * np.exp(bars.log_returns[targets])
+    assert garch.name == "GARCH(1,1)-t"
+    assert garch.crps == pytest.approx(crps(outcome, quantiles).mean())
+    assert garch.crps_ratio == pytest.approx(result.evaluation.distribution.crps / garch.crps)
+
+
+def test_without_arch_garch_is_left_out(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "arch", None)
+    (result,) = evaluate([TICKER], home=model_home, plot=False).results
+
+    assert result.evaluation.distribution.rivals == ()
 
 
 def test_new_prices_lengthen_the_test_part(model_home: Path) -> None:
