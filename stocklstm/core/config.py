@@ -216,9 +216,9 @@ PRESETS: Mapping[str, TrainingConfig] = {
         features=("return", "volatility"),
         loss="pinball",
         clip_norm=1.0,
-        ema_decay=0.995,
-        epochs=40,
-        patience=6,
+        ema_decay=0.999,
+        epochs=60,
+        patience=10,
     ),
     "paper": TrainingConfig(
         preset="paper",

@@ -1,5 +1,6 @@
 """Daily volatility from open, high, low and close: the anchor on which returns are measured."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,10 @@ WARM_UP = 20
 # A run of unchanged prices must not make the anchor vanish: the next move would be infinite.
 _FLOOR_OF_MEDIAN = 0.1
 
+# Mean absolute value of a standard normal variable, and how many of them one day may count for.
+_MEAN_MOVE = math.sqrt(2 / math.pi)
+_LARGEST_MOVE = 5.0
+
 
 @dataclass(frozen=True)
 class VolatilityAnchor:
@@ -21,11 +26,16 @@ class VolatilityAnchor:
         estimator: "range" (overnight² + Rogers–Satchell) or "returns" (squared log returns).
         decay: Weight of yesterday's average in today's, 0 < decay < 1.
         floor: Least volatility ever given, as a log return per day.
+        level_decay: Weight of yesterday's level in today's. Ranges misjudge the returns that follow
+            by a factor that changes over the years (how opens are quoted, how much is traded at
+            night), so the estimate is multiplied by a slow average of what came over what it had
+            said. None where no level is followed.
     """
 
     estimator: str
     decay: float
     floor: float
+    level_decay: float | None = None
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
@@ -42,7 +52,7 @@ class VolatilityAnchor:
         ranged = valid.size > 0 and float(valid.mean()) >= 0.9
         if not ranged:
             return cls.fit_returns(bars, rows)
-        return cls("range", 0.92, 0.0).with_floor(bars, rows)
+        return cls("range", 0.92, 0.0, level_decay=0.995).with_floor(bars, rows)
 
     @classmethod
     def fit_returns(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
@@ -71,10 +81,12 @@ class VolatilityAnchor:
         squared = bars.log_returns**2
         if self.estimator == "range":
             squared = np.where(valid_ranges(bars), range_variances(bars), squared)
-        averages = _moving_average(squared, self.decay)
-        sigmas = np.maximum(np.sqrt(averages), self.floor)
+        estimates = np.sqrt(_moving_average(squared, self.decay))
+        if self.level_decay is not None:
+            estimates *= _levels(bars.log_returns, estimates, self.level_decay)
         # A floor of zero (never moving prices) must not become a division by zero later.
-        return np.where(np.isnan(averages), np.nan, np.maximum(sigmas, np.finfo(np.float32).tiny))
+        floor = max(self.floor, float(np.finfo(np.float32).tiny))
+        return np.where(np.isnan(estimates), np.nan, np.maximum(estimates, floor))
 
 
 def _moving_average(values: Floats, decay: float) -> Floats:
@@ -89,6 +101,28 @@ def _moving_average(values: Floats, decay: float) -> Floats:
         average = decay * average + (1 - decay) * value
         averages[row] = average
     return averages
+
+
+def _levels(returns: Floats, estimates: Floats, decay: float) -> Floats:
+    """Follow by how much returns exceed what was estimated the day before.
+
+    Args:
+        returns: (N,) log returns.
+        estimates: (N,) standard deviations expected of the next return; NaN in the warm-up.
+        decay: Weight of yesterday's level.
+
+    Returns:
+        (N,) factors, 1 at the end of the warm-up and before.
+    """
+    levels = np.ones(len(returns))
+    level = 1.0
+    pairs = zip(returns[WARM_UP + 1 :].tolist(), estimates[WARM_UP:-1].tolist(), strict=True)
+    for row, (came, expected) in enumerate(pairs, start=WARM_UP + 1):
+        # After many still days hardly anything is expected, and any move would count for all.
+        move = min(abs(came) / expected, _LARGEST_MOVE) if expected > 0 else 0.0
+        level = decay * level + (1 - decay) * move / _MEAN_MOVE
+        levels[row] = level
+    return levels
 
 
 def valid_ranges(bars: Bars) -> Flags:

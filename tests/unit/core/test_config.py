@@ -31,9 +31,9 @@ CALIBRATED = {
     "warmup_epochs": 3,
     "batch_size": 32,
     "clip_norm": 1.0,
-    "ema_decay": 0.995,
-    "epochs": 40,
-    "patience": 6,
+    "ema_decay": 0.999,
+    "epochs": 60,
+    "patience": 10,
     "min_delta": 0.0,
     "restore_best": True,
     "checkpoint_every": None,
@@ -83,7 +83,7 @@ def test_a_preset_is_where_settings_start(preset):
 
 
 def test_none_means_as_the_preset_has_it():
-    assert configure("calibrated", patience=None, epochs=None, seed=3).patience == 6
+    assert configure("calibrated", patience=None, epochs=None, seed=3).patience == 10
     nothing = {field.name: None for field in fields(TrainingConfig) if field.name != "preset"}
     assert configure("paper", **nothing) == PRESETS["paper"]
 

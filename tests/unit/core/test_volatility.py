@@ -122,9 +122,53 @@ def test_the_average_of_ranges_against_pandas(petr4):
     assert np.allclose(anchor.sigmas(petr4), expected, rtol=1e-10, equal_nan=True)
 
 
+def test_the_level_against_pandas(petr4):
+    import pandas as pd
+
+    estimates = VolatilityAnchor("range", 0.92, 0.0).sigmas(petr4)
+    moves = np.abs(petr4.log_returns[WARM_UP + 1 :]) / estimates[WARM_UP:-1]
+    relative = np.append(1, np.minimum(moves, 5) / np.sqrt(2 / np.pi))
+    levels = pd.Series(relative).ewm(alpha=0.005, adjust=False).mean().to_numpy()
+
+    found = VolatilityAnchor("range", 0.92, 0.0, 0.995).sigmas(petr4)
+    assert np.allclose(found[WARM_UP:], (estimates[WARM_UP:] * levels), rtol=1e-10)
+
+
+def test_ranges_that_show_half_of_what_moves_are_made_up_for():
+    # Opens far from the close before, and quiet days: what the range does not see of the night.
+    rng = np.random.default_rng(3)
+    returns = 0.02 * rng.standard_normal(3000)
+    closes = 50 * np.exp(np.cumsum(returns))
+    opens = closes * np.exp(-0.001)
+    highs, lows = closes * 1.002, opens * 0.998
+    bars = bars_of(closes, opens=opens, highs=highs, lows=lows)
+    night = replace(bars, adj_closes=closes, closes=closes, opens=np.append(closes[0], closes[:-1]))
+    halved = replace(night, highs=closes * 1.05, lows=np.minimum(night.opens, closes) * 0.95)
+
+    for series in (bars, halved):
+        followed = VolatilityAnchor("range", 0.92, 0.0, 0.995).sigmas(series)
+        assert followed[-2000:].mean() == pytest.approx(0.02, rel=0.08)
+
+
+def test_a_move_after_years_of_stillness_counts_for_five_at_most():
+    bars = made_bars(400)
+    still = np.arange(400) >= 100
+    closes = np.where(still, bars.closes[99], bars.closes)
+    closes[399] *= 1.3
+    columns = {
+        name: np.where(still, closes, getattr(bars, name)) for name in ("opens", "highs", "lows")
+    }
+    frozen = replace(bars, closes=closes, adj_closes=closes, **columns)
+    anchor = VolatilityAnchor("range", 0.92, 0.0, 0.995)
+    plain = VolatilityAnchor("range", 0.92, 0.0)
+    level = anchor.sigmas(frozen) / plain.sigmas(frozen)
+    assert level[398] < 0.5
+    assert level[399] == pytest.approx(0.995 * level[398] + 0.005 * 5 / np.sqrt(2 / np.pi))
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, WARM_UP, WARM_UP + 1, WARM_UP + 2])
 def test_the_warm_up_has_no_volatility(rows):
-    for anchor in (RETURNS, VolatilityAnchor("range", 0.92, 0.01)):
+    for anchor in (RETURNS, VolatilityAnchor("range", 0.92, 0.01, 0.995)):
         sigmas = anchor.sigmas(made_bars(rows))
         assert sigmas.shape == (rows,)
         assert np.isnan(sigmas[:WARM_UP]).all()
@@ -204,10 +248,11 @@ def test_a_price_that_never_moves_has_a_volatility_above_zero(column):
     row=st.integers(0, 119),
     ranges=st.booleans(),
     estimator=st.sampled_from(["range", "returns"]),
+    level_decay=st.sampled_from([None, 0.9]),
 )
-def test_volatility_does_not_look_ahead(seed, row, ranges, estimator):
+def test_volatility_does_not_look_ahead(seed, row, ranges, estimator, level_decay):
     bars = made_bars(120, seed, ranges=ranges)
-    anchor = VolatilityAnchor(estimator, 0.92, 0.001)
+    anchor = VolatilityAnchor(estimator, 0.92, 0.001, level_decay)
     before, after = anchor.sigmas(bars), anchor.sigmas(other_future(bars, row))
     assert np.array_equal(before[: row + 1], after[: row + 1], equal_nan=True)
     # Nor does it depend on how many rows there are.
@@ -230,5 +275,5 @@ def test_volatility_does_not_depend_on_the_currency(factor):
     bars = made_bars(60)
     names = ("opens", "highs", "lows", "closes", "adj_closes")
     other = replace(bars, **{name: getattr(bars, name) * factor for name in names})
-    anchor = VolatilityAnchor("range", 0.92, 0.0)
+    anchor = VolatilityAnchor("range", 0.92, 0.0, 0.995)
     assert np.allclose(anchor.sigmas(bars), anchor.sigmas(other), rtol=1e-6, equal_nan=True)

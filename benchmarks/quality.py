@@ -1,0 +1,123 @@
+"""What the default model's forecasts are worth on seven real series, against what costs nothing.
+
+Run: python benchmarks/quality.py [--seed N] [--jobs N] [--set NAME=VALUE ...]
+
+For each series the default preset is trained and scored on its own test part, the last fifth of
+the days, which took part in no choice. Ratios below 1 are better than yesterday's close (RMSE) and
+than filtered historical simulation on EWMA volatility (CRPS); means over series are geometric.
+Exit code 1 if a goal is missed. data/PROVENANCE.md says where the prices come from.
+"""
+
+import argparse
+import gzip
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.scores import Evaluation
+from stocklstm.core.settings import SETTINGS
+from stocklstm.store.store import open_store
+from stocklstm.workflows.fetch import FetchOptions, fetch
+from stocklstm.workflows.fitting import fit_model
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure and where it must lie.
+
+    Attributes:
+        name: What it is.
+        value: As measured.
+        low: Least value.
+        high: Greatest value.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def reached(self) -> bool:
+        """True if it lies there."""
+        return self.low <= self.value <= self.high
+
+
+def scored(ticker: str, config: TrainingConfig) -> Evaluation:
+    """Fetch a series into a store of its own, as a user would, train on it and score it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"
+        packed = DATA / f"{ticker}.csv.gz"
+        if packed.exists():
+            file = Path(scratch) / "prices.csv"
+            file.write_bytes(gzip.decompress(packed.read_bytes()))
+            options = FetchOptions(source="csv", file=file)
+        else:
+            options = FetchOptions(source="sample")
+        result = fetch([ticker], options, home=home)
+        if result.failures:
+            raise result.failures[0].error
+        with open_store(home) as store:
+            bars = store.prices.bars(ticker)
+    return fit_model(bars, config, lambda _: None).evaluation
+
+
+def goals(scores: list[Evaluation]) -> list[Goal]:
+    """Pool the series."""
+    days = np.array([score.n for score in scores])
+    points = np.array([score.point.rmse_ratio for score in scores])
+    spreads = np.array([score.distribution.crps_ratio for score in scores])
+    held = np.array([[c.share for c in score.distribution.coverage] for score in scores])
+    pooled = 100 * (held * days[:, None]).sum(axis=0) / days.sum()
+    return [
+        Goal("RMSE ratio, mean", float(np.exp(np.log(points).mean())), 0, 1.001),
+        Goal("RMSE ratio, worst", float(points.max()), 0, 1.005),
+        Goal("CRPS ratio, mean", float(np.exp(np.log(spreads).mean())), 0, 0.995),
+        Goal("CRPS ratio, worst", float(spreads.max()), 0, 1.005),
+        Goal("80 % covered, pooled", float(pooled[0]), 78, 82),
+        Goal("95 % covered, pooled", float(pooled[1]), 94, 96),
+    ]
+
+
+def main() -> int:
+    """Train on every series and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    chosen = parser.parse_args()
+    changes = {
+        name: SETTINGS[name].parse(value, "--set")
+        for name, _, value in (word.partition("=") for word in chosen.set)
+    }
+    config = configure("calibrated", seed=chosen.seed, **changes)
+    tickers = sorted(
+        [*(path.name.removesuffix(".csv.gz") for path in DATA.glob("*.gz")), "PETR4.SA"]
+    )
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        scores = list(pool.map(partial(scored, config=config), tickers))
+    print("| series | test days | RMSE ratio | p | CRPS ratio | p | 80 % | 95 % |")
+    print("|---|---|---|---|---|---|---|---|")
+    for ticker, score in zip(tickers, scores, strict=True):
+        near, far = (f"{100 * c.share:.1f} %" for c in score.distribution.coverage)
+        print(
+            f"| {ticker} | {score.n} | {score.point.rmse_ratio:.4f} | {score.point.dm_p:.2f} "
+            f"| {score.distribution.crps_ratio:.4f} | {score.distribution.dm_p:.2f} "
+            f"| {near} | {far} |"
+        )
+    found = goals(scores)
+    for goal in found:
+        verdict = "reached" if goal.reached else "MISSED"
+        print(f"{goal.name:22} {goal.value:8.4f}  goal {goal.low:g} to {goal.high:g}: {verdict}")
+    return int(not all(goal.reached for goal in found))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
