@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     ticker: Models = None,
-    plot: Annotated[bool, typer.Option(help="Draw predictions_vs_actual.png.")] = True,
+    plot: Annotated[
+        bool, typer.Option(help="Draw forecasts, errors over time and calibration.")
+    ] = True,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -86,6 +88,7 @@ def _document(item: "EvaluatedVersion") -> Mapping[str, Any]:
         "currency": item.currency,
         **evaluation_document(item.evaluation),
         "plot": item.plot,
+        "plots": item.plots,
         "warnings": item.warnings,
     }
 
@@ -119,8 +122,8 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
     grid(console, "Intervals", columns, _interval_rows(item))
     console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
-    if item.plot:
-        console.print(f"Picture: {item.plot}", soft_wrap=True)
+    for picture in item.plots:
+        console.print(f"Picture: {picture}", soft_wrap=True)
 
 
 def _amount(item: "EvaluatedVersion", value: float) -> str:

@@ -1,6 +1,7 @@
 """stocklstm predict."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,15 @@ def predict(
     levels: Annotated[
         str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
     ] = ",".join(map(str, INTERVAL_LEVELS)),
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw a fan chart of each forecast.")
+    ] = False,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where that of one model goes: a PNG.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -49,7 +59,18 @@ def predict(
         from stocklstm.workflows.predict import Wanted, predict
 
         wanted = Wanted(at, horizon, _parsed(levels))
-        return warned(predict(ticker or (), wanted, lock_timeout_s=lock_timeout))
+
+        def made() -> "PredictResult":
+            return predict(ticker or (), wanted, lock_timeout_s=lock_timeout)
+
+        if not plot and plot_file is None:
+            return warned(made())
+        # Only here: a forecast without a picture must not wait for matplotlib.
+        from stocklstm.workflows.drawing import draw_forecasts, require_one_picture
+
+        if plot_file is not None:
+            require_one_picture(plot_file, ticker or ())
+        return warned(draw_forecasts(made(), plot_file, lock_timeout_s=lock_timeout))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -99,6 +120,8 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}{ahead}."
         )
         console.print(verdict_text(item.verdict_text, item.verdict))
+        if item.plot:
+            console.print(f"Picture: {item.plot}", soft_wrap=True)
     console.print("\nA forecast is not investment advice.")
 
 

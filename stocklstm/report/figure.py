@@ -4,7 +4,14 @@ import io
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.core.money import currency_symbol
+from stocklstm.core.series import Dates, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,6 +19,10 @@ if TYPE_CHECKING:
 
 # Okabe & Ito's palette: distinct for colour-blind readers and in grey print.
 BLACK, BLUE, ORANGE, GREY = "#000000", "#0072B2", "#D55E00", "#666666"
+
+HEIGHT_INCHES = 5.6
+
+Days = NDArray[np.object_]
 
 
 @contextmanager
@@ -22,31 +33,37 @@ def canvas() -> Iterator[tuple["Figure", "Axes"]]:
 
 
 @contextmanager
-def stacked(*heights: float) -> Iterator[tuple["Figure", list["Axes"]]]:
+def stacked(
+    *heights: float, inches: float = HEIGHT_INCHES
+) -> Iterator[tuple["Figure", list["Axes"]]]:
     """Open such a figure with panels one below the other, over the same horizontal axis.
 
     Args:
         heights: Of the panels, as shares of each other.
+        inches: Height of the figure; an inch has 100 pixels.
     """
-    with _figure() as figure:
+    with _figure(inches) as figure:
         rows = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)
         yield figure, [_with_grid(axes) for axes in rows[:, 0]]
 
 
 @contextmanager
-def side_by_side(count: int) -> Iterator[tuple["Figure", list["Axes"]]]:
-    """Open such a figure with panels beside each other, over the same vertical axis.
+def side_by_side(*widths: float, same_unit: bool = True) -> Iterator[tuple["Figure", list["Axes"]]]:
+    """Open such a figure with panels beside each other.
 
     Args:
-        count: Panels.
+        widths: Of the panels, as shares of each other.
+        same_unit: Over the same vertical axis.
     """
     with _figure() as figure:
-        columns = figure.subplots(1, count, sharey=True, squeeze=False)
+        columns = figure.subplots(
+            1, len(widths), sharey=same_unit, width_ratios=widths, squeeze=False
+        )
         yield figure, [_with_grid(axes) for axes in columns[0]]
 
 
 @contextmanager
-def _figure() -> Iterator["Figure"]:
+def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -54,13 +71,88 @@ def _figure() -> Iterator["Figure"]:
         # The same picture for everybody, whatever their own matplotlibrc says.
         mpl.rcdefaults()
         # A figure of its own, not pyplot's: no global state, no window, nothing to close.
-        yield Figure(figsize=(10, 5.6), dpi=100, layout="constrained")
+        yield Figure(figsize=(10, inches), dpi=100, layout="constrained")
 
 
 def _with_grid(axes: "Axes") -> "Axes":
     axes.set_axisbelow(True)
     axes.grid(alpha=0.3)
     return axes
+
+
+def calendar_days(dates: Dates) -> Days:
+    """Turn sessions into what a date axis takes.
+
+    Args:
+        dates: (n,) sessions.
+
+    Returns:
+        (n,) of Python's own kind.
+    """
+    days: Days = dates.astype("datetime64[D]").astype(object)
+    return days
+
+
+def date_axis(axes: "Axes", days: Days, *, narrow: bool = False) -> None:
+    """Let the horizontal axis span some days, and mark few enough of them to be read.
+
+    Args:
+        axes: The panel.
+        days: n >= 1 sessions that it shows.
+        narrow: The panel shares the figure's width with another.
+    """
+    if narrow or len(days) <= 60:
+        # The library would mark each of twenty days, one label touching the next.
+        last, count = len(days) - 1, 3 if narrow else 6
+        edge = last // 7 if narrow else 0
+        marked = days[np.unique(np.linspace(edge, last - edge, count).astype(int))]
+        axes.set_xticks(marked, [day.isoformat() for day in marked])
+    # Not what was drawn on it: that may be nothing.
+    room = timedelta(days=max(1, (days[-1] - days[0]).days // 100))
+    axes.set_xlim(days[0] - room, days[-1] + room)
+
+
+def price_axis(axes: "Axes", label: str, currency: str) -> None:
+    """Say which price the vertical axis has, and write each as a price tag has it.
+
+    Args:
+        axes: The panel.
+        label: Which price, such as "close".
+        currency: ISO 4217 code.
+    """
+    from matplotlib.ticker import ScalarFormatter
+
+    # Neither 1.2e-3 nor a number to be added to all others.
+    formatter = ScalarFormatter(useOffset=False)
+    formatter.set_scientific(False)
+    axes.yaxis.set_major_formatter(formatter)
+    axes.set_ylabel(f"{label} in {currency_symbol(currency)}")
+
+
+def band(
+    axes: "Axes", places: NDArray[Any], lower: Floats, upper: Floats, *, depth: float, label: str
+) -> None:
+    """Fill what lies between two curves; at a single place, which has no width, a thick line.
+
+    Bands that lie inside others are drawn after them, and look as they do in the legend.
+
+    Args:
+        axes: The panel.
+        places: n >= 1 sessions, or numbers.
+        lower: (n,) lower bounds.
+        upper: (n,) upper bounds.
+        depth: Of the blue, from 0 (white) to 1.
+        label: For the legend.
+    """
+    from matplotlib.colors import to_rgb
+
+    colour = tuple(1 - depth * (1 - part) for part in to_rgb(BLUE))
+    # The grid shows on the band, which is opaque, and not on the curves.
+    axes.set_axisbelow("line")
+    if len(places) == 1:
+        axes.vlines(places, lower, upper, linewidth=14, color=colour, label=label)
+    else:
+        axes.fill_between(places, lower, upper, linewidth=0, color=colour, label=label)
 
 
 def png(figure: "Figure") -> bytes:

@@ -39,7 +39,7 @@ def trials_png(
     Returns:
         PNG, 1000 pixels wide.
     """
-    with side_by_side(len(AXES)) as (figure, panels):
+    with side_by_side(*[1] * len(AXES)) as (figure, panels):
         limit = _limit(trials)
         for axes, name in zip(panels, AXES, strict=True):
             _draw(axes, name, trials, best, start, limit)

@@ -10,11 +10,9 @@ from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores import Evaluation
-from stocklstm.errors import ConfigError, StorageError
 from stocklstm.learn.garch import fit_garch
-from stocklstm.report.forecasts import predictions_png
-from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.drawing import Drawn, draw_scores
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import chosen_references, load_model
 
@@ -29,7 +27,8 @@ class EvaluatedVersion:
         preset: What its settings started from.
         currency: ISO 4217 code of all errors.
         evaluation: The scores.
-        plot: Where the picture lies; None if none was drawn.
+        plot: Where the picture of forecasts beside outcomes lies; None if none was drawn.
+        plots: Where all pictures lie, that one first.
         warnings: What went less well than it should, one line each.
     """
 
@@ -39,6 +38,7 @@ class EvaluatedVersion:
     currency: str
     evaluation: Evaluation
     plot: str | None
+    plots: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -61,7 +61,7 @@ def evaluate(
 
     Args:
         references: TICKER or TICKER@version; none means the champion of every ticker.
-        plot: Draw predictions_vs_actual.png too.
+        plot: Draw forecasts beside outcomes, errors over time and calibration too.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
 
@@ -82,24 +82,14 @@ def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> Evalua
     garch = fit_garch(bars, int((bars.dates <= np.datetime64(manifest.splits.train_end)).sum()))
     days, evaluation = score_unseen(model, bars, [] if garch is None else [garch])
     currency = store.prices.instrument(manifest.ticker).currency
-    path = store.paths.reports(manifest.ticker, manifest.version) / "predictions_vs_actual.png"
-    warnings: tuple[str, ...] = ()
-    if plot:
-        title = f"{manifest.id}, preset {manifest.config.preset}"
-        try:
-            store.require_writable()
-            picture = predictions_png(days, evaluation, title, currency)
-            with disk_errors("write the picture"):
-                replace_file(path, picture)
-        except (ConfigError, StorageError) as error:
-            # The scores are worth more than their picture.
-            warnings = (f"no picture was drawn: {error.message}",)
+    drawn = draw_scores(store, manifest, days, evaluation, currency) if plot else Drawn()
     return EvaluatedVersion(
         ticker=manifest.ticker,
         version=manifest.version,
         preset=manifest.config.preset,
         currency=currency,
         evaluation=evaluation,
-        plot=str(path) if plot and not warnings else None,
-        warnings=warnings,
+        plot=drawn.paths[0] if drawn.paths else None,
+        plots=drawn.paths,
+        warnings=drawn.warnings,
     )

@@ -101,6 +101,7 @@ class Forecast:
         outcome: Close of the target session, dividends added back; None if it is not known.
         unchanged: True if the same forecast was on record already.
         warnings: What to know before relying on it, one line each.
+        plot: Where its picture lies; None if none was drawn.
     """
 
     ticker: str
@@ -121,6 +122,7 @@ class Forecast:
     outcome: float | None
     unchanged: bool
     warnings: tuple[str, ...]
+    plot: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,14 @@ import math
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import binom
 
 from stocklstm.core.axes import AXES
 from stocklstm.core.config import configure
@@ -15,25 +19,25 @@ from stocklstm.core.diagnosis import ConstantLosses
 from stocklstm.core.evaluation import ScoredDays, evaluate
 from stocklstm.core.history import EpochRecord
 from stocklstm.core.levels import LEVELS
+from stocklstm.core.quantiles import available_intervals
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial
+from stocklstm.report.calibration import calibration_png
+from stocklstm.report.fan import fan_png
 from stocklstm.report.forecasts import predictions_png
+from stocklstm.report.overtime import errors_png
 from stocklstm.report.training import history_png
 from stocklstm.report.tuning import trials_png
-
-
-def scored_days(count: int) -> ScoredDays:
-    random = np.random.default_rng(0)
-    last = 30 + random.standard_normal(count).cumsum() / 5
-    spread = np.asarray(LEVELS) - 0.5
-    quantiles = last[:, None] + spread[None, :]
-    return ScoredDays(
-        dates=np.datetime64("2024-01-01", "D") + np.arange(count),
-        last_closes=last,
-        actuals=last + random.standard_normal(count) / 5,
-        forecasts=ReturnForecasts(last, quantiles),
-        ewma=quantiles,
-    )
+from tests.unit.report.pictured import (
+    LONG_TITLE,
+    assert_readable,
+    curve,
+    drawn_marks,
+    kept_figure,
+    made_fan,
+    scored_days,
+    words,
+)
 
 
 def epochs(first: int, count: int) -> list[EpochRecord]:
@@ -49,11 +53,223 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-@pytest.mark.parametrize("count", [1, 2, 119, 500])
-def test_forecasts_are_drawn_for_any_number_of_days(count: int) -> None:
-    days = scored_days(count)
+UNUSUAL = {
+    "one": scored_days(1),
+    "two": scored_days(2),
+    "twenty": scored_days(20),
+    "sixty": scored_days(60),
+    "many": scored_days(500),
+    "flat": scored_days(80, volatility=0.0),
+    "index": scored_days(130, price=128_000.0),
+    "penny": scored_days(130, price=0.0012),
+    "dust": scored_days(130, price=0.0000012),
+    "calm": scored_days(130, price=128_000.0, volatility=1e-6),
+    "biased": scored_days(300, bias=-0.05),
+    "five-ahead": scored_days(150, horizon=5),
+}
 
-    assert size(predictions_png(days, evaluate(days, 1.0), "PETR4.SA@v1", "BRL")) == (1000, 560)
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_scores_are_drawn_readably_whatever_they_are(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = UNUSUAL[case]
+    scores = evaluate(days, 1.0)
+
+    with kept_figure(monkeypatch) as figures:
+        drawn = (
+            predictions_png(days, scores, LONG_TITLE, "BRL"),
+            errors_png(days, scores, LONG_TITLE),
+            calibration_png(days, scores, LONG_TITLE),
+        )
+
+    assert [size(picture) for picture in drawn] == [(1000, 700), (1000, 700), (1000, 560)]
+    for figure in figures:
+        assert_readable(figure)
+        assert any(LONG_TITLE in text.get_text() for text in words(figure))
+    for figure in figures[:2]:
+        if len(days.dates) <= 60:
+            marks = {mark.get_text() for mark in drawn_marks(figure.axes[-1], "x")}
+            assert marks <= set(days.dates.astype(str).tolist())
+        said = " ".join(text.get_text().replace("\n", " ") for text in words(figure))
+        assert scores.verdict_text in said
+
+
+FANS = {
+    "next": made_fan(60, 1),
+    "known": made_fan(60, 1, known=1),
+    "partly-known": made_fan(60, 20, known=7),
+    "five-learned": made_fan(60, 5, learned=5),
+    "year": made_fan(60, 250),
+    "short": made_fan(5, 3),
+    "first": made_fan(1, 1),
+    "flat": made_fan(60, 1, volatility=0.0),
+    "index": made_fan(60, 5, price=128_000.0),
+    "penny": made_fan(60, 1, price=0.0012),
+    "dust": made_fan(60, 1, price=0.0000012),
+    "calm": made_fan(60, 1, price=128_000.0, volatility=1e-6),
+}
+
+
+@pytest.mark.parametrize("case", FANS)
+def test_a_fan_is_drawn_readably_whatever_it_is(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = available_intervals() if case in {"partly-known", "index"} else (0.8, 0.95)
+    words_of_verdict = "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13). " * 3
+
+    with kept_figure(monkeypatch) as figures:
+        drawn = fan_png(FANS[case], levels, LONG_TITLE, words_of_verdict, "BRL")
+
+    assert size(drawn) == (1000, 560)
+    (figure,) = figures
+    assert_readable(figure)
+    shown = [text.get_text() for text in words(figure)]
+    assert "close in R$" in shown
+    assert str(FANS[case].sessions[-1]) in shown
+    assert any(text.startswith("NO BETTER THAN YESTERDAY'S CLOSE") for text in shown)
+
+
+def figure_of(draw: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> Figure:
+    with kept_figure(monkeypatch) as figures:
+        draw()
+    return figures[0]
+
+
+def predictions_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+    scores = evaluate(days, 1.0)
+    return figure_of(lambda: predictions_png(days, scores, "x", "BRL"), monkeypatch).axes
+
+
+def errors_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+    scores = evaluate(days, 1.0)
+    return figure_of(lambda: errors_png(days, scores, "x"), monkeypatch).axes
+
+
+def calibration_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+    scores = evaluate(days, 1.0)
+    return figure_of(lambda: calibration_png(days, scores, "x"), monkeypatch).axes
+
+
+def test_the_change_that_was_forecast_is_beside_the_one_that_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = scored_days(130)
+
+    closes, changes = predictions_of(days, monkeypatch)
+
+    np.testing.assert_array_equal(curve(closes, "outcome"), days.actuals[10:])
+    np.testing.assert_array_equal(curve(closes, "point forecast"), days.forecasts.points[10:])
+    for label, prices in (("that came", days.actuals), ("that was", days.forecasts.points)):
+        expected = [
+            100 * (price - last) / last
+            for price, last in zip(prices[10:], days.last_closes[10:], strict=True)
+        ]
+        np.testing.assert_allclose(curve(changes, f"change {label}"), expected, atol=1e-12)
+    assert changes.get_ylabel() == "change from\nyesterday's close, %"
+
+
+def test_a_forecast_of_no_change_is_a_line_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = scored_days(130)
+    naive = replace(days, forecasts=ReturnForecasts(days.last_closes, days.forecasts.quantiles))
+
+    closes, changes = predictions_of(naive, monkeypatch)
+
+    # Above it is the price itself, a day late; only below can it be seen for what it is.
+    drawn = curve(closes, "point forecast")
+    np.testing.assert_array_equal(drawn[1:], curve(closes, "outcome")[:-1])
+    assert not curve(changes, "change that was forecast").any()
+
+
+def test_marks_are_on_the_outcomes_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = scored_days(120, bias=-0.03)
+    lower, upper = days.forecasts.quantiles[:, 1], days.forecasts.quantiles[:, -2]
+    assert (LEVELS[1], LEVELS[-2]) == (0.025, 0.975)
+
+    closes, _ = predictions_of(days, monkeypatch)
+
+    outside = [
+        actual
+        for actual, low, high in zip(days.actuals, lower, upper, strict=True)
+        if not low <= actual <= high
+    ]
+    assert 5 < len(outside) < 115
+    drawn = curve(closes, f"outside the 95 % interval ({len(outside)} of 120)")
+    np.testing.assert_array_equal(drawn, outside)
+
+
+def test_errors_over_time_end_at_what_the_scores_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = scored_days(200, bias=-0.004)
+    scores = evaluate(days, 1.0)
+
+    gains, ratios = errors_of(days, monkeypatch)
+
+    assert scores.point.rmse_ratio is not None
+    assert scores.distribution.crps_ratio is not None
+    saved = 100 * (1 - scores.point.rmse_ratio**2)
+    assert curve(gains, "squared error of the point")[-1] == pytest.approx(saved)
+    saved = 100 * (1 - scores.distribution.crps_ratio)
+    assert curve(gains, "CRPS")[-1] == pytest.approx(saved)
+    latest = evaluate(days.select(np.arange(200) >= 140), 1.0)
+    assert curve(ratios, "RMSE")[-1] == pytest.approx(latest.point.rmse_ratio)
+    assert curve(ratios, "CRPS")[-1] == pytest.approx(latest.distribution.crps_ratio)
+    assert len(curve(ratios, "RMSE")) == 200 - 59
+
+
+def test_the_histogram_counts_every_outcome_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = scored_days(200, bias=-0.01)
+    # The edges of the bars are quantiles of the grid.
+    tenths = days.forecasts.quantiles[:, [3, 4, 5, 6, 7, 8, 9, 10, 11]]
+    assert [LEVELS[place] for place in (3, 4, 7, 11)] == [0.1, 0.2, 0.5, 0.9]
+
+    falls, shares = calibration_of(days, monkeypatch)
+
+    heights = [bar.get_height() for bar in falls.containers[0]]
+    places = (days.actuals[:, None] > tenths).sum(axis=1)
+    expected = [100 * sum(places == place) / 200 for place in range(10)]
+    assert heights == pytest.approx(expected)
+    assert sum(heights) == pytest.approx(100)
+    for place in range(len(LEVELS)):
+        below = sum(days.actuals <= days.forecasts.quantiles[:, place])
+        assert curve(shares, "seen")[place] == pytest.approx(100 * below / 200)
+
+
+@pytest.mark.parametrize(("horizon", "independent"), [(1, 200), (5, 40)])
+def test_the_bands_of_calibration_are_binomial(
+    horizon: int, independent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falls, _ = calibration_of(scored_days(200, horizon=horizon), monkeypatch)
+
+    (band,) = falls.patches[:1]
+    low, high = (100 * binom.ppf(tail, independent, 0.1) / independent for tail in (0.005, 0.995))
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((low, high))
+
+
+def test_a_forecast_without_spread_has_no_histogram(monkeypatch: pytest.MonkeyPatch) -> None:
+    falls, _ = calibration_of(UNUSUAL["flat"], monkeypatch)
+
+    assert not falls.containers
+    assert "single price" in falls.texts[0].get_text()
+
+
+def test_a_fan_says_in_numbers_what_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    fan = made_fan(60, 4, known=2)
+
+    figure = figure_of(lambda: fan_png(fan, (0.8, 0.95), "x", "y", "BRL"), monkeypatch)
+
+    past, ahead = figure.axes
+    np.testing.assert_array_equal(past.lines[0].get_ydata(), fan.closes)
+    np.testing.assert_array_equal(curve(ahead, "forecast"), fan.forecasts.points)
+    np.testing.assert_array_equal(curve(ahead, "what came"), [fan.closes[-1], *fan.outcomes])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    last = fan.forecasts.quantiles[-1]
+    for level, low, high in ((0.95, 0.025, 0.975), (0.8, 0.1, 0.9), (0.6, 0.2, 0.8)):
+        bounds = (last[LEVELS.index(low)], last[LEVELS.index(high)])
+        assert f"{100 * level:.0f} %: {bounds[0]:.2f} to {bounds[1]:.2f}" in labels
+    assert f"last close: R$ {fan.closes[-1]:.2f}" in labels
+    assert f"what came: R$ {fan.outcomes[-1]:.2f}" in labels
+    # The widest first: else it would cover the others.
+    drawn = [patch.get_paths()[0].get_extents().height for patch in ahead.collections]
+    assert drawn == sorted(drawn, reverse=True)
+    assert drawn[0] == pytest.approx(last[LEVELS.index(0.975)] - last[LEVELS.index(0.025)])
 
 
 @pytest.mark.parametrize("loss", ["pinball", "mse", "mae", "huber"])
@@ -116,15 +332,21 @@ def test_the_same_trials_give_the_same_picture() -> None:
 def test_the_same_figures_give_the_same_picture() -> None:
     days = scored_days(50)
 
-    first, second = (predictions_png(days, evaluate(days, 1.0), "x", "BRL") for _ in range(2))
-
-    assert first == second
+    scores = evaluate(days, 1.0)
+    for draw in (
+        lambda: predictions_png(days, scores, "x", "BRL"),
+        lambda: errors_png(days, scores, "x"),
+        lambda: calibration_png(days, scores, "x"),
+        lambda: fan_png(FANS["next"], (0.8,), "x", "y", "BRL"),
+    ):
+        assert draw() == draw()
 
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
     code = (
         "import stocklstm.report.forecasts, stocklstm.report.training, stocklstm.report.tuning;"
-        "import sys;"
+        "import stocklstm.report.calibration, stocklstm.report.fan, stocklstm.report.overtime;"
+        "import stocklstm.workflows.drawing, sys;"
         "sys.exit('matplotlib' in sys.modules)"
     )
 

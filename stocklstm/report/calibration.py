@@ -1,0 +1,113 @@
+"""The picture of what the forecast distributions promise and hold."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stocklstm.core.calibration import probability_transform
+from stocklstm.core.evaluation import ScoredDays
+from stocklstm.core.levels import LEVELS
+from stocklstm.core.scores import Coverage, Evaluation
+from stocklstm.core.significance import binomial_band
+from stocklstm.report.figure import BLACK, BLUE, GREY, heading_across, png, side_by_side
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BINS = 10
+
+_BAND = 0.99
+_BAND_WORDS = "99 of 100 {} of a right forecast"
+
+
+def calibration_png(days: ScoredDays, evaluation: Evaluation, title: str) -> bytes:
+    """Draw where outcomes fell in their forecast distributions, and how often below each quantile.
+
+    The histogram of the probability integral transform is flat for right forecasts (Gneiting,
+    Balabdaoui & Raftery 2007, JRSS B 69), their reliability is the diagonal. Both bands are of
+    chance alone: exact binomial, of one day in h where spans of h sessions overlap.
+
+    Args:
+        days: n >= 1 scored days.
+        evaluation: Scores over all of them.
+        title: Version and preset.
+
+    Returns:
+        PNG, 1000 pixels wide.
+    """
+    independent = max(1, len(days.dates) // days.horizon)
+    with side_by_side(1, 1, same_unit=False) as (figure, (falls, shares)):
+        _draw_falls(falls, days, independent)
+        _draw_shares(shares, evaluation.distribution.reliability, independent)
+        heading_across(figure, f"Calibration: {title}", _words(evaluation))
+        return png(figure)
+
+
+def _draw_falls(axes: "Axes", days: ScoredDays, independent: int) -> None:
+    falls = probability_transform(days.actuals, days.forecasts.quantiles)
+    counts, edges = np.histogram(falls, bins=BINS, range=(0, 1))
+    shares = 100 * counts / len(falls)
+    low, high = binomial_band(independent, 1 / BINS, _BAND)
+    axes.axhspan(
+        100 * low,
+        100 * high,
+        color=GREY,
+        alpha=0.25,
+        linewidth=0,
+        zorder=2,  # on the bars, which would hide its lower edge
+        label=_BAND_WORDS.format("bars"),
+    )
+    axes.axhline(100 / BINS, color=BLACK, linestyle="--", linewidth=1, label="promised")
+    if np.ptp(days.forecasts.quantiles, axis=1).any():
+        places = 100 * (edges[:-1] + edges[1:]) / 2
+        axes.bar(places, shares, width=92 / BINS, color=BLUE, label="seen")
+    else:
+        words = "every forecast is a single price:\nno outcome has a place in it"
+        axes.text(0.5, 0.4, words, transform=axes.transAxes, ha="center")
+    axes.set_xlim(0, 100)
+    # The legend stands above the bars.
+    axes.set_ylim(0, 1.4 * max(100 * high, float(shares.max())))
+    axes.set_xlabel("place of the outcome in its forecast distribution, %")
+    axes.set_ylabel(f"share of outcomes, % (n = {len(falls)})")
+    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=2)
+
+
+def _draw_shares(axes: "Axes", shares: tuple[float, ...], independent: int) -> None:
+    promised = 100 * np.asarray(LEVELS)
+    bounds = np.array([binomial_band(independent, level, _BAND) for level in LEVELS])
+    axes.fill_between(
+        promised,
+        100 * bounds[:, 0],
+        100 * bounds[:, 1],
+        color=GREY,
+        alpha=0.25,
+        linewidth=0,
+        label=_BAND_WORDS.format("points"),
+    )
+    axes.plot([0, 100], [0, 100], color=BLACK, linestyle="--", linewidth=1, label="promised")
+    seen = 100 * np.asarray(shares)
+    axes.plot(promised, seen, color=BLUE, marker="o", markersize=4, label="seen")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-2, 102)
+    axes.set_xlabel("probability of the quantile, %")
+    axes.set_ylabel("outcomes at or below it, %")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+
+
+def _words(evaluation: Evaluation) -> str:
+    held = " ".join(_held(coverage) for coverage in evaluation.distribution.coverage)
+    return (
+        f"{held} Bars high at both ends: intervals too narrow; high in the middle: too wide; "
+        "higher to one side: forecasts too low (right) or too high (left)."
+    )
+
+
+def _held(coverage: Coverage) -> str:
+    if coverage.consistent:
+        judged = "as it should"
+    else:
+        judged = "too often" if coverage.share > coverage.level else "too seldom"
+    return (
+        f"The {coverage.level * 100:.0f} % interval held {coverage.share * 100:.1f} % of outcomes: "
+        f"{judged}."
+    )

@@ -1,0 +1,126 @@
+"""The picture of a forecast: a fan that opens from the last close."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stocklstm.core.fan import Fan
+from stocklstm.core.money import money, price_digits
+from stocklstm.core.quantiles import interval
+from stocklstm.report.figure import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    band,
+    calendar_days,
+    date_axis,
+    heading_across,
+    png,
+    price_axis,
+    side_by_side,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN_CLOSES = 60
+
+_INNER_LEVEL = 0.6
+
+
+def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency: str) -> bytes:
+    """Draw the latest closes and, on a scale of its own, what is forecast.
+
+    A single session beside sixty would be a sliver, so the sessions to come have a panel of their
+    own, over the same prices.
+
+    Args:
+        fan: The forecast, of which the last 60 closes before it are shown.
+        levels: Probabilities of the intervals; one of 60 % is drawn inside them.
+        title: Version and day.
+        words: The verdict, and what else must not be missed.
+        currency: ISO 4217 code, for the axis.
+
+    Returns:
+        PNG, 1000 pixels wide.
+    """
+    horizon = len(fan.sessions) - 1
+    with side_by_side(1, min(1.0, 0.42 + 0.06 * horizon)) as (figure, (past, ahead)):
+        _draw_past(past, fan, currency)
+        _draw_ahead(ahead, fan, sorted({_INNER_LEVEL, *levels}), currency)
+        figure.legend(
+            *ahead.get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+            fontsize=9,
+        )
+        heading_across(figure, title, words)
+        return png(figure)
+
+
+def _draw_past(axes: "Axes", fan: Fan, currency: str) -> None:
+    dates = calendar_days(fan.dates[-SHOWN_CLOSES:])
+    axes.plot(
+        dates,
+        fan.closes[-SHOWN_CLOSES:],
+        color=BLACK,
+        marker="o",
+        markersize=2.5,
+        linewidth=0.8,
+    )
+    axes.axhline(fan.closes[-1], color=GREY, linestyle=":", linewidth=1)
+    date_axis(axes, dates, narrow=True)
+    axes.set_xlabel(f"session (last {len(dates)})")
+    price_axis(axes, "close", currency)
+
+
+def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) -> None:
+    ahead = np.arange(len(fan.sessions))
+    last, point = float(fan.closes[-1]), float(fan.forecasts.points[-1])
+    digits = price_digits(last)
+    for rank, level in enumerate(reversed(levels)):
+        lower, upper = interval(fan.forecasts.quantiles, level)
+        label = f"{level * 100:g} %: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
+        depth = 0.15 + 0.4 * rank / (len(levels) - 1 or 1)
+        band(axes, ahead, lower, upper, depth=depth, label=label)
+    axes.plot(
+        ahead,
+        fan.forecasts.points,
+        color=BLUE,
+        marker="s",
+        markevery=[-1],
+        label=f"forecast: {money(point, currency, digits)}",
+    )
+    axes.axhline(
+        last,
+        color=GREY,
+        linestyle=":",
+        linewidth=1,
+        label=f"last close: {money(last, currency, digits)}",
+    )
+    if len(fan.outcomes):
+        came = np.concatenate(([last], fan.outcomes))
+        axes.plot(
+            ahead[: len(came)],
+            came,
+            color=ORANGE,
+            marker="X",
+            markevery=[-1],
+            linewidth=1,
+            label=f"what came: {money(float(came[-1]), currency, digits)}",
+        )
+    _mark_sessions(axes, fan)
+
+
+def _mark_sessions(axes: "Axes", fan: Fan) -> None:
+    horizon = len(fan.sessions) - 1
+    step = -(-horizon // 3)
+    # Counted back from the session that is forecast, whose day must not be missing.
+    marked = sorted({0, *range(horizon, step // 2, -step)})
+    axes.set_xticks(marked, [str(fan.sessions[place]) for place in marked], fontsize=9)
+    axes.set_xlim(-0.12 * horizon, 1.15 * horizon)
+    axes.tick_params(labelleft=False)
+    axes.set_xlabel("session forecast" if horizon == 1 else f"sessions forecast ({horizon})")

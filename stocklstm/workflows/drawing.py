@@ -1,0 +1,193 @@
+"""Pictures of what evaluate and predict found; apart, as forecasts are made without matplotlib."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.evaluation import ScoredDays, outcomes
+from stocklstm.core.fan import Fan, fan_out
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.scores import Evaluation
+from stocklstm.core.series import Bars, Dates
+from stocklstm.errors import ConfigError, StorageError
+from stocklstm.report.calibration import calibration_png
+from stocklstm.report.fan import SHOWN_CLOSES, fan_png
+from stocklstm.report.forecasts import predictions_png
+from stocklstm.report.overtime import errors_png
+from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.serving import chosen_references
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.predict import Forecast, PredictResult
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What became of some pictures.
+
+    Attributes:
+        paths: Where those lie that were drawn.
+        warnings: Why one was not, one line each.
+    """
+
+    paths: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def draw_scores(
+    store: Store, manifest: Manifest, days: ScoredDays, evaluation: Evaluation, currency: str
+) -> Drawn:
+    """Draw forecasts beside outcomes, errors over time and calibration.
+
+    Scores are worth more than their pictures: what stands in the way becomes a warning.
+
+    Args:
+        store: Takes the pictures.
+        manifest: Of the version that was scored.
+        days: n >= 1 scored days.
+        evaluation: Their scores.
+        currency: ISO 4217 code.
+    """
+    title = f"{manifest.id}, preset {manifest.config.preset}"
+    folder = store.paths.reports(manifest.ticker, manifest.version)
+    pictures: dict[str, Callable[[], bytes]] = {
+        "predictions_vs_actual.png": lambda: predictions_png(days, evaluation, title, currency),
+        "errors_over_time.png": lambda: errors_png(days, evaluation, title),
+        "calibration.png": lambda: calibration_png(days, evaluation, title),
+    }
+    paths: list[str] = []
+    for name, draw in pictures.items():
+        try:
+            store.require_writable()
+            _keep(folder / name, draw)
+        except (ConfigError, StorageError) as error:
+            # What stops one stops them all, and is said once.
+            return Drawn(tuple(paths), (_no_picture(error, len(paths)),))
+        paths.append(str(folder / name))
+    return Drawn(tuple(paths))
+
+
+def draw_forecasts(
+    result: "PredictResult",
+    file: Path | None = None,
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> "PredictResult":
+    """Draw a fan chart of each forecast.
+
+    A forecast is worth more than its picture: what stands in the way becomes a warning.
+
+    Args:
+        result: What predict returned.
+        file: Where the one picture goes; by default below `reports` in the store.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Returns:
+        The same with the paths of the pictures.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        drawn = tuple(_draw_forecast(store, made, file) for made in result.forecasts)
+    return replace(result, forecasts=drawn)
+
+
+def require_one_picture(file: Path, references: Sequence[str], *, home: Path | None = None) -> None:
+    """Refuse a file that cannot take what is to be drawn, before anything is forecast.
+
+    Args:
+        file: Where the picture is to go.
+        references: As given to predict.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        ConfigError: It is no name of a PNG, or several models are to be drawn.
+        NotFoundError: There is no store, or no model at all.
+    """
+    if file.suffix.lower() != ".png" or file.is_dir():
+        raise ConfigError(
+            f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
+            hint="stocklstm predict --plot-file forecast.png",
+        )
+    with open_store(home) as store:
+        names = chosen_references(store, references)
+    count = len({parse_reference(name) for name in names})
+    if count > 1:
+        raise ConfigError(
+            f"one file cannot take the pictures of {count} models",
+            hint="stocklstm predict --plot without a file, or one --ticker",
+        )
+
+
+def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Forecast":
+    path = store.paths.reports(made.ticker, made.version) / "forecast.png"
+    if file is not None:
+        path = file.absolute()
+    try:
+        if file is None:
+            store.require_writable()
+        _keep(path, lambda: _fan_picture(store, made))
+    except (ConfigError, StorageError) as error:
+        return replace(made, warnings=(*made.warnings, _no_picture(error)))
+    return replace(made, plot=str(path))
+
+
+def _fan_picture(store: Store, made: "Forecast") -> bytes:
+    learned = store.registry.manifest(made.ticker, made.version).config.horizon
+    exchange = store.prices.instrument(made.ticker).exchange
+    fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
+    title = f"Forecast: {made.ticker}@v{made.version}, {made.as_of} to {made.target_session}"
+    words = [made.verdict_text]
+    if len(fan.outcomes):
+        words += [f"Drawn in hindsight: {', '.join(made.warnings) or 'what came is known'}."]
+    if made.stale_sessions:
+        words += [f"The prices are {made.stale_sessions} sessions behind."]
+    levels = [interval.level for interval in made.intervals]
+    return fan_png(fan, levels, title, " ".join(words), made.currency)
+
+
+def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int) -> Fan:
+    """Put together the closes before a forecast, the forecast, and what is known of its outcome."""
+    origin = int(np.searchsorted(bars.dates, np.datetime64(made.as_of, "D")))
+    first, horizon = max(0, origin + 1 - SHOWN_CLOSES), made.horizon
+    last = np.array([made.last_close])
+    target = ReturnForecasts(
+        np.log(np.array([made.point]) / last),
+        np.log(np.array([list(made.quantiles.values())]) / last),
+    )
+    known = min(horizon, len(bars) - 1 - origin)
+    return Fan(
+        dates=bars.dates[first : origin + 1],
+        closes=bars.closes[first : origin + 1],
+        sessions=_sessions(store, exchange, bars.dates[origin : origin + known + 1], horizon),
+        forecasts=fan_out(target, horizon, learned).closes(np.repeat(last, horizon + 1)),
+        outcomes=np.array(
+            [outcomes(bars, np.array([origin]), ahead)[0] for ahead in range(1, known + 1)]
+        ),
+    )
+
+
+def _sessions(store: Store, exchange: str, known: Dates, horizon: int) -> Dates:
+    """Go on from the sessions that are stored to the one that is forecast."""
+    later = [
+        store.sessions.next_after(exchange, str(known[-1]), count)
+        for count in range(1, horizon + 2 - len(known))
+    ]
+    return np.concatenate([known, np.array(later, "datetime64[D]")])
+
+
+def _keep(path: Path, draw: Callable[[], bytes]) -> None:
+    picture = draw()
+    with disk_errors("write the picture"):
+        replace_file(path, picture)
+
+
+def _no_picture(error: ConfigError | StorageError, drawn: int = 0) -> str:
+    return f"no {'further ' if drawn else ''}picture was drawn: {error.message}"
