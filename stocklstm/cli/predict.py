@@ -1,20 +1,23 @@
 """stocklstm predict."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, as_document, conclude, warn
+from stocklstm.cli.spreadsheet import STDOUT
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.money import money, price_digits
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.outcomes import Failure
     from stocklstm.workflows.predict import Forecast, PredictResult
 
 
@@ -39,6 +42,37 @@ def predict(
     levels: Annotated[
         str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
     ] = ",".join(map(str, INTERVAL_LEVELS)),
+    refresh: Annotated[
+        bool,
+        typer.Option("--fetch", help="Get new prices from Yahoo first, if they can be had."),
+    ] = False,
+    max_age: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="Warn if the model last saw prices more days than that before the last close.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="No forecast where prices are behind, the model is older than --max-age, or an "
+            "input lies beyond training.",
+        ),
+    ] = False,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a row of comma-separated values for each ticker; - is standard output, "
+            "in the place of the table.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -46,12 +80,54 @@ def predict(
     """Forecast the next session's close, with intervals."""
 
     def call() -> "PredictResult":
+        from stocklstm.workflows.preconditions import Demands
         from stocklstm.workflows.predict import Wanted, predict
 
+        if csv == STDOUT and (as_json or quiet):
+            raise ConfigError("--csv - excludes --json and --quiet: one of them for stdout")
         wanted = Wanted(at, horizon, _parsed(levels))
-        return warned(predict(ticker or (), wanted, lock_timeout_s=lock_timeout))
+        failures = _refreshed(ticker or (), lock_timeout) if refresh else ()
+        demands = Demands(max_age, strict, _by_ticker(failures))
+        result = warned(predict(ticker or (), wanted, demands=demands, lock_timeout_s=lock_timeout))
+        result = _with_failures(result, [f for f in failures if _is_bug(f)])
+        return result if csv is None else _written(csv, result, wanted.levels)
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    view = replace(VIEW, items=lambda _: ()) if csv == STDOUT else VIEW
+    conclude(view, call, as_json=as_json, quiet=quiet)
+
+
+def _refreshed(references: Sequence[str], lock_timeout_s: float) -> "Sequence[Failure]":
+    # The one way from here to pandas and the network.
+    from stocklstm.cli.fetch import refresh
+    from stocklstm.workflows.serving import tickers_with_models
+
+    tickers = tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+    return refresh(tickers, lock_timeout_s)
+
+
+def _by_ticker(failures: "Sequence[Failure]") -> dict[str, StockLstmError]:
+    return {failure.ticker: failure.error for failure in failures if failure.ticker is not None}
+
+
+def _is_bug(failure: "Failure") -> bool:
+    return isinstance(failure.error, UnexpectedError)
+
+
+def _written(target: str, result: "PredictResult", levels: tuple[float, ...]) -> "PredictResult":
+    """Write the file; that it cannot be written takes nothing from the forecasts."""
+    from stocklstm.cli.spreadsheet import write_forecasts
+    from stocklstm.core.outcomes import Failure
+
+    try:
+        write_forecasts(target, result.forecasts, levels)
+    except StockLstmError as error:
+        return _with_failures(result, [Failure(None, error)])
+    return result
+
+
+def _with_failures(result: "PredictResult", failures: "Sequence[Failure]") -> "PredictResult":
+    """Add what failed beside the forecasts."""
+    return replace(result, failures=(*result.failures, *failures))
 
 
 def _parsed(levels: str) -> tuple[float, ...]:
