@@ -62,13 +62,15 @@ class Finding:
         return Check(self.name, "warning", f"{self.words}: {self.remedy}")
 
 
-def examine(manifest: Manifest, bars: Bars, stale: int, demands: Demands) -> tuple[Finding, ...]:
+def examine(
+    manifest: Manifest, bars: Bars, stale: int | None, demands: Demands
+) -> tuple[Finding, ...]:
     """Look at what a forecast is about to be made of.
 
     Args:
         manifest: Of the model.
         bars: N sessions, the last one with the close that the forecast starts from.
-        stale: Sessions that have ended since; 0 if it is a day of the past on purpose.
+        stale: Sessions that have ended since; None if it is a day of the past on purpose.
         demands: What is asked for.
     """
     return (
@@ -107,16 +109,18 @@ def require_all_well(manifest: Manifest, findings: Sequence[Finding], demands: D
 
 
 def _prices(
-    manifest: Manifest, bars: Bars, stale: int, unrefreshed: StockLstmError | None
+    manifest: Manifest, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
 ) -> Finding:
     remedy = f"stocklstm fetch --ticker {manifest.ticker}"
-    behind = f"prices are {stale} session{'s' if stale > 1 else ''} behind"
+    behind = f"prices are {stale} session{'' if stale == 1 else 's'} behind"
     if unrefreshed is not None:
         also = f", and {behind}" if stale else ""
         words = f"prices could not be refreshed ({unrefreshed.message}){also}"
         return Finding("prices", words, remedy)
     if stale:
         return Finding("prices", behind, remedy)
+    if stale is None:
+        return Finding("prices", f"those to {bars.dates[-1]}, as was asked for")
     return Finding("prices", f"no session has ended since the last close, of {bars.dates[-1]}")
 
 

@@ -187,7 +187,7 @@ def _predict_one(
     stale = 0
     if wanted.at is None:
         stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
-    findings = examine(manifest, seen, stale, demands)
+    findings = examine(manifest, seen, stale if wanted.at is None else None, demands)
     require_all_well(manifest, findings, demands)
     if wanted.at is None:
         unchanged, warnings = _record(store, entry)

@@ -1,4 +1,4 @@
-"""predict for spreadsheets: what they read is what was forecast."""
+"""predict for spreadsheets, and after a fetch that goes wrong in this very process."""
 
 import csv
 import io
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.store import open_store
+from stocklstm.workflows import fetch as fetching
 from tests.conftest import TICKER, Cli
 
 COLUMNS = [
@@ -101,3 +104,30 @@ def test_a_file_that_cannot_be_written_costs_no_forecast(
     assert outcome.code == 2
     assert "Forecast" in outcome.out
     assert "name another place with --csv" in outcome.err
+
+
+def test_a_fetch_that_another_one_keeps_waiting_costs_a_warning(cli: Cli, model_home: Path) -> None:
+    arguments = ("predict", "--fetch", "--lock-timeout", "0.05", "--quiet")
+    with open_store(model_home) as store, writer_lock(store.paths, "prices", 1):
+        outcome, strict = cli(*arguments), cli(*arguments, "--strict")
+
+    assert outcome.code == 0
+    assert float(outcome.out) > 0
+    assert "prices could not be refreshed" in outcome.err
+    assert (strict.code, strict.out) == (75, "")
+
+
+def test_a_bug_in_the_fetch_is_said_beside_the_forecast(
+    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(_run: object, _ticker: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(fetching, "_fetch_one", break_down)
+
+    outcome = cli("predict", "--fetch", "--quiet")
+
+    assert model_home.is_dir()
+    assert outcome.code == 1
+    assert float(outcome.out) > 0
+    assert "Traceback" in outcome.err

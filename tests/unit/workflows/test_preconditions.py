@@ -123,7 +123,7 @@ def test_a_day_before_the_model_is_not_old(model_home: Path) -> None:
         "ok",
         f"{TICKER}@v1 has seen prices to 2024-03-13, after this close",
     )
-    assert details(item)["prices"][0] == "ok"
+    assert details(item)["prices"] == ("ok", "those to 2024-03-01, as was asked for")
 
 
 def test_a_rise_beyond_all_that_training_saw(model_home: Path) -> None:
