@@ -1,7 +1,5 @@
 """Forecasts as comma-separated values, one row each."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +40,10 @@ def write_forecasts(target: str, items: Sequence["Forecast"], levels: Sequence[f
 
 
 def _text(items: Sequence["Forecast"], levels: Sequence[float]) -> str:
+    # Few forecasts go this way: the others need not wait for these.
+    import csv
+    import io
+
     # A decimal point and whole precision, whatever the locale.
     bounds = [f"{side}_{100 * level:g}" for level in levels for side in ("lower", "upper")]
     text = io.StringIO()
