@@ -10,10 +10,12 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
 from stocklstm.cli.output import View, as_document, conclude, draws_bars, say, warn, write
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.errors import StockLstmError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.outcomes import Failure
     from stocklstm.workflows.fetch import FetchedTicker, FetchResult, TickerDone
 
 
@@ -108,6 +110,28 @@ def fetch(
         return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def refresh(tickers: Sequence[str], lock_timeout_s: float) -> tuple["Failure", ...]:
+    """Get new prices of tickers from Yahoo, as the command does without further options.
+
+    Args:
+        tickers: Whose.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Returns:
+        Those that could not be refreshed, also where nothing could be.
+    """
+    from stocklstm.core.outcomes import Failure
+    from stocklstm.workflows.fetch import fetch
+
+    try:
+        with _progress() as on_ticker:
+            result = fetch(tickers, lock_timeout_s=lock_timeout_s, on_ticker=on_ticker)
+    except StockLstmError as error:
+        return tuple(Failure(ticker, error) for ticker in tickers)
+    _warn(result.results)
+    return result.failures
 
 
 @contextmanager

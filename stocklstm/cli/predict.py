@@ -1,6 +1,7 @@
 """stocklstm predict."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,14 +9,16 @@ import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, as_document, conclude, warn
+from stocklstm.cli.spreadsheet import STDOUT
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.levels import INTERVAL_LEVELS
 from stocklstm.core.money import money, price_digits
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.outcomes import Failure
     from stocklstm.workflows.predict import Forecast, PredictResult
 
 
@@ -49,6 +52,37 @@ def predict(
             metavar="FILE", help="Where that of one model goes: a PNG.", show_default=False
         ),
     ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--fetch", help="Get new prices from Yahoo first, if they can be had."),
+    ] = False,
+    max_age: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="Warn if the model last saw prices more days than that before the last close.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="No forecast where prices are behind, the model is older than --max-age, or an "
+            "input lies beyond training.",
+        ),
+    ] = False,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a row of comma-separated values for each ticker; - is standard output, "
+            "in the place of the table.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -56,23 +90,69 @@ def predict(
     """Forecast the next session's close, with intervals."""
 
     def call() -> "PredictResult":
+        from stocklstm.workflows.preconditions import Demands
         from stocklstm.workflows.predict import Wanted, predict
 
+        if csv == STDOUT and (as_json or quiet):
+            raise ConfigError("--csv - excludes --json and --quiet: one of them for stdout")
         wanted = Wanted(at, horizon, _parsed(levels))
+        draw = _artist(plot, plot_file, ticker or (), lock_timeout)
+        failures = _refreshed(ticker or (), lock_timeout) if refresh else ()
+        demands = Demands(max_age, strict, _by_ticker(failures))
+        result = predict(ticker or (), wanted, demands=demands, lock_timeout_s=lock_timeout)
+        result = _with_failures(warned(draw(result)), [f for f in failures if _is_bug(f)])
+        return result if csv is None else _written(csv, result, wanted.levels)
 
-        def made() -> "PredictResult":
-            return predict(ticker or (), wanted, lock_timeout_s=lock_timeout)
+    view = replace(VIEW, items=lambda _: ()) if csv == STDOUT else VIEW
+    conclude(view, call, as_json=as_json, quiet=quiet)
 
-        if not plot and plot_file is None:
-            return warned(made())
-        # Only here: a forecast without a picture must not wait for matplotlib.
-        from stocklstm.workflows.drawing import draw_forecasts, require_one_picture
 
-        if plot_file is not None:
-            require_one_picture(plot_file, ticker or ())
-        return warned(draw_forecasts(made(), plot_file, lock_timeout_s=lock_timeout))
+def _artist(
+    plot: bool, file: Path | None, references: Sequence[str], lock_timeout_s: float
+) -> "Callable[[PredictResult], PredictResult]":
+    """Give what draws the forecasts, if they are to be drawn; refuse a file for several."""
+    if not plot and file is None:
+        return lambda result: result
+    # Only here: a forecast without a picture must not wait for matplotlib.
+    from stocklstm.workflows.drawing import draw_forecasts, require_one_picture
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    if file is not None:
+        require_one_picture(file, references)
+    return lambda result: draw_forecasts(result, file, lock_timeout_s=lock_timeout_s)
+
+
+def _refreshed(references: Sequence[str], lock_timeout_s: float) -> "Sequence[Failure]":
+    # The one way from here to pandas and the network.
+    from stocklstm.cli.fetch import refresh
+    from stocklstm.workflows.serving import tickers_with_models
+
+    tickers = tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+    return refresh(tickers, lock_timeout_s)
+
+
+def _by_ticker(failures: "Sequence[Failure]") -> dict[str, StockLstmError]:
+    return {failure.ticker: failure.error for failure in failures if failure.ticker is not None}
+
+
+def _is_bug(failure: "Failure") -> bool:
+    return isinstance(failure.error, UnexpectedError)
+
+
+def _written(target: str, result: "PredictResult", levels: tuple[float, ...]) -> "PredictResult":
+    """Write the file; that it cannot be written takes nothing from the forecasts."""
+    from stocklstm.cli.spreadsheet import write_forecasts
+    from stocklstm.core.outcomes import Failure
+
+    try:
+        write_forecasts(target, result.forecasts, levels)
+    except StockLstmError as error:
+        return _with_failures(result, [Failure(None, error)])
+    return result
+
+
+def _with_failures(result: "PredictResult", failures: "Sequence[Failure]") -> "PredictResult":
+    """Add what failed beside the forecasts."""
+    return replace(result, failures=(*result.failures, *failures))
 
 
 def _parsed(levels: str) -> tuple[float, ...]:

@@ -26,9 +26,19 @@ def validate(
             "--deep", help="Rebuild the network from the checkpoint and compare (needs PyTorch)."
         ),
     ] = False,
+    leakage: Annotated[
+        bool,
+        typer.Option(
+            "--leakage",
+            help="Replace the prices after the split by noise: nothing earlier may change.",
+        ),
+    ] = False,
     prices: Annotated[
         bool,
-        typer.Option("--prices", help="The stored prices; models too only with --all or --deep."),
+        typer.Option(
+            "--prices",
+            help="The stored prices; models too only with --all, --deep or --leakage.",
+        ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -43,6 +53,7 @@ def validate(
             ticker or (),
             every_version=every_version,
             deep=deep,
+            leakage=leakage,
             prices=prices,
             lock_timeout_s=lock_timeout,
         )

@@ -186,6 +186,11 @@ def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
     )
 
 
+def mean_crps(days: ScoredDays) -> float:
+    """Average the CRPS of a model over its days, in currency; lower is better."""
+    return float(crps(days.actuals, days.forecasts.quantiles).mean())
+
+
 def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
     points, actuals, horizon = days.forecasts.points, days.actuals, days.horizon
     errors, naive = actuals - points, actuals - days.last_closes

@@ -178,6 +178,18 @@ def _scale(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
     return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else 1.0)
 
 
+def feature_values(names: Sequence[str], bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
+    """Build (N, F): every feature of every session in its own unit; NaN where it has no value.
+
+    Args:
+        names: Of the features.
+        bars: N sessions.
+        anchor: Estimates volatility, if a feature is measured in it.
+    """
+    sigmas = None if anchor is None else anchor.sigmas(bars)
+    return np.column_stack([_FEATURES[name].values(bars, sigmas) for name in names])
+
+
 def feature_inputs(
     scales: Sequence[FeatureScale], bars: Bars, anchor: VolatilityAnchor | None
 ) -> NDArray[np.float32]:
@@ -188,9 +200,9 @@ def feature_inputs(
         bars: N sessions.
         anchor: The same as then.
     """
-    sigmas = None if anchor is None else anchor.sigmas(bars)
+    values = feature_values([scale.name for scale in scales], bars, anchor)
     columns = [
-        scale.offset + (_FEATURES[scale.name].values(bars, sigmas) - scale.center) / scale.spread
-        for scale in scales
+        scale.offset + (column - scale.center) / scale.spread
+        for scale, column in zip(scales, values.T, strict=True)
     ]
     return np.column_stack(columns).astype(np.float32)

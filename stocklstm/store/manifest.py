@@ -8,6 +8,7 @@ import msgspec
 
 from stocklstm.core.baselines import Baselines
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.ranges import InputRange
 from stocklstm.core.reference import version_id
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
 from stocklstm.core.scores import Evaluation
@@ -114,6 +115,8 @@ class Manifest:
         config: Settings.
         anchor: Scaling of a "return" model.
         prices: Scaling of a "price" model.
+        input_ranges: What the training part held of each feature; empty if the version is older
+            than these.
         baselines: What costs nothing, on the same training part.
         mase_scale: Naive error of the training part, in currency.
         splits: Where the parts lie.
@@ -133,6 +136,7 @@ class Manifest:
     config: TrainingConfig
     anchor: AnchorScaling | None = None
     prices: PriceScaling | None = None
+    input_ranges: tuple[InputRange, ...] = ()
     baselines: Baselines
     mase_scale: float
     splits: SplitRecord

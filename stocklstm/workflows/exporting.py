@@ -25,7 +25,7 @@ _CSV_HEADER = (
     *("Dividends", "Stock Splits", "Source", "Fetched At"),
 )
 
-_ELSEWHERE = "name another place with --out"
+_ELSEWHERE = "name another place with {}"
 
 
 def encoder(file_format: str) -> Encoder:
@@ -50,10 +50,10 @@ def is_directory(path: Path) -> bool:
         with disk_errors(f"look at {path}"):
             return path.is_dir()
     except (ConfigError, StorageError) as error:
-        raise ConfigError(error.message, hint=_ELSEWHERE) from error
+        raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, option: str = "--out") -> None:
     """Write a file that is whole or, if the disk is full, what it was before.
 
     A link keeps pointing to the file it names, and a pipe or a device is written to: putting a
@@ -62,6 +62,7 @@ def write_file(path: Path, content: bytes) -> None:
     Args:
         path: The file; its directory is made if need be.
         content: All of it.
+        option: What names the file on the command line.
 
     Raises:
         ConfigError: The place may not be written.
@@ -75,7 +76,7 @@ def write_file(path: Path, content: bytes) -> None:
             else:
                 _replace(Path(os.path.realpath(path)), content)
     except (ConfigError, StorageError) as error:
-        raise type(error)(error.message, hint=_ELSEWHERE) from error
+        raise type(error)(error.message, hint=_ELSEWHERE.format(option)) from error
 
 
 def _replace(path: Path, content: bytes) -> None:

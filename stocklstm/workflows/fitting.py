@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from stocklstm.core.baselines import Baselines
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.diagnosis import Diagnosis, diagnose
 from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, score_days
 from stocklstm.core.history import EpochRecord
+from stocklstm.core.ranges import input_ranges
 from stocklstm.core.scaling import (
     AnchorScaling,
     PriceScaling,
@@ -111,6 +114,12 @@ class FittedModel:
             config=self.config,
             anchor=scaling if isinstance(scaling, AnchorScaling) else None,
             prices=scaling if isinstance(scaling, PriceScaling) else None,
+            input_ranges=input_ranges(
+                self.config.features,
+                self.bars,
+                np.arange(scaling.warm_up, int(self.split.train[-1]) + 1),
+                scaling.anchor,
+            ),
             baselines=self.baselines,
             mase_scale=self.mase_scale,
             splits=_split_record(self.bars, self.split, self.config.horizon),

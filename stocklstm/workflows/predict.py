@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stocklstm.core.checks import Check
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.evaluation import outcomes
@@ -20,6 +21,7 @@ from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
 
 
@@ -101,6 +103,8 @@ class Forecast:
         outcome: Close of the target session, dividends added back; None if it is not known.
         unchanged: True if the same forecast was on record already.
         warnings: What to know before relying on it, one line each.
+        checks: What was looked at for that: prices, age of the model and its inputs; those that
+            warn are among the warnings.
         plot: Where its picture lies; None if none was drawn.
     """
 
@@ -122,6 +126,7 @@ class Forecast:
     outcome: float | None
     unchanged: bool
     warnings: tuple[str, ...]
+    checks: tuple[Check, ...]
     plot: str | None = None
 
 
@@ -137,6 +142,7 @@ def predict(
     references: Sequence[str] = (),
     wanted: Wanted = LATEST,
     *,
+    demands: Demands = NO_DEMANDS,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     now: str | None = None,
@@ -149,6 +155,7 @@ def predict(
     Args:
         references: TICKER or TICKER@version; none means the champion of every ticker.
         wanted: Which session, from which day, with which intervals.
+        demands: What prices and model must be like; what they are not is warned of, or refused.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         now: UTC timestamp; by default the current time.
@@ -161,12 +168,16 @@ def predict(
         names = chosen_references(store, references)
         return PredictResult(
             *for_each(
-                names, parse_reference, lambda chosen: _predict_one(store, chosen, wanted, made_at)
+                names,
+                parse_reference,
+                lambda chosen: _predict_one(store, chosen, wanted, demands, made_at),
             )
         )
 
 
-def _predict_one(store: Store, reference: ModelReference, wanted: Wanted, made_at: str) -> Forecast:
+def _predict_one(
+    store: Store, reference: ModelReference, wanted: Wanted, demands: Demands, made_at: str
+) -> Forecast:
     model = load_model(store, reference)
     manifest = model.manifest
     instrument = store.prices.instrument(manifest.ticker)
@@ -178,14 +189,14 @@ def _predict_one(store: Store, reference: ModelReference, wanted: Wanted, made_a
     stale = 0
     if wanted.at is None:
         stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
+    findings = examine(manifest, seen, stale if wanted.at is None else None, demands)
+    require_all_well(manifest, findings, demands)
+    if wanted.at is None:
         unchanged, warnings = _record(store, entry)
     else:
         unchanged, warnings = False, _hindsight(manifest, entry.target_session)
-    if stale:
-        warnings.append(
-            f"prices are {stale} session{'s' if stale > 1 else ''} behind: "
-            f"stocklstm fetch --ticker {manifest.ticker}"
-        )
+    checks = tuple(finding.check for finding in findings)
+    warnings += [check.detail for check in checks if check.status == "warning"]
     quantiles = np.array([entry.quantiles])
     bounds = [(level, *interval(quantiles, level)) for level in wanted.levels]
     return Forecast(
@@ -207,6 +218,7 @@ def _predict_one(store: Store, reference: ModelReference, wanted: Wanted, made_a
         outcome=outcome,
         unchanged=unchanged,
         warnings=tuple(warnings),
+        checks=checks,
     )
 
 

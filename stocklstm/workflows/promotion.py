@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare
+from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare, mean_crps
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
@@ -22,7 +22,8 @@ class Promotion:
 
     Attributes:
         promoted: True if the new version becomes champion.
-        reason: Why or why not, in words with figures.
+        reason: Why or why not, in words with figures: the mean CRPS of both, in currency, and the
+            p of their difference.
     """
 
     promoted: bool
@@ -82,8 +83,12 @@ def _compared(champion: LoadedModel, bars: Bars, split: Split, days: ScoredDays)
         return Promotion(
             promoted=True, reason=f"{champion.manifest.id} has no test day in common with it"
         )
-    test = compare(days.select(shared), score_model(champion, bars, split.test[shared]))
-    figures = f"{champion.manifest.id}: CRPS on {test.n} shared test days, p = {test.p:.2g}"
+    own, others = days.select(shared), score_model(champion, bars, split.test[shared])
+    test = compare(own, others)
+    figures = (
+        f"{champion.manifest.id}: mean CRPS {mean_crps(own):.4g} against {mean_crps(others):.4g} "
+        f"on {test.n} shared test days, p = {test.p:.2g}"
+    )
     if test.p < SIGNIFICANT:
         worse = test.stat > 0
         words = "worse" if worse else "better"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
@@ -55,6 +56,24 @@ def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
     if not chosen:
         raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
     return chosen
+
+
+def tickers_with_models(
+    references: Sequence[str], *, home: Path | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> tuple[str, ...]:
+    """Name the tickers of some references, or every ticker that has a model.
+
+    Args:
+        references: As typed.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no model at all.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        chosen = chosen_references(store, references)
+    return tuple(dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen))
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:

@@ -16,6 +16,7 @@ from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.leakage import audit_leakage
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_version
 from stocklstm.workflows.soundness import CheckedPrices, check_prices
 
@@ -59,6 +60,7 @@ def validate(
     *,
     every_version: bool = False,
     deep: bool = False,
+    leakage: bool = False,
     prices: bool = False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
@@ -70,8 +72,10 @@ def validate(
         every_version: Check all versions of these tickers, not only the one that is meant.
         deep: Also load the checkpoint, rebuild the network and compare it with the serving
             graph; this needs PyTorch.
+        leakage: Also replace the prices after the split by noise, and look for anything earlier
+            that changes with it.
         prices: Check the stored prices of these tickers, or of all; models as well only with
-            one of the two options above, which are about models alone.
+            one of the three options above, which are about models alone.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
 
@@ -84,8 +88,9 @@ def validate(
         parts: list[Callable[[], ValidateResult]] = []
         if prices:
             parts.append(lambda: ValidateResult(*check_prices(store, names)))
-        if not prices or every_version or deep:
-            parts.append(lambda: _models(store, references, every_version, deep))
+        if not prices or every_version or deep or leakage:
+            further = _Further(deep=deep, leakage=leakage)
+            parts.append(lambda: _models(store, references, every_version, further))
         return parts[0]() if len(parts) == 1 else _together(parts)
 
 
@@ -104,7 +109,7 @@ def _together(parts: Sequence[Callable[[], ValidateResult]]) -> ValidateResult:
 
 
 def _models(
-    store: Store, references: Sequence[str], every_version: bool, deep: bool
+    store: Store, references: Sequence[str], every_version: bool, further: "_Further"
 ) -> ValidateResult:
     expanded, unknown = for_each(
         chosen_references(store, references),
@@ -114,7 +119,7 @@ def _models(
     results, failures = for_each(
         [name for group in expanded for name in group],
         parse_reference,
-        lambda reference: _validate_one(store, reference, deep=deep),
+        lambda reference: _validate_one(store, reference, further),
     )
     return ValidateResult(results, unknown + failures)
 
@@ -125,9 +130,9 @@ def _expand(store: Store, reference: ModelReference, *, every_version: bool) -> 
     return [version_id(reference.ticker, version) for version in chosen]
 
 
-def _validate_one(store: Store, reference: ModelReference, *, deep: bool) -> ValidatedVersion:
+def _validate_one(store: Store, reference: ModelReference, further: "_Further") -> ValidatedVersion:
     version = store.registry.resolve(reference)
-    checks, corrupt = _run_checks(store, reference.ticker, version, deep=deep)
+    checks, corrupt = _run_checks(store, reference.ticker, version, further)
     failed = any(check.status == "failed" for check in checks)
     return ValidatedVersion(
         ticker=reference.ticker,
@@ -139,7 +144,7 @@ def _validate_one(store: Store, reference: ModelReference, *, deep: bool) -> Val
 
 
 def _run_checks(
-    store: Store, ticker: str, version: int, *, deep: bool
+    store: Store, ticker: str, version: int, further: "_Further"
 ) -> tuple[tuple[Check, ...], bool]:
     """Go on as long as there is something left to check with; tell if bytes are wrong."""
     recorder = _Recorder()
@@ -151,9 +156,24 @@ def _run_checks(
         model = recorder.run("serving graph", lambda: _graph(store, manifest))
         if model is not None:
             recorder.run("dummy forecast", lambda: _dummy(model))
-            if deep:
+            if further.deep:
                 recorder.run("checkpoint", lambda: _checkpoint(store, model))
+            if further.leakage:
+                recorder.checks += audit_leakage(store, model)
     return tuple(recorder.checks), recorder.corrupt
+
+
+@dataclass(frozen=True)
+class _Further:
+    """Checks that are made only if asked for.
+
+    Attributes:
+        deep: Of the checkpoint.
+        leakage: For anything of the future.
+    """
+
+    deep: bool
+    leakage: bool
 
 
 class _Recorder:

@@ -105,10 +105,10 @@ from stocklstm.__main__ import main
 
 right = module._predict_one
 
-def predict_one(store, reference, wanted, made_at):
+def predict_one(store, reference, *others):
     if reference.version == 1:
         return 1 / 0
-    return right(store, reference, wanted, made_at)
+    return right(store, reference, *others)
 
 module._predict_one = predict_one
 sys.argv = ["stocklstm", "predict", "--json", "-t", "PETR4.SA@v1", "-t", "PETR4.SA"]
@@ -136,6 +136,9 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) ->
         ("nonsense",),
         ("predict", "--nonsense"),
         ("predict", "--json", "--quiet"),
+        ("predict", "--json", "--csv", "-"),
+        ("predict", "--quiet", "--csv", "-"),
+        ("predict", "--max-age", "-1"),
         ("predict", "--ticker", "../../etc/passwd"),
         ("predict", "--ticker", "PETR4.SA@Nope!"),
         ("predict", "--lock-timeout", "-1"),
@@ -239,6 +242,18 @@ def test_6_for_a_jump_that_nothing_explains(cli: Cli, tmp_path: Path) -> None:
     assert outcome.code == 6
     assert "--accept-revision" in outcome.err
     assert cli(*arguments, "--accept-revision").code == 0
+
+
+def test_6_for_a_check_that_warns_under_strict(cli: Cli, model_home: Path) -> None:
+    assert model_home.is_dir()
+    assert cli("predict").code == 0
+
+    outcome = cli("predict", "--strict")
+
+    # The bundled prices end in 2024.
+    assert (outcome.code, outcome.out) == (6, "")
+    assert "sessions behind" in outcome.err
+    assert f"next: stocklstm fetch --ticker {TICKER}" in outcome.err
 
 
 def test_75_for_a_locked_store(cli: Cli, model_home: Path) -> None:

@@ -37,6 +37,7 @@ FORECAST = Forecast(
     outcome=None,
     unchanged=False,
     warnings=(),
+    checks=(),
 )
 
 EVALUATED = EvaluatedVersion(

@@ -75,7 +75,9 @@ def test_keys_of_later_programs_are_passed_over():
     assert decoded(content) == RETURNS
 
 
-@pytest.mark.parametrize("path", [("method",), ("parent",), ("environment",), ("config", "seed")])
+@pytest.mark.parametrize(
+    "path", [("method",), ("parent",), ("environment",), ("input_ranges",), ("config", "seed")]
+)
 def test_what_has_a_default_may_be_left_out(path):
     assert decoded(changed(*path)).id == RETURNS.id
 

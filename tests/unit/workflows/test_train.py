@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, Tr
 from stocklstm.store.store import open_store
 from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.serving import load_model
+from stocklstm.workflows.serving import load, load_model
 from stocklstm.workflows.train import EpochEnded, TrainedVersion, train
 from tests.conftest import TICKER, TINY
 
@@ -116,11 +117,19 @@ def test_epochs_are_reported(priced_home: Path, tiny: TrainingConfig) -> None:
     assert {(event.ticker, event.epochs) for event in seen} == {(TICKER, 2)}
 
 
+def mean_crps_in(reason: str) -> list[float]:
+    """Read the new version's figure and the champion's."""
+    (figures,) = re.findall(r"mean CRPS ([\d.]+) against ([\d.]+) on \d+ shared test days", reason)
+    return [float(figure) for figure in figures]
+
+
 def test_a_significantly_worse_version_does_not_become_champion(model_home: Path) -> None:
     made = train_one(HOPELESS, model_home)
 
     assert not made.promoted
     assert "significantly worse than PETR4.SA@v1" in made.promotion
+    mine, champions = mean_crps_in(made.promotion)
+    assert mine > champions
     with open_store(model_home) as store:
         assert store.registry.aliases(TICKER) == {"champion": 1}
         assert store.registry.versions(TICKER) == [1, 2]
@@ -131,8 +140,14 @@ def test_a_version_that_is_as_good_takes_over(model_home: Path, tiny: TrainingCo
 
     assert made.promoted
     assert "not significantly worse than PETR4.SA@v1" in made.promotion
+    # Both are scored on the test part that they share, and so as they were when published.
+    published = [load(f"{TICKER}@v{n}", home=model_home).manifest.evaluation for n in (2, 1)]
+    expected = [evaluation.distribution.crps for evaluation in published]
+    assert mean_crps_in(made.promotion) == pytest.approx(expected, rel=1e-3)
     with open_store(model_home) as store:
         assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+        log = store.registry.alias_log(TICKER)
+    assert made.promotion in {entry.reason for entry in log if entry.name == "champion"}
 
 
 def test_promotion_can_be_forced_and_forbidden(model_home: Path, tiny: TrainingConfig) -> None:
