@@ -15,6 +15,7 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.live import LiveRecord
     from stocklstm.workflows.predict import Forecast, PredictResult
 
 
@@ -39,6 +40,14 @@ def predict(
     levels: Annotated[
         str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
     ] = ",".join(map(str, INTERVAL_LEVELS)),
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive",
+            help="Widen or narrow the intervals by how often past ones held (at least 20 must "
+            "have closed).",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -48,7 +57,7 @@ def predict(
     def call() -> "PredictResult":
         from stocklstm.workflows.predict import Wanted, predict
 
-        wanted = Wanted(at, horizon, _parsed(levels))
+        wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         return warned(predict(ticker or (), wanted, lock_timeout_s=lock_timeout))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -99,7 +108,29 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}{ahead}."
         )
         console.print(verdict_text(item.verdict_text, item.verdict))
+        if item.live is not None:
+            console.print(_live_words(item.live))
+        if item.intervals[0].adaptive:
+            console.print(_adaptive_words(item))
     console.print("\nA forecast is not investment advice.")
+
+
+def _live_words(live: "LiveRecord") -> str:
+    from stocklstm.core.live import FEWEST
+
+    held = [
+        f"{100 * float(level):g} % held {100 * share:.1f} %"
+        for level, share in live.coverage.items()
+    ]
+    skill = "" if live.skill is None else f", skill {100 * live.skill:+.1f} %"
+    sessions = "session" if live.n == 1 else f"{live.n} sessions"
+    few = "" if live.n >= FEWEST else f" ({FEWEST} would begin to tell something)"
+    return f"Live, last {sessions}: {', '.join(held)}{skill}{few}."
+
+
+def _adaptive_words(item: "Forecast") -> str:
+    taken = [f"{100 * i.level:g} % as {100 * i.effective_level:.1f} %" for i in item.intervals]
+    return f"Adaptive intervals: {', '.join(taken)} of the forecast distribution."
 
 
 def _outcome(item: "Forecast", digits: int) -> str:

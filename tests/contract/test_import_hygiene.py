@@ -58,6 +58,8 @@ def loaded(home: Path, *arguments: str) -> set[str]:
         ("predict",),
         ("predict", "--json"),
         ("predict", "--quiet", "--ticker", "PETR4.SA"),
+        ("predict", "--adaptive"),
+        ("evaluate", "--live"),
         ("validate",),
         ("validate", "--all", "--json"),
         ("models", "list"),
