@@ -129,7 +129,11 @@ def _live_words(live: "LiveRecord") -> str:
 
 
 def _adaptive_words(item: "Forecast") -> str:
-    taken = [f"{100 * i.level:g} % as {100 * i.effective_level:.1f} %" for i in item.intervals]
+    taken = [
+        f"{100 * interval.level:g} % as {100 * interval.effective_level:.1f} %"
+        for interval in item.intervals
+        if interval.effective_level is not None
+    ]
     return f"Adaptive intervals: {', '.join(taken)} of the forecast distribution."
 
 

@@ -89,14 +89,15 @@ class Interval:
         lower: Lower bound, in currency.
         upper: Upper bound.
         adaptive: True if it was adapted to past hits and misses.
-        effective_level: Probability at which it was taken out of the forecast distribution.
+        effective_level: Probability at which it was taken out of the forecast distribution if
+            adapted; None where that is the one promised.
     """
 
     level: float
     lower: float
     upper: float
-    adaptive: bool
-    effective_level: float
+    adaptive: bool = False
+    effective_level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -254,10 +255,7 @@ def _intervals(
         remarks.append(f"the intervals are not adapted: {count}")
     quantiles = np.array([entry.quantiles])
     plain = [(level, *interval(quantiles, level)) for level in wanted.levels]
-    return tuple(
-        Interval(level, float(lo[0]), float(up[0]), adaptive=False, effective_level=level)
-        for level, lo, up in plain
-    ), remarks
+    return tuple(Interval(level, float(lo[0]), float(up[0])) for level, lo, up in plain), remarks
 
 
 def _adapted(

@@ -175,6 +175,25 @@ def test_another_horizon_is_another_matter(journal: Path) -> None:
     assert (live.n, live.left_out.other_horizon) == (DAYS, 1)
 
 
+def test_forecasts_of_a_farther_day_are_scored_as_such(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    far = f"{TICKER}@v2"
+    assert not train([TICKER], replace(tiny, horizon=5), home=model_home, promote="never").failures
+    bars = cut_off(model_home, 30)
+    live_through(model_home, bars, range(len(bars) - 31, len(bars)), far)
+
+    live = scores_of(model_home, far)
+
+    model = load(far, home=model_home)
+    # The last five are of days that have not closed.
+    days = score_model(model, bars, np.arange(len(bars) - 31, len(bars) - 5))
+    assert live.evaluation == evaluate_days(days, model.manifest.mase_scale)
+    assert (live.n, live.horizon, live.left_out.open) == (26, 5, 5)
+    # Only every fifth span is news, and six of them are too few.
+    assert (live.drift.status, live.drift.n) == ("too_few", 6)
+
+
 # --- Whose forecasts -----------------------------------------------------------------------------
 
 
@@ -365,7 +384,8 @@ def test_intervals_that_were_too_narrow_are_widened(journal: Path) -> None:
     for adapted, given in zip(made.intervals, plain.intervals, strict=True):
         assert adapted.adaptive
         assert not given.adaptive
-        assert (given.effective_level, adapted.level) == (given.level, given.level)
+        assert (given.effective_level, adapted.level) == (None, given.level)
+        assert adapted.effective_level is not None
         assert adapted.effective_level > adapted.level
         assert adapted.lower < given.lower < given.upper < adapted.upper
     # What is shown adapts; what is kept, and what the grid says, does not.
