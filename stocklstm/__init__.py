@@ -15,6 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {
     "evaluate": "stocklstm.workflows.evaluate",
+    "evaluate_live": "stocklstm.workflows.live",
     "fetch": "stocklstm.workflows.fetch",
     "load": "stocklstm.workflows.serving",
     "predict": "stocklstm.workflows.predict",

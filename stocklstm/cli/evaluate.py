@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import FailOn, Json, Last, Live, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.levels import LEVELS
@@ -24,11 +24,19 @@ def evaluate(
     plot: Annotated[
         bool, typer.Option(help="Draw forecasts, errors over time and calibration.")
     ] = True,
+    live: Live = False,
+    last: Last = None,
+    fail_on: FailOn = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Score models on days they never saw, beside yesterday's close and EWMA."""
+    if live or last is not None or fail_on is not None:
+        from stocklstm.cli.live import Asked, conclude_live
+
+        asked = Asked(live, last, fail_on, lock_timeout)
+        conclude_live(ticker or (), asked, as_json=as_json, quiet=quiet)
 
     def call() -> "EvaluateResult":
         from stocklstm.workflows.evaluate import evaluate

@@ -18,6 +18,7 @@ from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.live import LiveRecord
     from stocklstm.core.outcomes import Failure
     from stocklstm.workflows.predict import Forecast, PredictResult
 
@@ -43,6 +44,14 @@ def predict(
     levels: Annotated[
         str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
     ] = ",".join(map(str, INTERVAL_LEVELS)),
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive",
+            help="Widen or narrow the intervals by how often past ones held (at least 20 must "
+            "have closed).",
+        ),
+    ] = False,
     plot: Annotated[
         bool, typer.Option("--plot", help="Draw a fan chart of each forecast.")
     ] = False,
@@ -95,7 +104,7 @@ def predict(
 
         if csv == STDOUT and (as_json or quiet):
             raise ConfigError("--csv - excludes --json and --quiet: one of them for stdout")
-        wanted = Wanted(at, horizon, _parsed(levels))
+        wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         draw = _artist(plot, plot_file, ticker or (), lock_timeout)
         failures = _refreshed(ticker or (), lock_timeout) if refresh else ()
         demands = Demands(max_age, strict, _by_ticker(failures))
@@ -200,9 +209,35 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}{ahead}."
         )
         console.print(verdict_text(item.verdict_text, item.verdict))
+        if item.live is not None:
+            console.print(_live_words(item.live))
+        if item.intervals[0].adaptive:
+            console.print(_adaptive_words(item))
         if item.plot:
             console.print(f"Picture: {item.plot}", soft_wrap=True)
     console.print("\nA forecast is not investment advice.")
+
+
+def _live_words(live: "LiveRecord") -> str:
+    from stocklstm.core.live import FEWEST
+
+    held = [
+        f"{100 * float(level):g} % held {100 * share:.1f} %"
+        for level, share in live.coverage.items()
+    ]
+    skill = "" if live.skill is None else f", skill {100 * live.skill:+.1f} %"
+    sessions = "session" if live.n == 1 else f"{live.n} sessions"
+    few = "" if live.n >= FEWEST else f" ({FEWEST} would begin to tell something)"
+    return f"Live, last {sessions}: {', '.join(held)}{skill}{few}."
+
+
+def _adaptive_words(item: "Forecast") -> str:
+    taken = [
+        f"{100 * interval.level:g} % as {100 * interval.effective_level:.1f} %"
+        for interval in item.intervals
+        if interval.effective_level is not None
+    ]
+    return f"Adaptive intervals: {', '.join(taken)} of the forecast distribution."
 
 
 def _outcome(item: "Forecast", digits: int) -> str:

@@ -80,11 +80,32 @@ class Ledger:
         """Read all forecasts of a ticker, oldest target first."""
         return self._read("TRUE", (ticker,))
 
-    def _read(self, condition: str, values: tuple[str | int, ...]) -> list[LedgerEntry]:
+    def latest(self, ticker: str, horizon: int, until: str, count: int) -> list[LedgerEntry]:
+        """Read the latest forecasts of days up to one, oldest target first.
+
+        Args:
+            ticker: Whose.
+            horizon: Sessions ahead.
+            until: ISO day: the last target wanted.
+            count: How many at most.
+        """
+        entries = self._read(
+            "horizon = ? AND target_session <= ?",
+            (ticker, horizon, until, count),
+            "target_session DESC, version DESC LIMIT ?",
+        )
+        return entries[::-1]
+
+    def _read(
+        self,
+        condition: str,
+        values: tuple[str | int, ...],
+        order: str = "target_session, version, horizon",
+    ) -> list[LedgerEntry]:
         with stored_values():
             cursor = self.connection.execute(
                 f"SELECT {', '.join(_COLUMNS)} FROM forecasts"  # noqa: S608 - fixed names
-                f" WHERE ticker = ? AND {condition} ORDER BY target_session, version, horizon",
+                f" WHERE ticker = ? AND {condition} ORDER BY {order}",
                 values,
             )
             records = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor]

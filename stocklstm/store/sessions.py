@@ -65,6 +65,24 @@ class SessionStore:
             )
             return np.array([day for (day,) in rows], "datetime64[D]")
 
+    def ends(self, exchange: str, first: str, last: str) -> dict[str, str]:
+        """Look up when the known sessions of an exchange end, both days included.
+
+        Args:
+            exchange: Calendar name; of an unknown one none are known.
+            first: ISO day.
+            last: ISO day.
+
+        Returns:
+            UTC timestamps by ISO day.
+        """
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT date, closes_at FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?",
+                (exchange, first, last),
+            )
+            return {str(day): str(end) for day, end in rows}
+
     def next_after(self, exchange: str, date: str, count: int = 1) -> str:
         """Find a session after a date; weekdays stand in for what the calendar does not reach.
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from stocklstm.core.adaptive import adapted_level, bounds
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.evaluation import outcomes
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
+from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import available_intervals, interval
 from stocklstm.core.reference import ModelReference, parse_reference
@@ -21,8 +23,18 @@ from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.closed import closed_forecasts, pinned_version
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
+
+_SHOWN = 60
+"""Closed forecasts that a new one is shown beside."""
+
+_LEARNED = 500
+"""Closed forecasts that adaptive intervals learn from: what lies farther back is forgotten."""
+
+_PER_SESSION = 4
+"""Forecasts of one session that are read to find the champion's."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +45,23 @@ class Wanted:
         at: ISO day: forecast as if it were the evening of that day; None for the last close.
         horizon: Sessions ahead, not fewer than the model learned; None for as many as it learned.
         levels: Probabilities of the intervals.
+        adaptive: Take the intervals where past ones would have held what they promised.
     """
 
     at: str | None = None
     horizon: int | None = None
     levels: tuple[float, ...] = INTERVAL_LEVELS
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be forecast.
 
         Raises:
-            ConfigError: No such day, a horizon below 1, or an interval that the grid lacks.
+            ConfigError: No such day, a horizon below 1, an interval that the grid lacks, or
+                intervals of the past that adapt to what came later.
         """
+        if self.adaptive and self.at is not None:
+            raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
         if self.at is not None:
             try:
                 date.fromisoformat(self.at)
@@ -73,11 +90,16 @@ class Interval:
         level: Probability promised.
         lower: Lower bound, in currency.
         upper: Upper bound.
+        adaptive: True if it was adapted to past hits and misses.
+        effective_level: Probability at which it was taken out of the forecast distribution if
+            adapted; None where that is the one promised.
     """
 
     level: float
     lower: float
     upper: float
+    adaptive: bool = False
+    effective_level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,8 @@ class Forecast:
         verdict: How the model compared with yesterday's close on its test part.
         verdict_text: The same in words.
         stale_sessions: Sessions that have ended since the last stored close.
-        live: Scores of past forecasts; None until there are any.
+        live: What the last 60 forecasts were worth whose session has closed; None until there
+            are any, and for a forecast of the past.
         outcome: Close of the target session, dividends added back; None if it is not known.
         unchanged: True if the same forecast was on record already.
         warnings: What to know before relying on it, one line each.
@@ -122,7 +145,7 @@ class Forecast:
     verdict: str
     verdict_text: str
     stale_sessions: int
-    live: None
+    live: LiveRecord | None
     outcome: float | None
     unchanged: bool
     warnings: tuple[str, ...]
@@ -197,8 +220,10 @@ def _predict_one(
         unchanged, warnings = False, _hindsight(manifest, entry.target_session)
     checks = tuple(finding.check for finding in findings)
     warnings += [check.detail for check in checks if check.status == "warning"]
-    quantiles = np.array([entry.quantiles])
-    bounds = [(level, *interval(quantiles, level)) for level in wanted.levels]
+    closed = None
+    if wanted.at is None:
+        closed = _closed(store, bars, pinned_version(store, reference), entry, wanted)
+    intervals, remarks = _intervals(entry, wanted, closed)
     return Forecast(
         ticker=manifest.ticker,
         version=manifest.version,
@@ -209,17 +234,61 @@ def _predict_one(
         horizon=entry.horizon,
         point=entry.point,
         change_pct=100 * (entry.point / entry.last_close - 1),
-        intervals=tuple(Interval(level, float(lo[0]), float(up[0])) for level, lo, up in bounds),
+        intervals=intervals,
         quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
         verdict=manifest.evaluation.verdict,
         verdict_text=manifest.evaluation.verdict_text,
         stale_sessions=stale,
-        live=None,
+        live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
         outcome=outcome,
         unchanged=unchanged,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *remarks),
         checks=checks,
     )
+
+
+def _closed(
+    store: Store, bars: Bars, version: int | None, entry: LedgerEntry, wanted: Wanted
+) -> ClosedForecasts:
+    """Read the latest forecasts of the same kind that have been put to the test."""
+    count = _PER_SESSION * (_LEARNED if wanted.adaptive else _SHOWN)
+    entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count)
+    closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
+    return closed.select(slice(-_LEARNED, None))
+
+
+def _intervals(
+    entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
+) -> tuple[tuple[Interval, ...], list[str]]:
+    """Take the intervals out of the grid, and say what to know about them."""
+    remarks = []
+    if wanted.adaptive and closed is not None:
+        if len(closed) >= FEWEST:
+            return _adapted(entry, wanted.levels, closed)
+        count = f"{len(closed)} forecasts have closed, of {FEWEST} needed"
+        remarks.append(f"the intervals are not adapted: {count}")
+    quantiles = np.array([entry.quantiles])
+    plain = [(level, *interval(quantiles, level)) for level in wanted.levels]
+    return tuple(Interval(level, float(lo[0]), float(up[0])) for level, lo, up in plain), remarks
+
+
+def _adapted(
+    entry: LedgerEntry, levels: tuple[float, ...], closed: ClosedForecasts
+) -> tuple[tuple[Interval, ...], list[str]]:
+    grid = np.array(entry.quantiles)
+    intervals, remarks, widest = {}, [], 0.0
+    for level in sorted(levels):
+        adapted = adapted_level(closed.actuals, closed.quantiles, level)
+        # Each learns by itself; one that promises more is never the narrower one.
+        widest = max(widest, adapted.effective)
+        lower, upper = bounds(grid, widest)
+        intervals[level] = Interval(level, lower, upper, adaptive=True, effective_level=widest)
+        if not adapted.reached:
+            remarks.append(
+                f"past outcomes ask for a {100 * level:g} % interval wider than the "
+                f"{100 * widest:.0f} % one, the widest of the forecast: expect it to hold less"
+            )
+    return tuple(intervals[level] for level in levels), remarks
 
 
 def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:

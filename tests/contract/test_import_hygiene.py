@@ -59,6 +59,8 @@ def loaded(home: Path, *arguments: str) -> set[str]:
         ("predict", "--json"),
         ("predict", "--quiet", "--ticker", "PETR4.SA"),
         ("predict", "--csv", "-", "--max-age", "90"),
+        ("predict", "--adaptive"),
+        ("evaluate", "--live"),
         ("validate",),
         ("validate", "--leakage"),
         ("validate", "--all", "--json"),

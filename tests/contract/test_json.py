@@ -135,7 +135,9 @@ def test_predict(cli: Cli, model_home: Path) -> None:
     assert [check["name"] for check in result["checks"]] == ["prices", "age", "inputs"]
     assert all(check.keys() == {"name", "status", "detail"} for check in result["checks"])
     assert [i["level"] for i in result["intervals"]] == [0.8, 0.95]
-    assert result["intervals"][0].keys() == {"level", "lower", "upper"}
+    assert result["intervals"][0].keys() == {
+        *("level", "lower", "upper", "adaptive", "effective_level")
+    }
     assert result["quantiles"]["0.5"] == result["point"]
     assert result["unchanged"] is False
     (again,) = document(cli, "predict", "-t", TICKER)["forecasts"]

@@ -56,6 +56,21 @@ def test_entries_come_oldest_target_first(store):
     assert found == sorted(keys)
 
 
+def test_the_latest_come_oldest_first_and_of_one_horizon(store):
+    keys = [("2024-03-15", 1, 1), ("2024-03-15", 2, 1), ("2024-03-18", 1, 1), ("2024-03-19", 1, 1)]
+    for target, version, horizon in [*keys, ("2024-03-18", 1, 5)]:
+        store.ledger.record(entry_of(target_session=target, version=version, horizon=horizon))
+
+    def found(until, count):
+        latest = store.ledger.latest(TICKER, 1, until, count)
+        return [(entry.target_session, entry.version, entry.horizon) for entry in latest]
+
+    assert found("2024-03-18", 9) == keys[:3]
+    assert found("2024-03-18", 2) == keys[1:3]
+    assert found("2024-03-14", 9) == []
+    assert store.ledger.latest("VALE3.SA", 1, "2024-03-18", 9) == []
+
+
 def test_a_ticker_without_forecasts(store):
     assert store.ledger.entries(TICKER) == []
 

@@ -85,6 +85,14 @@ def test_sessions_that_have_ended_since(sessions, now, expected):
     assert sessions.ended_since("BVMF", "2024-03-27", now) == expected
 
 
+def test_when_sessions_end(sessions):
+    assert sessions.ends("BVMF", "2024-03-28", "2024-04-02") == {
+        "2024-03-28": "2024-03-28T20:00:00Z",
+        "2024-04-01": "2024-04-01T20:00:00Z",
+    }
+    assert sessions.ends("XNYS", "2024-03-28", "2024-04-02") == {}
+
+
 def test_a_holiday_was_no_session_to_miss(sessions):
     assert sessions.ended_since("BVMF", "2024-03-28", "2024-03-31T12:00:00Z") == 0
 

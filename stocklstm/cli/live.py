@@ -1,0 +1,209 @@
+"""stocklstm evaluate --live."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from stocklstm.cli.evaluate import evaluation_document
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.output import View, conclude, warn
+from stocklstm.core.money import money
+from stocklstm.core.scores import naive_words
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.drift import Drift
+    from stocklstm.core.scores import Evaluation
+    from stocklstm.workflows.live import LiveResult, LiveScores
+
+_REASONS = {
+    "open": "waiting for a close",
+    "too_late": "made too late",
+    "other_horizon": "of another horizon",
+    "not_champion": "of a version that was not champion",
+    "repeated": "of a session that has one already",
+    "not_stored": "without stored prices",
+    "version_removed": "of a version that is gone",
+    "earlier": "before the latest asked for",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of live scoring.
+
+    Attributes:
+        live: False if the others were given without it.
+        last: How many of the latest forecasts; None for all.
+        fail_on: What ends with exit code 3: "drift", or None.
+        lock_timeout: Seconds to wait for another writer.
+    """
+
+    live: bool
+    last: int | None
+    fail_on: str | None
+    lock_timeout: float
+
+
+def conclude_live(
+    references: Sequence[str], asked: Asked, *, as_json: bool, quiet: bool
+) -> NoReturn:
+    """Score what was forecast, show it and leave with the right code.
+
+    Args:
+        references: TICKER or TICKER@version.
+        asked: The options.
+        as_json: The `--json` option.
+        quiet: The `--quiet` option.
+    """
+
+    def call() -> "LiveResult":
+        from stocklstm.workflows.live import evaluate_live
+
+        _check(asked)
+        result = evaluate_live(references, last=asked.last, lock_timeout_s=asked.lock_timeout)
+        for scores in result.results:
+            warn(scores.ticker, scores.warnings)
+        return result
+
+    view = replace(VIEW, code=_code) if asked.fail_on else VIEW
+    conclude(view, call, as_json=as_json, quiet=quiet)
+
+
+def _check(asked: Asked) -> None:
+    if not asked.live:
+        raise ConfigError(
+            "--last and --fail-on are of live scores",
+            hint="stocklstm evaluate --live, with either of them",
+        )
+    if asked.fail_on not in {None, "drift"}:
+        raise ConfigError(
+            f"--fail-on knows nothing of {str(asked.fail_on)[:30]!a}", hint="--fail-on drift"
+        )
+
+
+def _code(item: "LiveScores") -> ExitCode:
+    return ExitCode.CHECK_FAILED if item.drift.status == "drift" else ExitCode.OK
+
+
+def _document(item: "LiveScores") -> Mapping[str, Any]:
+    scores: dict[str, Any] = dict.fromkeys(
+        ["test", "point", "rivals", "direction", "distribution"], None
+    )
+    if item.evaluation is not None:
+        scores = evaluation_document(item.evaluation)
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "versions": item.versions,
+        "horizon": item.horizon,
+        "currency": item.currency,
+        "live": True,
+        "n": item.n,
+        **scores,
+        "verdict": item.verdict,
+        "verdict_text": item.verdict_text,
+        "drift": asdict(item.drift),
+        "left_out": asdict(item.left_out),
+        "warnings": item.warnings,
+    }
+
+
+def _bare(item: "LiveScores") -> Iterable[str]:
+    name = item.ticker if item.version is None else f"{item.ticker}@v{item.version}"
+    yield f"{name} {item.n} {item.drift.status}"
+
+
+def _tables(console: "Console", items: Sequence["LiveScores"]) -> None:
+    for number, item in enumerate(items):
+        if number:
+            console.print()
+        _table(console, item)
+
+
+def _table(console: "Console", item: "LiveScores") -> None:
+    from rich.text import Text
+
+    from stocklstm.cli.tables import STYLES, facts
+
+    pairs: list[tuple[str, str | Text]] = []
+    if item.evaluation is not None:
+        pairs += _scores(item, item.evaluation)
+    pairs += [(name, Text(words, style)) for name, words, style in _alarms(item.drift)]
+    if words := _left_out(item):
+        pairs.append(("Not scored", words))
+    facts(console, _title(item), pairs)
+    console.print()
+    console.print(Text(item.verdict_text, STYLES.get(item.verdict or "", "")))
+
+
+def _title(item: "LiveScores") -> str:
+    who = ", ".join(f"v{version}" for version in item.versions)
+    name = f"{item.ticker}{f' ({who})' if who else ''}"
+    if item.evaluation is None:
+        return f"{name}, live: no forecast has closed"
+    forecasts = "1 forecast" if item.n == 1 else f"{item.n} forecasts"
+    return f"{name}, live: {forecasts}, {item.evaluation.start} to {item.evaluation.end}" + (
+        f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
+    )
+
+
+def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
+    point, spread = scores.point, scores.distribution
+    rmse, naive, crps = (
+        money(value, item.currency, 4 if point.rmse_naive < 10 else 2)
+        for value in (point.rmse, point.rmse_naive, spread.crps)
+    )
+    rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]
+    if point.skill is not None and point.skill_low is not None and point.skill_high is not None:
+        skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
+        rows.append(("Skill", f"{skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f})"))
+    if spread.crps_ratio is not None:
+        against = f"{spread.crps_ratio:.4f} of EWMA's (p {_chance(spread.dm_p)})"
+        rows.append(("CRPS", f"{crps}, {against}"))
+    for c in spread.coverage:
+        fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"
+        rows.append((f"{100 * c.level:g} % interval", f"held {100 * c.share:.1f} % ({fits})"))
+    return rows
+
+
+def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
+    """Give the name of each alarm, what it says and in which style."""
+    if found.status == "too_few":
+        return [("Drift", f"{found.n} forecasts are too few to tell", "yellow")]
+    said = {
+        "calibration": f"chi-squared {found.pit_stat:.1f}, p {_chance(found.pit_p)}",
+        "skill": "unknown: no test part to compare with",
+    }
+    if found.cusum is not None:
+        since = f" since {found.since}" if found.since else ""
+        said["skill"] = f"CUSUM at {100 * found.cusum:.0f} % of its control limit{since}"
+    return [
+        (name, f"DRIFT: {said[alarm]}", "bold red")
+        if alarm in found.alarms
+        else (name, said[alarm], "")
+        for alarm, name in (("calibration", "Calibration"), ("skill", "Skill over time"))
+    ]
+
+
+def _left_out(item: "LiveScores") -> str:
+    counts = asdict(item.left_out)
+    return ", ".join(f"{counts[key]} {words}" for key, words in _REASONS.items() if counts[key])
+
+
+def _chance(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+VIEW: "View[LiveResult, LiveScores]" = View(
+    command="evaluate",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,51 @@
+"""A store whose prices grow day by day, with a forecast every evening."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from stocklstm.core.series import Bars
+from stocklstm.store.store import open_store
+from stocklstm.workflows.predict import Forecast, predict
+from tests.conftest import TICKER
+
+
+def cut_off(home: Path, days: int) -> Bars:
+    """Take the last days out of a store, and give all there were."""
+    with open_store(home) as store:
+        bars = store.prices.bars(TICKER)
+    execute(home, "DELETE FROM prices WHERE date > ?", str(bars.dates[-days - 1]))
+    return bars
+
+
+def evening(bars: Bars, row: int) -> str:
+    """Give the UTC time at which the forecast of a session's evening is made."""
+    return f"{bars.dates[row]}T23:00:00Z"
+
+
+def close(home: Path, bars: Bars, row: int) -> None:
+    """Let one more session close."""
+    with open_store(home) as store:
+        instrument = store.prices.instrument(TICKER)
+        store.prices.merge(
+            instrument, bars.select(slice(row, row + 1)), (), source="sample", at=evening(bars, row)
+        )
+
+
+def live_through(
+    home: Path, bars: Bars, rows: Iterable[int], reference: str = TICKER
+) -> list[Forecast]:
+    """Store the close of each row and forecast the next one."""
+    made = []
+    for row in rows:
+        close(home, bars, row)
+        result = predict([reference], home=home, now=evening(bars, row))
+        assert not result.failures
+        made.append(result.forecasts[0])
+    return made
+
+
+def execute(home: Path, command: str, *values: str | float) -> None:
+    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute(command, values)
