@@ -5,30 +5,79 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli import comparison, league, walk_forward
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, conclude, warn
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.money import money
 from stocklstm.core.scores import naive_words
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.core.scores import DirectionScores, Evaluation, PointScores
+    from stocklstm.workflows.comparison import ComparisonResult
     from stocklstm.workflows.evaluate import EvaluatedVersion, EvaluateResult
+    from stocklstm.workflows.league import LeagueResult
+    from stocklstm.workflows.walk_forward import WalkedVersion, WalkForwardResult
+
+    Scored = EvaluatedVersion | WalkedVersion
 
 
 def evaluate(
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TICKER@VERSION]...", help="What --compare compares."),
+    ] = None,
     ticker: Models = None,
     plot: Annotated[bool, typer.Option(help="Draw predictions_vs_actual.png.")] = True,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compare versions of one ticker with the first, on days that none of them saw.",
+        ),
+    ] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="One table of all versions, or of those of --ticker."),
+    ] = False,
+    sessions: walk_forward.Sessions = None,
+    refit_every: walk_forward.RefitEvery = None,
+    embargo: walk_forward.Embargo = None,
+    jobs: walk_forward.Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Score models on days they never saw, beside yesterday's close and EWMA."""
+    walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
+
+    def walk() -> "WalkForwardResult":
+        check()
+        return walk_forward.walk(ticker or (), walking, lock_timeout)
+
+    def compare_versions() -> "ComparisonResult":
+        check()
+        from stocklstm.workflows.comparison import compare_versions
+
+        return compare_versions([*(model or ()), *(ticker or ())], lock_timeout_s=lock_timeout)
+
+    def score_league() -> "LeagueResult":
+        check()
+        from stocklstm.workflows.league import score_league
+
+        return score_league(ticker or (), lock_timeout_s=lock_timeout)
+
+    def check() -> None:
+        _require_one({"--walk-forward": sessions is not None, "--compare": compare, "--all": every})
+        walking.require_none()
+        _require_place(model or (), compared=compare)
 
     def call() -> "EvaluateResult":
+        check()
         from stocklstm.workflows.evaluate import evaluate
 
         result = evaluate(ticker or (), plot=plot, lock_timeout_s=lock_timeout)
@@ -36,7 +85,32 @@ def evaluate(
             warn(scored.ticker, scored.warnings)
         return result
 
+    if sessions is not None:
+        with walk_forward.stoppable():
+            conclude(walk_forward.VIEW, walk, as_json=as_json, quiet=quiet)
+    if compare:
+        conclude(comparison.VIEW, compare_versions, as_json=as_json, quiet=quiet)
+    if every:
+        conclude(league.VIEW, score_league, as_json=as_json, quiet=quiet)
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _require_one(kinds: Mapping[str, bool]) -> None:
+    given = [option for option, wanted in kinds.items() if wanted]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{' and '.join(given)} are evaluations of different kinds",
+            hint="give one of them, and run it again with the other",
+        )
+
+
+def _require_place(models: Sequence[str], *, compared: bool) -> None:
+    if models and not compared:
+        named = " ".join(f"--ticker {name}" for name in models)
+        raise ConfigError(
+            "models without an option before them are for --compare",
+            hint=f"stocklstm evaluate {named}",
+        )
 
 
 def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
@@ -100,13 +174,21 @@ def _tables(console: "Console", items: Sequence["EvaluatedVersion"]) -> None:
 
 
 def _table(console: "Console", item: "EvaluatedVersion") -> None:
-    from stocklstm.cli.tables import grid, verdict_text
-
     scores = item.evaluation
     console.print(
         f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
         f"{scores.start} to {scores.end}\n"
     )
+    scores_tables(console, item)
+    if item.plot:
+        console.print(f"Picture: {item.plot}", soft_wrap=True)
+
+
+def scores_tables(console: "Console", item: "Scored") -> None:
+    """Print all scores and the verdict."""
+    from stocklstm.cli.tables import grid, verdict_text
+
+    scores = item.evaluation
     grid(console, "Point", ["", "RMSE", "MAE", "RMSE ratio", "p"], _point_rows(item))
     console.print(_point_words(scores.point, scores.horizon))
     console.print()
@@ -119,16 +201,14 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
     grid(console, "Intervals", columns, _interval_rows(item))
     console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
-    if item.plot:
-        console.print(f"Picture: {item.plot}", soft_wrap=True)
 
 
-def _amount(item: "EvaluatedVersion", value: float) -> str:
+def _amount(item: "Scored", value: float) -> str:
     # Four digits for shares, two for an index in the thousands.
     return money(value, item.currency, 4 if item.evaluation.point.rmse_naive < 10 else 2)
 
 
-def _point_rows(item: "EvaluatedVersion") -> list[list[str]]:
+def _point_rows(item: "Scored") -> list[list[str]]:
     point, horizon = item.evaluation.point, item.evaluation.horizon
     rows = [
         ("model", point.rmse, point.mae, point.rmse_ratio, _chance(point.dm_p)),
@@ -164,7 +244,7 @@ def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
     ]
 
 
-def _spread_rows(item: "EvaluatedVersion") -> list[list[str]]:
+def _spread_rows(item: "Scored") -> list[list[str]]:
     spread = item.evaluation.distribution
     return [
         [
@@ -177,7 +257,7 @@ def _spread_rows(item: "EvaluatedVersion") -> list[list[str]]:
     ]
 
 
-def _interval_rows(item: "EvaluatedVersion") -> list[list[str]]:
+def _interval_rows(item: "Scored") -> list[list[str]]:
     return [
         [
             f"{c.level * 100:.0f} %",

@@ -58,6 +58,8 @@ def loaded(home: Path, *arguments: str) -> set[str]:
         ("predict",),
         ("predict", "--json"),
         ("predict", "--quiet", "--ticker", "PETR4.SA"),
+        ("evaluate", "--all"),
+        ("evaluate", "--all", "--json", "--ticker", "PETR4.SA"),
         ("validate",),
         ("validate", "--all", "--json"),
         ("models", "list"),
@@ -77,6 +79,10 @@ def loaded(home: Path, *arguments: str) -> set[str]:
 )
 def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]) -> None:
     assert not loaded(model_home, *arguments) & HEAVY
+
+
+def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
+    assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib"}
 
 
 def test_json_needs_no_table_library(model_home: Path) -> None:
