@@ -313,7 +313,7 @@ def run_fold(
     except TrainingDivergedError as error:
         raise TrainingDivergedError(
             f"the training on what was known on {known_to} failed: {error.message}",
-            hint=error.hint,
+            hint="train a version with a smaller --learning-rate, and walk with that",
         ) from error
     scores, network = model.evaluation, model.network
     fold = WalkedFold(
