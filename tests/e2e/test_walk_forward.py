@@ -11,13 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.core.config import configure
-from stocklstm.workflows.train import train
-from tests.conftest import TICKER, TINY, Cli
+from tests.conftest import TICKER, Cli
 from tests.e2e.test_tune import alive, wait_for
-
-# Many steps, for a signal to come in the middle of a training.
-LONG = {**TINY, "patience": None, "batch_size": 64}
 
 
 def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(
@@ -51,14 +46,11 @@ def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts the processes of Linux")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_every_process_and_stores_nothing(priced_home: Path, jobs: str) -> None:
-    config = configure("calibrated", **LONG)
-    assert not train([TICKER], config, home=priced_home).failures
-    arguments = ["--walk-forward", "60", "--refit-every", "2", "--jobs", jobs]
+def test_ctrl_c_ends_every_process_and_stores_nothing(model_home: Path) -> None:
+    arguments = ["--walk-forward", "60", "--refit-every", "2", "--jobs", "2"]
     with subprocess.Popen(
         [sys.executable, "-m", "stocklstm", "evaluate", *arguments],
-        env={**os.environ, "STOCKLSTM_HOME": str(priced_home)},
+        env={**os.environ, "STOCKLSTM_HOME": str(model_home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,7 +73,7 @@ def test_ctrl_c_ends_every_process_and_stores_nothing(priced_home: Path, jobs: s
     assert "Traceback" not in err
     assert "Warning" not in err
     assert "nothing is stored" in err
-    assert not (priced_home / "reports").exists()
+    assert not (model_home / "reports").exists()
 
 
 def test_no_width_loses_a_figure(
