@@ -14,15 +14,18 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {
+    "compare_versions": "stocklstm.workflows.comparison",
     "evaluate": "stocklstm.workflows.evaluate",
     "evaluate_live": "stocklstm.workflows.live",
     "fetch": "stocklstm.workflows.fetch",
     "load": "stocklstm.workflows.serving",
     "predict": "stocklstm.workflows.predict",
     "quantize": "stocklstm.workflows.quantize",
+    "score_league": "stocklstm.workflows.league",
     "train": "stocklstm.workflows.train",
     "tune": "stocklstm.workflows.tune",
     "validate": "stocklstm.workflows.validate",
+    "walk_forward": "stocklstm.workflows.walk_forward",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names, every one

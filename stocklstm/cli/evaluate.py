@@ -1,91 +1,112 @@
 """stocklstm evaluate."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from stocklstm.cli.options import FailOn, Json, Last, Live, LockTimeout, Models, Quiet
-from stocklstm.cli.output import View, conclude, warn
+from stocklstm.cli import comparison, league, live, walk_forward
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
+from stocklstm.cli.output import Result, View, conclude, warn
+from stocklstm.cli.scores import evaluation_document, scores_tables
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.money import money
-from stocklstm.core.scores import naive_words
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.scores import DirectionScores, Evaluation, PointScores
     from stocklstm.workflows.evaluate import EvaluatedVersion, EvaluateResult
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
 
 
 def evaluate(
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TICKER@VERSION]...", help="What --compare compares."),
+    ] = None,
     ticker: Models = None,
     plot: Annotated[
         bool, typer.Option(help="Draw forecasts, errors over time and calibration.")
     ] = True,
-    live: Live = False,
-    last: Last = None,
-    fail_on: FailOn = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compare versions of one ticker with the first, on days that none of them saw.",
+        ),
+    ] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="One table of all versions, or of those of --ticker."),
+    ] = False,
+    given: live.Live = False,
+    last: live.Last = None,
+    fail_on: live.FailOn = None,
+    sessions: walk_forward.Sessions = None,
+    refit_every: walk_forward.RefitEvery = None,
+    embargo: walk_forward.Embargo = None,
+    jobs: walk_forward.Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Score models on days they never saw, beside yesterday's close and EWMA."""
-    if live or last is not None or fail_on is not None:
-        from stocklstm.cli.live import Asked, conclude_live
+    living = live.Living(given, last, fail_on)
+    walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
+    walks = sessions is not None
+    tickers = ticker or ()
 
-        asked = Asked(live, last, fail_on, lock_timeout)
-        conclude_live(ticker or (), asked, as_json=as_json, quiet=quiet)
+    def show(view: View[R, T], work: Callable[[], R]) -> NoReturn:
+        def call() -> R:
+            _require_one(
+                {"--live": given, "--walk-forward": walks, "--compare": compare, "--all": every}
+            )
+            living.check()
+            walking.check()
+            _require_place(model or (), compared=compare)
+            return work()
 
-    def call() -> "EvaluateResult":
-        from stocklstm.workflows.evaluate import evaluate
+        conclude(view, call, as_json=as_json, quiet=quiet)
 
-        result = evaluate(ticker or (), plot=plot, lock_timeout_s=lock_timeout)
-        for scored in result.results:
-            warn(scored.ticker, scored.warnings)
-        return result
+    if walks:
+        with walk_forward.stoppable():
+            show(walk_forward.VIEW, lambda: walk_forward.walk(tickers, walking, lock_timeout))
+    if given:
+        show(living.view, lambda: live.score(tickers, living, lock_timeout))
+    if compare:
+        show(comparison.VIEW, lambda: comparison.compare([*(model or ()), *tickers], lock_timeout))
+    if every:
+        show(league.VIEW, lambda: league.score(tickers, lock_timeout))
+    show(VIEW, lambda: _score(tickers, plot, lock_timeout))
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+def _require_one(kinds: Mapping[str, bool]) -> None:
+    given = [option for option, wanted in kinds.items() if wanted]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{' and '.join(given)} are evaluations of different kinds",
+            hint="give one of them, and run it again with the other",
+        )
 
 
-def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
-    """Build the JSON of an evaluation, intervals keyed by their level."""
-    from dataclasses import asdict
+def _require_place(models: Sequence[str], *, compared: bool) -> None:
+    if models and not compared:
+        named = " ".join(f"--ticker {name}" for name in models)
+        raise ConfigError(
+            "models without an option before them are for --compare",
+            hint=f"stocklstm evaluate {named}",
+        )
 
-    distribution = asdict(evaluation.distribution)
-    coverage: Sequence[Mapping[str, Any]] = distribution.pop("coverage")
-    shares = distribution.pop("reliability")
 
-    def keyed(name: str) -> dict[str, float]:
-        return {f"{interval['level']:g}": interval[name] for interval in coverage}
+def _score(references: Sequence[str], plot: bool, lock_timeout: float) -> "EvaluateResult":
+    from stocklstm.workflows.evaluate import evaluate
 
-    return {
-        "test": {
-            "start": evaluation.start,
-            "end": evaluation.end,
-            "n": evaluation.n,
-            "horizon": evaluation.horizon,
-        },
-        "point": asdict(evaluation.point),
-        "rivals": [asdict(rival) for rival in evaluation.rivals],
-        "direction": asdict(evaluation.direction),
-        "distribution": distribution
-        | {
-            "coverage": keyed("share"),
-            "coverage_low": keyed("low"),
-            "coverage_high": keyed("high"),
-            "winkler": keyed("winkler"),
-            "width": keyed("width"),
-            "kupiec_p": keyed("kupiec_p"),
-            "christoffersen_p": keyed("christoffersen_p"),
-            "reliability": {
-                f"{level:g}": share for level, share in zip(LEVELS, shares, strict=True)
-            },
-        },
-        "verdict": evaluation.verdict,
-        "verdict_text": evaluation.verdict_text,
-    }
+    result = evaluate(references, plot=plot, lock_timeout_s=lock_timeout)
+    for scored in result.results:
+        warn(scored.ticker, scored.warnings)
+    return result
 
 
 def _document(item: "EvaluatedVersion") -> Mapping[str, Any]:
@@ -111,110 +132,14 @@ def _tables(console: "Console", items: Sequence["EvaluatedVersion"]) -> None:
 
 
 def _table(console: "Console", item: "EvaluatedVersion") -> None:
-    from stocklstm.cli.tables import grid, verdict_text
-
     scores = item.evaluation
     console.print(
         f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
         f"{scores.start} to {scores.end}\n"
     )
-    grid(console, "Point", ["", "RMSE", "MAE", "RMSE ratio", "p"], _point_rows(item))
-    console.print(_point_words(scores.point, scores.horizon))
-    console.print()
-    columns = ["", "Right", "95 %", "Pesaran-Timmermann p"]
-    grid(console, "Direction", columns, _direction_rows(scores.direction))
-    console.print()
-    grid(console, "Distribution", ["", "Model", "Reference", "Ratio", "p"], _spread_rows(item))
-    console.print()
-    columns = ["", "Held", "Fits", "Width", "Kupiec p", "Christoffersen p"]
-    grid(console, "Intervals", columns, _interval_rows(item))
-    console.print()
-    console.print(verdict_text(scores.verdict_text, scores.verdict))
+    scores_tables(console, item)
     for picture in item.plots:
         console.print(f"Picture: {picture}", soft_wrap=True)
-
-
-def _amount(item: "EvaluatedVersion", value: float) -> str:
-    # Four digits for shares, two for an index in the thousands.
-    return money(value, item.currency, 4 if item.evaluation.point.rmse_naive < 10 else 2)
-
-
-def _point_rows(item: "EvaluatedVersion") -> list[list[str]]:
-    point, horizon = item.evaluation.point, item.evaluation.horizon
-    rows = [
-        ("model", point.rmse, point.mae, point.rmse_ratio, _chance(point.dm_p)),
-        (naive_words(horizon), point.rmse_naive, point.mae_naive, 1.0, ""),
-    ]
-    rows += [(r.name, r.rmse, r.mae, r.rmse_ratio, "") for r in item.evaluation.rivals]
-    return [
-        [name, _amount(item, rmse), _amount(item, mae), _number(ratio), p]
-        for name, rmse, mae, ratio, p in rows
-    ]
-
-
-def _point_words(point: "PointScores", horizon: int) -> str:
-    if point.skill is None or point.skill_low is None or point.skill_high is None:
-        return "Skill: none can be measured; the price never changed."
-    skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
-    words = (
-        f"Skill {skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f}), Clark-West p "
-        f"{_chance(point.cw_p)}, MASE {_number(point.mase)}, MAPE {point.mape:.2f} %."
-    )
-    if point.r2 is None or point.r2_naive is None:
-        return words
-    return f"{words} R² {point.r2:.4f}; {naive_words(horizon)} has {point.r2_naive:.4f}."
-
-
-def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
-    likely = f"{_percent(direction.low)} to {_percent(direction.high)}"
-    chance = _chance(direction.pt_p)
-    return [
-        [f"model, {direction.n} days", _percent(direction.accuracy), likely, chance],
-        ["always up", _percent(direction.always_up), "", ""],
-        ["always down", _percent(direction.always_down), "", ""],
-    ]
-
-
-def _spread_rows(item: "EvaluatedVersion") -> list[list[str]]:
-    spread = item.evaluation.distribution
-    rows = [("EWMA", spread.crps_ewma, spread.crps_ratio, spread.dm_p)]
-    rows += [(r.name, r.crps, r.crps_ratio, r.dm_p) for r in spread.rivals]
-    return [
-        [
-            f"CRPS, against {name}",
-            _amount(item, spread.crps),
-            _amount(item, reference),
-            _number(ratio),
-            _chance(p),
-        ]
-        for name, reference, ratio, p in rows
-    ]
-
-
-def _interval_rows(item: "EvaluatedVersion") -> list[list[str]]:
-    return [
-        [
-            f"{c.level * 100:.0f} %",
-            _percent(c.share),
-            f"{100 * c.low:.1f} to {100 * c.high:.1f}",
-            _amount(item, c.width),
-            _chance(c.kupiec_p),
-            _chance(c.christoffersen_p),
-        ]
-        for c in item.evaluation.distribution.coverage
-    ]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _chance(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 VIEW: "View[EvaluateResult, EvaluatedVersion]" = View(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
-from stocklstm.cli.evaluate import evaluation_document
+import typer
+
 from stocklstm.cli.exits import ExitCode
-from stocklstm.cli.output import View, conclude, warn
+from stocklstm.cli.output import View, warn
+from stocklstm.cli.scores import chance, evaluation_document
 from stocklstm.core.money import money
 from stocklstm.core.scores import naive_words
 from stocklstm.errors import ConfigError
@@ -30,58 +32,91 @@ _REASONS = {
 }
 
 
+PANEL = "Live"
+
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="Score the forecasts that predict kept instead, once their sessions have closed.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+Last = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only the latest N forecasts.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="drift: end with exit code 3 where an alarm is raised.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+
 @dataclass(frozen=True)
-class Asked:
-    """The options of live scoring.
+class Living:
+    """The options of live scoring, as they were given.
 
     Attributes:
-        live: False if the others were given without it.
-        last: How many of the latest forecasts; None for all.
-        fail_on: What ends with exit code 3: "drift", or None.
-        lock_timeout: Seconds to wait for another writer.
+        live: Of `--live`.
+        last: Of `--last`.
+        fail_on: Of `--fail-on`.
     """
 
     live: bool
     last: int | None
     fail_on: str | None
-    lock_timeout: float
+
+    def check(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            ConfigError: `--last` or `--fail-on` without `--live`, or of an unknown kind.
+        """
+        if not self.live and (self.last is not None or self.fail_on is not None):
+            raise ConfigError(
+                "--last and --fail-on are of live scores",
+                hint="stocklstm evaluate --live, with either of them",
+            )
+        if self.fail_on not in {None, "drift"}:
+            raise ConfigError(
+                f"--fail-on knows nothing of {str(self.fail_on)[:30]!a}", hint="--fail-on drift"
+            )
+
+    @property
+    def view(self) -> "View[LiveResult, LiveScores]":
+        """How to show the scores, and with which exit code to end."""
+        return replace(VIEW, code=_code) if self.fail_on else VIEW
 
 
-def conclude_live(
-    references: Sequence[str], asked: Asked, *, as_json: bool, quiet: bool
-) -> NoReturn:
-    """Score what was forecast, show it and leave with the right code.
+def score(references: Sequence[str], options: Living, lock_timeout: float) -> "LiveResult":
+    """Score the forecasts that were given.
 
     Args:
         references: TICKER or TICKER@version.
-        asked: The options.
-        as_json: The `--json` option.
-        quiet: The `--quiet` option.
+        options: Checked.
+        lock_timeout: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no model at all.
     """
+    from stocklstm.workflows.live import evaluate_live
 
-    def call() -> "LiveResult":
-        from stocklstm.workflows.live import evaluate_live
-
-        _check(asked)
-        result = evaluate_live(references, last=asked.last, lock_timeout_s=asked.lock_timeout)
-        for scores in result.results:
-            warn(scores.ticker, scores.warnings)
-        return result
-
-    view = replace(VIEW, code=_code) if asked.fail_on else VIEW
-    conclude(view, call, as_json=as_json, quiet=quiet)
-
-
-def _check(asked: Asked) -> None:
-    if not asked.live:
-        raise ConfigError(
-            "--last and --fail-on are of live scores",
-            hint="stocklstm evaluate --live, with either of them",
-        )
-    if asked.fail_on not in {None, "drift"}:
-        raise ConfigError(
-            f"--fail-on knows nothing of {str(asked.fail_on)[:30]!a}", hint="--fail-on drift"
-        )
+    result = evaluate_live(references, last=options.last, lock_timeout_s=lock_timeout)
+    for scores in result.results:
+        warn(scores.ticker, scores.warnings)
+    return result
 
 
 def _code(item: "LiveScores") -> ExitCode:
@@ -161,7 +196,7 @@ def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
         skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
         rows.append(("Skill", f"{skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f})"))
     if spread.crps_ratio is not None:
-        against = f"{spread.crps_ratio:.4f} of EWMA's (p {_chance(spread.dm_p)})"
+        against = f"{spread.crps_ratio:.4f} of EWMA's (p {chance(spread.dm_p)})"
         rows.append(("CRPS", f"{crps}, {against}"))
     for c in spread.coverage:
         fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"
@@ -174,7 +209,7 @@ def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
     if found.status == "too_few":
         return [("Drift", f"{found.n} forecasts are too few to tell", "yellow")]
     said = {
-        "calibration": f"chi-squared {found.pit_stat:.1f}, p {_chance(found.pit_p)}",
+        "calibration": f"chi-squared {found.pit_stat:.1f}, p {chance(found.pit_p)}",
         "skill": "unknown: no test part to compare with",
     }
     if found.cusum is not None:
@@ -191,12 +226,6 @@ def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
 def _left_out(item: "LiveScores") -> str:
     counts = asdict(item.left_out)
     return ", ".join(f"{counts[key]} {words}" for key, words in _REASONS.items() if counts[key])
-
-
-def _chance(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 VIEW: "View[LiveResult, LiveScores]" = View(

@@ -91,6 +91,7 @@ def _details_document(item: "ModelDetails") -> Mapping[str, Any]:
         "aliases": list(item.aliases),
         "manifest": manifest,
         "alias_log": log,
+        "walk_forward": item.walk_forward,
     }
 
 
@@ -144,6 +145,7 @@ def _details(console: "Console", item: "ModelDetails") -> None:
             ("tested on", f"{scores.start} to {scores.end}, {scores.n} days"),
             ("verdict", verdict_text(scores.verdict_text, scores.verdict)),
             ("files", ", ".join(manifest.files)),
+            *([("walked forward", item.walk_forward)] if item.walk_forward else []),
             ("path", item.path),
         ],
     )

@@ -71,28 +71,6 @@ Like = Annotated[
     ),
 ]
 
-Live = Annotated[
-    bool,
-    typer.Option(
-        "--live",
-        help="Score the forecasts that predict kept instead, once their sessions have closed.",
-    ),
-]
-
-Last = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="With --live: only the latest N forecasts.", show_default=False),
-]
-
-FailOn = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHAT",
-        help="With --live: drift ends with exit code 3 where an alarm is raised.",
-        show_default=False,
-    ),
-]
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare values only.")]

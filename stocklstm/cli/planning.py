@@ -58,13 +58,18 @@ def _windows(part: "PlannedPart") -> str:
 
 
 def _time(item: "PlannedTraining") -> str:
-    about = f"about {_duration(item.seconds)}"
+    about = f"about {duration(item.seconds)}"
     if item.patience is None:
         return about
     return f"{about} at most; early stopping may make it less"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Say how long something takes, about.
+
+    Args:
+        seconds: Zero or above.
+    """
     # No finer than the measurement is: the machine may be busier later, or less so.
     if seconds < 100:
         return f"{max(seconds, 1):.0f} s"

@@ -14,10 +14,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from stocklstm.core.reference import version_id
+
 if TYPE_CHECKING:
     from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.train import EpochEnded
     from stocklstm.workflows.tune import TrialEnded
+    from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
 
 
 @contextmanager
@@ -67,6 +70,31 @@ def tuning_bar() -> Iterator[Callable[["TrialEnded"], None]]:
 
     with bar:
         yield on_trial
+
+
+@contextmanager
+def walking_bar(
+    announcement: Callable[["WalkPlanned"], str],
+) -> Iterator[tuple[Callable[["WalkPlanned"], None], Callable[["FoldEnded"], None]]]:
+    """Draw on stderr: version, trainings of how many, the days of the last one, time left.
+
+    Args:
+        announcement: Says what is about to be done, above the bar.
+    """
+    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[days]}"))
+    tasks = {}
+
+    def on_plan(plan: "WalkPlanned") -> None:
+        bar.console.print(announcement(plan), highlight=False)
+        name = version_id(plan.ticker, plan.version)
+        tasks[name] = bar.add_task(name, total=plan.trainings, days="")
+
+    def on_fold(event: "FoldEnded") -> None:
+        days = f"{event.fold.first} to {event.fold.last}"
+        bar.update(tasks[version_id(event.ticker, event.version)], completed=event.done, days=days)
+
+    with bar:
+        yield on_plan, on_fold
 
 
 def _bar(before: ProgressColumn, after: ProgressColumn) -> Progress:

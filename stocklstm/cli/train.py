@@ -130,7 +130,7 @@ def _log(event: "EpochEnded") -> None:
 def _document(item: "TrainedVersion") -> Mapping[str, Any]:
     from dataclasses import asdict
 
-    from stocklstm.cli.evaluate import evaluation_document
+    from stocklstm.cli.scores import evaluation_document
 
     return asdict(item) | {"evaluation": evaluation_document(item.evaluation)}
 

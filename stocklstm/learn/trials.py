@@ -1,14 +1,8 @@
 """Training for a search: many short runs of which only the validation losses are kept."""
 
-import os
-import signal
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import current_thread, main_thread
 
 import numpy as np
 import torch
@@ -19,40 +13,16 @@ from stocklstm.core.history import EpochRecord
 from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied
 from stocklstm.core.series import Floats
 from stocklstm.core.windows import sliding_windows
-from stocklstm.errors import TrainingDivergedError, TryAgainError
+from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.inference import network_outputs
-from stocklstm.learn.loop import Keeper, StoppedError, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.loop import Keeper, TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
+from stocklstm.learn.processes import Follower, Stopper, run_apart
 from stocklstm.learn.sampling import Pruner
-
-_IDLE_S = 20
 
 
 class _BehindError(Exception):
     """The trial is behind the others."""
-
-
-class _Stopper(Keeper):
-    """Keeps nothing, and stops a trial when it is asked to."""
-
-    def __init__(self, should_stop: Callable[[], bool]) -> None:
-        self._should_stop = should_stop
-
-    def should_stop(self) -> bool:
-        return self._should_stop()
-
-
-class _Follower(Keeper):
-    """Ends its process in the middle of a trial once the one that made this is gone."""
-
-    def __init__(self) -> None:
-        self._leader = os.getpid()
-
-    def should_stop(self) -> bool:
-        if os.getppid() != self._leader:
-            # Killed, so that it could end nobody; there is nobody either to give the trial to.
-            os._exit(1)
-        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +57,7 @@ class Trials:
             TryAgainError: A process that trained was ended from outside.
         """
         if self.jobs == 1:
-            keeper = _Stopper(self.should_stop)
+            keeper = Stopper(self.should_stop)
             for number, settings in wanted:
                 yield run_trial(number, settings, self.config, self.data, pruner, keeper)
             return
@@ -96,52 +66,18 @@ class Trials:
     def _run_apart(
         self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None
     ) -> Iterator[Trial]:
-        from joblib import Parallel, delayed
-
-        # Should this process be killed, those that it leaves behind end soon.
-        workers = Parallel(
-            n_jobs=self.jobs,
-            backend="loky",
-            return_as="generator_unordered",
-            idle_worker_timeout=_IDLE_S,
+        # The arrays travel with each task: a few thousand rows, against seconds of training.
+        calls = [
+            (number, settings, self.config, self.data, pruner, Follower())
+            for number, settings in wanted
+        ]
+        return run_apart(
+            self.jobs,
+            run_trial,
+            calls,
+            self.should_stop,
+            hint="stocklstm tune --resume auto --jobs 1 goes on with less memory",
         )
-        with _interrupts_ignored():
-            # The arrays travel with each task: a few thousand rows, against seconds of training.
-            outcomes = workers(
-                delayed(run_trial)(number, settings, self.config, self.data, pruner, _Follower())
-                for number, settings in wanted
-            )
-        try:
-            for trial in outcomes:
-                yield trial
-                if self.should_stop():
-                    raise StoppedError
-        except BrokenProcessPool as error:
-            raise TryAgainError(
-                "a process that trained was ended from outside, perhaps for want of memory",
-                hint="stocklstm tune --resume auto --jobs 1 goes on with less memory",
-            ) from error
-        finally:
-            with warnings.catch_warnings():
-                # That tasks were cancelled, which is what closing is for.
-                warnings.simplefilter("ignore", UserWarning)
-                outcomes.close()
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let the processes that are started meanwhile inherit that they ignore Ctrl-C.
-
-    It reaches every process of a terminal, and is for the one that hands out the work.
-    """
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def run_trial(

@@ -56,8 +56,12 @@ class StorePaths:
         return self.ticker(ticker) / f"v{version}"
 
     def reports(self, ticker: str, version: int) -> Path:
-        """Pictures drawn of a version after it was published; may be deleted at any time."""
+        """What was drawn or measured of a version after it was published; may be deleted."""
         return self.home / "reports" / ticker / f"v{version}"
+
+    def walk_forward(self, ticker: str, version: int) -> Path:
+        """The latest walk-forward evaluation of a version; may be deleted at any time."""
+        return self.reports(ticker, version) / "walk_forward.json"
 
     def tuning_report(self, ticker: str, study: str) -> Path:
         """The picture of a search; may be deleted at any time."""

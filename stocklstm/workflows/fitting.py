@@ -149,7 +149,7 @@ class FittedModel:
         )
 
 
-def prepare(bars: Bars, config: TrainingConfig) -> Prepared:
+def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> Prepared:
     """Split prices, fit the scaling and build what training may see.
 
     All rows after the last validation label are cut off before anything but their number is
@@ -158,11 +158,13 @@ def prepare(bars: Bars, config: TrainingConfig) -> Prepared:
     Args:
         bars: N sessions.
         config: All settings.
+        split: Parts of the prices; by default those that the settings make.
 
     Raises:
         SeriesTooShortError: There are too few rows for these settings.
     """
-    split = split_origins(len(bars), warm_up_rows(config), config)
+    if split is None:
+        split = split_origins(len(bars), warm_up_rows(config), config)
     seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
     scaling = fit_scaling(seen, split, config)
     data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)
@@ -185,6 +187,7 @@ def fit_model(
     config: TrainingConfig,
     on_epoch: Callable[[EpochRecord], None],
     *,
+    split: Split | None = None,
     keeper: Keeper | None = None,
     resume: State | None = None,
     start: State | None = None,
@@ -195,6 +198,7 @@ def fit_model(
         bars: N sessions.
         config: All settings.
         on_epoch: Called after every epoch.
+        split: Parts of the prices; by default those that the settings make.
         keeper: Where the run keeps what must survive it; by default nowhere.
         resume: State to go on from.
         start: Checkpoint of the version whose weights are to be the first ones.
@@ -205,7 +209,7 @@ def fit_model(
         StoppedError: The keeper said so.
         ConfigError: The weights to start from are of another architecture.
     """
-    prepared = prepare(bars, config)
+    prepared = prepare(bars, config, split)
     split = prepared.split
     network = train_network(
         config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start

@@ -8,6 +8,7 @@ from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.series import parse_ticker
 from stocklstm.errors import NoModelError
+from stocklstm.store.disk import disk_errors
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.registry import AliasChange
 from stocklstm.store.store import Store, open_store
@@ -57,12 +58,14 @@ class ModelDetails:
         aliases: Names that point at it.
         alias_log: Every change of the ticker's aliases.
         path: Its directory.
+        walk_forward: Where its latest walk-forward evaluation lies; None if there is none.
     """
 
     manifest: Manifest
     aliases: tuple[str, ...]
     alias_log: tuple[AliasChange, ...]
     path: str
+    walk_forward: str | None
 
 
 def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> ModelsResult:
@@ -102,7 +105,14 @@ def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
             aliases=_aliases(store, wanted.ticker, version),
             alias_log=tuple(store.registry.alias_log(wanted.ticker)),
             path=str(store.paths.version(wanted.ticker, version)),
+            walk_forward=_walk_forward(store, wanted.ticker, version),
         )
+
+
+def _walk_forward(store: Store, ticker: str, version: int) -> str | None:
+    path = store.paths.walk_forward(ticker, version)
+    with disk_errors("look for a walk-forward evaluation"):
+        return str(path) if path.exists() else None
 
 
 def _summaries(store: Store, ticker: str) -> tuple[tuple[ModelSummary, ...], tuple[Failure, ...]]:

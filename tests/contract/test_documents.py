@@ -79,6 +79,7 @@ def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
     assert model_home.is_dir()
     for arguments in (
         *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
+        *(["evaluate", "--all"], ["evaluate", "--walk-forward", "20"], ["models", "show", TICKER]),
         *(["prices", "show"], ["prices", "verify"]),
         *(["fetch", "--source", "sample"], ["config", "path"], ["config", "show"]),
         ["train", "--dry-run", "--ticker", TICKER, *TINY_OPTIONS],

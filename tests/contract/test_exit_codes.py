@@ -154,6 +154,17 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) ->
         ("fetch", "--ticker", TICKER, "--source", "csv"),
         ("fetch", "--ticker", "x" * 1_000_000, "--source", "sample"),
         ("quantize", "--ticker", TICKER, "--method", "magic"),
+        ("evaluate", "--walk-forward", "0"),
+        ("evaluate", "--walk-forward", "30", "--refit-every", "0"),
+        ("evaluate", "--walk-forward", "30", "--embargo", "-1"),
+        ("evaluate", "--walk-forward", "30", "--jobs", "0"),
+        ("evaluate", "--walk-forward", "30", "--all"),
+        ("evaluate", "--walk-forward", "30", "--compare", f"{TICKER}@v1"),
+        ("evaluate", "--compare", "--all"),
+        ("evaluate", "--compare", f"{TICKER}@v1"),
+        ("evaluate", "--refit-every", "5"),
+        ("evaluate", "--all", "--jobs", "2"),
+        ("evaluate", TICKER),
     ],
 )
 def test_2_for_usage_and_configuration(

@@ -61,6 +61,8 @@ def loaded(home: Path, *arguments: str) -> set[str]:
         ("predict", "--csv", "-", "--max-age", "90"),
         ("predict", "--adaptive"),
         ("evaluate", "--live"),
+        ("evaluate", "--all"),
+        ("evaluate", "--all", "--json", "--ticker", "PETR4.SA"),
         ("validate",),
         ("validate", "--leakage"),
         ("validate", "--all", "--json"),
@@ -81,6 +83,10 @@ def loaded(home: Path, *arguments: str) -> set[str]:
 )
 def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]) -> None:
     assert not loaded(model_home, *arguments) & HEAVY
+
+
+def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
+    assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib"}
 
 
 def test_json_needs_no_table_library(model_home: Path) -> None:

@@ -109,6 +109,58 @@ def test_evaluate(cli: Cli, model_home: Path) -> None:
     assert result["verdict"] in {"better", "no_better", "worse"}
 
 
+def test_evaluate_walk_forward(cli: Cli, model_home: Path) -> None:
+    arguments = ["--walk-forward", "30", "--refit-every", "20"]
+    (result,) = document(cli, "evaluate", "-t", TICKER, *arguments)["walks"]
+
+    assert result.keys() == {
+        *("ticker", "version", "preset", "currency", "sessions", "refit_every", "embargo"),
+        *("folds", "test", "point", "rivals", "direction", "distribution", "verdict"),
+        *("verdict_text", "report", "warnings"),
+    }
+    assert (result["sessions"], result["refit_every"], result["embargo"]) == (30, 20, 0)
+    assert result["test"]["n"] == 30
+    assert [fold["n"] for fold in result["folds"]] == [20, 10]
+    assert result["folds"][0].keys() == {
+        *("number", "known_to", "first", "last", "n", "windows", "epochs", "kept_epoch"),
+        *("rmse_ratio", "crps_ratio", "seconds"),
+    }
+    assert json.loads(Path(result["report"]).read_bytes()).keys() >= {
+        *("format", "created", "prices", "folds", "evaluation", "days")
+    }
+    (shown,) = document(cli, "models", "show", TICKER)["models"]
+    assert shown["walk_forward"] == result["report"]
+    assert Path(result["report"]).is_relative_to(model_home)
+
+
+def test_evaluate_compare_and_all(cli: Cli, model_home: Path) -> None:
+    assert cli("quantize", "-t", TICKER, "--quiet").code in {0, 3}
+    names = [f"{TICKER}@v1", f"{TICKER}@v2"]
+
+    first, second = document(cli, "evaluate", "--compare", *names)["comparison"]
+    rows = document(cli, "evaluate", "--all")["league"]
+
+    assert model_home.is_dir()
+    for version in (first, second):
+        assert version.keys() == {
+            *("ticker", "version", "preset", "currency", "against", "test", "rmse"),
+            *("rmse_ratio", "crps", "crps_ratio", "squared", "distribution", "result"),
+            "result_text",
+        }
+    assert (first["against"], first["squared"], first["distribution"]) == (None, None, None)
+    assert second["against"] == names[0]
+    for test in ("squared", "distribution"):
+        assert second[test].keys() == {"stat", "p", "holm_p", "judged"}
+    assert len(rows) == 2
+    for row in rows:
+        assert row.keys() == {
+            *("ticker", "version", "preset", "test", "rmse_ratio", "dm_p", "dm_holm_p"),
+            *("crps_ratio", "crps_p", "crps_holm_p", "coverage", "verdict"),
+            *("distribution_verdict", "rows"),
+        }
+        assert row["coverage"].keys() == {"0.8", "0.95"}
+
+
 def test_predict(cli: Cli, model_home: Path) -> None:
     (result,) = document(cli, "predict", "-t", TICKER)["forecasts"]
 

@@ -87,6 +87,7 @@ EVALUATED = EvaluatedVersion(
         verdict_text="NO BETTER THAN YESTERDAY'S CLOSE: error 1.4 % smaller (p = 0.13).",
     ),
     plot=None,
+    plots=(),
     warnings=(),
 )
 

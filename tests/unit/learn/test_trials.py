@@ -167,9 +167,9 @@ def kill_one() -> None:
 
 ORPHAN = """
 import os, time
-from stocklstm.learn.trials import _Follower
+from stocklstm.learn.processes import Follower
 
-keeper = _Follower()
+keeper = Follower()
 if os.fork():
     time.sleep(0.2)
     os._exit(0)
