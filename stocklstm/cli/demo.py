@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from stocklstm.cli import evaluate, fetch, predict, quantize, train, validate
+from stocklstm.cli import evaluate, fetch, forecasts, quantize, train, validate
 from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import (
@@ -87,7 +87,7 @@ def _run(tour: "_Tour", home: Path) -> None:
     tour.step("3. Evaluation", evaluate.VIEW, lambda: evaluating.evaluate([TICKER], home=home))
     tour.step("4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home))
     tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
-    tour.step("6. Forecast", predict.VIEW, lambda: _predict(home))
+    tour.step("6. Forecast", forecasts.VIEW, lambda: _predict(home))
 
 
 def _train(home: Path) -> "TrainResult":
@@ -100,7 +100,7 @@ def _train(home: Path) -> "TrainResult":
 def _predict(home: Path) -> "PredictResult":
     from stocklstm.workflows.predict import predict as predicting
 
-    return predict.warned(predicting([TICKER], home=home))
+    return forecasts.warned(predicting([TICKER], home=home))
 
 
 class _Tour:

@@ -228,7 +228,7 @@ def _scored_days(
 def _verdict(evaluation: Evaluation | None, waiting: int) -> tuple[str | None, str]:
     if evaluation is None:
         forecasts = "1 forecast waits" if waiting == 1 else f"{waiting} forecasts wait"
-        return None, f"NOTHING TO SCORE YET: {forecasts} for the close of their session."
+        return None, f"NOTHING TO SCORE YET: {forecasts} for a session to close."
     if evaluation.n < FEWEST:
         return None, f"TOO FEW TO JUDGE: {evaluation.n} forecasts have closed, of {FEWEST} needed."
     return evaluation.verdict, evaluation.verdict_text

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.adaptive import adapted_level, bounds
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.evaluation import outcomes
+from stocklstm.core.intervals import Interval, adapted_intervals, plain_intervals
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.quantiles import available_intervals, interval
+from stocklstm.core.quantiles import available_intervals
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
@@ -83,26 +83,6 @@ LATEST = Wanted()
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A central interval of the forecast close.
-
-    Attributes:
-        level: Probability promised.
-        lower: Lower bound, in currency.
-        upper: Upper bound.
-        adaptive: True if it was adapted to past hits and misses.
-        effective_level: Probability at which it was taken out of the forecast distribution if
-            adapted; None where that is the one promised.
-    """
-
-    level: float
-    lower: float
-    upper: float
-    adaptive: bool = False
-    effective_level: float | None = None
-
-
-@dataclass(frozen=True)
 class Forecast:
     """One forecast.
 
@@ -116,7 +96,7 @@ class Forecast:
         horizon: Sessions ahead.
         point: Forecast close.
         change_pct: Change from the last close, in per cent.
-        intervals: 80 and 95 %.
+        intervals: One for each level asked for.
         quantiles: The whole grid, by probability.
         verdict: How the model compared with yesterday's close on its test part.
         verdict_text: The same in words.
@@ -247,6 +227,20 @@ def _predict_one(
     )
 
 
+def _intervals(
+    entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
+) -> tuple[tuple[Interval, ...], list[str]]:
+    """Take the intervals out of the grid, and say what to know about them."""
+    grid = np.array(entry.quantiles)
+    if not wanted.adaptive or closed is None:
+        return plain_intervals(grid, wanted.levels), []
+    if len(closed) < FEWEST:
+        count = f"{len(closed)} forecasts have closed, of {FEWEST} needed"
+        remark = f"the intervals are not adapted: {count}"
+        return plain_intervals(grid, wanted.levels), [remark]
+    return adapted_intervals(grid, wanted.levels, closed)
+
+
 def _closed(
     store: Store, bars: Bars, version: int | None, entry: LedgerEntry, wanted: Wanted
 ) -> ClosedForecasts:
@@ -255,40 +249,6 @@ def _closed(
     entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count)
     closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
     return closed.select(slice(-_LEARNED, None))
-
-
-def _intervals(
-    entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
-) -> tuple[tuple[Interval, ...], list[str]]:
-    """Take the intervals out of the grid, and say what to know about them."""
-    remarks = []
-    if wanted.adaptive and closed is not None:
-        if len(closed) >= FEWEST:
-            return _adapted(entry, wanted.levels, closed)
-        count = f"{len(closed)} forecasts have closed, of {FEWEST} needed"
-        remarks.append(f"the intervals are not adapted: {count}")
-    quantiles = np.array([entry.quantiles])
-    plain = [(level, *interval(quantiles, level)) for level in wanted.levels]
-    return tuple(Interval(level, float(lo[0]), float(up[0])) for level, lo, up in plain), remarks
-
-
-def _adapted(
-    entry: LedgerEntry, levels: tuple[float, ...], closed: ClosedForecasts
-) -> tuple[tuple[Interval, ...], list[str]]:
-    grid = np.array(entry.quantiles)
-    intervals, remarks, widest = {}, [], 0.0
-    for level in sorted(levels):
-        adapted = adapted_level(closed.actuals, closed.quantiles, level)
-        # Each learns by itself; one that promises more is never the narrower one.
-        widest = max(widest, adapted.effective)
-        lower, upper = bounds(grid, widest)
-        intervals[level] = Interval(level, lower, upper, adaptive=True, effective_level=widest)
-        if not adapted.reached:
-            remarks.append(
-                f"past outcomes ask for a {100 * level:g} % interval wider than the "
-                f"{100 * widest:.0f} % one, the widest of the forecast: expect it to hold less"
-            )
-    return tuple(intervals[level] for level in levels), remarks
 
 
 def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:

@@ -3,8 +3,9 @@
 import pytest
 
 from stocklstm.cli.evaluate import VIEW as EVALUATE
+from stocklstm.cli.forecasts import VIEW as PREDICT
 from stocklstm.cli.output import Mode, show
-from stocklstm.cli.predict import VIEW as PREDICT
+from stocklstm.core.intervals import Interval
 from stocklstm.core.outcomes import Failure
 from stocklstm.core.scores import (
     Coverage,
@@ -16,7 +17,7 @@ from stocklstm.core.scores import (
 )
 from stocklstm.errors import NoModelError
 from stocklstm.workflows.evaluate import EvaluatedVersion
-from stocklstm.workflows.predict import Forecast, Interval
+from stocklstm.workflows.predict import Forecast
 
 FORECAST = Forecast(
     ticker="PETR4.SA",
