@@ -89,11 +89,11 @@ def test_each_feature_is_said_in_its_own_unit(
     name: str, seen: tuple[float, float], words: str
 ) -> None:
     bars = made_bars(300)
-    sigmas = ANCHOR.sigmas(bars)
     # An ordinary last session but for a fall.
     closes = bars.closes.copy()
     closes[-1] = bars.closes[-2] * 0.9
     fallen = replace(bars, closes=closes, adj_closes=closes)
+    sigmas = ANCHOR.sigmas(fallen)
     value = {
         "return": (fallen.log_returns / np.append(np.nan, sigmas[:-1]))[-1],
         "volatility": 100 * ANCHOR.sigmas(fallen)[-1],

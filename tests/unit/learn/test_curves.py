@@ -19,7 +19,13 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
         (
             "overfitting",
             "calibrated",
-            {"hidden_size": 50, "learning_rate": 1e-2, "epochs": 30, "patience": 30},
+            {
+                "hidden_size": 50,
+                "learning_rate": 1e-2,
+                "ema_decay": 0.995,
+                "epochs": 30,
+                "patience": 30,
+            },
         ),
         ("unstable", "calibrated", {"learning_rate": 1.0, "epochs": 6}),
         ("unstable", "paper-short", {"learning_rate": 0.5, "epochs": 30}),
