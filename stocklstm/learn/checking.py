@@ -56,7 +56,7 @@ def check_checkpoint(content: bytes) -> None:
 class _Measuring(RestrictedUnpickler):
     """Builds no tensor; compares what each declares with what is stored of it.
 
-    Which names may be used PyTorch decides afterwards: here they all stand for nothing.
+    Which of PyTorch's names may be used it decides itself, afterwards: here they stand for nothing.
     """
 
     dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()
@@ -67,6 +67,8 @@ class _Measuring(RestrictedUnpickler):
         self._records = records
 
     def find_class(self, module: str, name: str) -> object:
+        if module.partition(".")[0] not in {"torch", "collections"}:
+            raise pickle.UnpicklingError(f"it asks for {f'{module}.{name}'[:80]!a}")
         return Inert(f"{module}.{name}")
 
     def persistent_load(self, pid: object) -> object:

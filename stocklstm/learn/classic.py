@@ -18,7 +18,7 @@ from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.core.features import FeatureScale
 from stocklstm.core.scaling import PriceScaling
 from stocklstm.errors import ArtifactCorruptError, ConfigError
-from stocklstm.learn.checkpoints import load_tensors
+from stocklstm.learn.checkpoints import load_tensors, rebuild_network
 from stocklstm.learn.pickles import read_plain
 
 WEIGHTS_FILE = "model_lstm.pth"
@@ -125,6 +125,7 @@ def decode_classic(files: Mapping[str, bytes]) -> ClassicModel:
         scale_low=low,
         scale_high=high,
     )
+    _require_fit(config, weights)
     spread = ((data_max - data_min) or 1.0) / (high - low)
     scale = FeatureScale("close", data_min, spread, low)
     scaling = PriceScaling(data_min, data_max, low, high, (scale,), horizon=config.horizon)
@@ -195,6 +196,31 @@ def _weights(found: object) -> dict[str, torch.Tensor]:
     if not all(bool(torch.isfinite(value).all()) for value in named.values()):
         raise ArtifactCorruptError(f"{WEIGHTS_FILE} holds weights that are no numbers")
     return named
+
+
+def _require_fit(config: TrainingConfig, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that do not make a network from one close a day to one price.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    try:
+        rebuild_network({"architecture": architecture(config), "weights": weights})
+    except ArtifactCorruptError as error:
+        raise ConfigError(
+            f"{WEIGHTS_FILE} is no network from one close a day to one price: {error.message}"
+        ) from error
+
+
+def architecture(config: TrainingConfig) -> dict[str, int | float]:
+    """Give the arguments of `StockLSTM` that settings mean."""
+    return {
+        "input_size": config.input_size,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_layers,
+        "dropout": config.dropout,
+        "outputs": config.outputs,
+    }
 
 
 def _number(settings: Mapping[str, Any], name: str, default: float) -> float:

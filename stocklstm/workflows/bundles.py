@@ -13,11 +13,12 @@ from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
     IntegrityError,
+    NotEnoughDataError,
     NotFoundError,
-    StockLstmError,
 )
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.checking import check_checkpoint
 from stocklstm.store.bundles import Bundle, damaged, encode_bundle, open_bundle
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import FILE_NAME, SERVING_FILE, ImportRecord, Manifest
@@ -133,8 +134,10 @@ def _require_working(bundle: Bundle) -> Forecaster:
         with np.errstate(all="ignore"):
             forecast = forecaster.forecast(bars, np.array([len(bars) - 1]))
             baseline = manifest.baselines.ewma.returns(bars, np.array([len(bars) - 1]))
-    except StockLstmError as error:
-        if isinstance(error, ArtifactCorruptError) and error.message.startswith(bundle.name):
+    except NotEnoughDataError as error:
+        raise damaged(bundle.name, "it makes no forecast from made-up prices") from error
+    except ArtifactCorruptError as error:
+        if error.message.startswith(bundle.name):
             raise
         raise damaged(bundle.name, error.message) from error
     except (ValueError, ArithmeticError, IndexError, TypeError) as error:
@@ -158,6 +161,21 @@ def _made_up_bars(rows: int, close: float) -> Bars:
     return Bars(dates, opens, highs, lows, closes, closes, volumes)
 
 
+def _checked(bundle: Bundle, name: str) -> bytes:
+    """Read a file; of PyTorch's also that it holds tensors, and all that it declares.
+
+    Raises:
+        ArtifactCorruptError: It does not.
+    """
+    content = bundle.read(name)
+    if name.endswith(".pth"):
+        try:
+            check_checkpoint(content)
+        except ValueError as error:
+            raise damaged(bundle.name, f"{name} is not a safe checkpoint: {error}") from error
+    return content
+
+
 def _import(store: Store, bundle: Bundle, draft: Draft, promote: str) -> ImportedVersion:
     same = _same_version(store, bundle.manifest)
     if same is not None:
@@ -168,7 +186,7 @@ def _import(store: Store, bundle: Bundle, draft: Draft, promote: str) -> Importe
             store, same, ALREADY_THERE, unchanged=True, origin=_origin(bundle.manifest)
         )
     for name in bundle.manifest.files:
-        draft.write(name, bundle.read(name))
+        draft.write(name, _checked(bundle, name))
     manifest = _arrived(store, bundle)
     origin = _origin(bundle.manifest)
     promotion = _decide(store, promote, manifest, draft, origin)

@@ -26,6 +26,7 @@ from stocklstm.learn.classic import (
     SCALER_FILE,
     WEIGHTS_FILE,
     ClassicModel,
+    architecture,
     decode_classic,
     encode_classic,
 )
@@ -216,7 +217,7 @@ class _Arrival:
             config,
             data,
             {
-                "architecture": _architecture(model),
+                "architecture": architecture(config),
                 "config": {"target": config.target, "features": config.features},
                 "weights": model.weights,
             },
@@ -257,17 +258,6 @@ class _Arrival:
                 )
         warnings = _warnings(self.model, fitted.bars, fitted.split)
         return described(store, published, promotion, warnings=warnings, origin=self.origin)
-
-
-def _architecture(model: ClassicModel) -> dict[str, int | float]:
-    config = model.config
-    return {
-        "input_size": config.input_size,
-        "hidden_size": config.hidden_size,
-        "num_layers": config.num_layers,
-        "dropout": config.dropout,
-        "outputs": config.outputs,
-    }
 
 
 def _warnings(model: ClassicModel, bars: Bars, split: Split) -> tuple[str, ...]:
