@@ -246,7 +246,7 @@ def huge_checkpoint(content: bytes) -> bytes:
 
 def huge_architecture(content: bytes) -> bytes:
     state = torch.load(io.BytesIO(content), weights_only=True)
-    state["architecture"] |= {"hidden_size": 100_000, "num_layers": 10_000}
+    state["architecture"] |= {"hidden_size": 8_000}
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
