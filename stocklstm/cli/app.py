@@ -16,6 +16,9 @@ COMMANDS = (
     *("models", "prices", "tune", "config", "demo"),
 )
 
+# Modules whose commands belong to the group of another: what they load is no concern of its own.
+_FURTHER = {"models": ("bundles",)}
+
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 
 Start with: stocklstm demo. Then: fetch, train, predict, each with --ticker PETR4.SA.
@@ -62,6 +65,8 @@ def build_app(arguments: list[str]) -> typer.Typer:
     first = next((word for word in arguments if not word.startswith("-")), None)
     for name in [first] if first in COMMANDS else COMMANDS:
         module: Any = import_module(f"stocklstm.cli.{name}")
+        for further in _FURTHER.get(name, ()):
+            import_module(f"stocklstm.cli.{further}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:

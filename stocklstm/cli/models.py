@@ -13,6 +13,7 @@ from stocklstm.core.outcomes import Failure
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.store.manifest import Manifest
     from stocklstm.workflows.models import ModelDetails, ModelsResult, ModelSummary
 
 app = typer.Typer(help="See what the store holds.", no_args_is_help=True)
@@ -109,6 +110,24 @@ def _forecasts(target: str, horizon: int) -> str:
     return f"the {target} of {when}"
 
 
+def _origin(manifest: "Manifest") -> Sequence[tuple[str, str]]:
+    source = manifest.imported_from
+    if source is None:
+        return ()
+    model = f" of {source.model} of another store" if source.model else " files"
+    return (("imported", f"{source.at} from the {source.kind}{model}"),)
+
+
+def _training(manifest: "Manifest") -> str:
+    training = manifest.training
+    if not training.epochs:
+        return "elsewhere; how is not known"
+    return (
+        f"{training.epochs} epochs on {training.device}, kept {training.kept_epoch}; curves: "
+        f"{training.diagnosis}"
+    )
+
+
 def _details(console: "Console", item: "ModelDetails") -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
@@ -123,6 +142,7 @@ def _details(console: "Console", item: "ModelDetails") -> None:
             ("created", manifest.created),
             ("method", manifest.method),
             ("parent", manifest.parent or "none"),
+            *_origin(manifest),
             (
                 "network",
                 (
@@ -133,13 +153,7 @@ def _details(console: "Console", item: "ModelDetails") -> None:
             ("sees", ", ".join(config.features)),
             ("forecasts", _forecasts(config.target, config.horizon)),
             ("preset", f"{config.preset}, seed {config.seed}"),
-            (
-                "training",
-                (
-                    f"{manifest.training.epochs} epochs on {manifest.training.device}, kept "
-                    f"{manifest.training.kept_epoch}; curves: {manifest.training.diagnosis}"
-                ),
-            ),
+            ("training", _training(manifest)),
             ("prices", f"{data.rows} rows, {data.first} to {data.last}, {', '.join(data.sources)}"),
             ("learned from", f"{splits.train_start} to {splits.train_end}"),
             ("tested on", f"{scores.start} to {scores.end}, {scores.n} days"),

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from stocklstm.core.series import Floats
 from stocklstm.errors import ArtifactCorruptError
+from stocklstm.infer.structure import check_structure
 
 _ERRORS_ONLY = 3
 
@@ -20,7 +21,7 @@ class ServingGraph:
             content: ONNX model with input "windows" (batch, T, F) and output "outputs".
 
         Raises:
-            ArtifactCorruptError: It is not such a model.
+            ArtifactCorruptError: It is not such a model, or one that this program does not make.
         """
         options = ort.SessionOptions()
         # One thread is fastest for a network this small, and leaves the machine to others.
@@ -33,6 +34,7 @@ class ServingGraph:
         options.enable_mem_pattern = False
         options.log_severity_level = _ERRORS_ONLY
         try:
+            check_structure(content)
             self._session = ort.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )

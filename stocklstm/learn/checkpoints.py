@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from stocklstm.core.config import TrainingConfig
 from stocklstm.core.history import History
 from stocklstm.errors import ArtifactCorruptError
+from stocklstm.learn.checking import check_checkpoint
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule
 
@@ -137,17 +138,31 @@ def decode_state(content: bytes, name: str) -> dict[str, Any]:
     Raises:
         ArtifactCorruptError: The bytes are none of this program.
     """
-    try:
-        with warnings.catch_warnings():
-            # PyTorch asks users to report pickles it does not know; ours it knows.
-            warnings.simplefilter("ignore")
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ArtifactCorruptError(f"{name} is not a safe checkpoint: {reason}") from error
+    state = load_tensors(content, name)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ArtifactCorruptError(f"{name} is not a checkpoint of this format")
     return state
+
+
+def load_tensors(content: bytes, name: str) -> Any:  # noqa: ANN401 - what the file holds
+    """Read a PyTorch file of plain values and tensors; nothing in it is ever executed.
+
+    Args:
+        content: The whole file.
+        name: The file's name, for messages.
+
+    Raises:
+        ArtifactCorruptError: It is none, or asks for more memory than it has bytes.
+    """
+    try:
+        check_checkpoint(content)
+        with warnings.catch_warnings():
+            # PyTorch asks users to report pickles it does not know; ours it knows.
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ArtifactCorruptError(f"{name} is not a safe checkpoint: {reason}") from error
 
 
 def decode_checkpoint(content: bytes) -> dict[str, Any]:
@@ -169,9 +184,14 @@ def rebuild_network(checkpoint: dict[str, Any]) -> StockLSTM:
         ArtifactCorruptError: Architecture and weights do not fit each other.
     """
     try:
-        network = StockLSTM(**checkpoint["architecture"])
-        network.load_state_dict(checkpoint["weights"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        architecture, weights = checkpoint["architecture"], checkpoint["weights"]
+        # As many layers as there are weights of, and without memory of their own until these
+        # have fitted them.
+        layers = sum("weight_ih" in name for name in weights)
+        with torch.device("meta"):
+            network = StockLSTM(**{**architecture, "num_layers": layers})
+        network.load_state_dict(weights, assign=True)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ArtifactCorruptError(f"model.pth does not describe a network: {reason}") from error
     return network.eval()

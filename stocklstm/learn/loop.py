@@ -132,6 +132,23 @@ def train_network(
         return run.train()
 
 
+def adopt_network(config: TrainingConfig, data: TrainingData, start: State) -> TrainedNetwork:
+    """Take a network that was trained elsewhere as it is, and measure its validation loss.
+
+    Args:
+        config: Settings that describe it.
+        data: Features and labels.
+        start: Its "architecture" and "weights", and of its "config" "target" and "features".
+
+    Raises:
+        ConfigError: The weights are of another architecture.
+    """
+    with isolated_torch(config):
+        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        run.begin(start)
+        return run.adopted()
+
+
 @contextmanager
 def isolated_torch(config: TrainingConfig) -> Iterator[None]:
     """Seed PyTorch and set its threads for the run alone: a notebook's own state stays its own."""
@@ -260,6 +277,16 @@ class TrainingRun:
         self.position, self.total = state["position"], state["total"]
         self.spent = state["spent"]
         self.constant = ConstantLosses(**state["constant"])
+
+    def adopted(self) -> TrainedNetwork:
+        """Give back the first weights, without a step."""
+        return TrainedNetwork(
+            self.network.cpu().eval(),
+            self._snapshot(0),
+            tuple(self.history),
+            self.constant,
+            "not known",
+        )
 
     # Going on
 

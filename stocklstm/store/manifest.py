@@ -101,6 +101,25 @@ class TrainingRecord:
     diagnosis: str = ""
 
 
+@dataclass(frozen=True)
+class ImportRecord:
+    """Where a version came from that was not made in this store.
+
+    Attributes:
+        kind: "bundle" or "classic".
+        model: Identity it had there; empty if it had none.
+        parent: Identity there of the version it was made from, if any.
+        sha256: Of the bundle's manifest, or of all files of the classic kind.
+        at: UTC timestamp of the import; `created` is when it was made.
+    """
+
+    kind: Literal["bundle", "classic"]
+    model: str
+    parent: str | None
+    sha256: str
+    at: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything about a version but its weights.
@@ -125,6 +144,7 @@ class Manifest:
         evaluation: Scores on the test part when it was published.
         environment: Versions of the libraries that made it.
         files: Every other file of the version.
+        imported_from: Where it came from; None if it was made in this store.
     """
 
     format: int = FORMAT
@@ -145,6 +165,7 @@ class Manifest:
     evaluation: Evaluation
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
+    imported_from: ImportRecord | None = None
 
     @property
     def id(self) -> str:

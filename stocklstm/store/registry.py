@@ -22,6 +22,9 @@ from stocklstm.store.manifest import (
 )
 from stocklstm.store.paths import StorePaths
 
+MOST_MANIFEST_BYTES = 1 << 20
+"""Far more than any settings and scores take."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -120,6 +123,7 @@ class Registry:
             ArtifactCorruptError: It is missing or damaged; ArtifactVersionError if of another
                 format.
         """
+        self._require_size(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
         content = self._read(ticker, version, FILE_NAME)
         with database_errors():
             row = self.connection.execute(
@@ -144,12 +148,23 @@ class Registry:
         record = manifest.files.get(name)
         if record is None:
             raise corrupt(manifest.id, f"its manifest does not list {name}")
+        self._require_size(manifest.ticker, manifest.version, name, record.size)
         content = self._read(manifest.ticker, manifest.version, name)
         if len(content) != record.size:
             raise corrupt(manifest.id, f"{name} has {len(content)} bytes, not {record.size}")
         if sha256_hex(content) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that was published (sha256)")
         return content
+
+    def _require_size(self, ticker: str, version: int, name: str, most: int) -> None:
+        """Refuse a file that has grown, before it fills the memory."""
+        with suppress(OSError):
+            path = self.paths.version(ticker, version) / name
+            size = path.stat().st_size
+            if size > most and path.is_file():
+                raise corrupt(
+                    version_id(ticker, version), f"{name} has {size} bytes, not {most} or fewer"
+                )
 
     def _read(self, ticker: str, version: int, name: str) -> bytes:
         with disk_errors(f"read {name}"):

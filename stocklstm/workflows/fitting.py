@@ -210,10 +210,24 @@ def fit_model(
         ConfigError: The weights to start from are of another architecture.
     """
     prepared = prepare(bars, config, split)
-    split = prepared.split
     network = train_network(
         config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start
     )
+    return assess(bars, config, prepared, network)
+
+
+def assess(
+    bars: Bars, config: TrainingConfig, prepared: Prepared, network: TrainedNetwork
+) -> FittedModel:
+    """Calibrate a network and score it on the test part, through the serving graph.
+
+    Args:
+        bars: N sessions.
+        config: All settings.
+        prepared: Their parts and the scaling of them.
+        network: Trained.
+    """
+    split = prepared.split
     onnx = export_onnx(network.network, config)
     forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
     forecaster = _calibrated(forecaster, bars, split)

@@ -162,10 +162,10 @@ class _Quantization:
     def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
         parent = load_model(self.store, reference)
         manifest = parent.manifest
-        if manifest.parent is not None:
+        if manifest.method != "float32":
             raise ConfigError(
                 f"{manifest.id} is {manifest.method} already",
-                hint=f"stocklstm quantize --ticker {manifest.parent}",
+                hint=f"stocklstm quantize --ticker {manifest.parent}" if manifest.parent else None,
             )
         before, after = self._measure(parent)
         gate = _judge(before.figures, after.figures, self.tolerance_pct)

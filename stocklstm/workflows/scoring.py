@@ -9,6 +9,7 @@ from stocklstm.core.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Indices
 from stocklstm.errors import SeriesTooShortError
+from stocklstm.store.manifest import Manifest
 from stocklstm.workflows.serving import (
     LoadedModel,
     require_training_scale,
@@ -34,9 +35,23 @@ def score_unseen(
         RejectedDataError: The model learned prices that have been rescaled since.
     """
     manifest = model.manifest
+    days = score_model(model, bars, unseen_origins(manifest, bars), others)
+    return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
+
+
+def unseen_origins(manifest: Manifest, bars: Bars) -> Indices:
+    """List the rows from which the days of a model's test part are forecast.
+
+    Args:
+        manifest: Tells where its test part begins.
+        bars: N sessions.
+
+    Raises:
+        SeriesTooShortError: No bar lies in the test part.
+    """
     targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
     horizon = manifest.config.horizon
-    origins = targets[targets >= horizon] - horizon
+    origins: Indices = targets[targets >= horizon] - horizon
     if len(origins) == 0:
         raise SeriesTooShortError(
             f"no stored price of {manifest.ticker} lies in the test part of {manifest.id}",
@@ -44,8 +59,7 @@ def score_unseen(
             found=0,
             hint=f"stocklstm fetch --ticker {manifest.ticker}",
         )
-    days = score_model(model, bars, origins, others)
-    return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
+    return origins
 
 
 def score_model(

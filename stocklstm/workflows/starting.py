@@ -1,6 +1,7 @@
 """The version whose weights another one begins with."""
 
 from stocklstm.core.reference import parse_reference
+from stocklstm.errors import NoModelError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.loop import State
 from stocklstm.store.manifest import CHECKPOINT_FILE
@@ -15,11 +16,16 @@ def weights_identity(store: Store, reference: str) -> str:
         reference: TICKER@version, as typed.
 
     Raises:
-        NoModelError: There is none.
+        NoModelError: There is none, or it has no checkpoint.
     """
     chosen = parse_reference(reference)
     version = store.registry.resolve(chosen)
     manifest = store.registry.manifest(chosen.ticker, version)
+    if manifest.parent is None and CHECKPOINT_FILE not in manifest.files:
+        raise NoModelError(
+            f"{manifest.id} came without the version it was made from, and has no checkpoint",
+            hint="import that version, too, or begin without --from",
+        )
     return manifest.parent or manifest.id
 
 

@@ -236,6 +236,8 @@ def _checkpoint(store: Store, model: LoadedModel) -> tuple[None, str]:
     from stocklstm.learn.inference import network_outputs
 
     manifest = model.manifest
+    if manifest.parent is None and manifest.method != "float32":
+        return None, "not held against the version it was made from, which was not imported"
     owner = manifest if manifest.parent is None else _parent(store, manifest)
     network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
     windows = _dummy_windows(model.forecaster.graph)

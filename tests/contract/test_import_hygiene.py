@@ -89,6 +89,15 @@ def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
     assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib"}
 
 
+def test_bundles_need_no_heavy_library(model_home: Path, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "petr4.zip")
+
+    assert not loaded(model_home, "models", "export", "PETR4.SA", "--output", bundle) & HEAVY
+    assert not loaded(tmp_path / "other", "models", "import", bundle) & HEAVY
+    arguments = ("models", "export", "PETR4.SA", "--format", "onnx", "--out", str(tmp_path / "x"))
+    assert not loaded(model_home, *arguments) & HEAVY
+
+
 def test_json_needs_no_table_library(model_home: Path) -> None:
     assert "rich" not in loaded(model_home, "predict", "--json")
 

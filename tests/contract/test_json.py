@@ -270,6 +270,22 @@ def test_models(cli: Cli, model_home: Path) -> None:
     assert shown["alias_log"][0]["name"] == "champion"
 
 
+def test_models_as_files(cli: Cli, model_home: Path, tmp_path: Path) -> None:
+    arguments = ["models", "export", TICKER, "--output", str(tmp_path)]
+    (exported,) = document(cli, *arguments)["exports"]
+    (taken,) = document(cli, "models", "import", exported["path"])["imports"]
+
+    assert model_home.is_dir()
+    assert exported.keys() == {"ticker", "version", "format", "path", "files", "bytes"}
+    assert taken.keys() == {
+        *("ticker", "version", "format", "origin", "parent", "promoted", "promotion"),
+        *("unchanged", "verdict_text", "warnings", "path"),
+    }
+    assert taken["unchanged"] is True
+    documented = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    assert all(f"`{key}`" in documented for key in exported.keys() | taken.keys())
+
+
 def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
     assert priced_home.is_dir()
     (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]

@@ -1,0 +1,78 @@
+"""ZIP archives that may come from anybody, opened without believing what they say of themselves.
+
+Nothing is ever unpacked to a path that an archive names: members are looked up, bounded and read
+into memory.
+"""
+
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO
+
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")
+
+# A directory of this size lists thousands of members; Python reads it whole into objects that are
+# many times larger.
+_MOST_DIRECTORY_BYTES = 1 << 20
+
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+"""What `zipfile` raises on bytes that are no sound archive."""
+
+
+def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+    """Open an archive whose directory is small and which hides nothing behind its end.
+
+    Args:
+        file: Seekable.
+
+    Raises:
+        ValueError: It is none, or its directory is larger than a megabyte.
+    """
+    size = file.seek(0, 2)
+    tail_size = _END.size + _LOCATOR.size + _END64.size
+    file.seek(max(0, size - tail_size))
+    tail = file.read()
+    if len(tail) < _END.size or tail[-_END.size :][:4] != b"PK\x05\x06":
+        raise ValueError("it is no ZIP archive, or something follows its end")
+    directory_bytes = _END.unpack(tail[-_END.size :])[5]
+    if len(tail) == tail_size and tail[-_END.size - _LOCATOR.size :][:4] == b"PK\x06\x07":
+        # An archive of the large kind says it a second time; readers believe that place.
+        directory_bytes = _END64.unpack(tail[: _END64.size])[8]
+    if directory_bytes > _MOST_DIRECTORY_BYTES:
+        raise ValueError(f"its directory has {directory_bytes} bytes")
+    try:
+        return zipfile.ZipFile(file)
+    except ZIP_ERRORS as error:
+        raise ValueError(str(error)) from error
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> bytes:
+    """Read a member that should have a known size, and never more than that.
+
+    Args:
+        archive: From `open_archive`.
+        member: Of it.
+        size: Bytes it should have.
+
+    Raises:
+        ValueError: It has another size, or cannot be read.
+    """
+    try:
+        with archive.open(member) as stream:
+            content = stream.read(size + 1)
+    except ZIP_ERRORS as error:
+        raise ValueError(f"{member.filename[:100]!a} cannot be read: {error}") from error
+    if len(content) != size:
+        more = "more than" if len(content) > size else f"{len(content)} and not"
+        raise ValueError(f"{member.filename[:100]!a} has {more} {size} bytes")
+    return content

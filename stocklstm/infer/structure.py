@@ -1,0 +1,199 @@
+"""Whether a serving graph is one that this program could have made, before anything loads it.
+
+An ONNX file can name other files to read weights from, hold subgraphs, and ask for any amount of
+memory, by a tensor that it declares or by an operator that makes one. The graphs made here are a
+chain of LSTM layers and a head, in float32 or in int8. The bytes are walked for just that: sizes
+and names, no weight is copied and no library asked.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_FLOAT_LAYER = r"( LSTM\(1\.0,c,c,c\) Squeeze\(1\.[01],c\))"
+_INT8_LAYER = r"( DynamicQuantizeLSTM\(1\.0,c,c,c,,,,,c,c,c,c\) Squeeze\(1\.[01],c\))"
+_HEADS = (
+    r" Gemm\(1\.0,c,c\)",
+    (
+        r" DynamicQuantizeLinear\(1\.0\) Mul\(1\.1,v\) MatMulInteger\(2\.0,c,2\.2,c\)"
+        r" Cast\(1\.0\) Mul\(1\.0,3\.0\) Add\(1\.0,v\)"
+    ),
+)
+# Each node with where its inputs come from: "in" the window, "2.0" the first output of the node
+# two before, "c" a constant, "v" one of a single axis where more could multiply each other.
+_CHAIN = re.compile(
+    rf"Transpose\(in\)({_FLOAT_LAYER}{{1,16}}|{_INT8_LAYER}{{1,16}})({_HEADS[0]}|{_HEADS[1]})"
+)
+_ELEMENTWISE = {"Add", "Mul"}
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+# Fields of the protocol buffers in onnx.proto, by message.
+_MODEL_GRAPH, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 20, 25
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
+_TENSOR_DIMENSIONS, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 8, 13, 14
+# Tensors, graphs and sparse tensors, alone and in lists.
+_ATTRIBUTES_WITH_CONTENT = {5, 6, 10, 11, 22, 23}
+
+
+@dataclass
+class _Graph:
+    nodes: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
+    constants: dict[str, int] = field(default_factory=dict)
+    """Number of axes by name."""
+
+
+def check_structure(content: bytes) -> None:
+    """Refuse what is not a chain of LSTM layers and a head with all its weights inside.
+
+    Args:
+        content: The ONNX file.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    try:
+        graph = _read_model(memoryview(content))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise ValueError("it is no ONNX model") from error
+    described = _describe(graph)
+    if not _CHAIN.fullmatch(described):
+        raise ValueError(f"it is no chain of LSTM layers and a head: {described[:200]!a}")
+
+
+def _describe(graph: _Graph) -> str:
+    """Write the nodes in their order with where each input comes from."""
+    made: dict[str, tuple[int, int]] = {}
+    words = []
+    for number, (operator, inputs, outputs) in enumerate(graph.nodes):
+        sources = []
+        for name in inputs:
+            if not name:
+                sources.append("")
+            elif name in made:
+                before, output = made[name]
+                sources.append(f"{number - before}.{output}")
+            elif name in graph.constants:
+                one_axis = operator in _ELEMENTWISE and graph.constants[name] <= 1
+                sources.append("v" if one_axis else "c")
+            else:
+                sources.append("in")
+        for output, name in enumerate(outputs):
+            if name in made or name in graph.constants:
+                raise ValueError(f"{name[:40]!a} is made twice")
+            if name:
+                made[name] = (number, output)
+        words.append(f"{operator}({','.join(sources)})")
+    return " ".join(words)
+
+
+def _read_model(data: memoryview) -> _Graph:
+    graph = _Graph()
+    graphs = 0
+    for number, value in _fields(data):
+        if number in {_MODEL_TRAINING, _MODEL_FUNCTIONS}:
+            raise ValueError("it holds functions of its own")
+        if number == _MODEL_GRAPH:
+            graphs += 1
+            _read_graph(_message(value), graph)
+    if graphs != 1:
+        raise ValueError("it is no ONNX model")
+    return graph
+
+
+def _read_graph(data: memoryview, graph: _Graph) -> None:
+    for number, value in _fields(data):
+        if number == _GRAPH_SPARSE:
+            raise ValueError("it holds sparse weights")
+        if number == _GRAPH_NODE:
+            graph.nodes.append(_read_node(_message(value)))
+        elif number == _GRAPH_INITIALIZER:
+            name, axes = _read_tensor(_message(value))
+            graph.constants[name] = axes
+
+
+def _read_node(data: memoryview) -> tuple[str, list[str], list[str]]:
+    operator, inputs, outputs = "", [], []
+    for number, value in _fields(data):
+        if number == _NODE_INPUT:
+            inputs.append(_text(value))
+        elif number == _NODE_OUTPUT:
+            outputs.append(_text(value))
+        elif number == _NODE_OPERATOR:
+            operator = _text(value)
+        elif number == _NODE_ATTRIBUTE and any(
+            part in _ATTRIBUTES_WITH_CONTENT for part, _ in _fields(_message(value))
+        ):
+            raise ValueError("an operator holds tensors or graphs of its own")
+    return operator, inputs, outputs
+
+
+def _read_tensor(data: memoryview) -> tuple[str, int]:
+    """Give a constant's name and how many axes it has."""
+    name, dimensions = "", list[int]()
+    for number, value in _fields(data):
+        if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value):
+            raise ValueError("its weights lie in another file")
+        if number == _TENSOR_NAME:
+            name = _text(value)
+        elif number == _TENSOR_DIMENSIONS:
+            dimensions += [value] if isinstance(value, int) else _varints(value)
+    declared = 1
+    for length in dimensions:
+        declared *= length
+    # Each number takes at least a byte.
+    if declared > len(data):
+        raise ValueError(f"it declares {declared} weights in {len(data)} bytes")
+    return name, len(dimensions)
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("it is no ONNX model")  # noqa: TRY004 - a fault of the bytes
+    return value
+
+
+def _text(value: int | memoryview) -> str:
+    return bytes(_message(value)).decode()
+
+
+def _varints(data: memoryview) -> list[int]:
+    numbers, place = [], 0
+    while place < len(data):
+        number, place = _varint(data, place)
+        numbers.append(number)
+    return numbers
+
+
+def _varint(data: memoryview, place: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[place]
+        number |= (byte & 0x7F) << shift
+        place += 1
+        shift += 7
+        if byte < 0x80:
+            return number, place
+        if shift > 63:
+            raise ValueError("it is no ONNX model")
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Give the number and the value of each field of a message; values without bytes as 0."""
+    place = 0
+    while place < len(data):
+        key, place = _varint(data, place)
+        kind = key & 7
+        if kind == _VARINT:
+            value, place = _varint(data, place)
+            yield key >> 3, value
+            continue
+        if kind == _BYTES:
+            length, place = _varint(data, place)
+        else:
+            length = {_FIXED64: 8, _FIXED32: 4}.get(kind, len(data) + 1)
+        if length > len(data) - place:
+            raise ValueError("it is no ONNX model, or cut off")
+        yield key >> 3, data[place : place + length] if kind == _BYTES else 0
+        place += length

@@ -1,0 +1,252 @@
+"""Reading what strangers pickled, without doing what a pickle says.
+
+A pickle is a program. This reader runs the part of its language that builds plain values, looks
+up no name in any module, and calls nothing but the functions below, which make arrays out of
+bytes. Of scikit-learn it knows the name MinMaxScaler, which becomes a dictionary of numbers. It is
+Python's own interpreter of pickles written in Python: the one in C can be told to allocate any
+amount of memory.
+"""
+
+import io
+import math
+import pickle
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+MOST_PICKLE_BYTES = 4 << 20
+
+# Plain values, tuples, lists and dictionaries, and the four that make objects. What is missing
+# refers to a table of the process (EXT) or is of protocols long gone (INST, OBJ).
+_OPCODES = (
+    *(b"\x80", b"\x95", b".", b"(", b"0", b"1", b"2"),
+    *(b"N", b"\x88", b"\x89", b"I", b"J", b"K", b"M", b"\x8a", b"G"),
+    *(b"C", b"B", b"U", b"T", b"X", b"\x8c", b"\x8d", b"\x8e"),
+    *(b")", b"\x85", b"\x86", b"\x87", b"t", b"]", b"a", b"e", b"l", b"}", b"s", b"u", b"d"),
+    *(b"\x94", b"q", b"r", b"p", b"h", b"j", b"g"),
+    *(b"c", b"\x93", b"R", b"\x81", b"b", b"Q"),
+)
+
+PICKLE_ERRORS = (
+    *(pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError),
+    *(OverflowError, RecursionError, TypeError, UnicodeDecodeError, ValueError, struct.error),
+)
+"""What reading a pickle that is damaged or means harm may raise."""
+
+
+@dataclass
+class Inert:
+    """What stands for an object: its name and the state that it was given.
+
+    Attributes:
+        name: Module and name of its class.
+        state: As pickled.
+    """
+
+    name: str
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Array:
+    """An array under construction."""
+
+    values: np.ndarray[Any, Any] | None = None
+
+
+@dataclass
+class _DType:
+    """The type of an array's numbers; byte order is told afterwards."""
+
+    kind: str
+    order: str = "<"
+
+    def numpy(self) -> np.dtype[Any]:
+        if self.kind not in {"f8", "f4", "i8", "i4", "b1"} or self.order not in {"<", "|"}:
+            raise pickle.UnpicklingError(f"an array of {self.kind[:20]!a}")
+        return np.dtype(self.order + self.kind if self.kind != "b1" else "?")
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A name that may be mentioned and not be called."""
+
+    name: str
+
+
+class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
+    """Builds plain values, arrays of numbers and stand-ins."""
+
+    # What each of the interpreter's steps does, as in the standard library.
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        code[0]: pickle._Unpickler.dispatch[code[0]]  # noqa: SLF001 - see above
+        for code in _OPCODES
+    }
+    stack: list[Any]
+    read: Callable[[int], bytes]
+
+    def __init__(self, content: bytes) -> None:
+        """Get ready to read.
+
+        Args:
+            content: The whole pickle.
+        """
+        self._file = io.BytesIO(content)
+        super().__init__(self._file)
+
+    def find_class(self, module: str, name: str) -> object:
+        """Give what stands for a name; nothing is imported."""
+        allowed = _ALLOWED.get((module, name))
+        if allowed is None:
+            raise pickle.UnpicklingError(
+                f"it asks for {f'{module}.{name}'[:80]!a}, which is not read from anybody's file"
+            )
+        return allowed
+
+    def persistent_load(self, pid: object) -> object:  # noqa: ARG002 - the interpreter calls it so
+        """Refuse: only PyTorch's archives have such."""
+        raise pickle.UnpicklingError("it refers to something outside of it")
+
+    def load_reduce(self) -> None:
+        """Call one of the functions below."""
+        arguments = self.stack.pop()
+        function = self.stack[-1]
+        if not isinstance(function, _Maker) or not isinstance(arguments, tuple):
+            raise pickle.UnpicklingError("it calls what is no function")
+        self.stack[-1] = function.make(*arguments)
+
+    def load_newobj(self) -> None:
+        """Make a stand-in."""
+        self.stack.pop()
+        kind = self.stack[-1]
+        if not isinstance(kind, _Name):
+            raise pickle.UnpicklingError("it makes an object of what is no class")
+        self.stack[-1] = Inert(kind.name)
+
+    def load_build(self) -> None:
+        """Give a stand-in its state; where joblib put an array beside the pickle, read it."""
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if isinstance(target, _DType) and isinstance(state, tuple):
+            target.order = str(state[1])
+        elif isinstance(target, _Array) and isinstance(state, tuple):
+            _, shape, kind, fortran, content = state
+            target.values = _array(content, kind, shape, "F" if fortran else "C")
+        elif isinstance(target, Inert) and isinstance(state, dict):
+            target.state = state
+            if target.name == _WRAPPER:
+                self.stack[-1] = self._beside(state)
+        elif not isinstance(target, dict) or state:
+            raise pickle.UnpicklingError("it gives a state to what has none")
+
+    def load_bytearray8(self) -> None:
+        """Read bytes that may be there, instead of making room for all that are declared."""
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.stack.append(self.read(size))
+
+    def _beside(self, wrapper: dict[str, Any]) -> _Array:
+        if wrapper.get("numpy_array_alignment_bytes") is not None:
+            (padding,) = self._file.read(1)
+            self._file.read(padding)
+        size = math.prod(wrapper["shape"]) * wrapper["dtype"].numpy().itemsize
+        content = self._file.read(max(0, size))
+        return _Array(_array(content, wrapper["dtype"], wrapper["shape"], wrapper["order"]))
+
+    dispatch[b"\x96"[0]] = load_bytearray8
+    dispatch[b"R"[0]] = load_reduce
+    dispatch[b"\x81"[0]] = load_newobj
+    dispatch[b"b"[0]] = load_build
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """A function that a pickle may call."""
+
+    make: Callable[..., object]
+
+
+def _array(content: object, kind: object, shape: object, order: object) -> np.ndarray[Any, Any]:
+    if not (isinstance(content, bytes) and isinstance(kind, _DType) and isinstance(shape, tuple)):
+        raise pickle.UnpicklingError("it holds an array of something else than numbers")
+    # NumPy refuses a shape that the bytes do not fill.
+    values = np.frombuffer(content, kind.numpy())
+    return values.reshape(shape, order="F" if order == "F" else "C")
+
+
+def _scalar(kind: object, content: object) -> object:
+    return _array(content, kind, (1,), "C")[0].item()
+
+
+def _from_buffer(content: object, kind: object, shape: object, order: object) -> _Array:
+    return _Array(_array(content, kind, shape, order))
+
+
+_SCALER = "sklearn.preprocessing._data.MinMaxScaler"
+_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+
+_ALLOWED: dict[tuple[str, str], _Maker | _Name] = {
+    ("sklearn.preprocessing._data", "MinMaxScaler"): _Name(_SCALER),
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Name(_WRAPPER),
+    ("numpy", "ndarray"): _Name("numpy.ndarray"),
+    ("numpy", "dtype"): _Maker(lambda kind, *_: _DType(str(kind))),
+    ("collections", "OrderedDict"): _Maker(dict),
+    # How bytes were written before there was a way to.
+    ("_codecs", "encode"): _Maker(lambda text, _: text.encode("latin-1")),
+    **{
+        (f"numpy.{core}.multiarray", name): maker
+        for core in ("core", "_core")
+        for name, maker in (
+            ("_reconstruct", _Maker(lambda *_: _Array())),
+            ("scalar", _Maker(_scalar)),
+        )
+    },
+    **{
+        (f"numpy.{core}.numeric", "_frombuffer"): _Maker(_from_buffer) for core in ("core", "_core")
+    },
+}
+
+
+def read_plain(content: bytes) -> object:
+    """Read a pickle of plain values, arrays of numbers and MinMaxScalers.
+
+    Args:
+        content: As `pickle.dump` or `joblib.dump` (without compression) write it.
+
+    Returns:
+        Plain values; arrays as NumPy arrays; a scaler as the dictionary of its attributes.
+
+    Raises:
+        ValueError: It is too large, damaged, or asks for anything else.
+    """
+    if len(content) > MOST_PICKLE_BYTES:
+        raise ValueError(f"it has {len(content)} bytes, more than {MOST_PICKLE_BYTES}")
+    try:
+        return _plain(RestrictedUnpickler(content).load(), {})
+    except PICKLE_ERRORS as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _plain(value: object, known: dict[int, object], depth: int = 0) -> object:
+    """Take the numbers out of the stand-ins; what is mentioned twice is made once.
+
+    Raises:
+        ValueError: It is nested deeper than any settings are.
+    """
+    if depth > 8:
+        raise ValueError("it is nested too deeply")
+    if id(value) in known:
+        return known[id(value)]
+    made = value
+    if isinstance(value, _Array):
+        made = value.values
+    elif isinstance(value, Inert):
+        made = _plain(value.state, known, depth + 1)
+    elif isinstance(value, dict):
+        made = {name: _plain(part, known, depth + 1) for name, part in value.items()}
+    elif isinstance(value, list | tuple):
+        made = [_plain(part, known, depth + 1) for part in value]
+    known[id(value)] = made
+    return made

@@ -1,0 +1,86 @@
+"""Manifests that were written in another store, by whomever."""
+
+import re
+from datetime import date
+
+import msgspec
+
+from stocklstm.core.series import parse_ticker
+from stocklstm.errors import ArtifactCorruptError, ConfigError
+from stocklstm.store.manifest import Manifest, decode_manifest
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST_WORDS = 2_000
+
+
+class _Identity(msgspec.Struct):
+    ticker: str
+    version: int
+
+
+def decode_foreign_manifest(content: bytes) -> Manifest:
+    """Read a manifest of another store: as strictly, and without believing its words.
+
+    Args:
+        content: Bytes of the file.
+
+    Raises:
+        ArtifactVersionError: It has another format number.
+        ArtifactCorruptError: It is no manifest, or holds what no program would have written.
+    """
+    try:
+        identity = msgspec.json.decode(content, type=_Identity)
+        _check_identity(identity)
+        manifest = decode_manifest(content, identity.ticker, identity.version)
+        _check_words(msgspec.to_builtins(manifest))
+        _check_days(manifest)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ConfigError) as error:
+        raise ArtifactCorruptError(f"its manifest cannot be read: {error}") from error
+    return manifest
+
+
+def _check_identity(identity: _Identity) -> None:
+    """Refuse what cannot be the name of a directory here.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if parse_ticker(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
+        raise ConfigError("its ticker or version has a form that none has")
+
+
+def _check_words(value: object) -> None:
+    """Refuse what would move the cursor of whoever looks at it, or fill the screen.
+
+    Raises:
+        ConfigError: There is such a word.
+    """
+    if isinstance(value, str) and not (value.isprintable() and len(value) <= _LONGEST_WORDS):
+        raise ConfigError(f"it holds {value[:40]!a}")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for part in value:
+            _check_words(part)
+
+
+def _check_days(manifest: Manifest) -> None:
+    """Refuse days that are none: much is decided by them later.
+
+    Raises:
+        ConfigError: A day is none, or the parts are out of order.
+    """
+    splits, data, scores = manifest.splits, manifest.data, manifest.evaluation
+    days = [
+        *(splits.train_start, splits.train_end, splits.validation_start),
+        *(splits.test_start, splits.test_end),
+    ]
+    for day in (*days, data.first, data.last, scores.start, scores.end, manifest.created[:10]):
+        if not _DAY.fullmatch(day):
+            raise ConfigError(f"{day[:40]!a} is no day")
+        try:
+            date.fromisoformat(day)
+        except ValueError as error:
+            raise ConfigError(f"{day!a} is no day") from error
+    if days != sorted(days):
+        raise ConfigError("its parts are out of order")

@@ -1,0 +1,75 @@
+"""Only graphs that this program makes are loaded."""
+
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stocklstm.core.config import configure
+from stocklstm.infer.structure import check_structure
+from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
+from stocklstm.learn.export import export_onnx
+from stocklstm.learn.model import StockLSTM
+
+
+def graph_of(layers: int, preset: str = "calibrated") -> bytes:
+    config = configure(preset, num_layers=layers, hidden_size=3, seq_length=5)
+    return export_onnx(StockLSTM.from_config(config), config)
+
+
+SMALL = graph_of(1)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 16])
+@pytest.mark.parametrize("preset", ["calibrated", "paper"])
+def test_what_is_exported_and_quantized_passes(layers: int, preset: str) -> None:
+    content = graph_of(layers, preset)
+
+    check_structure(content)
+    check_structure(quantize_dynamic_int8(content))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda g: g.node[1].input.__setitem__(0, "windows"),
+        lambda g: g.node[-1].__setattr__("op_type", "MatMul"),
+        lambda g: g.node[0].__setattr__("op_type", "Identity"),
+        lambda g: g.node.append(g.node[0]),
+        lambda g: g.node[-1].output.__setitem__(0, "head.bias"),
+        lambda g: g.initializer[0].__setattr__("data_location", 1),
+        lambda g: g.initializer[0].dims.append(1 << 40),
+        lambda g: g.initializer[0].dims.append(-1),
+        lambda g: g.sparse_initializer.add(),
+        lambda g: g.ClearField("node"),
+    ],
+)
+def test_anything_else_does_not(change) -> None:
+    model = onnx.load_model_from_string(SMALL)
+    change(model.graph)
+
+    with pytest.raises(ValueError, match=r"\b(it|its|is)\b"):
+        check_structure(model.SerializeToString())
+
+
+def test_two_graphs_do_not_become_one() -> None:
+    model = onnx.load_model_from_string(SMALL)
+    del model.graph.node[-1]
+
+    with pytest.raises(ValueError, match="no ONNX model"):
+        check_structure(SMALL + model.SerializeToString())
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_damaged_bytes_are_a_graph_or_refused(data) -> None:
+    content = bytearray(SMALL)
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    kept = data.draw(st.integers(0, len(content)))
+    try:
+        check_structure(bytes(content[:kept]))
+    except ValueError:
+        return
+    # What is let through is still the same chain.
+    assert kept > len(SMALL) // 2
