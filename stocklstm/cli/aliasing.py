@@ -90,7 +90,8 @@ def _named(version: int | None) -> str:
 
 
 def _bare(item: "AliasMove") -> Iterable[str]:
-    yield f"{item.ticker}@{_named(item.version)}"
+    if item.version is not None:
+        yield f"{item.ticker}@v{item.version}"
 
 
 def _tables(console: "Console", items: Sequence["AliasMove"]) -> None:

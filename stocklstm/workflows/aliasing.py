@@ -14,6 +14,8 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import SERVING_FILE
 from stocklstm.store.store import Store, open_store
 
+_LONGEST_REASON = 300
+
 
 @dataclass(frozen=True)
 class AliasMove:
@@ -56,18 +58,19 @@ def promote(
         lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
-        ConfigError: Such an alias cannot be set, or the store may not be written.
+        ConfigError: Such an alias cannot be set, the reason is not one line, or the store may not
+            be written.
         NotFoundError: There is no such version.
         ArtifactCorruptError: Its manifest or serving file is not the one that was published.
     """
     name = parse_alias(alias)
+    words = _one_line(reason) or "models promote"
     wanted = parse_reference(reference)
     ticker = wanted.ticker
     with _writing(ticker, home, lock_timeout_s) as store:
         version = store.registry.resolve(wanted)
         before = store.registry.aliases(ticker).get(name)
         _require_sound(store, ticker, version)
-        words = reason or "models promote"
         if name == CHAMPION:
             store.registry.promote(ticker, version, reason=words, at=utc_now())
         else:
@@ -91,11 +94,12 @@ def rollback(
         lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
-        ConfigError: The store may not be written.
+        ConfigError: The reason is not one line, or the store may not be written.
         NotFoundError: There is no previous champion.
         ArtifactCorruptError: Its manifest or serving file is not the one that was published.
     """
     name = parse_ticker(ticker)
+    words = _one_line(reason) or "models rollback"
     with _writing(name, home, lock_timeout_s) as store:
         aliases = store.registry.aliases(name)
         if PREVIOUS not in aliases:
@@ -106,7 +110,6 @@ def rollback(
                 hint=f"stocklstm models promote {name}@VERSION makes another one the champion",
             )
         _require_sound(store, name, aliases[PREVIOUS])
-        words = reason or "models rollback"
         store.registry.promote(name, aliases[PREVIOUS], reason=words, at=utc_now())
         return _moved(store, name, CHAMPION, aliases.get(CHAMPION), words)
 
@@ -127,7 +130,8 @@ def unalias(
         lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
-        ConfigError: It is no alias of one's own, or the store may not be written.
+        ConfigError: It is no alias of one's own, the reason is not one line, or the store may not
+            be written.
         NotFoundError: There is no such alias.
     """
     wanted = parse_reference(reference)
@@ -141,10 +145,20 @@ def unalias(
             f"{wanted.alias} cannot be removed, only moved",
             hint=f"stocklstm models promote {wanted.ticker}@VERSION",
         )
-    words = reason or "models unalias"
+    words = _one_line(reason) or "models unalias"
     with _writing(wanted.ticker, home, lock_timeout_s) as store:
         before = store.registry.names.drop(wanted.ticker, wanted.alias, reason=words, at=utc_now())
         return _moved(store, wanted.ticker, wanted.alias, before, words)
+
+
+def _one_line(reason: str) -> str:
+    """Refuse what would not fit the log, or would play tricks on the terminal that shows it."""
+    if not reason.isprintable() or len(reason) > _LONGEST_REASON:
+        raise ConfigError(
+            f"--reason is one line of at most {_LONGEST_REASON} characters",
+            hint='such as --reason "calmer in March"',
+        )
+    return reason.strip()
 
 
 @contextmanager

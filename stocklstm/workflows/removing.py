@@ -10,7 +10,7 @@ from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
 from stocklstm.core.series import parse_ticker
-from stocklstm.errors import ConfigError, StockLstmError, StoreLockedError
+from stocklstm.errors import ConfigError, NoModelError, StockLstmError, StoreLockedError
 from stocklstm.store.disk import disk_errors, size_of
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
 from stocklstm.store.locks import writer_lock
@@ -214,8 +214,10 @@ def collect_garbage(
         store.require_writable()
         present = datetime.fromisoformat(now or utc_now())
         work = _Cleaning(store, rule or Rule(), dry_run, present, lock_timeout_s)
-        names = tickers or _all_tickers(store, work.leftovers)
-        done, failures = for_each(names, parse_ticker, work.clean)
+        known = _all_tickers(store, work.leftovers)
+        done, failures = for_each(
+            tickers or known, lambda name: _known_ticker(name, known), work.clean
+        )
     removed = tuple(item for part, _ in done for item in part)
     return CollectResult(
         (
@@ -232,6 +234,16 @@ def collect_garbage(
 
 def _all_tickers(store: Store, leftovers: Leftovers) -> list[str]:
     return sorted({*store.registry.tickers(), *filter(_is_ticker, leftovers.tickers())})
+
+
+def _known_ticker(name: str, known: Sequence[str]) -> str:
+    ticker = parse_ticker(name)
+    if ticker not in known:
+        raise NoModelError(
+            f"the store has no model of {ticker}, nor what is left of one",
+            hint="stocklstm models list shows what there is",
+        )
+    return ticker
 
 
 def _is_ticker(name: str) -> bool:

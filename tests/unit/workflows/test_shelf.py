@@ -97,7 +97,7 @@ def test_an_alias_of_ones_own(cli: Cli, versions: Store) -> None:
     assert cli("models", "promote", f"{TICKER}@v2", "--as", "live").code == 0
     assert only(cli("predict", "-t", f"{TICKER}@live", "--json").out, "forecasts")["version"] == 2
     assert versions.registry.aliases(TICKER)["champion"] == 4
-    assert cli("models", "unalias", f"{TICKER}@live", "--quiet").out == f"{TICKER}@nothing\n"
+    assert cli("models", "unalias", f"{TICKER}@live", "--quiet").out == ""
     last = versions.registry.alias_log(TICKER)[-1]
     assert (last.name, last.version, last.replaced) == ("live", None, 2)
     assert cli("models", "unalias", f"{TICKER}@live").code == 4
@@ -108,6 +108,14 @@ def test_an_alias_of_ones_own(cli: Cli, versions: Store) -> None:
 def test_names_that_cannot_be_set(cli: Cli, versions: Store, name: str) -> None:
     before = versions.registry.alias_log(TICKER)
     assert cli("models", "promote", f"{TICKER}@v2", "--as", name).code == 2
+    assert versions.registry.alias_log(TICKER) == before
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2Jgone", "x" * 301])
+def test_a_reason_is_one_line(cli: Cli, versions: Store, reason: str) -> None:
+    before = versions.registry.alias_log(TICKER)
+    for command in (("promote", f"{TICKER}@v2"), ("rollback", TICKER), ("unalias", f"{TICKER}@x")):
+        assert cli("models", *command, "--reason", reason).code == 2
     assert versions.registry.alias_log(TICKER) == before
 
 
@@ -372,6 +380,16 @@ def test_leftovers_go_and_what_is_not_ours_stays(cli: Cli, versions: Store, tmp_
     assert foreign.is_dir()
     assert sorted(path.name for path in models.iterdir()) == ["notes.txt", "v1", "v2", "v3", "v4"]
     assert only(cli("models", "gc", "--json").out)["removed"] == []
+
+
+def test_a_ticker_that_the_store_knows_nothing_of(cli: Cli, versions: Store) -> None:
+    outcome = cli("models", "gc", "-t", "VALE3.SA", "-t", TICKER, "--json")
+    assert outcome.code == 4
+    assert only(outcome.out)["removed"] == []
+    (versions.paths.models / "VALE3.SA" / ".draft-1").mkdir(parents=True)
+    assert (
+        only(cli("models", "gc", "-t", "vale3.sa", "--json").out)["removed"][0]["kind"] == "draft"
+    )
 
 
 def test_limits_that_are_none() -> None:
