@@ -1,4 +1,4 @@
-"""stocklstm models list and show."""
+"""stocklstm models: list and show; its other commands are registered here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli.aliasing import promote, rollback, unalias
+from stocklstm.cli.comparing import diff
 from stocklstm.cli.options import Json, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude, say
+from stocklstm.cli.removing import gc, rm
 from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.store.aliases import AliasChange
     from stocklstm.store.manifest import Manifest
     from stocklstm.workflows.models import ModelDetails, ModelsResult, ModelSummary
 
-app = typer.Typer(help="See what the store holds.", no_args_is_help=True)
+# Changes of aliases that a person is shown.
+_RECENT = 10
+
+app = typer.Typer(help="See what the store holds, name it, clear it out.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -48,6 +55,10 @@ def show_model(
         return _Shown((show_model(model),))
 
     conclude(SHOW, call, as_json=as_json, quiet=quiet)
+
+
+for command in (promote, rollback, unalias, diff, rm, gc):
+    app.command()(command)
 
 
 @dataclass(frozen=True)
@@ -161,8 +172,22 @@ def _details(console: "Console", item: "ModelDetails") -> None:
             ("files", ", ".join(manifest.files)),
             *([("walked forward", item.walk_forward)] if item.walk_forward else []),
             ("path", item.path),
+            *_changes(item.alias_log),
         ],
     )
+
+
+def _changes(log: Sequence["AliasChange"]) -> Iterable[tuple[str, str]]:
+    if len(log) > _RECENT:
+        yield "changed", f"{len(log)} times; --json has them all, the last {_RECENT} are"
+    for change in log[-_RECENT:]:
+        yield "changed", _change(change)
+
+
+def _change(change: "AliasChange") -> str:
+    before = "" if change.replaced is None else f" (was v{change.replaced})"
+    now = "removed" if change.version is None else f"v{change.version}"
+    return f"{change.at}: {change.name} {now}{before}: {change.reason}"
 
 
 LIST: "View[ModelsResult, ModelSummary]" = View(

@@ -52,6 +52,40 @@ def parse_reference(text: str) -> ModelReference:
     )
 
 
+def parse_exact(text: str) -> ModelReference:
+    """Read TICKER@vN and nothing else, for what cannot be undone.
+
+    Raises:
+        ConfigError: It names no version number.
+    """
+    reference = parse_reference(text)
+    if reference.version is None:
+        raise ConfigError(
+            f"{text.strip()[:60]!a} may mean another version tomorrow; name one by its number",
+            hint=f"stocklstm models list --ticker {reference.ticker}, then TICKER@v3",
+        )
+    return reference
+
+
+def parse_alias(name: str) -> str:
+    """Read the name of an alias that a person may set.
+
+    Raises:
+        ConfigError: It is "previous", which only follows the champion, or no name at all.
+    """
+    if name == PREVIOUS:
+        raise ConfigError(
+            f"{PREVIOUS} is what {CHAMPION} meant before, and cannot be set by hand",
+            hint="stocklstm models rollback TICKER swaps the two",
+        )
+    if not _ALIAS.fullmatch(name):
+        raise ConfigError(
+            f"{name[:40]!a} cannot be the name of an alias",
+            hint="up to 32 of a to z, 0 to 9, - and _, beginning with a letter, such as live",
+        )
+    return name
+
+
 def version_id(ticker: str, version: int) -> str:
     """Write the identity of a version, such as PETR4.SA@v3."""
     return f"{ticker}@v{version}"

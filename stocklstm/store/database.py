@@ -1,13 +1,14 @@
 """The SQLite file: opening, migrating, and what its errors mean."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stocklstm.errors import ConfigError, SchemaError, StorageError, StoreLockedError
-from stocklstm.store.disk import disk_errors
+from stocklstm.store.disk import disk_errors, make_private
 
 # Migration n takes user_version n - 1 to n. Published ones are never edited, only followed.
 _MIGRATIONS = (
@@ -73,6 +74,21 @@ _MIGRATIONS = (
         seconds REAL NOT NULL,
         PRIMARY KEY (study, number)
     ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE removals (
+        ticker TEXT NOT NULL, version INTEGER NOT NULL, manifest_sha256 TEXT NOT NULL,
+        published_at TEXT NOT NULL, removed_at TEXT NOT NULL,
+        PRIMARY KEY (ticker, version)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE alias_log RENAME TO alias_log_before;
+    CREATE TABLE alias_log (
+        id INTEGER PRIMARY KEY, at TEXT NOT NULL, ticker TEXT NOT NULL, name TEXT NOT NULL,
+        version INTEGER, replaced INTEGER, reason TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO alias_log SELECT * FROM alias_log_before;
+    DROP TABLE alias_log_before;
+    CREATE INDEX alias_log_by_ticker ON alias_log (ticker, id);
     """,
 )
 
@@ -158,7 +174,8 @@ def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
         ConfigError: It may not be written; StorageError if the disk refuses.
     """
     with disk_errors("create the store"):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent, exist_ok=True)
+    _make_file(path)
     with database_errors():
         connection = _connect(path, "rwc", lock_timeout_s)
         try:
@@ -216,6 +233,12 @@ def _connect_current(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Co
             hint="run stocklstm fetch once where the store may be written",
         )
     return connection
+
+
+def _make_file(path: Path) -> None:
+    # SQLite would make it readable for all; the journals beside it take over its permissions.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _connect(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Connection:

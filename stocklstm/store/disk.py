@@ -2,8 +2,10 @@
 
 import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stocklstm.errors import ConfigError, StorageError
@@ -48,9 +50,89 @@ def disk_errors(action: str) -> Iterator[None]:
         ) from error
 
 
+class SymbolicLinkError(OSError):
+    """What should be a file leads somewhere else."""
+
+
+def make_private(path: Path, *, exist_ok: bool = False) -> None:
+    """Make a directory, and those above it that are missing, for this user alone.
+
+    Args:
+        path: The directory.
+        exist_ok: It may be there already, and stays as it is.
+    """
+    above = [parent for parent in reversed(path.parents) if not parent.exists()]
+    for parent in above:
+        parent.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=exist_ok)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class OversizedError(OSError):
+    """A file is larger than it may be.
+
+    Attributes:
+        size: Its bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Tell how large it is."""
+        super().__init__(errno.EFBIG, os.strerror(errno.EFBIG))
+        self.size = size
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a file, but not what a symbolic link or a pipe of this name leads to.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have, so that one that has grown does not fill the memory.
+
+    Raises:
+        SymbolicLinkError: It is one.
+        OversizedError: It has more bytes.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SymbolicLinkError(*error.args) from error
+        raise
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if stat.S_ISREG(found.st_mode) and found.st_size > most:
+            raise OversizedError(found.st_size)
+        return file.read(most + 1)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove whatever has this name; of a symbolic link the link, never where it leads."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
+
+
+def size_of(path: Path) -> int:
+    """Add up the bytes of all files below a path, following no symbolic link."""
+    if path.is_symlink() or not path.is_dir():
+        files = [path]
+    else:
+        files = [Path(place, name) for place, _, names in os.walk(path) for name in names]
+    total = 0
+    for file in files:
+        # What is being written or removed by another process may be gone by now.
+        with suppress(FileNotFoundError):
+            total += file.lstat().st_size
+    return total
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a new file and wait until it is on the disk."""
-    with path.open("xb") as file:
+    with open(path, "xb", opener=_private) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -58,10 +140,11 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_bytes(content)
+        with open(draft, "wb", opener=_private) as file:
+            file.write(content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

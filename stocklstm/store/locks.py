@@ -1,12 +1,15 @@
 """One writer at a time, across processes; the system frees a lock when its holder dies."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from stocklstm.errors import StoreLockedError
-from stocklstm.store.disk import disk_errors
+from stocklstm.store.disk import disk_errors, make_private
 from stocklstm.store.paths import StorePaths
 
 
@@ -48,8 +51,8 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
     """
     path = paths.lock(name)
     with disk_errors("take the lock"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=timeout_s)
+        make_private(path.parent, exist_ok=True)
+    lock = FileLock(path, timeout=timeout_s, mode=0o600)
     with disk_errors("take the lock"):
         try:
             lock.acquire()
@@ -62,3 +65,52 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
+    """Make a directory and mark it as in use for as long as this process works on it.
+
+    The mark is a lock on the directory itself: it moves with it and dies with the process.
+
+    Args:
+        name: Gives a path that nothing has yet.
+    """
+    while True:
+        path = name()
+        make_private(path)
+        with ExitStack() as held:
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            held.callback(os.close, handle)
+            # Some network file systems have no such locks; what is there, nobody may clean up.
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            # Before it was marked, somebody who cleans up may have taken it for a leftover.
+            if path.exists():
+                yield path
+                return
+
+
+@contextmanager
+def unclaimed(path: Path) -> Iterator[bool]:
+    """Keep a directory from being worked on, unless it is already.
+
+    Args:
+        path: A directory from `claimed_directory`.
+
+    Yields:
+        False if a living process works on it, or nobody can tell.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)

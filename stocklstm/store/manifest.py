@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -193,6 +193,30 @@ class _Header(msgspec.Struct):
     format: int
 
 
+class _Preset(msgspec.Struct):
+    preset: str
+
+
+class _Verdict(msgspec.Struct):
+    verdict: str
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What a list of versions shows of a manifest."""
+
+    ticker: str
+    version: int
+    created: str
+    method: str
+    parent: str | None
+    config: _Preset
+    evaluation: _Verdict
+    files: dict[str, FileRecord]
+
+
+D = TypeVar("D", Manifest, Outline)
+
+
 def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
     """Read a manifest and check every field's type and limits.
 
@@ -205,11 +229,35 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
         ArtifactVersionError: It has another format number.
         ArtifactCorruptError: It is no manifest, or that of another version.
     """
+    manifest = _decode(content, Manifest, ticker, version)
+    name = manifest.id
+    for file in manifest.files:
+        if not _FILE.fullmatch(file):
+            raise corrupt(name, f"its manifest lists {file[:40]!a}, which is no name of a file")
+    return manifest
+
+
+def decode_outline(content: bytes, ticker: str, version: int) -> Outline:
+    """Read what a list shows of a manifest that is known to be the one published.
+
+    Args:
+        content: Bytes of the file.
+        ticker: Whose version it should be.
+        version: Number it should have.
+
+    Raises:
+        ArtifactVersionError: It has another format number.
+        ArtifactCorruptError: It is no manifest, or that of another version.
+    """
+    return _decode(content, Outline, ticker, version)
+
+
+def _decode(content: bytes, kind: type[D], ticker: str, version: int) -> D:
     name = version_id(ticker, version)
     try:
         found = msgspec.json.decode(content, type=_Header).format
         if found == FORMAT:
-            manifest = msgspec.json.decode(content, type=Manifest)
+            manifest = msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, StockLstmError) as error:
         raise corrupt(name, f"its manifest cannot be read: {error}") from error
     if found != FORMAT:
@@ -218,11 +266,9 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
             f"{name} has manifest format {found}; this stocklstm reads {FORMAT}",
             hint=newer if found > FORMAT else f"stocklstm train --ticker {ticker} makes a new one",
         )
-    if manifest.id != name:
-        raise corrupt(name, f"its manifest is that of {manifest.id!a}")
-    for file in manifest.files:
-        if not _FILE.fullmatch(file):
-            raise corrupt(name, f"its manifest lists {file[:40]!a}, which is no name of a file")
+    if (manifest.ticker, manifest.version) != (ticker, version):
+        said = version_id(manifest.ticker, manifest.version)
+        raise corrupt(name, f"its manifest is that of {said!a}")
     return manifest
 
 

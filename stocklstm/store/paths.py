@@ -53,11 +53,15 @@ class StorePaths:
 
     def version(self, ticker: str, version: int) -> Path:
         """One published version."""
-        return self.ticker(ticker) / f"v{version}"
+        return Path(self.home, "models", ticker, f"v{version}")  # half the time of three joins
+
+    def reports_of(self, ticker: str) -> Path:
+        """Pictures drawn of a ticker's versions and searches; may be deleted at any time."""
+        return self.home / "reports" / ticker
 
     def reports(self, ticker: str, version: int) -> Path:
         """What was drawn or measured of a version after it was published; may be deleted."""
-        return self.home / "reports" / ticker / f"v{version}"
+        return self.reports_of(ticker) / f"v{version}"
 
     def walk_forward(self, ticker: str, version: int) -> Path:
         """The latest walk-forward evaluation of a version; may be deleted at any time."""
@@ -65,7 +69,7 @@ class StorePaths:
 
     def tuning_report(self, ticker: str, study: str) -> Path:
         """The picture of a search; may be deleted at any time."""
-        return self.home / "reports" / ticker / f"tune-{study}.png"
+        return self.reports_of(ticker) / f"tune-{study}.png"
 
     @property
     def runs(self) -> Path:

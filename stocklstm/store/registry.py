@@ -4,26 +4,42 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
-from stocklstm.errors import NoModelError
+from stocklstm.errors import CheckFailedError, NoModelError, StockLstmError
+from stocklstm.store.aliases import AliasChange, Aliases
 from stocklstm.store.database import database_errors, stored_values, transaction
-from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.disk import (
+    OversizedError,
+    SymbolicLinkError,
+    disk_errors,
+    read_regular,
+    remove_tree,
+    sync_directory,
+    write_durably,
+)
+from stocklstm.store.locks import claimed_directory
 from stocklstm.store.manifest import (
     FILE_NAME,
     FileRecord,
     Manifest,
+    Outline,
     corrupt,
     decode_manifest,
+    decode_outline,
 )
 from stocklstm.store.paths import StorePaths
 
 MOST_MANIFEST_BYTES = 1 << 20
 """Far more than any settings and scores take."""
+
+# How the names begin of what is not published yet, and of what is removed but not gone yet.
+DRAFT = ".draft-"
+TRASH = ".trash-"
 
 
 @dataclass(frozen=True)
@@ -47,25 +63,6 @@ class Draft:
         with disk_errors("write the model"):
             write_durably(self.path / name, content)
         self.files[name] = FileRecord(sha256_hex(content), len(content))
-
-
-@dataclass(frozen=True)
-class AliasChange:
-    """One line of the alias log.
-
-    Attributes:
-        at: UTC timestamp.
-        name: Alias.
-        version: What it points at since then.
-        replaced: What it pointed at before, if anything.
-        reason: Why, in words.
-    """
-
-    at: str
-    name: str
-    version: int
-    replaced: int | None
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +90,15 @@ class Registry:
                 "SELECT version FROM versions WHERE ticker = ? ORDER BY version", (ticker,)
             )
             return [version for (version,) in rows]
+
+    def published(self, ticker: str) -> dict[int, str]:
+        """Tell when each version of a ticker was published, as UTC timestamps, oldest first."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT version, published_at FROM versions WHERE ticker = ? ORDER BY version",
+                (ticker,),
+            ).fetchall()
+        return dict(rows)
 
     def resolve(self, reference: ModelReference) -> int:
         """Find the version that a reference means.
@@ -122,20 +128,44 @@ class Registry:
         Raises:
             ArtifactCorruptError: It is missing or damaged; ArtifactVersionError if of another
                 format.
+            NoModelError: The version is not there, or not any more.
         """
-        self._require_size(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
-        content = self._read(ticker, version, FILE_NAME)
+        content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
         with database_errors():
             row = self.connection.execute(
                 "SELECT manifest_sha256 FROM versions WHERE ticker = ? AND version = ?",
                 (ticker, version),
             ).fetchone()
-        if row is None or sha256_hex(content) != row[0]:
-            raise corrupt(
-                version_id(ticker, version),
-                f"{FILE_NAME} is not the file that was published (sha256)",
-            )
-        return decode_manifest(content, ticker, version)
+        if row is None:
+            raise _gone(ticker, version)
+        return decode_manifest(_published(content, row[0], ticker, version), ticker, version)
+
+    def outlines(self, ticker: str) -> dict[int, Outline | StockLstmError]:
+        """Read what a list shows of every version of a ticker, or why that cannot be read.
+
+        Every manifest is compared with its hash, and only what is shown of it is decoded.
+
+        Args:
+            ticker: Whose.
+
+        Returns:
+            By version, oldest first.
+        """
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT version, manifest_sha256 FROM versions WHERE ticker = ? ORDER BY version",
+                (ticker,),
+            ).fetchall()
+        found: dict[int, Outline | StockLstmError] = {}
+        for version, sha256 in rows:
+            try:
+                content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
+                found[version] = decode_outline(
+                    _published(content, sha256, ticker, version), ticker, version
+                )
+            except StockLstmError as error:
+                found[version] = error
+        return found
 
     def read_file(self, manifest: Manifest, name: str) -> bytes:
         """Read one file of a version and check it against the manifest.
@@ -144,33 +174,37 @@ class Registry:
 
         Raises:
             ArtifactCorruptError: The file is missing, not listed, or its size or hash differs.
+            NoModelError: The version has been removed meanwhile.
         """
         record = manifest.files.get(name)
         if record is None:
             raise corrupt(manifest.id, f"its manifest does not list {name}")
-        self._require_size(manifest.ticker, manifest.version, name, record.size)
-        content = self._read(manifest.ticker, manifest.version, name)
+        content = self._read(manifest.ticker, manifest.version, name, record.size)
         if len(content) != record.size:
             raise corrupt(manifest.id, f"{name} has {len(content)} bytes, not {record.size}")
         if sha256_hex(content) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that was published (sha256)")
         return content
 
-    def _require_size(self, ticker: str, version: int, name: str, most: int) -> None:
-        """Refuse a file that has grown, before it fills the memory."""
-        with suppress(OSError):
-            path = self.paths.version(ticker, version) / name
-            size = path.stat().st_size
-            if size > most and path.is_file():
-                raise corrupt(
-                    version_id(ticker, version), f"{name} has {size} bytes, not {most} or fewer"
-                )
-
-    def _read(self, ticker: str, version: int, name: str) -> bytes:
+    def _read(self, ticker: str, version: int, name: str, most: int) -> bytes:
+        directory = self.paths.version(ticker, version)
+        # What is published are files, never ways to somewhere else.
+        if directory.is_symlink() or directory.parent.is_symlink():
+            raise corrupt(version_id(ticker, version), "its directory is a symbolic link")
         with disk_errors(f"read {name}"):
             try:
-                return (self.paths.version(ticker, version) / name).read_bytes()
+                return read_regular(directory / name, most)
+            except SymbolicLinkError as error:
+                raise corrupt(version_id(ticker, version), f"{name} is a symbolic link") from error
+            except OversizedError as error:
+                raise corrupt(
+                    version_id(ticker, version),
+                    f"{name} has {error.size} bytes, not {most} or fewer",
+                ) from error
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                # A version is first taken off the list and then off the disk.
+                if version not in self.versions(ticker):
+                    raise _gone(ticker, version) from error
                 raise corrupt(version_id(ticker, version), f"{name} is missing") from error
 
     def unlisted_files(self, manifest: Manifest) -> list[str]:
@@ -191,13 +225,13 @@ class Registry:
         Raises:
             StorageError: The disk refuses; ConfigError if it may not be written.
         """
-        path = self.paths.ticker(ticker) / f".draft-{os.urandom(16).hex()}"
-        with disk_errors("create the model"):
-            path.mkdir(parents=True, mode=0o700)
-        try:
-            yield Draft(path, {})
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+        with ExitStack() as held:
+            with disk_errors("create the model"):
+                path = held.enter_context(claimed_directory(lambda: self._new_path(ticker, DRAFT)))
+            try:
+                yield Draft(path, {})
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
 
     def publish(
         self,
@@ -238,7 +272,7 @@ class Registry:
                     (ticker, version, sha256_hex(content), at),
                 )
                 if promotion is not None:
-                    self._promote(ticker, version, promotion, at)
+                    self.promote(ticker, version, reason=promotion, at=at)
                 # The directory is in its place before anybody can read that it is there.
                 with disk_errors("publish the model"):
                     draft.path.rename(target)
@@ -258,6 +292,7 @@ class Registry:
         with stored_values():
             (known,) = self.connection.execute(
                 "SELECT max(version) FROM (SELECT version FROM versions WHERE ticker = ?1"
+                " UNION SELECT version FROM removals WHERE ticker = ?1"
                 " UNION SELECT version FROM alias_log WHERE ticker = ?1"
                 " UNION SELECT version FROM forecasts WHERE ticker = ?1)",
                 (ticker,),
@@ -268,13 +303,71 @@ class Registry:
             version += 1
         return version
 
+    def remove(self, ticker: str, version: int, *, at: str) -> None:
+        """Remove a version that no alias names; its number is never given again.
+
+        It goes off the list first: a reader finds either all of it or is told that it is gone, and
+        what a crash leaves on the disk after that is for `store.leftovers` to find. The caller
+        holds the ticker's writer lock.
+
+        Args:
+            ticker: Whose.
+            version: Published.
+            at: UTC timestamp.
+
+        Raises:
+            CheckFailedError: An alias names it.
+            NoModelError: It is not there.
+            ArtifactCorruptError: Its ticker's directory leads out of the store.
+        """
+        directory = self.paths.version(ticker, version)
+        if directory.parent.is_symlink():
+            raise corrupt(version_id(ticker, version), "its directory is a symbolic link")
+        with transaction(self.connection):
+            self._take_off_the_list(ticker, version, at)
+        with disk_errors("remove the model"), suppress(FileNotFoundError):
+            trash = self._new_path(ticker, TRASH)
+            directory.rename(trash)
+            remove_tree(trash)
+        pictures = self.paths.reports(ticker, version)
+        if not pictures.parent.is_symlink():
+            with disk_errors("remove the pictures of the model"):
+                remove_tree(pictures)
+
+    def _take_off_the_list(self, ticker: str, version: int, at: str) -> None:
+        naming = [name for name, target in self.aliases(ticker).items() if target == version]
+        if naming:
+            raise CheckFailedError(
+                f"{version_id(ticker, version)} is {' and '.join(naming)}; what an alias names "
+                "is not removed",
+                hint=_move_away(ticker, naming[0]),
+            )
+        removed = self.connection.execute(
+            "INSERT INTO removals SELECT ticker, version, manifest_sha256, published_at, ?"
+            " FROM versions WHERE ticker = ? AND version = ?",
+            (at, ticker, version),
+        )
+        if removed.rowcount == 0:
+            raise _gone(ticker, version)
+        self.connection.execute(
+            "DELETE FROM versions WHERE ticker = ? AND version = ?", (ticker, version)
+        )
+
+    def _new_path(self, ticker: str, prefix: str) -> Path:
+        return self.paths.ticker(ticker) / f"{prefix}{os.urandom(16).hex()}"
+
+    @property
+    def names(self) -> Aliases:
+        """The aliases, and what may be done with them."""
+        return Aliases(self.connection)
+
     def aliases(self, ticker: str) -> Mapping[str, int]:
         """Read what every alias of a ticker points at."""
-        with database_errors():
-            rows = self.connection.execute(
-                "SELECT name, version FROM aliases WHERE ticker = ? ORDER BY name", (ticker,)
-            ).fetchall()
-        return dict(rows)
+        return self.names.of(ticker)
+
+    def alias_log(self, ticker: str) -> list[AliasChange]:
+        """Read every change of a ticker's aliases, oldest first."""
+        return self.names.log(ticker)
 
     def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
         """Point "champion" at a version and "previous" at the one it replaces.
@@ -285,33 +378,25 @@ class Registry:
             reason: Kept in the log.
             at: UTC timestamp.
         """
-        with transaction(self.connection):
-            self._promote(ticker, version, reason, at)
+        self.names.promote(ticker, version, reason=reason, at=at)
 
-    def _promote(self, ticker: str, version: int, reason: str, at: str) -> None:
-        champion = self.aliases(ticker).get(CHAMPION)
-        if champion == version:
-            return
-        if champion is not None:
-            self._point(ticker, PREVIOUS, champion, reason, at)
-        self._point(ticker, CHAMPION, version, reason, at)
 
-    def _point(self, ticker: str, name: str, version: int, reason: str, at: str) -> None:
-        self.connection.execute(
-            "INSERT INTO alias_log (at, ticker, name, version, replaced, reason) VALUES"
-            " (?1, ?2, ?3, ?4, (SELECT version FROM aliases WHERE ticker = ?2 AND name = ?3), ?5)",
-            (at, ticker, name, version, reason),
+def _published(content: bytes, sha256: str, ticker: str, version: int) -> bytes:
+    if sha256_hex(content) != sha256:
+        raise corrupt(
+            version_id(ticker, version), f"{FILE_NAME} is not the file that was published (sha256)"
         )
-        self.connection.execute(
-            "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (ticker, name, version)
-        )
+    return content
 
-    def alias_log(self, ticker: str) -> list[AliasChange]:
-        """Read every change of a ticker's aliases, oldest first."""
-        with database_errors():
-            rows = self.connection.execute(
-                "SELECT at, name, version, replaced, reason FROM alias_log"
-                " WHERE ticker = ? ORDER BY id",
-                (ticker,),
-            ).fetchall()
-        return [AliasChange(*row) for row in rows]
+
+def _gone(ticker: str, version: int) -> NoModelError:
+    return NoModelError(
+        f"there is no {version_id(ticker, version)}; it may have been removed",
+        hint=f"stocklstm models list --ticker {ticker}",
+    )
+
+
+def _move_away(ticker: str, name: str) -> str:
+    if name in {CHAMPION, PREVIOUS}:
+        return f"stocklstm models promote {ticker}@VERSION makes another one the champion"
+    return f"stocklstm models unalias {ticker}@{name}"

@@ -12,7 +12,7 @@ import msgspec
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
-from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.disk import disk_errors, make_private, sync_directory, write_durably
 from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
 
@@ -141,7 +141,7 @@ class RunStore:
         """
         run = Run(self.paths.run(record.id), record)
         with disk_errors("create the run"):
-            run.path.mkdir(parents=True, mode=0o700)
+            make_private(run.path)
             write_durably(run.path / _RECORD, msgspec.json.encode(record))
             sync_directory(run.path)
         return run

@@ -132,7 +132,11 @@ class _Judge:
 
 def _champions(store: Store, ticker: str) -> list[tuple[str, int]]:
     log = store.registry.alias_log(ticker)
-    return [(change.at, change.version) for change in log if change.name == CHAMPION]
+    return [
+        (change.at, change.version)
+        for change in log
+        if change.name == CHAMPION and change.version is not None
+    ]
 
 
 def _at(champions: Sequence[tuple[str, int]], moment: str) -> int | None:

@@ -1,16 +1,16 @@
 """models: what is in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import ModelReference, parse_reference, version_id
+from stocklstm.core.reference import parse_reference
 from stocklstm.core.series import parse_ticker
-from stocklstm.errors import NoModelError
+from stocklstm.errors import NoModelError, StockLstmError
+from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
-from stocklstm.store.manifest import SERVING_FILE, Manifest
-from stocklstm.store.registry import AliasChange
+from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline
 from stocklstm.store.store import Store, open_store
 
 
@@ -102,7 +102,7 @@ def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
         version = store.registry.resolve(wanted)
         return ModelDetails(
             manifest=store.registry.manifest(wanted.ticker, version),
-            aliases=_aliases(store, wanted.ticker, version),
+            aliases=names_of(store.registry.aliases(wanted.ticker), version),
             alias_log=tuple(store.registry.alias_log(wanted.ticker)),
             path=str(store.paths.version(wanted.ticker, version)),
             walk_forward=_walk_forward(store, wanted.ticker, version),
@@ -115,33 +115,37 @@ def _walk_forward(store: Store, ticker: str, version: int) -> str | None:
         return str(path) if path.exists() else None
 
 
-def _summaries(store: Store, ticker: str) -> tuple[tuple[ModelSummary, ...], tuple[Failure, ...]]:
-    versions = store.registry.versions(ticker)
-    if not versions:
+def _summaries(store: Store, ticker: str) -> tuple[list[ModelSummary], list[Failure]]:
+    outlines = store.registry.outlines(ticker)
+    if not outlines:
         raise NoModelError(
             f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
         )
-    names = [version_id(ticker, version) for version in versions]
-    return for_each(names, parse_reference, lambda reference: _summary(store, reference))
+    aliases = store.registry.aliases(ticker)
+    summaries, failures = [], []
+    for version, outline in outlines.items():
+        if isinstance(outline, StockLstmError):
+            failures.append(Failure(ticker, outline))
+        else:
+            summaries.append(_summary(outline, names_of(aliases, version)))
+    return summaries, failures
 
 
-def _summary(store: Store, reference: ModelReference) -> ModelSummary:
-    ticker, version = reference.ticker, store.registry.resolve(reference)
-    manifest = store.registry.manifest(ticker, version)
-    serving = manifest.files.get(SERVING_FILE)
+def _summary(outline: Outline, aliases: tuple[str, ...]) -> ModelSummary:
+    serving = outline.files.get(SERVING_FILE)
     return ModelSummary(
-        ticker=ticker,
-        version=version,
-        aliases=_aliases(store, ticker, version),
-        created=manifest.created,
-        preset=manifest.config.preset,
-        method=manifest.method,
-        parent=manifest.parent,
+        ticker=outline.ticker,
+        version=outline.version,
+        aliases=aliases,
+        created=outline.created,
+        preset=outline.config.preset,
+        method=outline.method,
+        parent=outline.parent,
         bytes=serving.size if serving else 0,
-        verdict=manifest.evaluation.verdict,
+        verdict=outline.evaluation.verdict,
     )
 
 
-def _aliases(store: Store, ticker: str, version: int) -> tuple[str, ...]:
-    pointing = store.registry.aliases(ticker).items()
-    return tuple(name for name, target in pointing if target == version)
+def names_of(aliases: Mapping[str, int], version: int) -> tuple[str, ...]:
+    """Name the aliases that point at a version."""
+    return tuple(name for name, target in aliases.items() if target == version)

@@ -286,6 +286,40 @@ def test_models_as_files(cli: Cli, model_home: Path, tmp_path: Path) -> None:
     assert all(f"`{key}`" in documented for key in exported.keys() | taken.keys())
 
 
+def test_what_models_are_named(cli: Cli, model_home: Path) -> None:
+    assert model_home.is_dir()
+    keys = {"ticker", "alias", "version", "replaced", "previous", "reason", "unchanged"}
+    for arguments in (("promote", f"{TICKER}@v1", "--as", "live"), ("unalias", f"{TICKER}@live")):
+        (moved,) = document(cli, "models", *arguments)["results"]
+        assert moved.keys() == keys
+    assert document(cli, "train", "-t", TICKER, "--promote", "always", *TINY_OPTIONS)
+    (moved,) = document(cli, "models", "rollback", TICKER)["results"]
+    assert moved.keys() == keys
+    assert (moved["version"], moved["replaced"], moved["previous"]) == (1, 2, 2)
+
+
+def test_models_diff(cli: Cli, model_home: Path) -> None:
+    assert model_home.is_dir()
+    (found,) = document(cli, "models", "diff", TICKER, f"{TICKER}@v1")["diffs"]
+
+    assert found.keys() == {
+        *("left", "right", "about", "settings", "scores", "comparable"),
+        *("prices", "environment", "files"),
+    }
+    assert found["files"][0].keys() == {"name", "left", "right"}
+
+
+def test_what_goes(cli: Cli, model_home: Path) -> None:
+    (model_home / "models" / TICKER / "v7").mkdir()
+    assert document(cli, "train", "-t", TICKER, "--promote", "never", *TINY_OPTIONS)
+    (cleaned,) = document(cli, "models", "gc", "--dry-run")["results"]
+    (removed,) = document(cli, "models", "rm", f"{TICKER}@v2")["results"]
+
+    assert cleaned.keys() == {"dry_run", "removed", "skipped", "bytes"}
+    assert cleaned["removed"][0].keys() == {"kind", "ticker", "name", "path", "bytes"}
+    assert removed.keys() == {"ticker", "version", "bytes", "children"}
+
+
 def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
     assert priced_home.is_dir()
     (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]

@@ -6,6 +6,8 @@ from stocklstm.core.reference import (
     CHAMPION,
     PREVIOUS,
     ModelReference,
+    parse_alias,
+    parse_exact,
     parse_reference,
     version_id,
 )
@@ -91,3 +93,21 @@ def test_any_text_is_read_or_refused(text):
     except ConfigError:
         return
     assert parse_reference(str(reference)) == reference
+
+
+def test_what_cannot_be_undone_wants_a_number():
+    assert parse_exact("petr4.sa@v3") == ModelReference("PETR4.SA", version=3)
+    for text in ("PETR4.SA", "PETR4.SA@champion", "PETR4.SA@previous", "PETR4.SA@live"):
+        with pytest.raises(ConfigError, match="name one by its number"):
+            parse_exact(text)
+
+
+@PROPERTY
+@given(st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True))
+def test_a_name_that_can_be_set_can_be_asked_for_and_is_no_number(name):
+    try:
+        assert parse_alias(name) == name
+    except ConfigError:
+        assert name == "previous" or name[1:].isdigit()
+    else:
+        assert parse_reference(f"PETR4.SA@{name}").alias == name

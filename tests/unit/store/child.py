@@ -16,6 +16,7 @@ from stocklstm.store.database import transaction
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.removing import Rule, collect_garbage
 from tests.unit.store.samples import (
     DIVIDEND,
     LATER,
@@ -88,6 +89,59 @@ def release(store: Store) -> None:
     store.ledger.record(entry_of(version=made.version))
 
 
+def promote(store: Store) -> None:
+    with writer_lock(store.paths, TICKER, 30):
+        store.registry.promote(TICKER, 3, reason="better", at=LATER)
+
+
+def remove(store: Store) -> None:
+    with writer_lock(store.paths, TICKER, 30):
+        store.registry.remove(TICKER, 2, at=LATER)
+
+
+def collect(store: Store) -> None:
+    done = collect_garbage(rule=Rule(keep=0), home=store.paths.home)
+    assert not done.failures, done.failures
+
+
+STEPWISE = {
+    "merge": merge,
+    "release": release,
+    "promote": promote,
+    "remove": remove,
+    "collect": collect,
+}
+
+
+def collect_many(home: Path, gate: str, count: str) -> None:
+    wait_for(Path(gate))
+    for _ in range(int(count)):
+        done = collect_garbage(home=home, lock_timeout_s=60)
+        assert not done.failures, done.failures
+        (result,) = done.results
+        say(*(item.name for item in result.removed))
+
+
+def remove_many(home: Path, gate: str, first: str, last: str) -> None:
+    with open_store(home, lock_timeout_s=60) as store:
+        wait_for(Path(gate))
+        for version in range(int(first), int(last) + 1):
+            with writer_lock(store.paths, TICKER, 60):
+                store.registry.remove(TICKER, version, at=LATER)
+
+
+def hold_draft(home: Path) -> None:
+    with open_store(home) as store, store.registry.draft(TICKER) as draft:
+        draft.write("model.onnx", b"half")
+        ready()
+
+
+def die_in_draft(home: Path) -> None:
+    with open_store(home) as store, store.registry.draft(TICKER) as draft:
+        draft.write("model.onnx", b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die_at_step(home: Path, action: str, step: str) -> None:
     """Kill this process right before the given step that others could see or the disk keeps."""
     left = int(step)
@@ -106,12 +160,14 @@ def die_at_step(home: Path, action: str, step: str) -> None:
         return call
 
     os.fsync = counted(os.fsync)
+    for name in ("open", "unlink", "rmdir"):
+        setattr(os, name, counted(getattr(os, name)))
     shutil.rmtree = counted(shutil.rmtree)
     for name in ("mkdir", "open", "rename"):
         setattr(Path, name, counted(getattr(Path, name)))
     with open_store(home, create=True) as store:
         store.registry.connection.set_trace_callback(count)
-        {"merge": merge, "release": release}[action](store)
+        STEPWISE[action](store)
         store.registry.connection.set_trace_callback(None)
         count()
 
@@ -159,6 +215,10 @@ ACTIONS = (
     hold_everything,
     open_at_once,
     publish_many,
+    collect_many,
+    remove_many,
+    hold_draft,
+    die_in_draft,
     die_at_step,
     die_at_commit,
     read_without_rights,

@@ -30,7 +30,16 @@ from stocklstm.store.database import (
 from stocklstm.store.store import open_store
 from tests.unit.store.child import merge, release
 from tests.unit.store.processes import running
-from tests.unit.store.samples import DIVIDEND, NOON, PETR4, TICKER, WEEK, entry_of, publish
+from tests.unit.store.samples import (
+    DIVIDEND,
+    LATER,
+    NOON,
+    PETR4,
+    TICKER,
+    WEEK,
+    entry_of,
+    publish,
+)
 
 ADD = "INSERT INTO sessions VALUES ('BVMF', ?, 'noon')"
 COUNT = "SELECT count(*) FROM sessions"
@@ -231,6 +240,30 @@ def test_upgrading_keeps_what_is_stored(monkeypatch, home):
         assert pragma(connection, "user_version") == SCHEMA_VERSION + 1
         assert connection.execute("SELECT note FROM sessions").fetchall() == [(None,), (None,)]
         assert len(store.prices.bars(TICKER)) == 3
+
+
+def test_the_log_of_aliases_outlives_the_upgrade_that_lets_them_be_removed(monkeypatch, home):
+    """As of schema 3, where a line had to name a version."""
+    with monkeypatch.context() as old:
+        old.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:3])
+        old.setattr(database, "SCHEMA_VERSION", 3)
+        with open_store(home, create=True) as store:
+            connection = store.registry.connection
+            for line in [(NOON, "champion", 1, None), (LATER, "previous", 1, None)]:
+                connection.execute(
+                    "INSERT INTO alias_log (at, ticker, name, version, replaced, reason)"
+                    " VALUES (?, ?, ?, ?, ?, 'why')",
+                    (line[0], TICKER, *line[1:]),
+                )
+            before = store.registry.alias_log(TICKER)
+            connection.execute("INSERT INTO aliases VALUES (?, 'live', 1)", (TICKER,))
+            with pytest.raises(sqlite3.IntegrityError):
+                store.registry.names.drop(TICKER, "live", reason="mine", at=LATER)
+    with open_store(home) as store:
+        assert len(before) == 2
+        assert store.registry.alias_log(TICKER) == before
+        assert store.registry.names.drop(TICKER, "live", reason="mine", at=LATER) == 1
+        assert [line.version for line in store.registry.alias_log(TICKER)] == [1, 1, None]
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_old_schema(monkeypatch, home):

@@ -1,0 +1,128 @@
+"""Names that point at versions, and every change of them."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stocklstm.core.reference import CHAMPION, PREVIOUS
+from stocklstm.errors import NoModelError
+from stocklstm.store.database import database_errors, transaction
+
+
+@dataclass(frozen=True)
+class AliasChange:
+    """One line of the alias log.
+
+    Attributes:
+        at: UTC timestamp.
+        name: Alias.
+        version: What it points at since then; None if it was removed.
+        replaced: What it pointed at before, if anything.
+        reason: Why, in words.
+    """
+
+    at: str
+    name: str
+    version: int | None
+    replaced: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Aliases:
+    """The aliases of all tickers.
+
+    Attributes:
+        connection: An open database.
+    """
+
+    connection: sqlite3.Connection
+
+    def of(self, ticker: str) -> Mapping[str, int]:
+        """Read what every alias of a ticker points at."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT name, version FROM aliases WHERE ticker = ? ORDER BY name", (ticker,)
+            ).fetchall()
+        return dict(rows)
+
+    def log(self, ticker: str) -> list[AliasChange]:
+        """Read every change of a ticker's aliases, oldest first."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT at, name, version, replaced, reason FROM alias_log"
+                " WHERE ticker = ? ORDER BY id",
+                (ticker,),
+            ).fetchall()
+        return [AliasChange(*row) for row in rows]
+
+    def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
+        """Point "champion" at a version and "previous" at the one it replaces.
+
+        Args:
+            ticker: Whose.
+            version: Published.
+            reason: Kept in the log.
+            at: UTC timestamp.
+        """
+        with transaction(self.connection):
+            champion = self.of(ticker).get(CHAMPION)
+            if champion == version:
+                return
+            if champion is not None:
+                self.point(ticker, PREVIOUS, champion, reason=reason, at=at)
+            self.point(ticker, CHAMPION, version, reason=reason, at=at)
+
+    def point(self, ticker: str, name: str, version: int, *, reason: str, at: str) -> None:
+        """Point an alias at a version, unless it does so already.
+
+        Args:
+            ticker: Whose.
+            name: Alias; `promote` is for the champion.
+            version: Published.
+            reason: Kept in the log.
+            at: UTC timestamp.
+        """
+        with transaction(self.connection):
+            replaced = self.of(ticker).get(name)
+            if replaced == version:
+                return
+            self._write(AliasChange(at, name, version, replaced, reason), ticker)
+            self.connection.execute(
+                "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (ticker, name, version)
+            )
+
+    def drop(self, ticker: str, name: str, *, reason: str, at: str) -> int:
+        """Remove an alias; the version it points at stays.
+
+        Args:
+            ticker: Whose.
+            name: Alias.
+            reason: Kept in the log.
+            at: UTC timestamp.
+
+        Returns:
+            What it pointed at.
+
+        Raises:
+            NoModelError: There is no such alias.
+        """
+        with transaction(self.connection):
+            replaced = self.of(ticker).get(name)
+            if replaced is None:
+                raise NoModelError(
+                    f"{ticker} has no alias {name}",
+                    hint=f"stocklstm models list --ticker {ticker}",
+                )
+            self._write(AliasChange(at, name, None, replaced, reason), ticker)
+            self.connection.execute(
+                "DELETE FROM aliases WHERE ticker = ? AND name = ?", (ticker, name)
+            )
+        return replaced
+
+    def _write(self, change: AliasChange, ticker: str) -> None:
+        self.connection.execute(
+            "INSERT INTO alias_log (at, ticker, name, version, replaced, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (change.at, ticker, change.name, change.version, change.replaced, change.reason),
+        )

@@ -1,0 +1,171 @@
+"""What is on the disk though nothing needs it: the remains of processes that were killed."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from stocklstm.errors import StoreLockedError
+from stocklstm.store.disk import remove_tree
+from stocklstm.store.locks import unclaimed
+from stocklstm.store.paths import StorePaths
+from stocklstm.store.registry import DRAFT, TRASH
+from stocklstm.store.runs import RunStore
+
+_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+# As `store.disk.replace_file` names what it has not put in its place yet.
+_TEMPORARY = re.compile(r"\..+\.([1-9][0-9]{0,9})")
+
+
+class InUseError(Exception):
+    """A living process works on it, or may: it stays."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that may go.
+
+    Attributes:
+        kind: "draft", "removed version", "unlisted version", "pictures", "temporary file" or
+            "unfinished run".
+        path: Where it lies.
+        ticker: Whose.
+        remove: Removes it; raises `InUseError` if somebody needs it after all. With False it only
+            looks whether somebody does.
+    """
+
+    kind: str
+    path: Path
+    ticker: str
+    remove: Callable[[bool], None]
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The search for them.
+
+    Attributes:
+        paths: The store.
+        listed: Gives the versions of a ticker that the database lists.
+    """
+
+    paths: StorePaths
+    listed: Callable[[str], list[int]]
+
+    def of_models(self, ticker: str) -> Iterator[Leftover]:
+        """Find what publishing and removing versions of a ticker left behind.
+
+        The caller holds the ticker's writer lock: without it a version that is just being
+        published would look like one that never was.
+
+        Args:
+            ticker: Whose.
+        """
+        known = set(self.listed(ticker))
+        for path in _entries(self.paths.ticker(ticker)):
+            name = path.name
+            number = _VERSION.fullmatch(name)
+            if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
+                yield Leftover("draft", path, ticker, _Draft(path))
+            elif name.startswith((TRASH, DRAFT)):
+                yield Leftover("removed version", path, ticker, _Nobodys(path))
+            elif number and int(number[1]) not in known:
+                yield Leftover("unlisted version", path, ticker, _Nobodys(path))
+        for path in _entries(self.paths.reports_of(ticker)):
+            number = _VERSION.fullmatch(path.name)
+            if number and int(number[1]) not in known:
+                yield Leftover("pictures", path, ticker, _Nobodys(path))
+            else:
+                inside = _entries(path) if path.is_dir() else []
+                for file in [path, *inside]:
+                    if _TEMPORARY.fullmatch(file.name):
+                        yield Leftover("temporary file", file, ticker, _Temporary(file))
+
+    def tickers(self) -> set[str]:
+        """Name the directories in which leftovers may lie; not each need be a ticker."""
+        places = (self.paths.models, self.paths.reports_of(""))
+        names = {path.name for place in places for path in _entries(place) if path.is_dir()}
+        return names | {name.rsplit("-", 2)[0] for name in RunStore(self.paths).names()}
+
+    def of_runs(self, ticker: str, before: float) -> Iterator[Leftover]:
+        """Find unfinished runs that nobody has gone on with for long.
+
+        Args:
+            ticker: Whose.
+            before: Seconds since 1970; what was touched later stays.
+        """
+        runs = RunStore(self.paths)
+        for name in runs.names(ticker):
+            path = self.paths.run(name)
+            if not path.is_symlink() and path.stat().st_mtime <= before:
+                yield Leftover("unfinished run", path, ticker, _Run(runs, name))
+
+
+def _entries(directory: Path) -> list[Path]:
+    """List a directory, which is no symbolic link: nothing outside the store is looked at."""
+    if directory.is_symlink() or not directory.is_dir():
+        return []
+    return sorted(directory.iterdir())
+
+
+@dataclass(frozen=True)
+class _Nobodys:
+    path: Path
+
+    def __call__(self, really: bool) -> None:
+        if really:
+            remove_tree(self.path)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    path: Path
+
+    def __call__(self, really: bool) -> None:
+        try:
+            with unclaimed(self.path) as free:
+                if not free:
+                    raise InUseError("a version is being written there")
+                if really:
+                    remove_tree(self.path)
+        except FileNotFoundError as error:
+            raise InUseError("it has been published or removed meanwhile") from error
+
+
+@dataclass(frozen=True)
+class _Run:
+    runs: RunStore
+    name: str
+
+    def __call__(self, really: bool) -> None:
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.runs.locked(self.name, 0.0))
+            except StoreLockedError as error:
+                raise InUseError("a training is at work on it") from error
+            if really:
+                remove_tree(self.runs.paths.run(self.name))
+
+
+@dataclass(frozen=True)
+class _Temporary:
+    path: Path
+
+    def __call__(self, really: bool) -> None:
+        if _lives(int(self.path.name.rpartition(".")[2])):
+            raise InUseError("its process is still there")
+        if really:
+            remove_tree(self.path)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,149 @@
+"""models diff: in what two versions differ."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from stocklstm.core.reference import parse_reference
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import Store, open_store
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One thing of both versions.
+
+    Attributes:
+        name: What it is.
+        left: Of the first; None if it has none.
+        right: Of the second.
+    """
+
+    name: str
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two versions side by side.
+
+    Attributes:
+        left: Identity of the first.
+        right: Identity of the second.
+        about: When each was made, how and from what.
+        settings: Those that differ.
+        scores: As published; prices and errors in currency.
+        comparable: True if both were scored on the same days of the same prices.
+        prices: What each saw.
+        environment: Libraries whose version differs.
+        files: Bytes of every file.
+    """
+
+    left: str
+    right: str
+    about: tuple[Pair, ...]
+    settings: tuple[Pair, ...]
+    scores: tuple[Pair, ...]
+    comparable: bool
+    prices: tuple[Pair, ...]
+    environment: tuple[Pair, ...]
+    files: tuple[Pair, ...]
+
+
+def compare_versions(left: str, right: str, *, home: Path | None = None) -> Difference:
+    """Put two versions side by side, as they were published.
+
+    Args:
+        left: TICKER, TICKER@v3 or TICKER@alias.
+        right: The same, of this or another ticker.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no such version.
+        IntegrityError: A manifest is damaged.
+    """
+    with open_store(home) as store:
+        one, other = (_manifest(store, reference) for reference in (left, right))
+    return Difference(
+        left=one.id,
+        right=other.id,
+        about=_pairs(one, other, _about),
+        settings=_differing(_pairs(one, other, _settings)),
+        scores=_pairs(one, other, _scores),
+        comparable=_tested(one) == _tested(other),
+        prices=_pairs(one, other, _prices),
+        environment=_differing(_pairs(one, other, lambda each: each.environment)),
+        files=_pairs(one, other, lambda each: {n: f.size for n, f in each.files.items()}),
+    )
+
+
+def _manifest(store: Store, reference: str) -> Manifest:
+    wanted = parse_reference(reference)
+    return store.registry.manifest(wanted.ticker, store.registry.resolve(wanted))
+
+
+def _pairs(
+    left: Manifest, right: Manifest, values: Callable[[Manifest], Mapping[str, Value]]
+) -> tuple[Pair, ...]:
+    one, other = values(left), values(right)
+    return tuple(Pair(name, one.get(name), other.get(name)) for name in {**one, **other})
+
+
+def _differing(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    return tuple(pair for pair in pairs if pair.left != pair.right)
+
+
+def _tested(manifest: Manifest) -> tuple[Value, ...]:
+    scores = manifest.evaluation
+    # Fingerprints differ with every new row; days that both were scored on do not.
+    return manifest.ticker, scores.start, scores.end, scores.n, scores.horizon
+
+
+def _about(manifest: Manifest) -> Mapping[str, Value]:
+    training = manifest.training
+    return {
+        "created": manifest.created,
+        "method": manifest.method,
+        "parent": manifest.parent,
+        "parameters": training.parameters,
+        "epochs": training.epochs,
+        "kept_epoch": training.kept_epoch,
+        "best_val_loss": training.best_val_loss,
+        "seconds": training.seconds,
+    }
+
+
+def _settings(manifest: Manifest) -> Mapping[str, Value]:
+    found = {field.name: getattr(manifest.config, field.name) for field in fields(manifest.config)}
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in found.items()
+    }
+
+
+def _scores(manifest: Manifest) -> Mapping[str, Value]:
+    scores = manifest.evaluation
+    point, distribution = scores.point, scores.distribution
+    coverage = {f"coverage {each.level:g}": each.share for each in distribution.coverage}
+    return {
+        "start": scores.start,
+        "end": scores.end,
+        "n": scores.n,
+        "rmse": point.rmse,
+        "rmse_ratio": point.rmse_ratio,
+        "mae": point.mae,
+        "skill": point.skill,
+        "dm_p": point.dm_p,
+        "accuracy": scores.direction.accuracy,
+        "crps": distribution.crps,
+        "crps_ratio": distribution.crps_ratio,
+        **coverage,
+        "verdict": scores.verdict,
+    }
+
+
+def _prices(manifest: Manifest) -> Mapping[str, Value]:
+    return asdict(manifest.data) | {"sources": ", ".join(manifest.data.sources)}
