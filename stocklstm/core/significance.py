@@ -83,11 +83,13 @@ def clark_west(
         horizon: Sessions ahead h.
 
     Returns:
-        A tie (stat 0, p 1) if both forecasts are the same every day or there are not two spans.
+        A tie (stat 0, p 1) if both forecasts are the same every day, if the simpler one was never
+        wrong, or if there are not two spans.
     """
     count = len(errors)
     gains = reference**2 - (errors**2 - difference**2)
-    if count < 2 * horizon or not np.any(difference):
+    # Where the price never changed nothing can be added; what is left of the gains is rounding.
+    if count < 2 * horizon or not np.any(difference) or not np.any(reference):
         return PairedTest(0.0, 1.0, count)
     variance = _long_run_variance(gains, _lags(horizon))
     mean = float(gains.mean())

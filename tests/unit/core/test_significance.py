@@ -317,6 +317,13 @@ def test_clark_west_of_equal_forecasts_is_a_tie():
     assert clark_west(np.zeros(4), np.ones(4), np.ones(4)) == PairedTest(math.inf, 0.0, 4)
 
 
+def test_clark_west_of_a_price_that_never_changed_is_a_tie():
+    # Nothing was there to be foreseen: no sign of skill, whatever was forecast.
+    forecast = np.random.default_rng(6).standard_normal(40)
+    assert clark_west(-forecast, np.zeros(40), -forecast) == PairedTest(0.0, 1.0, 40)
+    assert clark_west(np.full(40, -0.1), np.zeros(40), np.full(40, -0.1)).p == 1
+
+
 def test_clark_west_has_the_right_size():
     rng = np.random.default_rng(4)
     rejected = []
