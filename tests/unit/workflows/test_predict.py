@@ -262,6 +262,8 @@ def test_other_intervals(model_home: Path) -> None:
     [
         (("--at", "yesterday"), 2, "--at is a day such as"),
         (("--at", "2024-02-30"), 2, "--at is a day such as"),
+        (("--at", "20240301"), 2, "--at is a day such as"),
+        (("--at", "2024-W10-1"), 2, "--at is a day such as"),
         (("--at", "2009-12-31"), 6, "begin on 2010-01-04"),
         (("--at", "2010-01-20"), 6, "too few for a forecast"),
         (("--horizon", "0"), 2, "--horizon must be from 1"),
