@@ -160,9 +160,15 @@ def skill_interval(
         reference: (n,) squared errors of the reference on the same days, not all zero.
         level: Confidence.
         horizon: Sessions ahead.
+
+    Returns:
+        Lower and upper bound; NaN if there are not two separate blocks, of which nothing can be
+        learned about chance, or if the reference was never wrong.
     """
     count = len(losses)
-    length = min(count, max(horizon, round(count ** (1 / 3))))
+    length = max(horizon, round(count ** (1 / 3)))
+    if count < 2 * length:
+        return math.nan, math.nan
     blocks = -(-count // length)
     generator = np.random.default_rng(0)
     starts = generator.integers(0, count - length + 1, (_RESAMPLES, blocks))

@@ -406,7 +406,16 @@ def test_the_skill_interval_holds_the_true_skill_about_as_often_as_promised():
 def test_the_skill_interval_of_no_difference_is_zero():
     losses = np.random.default_rng(10).random(50)
     assert skill_interval(losses, losses) == (0, 0)
-    assert skill_interval(losses[:1], 4 * losses[:1]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("count", "horizon"), [(1, 1), (9, 5), (39, 20)])
+def test_less_than_two_separate_blocks_give_no_skill_interval(count, horizon):
+    # From one block every draw is the same: bounds of no width at all, however few the days.
+    losses, reference = np.random.default_rng(13).random((2, 2 * horizon))
+    few = skill_interval(losses[:count], reference[:count], horizon=horizon)
+    assert all(map(math.isnan, few))
+    low, high = skill_interval(losses, reference, horizon=horizon)
+    assert low < high
 
 
 def test_longer_spans_widen_the_skill_interval():
