@@ -200,6 +200,7 @@ def _predict_one(
         unchanged, warnings = False, _hindsight(manifest, entry.target_session)
     checks = tuple(finding.check for finding in findings)
     warnings += [check.detail for check in checks if check.status == "warning"]
+    warnings += _untested(manifest, horizon)
     closed = None
     if wanted.at is None:
         closed = _closed(store, bars, pinned_version(store, reference), entry, wanted)
@@ -323,6 +324,19 @@ def _hindsight(manifest: Manifest, target: str) -> list[str]:
     warning = (
         f"{manifest.id} was trained with {target} in sight: such a forecast proves nothing "
         f"(its test part begins on {manifest.splits.test_start})"
+    )
+    return [warning]
+
+
+def _untested(manifest: Manifest, horizon: int) -> list[str]:
+    """Say so where the verdict is of nearer forecasts than this one."""
+    learned = manifest.config.horizon
+    if horizon == learned:
+        return []
+    tested = "the next session" if learned == 1 else f"{learned} sessions ahead"
+    warning = (
+        f"the verdict on {manifest.id} is of forecasts of {tested}; how good those {horizon} "
+        "sessions ahead are was not tested"
     )
     return [warning]
 
