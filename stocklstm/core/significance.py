@@ -83,11 +83,13 @@ def clark_west(
         horizon: Sessions ahead h.
 
     Returns:
-        A tie (stat 0, p 1) if both forecasts are the same every day or there are not two spans.
+        A tie (stat 0, p 1) if both forecasts are the same every day, if the simpler one was never
+        wrong, or if there are not two spans.
     """
     count = len(errors)
     gains = reference**2 - (errors**2 - difference**2)
-    if count < 2 * horizon or not np.any(difference):
+    # Where the price never changed nothing can be added; what is left of the gains is rounding.
+    if count < 2 * horizon or not np.any(difference) or not np.any(reference):
         return PairedTest(0.0, 1.0, count)
     variance = _long_run_variance(gains, _lags(horizon))
     mean = float(gains.mean())
@@ -158,9 +160,15 @@ def skill_interval(
         reference: (n,) squared errors of the reference on the same days, not all zero.
         level: Confidence.
         horizon: Sessions ahead.
+
+    Returns:
+        Lower and upper bound; NaN if there are not two separate blocks, of which nothing can be
+        learned about chance, or if the reference was never wrong.
     """
     count = len(losses)
-    length = min(count, max(horizon, round(count ** (1 / 3))))
+    length = max(horizon, round(count ** (1 / 3)))
+    if count < 2 * length:
+        return math.nan, math.nan
     blocks = -(-count // length)
     generator = np.random.default_rng(0)
     starts = generator.integers(0, count - length + 1, (_RESAMPLES, blocks))

@@ -144,13 +144,22 @@ def _fan_picture(store: Store, made: "Forecast") -> bytes:
     exchange = store.prices.instrument(made.ticker).exchange
     fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
     title = f"Forecast: {made.ticker}@v{made.version}, {made.as_of} to {made.target_session}"
+    levels = [interval.level for interval in made.intervals]
+    words = _fan_words(made, in_hindsight=len(fan.outcomes) > 0)
+    return fan_png(fan, levels, title, words, made.currency)
+
+
+def _fan_words(made: "Forecast", *, in_hindsight: bool) -> str:
+    """Say what must not be missed below the picture of a forecast."""
     words = [made.verdict_text]
-    if len(fan.outcomes):
+    if in_hindsight:
         words += [f"Drawn in hindsight: {', '.join(made.warnings) or 'what came is known'}."]
     if made.stale_sessions:
         words += [f"The prices are {made.stale_sessions} sessions behind."]
-    levels = [interval.level for interval in made.intervals]
-    return fan_png(fan, levels, title, " ".join(words), made.currency)
+    if any(interval.adaptive for interval in made.intervals):
+        # The adapted ones are of one session: between it and the last close there are none.
+        words += ["The intervals drawn are the model's own, not the adapted ones."]
+    return " ".join(words)
 
 
 def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int) -> Fan:

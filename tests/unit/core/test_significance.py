@@ -317,6 +317,13 @@ def test_clark_west_of_equal_forecasts_is_a_tie():
     assert clark_west(np.zeros(4), np.ones(4), np.ones(4)) == PairedTest(math.inf, 0.0, 4)
 
 
+def test_clark_west_of_a_price_that_never_changed_is_a_tie():
+    # Nothing was there to be foreseen: no sign of skill, whatever was forecast.
+    forecast = np.random.default_rng(6).standard_normal(40)
+    assert clark_west(-forecast, np.zeros(40), -forecast) == PairedTest(0.0, 1.0, 40)
+    assert clark_west(np.full(40, -0.1), np.zeros(40), np.full(40, -0.1)).p == 1
+
+
 def test_clark_west_has_the_right_size():
     rng = np.random.default_rng(4)
     rejected = []
@@ -399,7 +406,16 @@ def test_the_skill_interval_holds_the_true_skill_about_as_often_as_promised():
 def test_the_skill_interval_of_no_difference_is_zero():
     losses = np.random.default_rng(10).random(50)
     assert skill_interval(losses, losses) == (0, 0)
-    assert skill_interval(losses[:1], 4 * losses[:1]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("count", "horizon"), [(1, 1), (9, 5), (39, 20)])
+def test_less_than_two_separate_blocks_give_no_skill_interval(count, horizon):
+    # From one block every draw is the same: bounds of no width at all, however few the days.
+    losses, reference = np.random.default_rng(13).random((2, 2 * horizon))
+    few = skill_interval(losses[:count], reference[:count], horizon=horizon)
+    assert all(map(math.isnan, few))
+    low, high = skill_interval(losses, reference, horizon=horizon)
+    assert low < high
 
 
 def test_longer_spans_widen_the_skill_interval():

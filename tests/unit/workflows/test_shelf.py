@@ -46,7 +46,11 @@ def copy(store: Store, manifest: Manifest, at: str, parent: int | None) -> None:
             draft,
             TICKER,
             lambda version: replace(
-                manifest, version=version, parent=parent and f"{TICKER}@v{parent}", created=at
+                manifest,
+                version=version,
+                method="dynamic-int8" if parent else manifest.method,
+                parent=parent and f"{TICKER}@v{parent}",
+                created=at,
             ),
             at=at,
         )
