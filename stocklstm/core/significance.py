@@ -37,7 +37,9 @@ def diebold_mariano(losses: Floats, reference: Floats, horizon: int = 1) -> Pair
     Harvey, Leybourne & Newbold (1997); long-run variance with Bartlett weights. Where spans
     overlap, Bartlett weights over their h - 1 lags alone see too little of what they share, and
     equal forecasts would be told apart in 8 of 100 cases instead of 5: there the weights reach
-    over 2h lags, and the distribution is t(n / h - 1), as of so many separate spans.
+    over 2h lags, and the distribution is t(n / h - 1), as of so many separate spans. With h = 1
+    the test is wrong in 5 of 100 cases, as it promises; with h > 1 still in 6 to 8 in simulations,
+    and in up to 10 where there are less than twenty separate spans.
 
     Args:
         losses: (n,) losses of one forecast.
@@ -153,7 +155,9 @@ def skill_interval(
     """Bound the skill 1 - √(mean loss / mean reference loss) by resampling blocks of days.
 
     Moving blocks (Künsch 1989) of the usual length n^(1/3), at least the horizon, keep what
-    neighbouring days have in common. The same days always give the same bounds.
+    neighbouring days have in common. The same days always give the same bounds. They are a little
+    too tight: they leave out the skill of equally good forecasts in 6 of 100 cases at h = 1, in
+    8 to 9 at h = 5 and in 13 at h = 20, not in 5.
 
     Args:
         losses: (n,) squared errors of a forecast, n >= 1.
@@ -211,6 +215,26 @@ def student_t_tail(stat: float, freedom: float) -> float:
     if math.isinf(stat):
         return 0.0
     return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + stat * stat)) / 2
+
+
+def student_t_quantile(probability: float, freedom: float) -> float:
+    """Find the value that Student's t stays below with a given probability.
+
+    Args:
+        probability: From 0.5 up to, but not including, 1.
+        freedom: Degrees of freedom, above 0.
+    """
+    low, high = 0.0, 1.0
+    while student_t_tail(high, freedom) > 1 - probability:
+        low, high = high, 2 * high
+    # Bisection: each step halves what is left, down to the last digit of a float.
+    for _ in range(60):
+        middle = (low + high) / 2
+        if student_t_tail(middle, freedom) > 1 - probability:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:

@@ -14,7 +14,7 @@ from stocklstm.core.reference import parse_reference
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Dates
-from stocklstm.errors import ConfigError, StorageError
+from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.fan import SHOWN_CLOSES, fan_png
 from stocklstm.report.forecasts import predictions_png
@@ -94,9 +94,13 @@ def draw_forecasts(
     Returns:
         The same with the paths of the pictures.
     """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        drawn = tuple(_draw_forecast(store, made, file) for made in result.forecasts)
-    return replace(result, forecasts=drawn)
+    try:
+        with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+            drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
+    except StoreLockedError as error:
+        warning = _no_picture(error)
+        drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
+    return replace(result, forecasts=tuple(drawn))
 
 
 def require_one_picture(file: Path, references: Sequence[str], *, home: Path | None = None) -> None:
@@ -198,5 +202,5 @@ def _keep(path: Path, draw: Callable[[], bytes]) -> None:
         replace_file(path, picture)
 
 
-def _no_picture(error: ConfigError | StorageError, drawn: int = 0) -> str:
+def _no_picture(error: StockLstmError, drawn: int = 0) -> str:
     return f"no {'further ' if drawn else ''}picture was drawn: {error.message}"

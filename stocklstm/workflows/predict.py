@@ -57,8 +57,8 @@ class Wanted:
         """Refuse what cannot be forecast.
 
         Raises:
-            ConfigError: No such day, a horizon below 1, an interval that the grid lacks, or
-                intervals of the past that adapt to what came later.
+            ConfigError: No such day, a horizon below 1, an interval that the grid lacks or that
+                was named twice, or intervals of the past that adapt to what came later.
         """
         if self.adaptive and self.at is not None:
             raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
@@ -72,6 +72,8 @@ class Wanted:
                 raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
         if self.horizon is not None and not 1 <= self.horizon <= 250:
             raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
+        if len(set(self.levels)) < len(self.levels):
+            raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
         missing = set(self.levels) - set(available_intervals())
         if missing or not self.levels:
             raise ConfigError(

@@ -61,7 +61,7 @@ def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
 def tickers_with_models(
     references: Sequence[str], *, home: Path | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
 ) -> tuple[str, ...]:
-    """Name the tickers of some references, or every ticker that has a model.
+    """Name those tickers of some references that have a model, or every one that has.
 
     Args:
         references: As typed.
@@ -73,7 +73,9 @@ def tickers_with_models(
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         chosen = chosen_references(store, references)
-    return tuple(dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen))
+        known = set(store.registry.tickers())
+    named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
+    return tuple(ticker for ticker in named if ticker in known)
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:

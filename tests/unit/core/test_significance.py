@@ -17,6 +17,7 @@ from stocklstm.core.significance import (
     incomplete_beta,
     pesaran_timmermann,
     skill_interval,
+    student_t_quantile,
     student_t_tail,
     wilson_interval,
 )
@@ -48,6 +49,13 @@ def test_student_tail_against_scipy(stat, freedom):
 def test_student_tail_near_zero_against_scipy(stat, freedom):
     # Here freedom / (freedom + stat²) is rounded to 1: enough for a p that is as good as 1.
     assert student_t_tail(stat, freedom) == pytest.approx(stats.t.sf(stat, freedom), abs=1e-6)
+
+
+@PROPERTY
+@given(st.floats(0.5, 0.9999), st.floats(0.5, 1e4))
+def test_student_quantile_against_scipy(probability, freedom):
+    expected = stats.t.ppf(probability, freedom)
+    assert student_t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_student_tail_of_infinity():
