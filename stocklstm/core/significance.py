@@ -155,9 +155,11 @@ def skill_interval(
     """Bound the skill 1 - √(mean loss / mean reference loss) by resampling blocks of days.
 
     Moving blocks (Künsch 1989) of the usual length n^(1/3), at least the horizon, keep what
-    neighbouring days have in common. The same days always give the same bounds. They are a little
-    too tight: they leave out the skill of equally good forecasts in 6 of 100 cases at h = 1, in
-    8 to 9 at h = 5 and in 13 at h = 20, not in 5.
+    neighbouring days have in common; both bounds lie as far from the skill as 95 of 100 resampled
+    ones do (the symmetric interval of Hall 1988), so that they hardly ever contradict the test of
+    Diebold and Mariano. The same days always give the same bounds. In simulations they leave out
+    the skill of equally good forecasts in 5 to 6 of 100 cases at h = 1, as they should, but in up
+    to 9 at h = 5 and in 14 at h = 20.
 
     Args:
         losses: (n,) squared errors of a forecast, n >= 1.
@@ -181,10 +183,11 @@ def skill_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         skills = 1 - np.sqrt(drawn[0] / drawn[1])
     skills = skills[np.isfinite(skills)]
-    if not len(skills):
+    if not len(skills) or not reference.any():
         return math.nan, math.nan
-    low, high = np.quantile(skills, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    skill = 1 - math.sqrt(float(losses.mean()) / float(reference.mean()))
+    distance = float(np.quantile(np.abs(skills - skill), level))
+    return skill - distance, skill + distance
 
 
 def _block_sums(values: Floats, length: int) -> Floats:
