@@ -25,7 +25,7 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.closed import closed_forecasts, pinned_version
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
-from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
+from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model, unsigned
 
 _SHOWN = 60
 """Closed forecasts that a new one is shown beside."""
@@ -225,7 +225,7 @@ def _predict_one(
         live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
         outcome=outcome,
         unchanged=unchanged,
-        warnings=(*warnings, *remarks),
+        warnings=(*warnings, *remarks, *unsigned(store, manifest)),
         checks=checks,
     )
 

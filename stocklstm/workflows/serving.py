@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
 from stocklstm.errors import ArtifactCorruptError, NoModelError, RejectedDataError
@@ -56,6 +56,22 @@ def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
     if not chosen:
         raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
     return chosen
+
+
+def expand_reference(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
+    """Name the version that a reference means, or every version of its ticker.
+
+    Args:
+        store: Open.
+        reference: Of which only the ticker counts where every version is wanted.
+        every_version: Whether it is.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    versions = store.registry.versions(reference.ticker) if every_version else []
+    chosen = versions or [store.registry.resolve(reference)]
+    return [version_id(reference.ticker, version) for version in chosen]
 
 
 def tickers_with_models(
@@ -152,3 +168,18 @@ def load_version(store: Store, manifest: Manifest) -> LoadedModel:
     except ArtifactCorruptError as error:
         raise corrupt(manifest.id, error.message) from error
     return LoadedModel(manifest, forecaster)
+
+
+def unsigned(store: Store, manifest: Manifest) -> list[str]:
+    """Warn of a version without a signature, where there is a key to sign with.
+
+    Args:
+        store: Holds it.
+        manifest: Of it.
+    """
+    registry = store.registry
+    if registry.key is None:
+        return []
+    if registry.stored_manifest(manifest.ticker, manifest.version).signature is not None:
+        return []
+    return [f"{manifest.id} is not signed: stocklstm models sign {manifest.id}"]
