@@ -204,13 +204,16 @@ class Registry:
                 f"somebody changed it: stocklstm train --ticker {ticker}",
             )
 
-    def outlines(self, ticker: str) -> dict[int, Outline | StockLstmError]:
+    def outlines(
+        self, ticker: str, *, any_signature: bool = False
+    ) -> dict[int, Outline | StockLstmError]:
         """Read what a list shows of every version of a ticker, or why that cannot be read.
 
         Every manifest is compared with its hash, and only what is shown of it is decoded.
 
         Args:
             ticker: Whose.
+            any_signature: Read also what has a signature that does not fit.
 
         Returns:
             By version, oldest first.
@@ -226,7 +229,8 @@ class Registry:
             try:
                 content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
                 _published(content, sha256, ticker, version)
-                self._require_signature(StoredManifest(content, signature), ticker, version)
+                if not any_signature:
+                    self._require_signature(StoredManifest(content, signature), ticker, version)
                 found[version] = decode_outline(content, ticker, version)
             except StockLstmError as error:
                 found[version] = error

@@ -50,8 +50,8 @@ def signing_key() -> SigningKey | None:
         return None
     if len(text) < _FEWEST_CHARACTERS:
         raise ConfigError(
-            f"{VARIABLE} has {len(text)} characters; one that cannot be guessed has "
-            f"{_FEWEST_CHARACTERS} or more",
+            f"{VARIABLE} could be guessed: it has {len(text)} of at least {_FEWEST_CHARACTERS} "
+            "characters",
             hint="make one with: openssl rand -hex 32",
         )
     return SigningKey(text.encode("utf-8", "surrogateescape"))

@@ -61,7 +61,7 @@ def test_the_key_comes_from_the_environment(monkeypatch):
 def test_a_key_that_can_be_guessed_is_refused_and_not_repeated(monkeypatch):
     monkeypatch.setenv("STOCKLSTM_SIGNING_KEY", "hunter2hunter2x")
 
-    with pytest.raises(ConfigError, match="15 characters") as caught:
+    with pytest.raises(ConfigError, match="15 of at least 16 characters") as caught:
         signing_key()
 
     assert "hunter" not in caught.value.message + (caught.value.hint or "")

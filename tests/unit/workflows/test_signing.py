@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -98,6 +99,21 @@ def test_another_key_finds_every_version_wrong_until_they_are_signed_anew(
     assert cli("predict").code == 0
 
 
+def test_a_wrong_key_removes_nothing_that_another_version_was_made_from(
+    cli: Cli, signed: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("quantize", "-t", V1, "--tolerance", "100").code == 0
+    assert cli("models", "promote", f"{TICKER}@v2").code == 0
+    # Names keep what they mean, and so would hide what keeps the version that none means.
+    with closing(sqlite3.connect(home / "stocklstm.db")) as connection, connection:
+        connection.execute("DELETE FROM aliases WHERE name = 'previous'")
+    use_key(monkeypatch, OTHER)
+
+    assert cli("models", "gc", "--keep", "0").code == 0
+
+    assert signed.is_dir()
+
+
 def test_a_version_without_a_signature_forecasts_with_a_warning(
     cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +185,15 @@ def test_the_key_is_written_nowhere(cli: Cli, signed: Path, home: Path) -> None:
     assert not any(KEY in outcome.out + outcome.err for outcome in shown)
 
 
+def test_a_manifest_tells_neither_who_made_it_nor_where(model_home: Path) -> None:
+    text = (model_home / "models" / TICKER / "v1" / "manifest.json").read_text()
+
+    assert gettempdir() not in text
+    assert json.loads(text)["environment"].keys() == {
+        *("python", "machine", "stocklstm", "torch", "onnx", "onnxruntime", "numpy")
+    }
+
+
 def refused(cli: Cli, *arguments: str) -> Outcome:
     outcome = cli("models", "sign", *arguments)
     assert outcome.code == 2, outcome
@@ -183,7 +208,7 @@ def test_signing_needs_a_key_and_exact_names(
     assert "--all" in refused(cli).err
     assert "by its number" in refused(cli, TICKER).err
     use_key(monkeypatch, "short")
-    assert "5 characters" in refused(cli, V1).err
+    assert "5 of at least 16 characters" in refused(cli, V1).err
     assert cli("predict").code == 2
     assert model_home.is_dir()
 
