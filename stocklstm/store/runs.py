@@ -221,8 +221,10 @@ class RunStore:
             try:
                 yield
             finally:
-                if not self.paths.run(name).exists():
-                    self.paths.lock(f"run-{name}").unlink(missing_ok=True)
+                # What was done is done, and `store.leftovers` finds what could not be removed.
+                with suppress(OSError):
+                    if not self.paths.run(name).exists():
+                        self.paths.lock(f"run-{name}").unlink(missing_ok=True)
 
 
 def _put(directory: Path, name: str, content: bytes) -> None:
