@@ -9,12 +9,15 @@ from pathlib import Path
 
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import remove_tree
-from stocklstm.store.locks import unclaimed
+from stocklstm.store.locks import unclaimed, work_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.registry import DRAFT, TRASH
 from stocklstm.store.runs import RunStore
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+# As `store.runs.RunStore.locked` names the lock of a run.
+_LOCK = re.compile(r"run-(.+)\.lock")
 
 # As `store.disk.replace_file` names what it has not put in its place yet.
 _TEMPORARY = re.compile(r"\..+\.([1-9][0-9]{0,9})")
@@ -29,8 +32,8 @@ class Leftover:
     """Something that may go.
 
     Attributes:
-        kind: "draft", "removed version", "unlisted version", "pictures", "temporary file" or
-            "unfinished run".
+        kind: "draft", "removed version", "unlisted version", "pictures", "temporary file",
+            "unfinished run" or "lock".
         path: Where it lies.
         ticker: Whose.
         remove: Removes it; raises `InUseError` if somebody needs it after all. With False it only
@@ -88,10 +91,11 @@ class Leftovers:
         """Name the directories in which leftovers may lie; not each need be a ticker."""
         places = (self.paths.models, self.paths.reports_of(""))
         names = {path.name for place in places for path in _entries(place) if path.is_dir()}
-        return names | {name.rsplit("-", 2)[0] for name in RunStore(self.paths).names()}
+        runs = {*RunStore(self.paths).names(), *self._locks()}
+        return names | {_owner(name) for name in runs}
 
     def of_runs(self, ticker: str, before: float) -> Iterator[Leftover]:
-        """Find unfinished runs that nobody has gone on with for long.
+        """Find unfinished runs that nobody has gone on with for long, and locks of runs that ended.
 
         Args:
             ticker: Whose.
@@ -102,6 +106,19 @@ class Leftovers:
             path = self.paths.run(name)
             if not path.is_symlink() and path.stat().st_mtime <= before:
                 yield Leftover("unfinished run", path, ticker, _Run(runs, name))
+        for name, path in self._locks().items():
+            if _owner(name) == ticker and not self.paths.run(name).exists():
+                yield Leftover("lock", path, ticker, _Lock(self.paths, name))
+
+    def _locks(self) -> dict[str, Path]:
+        """Find the lock files of runs, by the identity of the run."""
+        found = ((_LOCK.fullmatch(path.name), path) for path in _entries(self.paths.locks))
+        return {match[1]: path for match, path in found if match}
+
+
+def _owner(run: str) -> str:
+    """Tell whose a run is."""
+    return run.rsplit("-", 2)[0]
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -148,6 +165,21 @@ class _Run:
                 raise InUseError("a training is at work on it") from error
             if really:
                 remove_tree(self.runs.paths.run(self.name))
+
+
+@dataclass(frozen=True)
+class _Lock:
+    paths: StorePaths
+    run: str
+
+    def __call__(self, really: bool) -> None:
+        with ExitStack() as held:
+            try:
+                held.enter_context(work_lock(self.paths, "run", self.run))
+            except StoreLockedError as error:
+                raise InUseError("a training is about to end") from error
+            if really:
+                self.paths.lock(f"run-{self.run}").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

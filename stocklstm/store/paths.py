@@ -80,6 +80,11 @@ class StorePaths:
         """One unfinished run."""
         return self.runs / name
 
+    @property
+    def locks(self) -> Path:
+        """The files that are locked while somebody writes."""
+        return self.home / "locks"
+
     def lock(self, name: str) -> Path:
         """The file whose lock guards one ticker's writers."""
-        return self.home / "locks" / f"{name}.lock"
+        return self.locks / f"{name}.lock"

@@ -111,16 +111,8 @@ class Run:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _replace(self, name: str, content: bytes) -> None:
-        draft = self.path / f".{name}.new"
         with disk_errors("write the run"):
-            try:
-                draft.unlink(missing_ok=True)
-                write_durably(draft, content)
-                draft.replace(self.path / name)
-                sync_directory(self.path)
-            except OSError:
-                draft.unlink(missing_ok=True)
-                raise
+            _put(self.path, name, content)
 
 
 @dataclass(frozen=True)
@@ -142,8 +134,11 @@ class RunStore:
         run = Run(self.paths.run(record.id), record)
         with disk_errors("create the run"):
             make_private(run.path)
-            write_durably(run.path / _RECORD, msgspec.json.encode(record))
-            sync_directory(run.path)
+            try:
+                _put(run.path, _RECORD, msgspec.json.encode(record))
+            except OSError:
+                run.remove()
+                raise
         return run
 
     def open(self, name: str) -> Run:
@@ -180,6 +175,19 @@ class RunStore:
         own = [name for name in names if ticker is None or name.rsplit("-", 2)[0] == ticker]
         return sorted(own, key=lambda name: name.rsplit("-", 2)[1:])
 
+    def begun(self, ticker: str | None = None) -> list[str]:
+        """List those that can be told what they are, oldest first.
+
+        A process that is killed as it makes one leaves a directory in which nothing is kept yet.
+
+        Args:
+            ticker: Whose; None for all.
+        """
+        with disk_errors("read the runs"):
+            return [
+                name for name in self.names(ticker) if (self.paths.run(name) / _RECORD).exists()
+            ]
+
     def idle(self, ticker: str) -> list[Run]:
         """List runs that could be resumed now, oldest first.
 
@@ -213,8 +221,23 @@ class RunStore:
             try:
                 yield
             finally:
-                if not self.paths.run(name).exists():
-                    self.paths.lock(f"run-{name}").unlink(missing_ok=True)
+                # What was done is done, and `store.leftovers` finds what could not be removed.
+                with suppress(OSError):
+                    if not self.paths.run(name).exists():
+                        self.paths.lock(f"run-{name}").unlink(missing_ok=True)
+
+
+def _put(directory: Path, name: str, content: bytes) -> None:
+    """Write a file so that a crash leaves what was there before, and an error does, too."""
+    draft = directory / f".{name}.new"
+    try:
+        draft.unlink(missing_ok=True)
+        write_durably(draft, content)
+        draft.replace(directory / name)
+        sync_directory(directory)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def run_id(ticker: str, now: str) -> str:

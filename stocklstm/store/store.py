@@ -124,8 +124,9 @@ def _open(
             f"the store at {paths.home} cannot be written: no permission",
             hint="set STOCKLSTM_HOME to a directory that you may write",
         )
-    except StorageError as error:
-        # Opening needs a little room on the disk; reading does not.
+    except (ConfigError, StorageError) as error:
+        # Opening needs a little room on the disk, and more rights than can be asked for
+        # beforehand; reading does not.
         if create:
             raise
         obstacle = error

@@ -4,7 +4,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -174,7 +174,8 @@ class StudyStore:
             try:
                 yield
             finally:
-                self.paths.lock(f"study-{name}").unlink(missing_ok=True)
+                with suppress(OSError):  # what was done is done
+                    self.paths.lock(f"study-{name}").unlink(missing_ok=True)
 
 
 def _settings(text: str) -> Settings:

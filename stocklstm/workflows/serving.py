@@ -152,8 +152,14 @@ def load_model(store: Store, reference: ModelReference) -> LoadedModel:
         NoModelError: There is none.
         ArtifactCorruptError: Its files are not those that were published.
     """
-    version = store.registry.resolve(reference)
-    return load_version(store, store.registry.manifest(reference.ticker, version))
+    while True:
+        version = store.registry.resolve(reference)
+        try:
+            return load_version(store, store.registry.manifest(reference.ticker, version))
+        except NoModelError:
+            # What a name meant may be replaced and removed by now; then it means another one.
+            if store.registry.resolve(reference) == version:
+                raise
 
 
 def load_version(store: Store, manifest: Manifest) -> LoadedModel:

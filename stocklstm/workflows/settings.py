@@ -87,7 +87,7 @@ def effective_settings(
     layers = [_environment(os.environ), given]
     if file is not None:
         layers.insert(0, _file(file))
-    elif like is None and config_file().exists():
+    elif like is None and _is_there(config_file()):
         layers.insert(0, _file(config_file()))
     if like is None:
         return lay(layers)
@@ -121,7 +121,7 @@ def show_paths() -> tuple[ShownPath, ...]:
 
     cache = Path(os.environ.get("STOCKLSTM_CACHE") or user_cache_path("stocklstm"))
     places = {"config": config_file(), "store": data_home(), "cache": cache}
-    return tuple(ShownPath(name, str(path), path.exists()) for name, path in places.items())
+    return tuple(ShownPath(name, str(path), _is_there(path)) for name, path in places.items())
 
 
 def config_file() -> Path:
@@ -132,6 +132,16 @@ def config_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("stocklstm", appauthor=False) / "config.toml"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(
+            f"nobody can tell whether there is a file {path}: {error.strerror}",
+            hint="set STOCKLSTM_CONFIG, STOCKLSTM_HOME and STOCKLSTM_CACHE to places of your own",
+        ) from error
 
 
 def unknown_variables() -> list[str]:

@@ -198,7 +198,7 @@ def train(  # noqa: PLR0913 - all but two have a default
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
-    return sorted({store.runs.open(name).record.ticker for name in store.runs.names()})
+    return sorted({store.runs.open(name).record.ticker for name in store.runs.begun()})
 
 
 def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> TrainResult:
@@ -298,7 +298,7 @@ class _Training:
 
     def resume_latest(self, ticker: str) -> TrainedVersion:
         """Go on with the latest unfinished run, or begin one."""
-        names = self.store.runs.names(ticker)
+        names = self.store.runs.begun(ticker)
         return self.go_on(self.store.runs.open(names[-1])) if names else self.start(ticker)
 
     def go_on(self, run: Run) -> TrainedVersion:

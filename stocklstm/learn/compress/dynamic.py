@@ -5,9 +5,17 @@ than float32 for this network. Because activations are scaled by the range they 
 a forecast depends a little on what else is in its batch.
 """
 
+import errno
 import logging
 import tempfile
 from pathlib import Path
+
+from stocklstm.errors import ConfigError, StockLstmError, StorageError
+
+# A place that no amount of free space makes writable; ENOENT if there is none at all.
+_FORBIDDEN = {errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+
+_HINT = "free some space, or set TMPDIR to another disk, then run it again"
 
 
 def quantize_dynamic_int8(content: bytes) -> bytes:
@@ -18,7 +26,12 @@ def quantize_dynamic_int8(content: bytes) -> bytes:
 
     Returns:
         int8 ONNX model with the same inputs and outputs.
+
+    Raises:
+        StorageError: The disk of temporary files is full or failing; ConfigError if there is no
+            place for them.
     """
+    from google.protobuf.message import DecodeError
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     # It advises a preprocessing step that changes nothing in a graph built by hand.
@@ -30,8 +43,22 @@ def quantize_dynamic_int8(content: bytes) -> bytes:
             source.write_bytes(content)
             quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
             return target.read_bytes()
+    except OSError as error:
+        raise _no_scratch(error) from error
+    except DecodeError as error:
+        # The library writes one of them without looking whether all of it was written.
+        raise StorageError("a temporary file was not written whole", hint=_HINT) from error
     finally:
         logging.getLogger("root").removeFilter(_is_not_preprocessing_advice)
+
+
+def _no_scratch(error: OSError) -> StockLstmError:
+    where = f" ({error.filename})" if error.filename else ""
+    kind = ConfigError if error.errno in _FORBIDDEN else StorageError
+    return kind(
+        f"cannot write a temporary file: {error.strerror or error}{where}",
+        hint=_HINT,
+    )
 
 
 def _is_not_preprocessing_advice(record: logging.LogRecord) -> bool:

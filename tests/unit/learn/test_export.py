@@ -1,5 +1,9 @@
 """The serving graph is the network: ONNX Runtime against PyTorch."""
 
+import resource
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.config import PRESETS, TrainingConfig, configure
+from stocklstm.errors import ConfigError, StorageError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.sparsity import weight_sparsity
@@ -114,3 +119,33 @@ def test_sparsity_counts_zero_weights() -> None:
     # 4 × 8 rows of 2 + 8 weights, and 15 of 8; half of the recurrent ones are zero.
     expected = 16 * 8 / (32 * (2 + 8) + 15 * 8)
     assert weight_sparsity(export_onnx(network, config)) == pytest.approx(expected)
+
+
+def test_int8_without_room_for_temporary_files_is_said() -> None:
+    config = configure("calibrated")
+    original = export_onnx(make(config), config)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    said = set()
+    # Also where what is written in between is a little longer than what goes in.
+    for most_bytes in (0, 1000, len(original) - 1, *range(len(original), len(original) + 600, 50)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+        try:
+            quantize_dynamic_int8(original)
+        except StorageError as error:
+            said.add((error.message.partition(":")[0], "TMPDIR" in (error.hint or "")))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert said == {
+        ("cannot write a temporary file", True),
+        ("a temporary file was not written whole", True),
+    }
+
+
+def test_int8_without_a_place_for_temporary_files_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = configure("calibrated")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    with pytest.raises(ConfigError, match="cannot write a temporary file: No such file"):
+        quantize_dynamic_int8(export_onnx(make(config), config))

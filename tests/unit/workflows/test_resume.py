@@ -290,3 +290,17 @@ def test_a_full_disk_keeps_the_state_before(
     assert path.read_bytes() == before
     monkeypatch.undo()
     assert resumed(priced_home, tiny, name).resumed_from == name
+
+
+def test_a_run_that_was_killed_as_it_began_stands_in_nobodys_way(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    """What there is of it holds nothing to go on with; a cleaning takes it away."""
+    torn = priced_home / "runs" / f"{TICKER}-20240101T000000Z-0000"
+    torn.mkdir(parents=True)
+    (torn / ".run.json.new").write_text('{"id": "PETR')
+
+    assert resumed(priced_home, tiny, "auto", TICKER).resumed_from is None
+    with pytest.raises(ConfigError, match="needs a ticker"):
+        train([], tiny, home=priced_home, beginning=Beginning(resume="auto"))
+    assert runs(priced_home) == [torn.name]

@@ -149,3 +149,17 @@ def test_what_holds_is_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = [line for line in origin.out.splitlines() if line.startswith("clip_norm")]
     assert line.split() == ["clip_norm", "none", "STOCKLSTM_CLIP_NORM"]
     assert cli("config", "path", "--quiet").out.startswith("config ")
+
+
+def test_a_file_that_nobody_can_look_for_is_no_bug(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the directory may not be entered, for which root would have to be somebody else."""
+    monkeypatch.setenv("STOCKLSTM_CONFIG", "/" + "x" * 300)
+
+    for command in (("config", "show"), ("config", "path")):
+        outcome = cli(*command)
+
+        assert outcome.code == 2
+        assert "nobody can tell whether there is a file" in outcome.err
+        assert "STOCKLSTM_CONFIG" in outcome.err

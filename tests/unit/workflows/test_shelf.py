@@ -11,6 +11,7 @@ import pytest
 
 from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
+from stocklstm.store.locks import work_lock
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
@@ -420,3 +421,23 @@ def test_garbage_is_told_with_its_path_in_quiet_mode(cli: Cli, versions: Store) 
     (versions.paths.ticker(TICKER) / "v9").mkdir()
     assert cli("models", "gc", "--quiet").out == f"{versions.paths.version(TICKER, 9)}\n"
     assert cli("models", "gc").out == "Removed: nothing\n"
+
+
+def test_locks_of_runs_that_are_gone_go_unless_they_are_held(home: Path, versions: Store) -> None:
+    names = [f"{TICKER}-20240101T000000Z-000{number}" for number in range(3)]
+    free, held, needed = (versions.paths.lock(f"run-{name}") for name in names)
+    free.touch()
+    needed.touch()
+    versions.paths.run(names[2]).mkdir(parents=True)
+
+    with work_lock(versions.paths, "run", names[1]):
+        dry = collect_garbage(home=home, dry_run=True).results[0]
+        assert free.exists()
+        done = collect_garbage(home=home).results[0]
+
+    assert dry.removed == done.removed
+    assert [(item.kind, item.path) for item in done.removed] == [("lock", str(free))]
+    assert [(item.name, item.reason) for item in done.skipped] == [
+        (held.name, "a training is about to end")
+    ]
+    assert (free.exists(), held.exists(), needed.exists()) == (False, True, True)
