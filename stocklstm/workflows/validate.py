@@ -14,15 +14,21 @@ from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
-from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest, Method
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.leakage import audit_leakage
 from stocklstm.workflows.serving import LoadedModel, chosen_references, load_version
 from stocklstm.workflows.soundness import CheckedPrices, check_prices
 
 # Largest difference of checkpoint and serving graph, relative to the largest output: rounding
-# alone for float32, the coarseness of bytes for int8.
-PARITY = {"float32": 1e-5, "dynamic-int8": 0.1}
+# alone for float32, the coarseness of the stored weights otherwise.
+PARITY: dict[Method, float] = {
+    "float32": 1e-5,
+    "dynamic-int8": 0.1,
+    "static-int8": 0.1,
+    "float16": 0.01,
+    "int4": 1.0,
+}
 _DUMMY_WINDOWS = 16
 
 T = TypeVar("T")

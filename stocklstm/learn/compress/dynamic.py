@@ -10,11 +10,12 @@ import tempfile
 from pathlib import Path
 
 
-def quantize_dynamic_int8(content: bytes) -> bytes:
-    """Quantize all matrix products of a serving graph, weights per channel.
+def quantize_dynamic_int8(content: bytes, *, per_channel: bool = True) -> bytes:
+    """Quantize all matrix products of a serving graph.
 
     Args:
         content: float32 ONNX model.
+        per_channel: A scale for each row of a matrix, rather than one for all of it.
 
     Returns:
         int8 ONNX model with the same inputs and outputs.
@@ -28,7 +29,7 @@ def quantize_dynamic_int8(content: bytes) -> bytes:
         with tempfile.TemporaryDirectory(prefix="stocklstm-") as scratch:
             source, target = Path(scratch, "float32.onnx"), Path(scratch, "int8.onnx")
             source.write_bytes(content)
-            quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
+            quantize_dynamic(source, target, per_channel=per_channel, weight_type=QuantType.QInt8)
             return target.read_bytes()
     finally:
         logging.getLogger("root").removeFilter(_is_not_preprocessing_advice)
