@@ -7,7 +7,7 @@ import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
-from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.output import View, as_document, conclude, say
 from stocklstm.core.acceptance import signed
 from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -26,7 +26,9 @@ def quantize(
         str,
         typer.Option(
             help="dynamic: int8, activations scaled as they come. static: int8 weights, float "
-            "activations. fp16: half precision weights. int4: 4-bit weights."
+            "activations. fp16: half precision weights. int4: 4-bit weights. qat: trained with "
+            "rounded weights. prune: most weights zero, or fewer units. distill: a smaller "
+            "student. pipeline: by --budget."
         ),
     ] = "dynamic",
     per_tensor: Annotated[
@@ -38,6 +40,51 @@ def quantize(
         typer.Option(
             metavar="N",
             help="static, int4: training windows to correct the outputs on; 256.",
+            show_default=False,
+        ),
+    ] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(metavar="8|4|2", help="qat: of the weights; 8.", show_default=False),
+    ] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="prune: of weights that become zero, 0.8; with --structured of units, 0.5.",
+            show_default=False,
+        ),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="prune: polynomial (default) or once.", show_default=False
+        ),
+    ] = None,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="prune: remove hidden units instead.")
+    ] = False,
+    student_hidden: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="distill: units of the student; half.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="WEIGHT",
+            help="distill: of the teacher's outputs beside what came; 0.5.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="qat, prune: of fine-tuning; 12.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pipeline: size (default), latency or accuracy.",
             show_default=False,
         ),
     ] = None,
@@ -58,9 +105,21 @@ def quantize(
             method=method,
             per_tensor=per_tensor or None,
             calibration_windows=calibration_windows,
+            bits=bits,
+            epochs=epochs,
+            sparsity=sparsity,
+            schedule=schedule,
+            structured=structured or None,
+            student_hidden=student_hidden,
+            alpha=alpha,
+            budget=budget,
         )
         return quantize(
-            ticker or (), compression, tolerance_pct=tolerance, lock_timeout_s=lock_timeout
+            ticker or (),
+            compression,
+            tolerance_pct=tolerance,
+            lock_timeout_s=lock_timeout,
+            on_note=lambda words: say(f"note: {words}"),
         )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -103,6 +162,11 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     else:
         words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
     console.print(Text(f"{words}. {item.reason}.", style))
+    if item.method == "pruned-int8":
+        shares = item.after.sparsity_by_matrix.items()
+        zeros = ", ".join(f"{name} {_percent(share)}" for name, share in shares)
+        console.print(f"Zeros by matrix: {zeros}.")
+    console.print(f"Note: {item.note}.")
     console.print(f"Picture: {item.plot}")
 
 

@@ -31,10 +31,11 @@ Method = Literal[
     "pruned-int8",
     "structured",
     "distilled",
-    "structured-int8",
-    "distilled-int8",
-    "qat-pruned-int8",
+    "structured-dynamic-int8",
+    "structured-int4",
 ]
+FLOAT_METHODS = ("float32", "structured", "distilled")
+"""Those whose weights are still in float32 and could be made smaller."""
 
 # What a manifest lists lies beside it, never elsewhere on the disk.
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)

@@ -45,27 +45,21 @@ class Parent:
     Attributes:
         candidate: The version as it is.
         bars: All stored sessions.
+        seen: Reads the sessions that it was trained and tested on when it was published.
+        checkpoint: Reads the file with its weights.
+        on_note: Called with what is being done, in words.
     """
 
     candidate: Candidate
     bars: Bars
+    seen: Callable[[], Bars]
+    checkpoint: Callable[[], bytes]
+    on_note: Callable[[str], None]
 
     @property
     def manifest(self) -> Manifest:
         """Of the version."""
         return self.candidate.model.manifest
-
-    def smaller(self, name: str, method: Method, content: bytes) -> Candidate:
-        """Give the same model another graph.
-
-        Args:
-            name: What it is.
-            method: For the manifest.
-            content: ONNX model.
-        """
-        manifest = replace(self.manifest, method=method)
-        forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
-        return Candidate(name, content, LoadedModel(manifest, forecaster))
 
 
 def compress(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
@@ -80,8 +74,72 @@ def compress(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
 
     Raises:
         SeriesTooShortError: There are not as many training windows as are to be used.
+        RejectedDataError: It is to be trained on, and the prices have been revised.
+        TrainingDivergedError: Training on went wrong.
+        ConfigError: The student would be as large as the teacher.
     """
-    return _METHODS[compression.method](parent, compression)
+    if compression.method in _AFTER_TRAINING:
+        return (_AFTER_TRAINING[compression.method](parent.candidate, parent.bars, compression),)
+    from stocklstm.workflows.retraining import retrain
+
+    return retrain(parent, compression)
+
+
+def with_graph(model: Candidate, name: str, method: Method, content: bytes) -> Candidate:
+    """Give a model another graph, and leave all else as it is.
+
+    Args:
+        model: In float32.
+        name: What it becomes.
+        method: For the manifest.
+        content: ONNX model.
+    """
+    manifest = replace(model.model.manifest, method=method)
+    forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
+    return replace(model, name=name, content=content, model=LoadedModel(manifest, forecaster))
+
+
+def dynamic(
+    model: Candidate, method: Method = "dynamic-int8", *, per_tensor: bool = False
+) -> Candidate:
+    """Store weights as int8 and multiply in int8.
+
+    Args:
+        model: In float32.
+        method: For the manifest.
+        per_tensor: One scale for a whole matrix instead of one for each row.
+    """
+    content = quantize_dynamic_int8(model.content, per_channel=not per_tensor)
+    return with_graph(model, "dynamic int8", method, content)
+
+
+def weight_only(
+    model: Candidate,
+    bars: Bars,
+    bits: int,
+    name: str,
+    method: Method,
+    count: int = CALIBRATION_WINDOWS,
+) -> Candidate:
+    """Store weights as integers, and bring the outputs back to what they were.
+
+    Args:
+        model: In float32.
+        bars: All stored sessions.
+        bits: 8 or 4.
+        name: What it becomes.
+        method: For the manifest.
+        count: Training windows to fit the correction on.
+
+    Raises:
+        SeriesTooShortError: There are not as many.
+    """
+    origins = calibration_origins(model.model.manifest, bars, count)
+    rough = with_graph(model, name, method, store_integers(model.content, bits))
+    found, expected = (each.model.forecaster.outputs(bars, origins) for each in (rough, model))
+    correction = fit_correction(found, expected)
+    content = store_integers(model.content, bits, correction=correction)
+    return with_graph(model, name, method, content)
 
 
 def training_origins(manifest: Manifest, bars: Bars) -> Indices:
@@ -124,38 +182,22 @@ def calibration_origins(manifest: Manifest, bars: Bars, count: int) -> Indices:
     return chosen
 
 
-def _dynamic(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
-    content = quantize_dynamic_int8(
-        parent.candidate.content, per_channel=not compression.per_tensor
-    )
-    return (parent.smaller("dynamic int8", "dynamic-int8", content),)
+def _dynamic(model: Candidate, _: Bars, compression: Compression) -> Candidate:
+    return dynamic(model, per_tensor=bool(compression.per_tensor))
 
 
-def _half(parent: Parent, _: Compression) -> tuple[Candidate, ...]:
-    return (parent.smaller("fp16", "float16", store_half(parent.candidate.content)),)
+def _static(model: Candidate, bars: Bars, compression: Compression) -> Candidate:
+    count = compression.calibration_windows or CALIBRATION_WINDOWS
+    return weight_only(model, bars, 8, "static int8", "static-int8", count)
 
 
-def _integers(bits: int, name: str, method: Method) -> "_Make":
-    def make(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
-        content = parent.candidate.content
-        count = compression.calibration_windows or CALIBRATION_WINDOWS
-        origins = calibration_origins(parent.manifest, parent.bars, count)
-        rough = parent.smaller(name, method, store_integers(content, bits))
-        found, expected = (
-            each.model.forecaster.outputs(parent.bars, origins)
-            for each in (rough, parent.candidate)
-        )
-        correction = fit_correction(found, expected)
-        return (parent.smaller(name, method, store_integers(content, bits, correction=correction)),)
-
-    return make
+def _half(model: Candidate, _: Bars, __: Compression) -> Candidate:
+    return with_graph(model, "fp16", "float16", store_half(model.content))
 
 
-_Make = Callable[[Parent, Compression], tuple[Candidate, ...]]
+def _int4(model: Candidate, bars: Bars, compression: Compression) -> Candidate:
+    count = compression.calibration_windows or CALIBRATION_WINDOWS
+    return weight_only(model, bars, 4, "int4", "int4", count)
 
-_METHODS: dict[str, _Make] = {
-    "dynamic": _dynamic,
-    "static": _integers(8, "static int8", "static-int8"),
-    "fp16": _half,
-    "int4": _integers(4, "int4", "int4"),
-}
+
+_AFTER_TRAINING = {"dynamic": _dynamic, "static": _static, "fp16": _half, "int4": _int4}

@@ -8,7 +8,7 @@ from stocklstm.core.evaluation import ScoredDays
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars
 from stocklstm.infer.latency import latencies_ms, load_times_ms
-from stocklstm.learn.compress.sparsity import weight_sparsity
+from stocklstm.learn.compress.sparsity import sparsity_by_matrix, weight_sparsity
 from stocklstm.workflows.compressing import Candidate
 from stocklstm.workflows.scoring import score_unseen
 
@@ -31,6 +31,7 @@ class VersionFigures:
         coverage: Share of outcomes within each interval, by its level.
         parameters: Weights of the network.
         sparsity: Share of weights that are zero.
+        sparsity_by_matrix: The same of each matrix, by its name in the graph.
     """
 
     bytes: int
@@ -43,6 +44,7 @@ class VersionFigures:
     coverage: dict[str, float]
     parameters: int
     sparsity: float
+    sparsity_by_matrix: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,5 +104,6 @@ def _measured(
         coverage={f"{one.level:g}": one.share for one in scores.distribution.coverage},
         parameters=candidate.model.manifest.training.parameters,
         sparsity=weight_sparsity(content),
+        sparsity_by_matrix=sparsity_by_matrix(content),
     )
     return Measured(candidate, days, scores, figures)

@@ -1,6 +1,6 @@
 """quantize: a smaller, faster version, kept as champion only if it forecasts as well."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from stocklstm.errors import ConfigError
 from stocklstm.report.compression import CompressedBar, compression_png
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, FLOAT_METHODS, SERVING_FILE, Manifest
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.compressing import Candidate, Parent, compress
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.measuring import Measured, VersionFigures, measure
+from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.serving import load_model
 
 TOLERANCE_PCT = 0.5
@@ -64,6 +65,7 @@ class QuantizedVersion:
             loss, and the file is smaller.
         promoted: True if it is the champion now.
         reason: Why or why not, in words.
+        note: What to know of the method, in words.
         plot: Where the picture of size, speed and accuracy lies.
     """
 
@@ -86,6 +88,7 @@ class QuantizedVersion:
     accepted: bool
     promoted: bool
     reason: str
+    note: str
     plot: str
 
 
@@ -104,6 +107,7 @@ def quantize(
     tolerance_pct: float = TOLERANCE_PCT,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> QuantizeResult:
     """Make a smaller version of each model and promote it if its errors hardly grow.
 
@@ -113,6 +117,7 @@ def quantize(
         tolerance_pct: Most growth of RMSE and CRPS, in per cent, for it to be accepted.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
+        on_note: Called with what is being done, in words, where that takes long.
 
     Raises:
         ConfigError: No ticker, or a tolerance below 0.
@@ -124,7 +129,9 @@ def quantize(
         raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
-        run = _Quantization(store, compression or Compression(), tolerance_pct, lock_timeout_s)
+        run = _Quantization(
+            store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note
+        )
         return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
 
 
@@ -134,6 +141,7 @@ class _Quantization:
     compression: Compression
     tolerance_pct: float
     lock_timeout_s: float
+    on_note: Callable[[str], None]
 
     def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
         parent = self._parent(reference)
@@ -162,20 +170,33 @@ class _Quantization:
             accepted=acceptance.accepted,
             promoted=promoted,
             reason=acceptance.reason,
+            note=self.compression.note,
             plot=str(self.store.paths.version(made.ticker, made.version) / PICTURE_FILE),
         )
 
     def _parent(self, reference: ModelReference) -> Parent:
         model = load_model(self.store, reference)
         manifest = model.manifest
-        if manifest.method != "float32":
+        if manifest.method not in FLOAT_METHODS:
             raise ConfigError(
                 f"{manifest.id} is {manifest.method} already",
                 hint=f"stocklstm quantize --ticker {manifest.parent}" if manifest.parent else None,
             )
-        content = self.store.registry.read_file(manifest, SERVING_FILE)
-        bars = self.store.prices.bars(manifest.ticker)
-        return Parent(Candidate(f"v{manifest.version}", content, model), bars)
+        read, data = self.store.registry.read_file, manifest.data
+        return Parent(
+            Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
+            self.store.prices.bars(manifest.ticker),
+            seen=lambda: pinned_bars(
+                self.store,
+                manifest.ticker,
+                data.last,
+                data.sha256,
+                name=f"the version {manifest.id}",
+                command="train",
+            ),
+            checkpoint=lambda: read(manifest, CHECKPOINT_FILE),
+            on_note=self.on_note,
+        )
 
     def _publish(
         self,

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 LARGEST = {8: 127, 4: 7, 2: 1}
 """Largest integer by bits; the smallest is its negative."""
 
+FEWEST_FOR_INT4 = 5
+"""Weights of a row: with fewer, 4 bits and a float32 scale are no smaller than float16."""
+
 _SHRINKS = np.linspace(1.0, 0.5, 26)
 
 # Of a row's mean absolute weight: half of it is the 0.7 times the mean below which a ternary

@@ -15,15 +15,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from stocklstm.learn.compress.rounding import Codes, Weights, closest_scales, encode
+from stocklstm.learn.compress.rounding import (
+    FEWEST_FOR_INT4,
+    Codes,
+    Weights,
+    closest_scales,
+    encode,
+)
 
 _HEAD, _HEAD_BIAS = "head.weight", "head.bias"
 _BIAS = "lstm.B"
 # The first with 4-bit integers (ONNX 1.16).
 _INT4_OPSET, _INT4_IR_VERSION = 21, 10
 
-# With so few weights in a row, 4 bits and a float32 scale are no smaller than float16.
-_FEWEST_FOR_INT4 = 5
 
 Scales = Callable[[Weights, int], Weights]
 
@@ -96,7 +100,7 @@ def store_integers(
             return _half(name, values)
         rows = values.reshape(-1, values.shape[-1])
         width = 8 if bits == 8 else 4
-        if width == 4 and rows.shape[1] < _FEWEST_FOR_INT4:
+        if width == 4 and rows.shape[1] < FEWEST_FOR_INT4:
             return _half(name, values)
         chosen = scales(rows, bits)
         codes = encode(rows, chosen, bits).reshape(values.shape)
