@@ -51,7 +51,8 @@ def quantize(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="prune: of weights that become zero, 0.8; with --structured of units, 0.5.",
+            help="prune: of weights that become zero, 0.8; with --structured, and of a pipeline, "
+            "of units, 0.5.",
             show_default=False,
         ),
     ] = None,

@@ -14,7 +14,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "qat": ("bits", "epochs"),
     "prune": ("sparsity", "schedule", "structured", "epochs"),
     "distill": ("student_hidden", "alpha"),
-    "pipeline": ("budget",),
+    "pipeline": ("budget", "sparsity"),
 }
 """Methods, each with the options that belong to it."""
 
@@ -75,13 +75,13 @@ class Compression:
         bits: Of the integers that weights are trained to be; 8 if None.
         epochs: Of fine-tuning; 12 if None.
         sparsity: Share of weights that become zero (0.8 if None), or of hidden units that are
-            removed (0.5 if None).
+            removed (0.5 if None), by `structured` and by the pipeline.
         schedule: "polynomial" (if None) or "once": how the share of zeros grows in training.
         structured: Remove hidden units instead of setting weights to zero.
         student_hidden: Hidden units of the student; half of the teacher's if None.
         alpha: Weight of the teacher's outputs beside what came; 0.5 if None.
         budget: What the pipeline is to save: "size" (if None), "latency", or as much as
-            "accuracy" allows.
+            "accuracy" allows, which removes no units.
     """
 
     method: str = "dynamic"
@@ -121,6 +121,11 @@ class Compression:
             holds, limits = _LIMITS.get(name, (lambda _: True, ""))
             if not holds(value):
                 raise ConfigError(f"{option} must be {limits}, not {value}")
+        if self.budget == "accuracy" and self.sparsity is not None:
+            raise ConfigError(
+                "--sparsity does not belong to --budget accuracy: no units are removed",
+                hint="leave --sparsity out, or use --budget size",
+            )
         if self.structured and self.schedule is not None:
             raise ConfigError(
                 "--schedule does not belong to --structured: units are removed at once",

@@ -32,6 +32,7 @@ Method = Literal[
     "structured",
     "distilled",
     "structured-dynamic-int8",
+    "structured-static-int8",
     "structured-int4",
 ]
 FLOAT_METHODS = ("float32", "structured", "distilled")

@@ -16,6 +16,7 @@ from stocklstm.core.scaling import PriceScaling
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError
 from stocklstm.infer.forecaster import Forecaster
+from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.compress.distillation import distill
@@ -43,8 +44,8 @@ from stocklstm.workflows.compressing import (
 from stocklstm.workflows.fitting import Prepared, calibrated, prepare, training_record
 from stocklstm.workflows.serving import LoadedModel
 
-# An average over about an epoch: fine-tuning is short, and a slower one would still hold the
-# weights from before the rounding.
+# An average over about an epoch: fine-tuning is short, and one as slow as in training would still
+# hold the weights from before the rounding.
 _FINE_TUNING_DECAY = 0.98
 
 _QAT_METHODS: dict[int, Method] = {8: "qat-int8", 4: "qat-int4", 2: "qat-int2"}
@@ -71,7 +72,7 @@ def retrain(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
     if compression.method == "distill":
         return workshop.distill(compression)
     if compression.method == "pipeline":
-        return workshop.combine(compression.budget or "size")
+        return workshop.combine(compression)
     return workshop.shrink(compression) if compression.structured else workshop.prune(compression)
 
 
@@ -125,8 +126,7 @@ class _Workshop:
         return control, pruned, small
 
     def shrink(self, compression: Compression) -> tuple[Candidate, ...]:
-        share = compression.sparsity or STRUCTURED_SPARSITY
-        hidden = max(1, round(self.config.hidden_size * (1 - share)))
+        hidden = self._left(compression)
         return self._alone(hidden), self._shrunk(hidden)
 
     def distill(self, compression: Compression) -> tuple[Candidate, ...]:
@@ -144,16 +144,26 @@ class _Workshop:
         trained = distill(config, self.prepared.data, self.network, alpha, _silent)
         return alone, self._candidate("distilled", "distilled", config, trained)
 
-    def combine(self, budget: str) -> tuple[Candidate, ...]:
+    def combine(self, compression: Compression) -> tuple[Candidate, ...]:
         """Shrink and then quantize, or quantize with training, by what is to be saved."""
-        if budget == "accuracy":
+        if compression.budget == "accuracy":
             return self.round(Compression("qat", bits=8))
-        small = self._shrunk(max(1, self.config.hidden_size // 2))
-        if budget == "latency":
-            return small, replace(dynamic(small, "structured-dynamic-int8"), name="structured int8")
-        return small, weight_only(small, self.bars, 4, "structured int4", "structured-int4")
+        small = self._shrunk(self._left(compression))
+        if compression.budget != "latency":
+            return small, weight_only(small, self.bars, 4, "structured int4", "structured-int4")
+        fast = replace(dynamic(small, "structured-dynamic-int8"), name="structured int8")
+        # With few units, scaling the activations takes longer than int8 saves.
+        float_ms, int8_ms = latencies_ms([small.graph, fast.graph])
+        if int8_ms < float_ms:
+            return small, fast
+        return small, weight_only(small, self.bars, 8, "structured int8", "structured-static-int8")
 
     # Their steps
+
+    def _left(self, compression: Compression) -> int:
+        """Count the units that are kept of each layer."""
+        share = compression.sparsity or STRUCTURED_SPARSITY
+        return max(1, round(self.config.hidden_size * (1 - share)))
 
     def _fine_tuned(self, epochs: int) -> Candidate:
         self._say(f"fine-tuning for {epochs} epochs, as a control")
@@ -203,9 +213,12 @@ class _Workshop:
             epochs=epochs,
             patience=None,
             restore_best=True,
-            schedule="constant",
+            # Steps that end small, and an average: what is left of the noise of single steps would
+            # be taken for what the rounding does.
+            schedule="cosine",
             learning_rate=rate,
-            ema_decay=None if self.config.ema_decay is None else _FINE_TUNING_DECAY,
+            min_lr=min(self.config.min_lr, rate),
+            ema_decay=_FINE_TUNING_DECAY,
         )
 
     def _sized(self, hidden: int) -> TrainingConfig:

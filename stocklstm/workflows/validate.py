@@ -25,19 +25,20 @@ from stocklstm.workflows.soundness import CheckedPrices, check_prices
 PARITY: dict[Method, float] = {
     "float32": 1e-5,
     "dynamic-int8": 0.1,
-    "static-int8": 0.1,
+    "static-int8": 0.05,
     "float16": 0.01,
-    "int4": 1.0,
+    "int4": 0.5,
     # These have a checkpoint of their own, and where weights were rounded in training it holds
     # the rounded ones.
     "qat-int8": 1e-4,
     "qat-int4": 1e-4,
     "qat-int2": 1e-4,
-    "pruned-int8": 0.1,
+    "pruned-int8": 0.05,
     "structured": 1e-5,
     "distilled": 1e-5,
     "structured-dynamic-int8": 0.1,
-    "structured-int4": 1.0,
+    "structured-static-int8": 0.05,
+    "structured-int4": 0.5,
 }
 _DUMMY_WINDOWS = 16
 

@@ -39,11 +39,18 @@ CASES = [
     ({"method": "prune", "structured": True}, "structured", ["trained small"], 8),
     ({"method": "distill", "student_hidden": 5}, "distilled", ["trained small"], 5),
     ({"method": "pipeline"}, "structured-int4", ["structured"], 8),
+    # So few units are slower in int8 on most machines, and then activations stay float32.
     (
-        {"method": "pipeline", "budget": "latency"},
-        "structured-dynamic-int8",
+        {"method": "pipeline", "budget": "latency", "sparsity": 0.75},
+        "structured-static-int8 or structured-dynamic-int8",
         ["structured"],
-        8,
+        4,
+    ),
+    (
+        {"method": "pipeline", "budget": "accuracy"},
+        "qat-int8",
+        ["fine-tuned only", "int8 afterwards"],
+        16,
     ),
 ]
 
@@ -54,7 +61,7 @@ def test_it_is_a_version_that_serves_and_is_whole(
 ) -> None:
     made = quantize_one(model_home, **options)
 
-    assert made.method == method
+    assert made.method in method.split(" or ")
     assert [step.name for step in made.steps] == controls
     assert made.after.bytes < made.before.bytes
     with open_store(model_home) as store:
