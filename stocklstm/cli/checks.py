@@ -15,12 +15,12 @@ class Checked(Protocol):
     """Something that was checked."""
 
     @property
-    def ticker(self) -> str:
-        """Whose."""
+    def ticker(self) -> str | None:
+        """Whose; None for the store as a whole."""
 
     @property
     def version(self) -> int | None:
-        """Of the model; None for prices."""
+        """Of the model; None for prices and the store."""
 
     @property
     def status(self) -> str:
@@ -37,6 +37,8 @@ class Checked(Protocol):
 
 def checked_name(item: Checked) -> str:
     """Name what was checked."""
+    if item.ticker is None:
+        return "the store"
     return f"{item.ticker} prices" if item.version is None else f"{item.ticker}@v{item.version}"
 
 

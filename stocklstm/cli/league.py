@@ -76,10 +76,16 @@ def _tables(console: "Console", items: Sequence["LeagueRow"]) -> None:
     )
 
 
+def _name(item: "LeagueRow") -> str:
+    # The last close is that of so many sessions before.
+    ahead = f", {item.evaluation.horizon} ahead" if item.evaluation.horizon > 1 else ""
+    return f"{item.ticker}@v{item.version}{ahead}"
+
+
 def _spread_row(item: "LeagueRow") -> list["str | Text"]:
     spread = item.evaluation.distribution
     return [
-        f"{item.ticker}@v{item.version}",
+        _name(item),
         f"{item.evaluation.n}",
         ratio(spread.crps_ratio),
         chance(spread.dm_p),
@@ -92,7 +98,7 @@ def _spread_row(item: "LeagueRow") -> list["str | Text"]:
 def _point_row(item: "LeagueRow") -> list["str | Text"]:
     point = item.evaluation.point
     return [
-        f"{item.ticker}@v{item.version}",
+        _name(item),
         item.preset,
         f"{item.evaluation.n}",
         ratio(point.rmse_ratio),

@@ -8,7 +8,7 @@ import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
-from stocklstm.cli.scores import chance, evaluation_document
+from stocklstm.cli.scores import chance, evaluation_document, skill_words
 from stocklstm.core.money import money
 from stocklstm.core.scores import naive_words
 from stocklstm.errors import ConfigError
@@ -192,9 +192,8 @@ def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
         for value in (point.rmse, point.rmse_naive, spread.crps)
     )
     rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]
-    if point.skill is not None and point.skill_low is not None and point.skill_high is not None:
-        skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
-        rows.append(("Skill", f"{skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f})"))
+    if point.skill is not None:
+        rows.append(("Skill", skill_words(point)))
     if spread.crps_ratio is not None:
         against = f"{spread.crps_ratio:.4f} of EWMA's (p {chance(spread.dm_p)})"
         rows.append(("CRPS", f"{crps}, {against}"))

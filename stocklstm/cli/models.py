@@ -11,6 +11,7 @@ from stocklstm.cli.comparing import diff
 from stocklstm.cli.options import Json, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude, say
 from stocklstm.cli.removing import gc, rm
+from stocklstm.cli.signing import sign
 from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def show_model(
     conclude(SHOW, call, as_json=as_json, quiet=quiet)
 
 
-for command in (promote, rollback, unalias, diff, rm, gc):
+for command in (promote, rollback, unalias, diff, sign, rm, gc):
     app.command()(command)
 
 

@@ -100,7 +100,10 @@ def predict(
         from stocklstm.workflows.predict import Wanted, predict
 
         if csv == STDOUT and (as_json or quiet):
-            raise ConfigError("--csv - excludes --json and --quiet: one of them for stdout")
+            raise ConfigError(
+                "--csv - excludes --json and --quiet: one of them for stdout",
+                hint="stocklstm predict --json --csv forecasts.csv",
+            )
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         draw = _artist(plot, plot_file, ticker or (), lock_timeout)
         failures = _refreshed(ticker or (), lock_timeout) if refresh else ()
@@ -165,4 +168,6 @@ def _parsed(levels: str) -> tuple[float, ...]:
     try:
         return tuple(float(level) for level in levels.split(","))
     except ValueError as error:
-        raise ConfigError(f"--levels are numbers such as 0.8,0.95, not {levels[:30]!a}") from error
+        raise ConfigError(
+            f"--levels are numbers, not {levels[:30]!a}", hint="stocklstm predict --levels 0.8,0.95"
+        ) from error

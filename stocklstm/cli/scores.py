@@ -102,12 +102,11 @@ def _point_rows(item: "Scored") -> list[list[str]]:
 
 
 def _point_words(point: "PointScores", horizon: int) -> str:
-    if point.skill is None or point.skill_low is None or point.skill_high is None:
+    if point.skill is None:
         return "Skill: none can be measured; the price never changed."
-    skill, low, high = (100 * s for s in (point.skill, point.skill_low, point.skill_high))
     words = (
-        f"Skill {skill:+.2f} % (95 %: {low:+.2f} to {high:+.2f}), Clark-West p "
-        f"{chance(point.cw_p)}, MASE {ratio(point.mase)}, MAPE {point.mape:.2f} %."
+        f"Skill {skill_words(point)}, Clark-West p {chance(point.cw_p)}, MASE "
+        f"{ratio(point.mase)}, MAPE {point.mape:.2f} %."
     )
     if point.r2 is None or point.r2_naive is None:
         return words
@@ -152,6 +151,16 @@ def _interval_rows(item: "Scored") -> list[list[str]]:
         ]
         for c in item.evaluation.distribution.coverage
     ]
+
+
+def skill_words(point: "PointScores") -> str:
+    """Write the skill with its bounds, where there are days enough for them."""
+    skill, low, high = (
+        None if share is None else f"{100 * share:+.2f}"
+        for share in (point.skill, point.skill_low, point.skill_high)
+    )
+    bounds = "too few days for bounds" if low is None else f"95 %: {low} to {high}"
+    return f"{skill} % ({bounds})"
 
 
 def ratio(value: float | None) -> str:

@@ -48,9 +48,10 @@ def _text(items: Sequence["Forecast"], levels: Sequence[float]) -> str:
     bounds = [f"{side}_{100 * level:g}" for level in levels for side in ("lower", "upper")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *bounds, "verdict"])
+    writer.writerow([*_COLUMNS, *bounds, "adaptive", "verdict"])
     for item in items:
         intervals = [bound for each in item.intervals for bound in (each.lower, each.upper)]
         facts = [getattr(item, name) for name in _COLUMNS]
-        writer.writerow([*facts, *intervals, item.verdict])
+        adaptive = str(any(each.adaptive for each in item.intervals)).lower()
+        writer.writerow([*facts, *intervals, adaptive, item.verdict])
     return text.getvalue()

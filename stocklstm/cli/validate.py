@@ -11,6 +11,7 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.core.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.inventory import CheckedStore
     from stocklstm.workflows.soundness import CheckedPrices
     from stocklstm.workflows.validate import ValidatedVersion, ValidateResult
 
@@ -65,7 +66,7 @@ def _bare(item: Checked) -> Iterable[str]:
     yield f"{checked_name(item)} {item.status}"
 
 
-VIEW: "View[ValidateResult, ValidatedVersion | CheckedPrices]" = View(
+VIEW: "View[ValidateResult, ValidatedVersion | CheckedPrices | CheckedStore]" = View(
     command="validate",
     key="results",
     items=lambda result: result.results,

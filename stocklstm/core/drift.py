@@ -22,7 +22,8 @@ from stocklstm.core.quantiles import crps, interval
 from stocklstm.core.series import Floats, Indices
 
 YEAR = 250
-"""Sessions over which the rates of false alarms are stated, and how far back drift is sought."""
+"""Separate forecasts over which the rates of false alarms are stated, and how far back drift is
+sought: a year of evenings where each is of the next session."""
 
 WINDOW = 120
 """Latest outcomes whose calibration is tested: fewer see little, more remember too long."""
@@ -111,7 +112,7 @@ def skill_reference(days: ScoredDays) -> SkillReference | None:
     if deviation < 1e-12:
         return None
     generator = np.random.default_rng(0)
-    years = _drawn(differences, YEAR // days.horizon, generator)
+    years = _drawn(differences, YEAR, generator)
     parts = _drawn(differences, count, generator)
     means, deviations = parts.mean(axis=1)[:, None], parts.std(axis=1, ddof=1)[:, None]
     highest = cumulative_sums(_standardised(years, means, deviations)).max(axis=1)

@@ -5,11 +5,9 @@ import math
 import numpy as np
 
 from stocklstm.core.series import Floats
-from stocklstm.core.significance import diebold_mariano
+from stocklstm.core.significance import diebold_mariano, student_t_quantile
 
 ROLLING_DAYS = 60
-
-_NORMAL_95 = 1.959964
 
 
 def cumulative_gain(losses: Floats, reference: Floats) -> Floats:
@@ -54,7 +52,8 @@ def chance_band(losses: Floats, reference: Floats, horizon: int = 1) -> Floats:
     if stat == 0 or not math.isfinite(stat) or not total > 0:
         return np.full(len(losses), np.nan)
     squares = np.cumsum((differences - differences.mean()) ** 2)
-    at_end = _NORMAL_95 * abs(float(differences.sum()) / stat)
+    critical = student_t_quantile(0.975, len(losses) / horizon - 1)
+    at_end = critical * abs(float(differences.sum()) / stat)
     half_widths: Floats = at_end / total * np.sqrt(squares / squares[-1])
     return half_widths
 

@@ -21,7 +21,8 @@ class PointScores:
         mase: mae over the naive mean absolute error of the training part (Hyndman & Koehler).
         dm_stat: Diebold–Mariano on squared errors; above 0 if the model's are larger.
         dm_p: Its two-sided p.
-        skill_low: Lower bound of the skill with 95 % confidence, by resampling blocks of days.
+        skill_low: Lower bound of the skill with 95 % confidence, by resampling blocks of days; None
+            where there are not two of them.
         skill_high: Upper bound.
         cw_stat: Clark–West, which forgives a larger model what it pays for being larger.
         cw_p: Its one-sided p; small speaks for the model.

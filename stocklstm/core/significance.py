@@ -37,7 +37,9 @@ def diebold_mariano(losses: Floats, reference: Floats, horizon: int = 1) -> Pair
     Harvey, Leybourne & Newbold (1997); long-run variance with Bartlett weights. Where spans
     overlap, Bartlett weights over their h - 1 lags alone see too little of what they share, and
     equal forecasts would be told apart in 8 of 100 cases instead of 5: there the weights reach
-    over 2h lags, and the distribution is t(n / h - 1), as of so many separate spans.
+    over 2h lags, and the distribution is t(n / h - 1), as of so many separate spans. With h = 1
+    the test is wrong in 5 of 100 cases, as it promises; with h > 1 still in 6 to 8 in simulations,
+    and in up to 10 where there are less than twenty separate spans.
 
     Args:
         losses: (n,) losses of one forecast.
@@ -83,11 +85,13 @@ def clark_west(
         horizon: Sessions ahead h.
 
     Returns:
-        A tie (stat 0, p 1) if both forecasts are the same every day or there are not two spans.
+        A tie (stat 0, p 1) if both forecasts are the same every day, if the simpler one was never
+        wrong, or if there are not two spans.
     """
     count = len(errors)
     gains = reference**2 - (errors**2 - difference**2)
-    if count < 2 * horizon or not np.any(difference):
+    # Where the price never changed nothing can be added; what is left of the gains is rounding.
+    if count < 2 * horizon or not np.any(difference) or not np.any(reference):
         return PairedTest(0.0, 1.0, count)
     variance = _long_run_variance(gains, _lags(horizon))
     mean = float(gains.mean())
@@ -151,16 +155,26 @@ def skill_interval(
     """Bound the skill 1 - √(mean loss / mean reference loss) by resampling blocks of days.
 
     Moving blocks (Künsch 1989) of the usual length n^(1/3), at least the horizon, keep what
-    neighbouring days have in common. The same days always give the same bounds.
+    neighbouring days have in common; both bounds lie as far from the skill as 95 of 100 resampled
+    ones do (the symmetric interval of Hall 1988), so that they hardly ever contradict the test of
+    Diebold and Mariano. The same days always give the same bounds. In simulations they leave out
+    the skill of equally good forecasts in 5 to 6 of 100 cases at h = 1, as they should, but in up
+    to 9 at h = 5 and in 14 at h = 20.
 
     Args:
         losses: (n,) squared errors of a forecast, n >= 1.
         reference: (n,) squared errors of the reference on the same days, not all zero.
         level: Confidence.
         horizon: Sessions ahead.
+
+    Returns:
+        Lower and upper bound; NaN if there are not two separate blocks, of which nothing can be
+        learned about chance, or if the reference was never wrong.
     """
     count = len(losses)
-    length = min(count, max(horizon, round(count ** (1 / 3))))
+    length = max(horizon, round(count ** (1 / 3)))
+    if count < 2 * length:
+        return math.nan, math.nan
     blocks = -(-count // length)
     generator = np.random.default_rng(0)
     starts = generator.integers(0, count - length + 1, (_RESAMPLES, blocks))
@@ -169,10 +183,11 @@ def skill_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         skills = 1 - np.sqrt(drawn[0] / drawn[1])
     skills = skills[np.isfinite(skills)]
-    if not len(skills):
+    if not len(skills) or not reference.any():
         return math.nan, math.nan
-    low, high = np.quantile(skills, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    skill = 1 - math.sqrt(float(losses.mean()) / float(reference.mean()))
+    distance = float(np.quantile(np.abs(skills - skill), level))
+    return skill - distance, skill + distance
 
 
 def _block_sums(values: Floats, length: int) -> Floats:
@@ -203,6 +218,26 @@ def student_t_tail(stat: float, freedom: float) -> float:
     if math.isinf(stat):
         return 0.0
     return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + stat * stat)) / 2
+
+
+def student_t_quantile(probability: float, freedom: float) -> float:
+    """Find the value that Student's t stays below with a given probability.
+
+    Args:
+        probability: From 0.5 up to, but not including, 1.
+        freedom: Degrees of freedom, above 0.
+    """
+    low, high = 0.0, 1.0
+    while student_t_tail(high, freedom) > 1 - probability:
+        low, high = high, 2 * high
+    # Bisection: each step halves what is left, down to the last digit of a float.
+    for _ in range(60):
+        middle = (low + high) / 2
+        if student_t_tail(middle, freedom) > 1 - probability:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:

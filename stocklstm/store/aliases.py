@@ -56,6 +56,31 @@ class Aliases:
             ).fetchall()
         return [AliasChange(*row) for row in rows]
 
+    def faults(self) -> list[str]:
+        """Hold every alias against the list of versions and against the last line of its log.
+
+        Returns:
+            What does not agree, in words; none if all is well.
+        """
+        with database_errors():
+            lost = self.connection.execute(
+                "SELECT ticker, name, version FROM aliases"
+                " EXCEPT SELECT ticker, name, version FROM aliases JOIN versions"
+                " USING (ticker, version)"
+            ).fetchall()
+            last = "SELECT ticker, name, version, max(id) FROM alias_log GROUP BY ticker, name"
+            logged = {(t, n): v for t, n, v, _ in self.connection.execute(last)}
+            named = {
+                (ticker, name): version
+                for ticker, name, version in self.connection.execute("SELECT * FROM aliases")
+            }
+        faults = [f"{t}@{n} means v{v}, which is not listed" for t, n, v in lost]
+        for key in sorted(named.keys() | logged.keys()):
+            if named.get(key) != logged.get(key):
+                meant, said = (_named(place.get(key)) for place in (named, logged))
+                faults.append(f"{key[0]}@{key[1]} means {meant}, but its log says {said}")
+        return faults
+
     def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
         """Point "champion" at a version and "previous" at the one it replaces.
 
@@ -126,3 +151,7 @@ class Aliases:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (change.at, ticker, change.name, change.version, change.replaced, change.reason),
         )
+
+
+def _named(version: int | None) -> str:
+    return "nothing" if version is None else f"v{version}"

@@ -90,6 +90,7 @@ _MIGRATIONS = (
     DROP TABLE alias_log_before;
     CREATE INDEX alias_log_by_ticker ON alias_log (ticker, id);
     """,
+    "ALTER TABLE versions ADD COLUMN signature TEXT",
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
@@ -297,6 +298,16 @@ def integrity_faults(connection: sqlite3.Connection) -> list[str]:
             for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
         ]
     return [fault for fault in pages if fault != "ok"] + orphans
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Tell the schema of an open database.
+
+    Raises:
+        SchemaError: It is a newer one than this program's, or the file is damaged.
+    """
+    with database_errors():
+        return _schema_version(connection)
 
 
 @contextmanager

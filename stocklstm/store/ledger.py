@@ -4,7 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, fields
 
-from stocklstm.store.database import stored_values, transaction
+from stocklstm.store.database import database_errors, stored_values, transaction
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ class Ledger:
             (entry.ticker, entry.target_session, entry.version, entry.horizon),
         )
         return earlier
+
+    def strangers(self) -> list[str]:
+        """Name tickers that have forecasts though nothing else is known of them."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT ticker FROM forecasts EXCEPT SELECT ticker FROM instruments ORDER BY ticker"
+            )
+            return [ticker for (ticker,) in rows]
 
     def entries(self, ticker: str) -> list[LedgerEntry]:
         """Read all forecasts of a ticker, oldest target first."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import disk_errors, make_private
 from stocklstm.store.paths import StorePaths
@@ -49,6 +47,9 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
     Raises:
         StoreLockedError: Another process still holds it after that time.
     """
+    # Only who writes waits for it: its import takes longer than reading a store.
+    from filelock import FileLock, Timeout
+
     path = paths.lock(name)
     with disk_errors("take the lock"):
         make_private(path.parent, exist_ok=True)

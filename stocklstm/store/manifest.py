@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -13,8 +13,8 @@ from stocklstm.core.reference import version_id
 from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
 from stocklstm.core.scores import Evaluation
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
+from stocklstm.store.migrations import FORMAT, migrate
 
-FORMAT = 2
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
@@ -144,7 +144,7 @@ class Manifest:
     """Everything about a version but its weights.
 
     Attributes:
-        format: Number of this layout.
+        format: Number of this layout; of a version that is older, that of what it is read as.
         ticker: Whose model.
         version: Its number.
         created: UTC timestamp.
@@ -271,24 +271,50 @@ def decode_outline(content: bytes, ticker: str, version: int) -> Outline:
     return _decode(content, Outline, ticker, version)
 
 
+def stored_format(content: bytes) -> int:
+    """Read only the format of a manifest.
+
+    Args:
+        content: Bytes of the file.
+
+    Raises:
+        ArtifactCorruptError: It has none.
+    """
+    try:
+        return msgspec.json.decode(content, type=_Header).format
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ArtifactCorruptError(f"the manifest cannot be read: {error}") from error
+
+
 def _decode(content: bytes, kind: type[D], ticker: str, version: int) -> D:
     name = version_id(ticker, version)
     try:
         found = msgspec.json.decode(content, type=_Header).format
         if found == FORMAT:
             manifest = msgspec.json.decode(content, type=kind)
+        elif 1 <= found < FORMAT:
+            document = msgspec.json.decode(content, type=dict[str, Any])
+            manifest = msgspec.convert(migrate(document, found), kind)
+    except ArtifactVersionError as error:
+        raise ArtifactVersionError(
+            f"{name} has manifest format {found}; {error.message}", hint=_train_anew(ticker)
+        ) from error
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, StockLstmError) as error:
         raise corrupt(name, f"its manifest cannot be read: {error}") from error
-    if found != FORMAT:
+    if not 1 <= found <= FORMAT:
         newer = "upgrade with: pip install --upgrade stocklstm"
         raise ArtifactVersionError(
-            f"{name} has manifest format {found}; this stocklstm reads {FORMAT}",
-            hint=newer if found > FORMAT else f"stocklstm train --ticker {ticker} makes a new one",
+            f"{name} has manifest format {found}; this stocklstm reads 1 to {FORMAT}",
+            hint=newer if found > FORMAT else _train_anew(ticker),
         )
     if (manifest.ticker, manifest.version) != (ticker, version):
         said = version_id(manifest.ticker, manifest.version)
         raise corrupt(name, f"its manifest is that of {said!a}")
     return manifest
+
+
+def _train_anew(ticker: str) -> str:
+    return f"stocklstm train --ticker {ticker} makes a new one"
 
 
 def corrupt(name: str, reason: str) -> ArtifactCorruptError:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
-from stocklstm.errors import CheckFailedError, NoModelError, StockLstmError
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    CheckFailedError,
+    NoModelError,
+    StockLstmError,
+)
 from stocklstm.store.aliases import AliasChange, Aliases
 from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.disk import (
@@ -33,6 +38,7 @@ from stocklstm.store.manifest import (
     decode_outline,
 )
 from stocklstm.store.paths import StorePaths
+from stocklstm.store.signing import VARIABLE, SigningKey
 
 MOST_MANIFEST_BYTES = 1 << 20
 """Far more than any settings and scores take."""
@@ -66,16 +72,35 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class StoredManifest:
+    """The bytes of a manifest, which are those that were published.
+
+    Attributes:
+        content: Of the file.
+        signature: Made when it was published or later; None if it never was signed.
+    """
+
+    content: bytes
+    signature: str | None
+
+    def signed_with(self, key: SigningKey) -> bool | None:
+        """Tell if the signature is of this content and a key; None if there is no signature."""
+        return None if self.signature is None else key.signed(self.content, self.signature)
+
+
+@dataclass(frozen=True)
 class Registry:
     """All model versions of a store.
 
     Attributes:
         paths: Where they lie.
         connection: An open database, which holds the aliases.
+        key: Signs what is published, and checks the signature of what is read; None without one.
     """
 
     paths: StorePaths
     connection: sqlite3.Connection
+    key: SigningKey | None = None
 
     def tickers(self) -> list[str]:
         """List every ticker that has a published version, in order."""
@@ -123,46 +148,90 @@ class Registry:
         return version
 
     def manifest(self, ticker: str, version: int) -> Manifest:
-        """Read and check a version's manifest.
+        """Read and check a version's manifest, and its signature where there are one and a key.
 
         Raises:
-            ArtifactCorruptError: It is missing or damaged; ArtifactVersionError if of another
-                format.
+            ArtifactCorruptError: It is missing or damaged, or the signature is wrong;
+                ArtifactVersionError if of a format that is not read.
+            NoModelError: The version is not there, or not any more.
+        """
+        stored = self.stored_manifest(ticker, version)
+        self._require_signature(stored, ticker, version)
+        return decode_manifest(stored.content, ticker, version)
+
+    def stored_manifest(self, ticker: str, version: int) -> StoredManifest:
+        """Read a version's manifest as it was published, whatever its format and signature.
+
+        Raises:
+            ArtifactCorruptError: It is missing, or not the one that was published.
             NoModelError: The version is not there, or not any more.
         """
         content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
         with database_errors():
             row = self.connection.execute(
-                "SELECT manifest_sha256 FROM versions WHERE ticker = ? AND version = ?",
+                "SELECT manifest_sha256, signature FROM versions WHERE ticker = ? AND version = ?",
                 (ticker, version),
             ).fetchone()
         if row is None:
             raise _gone(ticker, version)
-        return decode_manifest(_published(content, row[0], ticker, version), ticker, version)
+        return StoredManifest(_published(content, row[0], ticker, version), row[1])
 
-    def outlines(self, ticker: str) -> dict[int, Outline | StockLstmError]:
+    def sign(self, ticker: str, version: int, signature: str) -> None:
+        """Keep a signature of a version, in place of any other; nothing else of it changes.
+
+        Args:
+            ticker: Whose.
+            version: Published.
+            signature: Of its manifest, whose files the caller has checked.
+        """
+        with transaction(self.connection):
+            self.connection.execute(
+                "UPDATE versions SET signature = ? WHERE ticker = ? AND version = ?",
+                (signature, ticker, version),
+            )
+
+    def _require_signature(self, stored: StoredManifest, ticker: str, version: int) -> None:
+        """Refuse a signature that is not of this manifest, if there is a key to tell with.
+
+        Raises:
+            ArtifactCorruptError: It is not.
+        """
+        if self.key is not None and stored.signed_with(self.key) is False:
+            name = version_id(ticker, version)
+            raise ArtifactCorruptError(
+                f"the signature of {name} does not fit its manifest and {VARIABLE}",
+                hint=f"if only the key is new: stocklstm models sign {name} --replace; otherwise "
+                f"somebody changed it: stocklstm train --ticker {ticker}",
+            )
+
+    def outlines(
+        self, ticker: str, *, any_signature: bool = False
+    ) -> dict[int, Outline | StockLstmError]:
         """Read what a list shows of every version of a ticker, or why that cannot be read.
 
         Every manifest is compared with its hash, and only what is shown of it is decoded.
 
         Args:
             ticker: Whose.
+            any_signature: Read also what has a signature that does not fit.
 
         Returns:
             By version, oldest first.
         """
         with database_errors():
             rows = self.connection.execute(
-                "SELECT version, manifest_sha256 FROM versions WHERE ticker = ? ORDER BY version",
+                "SELECT version, manifest_sha256, signature FROM versions WHERE ticker = ?"
+                " ORDER BY version",
                 (ticker,),
             ).fetchall()
         found: dict[int, Outline | StockLstmError] = {}
-        for version, sha256 in rows:
+        for version, sha256, signature in rows:
             try:
                 content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
-                found[version] = decode_outline(
-                    _published(content, sha256, ticker, version), ticker, version
-                )
+                _published(content, sha256, ticker, version)
+                if not any_signature:
+                    self._require_signature(StoredManifest(content, signature), ticker, version)
+                found[version] = decode_outline(content, ticker, version)
             except StockLstmError as error:
                 found[version] = error
         return found
@@ -264,12 +333,13 @@ class Registry:
         with disk_errors("publish the model"):
             write_durably(draft.path / FILE_NAME, content)
             sync_directory(draft.path)
+        signature = None if self.key is None else self.key.sign(content)
         target = self.paths.version(ticker, version)
         try:
             with transaction(self.connection):
                 self.connection.execute(
-                    "INSERT INTO versions VALUES (?, ?, ?, ?)",
-                    (ticker, version, sha256_hex(content), at),
+                    "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
+                    (ticker, version, sha256_hex(content), at, signature),
                 )
                 if promotion is not None:
                     self.promote(ticker, version, reason=promotion, at=at)

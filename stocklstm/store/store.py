@@ -17,6 +17,7 @@ from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
 from stocklstm.store.runs import RunStore
 from stocklstm.store.sessions import SessionStore
+from stocklstm.store.signing import signing_key
 from stocklstm.store.studies import StudyStore
 
 
@@ -82,7 +83,8 @@ def open_store(
     Raises:
         NotFoundError: There is no store and none is to be made.
         SchemaError: The database is damaged or of a newer program.
-        ConfigError: It may not be written though it must be created.
+        ConfigError: It may not be written though it must be created, or the signing key is too
+            short.
     """
     paths = StorePaths(home or data_home())
     with disk_errors("open the store"):
@@ -92,13 +94,14 @@ def open_store(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",
         )
+    key = signing_key()
     connection, obstacle = _open(paths, create=create, lock_timeout_s=lock_timeout_s)
     try:
         yield Store(
             paths,
             PriceStore(connection),
             SessionStore(connection),
-            Registry(paths, connection),
+            Registry(paths, connection, key),
             RunStore(paths),
             StudyStore(paths, connection),
             Ledger(connection),

@@ -156,7 +156,8 @@ def _words(name: str, first: str, scores: ComparedScores, crps: float) -> str:
     if test is None:
         return f"{name} is what the others are compared with"
     change = 100 * (scores.crps / crps - 1) if crps > 0 else 0.0
-    size = f"CRPS {abs(change):.2g} % {'higher' if change > 0 else 'lower'}"
+    digits = f"{abs(change):.2g}" if abs(change) < 10 else f"{abs(change):,.0f}"
+    size = f"CRPS {digits} % {'higher' if change > 0 else 'lower'}"
     chance = "p < 0.001" if test.holm_p < 0.001 else f"p = {test.holm_p:.2g}"
     if test.judged == NO_DIFFERENCE:
         return f"{name} and {first} cannot be told apart: {size} ({chance})"

@@ -14,7 +14,7 @@ from stocklstm.core.reference import parse_reference
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Dates
-from stocklstm.errors import ConfigError, StorageError
+from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.fan import SHOWN_CLOSES, fan_png
 from stocklstm.report.forecasts import predictions_png
@@ -94,9 +94,13 @@ def draw_forecasts(
     Returns:
         The same with the paths of the pictures.
     """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        drawn = tuple(_draw_forecast(store, made, file) for made in result.forecasts)
-    return replace(result, forecasts=drawn)
+    try:
+        with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+            drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
+    except StoreLockedError as error:
+        warning = _no_picture(error)
+        drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
+    return replace(result, forecasts=tuple(drawn))
 
 
 def require_one_picture(file: Path, references: Sequence[str], *, home: Path | None = None) -> None:
@@ -144,13 +148,22 @@ def _fan_picture(store: Store, made: "Forecast") -> bytes:
     exchange = store.prices.instrument(made.ticker).exchange
     fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
     title = f"Forecast: {made.ticker}@v{made.version}, {made.as_of} to {made.target_session}"
+    levels = [interval.level for interval in made.intervals]
+    words = _fan_words(made, in_hindsight=len(fan.outcomes) > 0)
+    return fan_png(fan, levels, title, words, made.currency)
+
+
+def _fan_words(made: "Forecast", *, in_hindsight: bool) -> str:
+    """Say what must not be missed below the picture of a forecast."""
     words = [made.verdict_text]
-    if len(fan.outcomes):
+    if in_hindsight:
         words += [f"Drawn in hindsight: {', '.join(made.warnings) or 'what came is known'}."]
     if made.stale_sessions:
         words += [f"The prices are {made.stale_sessions} sessions behind."]
-    levels = [interval.level for interval in made.intervals]
-    return fan_png(fan, levels, title, " ".join(words), made.currency)
+    if any(interval.adaptive for interval in made.intervals):
+        # The adapted ones are of one session: between it and the last close there are none.
+        words += ["The intervals drawn are the model's own, not the adapted ones."]
+    return " ".join(words)
 
 
 def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int) -> Fan:
@@ -189,5 +202,5 @@ def _keep(path: Path, draw: Callable[[], bytes]) -> None:
         replace_file(path, picture)
 
 
-def _no_picture(error: ConfigError | StorageError, drawn: int = 0) -> str:
+def _no_picture(error: StockLstmError, drawn: int = 0) -> str:
     return f"no {'further ' if drawn else ''}picture was drawn: {error.message}"

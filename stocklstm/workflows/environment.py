@@ -1,9 +1,14 @@
 """Which versions of what made a model."""
 
 import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 
 _PACKAGES = ("stocklstm", "torch", "onnx", "onnxruntime", "numpy")
+
+# Those that compute; of others a version tells nothing about a forecast.
+_COMPUTING = ("torch", "onnxruntime", "numpy")
 
 
 def environment() -> dict[str, str]:
@@ -13,3 +18,30 @@ def environment() -> dict[str, str]:
         "machine": platform.machine(),
         **{name: installed(name) for name in _PACKAGES},
     }
+
+
+def differences(made_with: Mapping[str, str]) -> list[str]:
+    """Name the libraries that compute and are of another release than those that made a model.
+
+    Only the first two numbers of a version count: repairs should not change results.
+
+    Args:
+        made_with: Versions by name, as `environment` gave them; what is missing is not compared.
+    """
+    found = []
+    for name in _COMPUTING:
+        then, now = made_with.get(name), _installed(name)
+        if then is not None and (now is None or _release(then) != _release(now)):
+            found.append(f"made with {name} {then}, here is {now or 'none'}")
+    return found
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return installed(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _release(version: str) -> list[str]:
+    return version.split(".")[:2]

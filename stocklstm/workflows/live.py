@@ -182,7 +182,8 @@ class _Versions:
             else:
                 self.warnings.append(
                     f"no alarm of the skill of {manifest.id}: its test part of "
-                    f"{len(days.dates)} days is too short to tell what is usual"
+                    f"{len(days.dates)} days does not tell what is usual, being too short or no "
+                    "different from EWMA"
                 )
         return found
 
@@ -227,6 +228,8 @@ def _scored_days(
 
 def _verdict(evaluation: Evaluation | None, waiting: int) -> tuple[str | None, str]:
     if evaluation is None:
+        if not waiting:
+            return None, "NOTHING TO SCORE YET: no forecast was given."
         forecasts = "1 forecast waits" if waiting == 1 else f"{waiting} forecasts wait"
         return None, f"NOTHING TO SCORE YET: {forecasts} for a session to close."
     if evaluation.n < FEWEST:

@@ -12,7 +12,11 @@ from stocklstm.errors import ConfigError
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import forecast_day, prepare
-from stocklstm.workflows.starting import read_weights, weights_identity
+from stocklstm.workflows.starting import (
+    read_weights,
+    require_unseen_test_part,
+    weights_identity,
+)
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def _plan(
     bars = store.prices.bars(ticker)
     start = None if weights is None else weights_identity(store, weights)
     prepared = prepare(bars, config)
+    if start is not None:
+        require_unseen_test_part(store, start, ticker, bars, prepared.split, config.horizon)
     pace = measure_pace(
         config, prepared.data, start=None if start is None else read_weights(store, start)
     )

@@ -25,7 +25,7 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.closed import closed_forecasts, pinned_version
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
-from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model
+from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model, unsigned
 
 _SHOWN = 60
 """Closed forecasts that a new one is shown beside."""
@@ -57,20 +57,23 @@ class Wanted:
         """Refuse what cannot be forecast.
 
         Raises:
-            ConfigError: No such day, a horizon below 1, an interval that the grid lacks, or
-                intervals of the past that adapt to what came later.
+            ConfigError: No such day, a horizon below 1, an interval that the grid lacks or that
+                was named twice, or intervals of the past that adapt to what came later.
         """
         if self.adaptive and self.at is not None:
             raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
         if self.at is not None:
             try:
-                date.fromisoformat(self.at)
-            except ValueError as error:
-                raise ConfigError(
-                    f"--at is a day such as 2024-03-13, not {self.at[:30]!a}"
-                ) from error
+                # 20240313 is ISO 8601 too, but to NumPy it is a year.
+                known = date.fromisoformat(self.at).isoformat() == self.at
+            except ValueError:
+                known = False
+            if not known:
+                raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
         if self.horizon is not None and not 1 <= self.horizon <= 250:
             raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
+        if len(set(self.levels)) < len(self.levels):
+            raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
         missing = set(self.levels) - set(available_intervals())
         if missing or not self.levels:
             raise ConfigError(
@@ -100,7 +103,8 @@ class Forecast:
         quantiles: The whole grid, by probability.
         verdict: How the model compared with yesterday's close on its test part.
         verdict_text: The same in words.
-        stale_sessions: Sessions that have ended since the last stored close.
+        stale_sessions: Sessions that have ended since the last stored close; of a day of the past,
+            up to it.
         live: What the last 60 forecasts were worth whose session has closed; None until there
             are any, and for a forecast of the past.
         outcome: Close of the target session, dividends added back; None if it is not known.
@@ -189,10 +193,8 @@ def _predict_one(
     horizon = _horizon(manifest, wanted.horizon)
     target, outcome = _target(store, instrument.exchange, bars, len(seen) - 1, horizon)
     entry = _forecast(model, seen, target, horizon, made_at)
-    stale = 0
-    if wanted.at is None:
-        stale = store.sessions.ended_since(instrument.exchange, entry.as_of, made_at)
-    findings = examine(manifest, seen, stale if wanted.at is None else None, demands)
+    stale = _behind(store, instrument.exchange, bars, wanted.at, made_at)
+    findings = examine(manifest, seen, stale, demands)
     require_all_well(manifest, findings, demands)
     if wanted.at is None:
         unchanged, warnings = _record(store, entry)
@@ -200,6 +202,7 @@ def _predict_one(
         unchanged, warnings = False, _hindsight(manifest, entry.target_session)
     checks = tuple(finding.check for finding in findings)
     warnings += [check.detail for check in checks if check.status == "warning"]
+    warnings += _untested(manifest, horizon)
     closed = None
     if wanted.at is None:
         closed = _closed(store, bars, pinned_version(store, reference), entry, wanted)
@@ -218,11 +221,11 @@ def _predict_one(
         quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
         verdict=manifest.evaluation.verdict,
         verdict_text=manifest.evaluation.verdict_text,
-        stale_sessions=stale,
+        stale_sessions=stale or 0,
         live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
         outcome=outcome,
         unchanged=unchanged,
-        warnings=(*warnings, *remarks),
+        warnings=(*warnings, *remarks, *unsigned(store, manifest)),
         checks=checks,
     )
 
@@ -262,6 +265,16 @@ def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
             hint=f"stocklstm fetch --ticker {ticker} --full",
         )
     return seen
+
+
+def _behind(store: Store, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
+    """Count the sessions that the prices lack; None if they hold the day that was asked for."""
+    last = str(bars.dates[-1])
+    if at is None:
+        return store.sessions.ended_since(exchange, last, now)
+    # The evening of a day to come has not been: by then as little is known as now.
+    evening = min(now, f"{at}T23:59:59Z")
+    return store.sessions.ended_since(exchange, last, evening) or None
 
 
 def _horizon(manifest: Manifest, wanted: int | None) -> int:
@@ -313,6 +326,19 @@ def _hindsight(manifest: Manifest, target: str) -> list[str]:
     warning = (
         f"{manifest.id} was trained with {target} in sight: such a forecast proves nothing "
         f"(its test part begins on {manifest.splits.test_start})"
+    )
+    return [warning]
+
+
+def _untested(manifest: Manifest, horizon: int) -> list[str]:
+    """Say so where the verdict is of nearer forecasts than this one."""
+    learned = manifest.config.horizon
+    if horizon == learned:
+        return []
+    tested = "the next session" if learned == 1 else f"{learned} sessions ahead"
+    warning = (
+        f"the verdict on {manifest.id} is of forecasts of {tested}; how good those {horizon} "
+        "sessions ahead are was not tested"
     )
     return [warning]
 

@@ -178,7 +178,8 @@ def _size(store: Store, ticker: str, version: int) -> int:
 def _parents(store: Store, ticker: str) -> dict[int, int]:
     """Tell which version each version of a ticker was made from, where it can be read."""
     found = {}
-    for version, outline in store.registry.outlines(ticker).items():
+    # Under a wrong key no signature fits, and what others were made from must stay even then.
+    for version, outline in store.registry.outlines(ticker, any_signature=True).items():
         if isinstance(outline, Outline) and outline.parent is not None:
             found[version] = parse_reference(outline.parent).version or 0
     return found

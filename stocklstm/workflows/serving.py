@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
 from stocklstm.errors import ArtifactCorruptError, NoModelError, RejectedDataError
@@ -58,10 +58,26 @@ def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
     return chosen
 
 
+def expand_reference(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
+    """Name the version that a reference means, or every version of its ticker.
+
+    Args:
+        store: Open.
+        reference: Of which only the ticker counts where every version is wanted.
+        every_version: Whether it is.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    versions = store.registry.versions(reference.ticker) if every_version else []
+    chosen = versions or [store.registry.resolve(reference)]
+    return [version_id(reference.ticker, version) for version in chosen]
+
+
 def tickers_with_models(
     references: Sequence[str], *, home: Path | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
 ) -> tuple[str, ...]:
-    """Name the tickers of some references, or every ticker that has a model.
+    """Name those tickers of some references that have a model, or every one that has.
 
     Args:
         references: As typed.
@@ -73,7 +89,9 @@ def tickers_with_models(
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         chosen = chosen_references(store, references)
-    return tuple(dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen))
+        known = set(store.registry.tickers())
+    named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
+    return tuple(ticker for ticker in named if ticker in known)
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:
@@ -150,3 +168,18 @@ def load_version(store: Store, manifest: Manifest) -> LoadedModel:
     except ArtifactCorruptError as error:
         raise corrupt(manifest.id, error.message) from error
     return LoadedModel(manifest, forecaster)
+
+
+def unsigned(store: Store, manifest: Manifest) -> list[str]:
+    """Warn of a version without a signature, where there is a key to sign with.
+
+    Args:
+        store: Holds it.
+        manifest: Of it.
+    """
+    registry = store.registry
+    if registry.key is None:
+        return []
+    if registry.stored_manifest(manifest.ticker, manifest.version).signature is not None:
+        return []
+    return [f"{manifest.id} is not signed: stocklstm models sign {manifest.id}"]

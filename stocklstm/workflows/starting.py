@@ -1,7 +1,9 @@
 """The version whose weights another one begins with."""
 
 from stocklstm.core.reference import parse_reference
-from stocklstm.errors import NoModelError
+from stocklstm.core.series import Bars
+from stocklstm.core.splits import Split
+from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.loop import State
 from stocklstm.store.manifest import CHECKPOINT_FILE
@@ -29,6 +31,34 @@ def weights_identity(store: Store, reference: str) -> str:
             hint="import that version, too, or begin without --from",
         )
     return manifest.parent
+
+
+def require_unseen_test_part(
+    store: Store, identity: str, ticker: str, bars: Bars, split: Split, horizon: int
+) -> None:
+    """Refuse weights that saw days on which the new version is to be judged.
+
+    Args:
+        store: Holds the version whose weights they are.
+        identity: From `weights_identity`.
+        ticker: Of the new version; what another one's prices taught is none of its outcomes.
+        bars: N sessions.
+        split: Parts of the new version.
+        horizon: Sessions ahead.
+
+    Raises:
+        ConfigError: Its training or validation reaches into the new test part.
+    """
+    reference = parse_reference(identity)
+    version = store.registry.resolve(reference)
+    seen = store.registry.manifest(reference.ticker, version).splits.test_start
+    judged = str(bars.dates[split.test[0] + horizon])
+    if reference.ticker == ticker and judged < seen:
+        raise ConfigError(
+            f"{identity} may have learned any day before {seen}, and the test part of the new "
+            f"version would begin on {judged}: it would be judged on days that it has seen",
+            hint=f"leave out --from, or give the settings of its parts with --like {identity}",
+        )
 
 
 def read_weights(store: Store, identity: str) -> State:

@@ -31,7 +31,11 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
-from stocklstm.workflows.starting import read_weights, weights_identity
+from stocklstm.workflows.starting import (
+    read_weights,
+    require_unseen_test_part,
+    weights_identity,
+)
 
 AUTO = "auto"
 """What to call the latest unfinished run."""
@@ -271,7 +275,11 @@ class _Training:
             else weights_identity(self.store, self.first_weights),
         )
         # What cannot be trained at all is said before a directory is made for it.
-        split_origins(len(bars), warm_up_rows(self.config), self.config)
+        split = split_origins(len(bars), warm_up_rows(self.config), self.config)
+        if record.start is not None:
+            require_unseen_test_part(
+                self.store, record.start, ticker, bars, split, self.config.horizon
+            )
         self._note_unfinished(ticker)
         run = self.store.runs.create(record)
         with self.store.runs.locked(record.id):

@@ -11,13 +11,28 @@ import numpy as np
 from stocklstm.core.checks import Check
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import ModelReference, parse_reference, version_id
+from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
-from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest, Method
+from stocklstm.store.manifest import (
+    CHECKPOINT_FILE,
+    Manifest,
+    Method,
+    decode_manifest,
+    stored_format,
+)
+from stocklstm.store.registry import StoredManifest
+from stocklstm.store.signing import VARIABLE, SigningKey
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.environment import differences
+from stocklstm.workflows.inventory import CheckedStore, check_store
 from stocklstm.workflows.leakage import audit_leakage
-from stocklstm.workflows.serving import LoadedModel, chosen_references, load_version
+from stocklstm.workflows.serving import (
+    LoadedModel,
+    chosen_references,
+    expand_reference,
+    load_version,
+)
 from stocklstm.workflows.soundness import CheckedPrices, check_prices
 
 # Largest difference of checkpoint and serving graph, relative to the largest output: rounding
@@ -66,9 +81,9 @@ class ValidatedVersion:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """Outcome for all versions."""
+    """Outcome for all versions, prices, and the store as a whole."""
 
-    results: tuple[ValidatedVersion | CheckedPrices, ...]
+    results: tuple[ValidatedVersion | CheckedPrices | CheckedStore, ...]
     failures: tuple[Failure, ...]
 
 
@@ -83,6 +98,8 @@ def validate(
     lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> ValidateResult:
     """Check stored versions byte for byte and make a dummy forecast with each.
+
+    Where no ticker is named, or every version is wanted, the store is looked at as a whole, too.
 
     Args:
         references: TICKER or TICKER@version; none means the champion of every ticker.
@@ -131,20 +148,15 @@ def _models(
     expanded, unknown = for_each(
         chosen_references(store, references),
         parse_reference,
-        lambda reference: _expand(store, reference, every_version=every_version),
+        lambda reference: expand_reference(store, reference, every_version=every_version),
     )
     results, failures = for_each(
         [name for group in expanded for name in group],
         parse_reference,
         lambda reference: _validate_one(store, reference, further),
     )
-    return ValidateResult(results, unknown + failures)
-
-
-def _expand(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
-    versions = store.registry.versions(reference.ticker) if every_version else []
-    chosen = versions or [store.registry.resolve(reference)]
-    return [version_id(reference.ticker, version) for version in chosen]
+    whole = () if references and not every_version else (check_store(store),)
+    return ValidateResult((*results, *whole), unknown + failures)
 
 
 def _validate_one(store: Store, reference: ModelReference, further: "_Further") -> ValidatedVersion:
@@ -165,11 +177,14 @@ def _run_checks(
 ) -> tuple[tuple[Check, ...], bool]:
     """Go on as long as there is something left to check with; tell if bytes are wrong."""
     recorder = _Recorder()
-    manifest = recorder.run("manifest", lambda: _manifest(store, ticker, version))
-    if manifest is not None:
+    found = recorder.run("manifest", lambda: _manifest(store, ticker, version))
+    if found is not None:
+        stored, manifest = found
+        _check_signature(recorder, stored, store.registry.key)
         for name in manifest.files:
             recorder.run(name, partial(_file, store, manifest, name))
         recorder.run("unlisted files", lambda: _unlisted(store, manifest))
+        recorder.checks.append(_environment(manifest))
         model = recorder.run("serving graph", lambda: _graph(store, manifest))
         if model is not None:
             recorder.run("dummy forecast", lambda: _dummy(model))
@@ -211,9 +226,37 @@ class _Recorder:
         return found
 
 
-def _manifest(store: Store, ticker: str, version: int) -> tuple[Manifest, str]:
-    manifest = store.registry.manifest(ticker, version)
-    return manifest, f"format {manifest.format}, preset {manifest.config.preset}"
+def _manifest(
+    store: Store, ticker: str, version: int
+) -> tuple[tuple[StoredManifest, Manifest], str]:
+    stored = store.registry.stored_manifest(ticker, version)
+    manifest = decode_manifest(stored.content, ticker, version)
+    written = stored_format(stored.content)
+    read = "" if written == manifest.format else f", read as {manifest.format}"
+    return (stored, manifest), f"format {written}{read}, preset {manifest.config.preset}"
+
+
+def _check_signature(recorder: _Recorder, stored: StoredManifest, key: SigningKey | None) -> None:
+    if stored.signature is None:
+        # Who has no key has decided against signatures; who has one should know of each gap.
+        status = "ok" if key is None else "warning"
+        recorder.checks.append(Check("signature", status, "not signed"))
+    elif key is None:
+        detail = f"there is one; whether it fits cannot be told without {VARIABLE}"
+        recorder.checks.append(Check("signature", "warning", detail))
+    else:
+        recorder.run("signature", lambda: _signature(stored, key))
+
+
+def _signature(stored: StoredManifest, key: SigningKey) -> tuple[None, str]:
+    if not stored.signed_with(key):
+        raise ArtifactCorruptError(f"it is not that of this manifest and of {VARIABLE}")
+    return None, f"of this manifest and of {VARIABLE}"
+
+
+def _environment(manifest: Manifest) -> Check:
+    found = differences(manifest.environment)
+    return Check("environment", "warning" if found else "ok", "; ".join(found) or "as it was made")
 
 
 def _file(store: Store, manifest: Manifest, name: str) -> tuple[None, str]:

@@ -224,7 +224,7 @@ def test_5_for_a_damaged_database(cli: Cli, model_home: Path) -> None:
 def test_5_for_a_format_of_the_future(cli: Cli, model_home: Path) -> None:
     version = model_home / "models" / TICKER / "v1"
     text = (version / "manifest.json").read_text()
-    replace_manifest(version, text.replace('"format": 2', '"format": 3', 1))
+    replace_manifest(version, text.replace('"format": 3', '"format": 4', 1))
 
     outcome = cli("predict")
 

@@ -197,12 +197,14 @@ def test_predict(cli: Cli, model_home: Path) -> None:
 
 
 def test_validate(cli: Cli, model_home: Path) -> None:
-    (result,) = document(cli, "validate")["results"]
+    results = document(cli, "validate")["results"]
 
     assert model_home.is_dir()
-    assert result.keys() >= {"ticker", "version", "status", "checks"}
-    assert result["status"] == "ok"
-    assert result["checks"][0].keys() == {"name", "status", "detail"}
+    assert [(each["ticker"], each["version"]) for each in results] == [(TICKER, 1), (None, None)]
+    for result in results:
+        assert result.keys() == {"ticker", "version", "status", "corrupt", "checks"}
+        assert result["status"] == "ok"
+        assert result["checks"][0].keys() == {"name", "status", "detail"}
 
 
 def test_quantize(cli: Cli, model_home: Path) -> None:
@@ -304,6 +306,14 @@ def test_what_models_are_named(cli: Cli, model_home: Path) -> None:
     (moved,) = document(cli, "models", "rollback", TICKER)["results"]
     assert moved.keys() == keys
     assert (moved["version"], moved["replaced"], moved["previous"]) == (1, 2, 2)
+
+
+def test_models_sign(cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert model_home.is_dir()
+    monkeypatch.setenv("STOCKLSTM_SIGNING_KEY", "a key that nobody can guess")
+    (signed,) = document(cli, "models", "sign", f"{TICKER}@v1")["results"]
+
+    assert signed.keys() == {"ticker", "version", "replaced", "unchanged"}
 
 
 def test_models_diff(cli: Cli, model_home: Path) -> None:

@@ -14,7 +14,7 @@ from tests.conftest import TICKER, Cli
 
 COLUMNS = [
     *("ticker", "version", "as_of", "last_close", "currency", "target_session", "horizon"),
-    *("point", "change_pct", "lower_80", "upper_80", "lower_95", "upper_95", "verdict"),
+    *("point", "change_pct", "lower_80", "upper_80", "lower_95", "upper_95", "adaptive", "verdict"),
 ]
 
 

@@ -150,6 +150,23 @@ def test_a_year_raises_few_false_alarms_of_the_skill(kind: str, most: float) -> 
     assert 0.01 < alarms / 500 < most
 
 
+def test_far_horizons_raise_no_more_false_alarms_over_the_forecasts_they_look_at() -> None:
+    # One forecast in five counts, and 250 of those are looked at: 1,250 sessions.
+    chance, horizon = np.random.default_rng(21), 5
+    alarms = 0
+    for _ in range(25):
+        reference = skill_reference(
+            normal_days(chance.standard_normal(300 * horizon), 1.1, horizon=horizon)
+        )
+        assert reference is not None
+        for _ in range(20):
+            days = normal_days(chance.standard_normal(YEAR), 1.1)
+            steps = _steps(days, np.ones(YEAR, int), {1: reference})
+            alarms += cumulative_sums(steps).max() > 1
+
+    assert 0.01 < alarms / 500 < 0.07
+
+
 def test_losses_that_grow_raise_the_alarm_and_say_since_when() -> None:
     chance = np.random.default_rng(5)
     spreads = np.concatenate([np.full(100, 1.1), np.full(100, 2.5)])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import brentq
 
 from stocklstm.core.rolling import chance_band, cumulative_gain, rolling_ratio
 from stocklstm.core.series import Floats
@@ -62,9 +63,15 @@ def test_the_band_ends_where_diebold_mariano_turns(horizon: int) -> None:
     band = chance_band(losses, reference, horizon)
     gains = cumulative_gain(losses, reference)
 
-    # 1.96 standard errors, so that the curve ends at stat / 1.96 of the band.
-    stat = diebold_mariano(losses, reference, horizon).stat
-    assert gains[-1] / band[-1] == pytest.approx(-stat / 1.959964)
+    # What has to be added each day to bring the test to p = 0.05 brings the curve to the edge.
+    def excess(shift: float) -> float:
+        return diebold_mariano(losses + shift, reference, horizon).p - 0.05
+
+    shift = brentq(excess, reference.mean() - losses.mean(), 1.0, xtol=1e-14)
+    moved = losses + shift
+    ratio = cumulative_gain(moved, reference)[-1] / chance_band(moved, reference, horizon)[-1]
+    assert ratio == pytest.approx(-1, rel=1e-6)
+    assert abs(gains[-1]) < band[-1]
     assert (np.diff(band) >= 0).all()
 
 

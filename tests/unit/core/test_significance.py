@@ -17,6 +17,7 @@ from stocklstm.core.significance import (
     incomplete_beta,
     pesaran_timmermann,
     skill_interval,
+    student_t_quantile,
     student_t_tail,
     wilson_interval,
 )
@@ -48,6 +49,13 @@ def test_student_tail_against_scipy(stat, freedom):
 def test_student_tail_near_zero_against_scipy(stat, freedom):
     # Here freedom / (freedom + stat²) is rounded to 1: enough for a p that is as good as 1.
     assert student_t_tail(stat, freedom) == pytest.approx(stats.t.sf(stat, freedom), abs=1e-6)
+
+
+@PROPERTY
+@given(st.floats(0.5, 0.9999), st.floats(0.5, 1e4))
+def test_student_quantile_against_scipy(probability, freedom):
+    expected = stats.t.ppf(probability, freedom)
+    assert student_t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_student_tail_of_infinity():
@@ -317,6 +325,13 @@ def test_clark_west_of_equal_forecasts_is_a_tie():
     assert clark_west(np.zeros(4), np.ones(4), np.ones(4)) == PairedTest(math.inf, 0.0, 4)
 
 
+def test_clark_west_of_a_price_that_never_changed_is_a_tie():
+    # Nothing was there to be foreseen: no sign of skill, whatever was forecast.
+    forecast = np.random.default_rng(6).standard_normal(40)
+    assert clark_west(-forecast, np.zeros(40), -forecast) == PairedTest(0.0, 1.0, 40)
+    assert clark_west(np.full(40, -0.1), np.zeros(40), np.full(40, -0.1)).p == 1
+
+
 def test_clark_west_has_the_right_size():
     rng = np.random.default_rng(4)
     rejected = []
@@ -399,7 +414,16 @@ def test_the_skill_interval_holds_the_true_skill_about_as_often_as_promised():
 def test_the_skill_interval_of_no_difference_is_zero():
     losses = np.random.default_rng(10).random(50)
     assert skill_interval(losses, losses) == (0, 0)
-    assert skill_interval(losses[:1], 4 * losses[:1]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("count", "horizon"), [(1, 1), (9, 5), (39, 20)])
+def test_less_than_two_separate_blocks_give_no_skill_interval(count, horizon):
+    # From one block every draw is the same: bounds of no width at all, however few the days.
+    losses, reference = np.random.default_rng(13).random((2, 2 * horizon))
+    few = skill_interval(losses[:count], reference[:count], horizon=horizon)
+    assert all(map(math.isnan, few))
+    low, high = skill_interval(losses, reference, horizon=horizon)
+    assert low < high
 
 
 def test_longer_spans_widen_the_skill_interval():

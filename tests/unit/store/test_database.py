@@ -266,6 +266,21 @@ def test_the_log_of_aliases_outlives_the_upgrade_that_lets_them_be_removed(monke
         assert [line.version for line in store.registry.alias_log(TICKER)] == [1, 1, None]
 
 
+def test_versions_of_before_signatures_stay_and_have_none(monkeypatch, home):
+    """As of schema 4."""
+    with monkeypatch.context() as old:
+        old.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:4])
+        old.setattr(database, "SCHEMA_VERSION", 4)
+        with open_store(home, create=True) as store:
+            store.registry.connection.execute(
+                "INSERT INTO versions VALUES (?, 1, 'sha', ?)", (TICKER, NOON)
+            )
+    with open_store(home) as store:
+        rows = store.registry.connection.execute("SELECT * FROM versions").fetchall()
+        assert rows == [(TICKER, 1, "sha", NOON, None)]
+        assert store.registry.published(TICKER) == {1: NOON}
+
+
 def test_an_upgrade_that_fails_halfway_leaves_the_old_schema(monkeypatch, home):
     before = filled(home)
     broken = "CREATE TABLE notes (x); CREATE TABLE sessions (x)"

@@ -60,7 +60,7 @@ def test_an_error_lets_go_without_waiting_for_the_garbage_collector(home, monkey
             kept.append(self)
             return super().acquire(*args, **options)
 
-    monkeypatch.setattr("stocklstm.store.locks.FileLock", KeptLock)
+    monkeypatch.setattr("filelock.FileLock", KeptLock)
     with pytest.raises(KeyError), writer_lock(StorePaths(home), "PETR4.SA", 1):
         raise KeyError
     assert take(home, timeout_s=0) == "taken"

@@ -181,6 +181,10 @@ def test_settings_outside_their_limits(name, value):
         b'{"format": 1e999}',
         b'{"format": NaN}',
         b'{"format": 2, "x": ' + b"[" * 200_000,
+        b'{"format": 3, "x": ' + b"[" * 200_000,
+        b'{"format": 1}',
+        b'{"format": 1, "config": []}',
+        b'{"format": 2, "config": {"features": 1, "target": "price"}}',
         RETURNS.encode() + b"{}",
         RETURNS.encode().replace(b"pinball", b"pin\xffball"),
         RETURNS.encode().replace(b"PETR4.SA@v1", b"PETR4\\ud800"),
@@ -203,14 +207,14 @@ def test_a_truncated_manifest():
 @pytest.mark.parametrize("number", [FORMAT + 1, 0, -1, 10**30])
 def test_another_format(number):
     with pytest.raises(
-        ArtifactVersionError, match=rf"format {number}; this stocklstm reads {FORMAT}"
+        ArtifactVersionError, match=rf"format {number}; this stocklstm reads 1 to {FORMAT}"
     ):
         decoded(changed("format", to=number))
 
 
 def test_another_format_may_look_entirely_different():
     with pytest.raises(ArtifactVersionError) as caught:
-        decoded(b'{"weights": {}, "format": 3}')
+        decoded(b'{"weights": {}, "format": 4}')
     assert "pip install --upgrade" in caught.value.hint
 
 

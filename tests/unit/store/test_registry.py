@@ -736,7 +736,7 @@ def test_the_directories_of_two_versions_changed_places(registry):
         lambda _: b"",
         lambda content: content + b"\n",
         lambda content: json.dumps(json.loads(content)).encode(),
-        lambda content: content.replace(b'"format": 2', b'"format": 3'),
+        lambda content: content.replace(b'"format": 3', b'"format": 4'),
     ],
     ids=["truncated", "empty", "a-line-more", "same-meaning", "newer-format"],
 )
@@ -752,7 +752,7 @@ def test_what_the_database_knows_of_a_version(registry):
     publish(registry)
     content = (directory(registry, 1) / FILE_NAME).read_bytes()
     assert registry.connection.execute("SELECT * FROM versions").fetchall() == [
-        (TICKER, 1, hashlib.sha256(content).hexdigest(), NOON)
+        (TICKER, 1, hashlib.sha256(content).hexdigest(), NOON, None)
     ]
 
 
@@ -773,8 +773,8 @@ def test_one_flipped_bit_of_the_manifest(registry):
 def test_a_version_of_a_newer_program(registry):
     publish(registry)
     text = (directory(registry, 1) / FILE_NAME).read_text()
-    replace_manifest(directory(registry, 1), text.replace('"format": 2', '"format": 3'))
-    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 3"):
+    replace_manifest(directory(registry, 1), text.replace('"format": 3', '"format": 4'))
+    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 4"):
         registry.manifest(TICKER, 1)
 
 

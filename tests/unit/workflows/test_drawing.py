@@ -5,6 +5,7 @@ import math
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from stocklstm.core.config import configure
 from stocklstm.core.levels import LEVELS
 from stocklstm.store.store import open_store
-from stocklstm.workflows.drawing import _fan, draw_forecasts
+from stocklstm.workflows.drawing import _fan, _fan_words, draw_forecasts
 from stocklstm.workflows.evaluate import evaluate
 from stocklstm.workflows.predict import Forecast, Wanted, predict
 from stocklstm.workflows.train import train
@@ -204,6 +205,16 @@ def test_in_hindsight_the_fan_holds_what_came(model_home: Path) -> None:
     assert len(fan.outcomes) == 5
     for ahead, came in enumerate(fan.outcomes, start=1):
         assert came == forecast(model_home, at="2024-03-06", horizon=ahead).outcome
+
+
+def test_the_fan_says_that_its_intervals_are_not_the_adapted_ones(model_home: Path) -> None:
+    made = forecast(model_home)
+    adapted = [replace(interval, adaptive=True) for interval in made.intervals]
+
+    told = _fan_words(replace(made, intervals=tuple(adapted)), in_hindsight=False)
+
+    assert "not the adapted ones" in told
+    assert "adapted" not in _fan_words(made, in_hindsight=False)
 
 
 def test_pictures_are_drawn_from_python_too(model_home: Path) -> None:

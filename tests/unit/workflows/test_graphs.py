@@ -33,7 +33,12 @@ def volatilities(bars: Bars, how: dict) -> np.ndarray:
     for row in range(21, len(returns)):
         average = how["decay"] * average + (1 - how["decay"]) * variances[row]
         result[row] = average
-    return np.maximum(np.sqrt(result), how["floor"])
+    roots, levels = np.sqrt(result), np.ones(len(returns))
+    if how["level_decay"] is not None:
+        for row in range(21, len(returns)):
+            move = min(abs(returns[row]) / roots[row - 1], 5) / np.sqrt(2 / np.pi)
+            levels[row] = how["level_decay"] * levels[row - 1] + (1 - how["level_decay"]) * move
+    return np.maximum(roots * levels, how["floor"])
 
 
 def forecast(directory: Path, bars: Bars) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm.core.comparison import AdjustedTest, ComparedScores
 from stocklstm.core.config import configure
 from stocklstm.core.quantiles import crps
 from stocklstm.core.reference import ModelReference
@@ -20,7 +21,7 @@ from stocklstm.errors import (
     SeriesTooShortError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.comparison import compare_versions
+from stocklstm.workflows.comparison import _words, compare_versions
 from stocklstm.workflows.evaluate import evaluate
 from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.league import score_league
@@ -120,6 +121,17 @@ def test_the_words_follow_the_corrected_p(several: Path) -> None:
     _, back = compare_versions(names(3, 1), home=several).results
     assert back.result == "better"
     assert "lower" in back.result_text
+
+
+@pytest.mark.parametrize(
+    ("crps", "words"),
+    [(5.14, "CRPS 1,274 % higher"), (0.4, "CRPS 7 % higher"), (0.37399, "CRPS 0.0027 % lower")],
+)
+def test_a_change_is_written_without_powers_of_ten(crps: float, words: str) -> None:
+    test = AdjustedTest(stat=1.0, p=0.5, holm_p=0.5, judged="no_difference")
+    scores = ComparedScores(1.0, 1.0, crps, 1.0, test, test)
+
+    assert words in _words("A@v2", "A@v1", scores, 0.374)
 
 
 @pytest.mark.parametrize(

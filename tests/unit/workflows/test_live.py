@@ -301,7 +301,7 @@ def test_a_model_without_enough_of_a_test_part_says_what_it_cannot_tell(
     live = scores_of(journal)
 
     assert live.drift.cusum is None
-    assert "too short to tell" in live.warnings[0]
+    assert "does not tell what is usual" in live.warnings[0]
 
 
 def test_prices_that_a_model_learned_as_such_are_rescaled(journal: Path) -> None:

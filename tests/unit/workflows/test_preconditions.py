@@ -101,6 +101,23 @@ def test_prices_that_are_behind(model_home: Path) -> None:
     assert details(item)["prices"] == ("warning", words)
 
 
+@pytest.mark.parametrize(
+    ("at", "behind"),
+    [("2024-03-01", 0), ("2024-03-13", 0), ("2024-03-17", 2), ("2024-03-18", 3), ("2999-01-01", 3)],
+)
+def test_a_day_that_the_prices_do_not_reach_is_not_what_was_asked_for(
+    model_home: Path, at: str, behind: int
+) -> None:
+    demands = Demands(strict=True)
+    item = predict([TICKER], Wanted(at), now=LATER, home=model_home).forecasts[0]
+    refused = predict([TICKER], Wanted(at), demands=demands, now=LATER, home=model_home).failures
+
+    assert item.stale_sessions == behind
+    assert details(item)["prices"][0] == ("warning" if behind else "ok")
+    assert bool(refused) == bool(behind)
+    assert recorded(model_home) == 0
+
+
 @pytest.mark.parametrize(("most", "status"), [(None, "ok"), (72, "ok"), (71, "warning")])
 def test_the_age_is_counted_from_the_last_day_that_the_model_saw(
     model_home: Path, most: int | None, status: str

@@ -240,6 +240,17 @@ def test_the_spread_grows_with_the_root_of_the_horizon(model_home: Path, horizon
         assert len(store.ledger.entries(TICKER)) == (1 if horizon == 1 else 2)
 
 
+def test_a_verdict_of_nearer_forecasts_is_named_as_such(model_home: Path) -> None:
+    def untested(horizon: int) -> list[str]:
+        (made,) = predict([TICKER], Wanted(horizon=horizon), home=model_home).forecasts
+        return [words for words in made.warnings if "was not tested" in words]
+
+    assert untested(1) == []
+    (words,) = untested(20)
+    assert words.startswith(f"the verdict on {TICKER}@v1 is of forecasts of the next session; how")
+    assert words.endswith("those 20 sessions ahead are was not tested")
+
+
 def test_a_far_session_skips_what_is_no_session(model_home: Path) -> None:
     (made,) = predict([TICKER], Wanted(horizon=12), home=model_home, now=EVENING).forecasts
 
@@ -262,6 +273,8 @@ def test_other_intervals(model_home: Path) -> None:
     [
         (("--at", "yesterday"), 2, "--at is a day such as"),
         (("--at", "2024-02-30"), 2, "--at is a day such as"),
+        (("--at", "20240301"), 2, "--at is a day such as"),
+        (("--at", "2024-W10-1"), 2, "--at is a day such as"),
         (("--at", "2009-12-31"), 6, "begin on 2010-01-04"),
         (("--at", "2010-01-20"), 6, "too few for a forecast"),
         (("--horizon", "0"), 2, "--horizon must be from 1"),

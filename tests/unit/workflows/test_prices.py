@@ -330,12 +330,13 @@ def test_no_models_are_no_reason_to_drop_the_prices(priced_home: Path) -> None:
 def test_deep_is_about_models(model_home: Path) -> None:
     result = validate(prices=True, deep=True, home=model_home)
 
-    assert [checked.version for checked in result.results] == [None, 1]
+    assert [checked.version for checked in result.results] == [None, 1, None]
     assert result.results[1].checks[-1].name == "checkpoint"
 
 
 def test_prices_and_models_can_be_validated_together(model_home: Path) -> None:
     result = validate(prices=True, every_version=True, home=model_home)
 
-    assert [checked.version for checked in result.results] == [None, 1]
+    assert [checked.ticker for checked in result.results] == [TICKER, TICKER, None]
+    assert [checked.version for checked in result.results] == [None, 1, None]
     assert not result.failures

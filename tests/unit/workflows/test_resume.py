@@ -16,6 +16,7 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
+from stocklstm.workflows.planning import plan_training
 from stocklstm.workflows.train import Beginning, TrainedVersion, TrainingStoppedError, train
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
@@ -246,6 +247,23 @@ def test_a_new_version_can_begin_with_the_weights_of_another(
     assert not result.failures
     with pytest.raises(ConfigError, match="leave --from out"):
         train([TICKER], tiny, home=model_home, beginning=Beginning("auto", f"{TICKER}@v1"))
+
+
+def test_weights_that_saw_the_days_of_the_test_part_are_no_beginning(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    beginning = Beginning(weights=f"{TICKER}@v1")
+    more, fewer = (replace(tiny, test_fraction=share) for share in (tiny.test_fraction + 0.1, 0.1))
+
+    (failure,) = train([TICKER], more, home=model_home, beginning=beginning).failures
+    (planned,) = plan_training([TICKER], more, home=model_home, weights=f"{TICKER}@v1").failures
+
+    assert isinstance(failure.error, ConfigError)
+    assert "judged on days that it has seen" in failure.error.message
+    assert planned.error.message == failure.error.message
+    assert not list((model_home / "runs").iterdir())
+    # Those that saw less than it may are welcome.
+    assert not train([TICKER], fewer, home=model_home, beginning=beginning).failures
 
 
 def test_a_full_disk_keeps_the_state_before(

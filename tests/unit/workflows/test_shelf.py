@@ -11,7 +11,7 @@ import pytest
 
 from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.removing import Rule, collect_garbage
@@ -41,12 +41,19 @@ def versions(model_home: Path) -> Iterator[Store]:
 def copy(store: Store, manifest: Manifest, at: str, parent: int | None) -> None:
     with store.registry.draft(TICKER) as draft:
         for name in manifest.files:
-            draft.write(name, store.registry.read_file(manifest, name))
+            # A version made from another has its weights there.
+            if parent is None or name != CHECKPOINT_FILE:
+                draft.write(name, store.registry.read_file(manifest, name))
         store.registry.publish(
             draft,
             TICKER,
             lambda version: replace(
-                manifest, version=version, parent=parent and f"{TICKER}@v{parent}", created=at
+                manifest,
+                version=version,
+                method="dynamic-int8" if parent else manifest.method,
+                parent=parent and f"{TICKER}@v{parent}",
+                created=at,
+                files=dict(draft.files),
             ),
             at=at,
         )

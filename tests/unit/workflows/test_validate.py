@@ -35,12 +35,14 @@ def test_a_whole_version_passes_every_check(model_home: Path) -> None:
     assert result.status == "ok"
     assert [c.name for c in result.checks] == [
         "manifest",
+        "signature",
         "model.onnx",
         "model.pth",
         "history.csv",
         "training_history.png",
         "predictions_vs_actual.png",
         "unlisted files",
+        "environment",
         "serving graph",
         "dummy forecast",
         "checkpoint",
@@ -128,7 +130,8 @@ def test_all_means_every_version(model_home: Path, tiny: TrainingConfig) -> None
 
     results = validate(home=model_home, every_version=True).results
 
-    assert [result.version for result in results] == [1, 2]
+    assert [result.version for result in results] == [1, 2, None]
+    assert [result.status for result in results] == ["ok"] * 3
 
 
 def test_no_model_at_all_is_an_error(priced_home: Path) -> None:

@@ -1,0 +1,147 @@
+"""The checks of the store as a whole: of the database, and of what it says about the disk."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stocklstm.core.checks import Check
+from stocklstm.core.reference import version_id
+from stocklstm.errors import IntegrityError
+from stocklstm.store.database import integrity_faults, schema_version
+from stocklstm.store.disk import disk_errors
+from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
+from stocklstm.store.store import Store
+
+# Checks that fail where bytes are wrong or gone; the others find what does not agree.
+_BYTES = {"database", "versions"}
+
+# So many faults of a kind are named, and the others counted.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class CheckedStore:
+    """All checks of a store that are of no single version.
+
+    Attributes:
+        ticker: Always None: they are of all.
+        version: Always None.
+        status: "ok" or "failed".
+        corrupt: True if the database is damaged or a published version is gone from the disk.
+        checks: In the order they were made.
+    """
+
+    ticker: None
+    version: None
+    status: str
+    corrupt: bool
+    checks: tuple[Check, ...]
+
+
+def check_store(store: Store) -> CheckedStore:
+    """Look for what the parts of a store say of each other and is not so.
+
+    Nothing is locked and nothing is changed; what another process is just making or removing is
+    no fault.
+
+    Args:
+        store: Open.
+
+    Raises:
+        ConfigError: A directory may not be read; StorageError if the disk fails.
+    """
+    connection, names = store.prices.connection, store.registry.names
+    schema = f"schema {schema_version(connection)}, pages and references sound"
+    looks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
+        ("database", lambda: integrity_faults(connection), schema),
+        ("versions", lambda: _lost(store), "each listed one is on the disk"),
+        ("aliases", names.faults, "each as its log says, on a listed version"),
+        ("ledger", lambda: _strangers(store), "every forecast is of a known ticker"),
+        ("leftovers", lambda: _leftovers(store), "none"),
+    )
+    outcomes = [_check(*look) for look in looks]
+    failed = any(check.status == "failed" for check, _ in outcomes)
+    return CheckedStore(
+        ticker=None,
+        version=None,
+        status="failed" if failed else "ok",
+        corrupt=any(corrupt for _, corrupt in outcomes),
+        checks=tuple(check for check, _ in outcomes),
+    )
+
+
+def _check(name: str, look: Callable[[], list[str]], well: str) -> tuple[Check, bool]:
+    """Tell what a look found, and whether that means that bytes are wrong or gone."""
+    try:
+        faults = look()
+    except IntegrityError as error:
+        # A damaged database may be too damaged for one question and not for the next.
+        return Check(name, "failed", error.message), True
+    if not faults:
+        return Check(name, "ok", well), False
+    if name == "leftovers":
+        advice = "stocklstm models gc removes them"
+        return Check(name, "warning", f"{_listed(faults)}: {advice}"), False
+    return Check(name, "failed", _listed(faults)), name in _BYTES
+
+
+def _listed(faults: Sequence[str]) -> str:
+    more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    return "; ".join(faults[:_NAMED]) + more
+
+
+def _lost(store: Store) -> list[str]:
+    """Name listed versions that have no directory."""
+    registry = store.registry
+    with disk_errors("look for the models"):
+        missing = [
+            (ticker, version)
+            for ticker in registry.tickers()
+            for version in registry.versions(ticker)
+            if not store.paths.version(ticker, version).is_dir()
+        ]
+    # Who removes a version takes it off the list before the disk.
+    return [
+        f"{version_id(ticker, version)} is listed, but its directory is gone"
+        for ticker, version in missing
+        if version in registry.versions(ticker)
+    ]
+
+
+def _strangers(store: Store) -> list[str]:
+    return [
+        f"there are forecasts of {name}, of which nothing else is known"
+        for name in store.ledger.strangers()
+    ]
+
+
+def _leftovers(store: Store) -> list[str]:
+    """Name what nothing needs."""
+    listed = store.registry.versions
+    search = Leftovers(store.paths, listed)
+    with disk_errors("look for leftovers"):
+        found = [
+            item
+            for ticker in sorted(search.tickers())
+            for item in search.of_models(ticker)
+            if not _in_use(item)
+        ]
+    # A version is in its place a moment before it is listed.
+    return [
+        f"{item.ticker}/{item.path.name} ({item.kind})"
+        for item in found
+        if not _published_since(item, listed)
+    ]
+
+
+def _in_use(item: Leftover) -> bool:
+    try:
+        item.remove(False)
+    except InUseError:
+        return True
+    return False
+
+
+def _published_since(item: Leftover, listed: Callable[[str], list[int]]) -> bool:
+    return item.kind == "unlisted version" and item.path.name in {
+        f"v{version}" for version in listed(item.ticker)
+    }
