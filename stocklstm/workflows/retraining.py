@@ -113,8 +113,13 @@ class _Workshop:
         epochs = compression.epochs or FINE_TUNING_EPOCHS
         control = self._fine_tuned(2 * epochs)
         self._say(f"pruning to {100 * sparsity:.0f} % zeros for {epochs} epochs, and {epochs} more")
-        # Only what has all its zeros may be the best epoch.
-        config = replace(self._fine_tuning(epochs), restore_best=False)
+        # Full steps, and no best epoch: only what has all its zeros may be that.
+        config = replace(
+            self._fine_tuning(epochs),
+            restore_best=False,
+            schedule="constant",
+            learning_rate=self.config.learning_rate,
+        )
         growing = Pruning(sparsity, schedule)
         sparse = fine_tune(config, self.prepared.data, self._start(), _silent, growing)
         start = starting_with(sparse.network, self.config)
