@@ -8,7 +8,6 @@ import typer
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
 from stocklstm.cli.output import View, as_document, conclude, say
-from stocklstm.core.acceptance import signed
 from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
@@ -205,6 +204,8 @@ def _column(figures: "VersionFigures", currency: str) -> list[str]:
 
 def _changes(item: "QuantizedVersion") -> list[str]:
     """Write what has changed from the first to the last column, in the order of `_ROWS`."""
+    from stocklstm.core.acceptance import signed
+
     before, after = item.before, item.after
     return [
         _times(item.size_ratio, "smaller", "larger"),
