@@ -7,21 +7,87 @@ import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
-from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.output import View, as_document, conclude, say
+from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.workflows.measuring import VersionFigures
     from stocklstm.workflows.quantize import QuantizedVersion, QuantizeResult
 
 
 def quantize(
     ticker: OneOrMore = None,
     method: Annotated[
-        str, typer.Option(help="dynamic: int8 weights, activations scaled as they come.")
+        str,
+        typer.Option(
+            help="dynamic: int8, activations scaled as they come. static: int8 weights, float "
+            "activations. fp16: half precision weights. int4: 4-bit weights. qat: trained with "
+            "rounded weights. prune: most weights zero, or fewer units. distill: a smaller "
+            "student. pipeline: by --budget."
+        ),
     ] = "dynamic",
+    per_tensor: Annotated[
+        bool,
+        typer.Option("--per-tensor", help="dynamic: one scale a matrix instead of one a row."),
+    ] = False,
+    calibration_windows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="static, int4: training windows to correct the outputs on; 256.",
+            show_default=False,
+        ),
+    ] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(metavar="8|4|2", help="qat: of the weights; 8.", show_default=False),
+    ] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="prune: of weights that become zero, 0.8; with --structured, and of a pipeline, "
+            "of units, 0.5.",
+            show_default=False,
+        ),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="prune: polynomial (default) or once.", show_default=False
+        ),
+    ] = None,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="prune: remove hidden units instead.")
+    ] = False,
+    student_hidden: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="distill: units of the student; half.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="WEIGHT",
+            help="distill: of the teacher's outputs beside what came; 0.5.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="qat, prune: of fine-tuning; 12.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pipeline: size (default), latency or accuracy.",
+            show_default=False,
+        ),
+    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(metavar="PERCENT", help="Most growth of RMSE and CRPS to be accepted."),
@@ -35,8 +101,25 @@ def quantize(
     def call() -> "QuantizeResult":
         from stocklstm.workflows.quantize import quantize
 
+        compression = Compression(
+            method=method,
+            per_tensor=per_tensor or None,
+            calibration_windows=calibration_windows,
+            bits=bits,
+            epochs=epochs,
+            sparsity=sparsity,
+            schedule=schedule,
+            structured=structured or None,
+            student_hidden=student_hidden,
+            alpha=alpha,
+            budget=budget,
+        )
         return quantize(
-            ticker or (), method=method, tolerance_pct=tolerance, lock_timeout_s=lock_timeout
+            ticker or (),
+            compression,
+            tolerance_pct=tolerance,
+            lock_timeout_s=lock_timeout,
+            on_note=lambda words: say(f"note: {words}"),
         )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -60,45 +143,80 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
 
     from stocklstm.cli.tables import grid
 
-    before, after = item.before, item.after
+    measured = [item.before, *(step.figures for step in item.steps), item.after]
+    columns = [_column(figures, item.currency) for figures in measured]
+    names = ["Before", *(step.name.capitalize() for step in item.steps), "After"]
     rows = [
-        [
-            "Serving file",
-            f"{before.bytes:,} bytes",
-            f"{after.bytes:,} bytes",
-            _times(item.size_ratio, "smaller", "larger"),
-        ],
-        [
-            "Forecast of one window",
-            f"{before.latency_ms:.3f} ms",
-            f"{after.latency_ms:.3f} ms",
-            _times(item.speed_ratio, "faster", "slower"),
-        ],
-        [
-            "RMSE",
-            money(before.rmse, item.currency, 4),
-            money(after.rmse, item.currency, 4),
-            f"{round(item.rmse_change_pct, 2) + 0.0:+.2f} %",
-        ],
-        [
-            "CRPS",
-            money(before.crps, item.currency, 4),
-            money(after.crps, item.currency, 4),
-            f"{round(item.crps_change_pct, 2) + 0.0:+.2f} %",
-        ],
-        ["Parameters", f"{before.parameters:,}", f"{after.parameters:,}", ""],
-        ["Weights that are zero", _percent(before.sparsity), _percent(after.sparsity), ""],
+        [name, *cells, change]
+        for name, *cells, change in zip(_ROWS, *columns, _changes(item), strict=True)
     ]
     title = f"{item.ticker}@v{item.version}: {item.method} of v{item.parent}"
-    grid(console, title, ["", "Before", "After", "Change"], rows)
+    grid(console, title, ["", *names, "Change"], rows)
+    console.print()
+    difference = money(item.largest_difference, item.currency, 4)
+    console.print(f"Largest difference of two point forecasts of a test day: {difference}.")
     if not item.accepted:
         words, style = "REFUSED, not champion", "bold red"
     elif item.promoted:
         words, style = "ACCEPTED, now champion", "green"
     else:
         words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
-    console.print()
     console.print(Text(f"{words}. {item.reason}.", style))
+    if item.method == "pruned-int8":
+        shares = item.after.sparsity_by_matrix.items()
+        zeros = ", ".join(f"{name} {_percent(share)}" for name, share in shares)
+        console.print(f"Zeros by matrix: {zeros}.")
+    console.print(f"Note: {item.note}.")
+    console.print(f"Picture: {item.plot}")
+
+
+_ROWS = (
+    "Serving file",
+    "Compressed",
+    "Forecast of one window",
+    "Forecasts of 256 windows",
+    "Loading",
+    "RMSE",
+    "CRPS",
+    "80 % interval covers",
+    "95 % interval covers",
+    "Parameters",
+    "Weights that are zero",
+)
+
+
+def _column(figures: "VersionFigures", currency: str) -> list[str]:
+    """Write what one network has, in the order of `_ROWS`."""
+    return [
+        f"{figures.bytes:,} bytes",
+        f"{figures.compressed_bytes:,} bytes",
+        f"{figures.latency_ms:.3f} ms",
+        f"{figures.latency_256_ms:.2f} ms",
+        f"{figures.load_ms:.2f} ms",
+        money(figures.rmse, currency, 4),
+        money(figures.crps, currency, 4),
+        _percent(figures.coverage["0.8"]),
+        _percent(figures.coverage["0.95"]),
+        f"{figures.parameters:,}",
+        _percent(figures.sparsity),
+    ]
+
+
+def _changes(item: "QuantizedVersion") -> list[str]:
+    """Write what has changed from the first to the last column, in the order of `_ROWS`."""
+    from stocklstm.core.acceptance import signed
+
+    before, after = item.before, item.after
+    return [
+        _times(item.size_ratio, "smaller", "larger"),
+        _times(item.compressed_ratio, "smaller", "larger"),
+        _times(item.speed_ratio, "faster", "slower"),
+        _times(before.latency_256_ms / after.latency_256_ms, "faster", "slower"),
+        _times(before.load_ms / after.load_ms, "faster", "slower"),
+        f"{signed(item.rmse_change_pct)} %",
+        f"{signed(item.crps_change_pct)} %",
+        *("", "", "", ""),
+    ]
 
 
 def _times(ratio: float, gain: str, loss: str) -> str:

@@ -34,7 +34,10 @@ class ServingGraph:
         options.enable_mem_pattern = False
         options.log_severity_level = _ERRORS_ONLY
         try:
-            check_structure(content)
+            if check_structure(content):
+                # All there is to optimize: weights are unpacked once, and not in every run.
+                options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+                options.add_session_config_entry("session.disable_quant_qdq", "1")
             self._session = ort.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )

@@ -2,8 +2,9 @@
 
 An ONNX file can name other files to read weights from, hold subgraphs, and ask for any amount of
 memory, by a tensor that it declares or by an operator that makes one. The graphs made here are a
-chain of LSTM layers and a head, in float32 or in int8. The bytes are walked for just that: sizes
-and names, no weight is copied and no library asked.
+chain of LSTM layers and a head, in float32 or in int8, whose weights may be stored in fewer bits
+and unpacked at load. The bytes are walked for just that: sizes and names, no weight is copied and
+no library asked.
 """
 
 import re
@@ -25,6 +26,8 @@ _CHAIN = re.compile(
     rf"Transpose\(in\)({_FLOAT_LAYER}{{1,16}}|{_INT8_LAYER}{{1,16}})({_HEADS[0]}|{_HEADS[1]})"
 )
 _ELEMENTWISE = {"Add", "Mul"}
+# What unpacks a constant, and how many constants it takes.
+_UNPACKING = {"Cast": 1, "DequantizeLinear": 2}
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -37,18 +40,25 @@ _TENSOR_DIMENSIONS, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 8, 13,
 _ATTRIBUTES_WITH_CONTENT = {5, 6, 10, 11, 22, 23}
 
 
+_Node = tuple[str, list[str], list[str]]
+"""Operator, names of inputs, names of outputs."""
+
+
 @dataclass
 class _Graph:
-    nodes: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
+    nodes: list[_Node] = field(default_factory=list)
     constants: dict[str, int] = field(default_factory=dict)
     """Number of axes by name."""
 
 
-def check_structure(content: bytes) -> None:
+def check_structure(content: bytes) -> bool:
     """Refuse what is not a chain of LSTM layers and a head with all its weights inside.
 
     Args:
         content: The ONNX file.
+
+    Returns:
+        True if some of its weights are to be unpacked at load.
 
     Raises:
         ValueError: It is something else.
@@ -57,9 +67,35 @@ def check_structure(content: bytes) -> None:
         graph = _read_model(memoryview(content))
     except (IndexError, UnicodeDecodeError) as error:
         raise ValueError("it is no ONNX model") from error
+    unpacked = _unpack(graph)
     described = _describe(graph)
     if not _CHAIN.fullmatch(described):
         raise ValueError(f"it is no chain of LSTM layers and a head: {described[:200]!a}")
+    return unpacked
+
+
+def _unpack(graph: _Graph) -> bool:
+    """Take what unpacks a constant for the constant; tell if there was any.
+
+    Each constant is unpacked once, to at most eight times its bytes (4 bits to 32): what a file of
+    some size can ask for is that much and no more.
+    """
+    stored, rest = dict(graph.constants), list[_Node]()
+    for node in graph.nodes:
+        operator, inputs, outputs = node
+        packed = len(inputs) == _UNPACKING.get(operator) and all(name in stored for name in inputs)
+        if not packed:
+            rest.append(node)
+            continue
+        (made,) = outputs
+        if made in graph.constants:
+            raise ValueError(f"{made[:40]!a} is made twice")
+        graph.constants[made] = graph.constants[inputs[0]]
+        for name in inputs:
+            stored.pop(name, None)
+    found = len(rest) < len(graph.nodes)
+    graph.nodes = rest
+    return found
 
 
 def _describe(graph: _Graph) -> str:
@@ -113,7 +149,7 @@ def _read_graph(data: memoryview, graph: _Graph) -> None:
             graph.constants[name] = axes
 
 
-def _read_node(data: memoryview) -> tuple[str, list[str], list[str]]:
+def _read_node(data: memoryview) -> _Node:
     operator, inputs, outputs = "", [], []
     for number, value in _fields(data):
         if number == _NODE_INPUT:
@@ -142,8 +178,8 @@ def _read_tensor(data: memoryview) -> tuple[str, int]:
     declared = 1
     for length in dimensions:
         declared *= length
-    # Each number takes at least a byte.
-    if declared > len(data):
+    # Each number takes at least half a byte.
+    if declared > 2 * len(data):
         raise ValueError(f"it declares {declared} weights in {len(data)} bytes")
     return name, len(dimensions)
 

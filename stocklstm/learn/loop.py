@@ -373,7 +373,7 @@ class TrainingRun:
         self.optimizer.zero_grad()
         with self.autocast:
             outputs = self._outputs(self.network, rows)
-        loss = self.loss(outputs.float(), self.targets[rows])
+        loss = self._lesson(outputs.float(), rows)
         value = loss.item()
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")
@@ -387,10 +387,17 @@ class TrainingRun:
             self.averaged.update_parameters(self.network)
         return value
 
+    def _lesson(self, outputs: Tensor, rows: Tensor) -> Tensor:
+        """Give the loss that a step makes smaller."""
+        return self.loss(outputs, self.targets[rows])
+
     def _outputs(self, network: nn.Module, rows: Tensor) -> Tensor:
-        # Row r is the last of window r - T + 1.
-        outputs: Tensor = network(self.windows[rows - (self.config.seq_length - 1)])
+        outputs: Tensor = network(self._windows_at(rows))
         return outputs
+
+    def _windows_at(self, rows: Tensor) -> Tensor:
+        # Row r is the last of window r - T + 1.
+        return self.windows[rows - (self.config.seq_length - 1)]
 
     def validation_loss(self) -> float:
         """Score the weights that would be kept.

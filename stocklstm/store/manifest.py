@@ -19,6 +19,25 @@ FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
 
+Method = Literal[
+    "float32",
+    "dynamic-int8",
+    "static-int8",
+    "float16",
+    "int4",
+    "qat-int8",
+    "qat-int4",
+    "qat-int2",
+    "pruned-int8",
+    "structured",
+    "distilled",
+    "structured-dynamic-int8",
+    "structured-static-int8",
+    "structured-int4",
+]
+FLOAT_METHODS = ("float32", "structured", "distilled")
+"""Those whose weights are still in float32 and could be made smaller."""
+
 # What a manifest lists lies beside it, never elsewhere on the disk.
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
@@ -151,7 +170,7 @@ class Manifest:
     ticker: str
     version: int
     created: str
-    method: Literal["float32", "dynamic-int8"] = "float32"
+    method: Method = "float32"
     parent: str | None = None
     config: TrainingConfig
     anchor: AnchorScaling | None = None

@@ -21,7 +21,14 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checking import check_checkpoint
 from stocklstm.store.bundles import Bundle, damaged, encode_bundle, open_bundle
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import FILE_NAME, SERVING_FILE, ImportRecord, Manifest
+from stocklstm.store.manifest import (
+    CHECKPOINT_FILE,
+    FILE_NAME,
+    FLOAT_METHODS,
+    SERVING_FILE,
+    ImportRecord,
+    Manifest,
+)
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.exchange import ExportedModel, ModelExportResult
@@ -257,7 +264,7 @@ def _parent_here(store: Store, child: Manifest) -> str | None:
             manifest = store.registry.manifest(child.ticker, version)
         except IntegrityError:
             continue
-        if manifest.method == "float32" and _training(manifest) == _training(child):
+        if manifest.method in FLOAT_METHODS and _training(manifest) == _training(child):
             return manifest.id
     return None
 
@@ -265,9 +272,10 @@ def _parent_here(store: Store, child: Manifest) -> str | None:
 def _warnings(manifest: Manifest) -> tuple[str, ...]:
     warnings = []
     source = manifest.imported_from
-    if source is not None and source.parent is not None and manifest.parent is None:
+    missing = None if source is None or manifest.parent is not None else source.parent
+    if missing is not None and CHECKPOINT_FILE not in manifest.files:
         warnings.append(
-            f"the version it was made from, {source.parent} of the other store, is not in this "
+            f"the version it was made from, {missing} of the other store, is not in this "
             "one: validate --deep has nothing to hold it against"
         )
     return tuple(warnings)

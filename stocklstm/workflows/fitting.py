@@ -106,7 +106,7 @@ class FittedModel:
             sources: Where the prices came from.
             files: What was written of it.
         """
-        scaling, history = self.forecaster.scaling, self.network.history
+        scaling = self.forecaster.scaling
         return Manifest(
             ticker=ticker,
             version=version,
@@ -131,22 +131,32 @@ class FittedModel:
                 sha256=self.bars.fingerprint(),
                 sources=sources,
             ),
-            training=TrainingRecord(
-                epochs=history[-1].epoch,
-                best_epoch=history[-1].best_epoch,
-                best_val_loss=next(
-                    r.val_loss for r in history if r.epoch == history[-1].best_epoch
-                ),
-                kept_epoch=self.kept_epoch,
-                seconds=round(self.seconds, 3),
-                parameters=self.network.network.parameter_count,
-                device=self.network.device,
-                diagnosis=self.diagnosis.kind,
-            ),
+            training=training_record(self.network, self.diagnosis.kind),
             evaluation=self.evaluation,
             environment=environment(),
             files=files,
         )
+
+
+def training_record(network: TrainedNetwork, diagnosis: str = "") -> TrainingRecord:
+    """Describe how a training went.
+
+    Args:
+        network: What came of it.
+        diagnosis: Kind of `core.diagnosis.Diagnosis`; empty if none was made.
+    """
+    history = network.history
+    best = history[-1].best_epoch
+    return TrainingRecord(
+        epochs=history[-1].epoch,
+        best_epoch=best,
+        best_val_loss=next(record.val_loss for record in history if record.epoch == best),
+        kept_epoch=int(network.state["epoch"]),
+        seconds=round(sum(record.seconds for record in history), 3),
+        parameters=network.network.parameter_count,
+        device=network.device,
+        diagnosis=diagnosis,
+    )
 
 
 def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> Prepared:
@@ -230,7 +240,7 @@ def assess(
     split = prepared.split
     onnx = export_onnx(network.network, config)
     forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
-    forecaster = _calibrated(forecaster, bars, split)
+    forecaster = calibrated(forecaster, bars, split)
     baselines = Baselines.fit(bars, split.train_rows)
     mase_scale = naive_error(bars, split.train_rows, config.horizon)
     forecasts = forecaster.forecast(bars, split.test)
@@ -249,8 +259,14 @@ def assess(
     )
 
 
-def _calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
-    """Give a price model its intervals; a return model has its own."""
+def calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
+    """Give a price model its intervals; a return model has its own.
+
+    Args:
+        forecaster: What the network forecasts.
+        bars: N sessions.
+        split: Parts of them.
+    """
     if not isinstance(forecaster.scaling, PriceScaling):
         return forecaster
     outputs = forecaster.outputs(bars, split.calibration)

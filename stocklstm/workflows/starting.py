@@ -11,7 +11,7 @@ from stocklstm.store.store import Store
 
 
 def weights_identity(store: Store, reference: str) -> str:
-    """Name the version whose checkpoint a reference means: of a smaller version, its parent.
+    """Name the version whose checkpoint a reference means: itself, or what it was made from.
 
     Args:
         store: Holds it.
@@ -23,12 +23,14 @@ def weights_identity(store: Store, reference: str) -> str:
     chosen = parse_reference(reference)
     version = store.registry.resolve(chosen)
     manifest = store.registry.manifest(chosen.ticker, version)
-    if manifest.parent is None and CHECKPOINT_FILE not in manifest.files:
+    if CHECKPOINT_FILE in manifest.files:
+        return manifest.id
+    if manifest.parent is None:
         raise NoModelError(
             f"{manifest.id} came without the version it was made from, and has no checkpoint",
             hint="import that version, too, or begin without --from",
         )
-    return manifest.parent or manifest.id
+    return manifest.parent
 
 
 def require_unseen_test_part(

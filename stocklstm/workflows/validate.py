@@ -17,6 +17,7 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
     Manifest,
+    Method,
     decode_manifest,
     stored_format,
 )
@@ -35,8 +36,25 @@ from stocklstm.workflows.serving import (
 from stocklstm.workflows.soundness import CheckedPrices, check_prices
 
 # Largest difference of checkpoint and serving graph, relative to the largest output: rounding
-# alone for float32, the coarseness of bytes for int8.
-PARITY = {"float32": 1e-5, "dynamic-int8": 0.1}
+# alone for float32, the coarseness of the stored weights otherwise.
+PARITY: dict[Method, float] = {
+    "float32": 1e-5,
+    "dynamic-int8": 0.1,
+    "static-int8": 0.05,
+    "float16": 0.01,
+    "int4": 0.5,
+    # These have a checkpoint of their own, and where weights were rounded in training it holds
+    # the rounded ones.
+    "qat-int8": 1e-4,
+    "qat-int4": 1e-4,
+    "qat-int2": 1e-4,
+    "pruned-int8": 0.05,
+    "structured": 1e-5,
+    "distilled": 1e-5,
+    "structured-dynamic-int8": 0.1,
+    "structured-static-int8": 0.05,
+    "structured-int4": 0.5,
+}
 _DUMMY_WINDOWS = 16
 
 T = TypeVar("T")
@@ -278,9 +296,10 @@ def _checkpoint(store: Store, model: LoadedModel) -> tuple[None, str]:
     from stocklstm.learn.inference import network_outputs
 
     manifest = model.manifest
-    if manifest.parent is None and manifest.method != "float32":
+    own = CHECKPOINT_FILE in manifest.files
+    if manifest.parent is None and manifest.method != "float32" and not own:
         return None, "not held against the version it was made from, which was not imported"
-    owner = manifest if manifest.parent is None else _parent(store, manifest)
+    owner = manifest if manifest.parent is None or own else _parent(store, manifest)
     network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
     windows = _dummy_windows(model.forecaster.graph)
     expected = network_outputs(network, windows)

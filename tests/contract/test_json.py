@@ -222,16 +222,24 @@ def test_quantize(cli: Cli, model_home: Path) -> None:
         "crps_change_pct",
         "accepted",
         "reason",
+        *(
+            "steps",
+            "compressed_ratio",
+            "squared",
+            "distribution",
+            "largest_difference",
+            "note",
+            "plot",
+        ),
     }
     for side in ("before", "after"):
         assert result[side].keys() == {
-            "bytes",
-            "latency_ms",
-            "rmse",
-            "crps",
-            "parameters",
-            "sparsity",
+            *("bytes", "compressed_bytes", "latency_ms", "latency_256_ms", "load_ms"),
+            *("rmse", "crps", "coverage", "parameters", "sparsity", "sparsity_by_matrix"),
         }
+        assert result[side]["coverage"].keys() == {"0.8", "0.95"}
+    for test in ("squared", "distribution"):
+        assert result[test].keys() == {"stat", "p", "found"}
 
 
 def test_tune(cli: Cli, priced_home: Path) -> None:

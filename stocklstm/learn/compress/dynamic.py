@@ -18,11 +18,12 @@ _FORBIDDEN = {errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROF
 _HINT = "free some space, or set TMPDIR to another disk, then run it again"
 
 
-def quantize_dynamic_int8(content: bytes) -> bytes:
-    """Quantize all matrix products of a serving graph, weights per channel.
+def quantize_dynamic_int8(content: bytes, *, per_channel: bool = True) -> bytes:
+    """Quantize all matrix products of a serving graph.
 
     Args:
         content: float32 ONNX model.
+        per_channel: A scale for each row of a matrix, rather than one for all of it.
 
     Returns:
         int8 ONNX model with the same inputs and outputs.
@@ -41,7 +42,7 @@ def quantize_dynamic_int8(content: bytes) -> bytes:
         with tempfile.TemporaryDirectory(prefix="stocklstm-") as scratch:
             source, target = Path(scratch, "float32.onnx"), Path(scratch, "int8.onnx")
             source.write_bytes(content)
-            quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
+            quantize_dynamic(source, target, per_channel=per_channel, weight_type=QuantType.QInt8)
             return target.read_bytes()
     except OSError as error:
         raise _no_scratch(error) from error

@@ -1,7 +1,10 @@
 """How many weights of a serving graph are zero."""
 
+from typing import Any
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 
@@ -9,17 +12,36 @@ def weight_sparsity(content: bytes) -> float:
     """Count zeros among all weight matrices.
 
     Args:
-        content: ONNX model, float32 or int8 with symmetric weights.
+        content: ONNX model, float32 or with symmetric weights of fewer bits.
 
     Returns:
         Share of zeros, from 0 to 1.
     """
+    matrices = _matrices(content).values()
+    return sum(_zeros(matrix) for matrix in matrices) / sum(matrix.size for matrix in matrices)
+
+
+def sparsity_by_matrix(content: bytes) -> dict[str, float]:
+    """Count zeros of each weight matrix, by its name: W takes the inputs of a layer, R its states.
+
+    Args:
+        content: The same.
+    """
+    return {
+        name.partition("_quantized")[0]: _zeros(matrix) / matrix.size
+        for name, matrix in _matrices(content).items()
+    }
+
+
+def _matrices(content: bytes) -> dict[str, NDArray[Any]]:
     graph = onnx.load_model_from_string(content).graph
-    matrices = [
-        numpy_helper.to_array(tensor)
+    return {
+        tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.initializer
         if tensor.name.startswith(("lstm.W", "lstm.R", "head.weight"))
         and not tensor.name.endswith(("_scale", "_zero_point"))
-    ]
-    zeros = sum(int(np.count_nonzero(array == 0)) for array in matrices)
-    return zeros / sum(array.size for array in matrices)
+    }
+
+
+def _zeros(matrix: NDArray[Any]) -> int:
+    return int(np.count_nonzero(matrix == 0))

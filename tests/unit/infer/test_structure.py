@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.config import configure
+from stocklstm.errors import ArtifactCorruptError
+from stocklstm.infer.session import ServingGraph
 from stocklstm.infer.structure import check_structure
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
+from stocklstm.learn.compress.weights import store_half, store_integers
 from stocklstm.learn.export import export_onnx
 from stocklstm.learn.model import StockLSTM
 
@@ -25,8 +28,12 @@ SMALL = graph_of(1)
 def test_what_is_exported_and_quantized_passes(layers: int, preset: str) -> None:
     content = graph_of(layers, preset)
 
-    check_structure(content)
-    check_structure(quantize_dynamic_int8(content))
+    assert not check_structure(content)
+    for per_channel in (True, False):
+        assert not check_structure(quantize_dynamic_int8(content, per_channel=per_channel))
+    assert check_structure(store_half(content))
+    for bits in (8, 4, 2):
+        assert check_structure(store_integers(content, bits))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,38 @@ def test_anything_else_does_not(change) -> None:
 
     with pytest.raises(ValueError, match=r"\b(it|its|is)\b"):
         check_structure(model.SerializeToString())
+
+
+def again(graph: onnx.GraphProto, name: str, values: str | None = None) -> None:
+    """Unpack a constant once more."""
+    (node,) = [node for node in graph.node if name in node.input and node.op_type != "LSTM"]
+    copy = graph.node.add()
+    copy.CopyFrom(node)
+    copy.output[0] = "another"
+    copy.input[0] = values or name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # One constant unpacked a thousand times would ask for a thousand times its memory.
+        lambda g: again(g, "lstm.R.0"),
+        lambda g: again(g, "lstm.R.0", values="lstm.R.0.float32"),
+        lambda g: again(g, "lstm.R.0", values="windows"),
+        lambda g: g.node[0].output.append("second"),
+        lambda g: g.node[0].output.__setitem__(0, "head.bias"),
+        lambda g: g.node[0].__setattr__("op_type", "Tile"),
+        lambda g: g.initializer[0].dims.append(1 << 40),
+    ],
+)
+def test_a_constant_is_unpacked_once(change) -> None:
+    model = onnx.load_model_from_string(store_integers(SMALL, 8))
+    change(model.graph)
+
+    with pytest.raises(ValueError, match=r"\b(it|its|is|unpack)\b"):
+        check_structure(model.SerializeToString())
+    with pytest.raises(ArtifactCorruptError):
+        ServingGraph(model.SerializeToString())
 
 
 def test_two_graphs_do_not_become_one() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm.core.compression import Compression
 from stocklstm.core.config import TrainingConfig
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.store import open_store
@@ -151,6 +152,20 @@ def test_a_smaller_version_finds_its_parent_under_any_number(
         assert {result.status for result in results} == {"ok"}
     (failure,) = quantize([TICKER], home=tmp_path / "alone").failures
     assert "is dynamic-int8 already" in failure.error.message
+
+
+def test_a_version_that_was_trained_on_needs_no_parent(model_home: Path, tmp_path: Path) -> None:
+    quantize([TICKER], Compression("prune", structured=True), home=model_home)
+    quantize([f"{TICKER}@v2"], Compression("static"), home=model_home)
+    medium, small = (bundle_of(model_home, tmp_path, f"{TICKER}@v{v}") for v in (2, 3))
+
+    alone = take(medium, tmp_path / "alone")
+    smaller = take(small, tmp_path / "alone")
+
+    assert not alone.warnings
+    assert smaller.parent == f"{TICKER}@v1"
+    results = validate([TICKER], every_version=True, deep=True, home=tmp_path / "alone").results
+    assert [result.status for result in results] == ["ok", "ok"]
 
 
 def test_what_cannot_be_done_is_said(bundle: Path, other: Path, tmp_path: Path) -> None:

@@ -4,25 +4,25 @@ from pathlib import Path
 
 import pytest
 
-import stocklstm.workflows.quantize as module
+import stocklstm.workflows.compressing as module
+from stocklstm.core.compression import Compression
 from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict import predict
-from stocklstm.workflows.quantize import QuantizedVersion, VersionFigures, _judge, quantize
+from stocklstm.workflows.quantize import QuantizedVersion, quantize
 from stocklstm.workflows.train import train
+from stocklstm.workflows.validate import PARITY, validate
 from tests.conftest import TICKER
 from tests.tampering import noisy_graph
 
 
-def quantize_one(home: Path, reference: str = TICKER, **options: float) -> QuantizedVersion:
-    result = quantize([reference], home=home, **options)
+def quantize_one(
+    home: Path, reference: str = TICKER, tolerance_pct: float = 0.5, **options: object
+) -> QuantizedVersion:
+    result = quantize([reference], Compression(**options), tolerance_pct=tolerance_pct, home=home)
     assert not result.failures
     return result.results[0]
-
-
-def figures(rmse: float, crps: float, size: int = 99) -> VersionFigures:
-    return VersionFigures(size, 1.0, rmse, crps, 10, 0.0)
 
 
 def test_it_becomes_champion_with_a_parent(model_home: Path) -> None:
@@ -59,25 +59,50 @@ def test_it_forecasts_nearly_the_same(model_home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "accepted"),
+    ("method", "name", "difference"),
     [
-        (figures(1.0, 1.0), True),
-        (figures(1.0049, 1.0049), True),
-        (figures(1.0051, 1.0), False),
-        (figures(1.0, 1.0051), False),
-        (figures(0.9, 0.9), True),
-        (figures(0.9, 0.9, size=100), False),
+        ("dynamic", "dynamic-int8", 0.1),
+        ("static", "static-int8", 0.02),
+        ("fp16", "float16", 0.005),
+        ("int4", "int4", 0.2),
     ],
 )
-def test_the_gate_is_half_a_per_cent_of_both_errors(after: VersionFigures, accepted: bool) -> None:
-    assert _judge(figures(1.0, 1.0, size=100), after, 0.5).accepted is accepted
+def test_every_method_serves_what_its_parent_serves(
+    model_home: Path, method: str, name: str, difference: float
+) -> None:
+    (before,) = predict([TICKER], home=model_home).forecasts
+
+    made = quantize_one(model_home, method=method, tolerance_pct=50)
+
+    assert made.method == name
+    assert made.after.bytes < made.before.bytes
+    assert made.largest_difference <= difference
+    assert Path(made.plot).read_bytes().startswith(b"\x89PNG")
+    (after,) = predict([TICKER], home=model_home).forecasts
+    assert after.version == 2
+    assert abs(after.point - before.point) <= difference
+    (checked,) = validate([TICKER], deep=True, home=model_home).results
+    assert [check.detail for check in checked.checks if check.status == "failed"] == []
+    assert PARITY.keys() >= {name}
+
+
+def test_a_larger_file_is_refused(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An unused string makes the file larger and changes nothing else.
+    monkeypatch.setattr(
+        module, "quantize_dynamic_int8", lambda content, **_: content + b"\x32\x01x"
+    )
+
+    made = quantize_one(model_home)
+
+    assert not made.accepted
+    assert "not smaller" in made.reason
 
 
 def test_a_refused_version_is_kept_but_not_champion(
     model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Noise on every weight stands for a method that does too much harm.
-    monkeypatch.setattr(module, "quantize_dynamic_int8", noisy_graph)
+    monkeypatch.setattr(module, "quantize_dynamic_int8", lambda content, **_: noisy_graph(content))
 
     made = quantize_one(model_home, tolerance_pct=0.0)
 
@@ -117,9 +142,31 @@ def test_what_cannot_be_done_is_said(model_home: Path) -> None:
     (failure,) = quantize([TICKER], home=model_home).failures
     assert isinstance(failure.error, ConfigError)
     assert "is dynamic-int8 already" in failure.error.message
-    with pytest.raises(ConfigError, match="no method"):
-        quantize([TICKER], home=model_home, method="magic")
     with pytest.raises(ConfigError, match="--tolerance"):
         quantize([TICKER], home=model_home, tolerance_pct=-1)
     with pytest.raises(ConfigError, match="needs a ticker"):
         quantize([], home=model_home)
+
+
+def test_calibration_needs_as_many_training_windows(model_home: Path) -> None:
+    compression = Compression("static", calibration_windows=10_000)
+
+    (failure,) = quantize([TICKER], compression, home=model_home).failures
+
+    assert isinstance(failure.error, SeriesTooShortError)
+    assert failure.error.needed == 10_000
+    assert "fewer than the 10,000 that are to be used" in failure.error.message
+    assert f"--calibration-windows {failure.error.found}" in (failure.error.hint or "")
+
+
+def test_calibration_sees_nothing_after_the_training_part(model_home: Path) -> None:
+    with open_store(model_home) as store:
+        manifest = store.registry.manifest(TICKER, 1)
+        bars = store.prices.bars(TICKER)
+
+    origins = module.training_origins(manifest, bars)
+
+    assert str(bars.dates[origins[0] + 1]) == manifest.splits.train_start
+    assert str(bars.dates[origins[-1] + 1]) == manifest.splits.train_end
+    chosen = module.calibration_origins(manifest, bars, 100)
+    assert (chosen[0], chosen[-1], len(set(chosen))) == (origins[0], origins[-1], 100)

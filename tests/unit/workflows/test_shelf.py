@@ -12,7 +12,7 @@ import pytest
 from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
 from stocklstm.store.locks import work_lock
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.removing import Rule, collect_garbage
@@ -42,7 +42,9 @@ def versions(model_home: Path) -> Iterator[Store]:
 def copy(store: Store, manifest: Manifest, at: str, parent: int | None) -> None:
     with store.registry.draft(TICKER) as draft:
         for name in manifest.files:
-            draft.write(name, store.registry.read_file(manifest, name))
+            # A version made from another has its weights there.
+            if parent is None or name != CHECKPOINT_FILE:
+                draft.write(name, store.registry.read_file(manifest, name))
         store.registry.publish(
             draft,
             TICKER,
@@ -52,6 +54,7 @@ def copy(store: Store, manifest: Manifest, at: str, parent: int | None) -> None:
                 method="dynamic-int8" if parent else manifest.method,
                 parent=parent and f"{TICKER}@v{parent}",
                 created=at,
+                files=dict(draft.files),
             ),
             at=at,
         )

@@ -1,0 +1,83 @@
+"""From the rows of a weight matrix to small integers and a scale each.
+
+Symmetric, without a zero point: zero stays zero, which is what pruning needs. A row is what makes
+one number (a channel): its weights share a scale. The same arithmetic serves arrays after training
+and, through `torch`, tensors during it (`qat`), so that what is trained is what is stored.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST = {8: 127, 4: 7, 2: 1}
+"""Largest integer by bits; the smallest is its negative."""
+
+FEWEST_FOR_INT4 = 5
+"""Weights of a row: with fewer, 4 bits and a float32 scale are no smaller than float16."""
+
+_SHRINKS = np.linspace(1.0, 0.5, 26)
+
+# Of a row's mean absolute weight: half of it is the 0.7 times the mean below which a ternary
+# weight becomes zero (Li, Zhang & Liu 2016, arXiv 1605.04711).
+TERNARY_SCALE = 1.4
+
+Codes = NDArray[np.int8]
+Weights = NDArray[np.float32]
+
+
+def plain_scales(rows: Weights, bits: int) -> Weights:
+    """Choose the scales that QAT trains with.
+
+    Args:
+        rows: (R, C) weights.
+        bits: 8, 4 or 2.
+
+    Returns:
+        (R,) float32, above zero: the row's largest weight over the largest integer; for 2 bits
+        1.4 times the mean absolute weight.
+    """
+    sizes = np.abs(rows)
+    if bits == 2:
+        scales = np.float32(TERNARY_SCALE) * sizes.mean(axis=1)
+    else:
+        scales = sizes.max(axis=1) / np.float32(LARGEST[bits])
+    return _above_zero(scales)
+
+
+def closest_scales(rows: Weights, bits: int) -> Weights:
+    """Choose for each row the scale with the smallest squared error of its weights.
+
+    A row whose largest weights are few is better off if they are clipped.
+
+    Args:
+        rows: (R, C) weights.
+        bits: 8, 4 or 2.
+
+    Returns:
+        (R,) float32, above zero.
+    """
+    full = _above_zero(np.abs(rows).max(axis=1) / np.float32(LARGEST[bits]))
+    candidates = [_above_zero(full * np.float32(shrink)) for shrink in _SHRINKS]
+    errors = [
+        ((rows - encode(rows, scales, bits) * scales[:, None]) ** 2).sum(axis=1)
+        for scales in candidates
+    ]
+    best: Weights = np.stack(candidates)[np.argmin(errors, axis=0), np.arange(len(rows))]
+    return best
+
+
+def encode(rows: Weights, scales: Weights, bits: int) -> Codes:
+    """Round to the nearest multiple of the scale, half to even, and clip.
+
+    Args:
+        rows: (R, C) weights.
+        scales: (R,).
+        bits: 8, 4 or 2.
+    """
+    largest = LARGEST[bits]
+    codes: Codes = np.clip(np.rint(rows / scales[:, None]), -largest, largest).astype(np.int8)
+    return codes
+
+
+def _above_zero(scales: Weights) -> Weights:
+    """Give a row of zeros a scale all the same: nothing may be divided by zero."""
+    return np.where(scales > 0, scales, np.float32(1)).astype(np.float32)

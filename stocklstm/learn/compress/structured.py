@@ -1,0 +1,48 @@
+"""A smaller dense network from the units of a larger one that matter most."""
+
+import torch
+from torch import Tensor
+
+from stocklstm.learn.model import StockLSTM
+
+
+def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
+    """Remove the hidden units of each layer that carry least.
+
+    A unit carries as much as the weights that leave it: the squared norm of its columns in its
+    own recurrent matrix and in what comes after its layer, relative to each matrix.
+
+    Args:
+        network: Trained.
+        hidden_size: Units to keep in each layer.
+
+    Returns:
+        A network of that size, in evaluation mode.
+    """
+    architecture = network.architecture | {"hidden_size": hidden_size}
+    smaller = StockLSTM(**architecture)  # type: ignore[arg-type]
+    weights, kept = dict(network.state_dict()), dict[str, Tensor]()
+    inputs: Tensor | None = None
+    layers = network.lstm.num_layers
+    for layer in range(layers):
+        after = f"lstm.weight_ih_l{layer + 1}" if layer + 1 < layers else "head.weight"
+        recurrent = weights[f"lstm.weight_hh_l{layer}"]
+        units = _most_carrying([recurrent, weights[after]], hidden_size)
+        gates = torch.cat([units + gate * network.lstm.hidden_size for gate in range(4)])
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            kept[f"lstm.{name}_l{layer}"] = weights[f"lstm.{name}_l{layer}"][gates]
+        kept[f"lstm.weight_hh_l{layer}"] = recurrent[gates][:, units]
+        if inputs is not None:
+            kept[f"lstm.weight_ih_l{layer}"] = kept[f"lstm.weight_ih_l{layer}"][:, inputs]
+        inputs = units
+    kept["head.weight"], kept["head.bias"] = weights["head.weight"][:, inputs], weights["head.bias"]
+    smaller.load_state_dict(kept)
+    return smaller.eval()
+
+
+def _most_carrying(matrices: list[Tensor], count: int) -> Tensor:
+    shares = [
+        (matrix**2).sum(0) / (matrix**2).sum().clamp(min=torch.finfo(matrix.dtype).tiny)
+        for matrix in matrices
+    ]
+    return torch.stack(shares).sum(0).topk(count).indices.sort().values

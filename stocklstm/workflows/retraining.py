@@ -1,0 +1,237 @@
+"""Smaller networks that are trained: on the prices that their parent was trained on."""
+
+from dataclasses import replace
+
+from stocklstm.core.compression import (
+    ALPHA,
+    BITS,
+    FINE_TUNING_EPOCHS,
+    SPARSITY,
+    STRUCTURED_SPARSITY,
+    Compression,
+)
+from stocklstm.core.config import TrainingConfig
+from stocklstm.core.history import EpochRecord
+from stocklstm.core.scaling import PriceScaling
+from stocklstm.core.series import Bars
+from stocklstm.errors import ConfigError
+from stocklstm.infer.forecaster import Forecaster
+from stocklstm.infer.latency import latencies_ms
+from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
+from stocklstm.learn.compress.distillation import distill
+from stocklstm.learn.compress.reshaping import (
+    Pruning,
+    bent,
+    fake_quantized,
+    fine_tune,
+    starting_with,
+)
+from stocklstm.learn.compress.rounding import plain_scales
+from stocklstm.learn.compress.structured import keep_units
+from stocklstm.learn.compress.weights import store_integers
+from stocklstm.learn.export import export_onnx
+from stocklstm.learn.loop import State, TrainedNetwork, train_network
+from stocklstm.learn.model import StockLSTM
+from stocklstm.store.manifest import Method
+from stocklstm.workflows.compressing import (
+    Candidate,
+    Parent,
+    dynamic,
+    weight_only,
+    with_graph,
+)
+from stocklstm.workflows.fitting import Prepared, calibrated, prepare, training_record
+from stocklstm.workflows.serving import LoadedModel
+
+# An average over about an epoch: fine-tuning is short, and one as slow as in training would still
+# hold the weights from before the rounding.
+_FINE_TUNING_DECAY = 0.98
+
+_QAT_METHODS: dict[int, Method] = {8: "qat-int8", 4: "qat-int4", 2: "qat-int2"}
+
+
+def retrain(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
+    """Make a model smaller by training.
+
+    Args:
+        parent: In float32.
+        compression: How: quantization-aware training, pruning, distillation or the pipeline.
+
+    Returns:
+        The smaller model, last, and before it its controls.
+
+    Raises:
+        RejectedDataError: The prices have been revised since the parent was trained.
+        TrainingDivergedError: A loss became infinite or worse than that of an untrained network.
+        ConfigError: The student would be as large as the teacher.
+    """
+    workshop = _Workshop(parent)
+    if compression.method == "qat":
+        return workshop.round(compression)
+    if compression.method == "distill":
+        return workshop.distill(compression)
+    if compression.method == "pipeline":
+        return workshop.combine(compression)
+    return workshop.shrink(compression) if compression.structured else workshop.prune(compression)
+
+
+class _Workshop:
+    """The parent's weights, the data they were trained on, and what can be done with both."""
+
+    def __init__(self, parent: Parent) -> None:
+        self.parent = parent
+        self.config = parent.manifest.config
+        self.bars: Bars = parent.seen()
+        self.prepared: Prepared = prepare(self.bars, self.config)
+        self.state: State = decode_checkpoint(parent.checkpoint())
+        self.network: StockLSTM = rebuild_network(self.state)
+
+    # The methods
+
+    def round(self, compression: Compression) -> tuple[Candidate, ...]:
+        bits, epochs = compression.bits or BITS, compression.epochs or FINE_TUNING_EPOCHS
+        control = self._fine_tuned(epochs)
+        self._say(f"training {bits}-bit weights for {epochs} epochs")
+        reshape = fake_quantized(bits)
+        config = self._fine_tuning(epochs)
+        trained = fine_tune(config, self.prepared.data, self._start(), _silent, reshape)
+        # From the full weights: scales that come of rounded ones may be others.
+        full = export_onnx(trained.network, self.config)
+        content = store_integers(full, bits, scales=plain_scales)
+        rounded = self._candidate("", "float32", self.config, bent(trained, reshape))
+        method, after = _QAT_METHODS[bits], store_integers(control.content, bits)
+        return (
+            control,
+            with_graph(control, f"int{bits} afterwards", method, after),
+            with_graph(rounded, f"QAT int{bits}", method, content),
+        )
+
+    def prune(self, compression: Compression) -> tuple[Candidate, ...]:
+        sparsity = compression.sparsity or SPARSITY
+        schedule = compression.schedule or "polynomial"
+        epochs = compression.epochs or FINE_TUNING_EPOCHS
+        control = self._fine_tuned(2 * epochs)
+        self._say(f"pruning to {100 * sparsity:.0f} % zeros for {epochs} epochs, and {epochs} more")
+        # Full steps, and no best epoch: only what has all its zeros may be that.
+        config = replace(
+            self._fine_tuning(epochs),
+            restore_best=False,
+            schedule="constant",
+            learning_rate=self.config.learning_rate,
+        )
+        growing = Pruning(sparsity, schedule)
+        sparse = fine_tune(config, self.prepared.data, self._start(), _silent, growing)
+        start = starting_with(sparse.network, self.config)
+        settled = Pruning(sparsity)
+        config = self._fine_tuning(epochs)
+        trained = fine_tune(config, self.prepared.data, start, _silent, settled)
+        pruned = self._candidate("pruned", "float32", self.config, bent(trained, settled))
+        small = weight_only(pruned, self.bars, 8, "pruned int8", "pruned-int8")
+        return control, pruned, small
+
+    def shrink(self, compression: Compression) -> tuple[Candidate, ...]:
+        hidden = self._left(compression)
+        return self._alone(hidden), self._shrunk(hidden)
+
+    def distill(self, compression: Compression) -> tuple[Candidate, ...]:
+        hidden = compression.student_hidden or max(1, self.config.hidden_size // 2)
+        if hidden >= self.config.hidden_size:
+            raise ConfigError(
+                f"a student of {hidden} hidden units is no smaller than its teacher of "
+                f"{self.config.hidden_size}",
+                hint=f"--student-hidden {max(1, self.config.hidden_size // 2)}",
+            )
+        alpha = ALPHA if compression.alpha is None else compression.alpha
+        alone = self._alone(hidden)
+        self._say(f"training a student of {hidden} units")
+        config = self._sized(hidden)
+        trained = distill(config, self.prepared.data, self.network, alpha, _silent)
+        return alone, self._candidate("distilled", "distilled", config, trained)
+
+    def combine(self, compression: Compression) -> tuple[Candidate, ...]:
+        """Shrink and then quantize, or quantize with training, by what is to be saved."""
+        if compression.budget == "accuracy":
+            return self.round(Compression("qat", bits=8))
+        small = self._shrunk(self._left(compression))
+        if compression.budget != "latency":
+            return small, weight_only(small, self.bars, 4, "structured int4", "structured-int4")
+        fast = replace(dynamic(small, "structured-dynamic-int8"), name="structured int8")
+        # With few units, scaling the activations takes longer than int8 saves.
+        float_ms, int8_ms = latencies_ms([small.graph, fast.graph])
+        if int8_ms < float_ms:
+            return small, fast
+        return small, weight_only(small, self.bars, 8, "structured int8", "structured-static-int8")
+
+    # Their steps
+
+    def _left(self, compression: Compression) -> int:
+        """Count the units that are kept of each layer."""
+        share = compression.sparsity or STRUCTURED_SPARSITY
+        return max(1, round(self.config.hidden_size * (1 - share)))
+
+    def _fine_tuned(self, epochs: int) -> Candidate:
+        self._say(f"fine-tuning for {epochs} epochs, as a control")
+        config = self._fine_tuning(epochs)
+        trained = fine_tune(config, self.prepared.data, self._start(), _silent)
+        return self._candidate("fine-tuned only", "float32", self.config, trained)
+
+    def _alone(self, hidden: int) -> Candidate:
+        self._say(f"training a network of {hidden} units from scratch, as a control")
+        config = self._sized(hidden)
+        trained = train_network(config, self.prepared.data, _silent)
+        return self._candidate("trained small", "float32", config, trained)
+
+    def _shrunk(self, hidden: int) -> Candidate:
+        self._say(f"keeping {hidden} of {self.config.hidden_size} units and training on")
+        config = self._sized(hidden)
+        start = starting_with(keep_units(self.network, hidden), config)
+        trained = fine_tune(config, self.prepared.data, start, _silent)
+        return self._candidate("structured", "structured", config, trained)
+
+    def _candidate(
+        self, name: str, method: Method, config: TrainingConfig, trained: TrainedNetwork
+    ) -> Candidate:
+        content = export_onnx(trained.network, config)
+        forecaster = Forecaster(ServingGraph(content), config, self.parent.manifest.scaling)
+        # A price model that was trained on errs otherwise than its parent.
+        forecaster = calibrated(forecaster, self.bars, self.prepared.split)
+        scaling = forecaster.scaling
+        manifest = replace(
+            self.parent.manifest,
+            method=method,
+            config=config,
+            prices=scaling if isinstance(scaling, PriceScaling) else None,
+            training=training_record(trained),
+        )
+        checkpoint = encode_checkpoint(trained.network, trained.state, config, trained.history)
+        return Candidate(name, content, LoadedModel(manifest, forecaster), checkpoint)
+
+    def _start(self) -> State:
+        return starting_with(self.network, self.config)
+
+    def _fine_tuning(self, epochs: int) -> TrainingConfig:
+        """Settings of a short training that begins where another one ended."""
+        rate = self.config.learning_rate / 2
+        return replace(
+            self._sized(self.config.hidden_size),
+            epochs=epochs,
+            patience=None,
+            restore_best=True,
+            # Steps that end small, and an average: what is left of the noise of single steps would
+            # be taken for what the rounding does.
+            schedule="cosine",
+            learning_rate=rate,
+            min_lr=min(self.config.min_lr, rate),
+            ema_decay=_FINE_TUNING_DECAY,
+        )
+
+    def _sized(self, hidden: int) -> TrainingConfig:
+        return replace(self.config, hidden_size=hidden, checkpoint_every=None, top_k=0)
+
+    def _say(self, words: str) -> None:
+        self.parent.on_note(f"{self.parent.manifest.id}: {words}")
+
+
+def _silent(_: EpochRecord) -> None:
+    """Draw nothing: what is trained here is told in words."""
