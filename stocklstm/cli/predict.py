@@ -136,7 +136,8 @@ def _refreshed(references: Sequence[str], lock_timeout_s: float) -> "Sequence[Fa
     from stocklstm.workflows.serving import tickers_with_models
 
     tickers = tickers_with_models(references, lock_timeout_s=lock_timeout_s)
-    return refresh(tickers, lock_timeout_s)
+    # None would mean all.
+    return refresh(tickers, lock_timeout_s) if tickers else ()
 
 
 def _by_ticker(failures: "Sequence[Failure]") -> dict[str, StockLstmError]:

@@ -244,7 +244,7 @@ def test_the_demo_runs_the_whole_pipeline(program: Program, tmp_path: Path) -> N
         <= scores["distribution"]["coverage"]["0.95"]
         <= scores["distribution"]["coverage_high"]["0.95"]
     )
-    assert len(list(home.rglob("*.png"))) == 6
+    assert len(list(home.rglob("*.png"))) == 7
 
     # Never into a store that holds something.
     again = program("demo", "--home", str(home), "--json")

@@ -131,3 +131,18 @@ def test_a_bug_in_the_fetch_is_said_beside_the_forecast(
     assert outcome.code == 1
     assert float(outcome.out) > 0
     assert "Traceback" in outcome.err
+
+
+def test_a_ticker_without_a_model_is_not_fetched(
+    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    assert model_home.is_dir()
+    monkeypatch.setattr(fetching, "_fetch_one", never)
+
+    outcome = cli("predict", "--fetch", "--ticker", "PETR44.SA")
+
+    assert outcome.code == 4
+    assert "there is no model of PETR44.SA" in outcome.err
