@@ -68,7 +68,7 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     (line,) = [line for line in README.splitlines() if "pip install -e '.[test]'" in line]
 
     assert line.startswith("python3 -m venv .venv && ")
-    assert line.endswith("&& .venv/bin/pytest -n auto")
+    assert line.endswith("&& .venv/bin/pytest -n auto --dist worksteal")
     assert "grep -F \"pip install -e '.[test]'\" README.md" in (ROOT / ".ci" / "run").read_text()
 
 

@@ -13,10 +13,14 @@ from scipy.optimize import brentq
 from stocklstm.core.rolling import chance_band, cumulative_gain, rolling_ratio
 from stocklstm.core.series import Floats
 from stocklstm.core.significance import diebold_mariano
+from tests.unit.core.series import PROPERTY
 
-LOSSES = arrays(np.float64, 8, elements=st.floats(0, 1e6))
+LOSSES = arrays(
+    np.float64, 8, elements=st.integers(0, 10**12).map(lambda millionths: millionths / 1e6)
+)
 
 
+@PROPERTY
 @given(LOSSES, LOSSES)
 def test_a_gain_is_the_share_of_losses_saved_so_far(losses: Floats, reference: Floats) -> None:
     gains = cumulative_gain(losses, reference)

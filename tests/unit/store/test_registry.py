@@ -261,7 +261,7 @@ def test_no_place_for_a_draft(registry, place):
         {"mase_scale": float("nan")},
         {"ticker": "VALE3.SA"},
         {"version": 7},
-        {"method": "float16"},
+        {"method": "float8"},
         {"files": {"../elsewhere": FileRecord("0" * 64, 1)}},
     ],
     ids=lambda wrong: next(iter(wrong)),
