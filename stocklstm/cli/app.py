@@ -8,7 +8,7 @@ import typer
 
 from stocklstm import __version__
 from stocklstm.cli.exits import exit_code, help_text
-from stocklstm.cli.output import complain, write
+from stocklstm.cli.output import VERBOSE, complain, write
 from stocklstm.errors import StorageError
 
 COMMANDS = (
@@ -34,6 +34,7 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
+    verbose = os.environ.get(VERBOSE)
     try:
         build_app(arguments)(arguments, prog_name="stocklstm")
     except SystemExit as end:
@@ -41,6 +42,10 @@ def run(arguments: list[str]) -> int:
     except StorageError as error:
         complain(error)
         return exit_code(error)
+    finally:
+        # What --verbose set is for this command line and its processes, not for the next one.
+        if verbose is None:
+            os.environ.pop(VERBOSE, None)
     return 0
 
 
@@ -92,5 +97,5 @@ def _common(
     ] = False,
 ) -> None:
     if verbose:
-        os.environ["STOCKLSTM_VERBOSE"] = "1"
+        os.environ[VERBOSE] = "1"
     del version

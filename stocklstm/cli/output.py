@@ -38,6 +38,9 @@ class Result(Protocol):
         """Those that failed."""
 
 
+VERBOSE = "STOCKLSTM_VERBOSE"
+"""Environment variable that --verbose sets for this command line and its processes."""
+
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
@@ -211,7 +214,7 @@ def complain(error: StockLstmError, ticker: str | None = None) -> None:
     say(f"error: {name}{error.message}")
     if error.hint:
         say(f"  next: {error.hint}")
-    if os.environ.get("STOCKLSTM_VERBOSE") and error.__cause__ is not None:
+    if os.environ.get(VERBOSE) and error.__cause__ is not None:
         say(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
 
 
