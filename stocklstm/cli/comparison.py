@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.output import View
-from stocklstm.cli.scores import chance
-from stocklstm.core.money import money
+from stocklstm.cli.scores import chance, ratio
+from stocklstm.core.money import error_digits, money
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,14 +83,13 @@ def _tables(console: "Console", items: Sequence["ComparedVersion"]) -> None:
 
 
 def _row(
-    item: "ComparedVersion", value: float, ratio: float | None, test: "AdjustedTest | None"
+    item: "ComparedVersion", value: float, relative: float | None, test: "AdjustedTest | None"
 ) -> list["str | Text"]:
     from stocklstm.cli.tables import verdict_text
 
-    # Four digits for shares, two for an index in the thousands.
-    shown = money(value, item.currency, 4 if item.scores.rmse < 10 else 2)
+    shown = money(value, item.currency, error_digits(item.scores.rmse))
     name = f"{item.ticker}@v{item.version}"
-    number = "-" if ratio is None else f"{ratio:.4f}"
+    number = ratio(relative)
     if test is None:
         return [name, shown, number, "", "", ""]
     judged = verdict_text(test.judged.replace("_", " "), _verdict(test.judged))

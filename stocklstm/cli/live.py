@@ -9,7 +9,7 @@ import typer
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.scores import chance, evaluation_document, skill_words
-from stocklstm.core.money import money
+from stocklstm.core.money import error_digits, money
 from stocklstm.core.scores import naive_words
 from stocklstm.errors import ConfigError
 
@@ -188,7 +188,7 @@ def _title(item: "LiveScores") -> str:
 def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
     point, spread = scores.point, scores.distribution
     rmse, naive, crps = (
-        money(value, item.currency, 4 if point.rmse_naive < 10 else 2)
+        money(value, item.currency, error_digits(point.rmse_naive))
         for value in (point.rmse, point.rmse_naive, spread.crps)
     )
     rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]

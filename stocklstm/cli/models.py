@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.aliasing import promote, rollback, unalias
-from stocklstm.cli.comparing import diff
+from stocklstm.cli.differences import diff
 from stocklstm.cli.options import Json, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude, say
 from stocklstm.cli.removing import gc, rm

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.core.levels import LEVELS
-from stocklstm.core.money import money
+from stocklstm.core.money import error_digits, money
 from stocklstm.core.scores import naive_words
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def scores_tables(console: "Console", item: "Scored") -> None:
 
 
 def _amount(item: "Scored", value: float) -> str:
-    # Four digits for shares, two for an index in the thousands.
-    return money(value, item.currency, 4 if item.evaluation.point.rmse_naive < 10 else 2)
+    return money(value, item.currency, error_digits(item.evaluation.point.rmse_naive))
 
 
 def _point_rows(item: "Scored") -> list[list[str]]:

@@ -4,6 +4,7 @@ Nothing is ever unpacked to a path that an archive names: members are looked up,
 into memory.
 """
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -20,9 +21,10 @@ _MOST_DIRECTORY_BYTES = 1 << 20
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # a way of compressing that zipfile does not know
     RuntimeError,
     ValueError,
 )

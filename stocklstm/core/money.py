@@ -21,6 +21,15 @@ def money(amount: float, currency: str, digits: int = 2) -> str:
     return f"{currency_symbol(currency)} {amount:,.{digits}f}".strip()
 
 
+def error_digits(rmse: float) -> int:
+    """Choose the decimal places of errors: four for those of shares, two for those of an index.
+
+    Args:
+        rmse: How large they usually are, in currency.
+    """
+    return 4 if rmse < 10 else 2
+
+
 def price_digits(price: float) -> int:
     """Choose the decimal places of a price: two, and more for what costs less than one.
 

@@ -19,6 +19,7 @@ from stocklstm.core.features import FeatureScale
 from stocklstm.core.scaling import PriceScaling
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.learn.checkpoints import load_tensors, rebuild_network
+from stocklstm.learn.model import architecture_of
 from stocklstm.learn.pickles import read_plain
 
 WEIGHTS_FILE = "model_lstm.pth"
@@ -205,22 +206,11 @@ def _require_fit(config: TrainingConfig, weights: Mapping[str, torch.Tensor]) ->
         ConfigError: They do not.
     """
     try:
-        rebuild_network({"architecture": architecture(config), "weights": weights})
+        rebuild_network({"architecture": architecture_of(config), "weights": weights})
     except ArtifactCorruptError as error:
         raise ConfigError(
             f"{WEIGHTS_FILE} is no network from one close a day to one price: {error.message}"
         ) from error
-
-
-def architecture(config: TrainingConfig) -> dict[str, int | float]:
-    """Give the arguments of `StockLSTM` that settings mean."""
-    return {
-        "input_size": config.input_size,
-        "hidden_size": config.hidden_size,
-        "num_layers": config.num_layers,
-        "dropout": config.dropout,
-        "outputs": config.outputs,
-    }
 
 
 def _number(settings: Mapping[str, Any], name: str, default: float) -> float:

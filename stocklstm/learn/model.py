@@ -1,9 +1,32 @@
 """The network."""
 
+from typing import TypedDict
+
 import torch
 from torch import Tensor, nn
 
 from stocklstm.core.config import TrainingConfig
+
+
+class Architecture(TypedDict):
+    """What `StockLSTM` is made of: its arguments."""
+
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    outputs: int
+
+
+def architecture_of(config: TrainingConfig) -> Architecture:
+    """Give the architecture that the settings describe."""
+    return {
+        "input_size": config.input_size,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_layers,
+        "dropout": config.dropout,
+        "outputs": config.outputs,
+    }
 
 
 class StockLSTM(nn.Module):
@@ -39,13 +62,7 @@ class StockLSTM(nn.Module):
     @classmethod
     def from_config(cls, config: TrainingConfig) -> "StockLSTM":
         """Make the network that the settings describe."""
-        return cls(
-            input_size=config.input_size,
-            hidden_size=config.hidden_size,
-            num_layers=config.num_layers,
-            dropout=config.dropout,
-            outputs=config.outputs,
-        )
+        return cls(**architecture_of(config))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Forecast each window.
@@ -71,7 +88,7 @@ class StockLSTM(nn.Module):
             self.head.bias.copy_(quantiles)
 
     @property
-    def architecture(self) -> dict[str, int | float]:
+    def architecture(self) -> Architecture:
         """The constructor's arguments."""
         return {
             "input_size": self.lstm.input_size,

@@ -5,9 +5,7 @@ quotations (01) and a trailer (99) that counts them all. A year has about two mi
 them options; the shares of the cash market are a tenth of that and are all that is kept.
 """
 
-import lzma
 import zipfile
-import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import IO
 
 import numpy as np
 
+from stocklstm.core.archives import ZIP_ERRORS
 from stocklstm.core.series import Bars, Basis, Rejection, SourceAnswer
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, UnknownTickerError
 from stocklstm.market.instrument import guess_instrument
@@ -44,11 +43,8 @@ _TOTAL = slice(31, 42)
 _CASH_MARKET = b"010"
 _STANDARD_LOT = b"02"
 
-# What zipfile and its decompressors raise for bytes that are not as they were written.
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
-    *(NotImplementedError, RuntimeError, OSError, ValueError),
-)
+# What reading bytes that are not as they were written raises.
+_DAMAGE = (*ZIP_ERRORS, OSError)
 
 # Longer than any record; a file whose lines are no shorter is of another kind.
 _LONGEST_LINE = 4096

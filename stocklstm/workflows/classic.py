@@ -26,11 +26,11 @@ from stocklstm.learn.classic import (
     SCALER_FILE,
     WEIGHTS_FILE,
     ClassicModel,
-    architecture,
     decode_classic,
     encode_classic,
 )
 from stocklstm.learn.loop import TrainingData, adopt_network
+from stocklstm.learn.model import architecture_of
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, ImportRecord, Manifest
@@ -217,7 +217,7 @@ class _Arrival:
             config,
             data,
             {
-                "architecture": architecture(config),
+                "architecture": architecture_of(config),
                 "config": {"target": config.target, "features": config.features},
                 "weights": model.weights,
             },

@@ -93,7 +93,7 @@ def bent(trained: TrainedNetwork, reshape: Reshape) -> TrainedNetwork:
         trained: With its full weights, which stay as they are.
         reshape: As in training.
     """
-    network = StockLSTM(**trained.network.architecture)  # type: ignore[arg-type]
+    network = StockLSTM(**trained.network.architecture)
     with torch.no_grad():
         weights = {
             name: reshape(name, value).clone() for name, value in trained.network.named_parameters()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.model import Architecture, StockLSTM
 
 
 def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
@@ -19,8 +19,8 @@ def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
     Returns:
         A network of that size, in evaluation mode.
     """
-    architecture = network.architecture | {"hidden_size": hidden_size}
-    smaller = StockLSTM(**architecture)  # type: ignore[arg-type]
+    architecture: Architecture = {**network.architecture, "hidden_size": hidden_size}
+    smaller = StockLSTM(**architecture)
     weights, kept = dict(network.state_dict()), dict[str, Tensor]()
     inputs: Tensor | None = None
     layers = network.lstm.num_layers

@@ -13,7 +13,7 @@ from stocklstm.core.outcomes import Failure
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.workflows.comparing import Difference, Pair, Value
+    from stocklstm.workflows.differences import Difference, Pair, Value
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def diff(
     """Put two versions side by side: settings, scores, prices, libraries, files."""
 
     def call() -> _Compared:
-        from stocklstm.workflows.comparing import compare_versions
+        from stocklstm.workflows.differences import find_differences
 
-        return _Compared((compare_versions(left, right),))
+        return _Compared((find_differences(left, right),))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 

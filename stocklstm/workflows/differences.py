@@ -53,7 +53,7 @@ class Difference:
     files: tuple[Pair, ...]
 
 
-def compare_versions(left: str, right: str, *, home: Path | None = None) -> Difference:
+def find_differences(left: str, right: str, *, home: Path | None = None) -> Difference:
     """Put two versions side by side, as they were published.
 
     Args:
