@@ -1,11 +1,12 @@
 """Measure every method of quantize, with its controls, on the bundled PETR4.SA series.
 
-    python benchmarks/quantize.py [--preset calibrated --preset paper …] [--home DIRECTORY]
+    python benchmarks/quantize.py [--model calibrated --model paper …] [--home DIRECTORY]
 
-Trains a model of each preset in a store of its own (or takes the latest float32 version of it from
-`--home`), makes every smaller version there is, and prints one Markdown table a preset: all ratios
-to the float32 model in the same process, errors on the test part. Differences of errors are to be
-read with the controls beside them: what was trained on may have become better for that alone.
+Trains each model in a store of its own (or takes its latest float32 version from `--home`), makes
+every smaller version there is, and prints one Markdown table a model: all ratios to the float32
+model in the same process, errors on the test part. Differences of errors are to be read with the
+controls beside them: what was trained on may have become better for that alone. Two models are
+worked on at a time, each in a process with one thread.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,7 @@ import torch
 
 from stocklstm.core.acceptance import signed
 from stocklstm.core.compression import Compression
-from stocklstm.core.config import configure
+from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.core.reference import parse_reference
 from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
 from stocklstm.learn.inference import network_outputs
@@ -47,7 +50,13 @@ METHODS = {
     "distill": Compression("distill"),
     "pipeline, size": Compression("pipeline", budget="size"),
     "pipeline, latency": Compression("pipeline", budget="latency"),
-    "pipeline, latency, 75 % of units": Compression("pipeline", budget="latency", sparsity=0.75),
+    "pipeline, accuracy": Compression("pipeline", budget="accuracy"),
+}
+MODELS = {
+    "calibrated": configure("calibrated"),
+    "calibrated, hidden 100": configure("calibrated", hidden_size=100),
+    "paper": configure("paper"),
+    "paper-short": configure("paper-short"),
 }
 _HEADER = (
     "| method | file | compressed | 1 window | 256 windows | RMSE | CRPS | 95 % covers "
@@ -59,47 +68,46 @@ _ROUNDS = 100
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--preset", action="append", choices=["calibrated", "paper", "paper-short"])
+    parser.add_argument("--model", action="append", choices=MODELS)
     parser.add_argument("--home", type=Path)
     arguments = parser.parse_args()
-    presets = arguments.preset or ["calibrated", "paper", "paper-short"]
-    with tempfile.TemporaryDirectory() as scratch:
+    names = arguments.model or list(MODELS)
+    with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(2) as processes:
         home = arguments.home or Path(scratch)
         if not (home / "stocklstm.db").exists():
             fetch([TICKER], FetchOptions(source="sample"), home=home)
-        for preset in presets:
-            for line in _report(home, preset):
-                print(line, flush=True)
+        for report in processes.map(partial(_report, home), names):
+            print("\n".join(report), flush=True)
     return 0
 
 
-def _report(home: Path, preset: str) -> Iterator[str]:
-    reference = _trained(home, preset) or _train(home, preset)
-    yield f"\n{preset} ({reference})\n\n{_HEADER}"
-    shown_parent = False
-    for name, compression in METHODS.items():
+def _report(home: Path, name: str) -> list[str]:
+    reference = _trained(home, MODELS[name]) or _train(home, MODELS[name])
+    lines = [f"\n### {name} ({reference})\n\n{_HEADER}"]
+    for method, compression in METHODS.items():
         result = quantize([reference], compression, home=home)
-        for failure in result.failures:
-            yield f"| {name} | {failure.error.message} |" + " |" * 8
+        lines += [
+            f"| {method} | {failure.error.message} |" + " |" * 8 for failure in result.failures
+        ]
         for made in result.results:
-            if not shown_parent:
-                yield _parent(made)
-                shown_parent = True
-            yield from _rows(name, made)
-    yield f"\nPyTorch takes {_torch_ratio(home, reference):.1f} × the time of float32 ONNX."
+            if len(lines) == 1:
+                lines.append(_parent(made))
+            lines += _rows(method, made)
+    lines.append(f"\nPyTorch takes {_torch_ratio(home, reference):.1f} × the time of float32 ONNX.")
+    return lines
 
 
-def _trained(home: Path, preset: str) -> str | None:
+def _trained(home: Path, config: TrainingConfig) -> str | None:
     with open_store(home) as store:
         for version in reversed(store.registry.versions(TICKER)):
             manifest = store.registry.manifest(TICKER, version)
-            if manifest.config == configure(preset) and manifest.method == "float32":
+            if manifest.config == config and manifest.method == "float32":
                 return manifest.id
     return None
 
 
-def _train(home: Path, preset: str) -> str:
-    (made,) = train([TICKER], configure(preset), home=home, promote="never").results
+def _train(home: Path, config: TrainingConfig) -> str:
+    (made,) = train([TICKER], config, home=home, promote="never").results
     return f"{TICKER}@v{made.version}"
 
 

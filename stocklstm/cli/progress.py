@@ -17,6 +17,7 @@ from rich.progress import (
 from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.compressing import EpochTaught
     from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.train import EpochEnded
     from stocklstm.workflows.tune import TrialEnded
@@ -51,6 +52,23 @@ def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
             losses=f"{trained}val {record.val_loss:.4f}  best {record.best_epoch}  "
             f"lr {record.learning_rate:.3g}",
         )
+
+    with bar:
+        yield on_epoch
+
+
+@contextmanager
+def teaching_bar() -> Iterator[Callable[["EpochTaught"], None]]:
+    """Draw on stderr: model that is made smaller, epochs of the training under way, time left."""
+    bar = _bar(TextColumn("{task.description}"), TextColumn("epochs"))
+    tasks = {}
+
+    def on_epoch(event: "EpochTaught") -> None:
+        if event.model not in tasks:
+            tasks[event.model] = bar.add_task(event.model, total=event.epochs)
+        elif event.epoch <= 1:
+            bar.reset(tasks[event.model], total=event.epochs)
+        bar.update(tasks[event.model], completed=event.epoch)
 
     with bar:
         yield on_epoch

@@ -1,13 +1,14 @@
 """stocklstm quantize."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
-from stocklstm.cli.output import View, as_document, conclude, say
+from stocklstm.cli.output import View, as_document, conclude, draws_bars, say
 from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
@@ -15,6 +16,7 @@ from stocklstm.core.money import money
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.workflows.compressing import EpochTaught
     from stocklstm.workflows.measuring import VersionFigures
     from stocklstm.workflows.quantize import QuantizedVersion, QuantizeResult
 
@@ -50,8 +52,8 @@ def quantize(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="prune: of weights that become zero, 0.8; with --structured, and of a pipeline, "
-            "of units, 0.5.",
+            help="prune: of weights that become zero, 0.8; with --structured of units, 0.5; of a "
+            "pipeline, of units, 0.8.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +80,12 @@ def quantize(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", help="qat, prune: of fine-tuning; 12.", show_default=False),
+        typer.Option(
+            metavar="N",
+            help="qat: of fine-tuning; 12. prune, pipeline: of learning from the parent; as many "
+            "as make 1,000 steps, twice, or 8,000 for fewer units.",
+            show_default=False,
+        ),
     ] = None,
     budget: Annotated[
         str | None,
@@ -114,15 +121,29 @@ def quantize(
             alpha=alpha,
             budget=budget,
         )
-        return quantize(
-            ticker or (),
-            compression,
-            tolerance_pct=tolerance,
-            lock_timeout_s=lock_timeout,
-            on_note=lambda words: say(f"note: {words}"),
-        )
+        with progress() as on_epoch:
+            return quantize(
+                ticker or (),
+                compression,
+                tolerance_pct=tolerance,
+                lock_timeout_s=lock_timeout,
+                on_note=lambda words: say(f"note: {words}"),
+                on_epoch=on_epoch,
+            )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[["EpochTaught"], None]]:
+    """Show epochs on stderr, on a terminal; elsewhere the notes say what is being done."""
+    if not draws_bars():
+        yield lambda _: None
+        return
+    from stocklstm.cli.progress import teaching_bar
+
+    with teaching_bar() as on_epoch:
+        yield on_epoch
 
 
 def _bare(item: "QuantizedVersion") -> Iterable[str]:

@@ -14,12 +14,13 @@ METHODS: dict[str, tuple[str, ...]] = {
     "qat": ("bits", "epochs"),
     "prune": ("sparsity", "schedule", "structured", "epochs"),
     "distill": ("student_hidden", "alpha"),
-    "pipeline": ("budget", "sparsity"),
+    "pipeline": ("budget", "sparsity", "epochs"),
 }
 """Methods, each with the options that belong to it."""
 
 _AS_FLOAT = "weights are unpacked at load, so that a forecast takes as long as in float32"
 _TRAINED_ON = "it was trained on: only what it is better by than its controls is owed to the method"
+_TAUGHT = "its parent taught it to say the same, and nothing that came did"
 
 NOTES = {
     "dynamic": "activations are scaled by their range, so that a forecast depends a little on "
@@ -29,10 +30,10 @@ NOTES = {
     "int4": _AS_FLOAT,
     "qat": f"{_TRAINED_ON}; {_AS_FLOAT}",
     "prune": "zeros make the file compress better and no forecast faster: ONNX Runtime multiplies "
-    f"them too; {_TRAINED_ON}",
-    "structured": _TRAINED_ON,
+    f"them too; {_TAUGHT}",
+    "structured": _TAUGHT,
     "distill": _TRAINED_ON,
-    "pipeline": _TRAINED_ON,
+    "pipeline": _TAUGHT,
 }
 """What to know of a method."""
 
@@ -44,6 +45,14 @@ BITS = 8
 FINE_TUNING_EPOCHS = 12
 SPARSITY = 0.8
 STRUCTURED_SPARSITY = 0.5
+PIPELINE_SPARSITY = 0.8
+MATCHING_STEPS = 8_000
+"""Of learning to say with fewer units what all of them said."""
+FULL_SIZE_STEPS = 1_000
+"""Of learning it with as many units: while weights become zero and again when all of them are, or
+with weights rounded to bytes."""
+MATCHING_BATCH = 128
+MATCHING_RATE = 3e-3
 SCHEDULES = ("polynomial", "once")
 ALPHA = 0.5
 BUDGETS = ("size", "latency", "accuracy")
@@ -73,9 +82,10 @@ class Compression:
         calibration_windows: Training windows on which the outputs are brought back to what they
             were; 256 if None.
         bits: Of the integers that weights are trained to be; 8 if None.
-        epochs: Of fine-tuning; 12 if None.
+        epochs: Of fine-tuning: 12 if None; of learning from the parent: as many as make
+            8,000 steps for fewer units and 1,000, twice, for zeros.
         sparsity: Share of weights that become zero (0.8 if None), or of hidden units that are
-            removed (0.5 if None), by `structured` and by the pipeline.
+            removed, by `structured` (0.5) and by the pipeline (0.8).
         schedule: "polynomial" (if None) or "once": how the share of zeros grows in training.
         structured: Remove hidden units instead of setting weights to zero.
         student_hidden: Hidden units of the student; half of the teacher's if None.

@@ -371,9 +371,7 @@ class TrainingRun:
         """
         rows = self.train_rows[chosen]
         self.optimizer.zero_grad()
-        with self.autocast:
-            outputs = self._outputs(self.network, rows)
-        loss = self._lesson(outputs.float(), rows)
+        loss = self._lesson(rows)
         value = loss.item()
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")
@@ -387,12 +385,18 @@ class TrainingRun:
             self.averaged.update_parameters(self.network)
         return value
 
-    def _lesson(self, outputs: Tensor, rows: Tensor) -> Tensor:
+    def _lesson(self, rows: Tensor) -> Tensor:
         """Give the loss that a step makes smaller."""
-        return self.loss(outputs, self.targets[rows])
+        return self.loss(self._answers(self._windows_at(rows)), self.targets[rows])
 
-    def _outputs(self, network: nn.Module, rows: Tensor) -> Tensor:
-        outputs: Tensor = network(self._windows_at(rows))
+    def _answers(self, windows: Tensor) -> Tensor:
+        """Ask the network that learns, in the precision of training."""
+        with self.autocast:
+            outputs = self._outputs(self.network, windows)
+        return outputs.float()
+
+    def _outputs(self, network: nn.Module, windows: Tensor) -> Tensor:
+        outputs: Tensor = network(windows)
         return outputs
 
     def _windows_at(self, rows: Tensor) -> Tensor:
@@ -407,7 +411,8 @@ class TrainingRun:
         """
         with torch.inference_mode():
             # In float32 whatever the precision of training: so the network will be served.
-            outputs = self._outputs(self._served.eval(), self.validation_rows)
+            windows = self._windows_at(self.validation_rows)
+            outputs = self._outputs(self._served.eval(), windows)
             value = self.loss(outputs, self.targets[self.validation_rows]).item()
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")

@@ -38,6 +38,21 @@ class Candidate:
         return self.model.forecaster.graph
 
 
+@dataclass(frozen=True)
+class EpochTaught:
+    """Sent after every epoch of a training on the way to a smaller model.
+
+    Attributes:
+        model: Identity of the parent.
+        epochs: Of this training; a method may take several.
+        epoch: The one that ended.
+    """
+
+    model: str
+    epochs: int
+    epoch: int
+
+
 @dataclass(frozen=True, eq=False)
 class Parent:
     """What is to be made smaller.
@@ -48,6 +63,7 @@ class Parent:
         seen: Reads the sessions that it was trained and tested on when it was published.
         checkpoint: Reads the file with its weights.
         on_note: Called with what is being done, in words.
+        on_epoch: Called after every epoch of what is trained.
     """
 
     candidate: Candidate
@@ -55,6 +71,7 @@ class Parent:
     seen: Callable[[], Bars]
     checkpoint: Callable[[], bytes]
     on_note: Callable[[str], None]
+    on_epoch: Callable[[EpochTaught], None]
 
     @property
     def manifest(self) -> Manifest:

@@ -17,7 +17,7 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, FLOAT_METHODS, SERVING_FILE, Manifest
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.compressing import Candidate, Parent, compress
+from stocklstm.workflows.compressing import Candidate, EpochTaught, Parent, compress
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.measuring import Measured, VersionFigures, measure
 from stocklstm.workflows.pinned import pinned_bars
@@ -108,6 +108,7 @@ def quantize(
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_note: Callable[[str], None] = lambda _: None,
+    on_epoch: Callable[[EpochTaught], None] = lambda _: None,
 ) -> QuantizeResult:
     """Make a smaller version of each model and promote it if its errors hardly grow.
 
@@ -118,6 +119,7 @@ def quantize(
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_note: Called with what is being done, in words, where that takes long.
+        on_epoch: Called after every epoch of what is trained on the way.
 
     Raises:
         ConfigError: No ticker, or a tolerance below 0.
@@ -130,7 +132,7 @@ def quantize(
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         run = _Quantization(
-            store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note
+            store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note, on_epoch
         )
         return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
 
@@ -142,6 +144,7 @@ class _Quantization:
     tolerance_pct: float
     lock_timeout_s: float
     on_note: Callable[[str], None]
+    on_epoch: Callable[[EpochTaught], None]
 
     def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
         parent = self._parent(reference)
@@ -196,6 +199,7 @@ class _Quantization:
             ),
             checkpoint=lambda: read(manifest, CHECKPOINT_FILE),
             on_note=self.on_note,
+            on_epoch=self.on_epoch,
         )
 
     def _publish(

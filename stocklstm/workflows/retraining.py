@@ -1,17 +1,22 @@
 """Smaller networks that are trained: on the prices that their parent was trained on."""
 
+import math
 from dataclasses import replace
 
 from stocklstm.core.compression import (
     ALPHA,
     BITS,
     FINE_TUNING_EPOCHS,
+    FULL_SIZE_STEPS,
+    MATCHING_BATCH,
+    MATCHING_RATE,
+    MATCHING_STEPS,
+    PIPELINE_SPARSITY,
     SPARSITY,
     STRUCTURED_SPARSITY,
     Compression,
 )
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.history import EpochRecord
 from stocklstm.core.scaling import PriceScaling
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError
@@ -20,6 +25,7 @@ from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.compress.distillation import distill
+from stocklstm.learn.compress.matching import match, without_dropout
 from stocklstm.learn.compress.reshaping import (
     Pruning,
     bent,
@@ -31,11 +37,12 @@ from stocklstm.learn.compress.rounding import plain_scales
 from stocklstm.learn.compress.structured import keep_units
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import State, TrainedNetwork, train_network
+from stocklstm.learn.loop import OnEpoch, State, TrainedNetwork, adopt_network, train_network
 from stocklstm.learn.model import StockLSTM
 from stocklstm.store.manifest import Method
 from stocklstm.workflows.compressing import (
     Candidate,
+    EpochTaught,
     Parent,
     dynamic,
     weight_only,
@@ -63,7 +70,7 @@ def retrain(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
 
     Raises:
         RejectedDataError: The prices have been revised since the parent was trained.
-        TrainingDivergedError: A loss became infinite or worse than that of an untrained network.
+        TrainingDivergedError: A loss became infinite, or worse than that of an untrained network.
         ConfigError: The student would be as large as the teacher.
     """
     workshop = _Workshop(parent)
@@ -93,46 +100,35 @@ class _Workshop:
         bits, epochs = compression.bits or BITS, compression.epochs or FINE_TUNING_EPOCHS
         control = self._fine_tuned(epochs)
         self._say(f"training {bits}-bit weights for {epochs} epochs")
-        reshape = fake_quantized(bits)
-        config = self._fine_tuning(epochs)
-        trained = fine_tune(config, self.prepared.data, self._start(), _silent, reshape)
-        # From the full weights: scales that come of rounded ones may be others.
-        full = export_onnx(trained.network, self.config)
-        content = store_integers(full, bits, scales=plain_scales)
-        rounded = self._candidate("", "float32", self.config, bent(trained, reshape))
+        config, reshape = self._fine_tuning(epochs), fake_quantized(bits)
+        trained = fine_tune(config, self.prepared.data, self._start(), self._watch(config), reshape)
         method, after = _QAT_METHODS[bits], store_integers(control.content, bits)
         return (
             control,
             with_graph(control, f"int{bits} afterwards", method, after),
-            with_graph(rounded, f"QAT int{bits}", method, content),
+            self._rounded(trained, bits, self.config),
         )
 
     def prune(self, compression: Compression) -> tuple[Candidate, ...]:
         sparsity = compression.sparsity or SPARSITY
-        schedule = compression.schedule or "polynomial"
-        epochs = compression.epochs or FINE_TUNING_EPOCHS
-        control = self._fine_tuned(2 * epochs)
+        at_once = self._sparse("pruned at once", bent(self._untouched(), Pruning(sparsity)))
+        growing = Pruning(sparsity, compression.schedule or "polynomial")
+        epochs = self._epochs(compression, FULL_SIZE_STEPS)
         self._say(f"pruning to {100 * sparsity:.0f} % zeros for {epochs} epochs, and {epochs} more")
-        # Full steps, and no best epoch: only what has all its zeros may be that.
-        config = replace(
-            self._fine_tuning(epochs),
-            restore_best=False,
-            schedule="constant",
-            learning_rate=self.config.learning_rate,
-        )
-        growing = Pruning(sparsity, schedule)
-        sparse = fine_tune(config, self.prepared.data, self._start(), _silent, growing)
-        start = starting_with(sparse.network, self.config)
+        # Full steps while zeros are being set, and falling ones when all of them are.
+        config = self._matching(self.config.hidden_size, epochs)
+        rising = replace(config, schedule="constant")
+        data = self.prepared.data
+        sparse = match(rising, data, self.network, self.network, self._watch(config), growing)
         settled = Pruning(sparsity)
-        config = self._fine_tuning(epochs)
-        trained = fine_tune(config, self.prepared.data, start, _silent, settled)
-        pruned = self._candidate("pruned", "float32", self.config, bent(trained, settled))
+        trained = match(config, data, self.network, sparse.network, self._watch(config), settled)
+        pruned = self._sparse("pruned", bent(trained, settled))
         small = weight_only(pruned, self.bars, 8, "pruned int8", "pruned-int8")
-        return control, pruned, small
+        return at_once, pruned, small
 
     def shrink(self, compression: Compression) -> tuple[Candidate, ...]:
-        hidden = self._left(compression)
-        return self._alone(hidden), self._shrunk(hidden)
+        hidden = self._left(compression.sparsity or STRUCTURED_SPARSITY)
+        return self._alone(hidden), self._shrunk(hidden, compression)
 
     def distill(self, compression: Compression) -> tuple[Candidate, ...]:
         hidden = compression.student_hidden or max(1, self.config.hidden_size // 2)
@@ -146,14 +142,15 @@ class _Workshop:
         alone = self._alone(hidden)
         self._say(f"training a student of {hidden} units")
         config = self._sized(hidden)
-        trained = distill(config, self.prepared.data, self.network, alpha, _silent)
+        trained = distill(config, self.prepared.data, self.network, alpha, self._watch(config))
         return alone, self._candidate("distilled", "distilled", config, trained)
 
     def combine(self, compression: Compression) -> tuple[Candidate, ...]:
         """Shrink and then quantize, or quantize with training, by what is to be saved."""
         if compression.budget == "accuracy":
-            return self.round(Compression("qat", bits=8))
-        small = self._shrunk(self._left(compression))
+            return self._taught_in_bytes(compression)
+        left = self._left(compression.sparsity or PIPELINE_SPARSITY)
+        small = self._shrunk(left, compression)
         if compression.budget != "latency":
             return small, weight_only(small, self.bars, 4, "structured int4", "structured-int4")
         fast = replace(dynamic(small, "structured-dynamic-int8"), name="structured int8")
@@ -165,29 +162,64 @@ class _Workshop:
 
     # Their steps
 
-    def _left(self, compression: Compression) -> int:
+    def _taught_in_bytes(self, compression: Compression) -> tuple[Candidate, ...]:
+        afterwards = weight_only(
+            self.parent.candidate, self.bars, 8, "int8 afterwards", "static-int8"
+        )
+        config = self._matching(self.config.hidden_size, self._epochs(compression, FULL_SIZE_STEPS))
+        self._say(f"teaching 8-bit weights for {config.epochs} epochs")
+        trained = match(
+            config,
+            self.prepared.data,
+            self.network,
+            self.network,
+            self._watch(config),
+            fake_quantized(8),
+        )
+        return afterwards, self._rounded(trained, 8, replace(self.config, dropout=0.0))
+
+    def _rounded(self, trained: TrainedNetwork, bits: int, config: TrainingConfig) -> Candidate:
+        # From the full weights: scales that come of rounded ones may be others.
+        full = export_onnx(trained.network, config)
+        content = store_integers(full, bits, scales=plain_scales)
+        served = self._candidate("", "float32", config, bent(trained, fake_quantized(bits)))
+        return with_graph(served, f"QAT int{bits}", _QAT_METHODS[bits], content)
+
+    def _left(self, share: float) -> int:
         """Count the units that are kept of each layer."""
-        share = compression.sparsity or STRUCTURED_SPARSITY
         return max(1, round(self.config.hidden_size * (1 - share)))
 
     def _fine_tuned(self, epochs: int) -> Candidate:
         self._say(f"fine-tuning for {epochs} epochs, as a control")
         config = self._fine_tuning(epochs)
-        trained = fine_tune(config, self.prepared.data, self._start(), _silent)
+        trained = fine_tune(config, self.prepared.data, self._start(), self._watch(config))
         return self._candidate("fine-tuned only", "float32", self.config, trained)
 
     def _alone(self, hidden: int) -> Candidate:
         self._say(f"training a network of {hidden} units from scratch, as a control")
         config = self._sized(hidden)
-        trained = train_network(config, self.prepared.data, _silent)
+        trained = train_network(config, self.prepared.data, self._watch(config))
         return self._candidate("trained small", "float32", config, trained)
 
-    def _shrunk(self, hidden: int) -> Candidate:
-        self._say(f"keeping {hidden} of {self.config.hidden_size} units and training on")
-        config = self._sized(hidden)
-        start = starting_with(keep_units(self.network, hidden), config)
-        trained = fine_tune(config, self.prepared.data, start, _silent)
-        return self._candidate("structured", "structured", config, trained)
+    def _shrunk(self, hidden: int, compression: Compression) -> Candidate:
+        epochs = self._epochs(compression, MATCHING_STEPS)
+        self._say(
+            f"keeping {hidden} of {self.config.hidden_size} units, and {epochs} epochs to make up "
+            "for the others"
+        )
+        config = self._matching(hidden, epochs)
+        first = keep_units(self.network, hidden)
+        trained = match(config, self.prepared.data, self.network, first, self._watch(config))
+        described = replace(self._sized(hidden), dropout=0.0)
+        return self._candidate("structured", "structured", described, trained)
+
+    def _untouched(self) -> TrainedNetwork:
+        config = replace(self.config, dropout=0.0)
+        state = starting_with(without_dropout(self.network), config)
+        return adopt_network(config, self.prepared.data, state)
+
+    def _sparse(self, name: str, trained: TrainedNetwork) -> Candidate:
+        return self._candidate(name, "float32", replace(self.config, dropout=0.0), trained)
 
     def _candidate(
         self, name: str, method: Method, config: TrainingConfig, trained: TrainedNetwork
@@ -226,12 +258,35 @@ class _Workshop:
             ema_decay=_FINE_TUNING_DECAY,
         )
 
+    def _epochs(self, compression: Compression, steps: int) -> int:
+        """Take the epochs asked for, or as many as make some number of steps."""
+        batches = math.ceil(len(self.prepared.data.train) / MATCHING_BATCH)
+        return compression.epochs or math.ceil(steps / batches)
+
+    def _matching(self, hidden: int, epochs: int) -> TrainingConfig:
+        """Settings of a training that learns from the parent and not from what came."""
+        return replace(
+            self._sized(hidden),
+            dropout=0.0,
+            epochs=epochs,
+            patience=None,
+            # The last epoch: with the smallest steps, and with all zeros.
+            restore_best=False,
+            batch_size=MATCHING_BATCH,
+            optimizer="adam",
+            weight_decay=0.0,
+            schedule="cosine",
+            learning_rate=MATCHING_RATE,
+            min_lr=0.0,
+            ema_decay=None,
+        )
+
     def _sized(self, hidden: int) -> TrainingConfig:
         return replace(self.config, hidden_size=hidden, checkpoint_every=None, top_k=0)
 
     def _say(self, words: str) -> None:
         self.parent.on_note(f"{self.parent.manifest.id}: {words}")
 
-
-def _silent(_: EpochRecord) -> None:
-    """Draw nothing: what is trained here is told in words."""
+    def _watch(self, config: TrainingConfig) -> OnEpoch:
+        model, epochs = self.parent.manifest.id, config.epochs
+        return lambda record: self.parent.on_epoch(EpochTaught(model, epochs, record.epoch))

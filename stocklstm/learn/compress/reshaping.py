@@ -54,12 +54,14 @@ def fine_tune(
         ConfigError: The weights are of another architecture.
     """
     with isolated_torch(config):
-        run = _ReshapedRun(config, data, on_epoch, reshape)
+        run = ReshapedRun(config, data, on_epoch, reshape)
         run.begin(start)
         return run.train()
 
 
-class _ReshapedRun(TrainingRun):
+class ReshapedRun(TrainingRun):
+    """A training in which every forward pass sees bent weights."""
+
     def __init__(
         self,
         config: TrainingConfig,
@@ -67,22 +69,31 @@ class _ReshapedRun(TrainingRun):
         on_epoch: OnEpoch,
         reshape: "Reshape | Pruning | None",
     ) -> None:
+        """Make the network and what bends its weights.
+
+        Args:
+            config: All settings, of this training.
+            data: Features and labels.
+            on_epoch: Called after each epoch.
+            reshape: What is done to the weights in each forward pass; nothing if None.
+        """
         super().__init__(config, data, Keeper(), on_epoch)
         self.reshape = reshape
         batches = -(-len(data.train) // config.batch_size)
         self.steps_planned, self.steps_made = config.epochs * batches, 0
 
     def step(self, chosen: Tensor) -> float:
+        """Learn from some windows, with as many zeros as are due."""
         if isinstance(self.reshape, Pruning):
             self.reshape.advance(self.steps_made / self.steps_planned)
         self.steps_made += 1
         return super().step(chosen)
 
-    def _outputs(self, network: nn.Module, rows: Tensor) -> Tensor:
+    def _outputs(self, network: nn.Module, windows: Tensor) -> Tensor:
         if self.reshape is None:
-            return super()._outputs(network, rows)
+            return super()._outputs(network, windows)
         weights = {name: self.reshape(name, value) for name, value in network.named_parameters()}
-        outputs: Tensor = functional_call(network, weights, (self._windows_at(rows),))
+        outputs: Tensor = functional_call(network, weights, (windows,))
         return outputs
 
 

@@ -53,10 +53,11 @@ def closest_scales(rows: Weights, bits: int) -> Weights:
         bits: 8, 4 or 2.
 
     Returns:
-        (R,) float32, above zero.
+        (R,) float32, above zero, of which the lower half of the bits is zero: that costs nothing,
+        as weights are rounded to multiples of what is kept, and compresses to half.
     """
-    full = _above_zero(np.abs(rows).max(axis=1) / np.float32(LARGEST[bits]))
-    candidates = [_above_zero(full * np.float32(shrink)) for shrink in _SHRINKS]
+    full = np.abs(rows).max(axis=1) / np.float32(LARGEST[bits])
+    candidates = [_above_zero(_short(full * np.float32(shrink))) for shrink in _SHRINKS]
     errors = [
         ((rows - encode(rows, scales, bits) * scales[:, None]) ** 2).sum(axis=1)
         for scales in candidates
@@ -76,6 +77,13 @@ def encode(rows: Weights, scales: Weights, bits: int) -> Codes:
     largest = LARGEST[bits]
     codes: Codes = np.clip(np.rint(rows / scales[:, None]), -largest, largest).astype(np.int8)
     return codes
+
+
+def _short(scales: Weights) -> Weights:
+    """Round up to 8 significant bits: a largest weight is clipped by no more than was asked for."""
+    bits = np.ascontiguousarray(scales, np.float32).view(np.uint32)
+    short: Weights = ((bits + 0xFFFF) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+    return short
 
 
 def _above_zero(scales: Weights) -> Weights:

@@ -155,7 +155,7 @@ def test_a_smaller_version_finds_its_parent_under_any_number(
 
 
 def test_a_version_that_was_trained_on_needs_no_parent(model_home: Path, tmp_path: Path) -> None:
-    quantize([TICKER], Compression("prune", structured=True), home=model_home)
+    quantize([TICKER], Compression("prune", structured=True, epochs=1), home=model_home)
     quantize([f"{TICKER}@v2"], Compression("static"), home=model_home)
     medium, small = (bundle_of(model_home, tmp_path, f"{TICKER}@v{v}") for v in (2, 3))
 
