@@ -1,7 +1,5 @@
 """models export and import --format classic: the files of the tutorials."""
 
-import os
-import stat
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -32,6 +30,7 @@ from stocklstm.learn.classic import (
 from stocklstm.learn.loop import TrainingData, adopt_network
 from stocklstm.learn.model import architecture_of
 from stocklstm.report.forecasts import predictions_png
+from stocklstm.store.disk import OversizedError, SymbolicLinkError, read_regular
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, ImportRecord, Manifest
 from stocklstm.store.store import Store, open_store
@@ -157,19 +156,16 @@ def _read(directory: Path, name: str) -> bytes:
         ArtifactCorruptError: It is no plain file, or too large.
     """
     try:
-        handle = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_regular(directory / name, MOST_CHECKPOINT_BYTES)
+    except SymbolicLinkError as error:
+        raise ArtifactCorruptError(f"{name} is a link and is not followed") from error
+    except (OversizedError, IsADirectoryError) as error:
+        raise ArtifactCorruptError(f"{name} is no plain file, or too large") from error
     except (OSError, ValueError) as error:
-        if (directory / name).is_symlink():
-            raise ArtifactCorruptError(f"{name} is a link and is not followed") from error
         raise NotFoundError(
             f"there is no {name} in {directory}",
             hint=f"a classic model is {WEIGHTS_FILE}, {SCALER_FILE} and {CONFIG_FILE}",
         ) from error
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > MOST_CHECKPOINT_BYTES:
-            raise ArtifactCorruptError(f"{name} is no plain file, or too large")
-        return file.read()
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from stocklstm.core.series import Action
 from stocklstm.store.store import Store, open_store
 from tests.yahoo_server import Answer, Query, Script, YahooServer, history
 
-KILLS = int(os.environ.get("STOCKLSTM_KILLS", "50"))
-MEETINGS = 20
+KILLS = int(os.environ.get("STOCKLSTM_KILLS", "20"))
+MEETINGS = 10
 SEED = 20_240_313
 
 # How long anything may take before a test gives up; nothing passes or fails by a time.
