@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
@@ -15,10 +16,12 @@ from stocklstm.store.ledger import Ledger
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
-from stocklstm.store.runs import RunStore
 from stocklstm.store.sessions import SessionStore
 from stocklstm.store.signing import signing_key
-from stocklstm.store.studies import StudyStore
+
+if TYPE_CHECKING:
+    from stocklstm.store.runs import RunStore
+    from stocklstm.store.studies import StudyStore
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class Store:
         prices: Bars, actions, instruments.
         sessions: Trading days.
         registry: Model versions and aliases.
-        runs: Unfinished training.
-        studies: Searches for settings.
         ledger: Forecasts made.
         obstacle: Why it can only be read; None if it can be written.
     """
@@ -40,10 +41,22 @@ class Store:
     prices: PriceStore
     sessions: SessionStore
     registry: Registry
-    runs: RunStore
-    studies: StudyStore
     ledger: Ledger
     obstacle: StockLstmError | None
+
+    @property
+    def runs(self) -> "RunStore":
+        """Unfinished training; a forecast does not wait for its import."""
+        from stocklstm.store.runs import RunStore
+
+        return RunStore(self.paths)
+
+    @property
+    def studies(self) -> "StudyStore":
+        """Searches for settings; likewise."""
+        from stocklstm.store.studies import StudyStore
+
+        return StudyStore(self.paths, self.prices.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -102,8 +115,6 @@ def open_store(
             PriceStore(connection),
             SessionStore(connection),
             Registry(paths, connection, key),
-            RunStore(paths),
-            StudyStore(paths, connection),
             Ledger(connection),
             obstacle,
         )
