@@ -91,6 +91,18 @@ _MIGRATIONS = (
     CREATE INDEX alias_log_by_ticker ON alias_log (ticker, id);
     """,
     "ALTER TABLE versions ADD COLUMN signature TEXT",
+    """
+    ALTER TABLE forecasts RENAME TO forecasts_before;
+    CREATE TABLE forecasts (
+        ticker TEXT NOT NULL, target_session TEXT NOT NULL, version INTEGER NOT NULL,
+        horizon INTEGER NOT NULL, as_of TEXT NOT NULL, last_close REAL NOT NULL,
+        point REAL NOT NULL, quantiles TEXT NOT NULL, made_at TEXT NOT NULL, pool TEXT NOT NULL,
+        PRIMARY KEY (ticker, target_session, pool, version, horizon)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO forecasts SELECT *, '' FROM forecasts_before;
+    DROP TABLE forecasts_before;
+    CREATE INDEX forecasts_by_pool ON forecasts (pool, version) WHERE pool <> '';
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)
