@@ -18,7 +18,7 @@ from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
     from stocklstm.workflows.fetch import TickerDone
-    from stocklstm.workflows.train import EpochEnded
+    from stocklstm.workflows.running import EpochEnded
     from stocklstm.workflows.tune import TrialEnded
     from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
 
