@@ -6,7 +6,7 @@ Makes a store of made-up prices, N sessions of each ticker, and gives every tick
 default size: weights do not matter here, so that of the first is published again for all others.
 Then `predict` runs for one ticker and for all of them, in this process; what all cost beyond the
 one, a ticker, is the cost after start-up. All of it counts: reading prices, hashes of files, the
-forecast, its row in the ledger. Exit code 1 if a goal is missed.
+forecast, its row in the ledger. Exit code 1 if a goal is missed, in time of the processor.
 """
 
 import argparse
@@ -41,24 +41,37 @@ POOLED_MS = 1.0
 
 
 @dataclass(frozen=True)
-class Costs:
+class Cost:
     """Milliseconds a ticker after start-up.
+
+    Attributes:
+        wall: By the clock.
+        cpu: Of the processor: what other work on the machine takes does not count.
+    """
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured.
 
     Attributes:
         tickers: How many.
         rows: Sessions of each.
-        own_ms: With a model of its own each.
-        pooled_ms: On one pooled model.
-        own_again_ms: The same evening once more: every forecast is on record already.
-        pooled_again_ms: Likewise.
+        own: With a model of its own each.
+        pooled: On one pooled model.
+        own_again: The same evening once more: every forecast is on record already.
+        pooled_again: Likewise.
     """
 
     tickers: int
     rows: int
-    own_ms: float
-    pooled_ms: float
-    own_again_ms: float
-    pooled_again_ms: float
+    own: Cost
+    pooled: Cost
+    own_again: Cost
+    pooled_again: Cost
 
 
 def made_up(rows: int, seed: int) -> Bars:
@@ -128,19 +141,20 @@ def _publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
         )
 
 
-def after_start_up(home: Path, names: Sequence[str], pool: str | None) -> float:
-    """Measure milliseconds a ticker of all of them, beyond what one alone takes."""
+def after_start_up(home: Path, names: Sequence[str], pool: str | None) -> Cost:
+    """Measure what all of them take beyond what one alone takes."""
 
-    def seconds(chosen: Sequence[str]) -> float:
-        started = time.perf_counter()
+    def taken(chosen: Sequence[str]) -> Cost:
+        wall, cpu = time.perf_counter(), time.process_time()
         result = predict(chosen, pool=pool, home=home, now=EVENING)
         if len(result.forecasts) != len(chosen):
             raise result.failures[0].error
-        return time.perf_counter() - started
+        return Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
     # Twice: the first time libraries are loaded.
-    alone = min(seconds(names[:1]) for _ in range(2))
-    return 1000 * (seconds(names) - alone) / (len(names) - 1)
+    alone = [taken(names[:1]) for _ in range(2)][-1]
+    every, each = taken(names), 1000 / (len(names) - 1)
+    return Cost(each * (every.wall - alone.wall), each * (every.cpu - alone.cpu))
 
 
 def measure(tickers: int = 1000, rows: int = 500) -> Costs:
@@ -175,13 +189,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     costs = measure(chosen.tickers, chosen.rows)
     print(f"{costs.tickers} tickers of {costs.rows} sessions, milliseconds each after start-up\n")
-    print("| models | first time | same evening again | goal |")
-    print("|---|---|---|---|")
-    print(f"| own | {costs.own_ms:.2f} | {costs.own_again_ms:.2f} | <= {OWN_MS:g} |")
-    print(
-        f"| one pooled | {costs.pooled_ms:.2f} | {costs.pooled_again_ms:.2f} | <= {POOLED_MS:g} |"
+    print("| models | by the clock | of the processor | once more | its processor | goal |")
+    print("|---|---|---|---|---|---|")
+    rows = (
+        ("own", costs.own, costs.own_again, OWN_MS),
+        ("one pooled", costs.pooled, costs.pooled_again, POOLED_MS),
     )
-    return int(costs.own_ms > OWN_MS or costs.pooled_ms > POOLED_MS)
+    for name, first, again, most in rows:
+        print(
+            f"| {name} | {first.wall:.2f} | {first.cpu:.2f} | {again.wall:.2f} | {again.cpu:.2f} "
+            f"| <= {most:g} |"
+        )
+    return int(costs.own.cpu > OWN_MS or costs.pooled.cpu > POOLED_MS)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -190,7 +191,9 @@ def predict(
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         makers = _own_models(store) if pool is None else _pooled_model(store, pool)
         chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
-        evening = _Evening(store, makers, wanted, demands, made_at)
+        sessions = store.sessions
+        calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
+        evening = _Evening(store, makers, wanted, demands, made_at, calendar)
         parts = [
             evening.forecasts(chosen[first : first + _TOGETHER])
             for first in range(0, len(chosen), _TOGETHER)
@@ -249,6 +252,19 @@ def _pooled_model(store: Store, name: str) -> _Makers:
     )
 
 
+@dataclass(frozen=True)
+class _Calendar:
+    """What the sessions of the store answer, remembered: most tickers ask the very same.
+
+    Attributes:
+        next_after: As `SessionStore.next_after`.
+        ended_since: As `SessionStore.ended_since`.
+    """
+
+    next_after: Callable[[str, str, int], str]
+    ended_since: Callable[[str, str, str], int]
+
+
 @dataclass(frozen=True, eq=False)
 class _Made:
     """A forecast before it is kept.
@@ -281,6 +297,7 @@ class _Evening:
     wanted: Wanted
     demands: Demands
     made_at: str
+    calendar: _Calendar
 
     def forecasts(
         self, chosen: Sequence[ModelReference]
@@ -306,9 +323,9 @@ class _Evening:
         seen = _seen(bars, reference.ticker, wanted.at)
         model = model_of(seen)
         horizon = _horizon(model.manifest, wanted.horizon)
-        target, outcome = _target(store, instrument.exchange, bars, len(seen) - 1, horizon)
+        target, outcome = _target(self.calendar, instrument.exchange, bars, len(seen) - 1, horizon)
         entry = _forecast(model, seen, target, horizon, self.made_at)
-        stale = _behind(store, instrument.exchange, bars, wanted.at, self.made_at)
+        stale = _behind(self.calendar, instrument.exchange, bars, wanted.at, self.made_at)
         findings = examine(model, seen, stale, self.demands)
         require_all_well(model, findings, self.demands)
         checks = tuple(finding.check for finding in findings)
@@ -414,14 +431,14 @@ def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
     return seen
 
 
-def _behind(store: Store, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
+def _behind(calendar: _Calendar, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
     """Count the sessions that the prices lack; None if they hold the day that was asked for."""
     last = str(bars.dates[-1])
     if at is None:
-        return store.sessions.ended_since(exchange, last, now)
+        return calendar.ended_since(exchange, last, now)
     # The evening of a day to come has not been: by then as little is known as now.
     evening = min(now, f"{at}T23:59:59Z")
-    return store.sessions.ended_since(exchange, last, evening) or None
+    return calendar.ended_since(exchange, last, evening) or None
 
 
 def _horizon(manifest: Manifest, wanted: int | None) -> int:
@@ -435,14 +452,14 @@ def _horizon(manifest: Manifest, wanted: int | None) -> int:
 
 
 def _target(
-    store: Store, exchange: str, bars: Bars, origin: int, horizon: int
+    calendar: _Calendar, exchange: str, bars: Bars, origin: int, horizon: int
 ) -> tuple[str, float | None]:
     """Find the session that is forecast, and its close if that is known by now."""
     if origin + horizon < len(bars):
         known = outcomes(bars, np.array([origin]), horizon)
         return str(bars.dates[origin + horizon]), float(known[0])
     missing = origin + horizon - (len(bars) - 1)
-    return store.sessions.next_after(exchange, str(bars.dates[-1]), missing), None
+    return calendar.next_after(exchange, str(bars.dates[-1]), missing), None
 
 
 def _forecast(

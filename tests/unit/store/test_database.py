@@ -23,6 +23,7 @@ from stocklstm.store import database
 from stocklstm.store.database import (
     SCHEMA_VERSION,
     database_errors,
+    integrity_faults,
     open_database,
     open_readonly,
     transaction,
@@ -297,6 +298,7 @@ def test_forecasts_of_before_pooled_models_are_the_tickers_own(monkeypatch, home
         assert store.ledger.record(entry_of(pool="+b3")) is None
         assert store.ledger.entries(TICKER, "+b3") == [entry_of(pool="+b3")]
         assert store.ledger.entries(TICKER) == [entry_of()]
+        assert integrity_faults(store.registry.connection) == []
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_old_schema(monkeypatch, home):
