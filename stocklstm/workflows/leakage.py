@@ -44,7 +44,7 @@ _FLOAT32 = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Audited:
     """What is audited.
 
     Attributes:
@@ -113,7 +113,7 @@ def audit_leakage(store: Store, model: LoadedModel) -> tuple[Check, ...]:
         split = split_origins(len(bars), warm_up_rows(manifest.config), manifest.config)
     except StockLstmError as error:
         return (Check("leakage: prices", "warning", f"not audited: {error.message}"),)
-    subject = Subject(model, bars, split, revised)
+    subject = Audited(model, bars, split, revised)
     return (
         _prices(subject),
         *(
@@ -132,7 +132,7 @@ class LeakError(Exception):
     """Something of the future was found where it should not be; holds the words."""
 
 
-def _checked(name: str, check: Callable[[Subject], str], subject: Subject) -> Check:
+def _checked(name: str, check: Callable[[Audited], str], subject: Audited) -> Check:
     try:
         return Check(name, "ok", check(subject))
     except LeakError as leak:
@@ -141,7 +141,7 @@ def _checked(name: str, check: Callable[[Subject], str], subject: Subject) -> Ch
         return Check(name, "failed", error.message)
 
 
-def _prices(subject: Subject) -> Check:
+def _prices(subject: Audited) -> Check:
     if subject.revised:
         return Check(
             "leakage: prices",
@@ -152,7 +152,7 @@ def _prices(subject: Subject) -> Check:
     return Check("leakage: prices", "ok", f"{len(subject.bars):,} rows, those of training")
 
 
-def _parts(subject: Subject) -> str:
+def _parts(subject: Audited) -> str:
     """Look whether the parts follow each other as recorded, with nothing of one in the next."""
     recorded, split = subject.manifest.splits, subject.split
     days = subject.bars.dates[subject.manifest.config.horizon :].astype(str)
@@ -174,7 +174,7 @@ def _parts(subject: Subject) -> str:
     return f"training to {order[0]}, validation from {order[1]}, test from {order[2]}"
 
 
-def check_scaling(subject: Subject) -> str:
+def check_scaling(subject: Audited) -> str:
     """Look whether the scaling is that of the training rows, whatever comes after them."""
     fitted = subject.fitted(subject.bars)
     for name, bars in _futures(subject.bars, subject.split.train_rows - 1):
@@ -195,7 +195,7 @@ def check_scaling(subject: Subject) -> str:
     return f"that of the {subject.split.train_rows:,} training rows, whatever comes after them"
 
 
-def _require_residuals(subject: Subject, recorded: PriceScaling) -> None:
+def _require_residuals(subject: Audited, recorded: PriceScaling) -> None:
     """Measure the residuals of a price model again, on the calibration part and nothing else."""
     if subject.manifest.parent is not None:
         # A smaller version keeps those of its parent, and its own network errs otherwise.
@@ -233,7 +233,7 @@ def _values(part: object, path: str = "") -> dict[str, object]:
     }
 
 
-def check_inputs(subject: Subject) -> str:
+def check_inputs(subject: Audited) -> str:
     """Look whether the training inputs and targets change with what comes after the split."""
     end, horizon = subject.end, subject.manifest.config.horizon
     inputs, targets = _seen(subject.fitted(subject.bars), subject.bars, end, horizon)
@@ -263,7 +263,7 @@ def _differing(before: _Real, after: _Real) -> Indices:
     return rows
 
 
-def check_forecasts(subject: Subject) -> str:
+def check_forecasts(subject: Audited) -> str:
     """Look whether forecasts made by the serving graph change with what comes after them."""
     random = np.random.default_rng(_SEED)
     end, first = subject.end, subject.model.forecaster.first_origin()
@@ -286,7 +286,7 @@ def _sample(random: np.random.Generator, rows: Indices, count: int) -> Indices:
     return np.append(np.sort(chosen), rows[-1])
 
 
-def _require_same(subject: Subject, cut: int, origins: Indices) -> None:
+def _require_same(subject: Audited, cut: int, origins: Indices) -> None:
     forecaster = subject.model.forecaster
     before = forecaster.forecast(subject.bars, origins)
     for name, bars in _futures(subject.bars, cut):

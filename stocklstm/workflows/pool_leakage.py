@@ -16,8 +16,8 @@ from stocklstm.core.series import Bars
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
 from stocklstm.workflows.leakage import (
+    Audited,
     LeakError,
-    Subject,
     check_forecasts,
     check_inputs,
     check_scaling,
@@ -86,7 +86,7 @@ def _checked(name: str, check: Callable[[], str]) -> Check:
         return Check(f"leakage: {name}", "failed", error.message)
 
 
-def _of_each(check: Callable[[Subject], str], subjects: Mapping[str, Subject]) -> str:
+def _of_each(check: Callable[[Audited], str], subjects: Mapping[str, Audited]) -> str:
     """Check every ticker; say of one how it went, and of the others that it was no different."""
     details = []
     for ticker, subject in subjects.items():
@@ -115,13 +115,13 @@ class _Audit:
             part_series(ticker, each, self.days, self.config) for ticker, each in bars.items()
         ]
 
-    def subjects(self) -> dict[str, Subject]:
+    def subjects(self) -> dict[str, Audited]:
         """Make each ticker something that can be audited."""
         shared = fit_shared([each for each in self.series if len(each.split.train)], self.config)
         end = np.datetime64(self.days.test_from, "D")
         sample = max(_LEAST_SAMPLE, _SAMPLE // len(self.series))
         return {
-            each.ticker: Subject(
+            each.ticker: Audited(
                 self.model.of(each.ticker, each.bars),
                 each.bars,
                 each.split,

@@ -1,14 +1,19 @@
 """One model of several tickers is trained, kept, checked and carried about as any other."""
 
 import json
+import re
 import shutil
 import tracemalloc
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import (
     ConfigError,
@@ -17,6 +22,7 @@ from stocklstm.errors import (
     RejectedDataError,
 )
 from stocklstm.learn.loop import Keeper, TrainingRun, isolated_torch
+from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows import pool_parts
@@ -442,3 +448,71 @@ def test_parts_that_are_not_those_of_the_record_are_caught(
 def test_a_ticker_of_120_days_is_no_member_but_known_of(prices_home: Path) -> None:
     with pytest.raises(NotEnoughDataError, match="1 of 2"):
         train_pooled("b3", [NAMES[0], YOUNG], pool_config(), home=prices_home)
+
+
+# From anybody
+
+
+def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """Change what a bundle holds of its tickers, with hashes that fit."""
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    members = json.loads(files[MEMBERS_FILE])
+    change(members)
+    files[MEMBERS_FILE] = json.dumps(members).encode()
+    record = {"sha256": sha256_hex(files[MEMBERS_FILE]), "size": len(files[MEMBERS_FILE])}
+    manifest["files"][MEMBERS_FILE] = record
+    bundle.write_bytes(encode_bundle(json.dumps(manifest).encode(), files))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is no number"),
+        (lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]), "costs nothing"),
+        (lambda members: members[0].update(ticker="../../etc"), "pool.json cannot be read"),
+        (lambda members: members[0]["data"].update(first="\u001b[2J"), "pool.json cannot be read"),
+        (lambda members: members.pop(), "holds 2 tickers, the manifest 3"),
+        (lambda members: members.append(members[0]), "holds 3 tickers, the manifest 3"),
+        (lambda members: members[0].pop("anchor"), "pool.json cannot be read"),
+    ],
+    ids=["decay", "quantiles", "path", "escape", "fewer", "twice", "no-anchor"],
+)
+def test_a_bundle_that_no_program_made_is_refused(
+    cli: Cli,
+    pool_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[list[dict[str, Any]]], Any],
+    words: str,
+) -> None:
+    bundle = tmp_path / "b3.zip"
+    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
+    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "other"))
+    rebuilt(bundle, change)
+
+    outcome = cli("models", "import", str(bundle))
+
+    assert outcome.code == 5, outcome.err
+    assert re.search(words, outcome.err), outcome.err
+    assert not (tmp_path / "other").exists()
+    assert pool_home.is_dir()
+
+
+def test_a_bundle_under_the_name_of_a_ticker_is_refused(
+    cli: Cli, pool_home: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "b3.zip"
+    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    changed = json.dumps({**manifest, "ticker": "PETR4.SA"}).encode()
+    bundle.write_bytes(encode_bundle(changed, files))
+
+    outcome = cli("models", "import", str(bundle))
+
+    assert outcome.code == 5
+    assert "not that of what it is" in outcome.err
+    assert pool_home.is_dir()
