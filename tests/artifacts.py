@@ -11,7 +11,7 @@ from typing import Any
 from tests.conftest import TICKER
 
 PAST = Path(__file__).parent / "data" / "manifests"
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 VERSION = 2
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from stocklstm.cli import comparison, league, live, walk_forward
-from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
+from stocklstm.cli import comparison, league, live, pool_scores, walk_forward
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet, TickersFile, all_tickers
 from stocklstm.cli.output import Result, View, conclude, warn
 from stocklstm.cli.scores import evaluation_document, scores_tables
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -27,6 +27,16 @@ def evaluate(
         typer.Argument(metavar="[TICKER@VERSION]...", help="What --compare compares."),
     ] = None,
     ticker: Models = None,
+    tickers_file: TickersFile = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME[@VERSION]",
+            help="Score this pooled model, such as b3, for each ticker, beside the ticker's own.",
+            show_default=False,
+        ),
+    ] = None,
     plot: Annotated[
         bool, typer.Option(help="Draw forecasts, errors over time and calibration.")
     ] = True,
@@ -56,12 +66,17 @@ def evaluate(
     living = live.Living(given, last, fail_on)
     walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
     walks = sessions is not None
-    tickers = ticker or ()
 
     def show(view: View[R, T], work: Callable[[], R]) -> NoReturn:
         def call() -> R:
             _require_one(
-                {"--live": given, "--walk-forward": walks, "--compare": compare, "--all": every}
+                {
+                    "--live": given,
+                    "--walk-forward": walks,
+                    "--compare": compare,
+                    "--all": every,
+                    "--model": pool is not None,
+                }
             )
             living.check()
             walking.check()
@@ -70,16 +85,22 @@ def evaluate(
 
         conclude(view, call, as_json=as_json, quiet=quiet)
 
+    def tickers() -> list[str]:
+        return all_tickers(ticker, tickers_file)
+
     if walks:
         with walk_forward.stoppable():
-            show(walk_forward.VIEW, lambda: walk_forward.walk(tickers, walking, lock_timeout))
+            show(walk_forward.VIEW, lambda: walk_forward.walk(tickers(), walking, lock_timeout))
     if given:
-        show(living.view, lambda: live.score(tickers, living, lock_timeout))
+        show(living.view, lambda: live.score(tickers(), living, lock_timeout))
     if compare:
-        show(comparison.VIEW, lambda: comparison.compare([*(model or ()), *tickers], lock_timeout))
+        versions = [*(model or ())]
+        show(comparison.VIEW, lambda: comparison.compare([*versions, *tickers()], lock_timeout))
     if every:
-        show(league.VIEW, lambda: league.score(tickers, lock_timeout))
-    show(VIEW, lambda: _score(tickers, plot, lock_timeout))
+        show(league.VIEW, lambda: league.score(tickers(), lock_timeout))
+    if pool is not None:
+        show(pool_scores.VIEW, lambda: pool_scores.score(pool, tickers(), lock_timeout))
+    show(VIEW, lambda: _score(tickers(), plot, lock_timeout))
 
 
 def _require_one(kinds: Mapping[str, bool]) -> None:

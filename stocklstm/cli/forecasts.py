@@ -47,9 +47,7 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     for item in items:
         last = money(item.last_close, item.currency, price_digits(item.last_close))
         ahead = f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
-        console.print(
-            f"\n{item.ticker}@v{item.version}, from the close of {item.as_of}, {last}{ahead}."
-        )
+        console.print(f"\n{_maker(item)}, from the close of {item.as_of}, {last}{ahead}.")
         console.print(verdict_text(item.verdict_text, item.verdict))
         if item.live is not None:
             console.print(_live_words(item.live))
@@ -58,6 +56,11 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
         if item.plot:
             console.print(f"Picture: {item.plot}", soft_wrap=True)
     console.print("\nA forecast is not investment advice.")
+
+
+def _maker(item: "Forecast") -> str:
+    own = item.model == f"{item.ticker}@v{item.version}"
+    return item.model if own else f"{item.ticker} by {item.model}"
 
 
 def _live_words(live: "LiveRecord") -> str:

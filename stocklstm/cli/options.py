@@ -42,6 +42,17 @@ Models = Annotated[
     ),
 ]
 
+Pool = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME[@VERSION]",
+        help="The pooled model that makes them, such as b3 or b3@v1, in the place of the tickers' "
+        "own; then no ticker means all that it knows.",
+        show_default=False,
+    ),
+]
+
 OneOrMore = Annotated[
     list[str] | None,
     typer.Option(

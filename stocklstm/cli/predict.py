@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.forecasts import VIEW, warned
-from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Models, Pool, Quiet, TickersFile, all_tickers
 from stocklstm.cli.output import conclude
 from stocklstm.cli.spreadsheet import STDOUT
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def predict(
     ticker: Models = None,
+    tickers_file: TickersFile = None,
+    model: Pool = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -105,10 +107,11 @@ def predict(
                 hint="stocklstm predict --json --csv forecasts.csv",
             )
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
-        draw = _artist(plot, plot_file, ticker or (), lock_timeout)
-        failures = _refreshed(ticker or (), lock_timeout) if refresh else ()
+        names = all_tickers(ticker, tickers_file)
+        draw = _artist(plot, plot_file, names, model, lock_timeout)
+        failures = _refreshed(names, model, lock_timeout) if refresh else ()
         demands = Demands(max_age, strict, _by_ticker(failures))
-        result = predict(ticker or (), wanted, demands=demands, lock_timeout_s=lock_timeout)
+        result = predict(names, wanted, pool=model, demands=demands, lock_timeout_s=lock_timeout)
         result = _with_failures(warned(draw(result)), [f for f in failures if _is_bug(f)])
         return result if csv is None else _written(csv, result, wanted.levels)
 
@@ -117,7 +120,11 @@ def predict(
 
 
 def _artist(
-    plot: bool, file: Path | None, references: Sequence[str], lock_timeout_s: float
+    plot: bool,
+    file: Path | None,
+    references: Sequence[str],
+    pool: str | None,
+    lock_timeout_s: float,
 ) -> "Callable[[PredictResult], PredictResult]":
     """Give what draws the forecasts, if they are to be drawn; refuse a file for several."""
     if not plot and file is None:
@@ -126,16 +133,23 @@ def _artist(
     from stocklstm.workflows.drawing import draw_forecasts, require_one_picture
 
     if file is not None:
-        require_one_picture(file, references)
+        require_one_picture(file, references, pool=pool)
     return lambda result: draw_forecasts(result, file, lock_timeout_s=lock_timeout_s)
 
 
-def _refreshed(references: Sequence[str], lock_timeout_s: float) -> "Sequence[Failure]":
+def _refreshed(
+    references: Sequence[str], pool: str | None, lock_timeout_s: float
+) -> "Sequence[Failure]":
     # The one way from here to pandas and the network.
     from stocklstm.cli.fetch import refresh
+    from stocklstm.workflows.pooling import tickers_of_pool
     from stocklstm.workflows.serving import tickers_with_models
 
-    tickers = tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+    tickers = (
+        tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+        if pool is None
+        else tickers_of_pool(pool, references, lock_timeout_s=lock_timeout_s)
+    )
     # None would mean all.
     return refresh(tickers, lock_timeout_s) if tickers else ()
 

@@ -19,7 +19,7 @@ from stocklstm.core.reference import version_id
 if TYPE_CHECKING:
     from stocklstm.workflows.compressing import EpochTaught
     from stocklstm.workflows.fetch import TickerDone
-    from stocklstm.workflows.train import EpochEnded
+    from stocklstm.workflows.running import EpochEnded
     from stocklstm.workflows.tune import TrialEnded
     from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
 

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli import planning
-from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
+from stocklstm.cli import planning, pooled
+from stocklstm.cli.options import (
+    ConfigFile,
+    Json,
+    Like,
+    LockTimeout,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+)
 from stocklstm.cli.output import View, conclude, draws_bars, say
 from stocklstm.cli.training import (
     Given,
@@ -24,12 +33,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.planning import PlanResult
-    from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
+    from stocklstm.workflows.pooled import PooledResult
+    from stocklstm.workflows.running import EpochEnded
+    from stocklstm.workflows.train import TrainedVersion, TrainResult
 
 
 @with_settings
 def train(
     ticker: Tickers = None,
+    tickers_file: TickersFile = None,
+    pool: pooled.Pooled = False,
+    name: pooled.Name = None,
     preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
@@ -72,16 +86,21 @@ def train(
                 "--dry-run is about a new run, and --resume goes on with one that has begun",
                 hint="leave --resume out to see what a new run would do",
             )
+        pooled.require_no_name(name)
         chosen = given.config(lock_timeout)
         from stocklstm.workflows.planning import plan_training
         from stocklstm.workflows.promotion import check_rule
 
         check_rule(promote)
         return plan_training(
-            ticker or (), chosen, weights=first_weights, lock_timeout_s=lock_timeout
+            all_tickers(ticker, tickers_file),
+            chosen,
+            weights=first_weights,
+            lock_timeout_s=lock_timeout,
         )
 
     def call() -> "TrainResult":
+        pooled.require_no_name(name)
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
         chosen = given.config(lock_timeout)
@@ -89,7 +108,7 @@ def train(
 
         with progress() as on_epoch, stop_at_interrupt() as should_stop:
             return train(
-                ticker or (),
+                all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
@@ -99,6 +118,30 @@ def train(
                 on_note=lambda words: say(f"note: {words}"),
             )
 
+    def call_pooled() -> "PooledResult":
+        pooled.require_new(first_weights, dry_run=dry_run)
+        if resume is not None:
+            given.require_none("run", f"stocklstm train --resume {resume}")
+        tickers = pooled.tickers_of(ticker, tickers_file, resume)
+        chosen = given.config(lock_timeout)
+        from stocklstm.workflows.pooled import train_pooled
+
+        with progress() as on_epoch, stop_at_interrupt() as should_stop:
+            return train_pooled(
+                name,
+                tickers,
+                chosen,
+                promote=promote,
+                resume=resume,
+                should_stop=should_stop,
+                lock_timeout_s=lock_timeout,
+                on_epoch=on_epoch,
+                on_note=lambda words: say(f"note: {words}"),
+            )
+
+    if pooled.is_asked_for(pool, resume):
+        with resumable():
+            conclude(pooled.VIEW, call_pooled, as_json=as_json, quiet=quiet)
     if dry_run:
         conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
     with resumable():

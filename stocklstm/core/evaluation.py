@@ -53,6 +53,7 @@ class ScoredDays:
         rivals: (n,) point forecasts of the other baselines by name, in currency.
         horizon: Sessions from the close a forecast started from to the day it is of.
         distributions: (n, Q) quantiles of further baselines by name, in currency.
+        together: Most entries of one day: of several tickers, which tell much the same story.
     """
 
     dates: Dates
@@ -63,6 +64,12 @@ class ScoredDays:
     rivals: Mapping[str, Floats] = field(default_factory=dict)
     horizon: int = 1
     distributions: Mapping[str, Floats] = field(default_factory=dict)
+    together: int = 1
+
+    @property
+    def span(self) -> int:
+        """Entries in a row that share much of what happened: only one in so many is news."""
+        return self.horizon * self.together
 
     def select(self, chosen: Flags) -> "ScoredDays":
         """Keep some days.
@@ -79,6 +86,7 @@ class ScoredDays:
             {name: closes[chosen] for name, closes in self.rivals.items()},
             self.horizon,
             {name: closes[chosen] for name, closes in self.distributions.items()},
+            self.together,
         )
 
 
@@ -182,7 +190,7 @@ def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
     return diebold_mariano(
         crps(days.actuals, days.forecasts.quantiles),
         crps(reference.actuals, reference.forecasts.quantiles),
-        days.horizon,
+        days.span,
     )
 
 
@@ -192,7 +200,7 @@ def mean_crps(days: ScoredDays) -> float:
 
 
 def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
-    points, actuals, horizon = days.forecasts.points, days.actuals, days.horizon
+    points, actuals, horizon = days.forecasts.points, days.actuals, days.span
     errors, naive = actuals - points, actuals - days.last_closes
     rmse, mae = _errors(errors)
     rmse_naive, mae_naive = _errors(naive)
@@ -256,8 +264,8 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
     count = int(counted.sum())
     hits = int((moves == calls)[counted].sum())
     # Overlapping spans tell the same story several times: only one in h is news.
-    low, high = wilson_interval(round(hits / days.horizon), round(count / days.horizon))
-    every = slice(None, None, days.horizon)
+    low, high = wilson_interval(round(hits / days.span), round(count / days.span))
+    every = slice(None, None, days.span)
     test = pesaran_timmermann(calls[counted][every] > 0, moves[counted][every] > 0)
     up = float((moves > 0)[counted].mean()) if count else None
     return DirectionScores(
@@ -276,7 +284,7 @@ def _direction_scores(days: ScoredDays) -> DirectionScores:
 def _distribution_scores(days: ScoredDays) -> DistributionScores:
     scores = crps(days.actuals, days.forecasts.quantiles)
     baseline = crps(days.actuals, days.ewma)
-    test = diebold_mariano(scores, baseline, days.horizon)
+    test = diebold_mariano(scores, baseline, days.span)
     return DistributionScores(
         crps=float(scores.mean()),
         crps_ewma=float(baseline.mean()),
@@ -286,7 +294,7 @@ def _distribution_scores(days: ScoredDays) -> DistributionScores:
         coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
         reliability=tuple(reliability(days.actuals, days.forecasts.quantiles).tolist()),
         rivals=tuple(
-            _distribution_rival(name, scores, crps(days.actuals, quantiles), days.horizon)
+            _distribution_rival(name, scores, crps(days.actuals, quantiles), days.span)
             for name, quantiles in days.distributions.items()
         ),
     )
@@ -305,8 +313,8 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
     inside = (lower <= days.actuals) & (days.actuals <= upper)
     widths = upper - lower
     missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
-    independent = max(1, len(inside) // days.horizon)
-    apart = inside[:: days.horizon]
+    independent = max(1, len(inside) // days.span)
+    apart = inside[:: days.span]
     low, high = binomial_band(independent, level, 0.99)
     return Coverage(
         level=level,

@@ -146,15 +146,35 @@ def fit_features(
     Raises:
         RejectedDataError: The training part lacks what a feature is made of.
     """
+    return fit_shared_features([(bars, rows, anchor)], config)
+
+
+def fit_shared_features(
+    parts: Sequence[tuple[Bars, int, VolatilityAnchor | None]], config: TrainingConfig
+) -> tuple[FeatureScale, ...]:
+    """Measure the features of the training parts of several series as if they were one.
+
+    Args:
+        parts: Of each series its N sessions, the leading rows that belong to its training part,
+            and what gives its volatilities, if a feature needs them.
+        config: Names the features and the ends of the price scale.
+
+    Raises:
+        RejectedDataError: The training parts lack what a feature is made of.
+    """
     if {"range", "gap"} & set(config.features):
-        _require(valid_ranges(bars)[1:rows], "an open, high and low", "range and gap")
+        valid = np.concatenate([valid_ranges(bars)[1:rows] for bars, rows, _ in parts])
+        _require(valid, "an open, high and low", "range and gap")
     if "volume" in config.features:
-        _require(np.isfinite(bars.volumes[:rows]), "a volume", "volume")
-    sigmas = None if anchor is None else anchor.sigmas(bars)
-    return tuple(
-        _scale(name, _FEATURES[name].values(bars, sigmas)[_FEATURES[name].warm_up : rows], config)
-        for name in config.features
-    )
+        known = np.concatenate([np.isfinite(bars.volumes[:rows]) for bars, rows, _ in parts])
+        _require(known, "a volume", "volume")
+    values: dict[str, list[Floats]] = {name: [] for name in config.features}
+    for bars, rows, anchor in parts:
+        sigmas = None if anchor is None else anchor.sigmas(bars)
+        for name, found in values.items():
+            feature = _FEATURES[name]
+            found.append(feature.values(bars, sigmas)[feature.warm_up : rows])
+    return tuple(_scale(name, np.concatenate(found), config) for name, found in values.items())
 
 
 def _require(known: Flags, words: str, names: str) -> None:

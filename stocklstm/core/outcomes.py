@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from stocklstm.core.pools import is_pool
 from stocklstm.errors import StockLstmError, UnexpectedError
 
 K = TypeVar("K", bound=Hashable)
@@ -57,10 +58,15 @@ def for_each(
             if key in done:
                 continue
             done.add(key)
-            ticker = name.partition("@")[0].strip().upper()
+            ticker = _named(name)
             results.append(task(key))
         except StockLstmError as error:
             failures.append(Failure(ticker, error))
         except Exception as error:  # noqa: BLE001 - a bug in one is no reason to drop the rest
             failures.append(Failure(ticker, unexpected(error)))
     return tuple(results), tuple(failures)
+
+
+def _named(name: str) -> str:
+    owner = name.partition("@")[0].strip()
+    return owner.lower() if is_pool(owner) else owner.upper()

@@ -1,8 +1,9 @@
-"""How a person names a model version: PETR4.SA, PETR4.SA@v3, PETR4.SA@previous."""
+"""How a person names a model version: PETR4.SA, PETR4.SA@v3, PETR4.SA@previous, +b3@v1."""
 
 import re
 from dataclasses import dataclass
 
+from stocklstm.core.pools import is_pool, parse_pool
 from stocklstm.core.series import parse_ticker
 from stocklstm.errors import ConfigError
 
@@ -19,7 +20,7 @@ class ModelReference:
     """A ticker with a version number or an alias.
 
     Attributes:
-        ticker: Checked, upper case.
+        ticker: Checked, upper case; or the name of a pooled model, with its mark.
         version: Number, if one was given.
         alias: Name, if no number was given; "champion" if nothing was.
     """
@@ -33,19 +34,28 @@ class ModelReference:
         return f"{self.ticker}@{f'v{self.version}' if self.version else self.alias}"
 
 
+def parse_owner(text: str) -> str:
+    """Read whose a model is: a ticker, or the name of a pooled model with its mark.
+
+    Raises:
+        ConfigError: It has a form that none has.
+    """
+    return parse_pool(text) if is_pool(text.strip()) else parse_ticker(text)
+
+
 def parse_reference(text: str) -> ModelReference:
-    """Read TICKER, TICKER@vN or TICKER@alias.
+    """Read TICKER, TICKER@vN or TICKER@alias; in the place of TICKER also +NAME.
 
     Raises:
         ConfigError: The ticker, number or alias has a form that none has.
     """
     ticker, marked, name = text.partition("@")
     if not marked:
-        return ModelReference(parse_ticker(ticker))
+        return ModelReference(parse_owner(ticker))
     if number := _VERSION.fullmatch(name):
-        return ModelReference(parse_ticker(ticker), version=int(number[1]))
+        return ModelReference(parse_owner(ticker), version=int(number[1]))
     if _ALIAS.fullmatch(name):
-        return ModelReference(parse_ticker(ticker), alias=name)
+        return ModelReference(parse_owner(ticker), alias=name)
     raise ConfigError(
         f"{name[:40]!a} is neither a version nor an alias",
         hint="write TICKER@v3, TICKER@champion or TICKER@previous",
@@ -84,6 +94,16 @@ def parse_alias(name: str) -> str:
             hint="up to 32 of a to z, 0 to 9, - and _, beginning with a letter, such as live",
         )
     return name
+
+
+def parse_pool_reference(text: str) -> ModelReference:
+    """Read NAME, NAME@vN or NAME@alias of a pooled model, with or without its mark.
+
+    Raises:
+        ConfigError: The name, number or alias has a form that none has.
+    """
+    name, marked, rest = text.partition("@")
+    return parse_reference(f"{parse_pool(name)}{marked}{rest}")
 
 
 def version_id(ticker: str, version: int) -> str:

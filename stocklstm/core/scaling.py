@@ -6,6 +6,7 @@ over the horizon, and a point forecast of it, so that all later code is one.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from stocklstm.core.features import (
     feature_inputs,
     features_warm_up,
     fit_features,
+    fit_shared_features,
     needs_anchor,
 )
 from stocklstm.core.levels import LEVELS
@@ -119,6 +121,39 @@ class AnchorScaling:
         """Multiply the quantiles by each origin's volatility; the median is the point."""
         quantiles = rearrange(outputs * self._scales(bars)[origins][:, None])
         return ReturnForecasts(quantiles[:, _MEDIAN], quantiles)
+
+
+@dataclass(frozen=True)
+class PooledScaling:
+    """What all tickers of a pooled model share: everything but how volatile each of them is.
+
+    Attributes:
+        features: How the inputs are scaled.
+        horizon: Sessions h from the close of a window to the day that is forecast.
+    """
+
+    features: tuple[FeatureScale, ...]
+    horizon: int = 1
+
+    @classmethod
+    def fit(
+        cls, parts: Sequence[tuple[Bars, int, VolatilityAnchor]], config: TrainingConfig
+    ) -> "PooledScaling":
+        """Measure the training parts of all tickers as one.
+
+        Args:
+            parts: Of each ticker its N sessions, the leading rows that belong to its training
+                part, and its anchor.
+            config: Names the features and the horizon.
+
+        Raises:
+            RejectedDataError: The training parts lack what a feature is made of.
+        """
+        return cls(fit_shared_features(parts, config), config.horizon)
+
+    def of(self, anchor: VolatilityAnchor) -> AnchorScaling:
+        """Complete it to the scaling of one ticker."""
+        return AnchorScaling(anchor, self.features, self.horizon)
 
 
 @dataclass(frozen=True)

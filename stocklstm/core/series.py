@@ -88,6 +88,11 @@ class Bars:
         returns[1:] = np.diff(np.log(self.adj_closes))
         return returns
 
+    @cached_property
+    def volatilities(self) -> "dict[object, Floats]":
+        """Volatilities that were estimated of these bars, by what estimated them."""
+        return {}
+
     def returns_over(self, horizon: int) -> Floats:
         """Sum log returns to those over several sessions.
 

@@ -19,6 +19,21 @@ _LARGEST_MOVE = 5.0
 
 
 @dataclass(frozen=True)
+class AnchorState:
+    """Where the averages of an anchor stood after some close.
+
+    Attributes:
+        date: ISO day of the close.
+        average: Of the variances.
+        level: Of what came over what had been expected; 1 where no level is followed.
+    """
+
+    date: str
+    average: float
+    level: float
+
+
+@dataclass(frozen=True)
 class VolatilityAnchor:
     """How a day's volatility is estimated from that day and those before it.
 
@@ -30,12 +45,15 @@ class VolatilityAnchor:
             by a factor that changes over the years (how opens are quoted, how much is traded at
             night), so the estimate is multiplied by a slow average of what came over what it had
             said. None where no level is followed.
+        resume: Where to go on from, for bars that begin on that day, so that those before it need
+            not be read; None to begin with the bars.
     """
 
     estimator: str
     decay: float
     floor: float
     level_decay: float | None = None
+    resume: AnchorState | None = None
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
@@ -76,48 +94,88 @@ class VolatilityAnchor:
             bars: N sessions.
 
         Returns:
-            (N,) standard deviations of the next log return; NaN in the first `WARM_UP` rows.
+            (N,) standard deviations of the next log return; NaN in the first `WARM_UP` rows. The
+            array is kept with the bars, and so may not be written.
         """
-        squared = bars.log_returns**2
-        if self.estimator == "range":
-            squared = np.where(valid_ranges(bars), range_variances(bars), squared)
-        estimates = np.sqrt(_moving_average(squared, self.decay))
-        if self.level_decay is not None:
-            estimates *= _levels(bars.log_returns, estimates, self.level_decay)
+        # Inputs, their check and the forecast all ask for the same ones.
+        known = bars.volatilities
+        if self not in known:
+            known[self] = self._estimated(bars)
+            known[self].flags.writeable = False
+        return known[self]
+
+    def state(self, bars: Bars, row: int) -> AnchorState:
+        """Tell where the averages stand after a close, to go on from there another time.
+
+        Args:
+            bars: N sessions.
+            row: From `WARM_UP` to N - 1.
+        """
+        averages, levels = self._averages(bars)
+        return AnchorState(str(bars.dates[row]), float(averages[row]), float(levels[row]))
+
+    def _estimated(self, bars: Bars) -> Floats:
+        averages, levels = self._averages(bars)
+        estimates = np.sqrt(averages) * levels
         # A floor of zero (never moving prices) must not become a division by zero later.
         floor = max(self.floor, float(np.finfo(np.float32).tiny))
         return np.where(np.isnan(estimates), np.nan, np.maximum(estimates, floor))
 
+    def _averages(self, bars: Bars) -> tuple[Floats, Floats]:
+        """Follow the variances and their level, each (N,)."""
+        squared = bars.log_returns**2
+        if self.estimator == "range":
+            squared = np.where(valid_ranges(bars), range_variances(bars), squared)
+        begun, average, level = WARM_UP, None, 1.0
+        if self.resume is not None and len(bars) and str(bars.dates[0]) == self.resume.date:
+            begun, average, level = 0, self.resume.average, self.resume.level
+        averages = _moving_average(squared, self.decay, begun, average)
+        if self.level_decay is None:
+            return averages, np.ones(len(bars))
+        estimates = np.sqrt(averages)
+        return averages, _levels(bars.log_returns, estimates, self.level_decay, begun, level)
 
-def _moving_average(values: Floats, decay: float) -> Floats:
+
+def _moving_average(values: Floats, decay: float, begun: int, average: float | None) -> Floats:
+    """Average with weights that fall with age.
+
+    Args:
+        values: (N,).
+        decay: Weight of yesterday's average.
+        begun: Row of the first average.
+        average: That one; None for the plain mean of the values up to it, without the first.
+    """
     averages = np.full(len(values), np.nan)
-    if len(values) <= WARM_UP:
+    if len(values) <= begun:
         return averages
-    average = float(values[1 : WARM_UP + 1].mean())
-    averages[WARM_UP] = average
+    if average is None:
+        average = float(values[1 : begun + 1].mean())
+    averages[begun] = average
     # A plain loop: exact recursion at a millisecond for fourteen years, and no rounding that
     # depends on how many rows are asked for.
-    for row, value in enumerate(values[WARM_UP + 1 :].tolist(), start=WARM_UP + 1):
+    for row, value in enumerate(values[begun + 1 :].tolist(), start=begun + 1):
         average = decay * average + (1 - decay) * value
         averages[row] = average
     return averages
 
 
-def _levels(returns: Floats, estimates: Floats, decay: float) -> Floats:
+def _levels(returns: Floats, estimates: Floats, decay: float, begun: int, level: float) -> Floats:
     """Follow by how much returns exceed what was estimated the day before.
 
     Args:
         returns: (N,) log returns.
-        estimates: (N,) standard deviations expected of the next return; NaN in the warm-up.
+        estimates: (N,) standard deviations expected of the next return; NaN before `begun`.
         decay: Weight of yesterday's level.
+        begun: Row of the first level.
+        level: That one.
 
     Returns:
-        (N,) factors, 1 at the end of the warm-up and before.
+        (N,) factors, 1 before `begun`.
     """
     levels = np.ones(len(returns))
-    level = 1.0
-    pairs = zip(returns[WARM_UP + 1 :].tolist(), estimates[WARM_UP:-1].tolist(), strict=True)
-    for row, (came, expected) in enumerate(pairs, start=WARM_UP + 1):
+    levels[begun : begun + 1] = level
+    pairs = zip(returns[begun + 1 :].tolist(), estimates[begun:-1].tolist(), strict=True)
+    for row, (came, expected) in enumerate(pairs, start=begun + 1):
         # After many still days hardly anything is expected, and any move would count for all.
         move = min(abs(came) / expected, _LARGEST_MOVE) if expected > 0 else 0.0
         level = decay * level + (1 - decay) * move / _MEAN_MOVE

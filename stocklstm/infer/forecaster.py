@@ -8,7 +8,7 @@ from stocklstm.core.config import TrainingConfig
 from stocklstm.core.features import needs_anchor
 from stocklstm.core.scaling import ReturnForecasts, Scaling
 from stocklstm.core.series import Bars, Floats, Indices
-from stocklstm.core.windows import sliding_windows
+from stocklstm.core.windows import windows_at
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
 from stocklstm.infer.session import ServingGraph
 
@@ -71,7 +71,7 @@ class Forecaster:
                 hint="fetch a longer history",
             )
         length = self.config.seq_length
-        windows = sliding_windows(self.scaling.inputs(bars), length)[origins - (length - 1)]
+        windows = windows_at(self.scaling.inputs(bars), origins, length)
         if not np.isfinite(windows).all():
             raise RejectedDataError(
                 "the latest prices hold a value that is not a number",

@@ -32,10 +32,17 @@ State = dict[str, Any]
 # second; twice as bad as nothing over two passes is lost.
 _DIVERGED = 2.0
 
+# Windows that are validated at once: copied out of their series they take as much memory as each
+# is long, and a pool has as many as it has rows.
+_VALIDATED_AT_ONCE = 8192
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """What the loop may see; nothing of the test part.
+
+    The rows of several series may follow each other: only windows that end at a row of `train` or
+    `validation` are ever looked at, and none of these begins in another series.
 
     Attributes:
         inputs: (N, F) float32 features of every row.
@@ -409,11 +416,14 @@ class TrainingRun:
         Raises:
             TrainingDivergedError: The loss is infinite or not a number.
         """
+        served, parts = self._served.eval(), torch.split(self.validation_rows, _VALIDATED_AT_ONCE)
         with torch.inference_mode():
             # In float32 whatever the precision of training: so the network will be served.
-            windows = self._windows_at(self.validation_rows)
-            outputs = self._outputs(self._served.eval(), windows)
-            value = self.loss(outputs, self.targets[self.validation_rows]).item()
+            losses = [
+                self.loss(self._outputs(served, self._windows_at(rows)), self.targets[rows]).item()
+                for rows in parts
+            ]
+        value = float(np.average(losses, weights=[len(rows) for rows in parts]))
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")
         return value

@@ -10,7 +10,9 @@ from pathlib import Path
 from stocklstm.errors import ConfigError, SchemaError, StorageError, StoreLockedError
 from stocklstm.store.disk import disk_errors, make_private
 
-# Migration n takes user_version n - 1 to n. Published ones are never edited, only followed.
+# Migration n takes user_version n - 1 to n. Published ones are never edited, only followed. The
+# columns of a primary key come first and in its order: otherwise SQLite 3.40 takes values of tables
+# without row ids for NULL when it checks them.
 _MIGRATIONS = (
     """
     CREATE TABLE instruments (
@@ -91,6 +93,20 @@ _MIGRATIONS = (
     CREATE INDEX alias_log_by_ticker ON alias_log (ticker, id);
     """,
     "ALTER TABLE versions ADD COLUMN signature TEXT",
+    """
+    ALTER TABLE forecasts RENAME TO forecasts_before;
+    CREATE TABLE forecasts (
+        ticker TEXT NOT NULL, target_session TEXT NOT NULL, pool TEXT NOT NULL,
+        version INTEGER NOT NULL, horizon INTEGER NOT NULL, as_of TEXT NOT NULL,
+        last_close REAL NOT NULL, point REAL NOT NULL, quantiles TEXT NOT NULL,
+        made_at TEXT NOT NULL,
+        PRIMARY KEY (ticker, target_session, pool, version, horizon)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO forecasts SELECT ticker, target_session, '', version, horizon, as_of, last_close,
+        point, quantiles, made_at FROM forecasts_before;
+    DROP TABLE forecasts_before;
+    CREATE INDEX forecasts_by_pool ON forecasts (pool, version) WHERE pool <> '';
+    """,
 )
 
 SCHEMA_VERSION = len(_MIGRATIONS)

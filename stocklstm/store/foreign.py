@@ -5,7 +5,8 @@ from datetime import date
 
 import msgspec
 
-from stocklstm.core.series import parse_ticker
+from stocklstm.core.pools import is_pool
+from stocklstm.core.reference import parse_owner
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.store.manifest import Manifest, decode_manifest
 
@@ -32,7 +33,8 @@ def decode_foreign_manifest(content: bytes) -> Manifest:
         identity = msgspec.json.decode(content, type=_Identity)
         _check_identity(identity)
         manifest = decode_manifest(content, identity.ticker, identity.version)
-        _check_words(msgspec.to_builtins(manifest))
+        _check_kind(manifest)
+        check_words(msgspec.to_builtins(manifest))
         _check_days(manifest)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ConfigError) as error:
         raise ArtifactCorruptError(f"its manifest cannot be read: {error}") from error
@@ -45,12 +47,25 @@ def _check_identity(identity: _Identity) -> None:
     Raises:
         ConfigError: It cannot.
     """
-    if parse_ticker(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
+    if parse_owner(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
         raise ConfigError("its ticker or version has a form that none has")
 
 
-def _check_words(value: object) -> None:
+def _check_kind(manifest: Manifest) -> None:
+    """Refuse a model of one ticker that is named as a pooled one, and the other way round.
+
+    Raises:
+        ConfigError: It is named so.
+    """
+    if is_pool(manifest.ticker) != (manifest.pool is not None):
+        raise ConfigError("its name is not that of what it is")
+
+
+def check_words(value: object) -> None:
     """Refuse what would move the cursor of whoever looks at it, or fill the screen.
+
+    Args:
+        value: Of JSON, with all that is in it.
 
     Raises:
         ConfigError: There is such a word.
@@ -61,7 +76,7 @@ def _check_words(value: object) -> None:
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
         for part in value:
-            _check_words(part)
+            check_words(part)
 
 
 def _check_days(manifest: Manifest) -> None:

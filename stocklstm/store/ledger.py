@@ -1,7 +1,8 @@
-"""Every forecast made, once per ticker, session, version and horizon."""
+"""Every forecast made, once per ticker, session, model version and horizon."""
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from stocklstm.store.database import database_errors, stored_values, transaction
@@ -14,13 +15,14 @@ class LedgerEntry:
     Attributes:
         ticker: Whose.
         target_session: ISO day that was forecast.
-        version: Model version that made it.
+        version: Model version that made it; numbers of a pooled model are its own.
         horizon: Sessions ahead.
         as_of: ISO day of the last close it saw.
         last_close: That close, in currency.
         point: Forecast close.
         quantiles: Forecast closes over the quantile grid.
         made_at: UTC timestamp.
+        pool: Name of the pooled model that made it; empty for the ticker's own.
     """
 
     ticker: str
@@ -32,9 +34,15 @@ class LedgerEntry:
     point: float
     quantiles: tuple[float, ...]
     made_at: str
+    pool: str = ""
 
 
 _COLUMNS = tuple(field.name for field in fields(LedgerEntry))
+
+_INSERT = (
+    f"INSERT INTO forecasts ({', '.join(_COLUMNS)})"  # noqa: S608 - fixed names
+    f" VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True)
@@ -54,25 +62,28 @@ class Ledger:
             The one that was there; None if this one was written.
         """
         with transaction(self.connection):
-            cursor = self.connection.execute(
-                "INSERT INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (
-                    entry.ticker,
-                    entry.target_session,
-                    entry.version,
-                    entry.horizon,
-                    entry.as_of,
-                    entry.last_close,
-                    entry.point,
-                    json.dumps(entry.quantiles),
-                    entry.made_at,
-                ),
-            )
-            if cursor.rowcount == 1:
-                return None
+            written = self.connection.execute(_INSERT, _values(entry)).rowcount == 1
+        return None if written else self._earlier(entry)
+
+    def record_all(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry | None]:
+        """Do the same for many, all of them or none, in one transaction.
+
+        Returns:
+            Of each the one that was there; None where it was written.
+        """
+        with transaction(self.connection):
+            # In one statement each: how many rows it wrote tells which were there.
+            return [
+                None
+                if self.connection.execute(_INSERT, _values(entry)).rowcount == 1
+                else self._earlier(entry)
+                for entry in entries
+            ]
+
+    def _earlier(self, entry: LedgerEntry) -> LedgerEntry:
         (earlier,) = self._read(
-            "target_session = ? AND version = ? AND horizon = ?",
-            (entry.ticker, entry.target_session, entry.version, entry.horizon),
+            "target_session = ? AND version = ? AND horizon = ? AND pool = ?",
+            (entry.ticker, entry.target_session, entry.version, entry.horizon, entry.pool),
         )
         return earlier
 
@@ -84,11 +95,18 @@ class Ledger:
             )
             return [ticker for (ticker,) in rows]
 
-    def entries(self, ticker: str) -> list[LedgerEntry]:
-        """Read all forecasts of a ticker, oldest target first."""
-        return self._read("TRUE", (ticker,))
+    def entries(self, ticker: str, pool: str = "") -> list[LedgerEntry]:
+        """Read all forecasts of a ticker that one model made, oldest target first.
 
-    def latest(self, ticker: str, horizon: int, until: str, count: int) -> list[LedgerEntry]:
+        Args:
+            ticker: Whose.
+            pool: Name of the pooled model; empty for the ticker's own.
+        """
+        return self._read("pool = ?", (ticker, pool))
+
+    def latest(
+        self, ticker: str, horizon: int, until: str, count: int, pool: str = ""
+    ) -> list[LedgerEntry]:
         """Read the latest forecasts of days up to one, oldest target first.
 
         Args:
@@ -96,10 +114,11 @@ class Ledger:
             horizon: Sessions ahead.
             until: ISO day: the last target wanted.
             count: How many at most.
+            pool: Name of the pooled model that made them; empty for the ticker's own.
         """
         entries = self._read(
-            "horizon = ? AND target_session <= ?",
-            (ticker, horizon, until, count),
+            "horizon = ? AND target_session <= ? AND pool = ?",
+            (ticker, horizon, until, pool, count),
             "target_session DESC, version DESC LIMIT ?",
         )
         return entries[::-1]
@@ -121,3 +140,8 @@ class Ledger:
                 LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
                 for record in records
             ]
+
+
+def _values(entry: LedgerEntry) -> tuple[str | int | float, ...]:
+    values = {name: getattr(entry, name) for name in _COLUMNS}
+    return tuple((values | {"quantiles": json.dumps(entry.quantiles)}).values())

@@ -8,11 +8,18 @@ import msgspec
 
 from stocklstm.core.baselines import Baselines
 from stocklstm.core.config import TrainingConfig
+from stocklstm.core.pooling import PoolDays
+from stocklstm.core.pools import is_pool
 from stocklstm.core.ranges import InputRange
 from stocklstm.core.reference import version_id
-from stocklstm.core.scaling import AnchorScaling, PriceScaling, Scaling
+from stocklstm.core.scaling import AnchorScaling, PooledScaling, PriceScaling, Scaling
 from stocklstm.core.scores import Evaluation
-from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError, StockLstmError
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ArtifactVersionError,
+    ConfigError,
+    StockLstmError,
+)
 from stocklstm.store.migrations import FORMAT, migrate
 
 FILE_NAME = "manifest.json"
@@ -139,13 +146,31 @@ class ImportRecord:
     at: str
 
 
+@dataclass(frozen=True)
+class PoolRecord:
+    """What a pooled model is besides; what it holds of each ticker lies in a file of its own.
+
+    Attributes:
+        tickers: How many it was trained, validated or tested on.
+        scaling: What they share of their scaling.
+        days: Where the parts of all of them begin.
+    """
+
+    tickers: int
+    scaling: PooledScaling
+    days: PoolDays
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything about a version but its weights.
 
+    Of a pooled model all that is given in currency is in shares of the last close, and what a
+    ticker alone can have (rows, days, baselines) is that of all tickers together.
+
     Attributes:
         format: Number of this layout; of a version that is older, that of what it is read as.
-        ticker: Whose model.
+        ticker: Whose model; of a pooled one its name, with the mark.
         version: Its number.
         created: UTC timestamp.
         method: "float32", or how it was made smaller, such as "dynamic-int8".
@@ -164,6 +189,7 @@ class Manifest:
         environment: Versions of the libraries that made it.
         files: Every other file of the version.
         imported_from: Where it came from; None if it was made in this store.
+        pool: What a pooled model is besides; None for the model of one ticker.
     """
 
     format: int = FORMAT
@@ -185,6 +211,7 @@ class Manifest:
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     imported_from: ImportRecord | None = None
+    pool: PoolRecord | None = None
 
     @property
     def id(self) -> str:
@@ -197,7 +224,15 @@ class Manifest:
 
         Raises:
             ArtifactCorruptError: There is none, or not the one that the target calls for.
+            ConfigError: It is that of a pooled model, which has one for each ticker.
         """
+        if self.pool is not None and self.anchor is None:
+            raise ConfigError(
+                f"{self.id} is a pooled model, of {self.pool.tickers} tickers, and this is for "
+                "the model of one",
+                hint=f"stocklstm predict --model {self.ticker[1:]}, or evaluate --model "
+                f"{self.ticker[1:]}",
+            )
         scaling = self.anchor if self.config.target == "return" else self.prices
         if scaling is None:
             raise ArtifactCorruptError(f"the manifest of {self.id} has no scaling numbers")
@@ -314,7 +349,18 @@ def _decode(content: bytes, kind: type[D], ticker: str, version: int) -> D:
 
 
 def _train_anew(ticker: str) -> str:
-    return f"stocklstm train --ticker {ticker} makes a new one"
+    return f"{training_command(ticker)} makes a new one"
+
+
+def training_command(owner: str) -> str:
+    """Give the command that trains a model.
+
+    Args:
+        owner: A ticker, or the name of a pooled model with its mark.
+    """
+    if is_pool(owner):
+        return f"stocklstm train --pooled --name {owner[1:]} --tickers-file FILE"
+    return f"stocklstm train --ticker {owner}"
 
 
 def corrupt(name: str, reason: str) -> ArtifactCorruptError:
@@ -328,5 +374,5 @@ def corrupt(name: str, reason: str) -> ArtifactCorruptError:
     return ArtifactCorruptError(
         f"{name} is damaged: {reason}",
         hint=f"stocklstm validate --ticker {ticker} --all shows what still holds; "
-        f"stocklstm train --ticker {ticker} makes a new version",
+        f"{training_command(ticker)} makes a new version",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from stocklstm.errors import ArtifactVersionError
 
-FORMAT = 3
+FORMAT = 4
 
 Document = Mapping[str, Any]
 
@@ -57,7 +57,20 @@ def _from_2(document: Document) -> Document:
     return document
 
 
-_MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {1: _from_1, 2: _from_2}
+def _from_3(document: Document) -> Document:
+    """Nothing to fill in: a version without `pool` is of one ticker, as all were.
+
+    A program that knows only format 3 would look for the scaling of a pooled model in vain, and
+    call it damaged.
+    """
+    return document
+
+
+_MIGRATIONS: Mapping[int, Callable[[Document], Document]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+}
 
 
 def _unreadable(reason: str) -> ArtifactVersionError:

@@ -44,7 +44,7 @@ class StorePaths:
 
     @property
     def models(self) -> Path:
-        """Published versions, one directory a ticker."""
+        """Published versions, one directory a ticker or pooled model."""
         return self.home / "models"
 
     def ticker(self, ticker: str) -> Path:

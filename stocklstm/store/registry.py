@@ -36,6 +36,7 @@ from stocklstm.store.manifest import (
     corrupt,
     decode_manifest,
     decode_outline,
+    training_command,
 )
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.signing import VARIABLE, SigningKey
@@ -103,7 +104,7 @@ class Registry:
     key: SigningKey | None = None
 
     def tickers(self) -> list[str]:
-        """List every ticker that has a published version, in order."""
+        """List every ticker and every pooled model that has a published version, in order."""
         with database_errors():
             rows = self.connection.execute("SELECT DISTINCT ticker FROM versions ORDER BY ticker")
             return [ticker for (ticker,) in rows]
@@ -136,9 +137,7 @@ class Registry:
         version = reference.version or self.aliases(ticker).get(reference.alias)
         versions = self.versions(ticker)
         if not versions:
-            raise NoModelError(
-                f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
-            )
+            raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
         if version is None or version not in versions:
             listed = ", ".join(f"v{number}" for number in versions)
             raise NoModelError(
@@ -201,7 +200,7 @@ class Registry:
             raise ArtifactCorruptError(
                 f"the signature of {name} does not fit its manifest and {VARIABLE}",
                 hint=f"if only the key is new: stocklstm models sign {name} --replace; otherwise "
-                f"somebody changed it: stocklstm train --ticker {ticker}",
+                f"somebody changed it: {training_command(ticker)}",
             )
 
     def outlines(
@@ -364,7 +363,8 @@ class Registry:
                 "SELECT max(version) FROM (SELECT version FROM versions WHERE ticker = ?1"
                 " UNION SELECT version FROM removals WHERE ticker = ?1"
                 " UNION SELECT version FROM alias_log WHERE ticker = ?1"
-                " UNION SELECT version FROM forecasts WHERE ticker = ?1)",
+                " UNION SELECT version FROM forecasts WHERE ticker = ?1 AND pool = ''"
+                " UNION SELECT version FROM forecasts WHERE pool = ?1 AND pool <> '')",
                 (ticker,),
             ).fetchone()
             version: int = 1 + (known or 0)

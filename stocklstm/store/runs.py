@@ -21,10 +21,25 @@ _STATE = "state.pth"
 _CHECKPOINT = "checkpoint-epoch-{:04}.pth"
 
 # An identity becomes a directory name.
-_ID = re.compile(r"[A-Za-z0-9^.=&_-]{1,60}")
+_ID = re.compile(r"[A-Za-z0-9+^.=&_-]{1,60}")
 
 # Far longer than `RunStore.idle` holds a lock to see whether it is free.
 _MOMENT_S = 0.2
+
+
+@dataclass(frozen=True)
+class PinnedSeries:
+    """The prices of one ticker that a run was given.
+
+    Attributes:
+        ticker: Whose.
+        last: Last ISO day of them.
+        sha256: `Bars.fingerprint` of them.
+    """
+
+    ticker: str
+    last: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class RunRecord:
         last: Last ISO day of them.
         sha256: `Bars.fingerprint` of them.
         start: Identity of the version whose weights it began with; None for random ones.
+        pool: Of a pooled model the prices of each ticker; then `rows`, `last` and `sha256` are of
+            all of them.
     """
 
     id: str
@@ -50,6 +67,7 @@ class RunRecord:
     last: str
     sha256: str
     start: str | None = None
+    pool: tuple[PinnedSeries, ...] = ()
 
 
 @dataclass(frozen=True)

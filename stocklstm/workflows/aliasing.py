@@ -7,8 +7,7 @@ from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.reference import CHAMPION, PREVIOUS, parse_alias, parse_reference
-from stocklstm.core.series import parse_ticker
+from stocklstm.core.reference import CHAMPION, PREVIOUS, parse_alias, parse_owner, parse_reference
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import SERVING_FILE
@@ -98,7 +97,7 @@ def rollback(
         NotFoundError: There is no previous champion.
         ArtifactCorruptError: Its manifest or serving file is not the one that was published.
     """
-    name = parse_ticker(ticker)
+    name = parse_owner(ticker)
     words = _one_line(reason) or "models rollback"
     with _writing(name, home, lock_timeout_s) as store:
         aliases = store.registry.aliases(name)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from stocklstm.core.baselines import Baselines
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.reference import parse_reference
@@ -20,6 +22,7 @@ from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checking import check_checkpoint
 from stocklstm.store.bundles import Bundle, damaged, encode_bundle, open_bundle
+from stocklstm.store.foreign import check_words
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
@@ -29,6 +32,7 @@ from stocklstm.store.manifest import (
     ImportRecord,
     Manifest,
 )
+from stocklstm.store.members import MEMBERS_FILE
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.exchange import ExportedModel, ModelExportResult
@@ -38,8 +42,10 @@ from stocklstm.workflows.importing import (
     ImportedVersion,
     ImportResult,
     decide,
+    decide_pool,
     described,
 )
+from stocklstm.workflows.pooling import assembled
 from stocklstm.workflows.promotion import Promotion, check_rule
 from stocklstm.workflows.serving import LoadedModel
 
@@ -127,33 +133,63 @@ def import_bundle(
                 return ImportResult((_import(store, bundle, draft, promote),))
 
 
-def _require_working(bundle: Bundle) -> Forecaster:
-    """Load the graph and make a forecast from made-up prices.
+def _require_working(bundle: Bundle) -> None:
+    """Load the graph and make a forecast from made-up prices, with each ticker's numbers.
 
     Raises:
-        ArtifactCorruptError: It cannot be done, or the forecast is no number.
+        ArtifactCorruptError: It cannot be done, or a forecast is no number.
     """
-    manifest = bundle.manifest
     try:
-        graph = ServingGraph(bundle.read(SERVING_FILE))
-        forecaster = Forecaster(graph, manifest.config, manifest.scaling)
-        bars = _made_up_bars(forecaster.first_origin() + 1, manifest.data.last_close)
-        with np.errstate(all="ignore"):
-            forecast = forecaster.forecast(bars, np.array([len(bars) - 1]))
-            baseline = manifest.baselines.ewma.returns(bars, np.array([len(bars) - 1]))
-    except NotEnoughDataError as error:
-        raise damaged(bundle.name, "it makes no forecast from made-up prices") from error
+        models = _models(bundle)
     except ArtifactCorruptError as error:
         if error.message.startswith(bundle.name):
             raise
         raise damaged(bundle.name, error.message) from error
+    for forecaster, baselines, close in models:
+        _require_forecast(bundle.name, forecaster, baselines, close)
+
+
+def _models(bundle: Bundle) -> list[tuple[Forecaster, Baselines, float]]:
+    """Give what forecasts each ticker, what it is compared with, and a close to begin at."""
+    manifest, graph = bundle.manifest, bundle.read(SERVING_FILE)
+    if manifest.pool is None:
+        forecaster = Forecaster(ServingGraph(graph), manifest.config, manifest.scaling)
+        return [(forecaster, manifest.baselines, manifest.data.last_close)]
+    if MEMBERS_FILE not in manifest.files:
+        raise ArtifactCorruptError(f"it holds no {MEMBERS_FILE}")
+    content = bundle.read(MEMBERS_FILE)
+    model = assembled(manifest, graph, content)
+    try:
+        check_words(msgspec.json.decode(content))
+    except ConfigError as error:
+        raise ArtifactCorruptError(f"{MEMBERS_FILE} cannot be read: {error}") from error
+    shared = manifest.pool.scaling
+    return [
+        (
+            Forecaster(model.graph, manifest.config, shared.of(member.anchor)),
+            member.baselines,
+            member.data.last_close,
+        )
+        for member in model.members.values()
+    ]
+
+
+def _require_forecast(
+    name: str, forecaster: Forecaster, baselines: Baselines, close: float
+) -> None:
+    try:
+        bars = _made_up_bars(forecaster.first_origin() + 1, close)
+        with np.errstate(all="ignore"):
+            forecast = forecaster.forecast(bars, np.array([len(bars) - 1]))
+            baseline = baselines.ewma.returns(bars, np.array([len(bars) - 1]))
+    except NotEnoughDataError as error:
+        raise damaged(name, "it makes no forecast from made-up prices") from error
     except (ValueError, ArithmeticError, IndexError, TypeError) as error:
-        raise damaged(bundle.name, f"it makes no forecast: {error}") from error
+        raise damaged(name, f"it makes no forecast: {error}") from error
     if not (np.isfinite(forecast.quantiles).all() and np.isfinite(forecast.points).all()):
-        raise damaged(bundle.name, "its forecast of made-up prices is no number")
+        raise damaged(name, "its forecast of made-up prices is no number")
     if baseline.shape != forecast.quantiles.shape or not np.isfinite(baseline).all():
-        raise damaged(bundle.name, "its figures of what costs nothing make no forecast")
-    return forecaster
+        raise damaged(name, "its figures of what costs nothing make no forecast")
 
 
 def _made_up_bars(rows: int, close: float) -> Bars:
@@ -209,6 +245,9 @@ def _import(store: Store, bundle: Bundle, draft: Draft, promote: str) -> Importe
 
 def _decide(store: Store, promote: str, manifest: Manifest, draft: Draft, origin: str) -> Promotion:
     content = (draft.path / SERVING_FILE).read_bytes()
+    if manifest.pool is not None:
+        members = (draft.path / MEMBERS_FILE).read_bytes()
+        return decide_pool(store, promote, assembled(manifest, content, members), origin)
     forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
     return decide(store, promote, LoadedModel(manifest, forecaster), origin)
 

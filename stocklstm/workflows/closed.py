@@ -66,7 +66,7 @@ def closed_forecasts(
     Args:
         store: Tells when sessions ended, and who was champion.
         bars: All stored sessions of the ticker.
-        entries: Of that ticker, in the order of their targets.
+        entries: Of that ticker and of one model, in the order of their targets.
         horizon: Sessions ahead.
         version: Whose forecasts; None for the champion's of each time.
 
@@ -100,12 +100,13 @@ class _Judge:
         horizon: int,
         version: int | None,
     ) -> None:
-        ticker, targets = entries[0].ticker, [entry.target_session for entry in entries]
+        ticker, owner = entries[0].ticker, entries[0].pool or entries[0].ticker
+        targets = [entry.target_session for entry in entries]
         first = np.searchsorted(bars.dates, np.datetime64(min(e.as_of for e in entries), "D"))
         self._horizon = horizon
         self._days = set(np.datetime_as_string(bars.dates[first:], unit="D").tolist())
         self._last = str(bars.dates[-1])
-        self._champions = None if version else _champions(store, ticker)
+        self._champions = None if version else _champions(store, owner)
         exchange = store.prices.instrument(ticker).exchange
         self._ends = store.sessions.ends(exchange, min(targets), max(targets))
         self._taken: set[str] = set()

@@ -22,7 +22,7 @@ from stocklstm.report.overtime import errors_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.serving import chosen_references
+from stocklstm.workflows.pooling import pool_tickers
 
 if TYPE_CHECKING:
     from stocklstm.workflows.predict import Forecast, PredictResult
@@ -103,12 +103,19 @@ def draw_forecasts(
     return replace(result, forecasts=tuple(drawn))
 
 
-def require_one_picture(file: Path, references: Sequence[str], *, home: Path | None = None) -> None:
+def require_one_picture(
+    file: Path,
+    references: Sequence[str],
+    *,
+    pool: str | None = None,
+    home: Path | None = None,
+) -> None:
     """Refuse a file that cannot take what is to be drawn, before anything is forecast.
 
     Args:
         file: Where the picture is to go.
         references: As given to predict.
+        pool: Likewise.
         home: The store; by default where the command line has it.
 
     Raises:
@@ -121,7 +128,7 @@ def require_one_picture(file: Path, references: Sequence[str], *, home: Path | N
             hint="stocklstm predict --plot-file forecast.png",
         )
     with open_store(home) as store:
-        names = chosen_references(store, references)
+        names = pool_tickers(store, pool, references)
     count = len({parse_reference(name) for name in names})
     if count > 1:
         raise ConfigError(
@@ -131,7 +138,9 @@ def require_one_picture(file: Path, references: Sequence[str], *, home: Path | N
 
 
 def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Forecast":
-    path = store.paths.reports(made.ticker, made.version) / "forecast.png"
+    owner = parse_reference(made.model).ticker
+    name = "forecast.png" if owner == made.ticker else f"forecast-{made.ticker}.png"
+    path = store.paths.reports(owner, made.version) / name
     if file is not None:
         path = file.absolute()
     try:
@@ -144,10 +153,12 @@ def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Foreca
 
 
 def _fan_picture(store: Store, made: "Forecast") -> bytes:
-    learned = store.registry.manifest(made.ticker, made.version).config.horizon
+    owner = parse_reference(made.model).ticker
+    learned = store.registry.manifest(owner, made.version).config.horizon
     exchange = store.prices.instrument(made.ticker).exchange
     fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
-    title = f"Forecast: {made.ticker}@v{made.version}, {made.as_of} to {made.target_session}"
+    named = made.model if owner == made.ticker else f"{made.ticker} by {made.model}"
+    title = f"Forecast: {named}, {made.as_of} to {made.target_session}"
     levels = [interval.level for interval in made.intervals]
     words = _fan_words(made, in_hindsight=len(fan.outcomes) > 0)
     return fan_png(fan, levels, title, words, made.currency)

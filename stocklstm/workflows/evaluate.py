@@ -14,7 +14,7 @@ from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.drawing import Drawn, draw_scores
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.serving import chosen_references, load_model
+from stocklstm.workflows.serving import chosen_references, load_model, require_ticker
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def evaluate(
 
 
 def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:
+    require_ticker(reference)
     model = load_model(store, reference)
     manifest = model.manifest
     bars = store.prices.bars(manifest.ticker)

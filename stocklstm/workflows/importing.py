@@ -1,5 +1,6 @@
 """What every kind of import shares: its outcome, and what becomes of the imported version."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from stocklstm.core.splits import Split
 from stocklstm.errors import IntegrityError, NoPricesError, NotEnoughDataError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
-from stocklstm.workflows.promotion import Promotion, judge_challenger
+from stocklstm.workflows.pooling import PooledModel
+from stocklstm.workflows.promotion import Promotion, judge_challenger, judge_pool
 from stocklstm.workflows.scoring import score_model, unseen_origins
 from stocklstm.workflows.serving import LoadedModel
 
@@ -120,6 +122,26 @@ def decide(store: Store, rule: str, model: LoadedModel, origin: str) -> Promotio
     nothing = np.arange(0)
     seen_by_none = Split(nothing, nothing, nothing, test=origins, train_rows=0)
     return _told(judge_challenger(store, ticker, bars, seen_by_none, days), origin)
+
+
+def decide_pool(store: Store, rule: str, model: PooledModel, origin: str) -> Promotion:
+    """Do the same for a pooled model, on the prices that are stored of its tickers.
+
+    Args:
+        store: Holds the champion and the prices.
+        rule: "auto", "always" or "never".
+        model: The imported one.
+        origin: What it was imported from.
+    """
+    if rule != "auto":
+        return _told(Promotion(promoted=rule == "always", reason=f"--promote {rule}"), origin)
+    manifest = model.manifest
+    series = {}
+    for ticker in filter(store.prices.has, model.members):
+        bars = store.prices.bars(ticker)
+        with suppress(NotEnoughDataError):
+            series[ticker] = (bars, unseen_origins(manifest, bars, ticker))
+    return _told(judge_pool(store, manifest.ticker, series, model), origin)
 
 
 def _told(promotion: Promotion, origin: str) -> Promotion:

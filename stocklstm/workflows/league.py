@@ -13,7 +13,7 @@ from stocklstm.core.scores import Evaluation
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.serving import chosen_references, load_model
+from stocklstm.workflows.serving import chosen_references, load_model, require_ticker
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def score_league(
 def _versions(store: Store, name: str) -> list[str]:
     """Name every version that is meant, so that each is one and the same however it was typed."""
     reference = parse_reference(name)
+    require_ticker(reference)
     if "@" in name:
         return [version_id(reference.ticker, store.registry.resolve(reference))]
     versions = store.registry.versions(reference.ticker)

@@ -13,9 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.checks import Check
-from stocklstm.core.scaling import PriceScaling, Scaling, fit_scaling, warm_up_rows
+from stocklstm.core.scaling import (
+    PooledScaling,
+    PriceScaling,
+    Scaling,
+    fit_scaling,
+    warm_up_rows,
+)
 from stocklstm.core.series import Bars, Floats, Indices
 from stocklstm.core.splits import Split, split_origins
+from stocklstm.core.volatility import VolatilityAnchor
 from stocklstm.errors import NoPricesError, StockLstmError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
@@ -24,9 +31,6 @@ from stocklstm.workflows.serving import LoadedModel
 _Real = NDArray[np.floating[Any]]
 
 _SEED = 20_240_313
-
-# Origins whose forecasts are made again: all of them take seconds with a large network.
-_SAMPLE = 200
 
 # Further cuts in the test part: there each evening's forecast has another future.
 _LATER_CUTS = 8
@@ -40,7 +44,7 @@ _FLOAT32 = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class _Subject:
+class Audited:
     """What is audited.
 
     Attributes:
@@ -48,12 +52,20 @@ class _Subject:
         bars: Stored prices of the days that it saw, N sessions.
         split: Its parts.
         revised: True if these prices are no longer those that it saw.
+        seen: Row of the last close that training or validation may have seen; None for that of the
+            last validation label.
+        shared: What the scaling of a pooled model shares among its tickers, fitted on all of them.
+        sample: Origins whose forecasts are made again: all of them take seconds with a large
+            network.
     """
 
     model: LoadedModel
     bars: Bars
     split: Split
     revised: bool
+    seen: int | None = None
+    shared: PooledScaling | None = None
+    sample: int = 200
 
     @property
     def manifest(self) -> Manifest:
@@ -63,11 +75,19 @@ class _Subject:
     @property
     def end(self) -> int:
         """Row of the last validation label: no later one may have shaped anything."""
+        if self.seen is not None:
+            return self.seen
         return int(self.split.validation[-1]) + self.manifest.config.horizon
 
     def fitted(self, bars: Bars) -> Scaling:
         """Fit the scaling as training does."""
-        return fit_scaling(bars, self.split, self.manifest.config)
+        return self.fitted_on(bars, self.split)
+
+    def fitted_on(self, bars: Bars, split: Split) -> Scaling:
+        """Do the same on other parts."""
+        if self.shared is not None:
+            return self.shared.of(VolatilityAnchor.fit(bars, split.train_rows))
+        return fit_scaling(bars, split, self.manifest.config)
 
 
 def audit_leakage(store: Store, model: LoadedModel) -> tuple[Check, ...]:
@@ -93,35 +113,35 @@ def audit_leakage(store: Store, model: LoadedModel) -> tuple[Check, ...]:
         split = split_origins(len(bars), warm_up_rows(manifest.config), manifest.config)
     except StockLstmError as error:
         return (Check("leakage: prices", "warning", f"not audited: {error.message}"),)
-    subject = _Subject(model, bars, split, revised)
+    subject = Audited(model, bars, split, revised)
     return (
         _prices(subject),
         *(
             _checked(f"leakage: {name}", check, subject)
             for name, check in (
                 ("parts", _parts),
-                ("scaling", _scaling),
-                ("inputs", _inputs),
-                ("forecasts", _forecasts),
+                ("scaling", check_scaling),
+                ("inputs", check_inputs),
+                ("forecasts", check_forecasts),
             )
         ),
     )
 
 
-class _LeakError(Exception):
+class LeakError(Exception):
     """Something of the future was found where it should not be; holds the words."""
 
 
-def _checked(name: str, check: Callable[[_Subject], str], subject: _Subject) -> Check:
+def _checked(name: str, check: Callable[[Audited], str], subject: Audited) -> Check:
     try:
         return Check(name, "ok", check(subject))
-    except _LeakError as leak:
+    except LeakError as leak:
         return Check(name, "failed", str(leak))
     except StockLstmError as error:
         return Check(name, "failed", error.message)
 
 
-def _prices(subject: _Subject) -> Check:
+def _prices(subject: Audited) -> Check:
     if subject.revised:
         return Check(
             "leakage: prices",
@@ -132,7 +152,7 @@ def _prices(subject: _Subject) -> Check:
     return Check("leakage: prices", "ok", f"{len(subject.bars):,} rows, those of training")
 
 
-def _parts(subject: _Subject) -> str:
+def _parts(subject: Audited) -> str:
     """Look whether the parts follow each other as recorded, with nothing of one in the next."""
     recorded, split = subject.manifest.splits, subject.split
     days = subject.bars.dates[subject.manifest.config.horizon :].astype(str)
@@ -147,20 +167,20 @@ def _parts(subject: _Subject) -> str:
         found = {field.name: getattr(recorded, field.name) for field in fields(recorded)}
     for name, day in found.items():
         if getattr(recorded, name) != day:
-            raise _LeakError(f"{name} is recorded as {getattr(recorded, name)}, but was {day}")
+            raise LeakError(f"{name} is recorded as {getattr(recorded, name)}, but was {day}")
     order = [recorded.train_end, recorded.validation_start, recorded.test_start]
     if sorted(set(order)) != order:
-        raise _LeakError("the parts overlap")
+        raise LeakError("the parts overlap")
     return f"training to {order[0]}, validation from {order[1]}, test from {order[2]}"
 
 
-def _scaling(subject: _Subject) -> str:
+def check_scaling(subject: Audited) -> str:
     """Look whether the scaling is that of the training rows, whatever comes after them."""
     fitted = subject.fitted(subject.bars)
     for name, bars in _futures(subject.bars, subject.split.train_rows - 1):
         other = subject.fitted(bars)
         if other != fitted:
-            raise _LeakError(f"fitted on the training part, it changes with {name} after that")
+            raise LeakError(f"fitted on the training part, it changes with {name} after that")
     if subject.revised:
         return "the same whatever comes after the training part; not compared with the record"
     recorded = subject.manifest.scaling
@@ -169,13 +189,13 @@ def _scaling(subject: _Subject) -> str:
         recorded = replace(recorded, residuals=())
     if not _alike(recorded, fitted):
         every_row = replace(subject.split, train_rows=len(subject.bars))
-        whole = fit_scaling(subject.bars, every_row, subject.manifest.config)
+        whole = subject.fitted_on(subject.bars, every_row)
         also = ", but of all rows" if _alike(recorded, whole) else ""
-        raise _LeakError(f"the recorded numbers are not those of the training part{also}")
+        raise LeakError(f"the recorded numbers are not those of the training part{also}")
     return f"that of the {subject.split.train_rows:,} training rows, whatever comes after them"
 
 
-def _require_residuals(subject: _Subject, recorded: PriceScaling) -> None:
+def _require_residuals(subject: Audited, recorded: PriceScaling) -> None:
     """Measure the residuals of a price model again, on the calibration part and nothing else."""
     if subject.manifest.parent is not None:
         # A smaller version keeps those of its parent, and its own network errs otherwise.
@@ -185,7 +205,7 @@ def _require_residuals(subject: _Subject, recorded: PriceScaling) -> None:
     outputs = subject.model.forecaster.outputs(bars, origins)
     residuals = recorded.calibrate(outputs, bars, origins).residuals
     if not np.allclose(residuals, recorded.residuals, rtol=0, atol=_FLOAT32):
-        raise _LeakError("the recorded residuals are not those of the calibration part")
+        raise LeakError("the recorded residuals are not those of the calibration part")
 
 
 def _alike(left: Scaling, right: Scaling) -> bool:
@@ -213,7 +233,7 @@ def _values(part: object, path: str = "") -> dict[str, object]:
     }
 
 
-def _inputs(subject: _Subject) -> str:
+def check_inputs(subject: Audited) -> str:
     """Look whether the training inputs and targets change with what comes after the split."""
     end, horizon = subject.end, subject.manifest.config.horizon
     inputs, targets = _seen(subject.fitted(subject.bars), subject.bars, end, horizon)
@@ -224,7 +244,7 @@ def _inputs(subject: _Subject) -> str:
         ):
             rows = _differing(before, after)
             if len(rows):
-                raise _LeakError(
+                raise LeakError(
                     f"with {name} after {subject.bars.dates[end]}, the {words} of {len(rows)} "
                     f"earlier sessions change, first that of {subject.bars.dates[rows[0]]}"
                 )
@@ -243,18 +263,18 @@ def _differing(before: _Real, after: _Real) -> Indices:
     return rows
 
 
-def _forecasts(subject: _Subject) -> str:
+def check_forecasts(subject: Audited) -> str:
     """Look whether forecasts made by the serving graph change with what comes after them."""
     random = np.random.default_rng(_SEED)
     end, first = subject.end, subject.model.forecaster.first_origin()
-    origins = _sample(random, np.arange(first, end + 1), _SAMPLE)
+    origins = _sample(random, np.arange(first, end + 1), subject.sample)
     _require_same(subject, end, origins)
     cuts = _sample(random, subject.split.test, _LATER_CUTS)
     for cut in cuts:
         _require_same(subject, int(cut), np.array([cut]))
     return (
-        f"{len(origins)} of {end + 1 - first:,} to {subject.bars.dates[end]}, and {len(cuts)} of "
-        "the test part, the same bit for bit"
+        f"{len(origins)} of {max(0, end + 1 - first):,} to {subject.bars.dates[end]}, and "
+        f"{len(cuts)} of the test part, the same bit for bit"
     )
 
 
@@ -266,7 +286,7 @@ def _sample(random: np.random.Generator, rows: Indices, count: int) -> Indices:
     return np.append(np.sort(chosen), rows[-1])
 
 
-def _require_same(subject: _Subject, cut: int, origins: Indices) -> None:
+def _require_same(subject: Audited, cut: int, origins: Indices) -> None:
     forecaster = subject.model.forecaster
     before = forecaster.forecast(subject.bars, origins)
     for name, bars in _futures(subject.bars, cut):
@@ -275,7 +295,7 @@ def _require_same(subject: _Subject, cut: int, origins: Indices) -> None:
             _differing(before.points, after.points), _differing(before.quantiles, after.quantiles)
         )
         if len(rows):
-            raise _LeakError(
+            raise LeakError(
                 f"with {name} after {subject.bars.dates[cut]}, {len(rows)} of {len(origins)} "
                 f"earlier forecasts change, first that of {subject.bars.dates[origins[rows[0]]]}"
             )

@@ -25,7 +25,12 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.closed import LeftOut, closed_forecasts, pinned_version
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.serving import chosen_references, load_version, scale_since_training
+from stocklstm.workflows.serving import (
+    chosen_references,
+    load_version,
+    require_ticker,
+    scale_since_training,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def evaluate_live(
 
 
 def _live_one(store: Store, reference: ModelReference, last: int | None) -> LiveScores:
+    require_ticker(reference)
     ticker = reference.ticker
     pinned = pinned_version(store, reference)
     bars = store.prices.bars(ticker)

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import parse_reference
-from stocklstm.core.series import parse_ticker
+from stocklstm.core.reference import parse_owner, parse_reference
 from stocklstm.errors import NoModelError, StockLstmError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
-from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline
+from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline, training_command
 from stocklstm.store.store import Store, open_store
 
 
@@ -80,7 +79,7 @@ def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> Mod
     """
     with open_store(home) as store:
         names = tickers or store.registry.tickers()
-        groups, unknown = for_each(names, parse_ticker, lambda ticker: _summaries(store, ticker))
+        groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
         models = tuple(model for found, _ in groups for model in found)
         unreadable = tuple(failure for _, failed in groups for failure in failed)
         return ModelsResult(models, unknown + unreadable)
@@ -118,9 +117,7 @@ def _walk_forward(store: Store, ticker: str, version: int) -> str | None:
 def _summaries(store: Store, ticker: str) -> tuple[list[ModelSummary], list[Failure]]:
     outlines = store.registry.outlines(ticker)
     if not outlines:
-        raise NoModelError(
-            f"there is no model of {ticker}", hint=f"stocklstm train --ticker {ticker}"
-        )
+        raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
     aliases = store.registry.aliases(ticker)
     summaries, failures = [], []
     for version, outline in outlines.items():

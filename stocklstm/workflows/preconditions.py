@@ -9,7 +9,8 @@ from stocklstm.core.checks import Check
 from stocklstm.core.ranges import beyond_training
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import Manifest, training_command
+from stocklstm.workflows.serving import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -63,28 +64,28 @@ class Finding:
 
 
 def examine(
-    manifest: Manifest, bars: Bars, stale: int | None, demands: Demands
+    model: LoadedModel, bars: Bars, stale: int | None, demands: Demands
 ) -> tuple[Finding, ...]:
     """Look at what a forecast is about to be made of.
 
     Args:
-        manifest: Of the model.
+        model: What makes it.
         bars: N sessions, the last one with the close that the forecast starts from.
         stale: Sessions that have ended since; None if it is a day of the past on purpose.
         demands: What is asked for.
     """
     return (
-        _prices(manifest, bars, stale, demands.unrefreshed.get(manifest.ticker)),
-        _age(manifest, bars, demands.max_age_days),
-        _inputs(manifest, bars),
+        _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
+        _age(model.manifest, bars, demands.max_age_days),
+        _inputs(model, bars),
     )
 
 
-def require_all_well(manifest: Manifest, findings: Sequence[Finding], demands: Demands) -> None:
+def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: Demands) -> None:
     """Refuse to forecast if anything is to be warned of and strictness is demanded.
 
     Args:
-        manifest: Of the model.
+        model: What makes the forecast.
         findings: From `examine`.
         demands: What is asked for.
 
@@ -96,22 +97,22 @@ def require_all_well(manifest: Manifest, findings: Sequence[Finding], demands: D
     bad = {finding.name: finding for finding in findings if finding.remedy is not None}
     if not demands.strict or not bad:
         return
-    if manifest.ticker in demands.unrefreshed:
+    if model.ticker in demands.unrefreshed:
         # Its class says whether a later attempt may succeed.
-        raise demands.unrefreshed[manifest.ticker]
+        raise demands.unrefreshed[model.ticker]
     kind = RejectedDataError if bad.keys() == {"inputs"} else StaleDataError
     commands = dict.fromkeys(str(finding.remedy) for finding in bad.values())
     raise kind(
-        f"{manifest.id} makes no forecast under --strict: "
+        f"{model.manifest.id} makes no forecast under --strict: "
         + "; ".join(finding.words for finding in bad.values()),
         hint=" && ".join(commands),
     )
 
 
 def _prices(
-    manifest: Manifest, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
+    ticker: str, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
 ) -> Finding:
-    remedy = f"stocklstm fetch --ticker {manifest.ticker}"
+    remedy = f"stocklstm fetch --ticker {ticker}"
     behind = f"prices are {stale} session{'' if stale == 1 else 's'} behind"
     if unrefreshed is not None:
         also = f", and {behind}" if stale else ""
@@ -135,26 +136,27 @@ def _age(manifest: Manifest, bars: Bars, most: int | None) -> Finding:
     return Finding("age", words)
 
 
-def _inputs(manifest: Manifest, bars: Bars) -> Finding:
+def _inputs(model: LoadedModel, bars: Bars) -> Finding:
+    manifest = model.manifest
     if not manifest.input_ranges:
         return Finding(
             "inputs", f"cannot be told: {manifest.id} is older than the ranges this takes"
         )
-    beyond = beyond_training(manifest.input_ranges, bars, manifest.scaling.anchor)
+    beyond = beyond_training(manifest.input_ranges, bars, model.forecaster.scaling.anchor)
     if beyond:
         words = f"beyond training, the last session has {' and '.join(beyond)}"
-        return Finding("inputs", words, _next_to_look(manifest))
+        return Finding("inputs", words, _next_to_look(model))
     return Finding("inputs", "those of the last session lie within what training saw")
 
 
-def _next_to_look(manifest: Manifest) -> str:
-    if "close" in manifest.config.features:
+def _next_to_look(model: LoadedModel) -> str:
+    if "close" in model.manifest.config.features:
         # Training anew would move the range, but seldom as far as the last close: the newest rows
         # are held back. Returns have no such range.
-        return f"stocklstm train --ticker {manifest.ticker} --preset calibrated"
+        return f"stocklstm train --ticker {model.ticker} --preset calibrated"
     # A day that is out of all proportion may be a wrong price.
-    return f"stocklstm prices show --ticker {manifest.ticker}"
+    return f"stocklstm prices show --ticker {model.ticker}"
 
 
 def _retrain(manifest: Manifest) -> str:
-    return f"stocklstm train --ticker {manifest.ticker} --like {manifest.id}"
+    return f"{training_command(manifest.ticker)} --like {manifest.id}"

@@ -1,9 +1,10 @@
 """predict: the close of a session to come, with intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,22 @@ from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import available_intervals
-from stocklstm.core.reference import ModelReference, parse_reference
-from stocklstm.core.series import Bars
-from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
+from stocklstm.core.reference import ModelReference, parse_pool_reference, parse_reference
+from stocklstm.core.series import Bars, parse_ticker
+from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError, StorageError
 from stocklstm.store.ledger import LedgerEntry
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.closed import closed_forecasts, pinned_version
+from stocklstm.workflows.pooling import load_pool
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
-from stocklstm.workflows.serving import LoadedModel, chosen_references, load_model, unsigned
+from stocklstm.workflows.serving import (
+    LoadedModel,
+    chosen_references,
+    load_model,
+    require_ticker,
+    unsigned,
+)
 
 _SHOWN = 60
 """Closed forecasts that a new one is shown beside."""
@@ -35,6 +43,9 @@ _LEARNED = 500
 
 _PER_SESSION = 4
 """Forecasts of one session that are read to find the champion's."""
+
+_TOGETHER = 64
+"""Forecasts that are written in one transaction: so many prices are held at once."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class Forecast:
     Attributes:
         ticker: Whose.
         version: Model version.
+        model: Identity of what made it, such as PETR4.SA@v3, or +b3@v1 of a pooled model.
         as_of: ISO day of the last stored close.
         last_close: That close, in currency.
         currency: ISO 4217 code.
@@ -117,6 +129,7 @@ class Forecast:
 
     ticker: str
     version: int
+    model: str
     as_of: str
     last_close: float
     currency: str
@@ -149,6 +162,7 @@ def predict(
     references: Sequence[str] = (),
     wanted: Wanted = LATEST,
     *,
+    pool: str | None = None,
     demands: Demands = NO_DEMANDS,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
@@ -160,74 +174,218 @@ def predict(
     today's scale, and is not kept: it was not made then.
 
     Args:
-        references: TICKER or TICKER@version; none means the champion of every ticker.
+        references: TICKER or TICKER@version; none means the champion of every ticker. With a
+            pooled model tickers alone, and none means all that it knows.
         wanted: Which session, from which day, with which intervals.
+        pool: Name of the pooled model that is to make the forecasts, perhaps with a version; None
+            for each ticker's own model.
         demands: What prices and model must be like; what they are not is warned of, or refused.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         now: UTC timestamp; by default the current time.
 
     Raises:
-        NotFoundError: There is no store, or no model at all.
+        NotFoundError: There is no store, no such pooled model, or no model at all.
     """
     made_at = now or utc_now()
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = chosen_references(store, references)
-        return PredictResult(
-            *for_each(
-                names,
-                parse_reference,
-                lambda chosen: _predict_one(store, chosen, wanted, demands, made_at),
-            )
-        )
-
-
-def _predict_one(
-    store: Store, reference: ModelReference, wanted: Wanted, demands: Demands, made_at: str
-) -> Forecast:
-    model = load_model(store, reference)
-    manifest = model.manifest
-    instrument = store.prices.instrument(manifest.ticker)
-    bars = store.prices.bars(manifest.ticker)
-    seen = _seen(bars, manifest.ticker, wanted.at)
-    horizon = _horizon(manifest, wanted.horizon)
-    target, outcome = _target(store, instrument.exchange, bars, len(seen) - 1, horizon)
-    entry = _forecast(model, seen, target, horizon, made_at)
-    stale = _behind(store, instrument.exchange, bars, wanted.at, made_at)
-    findings = examine(manifest, seen, stale, demands)
-    require_all_well(manifest, findings, demands)
-    if wanted.at is None:
-        unchanged, warnings = _record(store, entry)
-    else:
-        unchanged, warnings = False, _hindsight(manifest, entry.target_session)
-    checks = tuple(finding.check for finding in findings)
-    warnings += [check.detail for check in checks if check.status == "warning"]
-    warnings += _untested(manifest, horizon)
-    closed = None
-    if wanted.at is None:
-        closed = _closed(store, bars, pinned_version(store, reference), entry, wanted)
-    intervals, remarks = _intervals(entry, wanted, closed)
-    return Forecast(
-        ticker=manifest.ticker,
-        version=manifest.version,
-        as_of=entry.as_of,
-        last_close=entry.last_close,
-        currency=instrument.currency,
-        target_session=entry.target_session,
-        horizon=entry.horizon,
-        point=entry.point,
-        change_pct=100 * (entry.point / entry.last_close - 1),
-        intervals=intervals,
-        quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
-        verdict=manifest.evaluation.verdict,
-        verdict_text=manifest.evaluation.verdict_text,
-        stale_sessions=stale or 0,
-        live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
-        outcome=outcome,
-        unchanged=unchanged,
-        warnings=(*warnings, *remarks, *unsigned(store, manifest)),
-        checks=checks,
+        makers = _own_models(store) if pool is None else _pooled_model(store, pool)
+        chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
+        sessions = store.sessions
+        calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
+        evening = _Evening(store, makers, wanted, demands, made_at, calendar)
+        parts = [
+            evening.forecasts(chosen[first : first + _TOGETHER])
+            for first in range(0, len(chosen), _TOGETHER)
+        ]
+    return PredictResult(
+        tuple(forecast for made, _ in parts for forecast in made),
+        (*unknown, *(failure for _, failed in parts for failure in failed)),
     )
+
+
+@dataclass(frozen=True)
+class _Makers:
+    """Where the models of the forecasts come from.
+
+    Attributes:
+        names: What is to be forecast, given what was typed.
+        parse: Reads one of these.
+        load: Loads what forecasts it; what comes back makes that the model of the prices up to the
+            last close.
+        version: Whose forecasts of the past it is shown beside; see `pinned_version`.
+        since: First ISO day of the prices that the latest forecast needs; "" for all.
+    """
+
+    names: Callable[[Sequence[str]], Sequence[str]]
+    parse: Callable[[str], ModelReference]
+    load: Callable[[ModelReference], Callable[[Bars], LoadedModel]]
+    version: Callable[[ModelReference], int | None]
+    since: Callable[[ModelReference], str]
+
+
+def _own_models(store: Store) -> _Makers:
+    def load(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
+        require_ticker(chosen)
+        model = load_model(store, chosen)
+        return lambda _: model
+
+    return _Makers(
+        names=lambda typed: chosen_references(store, typed),
+        parse=parse_reference,
+        load=load,
+        version=lambda chosen: pinned_version(store, chosen),
+        since=lambda _: "",
+    )
+
+
+def _pooled_model(store: Store, name: str) -> _Makers:
+    reference = parse_pool_reference(name)
+    # Read and checked once, however many tickers it forecasts.
+    model, version = load_pool(store, reference), pinned_version(store, reference)
+    return _Makers(
+        names=lambda typed: typed or sorted(model.members),
+        parse=lambda text: ModelReference(parse_ticker(text)),
+        load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),
+        version=lambda _: version,
+        since=lambda chosen: model.since(chosen.ticker),
+    )
+
+
+@dataclass(frozen=True)
+class _Calendar:
+    """What the sessions of the store answer, remembered: most tickers ask the very same.
+
+    Attributes:
+        next_after: As `SessionStore.next_after`.
+        ended_since: As `SessionStore.ended_since`.
+    """
+
+    next_after: Callable[[str, str, int], str]
+    ended_since: Callable[[str, str, str], int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A forecast before it is kept.
+
+    Attributes:
+        reference: What was asked for.
+        model: What made it.
+        bars: All stored sessions.
+        entry: What the ledger keeps of it.
+        currency: ISO 4217 code.
+        outcome: Close of the target session, if it is known.
+        stale: Sessions that the prices lack; None for a day of the past.
+        checks: What was looked at.
+    """
+
+    reference: ModelReference
+    model: LoadedModel
+    bars: Bars
+    entry: LedgerEntry
+    currency: str
+    outcome: float | None
+    stale: int | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class _Evening:
+    store: Store
+    makers: _Makers
+    wanted: Wanted
+    demands: Demands
+    made_at: str
+    calendar: _Calendar
+
+    def forecasts(
+        self, chosen: Sequence[ModelReference]
+    ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
+        """Make some forecasts, keep them in one transaction, and tell what to know of them."""
+        made, failed = for_each(map(str, chosen), parse_reference, self._made)
+        try:
+            records = self._kept(made)
+        except StockLstmError as error:
+            return (), (*failed, *(Failure(each.reference.ticker, error) for each in made))
+        told = {each.reference: (each, *record) for each, record in zip(made, records, strict=True)}
+        shown, unshown = for_each(
+            map(str, told), parse_reference, lambda reference: self._shown(*told[reference])
+        )
+        return shown, failed + unshown
+
+    def _made(self, reference: ModelReference) -> _Made:
+        store, wanted = self.store, self.wanted
+        # Whether there is a model at all is said before anything of its prices.
+        model_of = self.makers.load(reference)
+        instrument = store.prices.instrument(reference.ticker)
+        bars = self._bars(reference)
+        seen = _seen(bars, reference.ticker, wanted.at)
+        model = model_of(seen)
+        horizon = _horizon(model.manifest, wanted.horizon)
+        target, outcome = _target(self.calendar, instrument.exchange, bars, len(seen) - 1, horizon)
+        entry = _forecast(model, seen, target, horizon, self.made_at)
+        stale = _behind(self.calendar, instrument.exchange, bars, wanted.at, self.made_at)
+        findings = examine(model, seen, stale, self.demands)
+        require_all_well(model, findings, self.demands)
+        checks = tuple(finding.check for finding in findings)
+        return _Made(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
+
+    def _bars(self, reference: ModelReference) -> Bars:
+        """Read as many prices as are needed; all of them if that cannot be told."""
+        prices, ticker = self.store.prices, reference.ticker
+        latest = self.wanted.at is None and not self.wanted.adaptive
+        start = self.makers.since(reference) if latest else ""
+        if not start:
+            return prices.bars(ticker)
+        bars = prices.bars_since(ticker, start)
+        # Stored days are never removed, but this may be another store than the model's.
+        whole = len(bars) and str(bars.dates[0]) == start
+        return bars if whole else prices.bars(ticker)
+
+    def _kept(self, made: Sequence[_Made]) -> list[tuple[bool, list[str]]]:
+        """Tell of each whether it was on record already, and what to know about that."""
+        if self.wanted.at is None:
+            return _record(self.store, [each.entry for each in made])
+        return [(False, _hindsight(each.model, each.entry.target_session)) for each in made]
+
+    def _shown(self, made: _Made, unchanged: bool, warnings: list[str]) -> Forecast:
+        """Put the forecast beside what is known of it, and of those before it."""
+        store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
+        closed = None
+        if wanted.at is None:
+            version = self.makers.version(made.reference)
+            closed = _closed(store, made.bars, version, entry, wanted)
+        intervals, remarks = _intervals(entry, wanted, closed)
+        return Forecast(
+            ticker=entry.ticker,
+            version=entry.version,
+            model=model.manifest.id,
+            as_of=entry.as_of,
+            last_close=entry.last_close,
+            currency=made.currency,
+            target_session=entry.target_session,
+            horizon=entry.horizon,
+            point=entry.point,
+            change_pct=100 * (entry.point / entry.last_close - 1),
+            intervals=intervals,
+            quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
+            verdict=model.verdict,
+            verdict_text=model.verdict_text,
+            stale_sessions=made.stale or 0,
+            live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
+            outcome=made.outcome,
+            unchanged=unchanged,
+            warnings=(
+                *warnings,
+                *(check.detail for check in made.checks if check.status == "warning"),
+                *_untested(model.manifest, entry.horizon),
+                *_unknown(model),
+                *remarks,
+                *unsigned(store, model.manifest),
+            ),
+            checks=made.checks,
+        )
 
 
 def _intervals(
@@ -249,8 +407,14 @@ def _closed(
 ) -> ClosedForecasts:
     """Read the latest forecasts of the same kind that have been put to the test."""
     count = _PER_SESSION * (_LEARNED if wanted.adaptive else _SHOWN)
-    entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count)
-    closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
+    entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count, entry.pool)
+    first = str(bars.dates[0])
+    within = [each for each in entries if each.as_of >= first]
+    closed, _ = closed_forecasts(store, bars, within, entry.horizon, version)
+    if len(within) < len(entries) and len(closed) < _SHOWN:
+        # Only the latest prices were read, and the forecasts go farther back.
+        bars = store.prices.bars(entry.ticker)
+        closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
     return closed.select(slice(-_LEARNED, None))
 
 
@@ -267,14 +431,14 @@ def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
     return seen
 
 
-def _behind(store: Store, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
+def _behind(calendar: _Calendar, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
     """Count the sessions that the prices lack; None if they hold the day that was asked for."""
     last = str(bars.dates[-1])
     if at is None:
-        return store.sessions.ended_since(exchange, last, now)
+        return calendar.ended_since(exchange, last, now)
     # The evening of a day to come has not been: by then as little is known as now.
     evening = min(now, f"{at}T23:59:59Z")
-    return store.sessions.ended_since(exchange, last, evening) or None
+    return calendar.ended_since(exchange, last, evening) or None
 
 
 def _horizon(manifest: Manifest, wanted: int | None) -> int:
@@ -282,20 +446,20 @@ def _horizon(manifest: Manifest, wanted: int | None) -> int:
     if wanted is not None and wanted < learned:
         raise ConfigError(
             f"{manifest.id} forecasts {learned} sessions ahead and no fewer, not {wanted}",
-            hint=f"stocklstm train --ticker {manifest.ticker} --horizon {wanted}",
+            hint=f"{training_command(manifest.ticker)} --horizon {wanted}",
         )
     return wanted or learned
 
 
 def _target(
-    store: Store, exchange: str, bars: Bars, origin: int, horizon: int
+    calendar: _Calendar, exchange: str, bars: Bars, origin: int, horizon: int
 ) -> tuple[str, float | None]:
     """Find the session that is forecast, and its close if that is known by now."""
     if origin + horizon < len(bars):
         known = outcomes(bars, np.array([origin]), horizon)
         return str(bars.dates[origin + horizon]), float(known[0])
     missing = origin + horizon - (len(bars) - 1)
-    return store.sessions.next_after(exchange, str(bars.dates[-1]), missing), None
+    return calendar.next_after(exchange, str(bars.dates[-1]), missing), None
 
 
 def _forecast(
@@ -307,7 +471,7 @@ def _forecast(
         returns = returns.widened(math.sqrt(horizon / manifest.config.horizon))
     closes = returns.closes(bars.closes[-1:])
     return LedgerEntry(
-        ticker=manifest.ticker,
+        ticker=model.ticker,
         target_session=target,
         version=manifest.version,
         horizon=horizon,
@@ -316,11 +480,13 @@ def _forecast(
         point=float(closes.points[0]),
         quantiles=tuple(closes.quantiles[0].tolist()),
         made_at=made_at,
+        pool=manifest.ticker if manifest.pool else "",
     )
 
 
-def _hindsight(manifest: Manifest, target: str) -> list[str]:
+def _hindsight(model: LoadedModel, target: str) -> list[str]:
     """Say so where a forecast of the past is of a day that the model learned from."""
+    manifest = model.manifest
     if target >= manifest.splits.test_start:
         return []
     warning = (
@@ -343,17 +509,29 @@ def _untested(manifest: Manifest, horizon: int) -> list[str]:
     return [warning]
 
 
-def _record(store: Store, entry: LedgerEntry) -> tuple[bool, list[str]]:
-    """Keep a forecast, where that is possible: it is worth more than its record.
+def _unknown(model: LoadedModel) -> list[str]:
+    """Say so where a pooled model never saw the ticker that it forecasts."""
+    if model.subject is None or model.subject.known:
+        return []
+    return [f"{model.manifest.id} was not trained on {model.ticker}, nor tested on it"]
+
+
+def _record(store: Store, entries: Sequence[LedgerEntry]) -> list[tuple[bool, list[str]]]:
+    """Keep forecasts, where that is possible: they are worth more than their record.
 
     Returns:
-        True if the very same forecast was on record already, and what to know about it.
+        Of each, true if the very same forecast was on record already, and what to know about it.
     """
     try:
         store.require_writable()
-        earlier = store.ledger.record(entry)
+        earlier = store.ledger.record_all(entries)
     except (ConfigError, StorageError) as error:
-        return False, [f"this forecast is not in the ledger: {error.message}"]
+        warning = f"this forecast is not in the ledger: {error.message}"
+        return [(False, [warning]) for _ in entries]
+    return [_compared(entry, found) for entry, found in zip(entries, earlier, strict=True)]
+
+
+def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, list[str]]:
     if earlier is None:
         return False, []
     if (earlier.point, earlier.quantiles) == (entry.point, entry.quantiles):

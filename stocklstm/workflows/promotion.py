@@ -1,15 +1,20 @@
 """Whether a new version should become champion."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from stocklstm.core.evaluation import SIGNIFICANT, ScoredDays, compare, mean_crps
+from stocklstm.core.pooling import pool_split, pooled_days
 from stocklstm.core.reference import ModelReference
-from stocklstm.core.series import Bars
+from stocklstm.core.scaling import warm_up_rows
+from stocklstm.core.series import Bars, Indices
 from stocklstm.core.splits import Split
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.pooling import PooledModel, load_pool
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.serving import LoadedModel, load_model
 
@@ -70,23 +75,70 @@ def judge_challenger(
         return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
 
 
+def judge_pool(
+    store: Store, name: str, series: Mapping[str, tuple[Bars, Indices]], challenger: PooledModel
+) -> Promotion:
+    """Do the same for a pooled model, over the test days of all tickers that both know.
+
+    Args:
+        store: Holds the champion.
+        name: Of the pooled model, with its mark.
+        series: Prices and test origins of each ticker of the new version.
+        challenger: The new version.
+    """
+    try:
+        champion = load_pool(store, ModelReference(name))
+    except NoModelError:
+        return Promotion(promoted=True, reason="there was no champion")
+    except IntegrityError as error:
+        return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
+    horizons = challenger.manifest.config.horizon, champion.manifest.config.horizon
+    if horizons[0] != horizons[1]:
+        return _other_horizon(champion.manifest, *horizons)
+    known = [ticker for ticker in series if ticker in champion.members]
+    scored = [_both(champion, challenger, ticker, *series[ticker]) for ticker in known]
+    pairs = [(own, others) for own, others in scored if len(own.dates)]
+    if not pairs:
+        return _nothing_shared(champion.manifest)
+    own, others = (pooled_days(side) for side in zip(*pairs, strict=True))
+    return _decided(champion.manifest, own, others)
+
+
+def _both(
+    champion: PooledModel, challenger: PooledModel, ticker: str, bars: Bars, origins: Indices
+) -> tuple[ScoredDays, ScoredDays]:
+    unseen = pool_split(
+        bars.dates,
+        champion.record.days,
+        warm_up_rows(champion.manifest.config),
+        champion.manifest.config,
+    ).test
+    shared = np.intersect1d(origins, unseen)
+    own, others = (
+        score_model(model.of(ticker, bars), bars, shared) for model in (challenger, champion)
+    )
+    return own, others
+
+
 def _compared(champion: LoadedModel, bars: Bars, split: Split, days: ScoredDays) -> Promotion:
     horizon = champion.manifest.config.horizon
     if horizon != days.horizon:
-        return Promotion(
-            promoted=False,
-            reason=f"it forecasts {_ahead(days.horizon)}, the champion, {champion.manifest.id}, "
-            f"{_ahead(horizon)}; --promote always takes it all the same",
-        )
+        return _other_horizon(champion.manifest, days.horizon, horizon)
     shared = days.dates >= np.datetime64(champion.manifest.splits.test_start, "D")
     if not shared.any():
-        return Promotion(
-            promoted=True, reason=f"{champion.manifest.id} has no test day in common with it"
-        )
+        return _nothing_shared(champion.manifest)
     own, others = days.select(shared), score_model(champion, bars, split.test[shared])
+    return _decided(champion.manifest, own, others)
+
+
+def _nothing_shared(champion: Manifest) -> Promotion:
+    return Promotion(promoted=True, reason=f"{champion.id} has no test day in common with it")
+
+
+def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays) -> Promotion:
     test = compare(own, others)
     figures = (
-        f"{champion.manifest.id}: mean CRPS {mean_crps(own):.4g} against {mean_crps(others):.4g} "
+        f"{champion.id}: mean CRPS {mean_crps(own):.4g} against {mean_crps(others):.4g} "
         f"on {test.n} shared test days, p = {test.p:.2g}"
     )
     if test.p < SIGNIFICANT:
@@ -94,6 +146,14 @@ def _compared(champion: LoadedModel, bars: Bars, split: Split, days: ScoredDays)
         words = "worse" if worse else "better"
         return Promotion(promoted=not worse, reason=f"significantly {words} than {figures}")
     return Promotion(promoted=True, reason=f"not significantly worse than {figures}")
+
+
+def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:
+    return Promotion(
+        promoted=False,
+        reason=f"it forecasts {_ahead(own)}, the champion, {champion.id}, {_ahead(other)}; "
+        "--promote always takes it all the same",
+    )
 
 
 def _ahead(horizon: int) -> str:

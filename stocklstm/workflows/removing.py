@@ -8,8 +8,13 @@ from pathlib import Path
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.outcomes import Failure, for_each
-from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
-from stocklstm.core.series import parse_ticker
+from stocklstm.core.reference import (
+    ModelReference,
+    parse_exact,
+    parse_owner,
+    parse_reference,
+    version_id,
+)
 from stocklstm.errors import ConfigError, NoModelError, StockLstmError, StoreLockedError
 from stocklstm.store.disk import disk_errors, size_of
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
@@ -238,7 +243,7 @@ def _all_tickers(store: Store, leftovers: Leftovers) -> list[str]:
 
 
 def _known_ticker(name: str, known: Sequence[str]) -> str:
-    ticker = parse_ticker(name)
+    ticker = parse_owner(name)
     if ticker not in known:
         raise NoModelError(
             f"the store has no model of {ticker}, nor what is left of one",
@@ -250,7 +255,7 @@ def _known_ticker(name: str, known: Sequence[str]) -> str:
 def _is_ticker(name: str) -> bool:
     """Tell whether a directory is a ticker's: what else lies there is somebody else's."""
     try:
-        return parse_ticker(name) == name
+        return parse_owner(name) == name
     except ConfigError:
         return False
 

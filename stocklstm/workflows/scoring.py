@@ -6,6 +6,8 @@ import numpy as np
 
 from stocklstm.core.baselines import DistributionBaseline
 from stocklstm.core.evaluation import ScoredDays, evaluate, score_days
+from stocklstm.core.pooling import pool_split
+from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, Indices
 from stocklstm.errors import SeriesTooShortError
@@ -35,16 +37,17 @@ def score_unseen(
         RejectedDataError: The model learned prices that have been rescaled since.
     """
     manifest = model.manifest
-    days = score_model(model, bars, unseen_origins(manifest, bars), others)
+    days = score_model(model, bars, unseen_origins(manifest, bars, model.ticker), others)
     return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
 
 
-def unseen_origins(manifest: Manifest, bars: Bars) -> Indices:
+def unseen_origins(manifest: Manifest, bars: Bars, ticker: str | None = None) -> Indices:
     """List the rows from which the days of a model's test part are forecast.
 
     Args:
         manifest: Tells where its test part begins.
         bars: N sessions.
+        ticker: Whose; by default that of the manifest, which a pooled model has none of.
 
     Raises:
         SeriesTooShortError: No bar lies in the test part.
@@ -52,12 +55,17 @@ def unseen_origins(manifest: Manifest, bars: Bars) -> Indices:
     targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
     horizon = manifest.config.horizon
     origins: Indices = targets[targets >= horizon] - horizon
+    if manifest.pool is not None:
+        origins = pool_split(
+            bars.dates, manifest.pool.days, warm_up_rows(manifest.config), manifest.config
+        ).test
     if len(origins) == 0:
+        name = ticker or manifest.ticker
         raise SeriesTooShortError(
-            f"no stored price of {manifest.ticker} lies in the test part of {manifest.id}",
+            f"no stored price of {name} lies in the test part of {manifest.id}",
             needed=1,
             found=0,
-            hint=f"stocklstm fetch --ticker {manifest.ticker}",
+            hint=f"stocklstm fetch --ticker {name}",
         )
     return origins
 

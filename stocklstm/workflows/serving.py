@@ -1,33 +1,77 @@
 """Loading a published version, ready to forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.pools import is_pool
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
-from stocklstm.errors import ArtifactCorruptError, NoModelError, RejectedDataError
+from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
-from stocklstm.store.manifest import SERVING_FILE, Manifest, corrupt
+from stocklstm.store.manifest import SERVING_FILE, Manifest, corrupt, training_command
 from stocklstm.store.store import Store, open_store
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a pooled model is to forecast.
+
+    Attributes:
+        ticker: Whose prices.
+        verdict: How it compared with yesterday's close on this ticker's test part, or on that of
+            all tickers where it had none.
+        verdict_text: The same in words.
+        known: True if it is one of those that the model was trained or tested on.
+    """
+
+    ticker: str
+    verdict: str
+    verdict_text: str
+    known: bool
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A published version in memory.
+    """A published version in memory, for one ticker.
 
     Attributes:
-        manifest: What it is.
+        manifest: What it is; of a pooled model with the figures of this ticker.
         forecaster: What it does.
+        subject: The ticker that a pooled model is to forecast; None for the model of one.
     """
 
     manifest: Manifest
     forecaster: Forecaster
+    subject: Subject | None = None
+
+    @property
+    def ticker(self) -> str:
+        """Whose prices it forecasts."""
+        return self.manifest.ticker if self.subject is None else self.subject.ticker
+
+    @property
+    def graph(self) -> ServingGraph:
+        """The serving graph."""
+        return self.forecaster.graph
+
+    @property
+    def verdict(self) -> str:
+        """How it compared with yesterday's close on its test part."""
+        return (self.manifest.evaluation if self.subject is None else self.subject).verdict
+
+    @property
+    def verdict_text(self) -> str:
+        """The same in words."""
+        return (self.manifest.evaluation if self.subject is None else self.subject).verdict_text
 
     def forecast(self, bars: Bars) -> ReturnForecasts:
         """Forecast the log return from the last bar over the model's horizon.
@@ -46,16 +90,44 @@ class LoadedModel:
         return self.forecaster.forecast(bars, np.array([len(bars) - 1]))
 
 
-def chosen_references(store: Store, references: Sequence[str]) -> Sequence[str]:
+def chosen_references(
+    store: Store, references: Sequence[str], *, pools: bool = False
+) -> Sequence[str]:
     """Take the references given, or every ticker that has a model.
+
+    Args:
+        store: Open.
+        references: As typed.
+        pools: Where none is given, take the pooled models, too.
 
     Raises:
         NoModelError: None was given and there is none.
     """
-    chosen = references or store.registry.tickers()
+    every = store.registry.tickers()
+    own = [name for name in every if pools or not is_pool(name)]
+    chosen = references or own
+    if not chosen and every:
+        raise NoModelError(
+            "the store has no model of one ticker, only pooled ones",
+            hint=f"stocklstm predict --model {every[0][1:]}",
+        )
     if not chosen:
         raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
     return chosen
+
+
+def require_ticker(reference: ModelReference) -> None:
+    """Refuse a pooled model where that of one ticker is called for.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if is_pool(reference.ticker):
+        name = reference.ticker[1:]
+        raise ConfigError(
+            f"{reference.ticker} is a pooled model, not a ticker",
+            hint=f"stocklstm predict --model {name}, or evaluate --model {name}",
+        )
 
 
 def expand_reference(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
@@ -126,7 +198,7 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",
-            hint=f"stocklstm train --ticker {manifest.ticker} --like {manifest.id}",
+            hint=f"{training_command(manifest.ticker)} --like {manifest.id}",
         )
 
 
@@ -151,11 +223,26 @@ def load_model(store: Store, reference: ModelReference) -> LoadedModel:
     Raises:
         NoModelError: There is none.
         ArtifactCorruptError: Its files are not those that were published.
+        ConfigError: It is a pooled model, which forecasts nothing until a ticker is named.
+    """
+    return load_with(load_version, store, reference)
+
+
+def load_with(load: Callable[[Store, Manifest], M], store: Store, reference: ModelReference) -> M:
+    """Load the version that a reference means, as long as it means one.
+
+    Args:
+        load: Loads the version of a manifest.
+        store: Open.
+        reference: Which.
+
+    Raises:
+        NoModelError: There is none.
     """
     while True:
         version = store.registry.resolve(reference)
         try:
-            return load_version(store, store.registry.manifest(reference.ticker, version))
+            return load(store, store.registry.manifest(reference.ticker, version))
         except NoModelError:
             # What a name meant may be replaced and removed by now; then it means another one.
             if store.registry.resolve(reference) == version:
@@ -167,6 +254,7 @@ def load_version(store: Store, manifest: Manifest) -> LoadedModel:
 
     Raises:
         ArtifactCorruptError: Its serving file is not the one that was published.
+        ConfigError: It is a pooled model.
     """
     content = store.registry.read_file(manifest, SERVING_FILE)
     try:

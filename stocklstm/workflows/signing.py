@@ -89,7 +89,7 @@ def _names(
     if not every_version:
         return list(references), ()
     groups, unknown = for_each(
-        chosen_references(store, references),
+        chosen_references(store, references, pools=True),
         parse_reference,
         lambda reference: expand_reference(store, reference, every_version=True),
     )

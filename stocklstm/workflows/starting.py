@@ -1,5 +1,6 @@
 """The version whose weights another one begins with."""
 
+from stocklstm.core.pools import is_pool
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
@@ -53,7 +54,9 @@ def require_unseen_test_part(
     version = store.registry.resolve(reference)
     seen = store.registry.manifest(reference.ticker, version).splits.test_start
     judged = str(bars.dates[split.test[0] + horizon])
-    if reference.ticker == ticker and judged < seen:
+    # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
+    related = reference.ticker == ticker or is_pool(reference.ticker)
+    if related and judged < seen:
         raise ConfigError(
             f"{identity} may have learned any day before {seen}, and the test part of the new "
             f"version would begin on {judged}: it would be judged on days that it has seen",

@@ -6,21 +6,16 @@ from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
-from stocklstm.core.history import EpochRecord, history_csv
+from stocklstm.core.history import history_csv
 from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.pools import is_pool
 from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.splits import split_origins
-from stocklstm.errors import (
-    ArtifactCorruptError,
-    ConfigError,
-    InterruptedWorkError,
-    TrainingDivergedError,
-)
-from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
-from stocklstm.learn.loop import Keeper, State, StoppedError
-from stocklstm.learn.model import StockLSTM
+from stocklstm.errors import ConfigError, TrainingDivergedError
+from stocklstm.learn.checkpoints import encode_checkpoint
+from stocklstm.learn.loop import StoppedError
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
@@ -31,6 +26,7 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
+from stocklstm.workflows.running import EpochEnded, RunKeeper, TrainingStoppedError, state_of
 from stocklstm.workflows.starting import (
     read_weights,
     require_unseen_test_part,
@@ -57,21 +53,6 @@ class Beginning:
 
 
 ANEW = Beginning()
-
-
-@dataclass(frozen=True)
-class EpochEnded:
-    """Sent after every epoch.
-
-    Attributes:
-        ticker: Whose model is training.
-        epochs: Most epochs the run may take.
-        record: The epoch.
-    """
-
-    ticker: str
-    epochs: int
-    record: EpochRecord
 
 
 @dataclass(frozen=True)
@@ -121,23 +102,6 @@ class TrainResult:
 
     results: tuple[TrainedVersion, ...]
     failures: tuple[Failure, ...]
-
-
-class TrainingStoppedError(InterruptedWorkError):
-    """Somebody asked training to stop; nothing of it is lost.
-
-    Attributes:
-        run: Identity of the run, to be resumed.
-    """
-
-    def __init__(self, run: str) -> None:
-        """Keep the identity.
-
-        Args:
-            run: Of the run.
-        """
-        super().__init__(f"stocklstm train --resume {run}")
-        self.run = run
 
 
 def train(  # noqa: PLR0913 - all but two have a default
@@ -198,7 +162,8 @@ def train(  # noqa: PLR0913 - all but two have a default
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
-    return sorted({store.runs.open(name).record.ticker for name in store.runs.begun()})
+    owners = {store.runs.open(name).record.ticker for name in store.runs.begun()}
+    return sorted(owner for owner in owners if not is_pool(owner))
 
 
 def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> TrainResult:
@@ -209,42 +174,6 @@ def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> Tra
             hint=f"stocklstm train --resume {name}",
         )
     return TrainResult(*for_each([run.record.ticker], str, lambda _: training.go_on(run)))
-
-
-def _state(run: Run) -> State | None:
-    content = run.state()
-    if content is None:
-        return None
-    try:
-        return decode_state(content, "state.pth")
-    except ArtifactCorruptError as error:
-        raise ArtifactCorruptError(
-            f"the run {run.record.id} is damaged: {error.message}",
-            hint=f"stocklstm train --ticker {run.record.ticker} starts a new one",
-        ) from error
-
-
-class _RunKeeper(Keeper):
-    """Writes what the loop wants kept into the directory of the run."""
-
-    def __init__(self, run: Run, should_stop: Callable[[], bool]) -> None:
-        self.run = run
-        self._should_stop = should_stop
-
-    def should_stop(self) -> bool:
-        return self._should_stop()
-
-    def save_state(self, state: State) -> None:
-        self.run.save_state(encode_state(state))
-
-    def save_checkpoint(
-        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        content = encode_checkpoint(network, state, self.run.record.config, history)
-        self.run.save_checkpoint(state["epoch"], content)
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        self.run.drop_checkpoint(epoch)
 
 
 @dataclass(frozen=True)
@@ -316,13 +245,13 @@ class _Training:
 
     def _train(self, run: Run, bars: Bars, *, resumed: bool) -> TrainedVersion:
         record = run.record
-        state = _state(run)
+        state = state_of(run)
         try:
             model = fit_model(
                 bars,
                 record.config,
                 lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
-                keeper=_RunKeeper(run, self.should_stop),
+                keeper=RunKeeper(run, self.should_stop),
                 resume=state,
                 start=None if record.start is None else read_weights(self.store, record.start),
             )

@@ -27,6 +27,8 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import differences
 from stocklstm.workflows.inventory import CheckedStore, check_store
 from stocklstm.workflows.leakage import audit_leakage
+from stocklstm.workflows.pool_leakage import audit_pool
+from stocklstm.workflows.pooling import PooledModel, load_pool_version
 from stocklstm.workflows.serving import (
     LoadedModel,
     chosen_references,
@@ -146,7 +148,7 @@ def _models(
     store: Store, references: Sequence[str], every_version: bool, further: "_Further"
 ) -> ValidateResult:
     expanded, unknown = for_each(
-        chosen_references(store, references),
+        chosen_references(store, references, pools=True),
         parse_reference,
         lambda reference: expand_reference(store, reference, every_version=every_version),
     )
@@ -191,7 +193,11 @@ def _run_checks(
             if further.deep:
                 recorder.run("checkpoint", lambda: _checkpoint(store, model))
             if further.leakage:
-                recorder.checks += audit_leakage(store, model)
+                recorder.checks += (
+                    audit_pool(store, model)
+                    if isinstance(model, PooledModel)
+                    else audit_leakage(store, model)
+                )
     return tuple(recorder.checks), recorder.corrupt
 
 
@@ -271,14 +277,15 @@ def _unlisted(store: Store, manifest: Manifest) -> tuple[None, str]:
     return None, "none"
 
 
-def _graph(store: Store, manifest: Manifest) -> tuple[LoadedModel, str]:
-    model = load_version(store, manifest)
-    length, features = model.forecaster.graph.window_shape
+def _graph(store: Store, manifest: Manifest) -> tuple[LoadedModel | PooledModel, str]:
+    load = load_version if manifest.pool is None else load_pool_version
+    model = load(store, manifest)
+    length, features = model.graph.window_shape
     return model, f"windows of {length} sessions × {features}, {manifest.config.outputs} outputs"
 
 
-def _dummy(model: LoadedModel) -> tuple[None, str]:
-    outputs = model.forecaster.graph.run(_dummy_windows(model.forecaster.graph))
+def _dummy(model: LoadedModel | PooledModel) -> tuple[None, str]:
+    outputs = model.graph.run(_dummy_windows(model.graph))
     if outputs.shape != (_DUMMY_WINDOWS, model.manifest.config.outputs):
         raise ArtifactCorruptError(f"the forecast has shape {outputs.shape}")
     if not np.isfinite(outputs).all():
@@ -291,7 +298,7 @@ def _dummy_windows(graph: ServingGraph) -> np.ndarray:
     return random.standard_normal((_DUMMY_WINDOWS, *graph.window_shape)).astype(np.float32)
 
 
-def _checkpoint(store: Store, model: LoadedModel) -> tuple[None, str]:
+def _checkpoint(store: Store, model: LoadedModel | PooledModel) -> tuple[None, str]:
     from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
     from stocklstm.learn.inference import network_outputs
 
@@ -301,9 +308,9 @@ def _checkpoint(store: Store, model: LoadedModel) -> tuple[None, str]:
         return None, "not held against the version it was made from, which was not imported"
     owner = manifest if manifest.parent is None or own else _parent(store, manifest)
     network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
-    windows = _dummy_windows(model.forecaster.graph)
+    windows = _dummy_windows(model.graph)
     expected = network_outputs(network, windows)
-    found = model.forecaster.graph.run(windows)
+    found = model.graph.run(windows)
     difference = float(np.abs(found - expected).max() / np.abs(expected).max())
     tolerance = PARITY[manifest.method]
     if difference > tolerance:

@@ -26,7 +26,7 @@ from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import fit_model, forecast_day, prepare
-from stocklstm.workflows.serving import chosen_references
+from stocklstm.workflows.serving import chosen_references, require_ticker
 
 REPORT_FORMAT = 1
 """Number of the layout of what is stored."""
@@ -209,6 +209,7 @@ class _Walking:
 
     def along(self, reference: ModelReference) -> WalkedVersion:
         """Walk with one version."""
+        require_ticker(reference)
         registry, ticker = self.store.registry, reference.ticker
         manifest = registry.manifest(ticker, registry.resolve(reference))
         bars = self.store.prices.bars(ticker)

@@ -14,6 +14,7 @@ import pytest
 
 from stocklstm import errors
 from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
+from stocklstm.store.migrations import FORMAT
 from stocklstm.workflows import predict as predicting
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.tampering import flip_bit, replace_manifest
@@ -103,14 +104,14 @@ import sys
 import stocklstm.workflows.predict as module
 from stocklstm.__main__ import main
 
-right = module._predict_one
+right = module._Evening._made
 
-def predict_one(store, reference, *others):
+def made(evening, reference):
     if reference.version == 1:
         return 1 / 0
-    return right(store, reference, *others)
+    return right(evening, reference)
 
-module._predict_one = predict_one
+module._Evening._made = made
 sys.argv = ["stocklstm", "predict", "--json", "-t", "PETR4.SA@v1", "-t", "PETR4.SA"]
 main()
 """
@@ -224,7 +225,7 @@ def test_5_for_a_damaged_database(cli: Cli, model_home: Path) -> None:
 def test_5_for_a_format_of_the_future(cli: Cli, model_home: Path) -> None:
     version = model_home / "models" / TICKER / "v1"
     text = (version / "manifest.json").read_text()
-    replace_manifest(version, text.replace('"format": 3', '"format": 4', 1))
+    replace_manifest(version, text.replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}', 1))
 
     outcome = cli("predict")
 

@@ -22,6 +22,7 @@ from stocklstm.workflows.predict import Forecast
 FORECAST = Forecast(
     ticker="PETR4.SA",
     version=3,
+    model="PETR4.SA@v3",
     as_of="2024-03-13",
     last_close=36.38,
     currency="BRL",

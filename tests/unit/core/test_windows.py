@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.windows import sliding_windows
+from stocklstm.core.windows import sliding_windows, windows_at
 from tests.unit.core.series import PROPERTY
 
 
@@ -45,3 +45,15 @@ def test_windows_of_the_first_rows_know_no_later_row():
     # Window w ends at row w + 9: those that end at row 29 or before are the first 21.
     assert np.array_equal(sliding_windows(values, 10)[:21], sliding_windows(changed, 10)[:21])
     assert np.isnan(sliding_windows(changed, 10)[21:]).any(axis=(1, 2)).all()
+
+
+@PROPERTY
+@given(count=st.integers(1, 60), features=st.integers(1, 4), data=st.data())
+def test_chosen_windows_end_where_they_are_asked_to(count, features, data):
+    values = rows_of(count, features)
+    length = data.draw(st.integers(1, count))
+    rows = st.lists(st.integers(length - 1, count - 1), max_size=5)
+    origins = np.array(data.draw(rows), np.int64)
+    found = windows_at(values, origins, length)
+    assert np.array_equal(found, sliding_windows(values, length)[origins - (length - 1)])
+    assert found.shape == (len(origins), length, features)

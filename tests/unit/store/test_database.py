@@ -23,6 +23,7 @@ from stocklstm.store import database
 from stocklstm.store.database import (
     SCHEMA_VERSION,
     database_errors,
+    integrity_faults,
     open_database,
     open_readonly,
     transaction,
@@ -279,6 +280,25 @@ def test_versions_of_before_signatures_stay_and_have_none(monkeypatch, home):
         rows = store.registry.connection.execute("SELECT * FROM versions").fetchall()
         assert rows == [(TICKER, 1, "sha", NOON, None)]
         assert store.registry.published(TICKER) == {1: NOON}
+
+
+def test_forecasts_of_before_pooled_models_are_the_tickers_own(monkeypatch, home):
+    """As of schema 5."""
+    row = (TICKER, "2024-03-15", 1, 1, "2024-03-14", 36.2, 36.25, "[35.0, 36.25, 37.5]", NOON)
+    with monkeypatch.context() as old:
+        old.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:5])
+        old.setattr(database, "SCHEMA_VERSION", 5)
+        with open_store(home, create=True) as store:
+            store.registry.connection.execute(
+                "INSERT INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+            )
+    with open_store(home) as store:
+        assert store.ledger.entries(TICKER) == [entry_of()]
+        assert store.ledger.record(entry_of()) == entry_of()
+        assert store.ledger.record(entry_of(pool="+b3")) is None
+        assert store.ledger.entries(TICKER, "+b3") == [entry_of(pool="+b3")]
+        assert store.ledger.entries(TICKER) == [entry_of()]
+        assert integrity_faults(store.registry.connection) == []
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_old_schema(monkeypatch, home):

@@ -38,14 +38,40 @@ def test_the_earlier_forecast_is_the_one_of_the_very_same_key(store):
 
 @pytest.mark.parametrize(
     "other",
-    [{"target_session": "2024-03-18"}, {"version": 2}, {"horizon": 2}, {"ticker": "VALE3.SA"}],
+    [
+        {"target_session": "2024-03-18"},
+        {"version": 2},
+        {"horizon": 2},
+        {"ticker": "VALE3.SA"},
+        {"pool": "+b3"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_another_key_is_another_forecast(store, other):
     assert store.ledger.record(entry_of()) is None
     assert store.ledger.record(entry_of(**other)) is None
-    both = store.ledger.entries(TICKER) + store.ledger.entries("VALE3.SA")
-    assert both == [entry_of(), entry_of(**other)]
+    all_of_them = [
+        *store.ledger.entries(TICKER),
+        *store.ledger.entries(TICKER, "+b3"),
+        *store.ledger.entries("VALE3.SA"),
+    ]
+    assert all_of_them == [entry_of(), entry_of(**other)]
+
+
+def test_many_forecasts_are_kept_at_once_and_those_of_before_stand(store):
+    assert store.ledger.record(entry_of()) is None
+    many = [entry_of(point=1.0), entry_of(version=2), entry_of(pool="+b3", point=2.0)]
+
+    assert store.ledger.record_all(many) == [entry_of(), None, None]
+
+    assert store.ledger.entries(TICKER) == [entry_of(), entry_of(version=2)]
+    assert store.ledger.entries(TICKER, "+b3") == [entry_of(pool="+b3", point=2.0)]
+
+
+def test_of_many_forecasts_all_are_kept_or_none(store):
+    with pytest.raises(sqlite3.IntegrityError):
+        store.ledger.record_all([entry_of(), entry_of(version=2, point=math.nan)])
+    assert store.ledger.entries(TICKER) == []
 
 
 def test_entries_come_oldest_target_first(store):

@@ -214,7 +214,7 @@ def test_another_format(number):
 
 def test_another_format_may_look_entirely_different():
     with pytest.raises(ArtifactVersionError) as caught:
-        decoded(b'{"weights": {}, "format": 4}')
+        decoded(b'{"weights": {}, "format": %d}' % (FORMAT + 1))
     assert "pip install --upgrade" in caught.value.hint
 
 

@@ -49,6 +49,11 @@ def assert_within(said: dict, read: dict) -> None:
 
 
 @pytest.mark.parametrize("number", FORMATS)
+def test_a_version_from_before_pools_is_of_one_ticker(number):
+    assert decode_manifest(content_of(number), TICKER, VERSION).pool is None
+
+
+@pytest.mark.parametrize("number", [1, 2])
 def test_what_came_later_means_what_it_meant_before(number):
     manifest = decode_manifest(content_of(number), TICKER, VERSION)
 

@@ -23,7 +23,7 @@ from stocklstm.errors import (
 from stocklstm.store import registry as registry_module
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.database import transaction
-from stocklstm.store.manifest import FILE_NAME, FileRecord
+from stocklstm.store.manifest import FILE_NAME, FORMAT, FileRecord
 from stocklstm.store.store import open_store
 from tests.tampering import replace_manifest
 from tests.unit.store.processes import running
@@ -736,7 +736,7 @@ def test_the_directories_of_two_versions_changed_places(registry):
         lambda _: b"",
         lambda content: content + b"\n",
         lambda content: json.dumps(json.loads(content)).encode(),
-        lambda content: content.replace(b'"format": 3', b'"format": 4'),
+        lambda content: content.replace(b'"format": %d' % FORMAT, b'"format": %d' % (FORMAT + 1)),
     ],
     ids=["truncated", "empty", "a-line-more", "same-meaning", "newer-format"],
 )
@@ -773,8 +773,12 @@ def test_one_flipped_bit_of_the_manifest(registry):
 def test_a_version_of_a_newer_program(registry):
     publish(registry)
     text = (directory(registry, 1) / FILE_NAME).read_text()
-    replace_manifest(directory(registry, 1), text.replace('"format": 3', '"format": 4'))
-    with pytest.raises(ArtifactVersionError, match=r"PETR4.SA@v1 has manifest format 4"):
+    replace_manifest(
+        directory(registry, 1), text.replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}')
+    )
+    with pytest.raises(
+        ArtifactVersionError, match=rf"PETR4.SA@v1 has manifest format {FORMAT + 1}"
+    ):
         registry.manifest(TICKER, 1)
 
 

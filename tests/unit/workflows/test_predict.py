@@ -115,7 +115,7 @@ def test_a_ledger_that_cannot_be_written_costs_no_forecast(
     def refuse(_self: Ledger, _entry: object) -> None:
         raise error
 
-    monkeypatch.setattr(Ledger, "record", refuse)
+    monkeypatch.setattr(Ledger, "record_all", refuse)
 
     made = forecast(model_home)
 

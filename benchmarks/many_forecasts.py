@@ -1,0 +1,207 @@
+"""What a forecast costs where there are very many: of own models, and of one pooled model.
+
+Run: python benchmarks/many_forecasts.py [--tickers N] [--rows N]
+
+Makes a store of made-up prices, N sessions of each ticker, and gives every ticker a model of the
+default size: weights do not matter here, so that of the first is published again for all others.
+Then `predict` runs for one ticker and for all of them, in this process; what all cost beyond the
+one, a ticker, is the cost after start-up. All of it counts: reading prices, hashes of files, the
+forecast, its row in the ledger. Exit code 1 if a goal is missed, in time of the processor.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.scaling import warm_up_rows
+from stocklstm.core.series import Bars, Instrument
+from stocklstm.core.volatility import VolatilityAnchor
+from stocklstm.store.manifest import SERVING_FILE, Manifest
+from stocklstm.store.members import MEMBERS_FILE, Member, encode_members
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.pool_fitting import fit_pool, resumable_state
+from stocklstm.workflows.predict import predict
+from stocklstm.workflows.train import train
+
+NOON = "2026-11-20T12:00:00Z"
+EVENING = "2026-11-20T23:00:00Z"
+POOL = "+all"
+
+OWN_MS = 10.0
+"""Most milliseconds a ticker with a model of its own."""
+
+POOLED_MS = 1.0
+"""Most milliseconds a ticker on one pooled model."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds a ticker after start-up.
+
+    Attributes:
+        wall: By the clock.
+        cpu: Of the processor: what other work on the machine takes does not count.
+    """
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured.
+
+    Attributes:
+        tickers: How many.
+        rows: Sessions of each.
+        own: With a model of its own each.
+        pooled: On one pooled model.
+        own_again: The same evening once more: every forecast is on record already.
+        pooled_again: Likewise.
+    """
+
+    tickers: int
+    rows: int
+    own: Cost
+    pooled: Cost
+    own_again: Cost
+    pooled_again: Cost
+
+
+def made_up(rows: int, seed: int) -> Bars:
+    """Let a price wander, with opens, highs and lows around it."""
+    random = np.random.default_rng(seed)
+    closes = 30 * np.exp(np.cumsum(0.015 * random.standard_normal(rows)))
+    opens = closes * np.exp(0.005 * random.standard_normal(rows))
+    dates = np.busday_offset(np.datetime64("2026-11-20"), np.arange(1 - rows, 1), roll="backward")
+    highs, lows = np.maximum(opens, closes) * 1.004, np.minimum(opens, closes) * 0.996
+    return Bars(dates, opens, highs, lows, closes, closes, np.full(rows, 1e6))
+
+
+def store_prices(store: Store, names: Sequence[str], rows: int) -> None:
+    """Put the prices of all tickers into a store."""
+    with store.transaction():
+        for seed, name in enumerate(names):
+            instrument = Instrument(name, "BRL", "BVMF", "America/Sao_Paulo")
+            store.prices.merge(instrument, made_up(rows, seed), (), source="csv", at=NOON)
+
+
+def give_models(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
+    """Train a model of the first ticker, and publish it for every other one as well."""
+    result = train(names[:1], config, home=home)
+    if result.failures:
+        raise result.failures[0].error
+    with open_store(home) as store:
+        registry = store.registry
+        first = registry.manifest(names[0], 1)
+        files = {SERVING_FILE: registry.read_file(first, SERVING_FILE)}
+        with store.transaction():
+            for name in names[1:]:
+                _publish(store, replace(first, ticker=name), files)
+
+
+def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
+    """Train a pooled model of the first ten tickers, and let it know every other one as well."""
+    with open_store(home) as store:
+        series = {name: store.prices.bars(name) for name in names[:10]}
+        fitted = fit_pool(series, config, lambda _: None)
+        known = fitted.members[0]
+        first = warm_up_rows(config) + config.seq_length - 1
+        members = [_member(known, name, store.prices.bars(name), first) for name in names]
+        manifest = fitted.manifest(POOL, 1, {})
+        if manifest.pool is None:
+            raise AssertionError("a pooled model without its pool")
+        pool = replace(manifest.pool, tickers=len(members))
+        files = {SERVING_FILE: fitted.onnx, MEMBERS_FILE: encode_members(members)}
+        _publish(store, replace(manifest, pool=pool), files)
+
+
+def _member(known: Member, name: str, bars: Bars, first_origin: int) -> Member:
+    anchor = VolatilityAnchor.fit(bars, len(bars) // 2)
+    state = resumable_state(anchor, bars, first_origin)
+    return replace(known, ticker=name, anchor=anchor, state=state)
+
+
+def _publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
+    with store.registry.draft(manifest.ticker) as draft:
+        for name, content in files.items():
+            draft.write(name, content)
+        store.registry.publish(
+            draft,
+            manifest.ticker,
+            lambda version: replace(manifest, version=version, files=dict(draft.files)),
+            at=NOON,
+            promotion="for the benchmark",
+        )
+
+
+def after_start_up(home: Path, names: Sequence[str], pool: str | None) -> Cost:
+    """Measure what all of them take beyond what one alone takes."""
+
+    def taken(chosen: Sequence[str]) -> Cost:
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = predict(chosen, pool=pool, home=home, now=EVENING)
+        if len(result.forecasts) != len(chosen):
+            raise result.failures[0].error
+        return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+    # Twice: the first time libraries are loaded.
+    alone = [taken(names[:1]) for _ in range(2)][-1]
+    every, each = taken(names), 1000 / (len(names) - 1)
+    return Cost(each * (every.wall - alone.wall), each * (every.cpu - alone.cpu))
+
+
+def measure(tickers: int = 1000, rows: int = 500) -> Costs:
+    """Make a store and measure it.
+
+    Args:
+        tickers: How many, at least ten.
+        rows: Sessions of each.
+    """
+    config = configure("calibrated", epochs=1, batch_size=1024)
+    names = [f"T{number:05d}" for number in range(tickers)]
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"
+        with open_store(home, create=True) as store:
+            store_prices(store, names, rows)
+        give_models(home, names, config)
+        give_pool(home, names, config)
+        first = [after_start_up(home, names, pool) for pool in (None, POOL)]
+        again = [after_start_up(home, names, pool) for pool in (None, POOL)]
+    return Costs(tickers, rows, *first, *again)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print.
+
+    Args:
+        arguments: In the place of those of the command line.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tickers", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=500)
+    chosen = parser.parse_args(arguments)
+    costs = measure(chosen.tickers, chosen.rows)
+    print(f"{costs.tickers} tickers of {costs.rows} sessions, milliseconds each after start-up\n")
+    print("| models | by the clock | of the processor | once more | its processor | goal |")
+    print("|---|---|---|---|---|---|")
+    rows = (
+        ("own", costs.own, costs.own_again, OWN_MS),
+        ("one pooled", costs.pooled, costs.pooled_again, POOLED_MS),
+    )
+    for name, first, again, most in rows:
+        print(
+            f"| {name} | {first.wall:.2f} | {first.cpu:.2f} | {again.wall:.2f} | {again.cpu:.2f} "
+            f"| <= {most:g} |"
+        )
+    return int(costs.own.cpu > OWN_MS or costs.pooled.cpu > POOLED_MS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,154 @@
+"""What one pooled model is worth beside a model of each ticker, and for a ticker it never saw.
+
+Run: python benchmarks/pooled.py [--data FOLDER] [--seed N] [--jobs N] [--set NAME=VALUE ...]
+
+Three kinds of models with the same settings, the default preset's but for what --set changes, and
+the same parts of every series: one of each ticker alone, one of all tickers, and for each ticker
+one of all others, which forecasts a ticker that took no part in it. All are scored on the same
+test days; CRPS ratios below 1 are better than filtered historical simulation on EWMA volatility,
+means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds TICKER.csv files; by
+default the series that come with the program and the benchmarks are used.
+"""
+
+import argparse
+import gzip
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.evaluation import evaluate
+from stocklstm.core.pooling import pool_split
+from stocklstm.core.scaling import warm_up_rows
+from stocklstm.core.series import Bars
+from stocklstm.core.settings import SETTINGS
+from stocklstm.infer.session import ServingGraph
+from stocklstm.store.store import open_store
+from stocklstm.workflows.fetch import FetchOptions, fetch
+from stocklstm.workflows.fitting import fit_model
+from stocklstm.workflows.pool_fitting import FittedPool, fit_pool, prepare_pool
+from stocklstm.workflows.pooling import PooledModel
+from stocklstm.workflows.scoring import score_unseen
+
+DATA = Path(__file__).parent / "data"
+
+MOST_LOSS = 1.005
+"""CRPS of the pooled model over that of individual ones, mean over tickers."""
+
+MOST_UNSEEN = 1.01
+"""CRPS over EWMA's of a ticker that was held out, mean over tickers."""
+
+
+def prices(folder: Path | None) -> dict[str, Bars]:
+    """Fetch the series into a store, as a user would, and read them back."""
+    files = sorted(folder.glob("*.csv")) if folder else sorted(DATA.glob("*.csv.gz"))
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"
+        for packed in files:
+            file = Path(scratch) / "prices.csv"
+            content = packed.read_bytes()
+            file.write_bytes(gzip.decompress(content) if packed.suffix == ".gz" else content)
+            _fetch(packed.name.partition(".csv")[0], FetchOptions(source="csv", file=file), home)
+        if folder is None:
+            _fetch("PETR4.SA", FetchOptions(source="sample"), home)
+        with open_store(home) as store:
+            return {ticker: store.prices.bars(ticker) for ticker in store.prices.tickers()}
+
+
+def _fetch(ticker: str, options: FetchOptions, home: Path) -> None:
+    result = fetch([ticker], options, home=home)
+    if result.failures:
+        raise result.failures[0].error
+
+
+def of_all(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, float], FittedPool]:
+    """Train one model on all tickers; give its CRPS ratio on each."""
+    fitted = fit_pool(series, config, lambda _: None)
+    scores = {member.ticker: member.scores for member in fitted.members}
+    ratios = {ticker: float(s.crps_ratio or 1) for ticker, s in scores.items() if s is not None}
+    return ratios, fitted
+
+
+def alone(ticker: str, series: dict[str, Bars], config: TrainingConfig) -> tuple[float, float]:
+    """Train on one ticker, parted on the days of the pool; give CRPS ratio and seconds."""
+    started = time.perf_counter()
+    days = prepare_pool(series, config).days
+    bars = series[ticker]
+    split = pool_split(bars.dates, days, warm_up_rows(config), config)
+    fitted = fit_model(bars, config, lambda _: None, split=split)
+    ratio = float(fitted.evaluation.distribution.crps_ratio or 1)
+    return ratio, time.perf_counter() - started
+
+
+def held_out(
+    ticker: str, series: dict[str, Bars], config: TrainingConfig
+) -> tuple[float, list[float]]:
+    """Train on all others and forecast a ticker that is new; give CRPS ratio and coverage."""
+    others = {name: bars for name, bars in series.items() if name != ticker}
+    fitted = fit_pool(others, config, lambda _: None)
+    model = PooledModel(
+        fitted.manifest("+others", 1, {}),
+        ServingGraph(fitted.onnx),
+        {member.ticker: member for member in fitted.members},
+    )
+    days, _ = score_unseen(model.scored(ticker, series[ticker]), series[ticker])
+    scores = evaluate(days, 1.0).distribution
+    return float(scores.crps_ratio or 1), [each.share for each in scores.coverage]
+
+
+def main() -> int:
+    """Train all models and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    chosen = parser.parse_args()
+    changes = {
+        name: SETTINGS[name].parse(value, "--set")
+        for name, _, value in (word.partition("=") for word in chosen.set)
+    }
+    config = configure("calibrated", seed=chosen.seed, **changes)
+    series = prices(chosen.data)
+    tickers = sorted(series)
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        pooled = pool.submit(_timed, series, config)
+        own = list(pool.map(partial(alone, series=series, config=config), tickers))
+        unseen = list(pool.map(partial(held_out, series=series, config=config), tickers))
+        ratios, seconds, epochs = pooled.result()
+    print("| series | own model | pooled model | pooled/own | held out | its 80 % | its 95 % |")
+    print("|---|---|---|---|---|---|---|")
+    for ticker, (ratio, _), (other, (near, far)) in zip(tickers, own, unseen, strict=True):
+        print(
+            f"| {ticker} | {ratio:.4f} | {ratios[ticker]:.4f} | {ratios[ticker] / ratio:.4f} "
+            f"| {other:.4f} | {100 * near:.1f} % | {100 * far:.1f} % |"
+        )
+    loss = _mean([ratios[ticker] / ratio for ticker, (ratio, _) in zip(tickers, own, strict=True)])
+    new = _mean([ratio for ratio, _ in unseen])
+    alone_s = sum(took for _, took in own)
+    print(f"\npooled model: {epochs} epochs in {seconds:.0f} s; own models: {alone_s:.0f} s in all")
+    goals = [
+        ("pooled/own, mean", loss, MOST_LOSS),
+        ("held out CRPS/EWMA, mean", new, MOST_UNSEEN),
+    ]
+    for name, value, most in goals:
+        print(f"{name:26} {value:.4f}  goal <= {most}: {'reached' if value <= most else 'MISSED'}")
+    return int(any(value > most for _, value, most in goals))
+
+
+def _timed(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, float], float, int]:
+    started = time.perf_counter()
+    ratios, fitted = of_all(series, config)
+    return ratios, time.perf_counter() - started, fitted.network.history[-1].epoch
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
