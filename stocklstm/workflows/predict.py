@@ -1,7 +1,7 @@
 """predict: the close of a session to come, with intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import available_intervals
 from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, NotEnoughDataError, StorageError
 from stocklstm.store.ledger import LedgerEntry
@@ -170,27 +171,57 @@ def predict(
     Raises:
         NotFoundError: There is no store, or no model at all.
     """
-    made_at = now or utc_now()
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = chosen_references(store, references)
-        return PredictResult(
-            *for_each(
-                names,
-                parse_reference,
-                lambda chosen: _predict_one(store, chosen, wanted, demands, made_at),
-            )
+        return predict_from(store, references, wanted, demands=demands, now=now)
+
+
+def predict_from(
+    store: Store,
+    references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
+    *,
+    demands: Demands = NO_DEMANDS,
+    now: str | None = None,
+    load: Callable[[Store, ModelReference], LoadedModel] = load_model,
+) -> PredictResult:
+    """Do the same from a store that is open.
+
+    Args:
+        store: Open.
+        references: As for `predict`.
+        wanted: As for `predict`.
+        demands: As for `predict`.
+        now: UTC timestamp; by default the current time.
+        load: Gives the model of a reference; by default from the disk.
+
+    Raises:
+        NotFoundError: There is no model at all.
+    """
+    made_at = now or utc_now()
+    names = chosen_references(store, references)
+    return PredictResult(
+        *for_each(
+            names,
+            parse_reference,
+            lambda chosen: _predict_one(store, chosen, wanted, demands, made_at, load),
         )
+    )
 
 
 def _predict_one(
-    store: Store, reference: ModelReference, wanted: Wanted, demands: Demands, made_at: str
+    store: Store,
+    reference: ModelReference,
+    wanted: Wanted,
+    demands: Demands,
+    made_at: str,
+    load: Callable[[Store, ModelReference], LoadedModel],
 ) -> Forecast:
-    model = load_model(store, reference)
+    model = load(store, reference)
     manifest = model.manifest
     instrument = store.prices.instrument(manifest.ticker)
     bars = store.prices.bars(manifest.ticker)
     seen = _seen(bars, manifest.ticker, wanted.at)
-    horizon = _horizon(manifest, wanted.horizon)
+    horizon = horizon_ahead(manifest, wanted.horizon)
     target, outcome = _target(store, instrument.exchange, bars, len(seen) - 1, horizon)
     entry = _forecast(model, seen, target, horizon, made_at)
     stale = _behind(store, instrument.exchange, bars, wanted.at, made_at)
@@ -202,7 +233,7 @@ def _predict_one(
         unchanged, warnings = False, _hindsight(manifest, entry.target_session)
     checks = tuple(finding.check for finding in findings)
     warnings += [check.detail for check in checks if check.status == "warning"]
-    warnings += _untested(manifest, horizon)
+    warnings += untested(manifest, horizon)
     closed = None
     if wanted.at is None:
         closed = _closed(store, bars, pinned_version(store, reference), entry, wanted)
@@ -277,7 +308,12 @@ def _behind(store: Store, exchange: str, bars: Bars, at: str | None, now: str) -
     return store.sessions.ended_since(exchange, last, evening) or None
 
 
-def _horizon(manifest: Manifest, wanted: int | None) -> int:
+def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
+    """Take the horizon that is wanted, or the one that the model learned.
+
+    Raises:
+        ConfigError: The one wanted is nearer than what the model learned.
+    """
     learned = manifest.config.horizon
     if wanted is not None and wanted < learned:
         raise ConfigError(
@@ -298,14 +334,29 @@ def _target(
     return store.sessions.next_after(exchange, str(bars.dates[-1]), missing), None
 
 
+def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:
+    """Forecast the close some sessions after the last one.
+
+    Args:
+        model: Loaded.
+        bars: N sessions.
+        horizon: From `horizon_ahead`.
+
+    Returns:
+        One forecast, in currency.
+    """
+    learned = model.manifest.config.horizon
+    returns = model.forecast(bars)
+    if horizon != learned:
+        returns = returns.widened(math.sqrt(horizon / learned))
+    return returns.closes(bars.closes[-1:])
+
+
 def _forecast(
     model: LoadedModel, bars: Bars, target: str, horizon: int, made_at: str
 ) -> LedgerEntry:
     manifest = model.manifest
-    returns = model.forecast(bars)
-    if horizon != manifest.config.horizon:
-        returns = returns.widened(math.sqrt(horizon / manifest.config.horizon))
-    closes = returns.closes(bars.closes[-1:])
+    closes = closes_ahead(model, bars, horizon)
     return LedgerEntry(
         ticker=manifest.ticker,
         target_session=target,
@@ -330,7 +381,7 @@ def _hindsight(manifest: Manifest, target: str) -> list[str]:
     return [warning]
 
 
-def _untested(manifest: Manifest, horizon: int) -> list[str]:
+def untested(manifest: Manifest, horizon: int) -> list[str]:
     """Say so where the verdict is of nearer forecasts than this one."""
     learned = manifest.config.horizon
     if horizon == learned:
