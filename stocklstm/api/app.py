@@ -237,7 +237,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
     @app.post(
         "/predict",
         summary="Forecast from the stored prices, or from prices in the body",
-        **documented("predict_given", {401, 404, 408, 413, 415, 422, 503}),
+        **documented("predict_given", {400, 401, 404, 408, 413, 415, 422, 503}),
     )
     async def predict_posted(asked: PredictRequest) -> Response:
         """Forecast with `closes` from them, storing and recording nothing; else as GET does."""

@@ -133,6 +133,10 @@ class Guard:
                 hint="Authorization: Bearer TOKEN, or as the password in a browser",
                 headers={"www-authenticate": 'Bearer realm="stocklstm", Basic realm="stocklstm"'},
             )
+        # What has arrived at once, h11 has taken whatever its size.
+        head = len(scope["raw_path"]) + len(scope["query_string"])
+        if head + sum(len(n) + len(v) for n, v in scope["headers"]) > self._limits.head_bytes:
+            return http_problem(431, f"a head has at most {self._limits.head_bytes:,} bytes")
         if self._in_flight > self._limits.in_flight:
             words = f"{self._limits.in_flight} requests are under way"
             return http_problem(503, words, headers=_RETRY)
@@ -160,11 +164,15 @@ class Guard:
             message = await receive()
             if message["type"] != "http.request":
                 raise _GoneError
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._limits.body_bytes:
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= self._limits.body_bytes:
+                parts.append(part)
+            last = not message.get("more_body", False)
+            # Whoever is cut off while it still sends may never read why: the rest is passed over.
+            if size > self._limits.body_bytes and (last or size > self._limits.passed_over_bytes):
                 raise _TooLargeError
-            if not message.get("more_body", False):
+            if last:
                 return b"".join(parts)
 
     async def _refuse(self, problem: Problem, scope: Scope, answer: "_Answer") -> None:

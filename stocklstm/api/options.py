@@ -57,7 +57,9 @@ class Limits:
     """How much is taken from clients.
 
     Attributes:
-        body_bytes: Largest body of a request.
+        head_bytes: Largest head of a request.
+        body_bytes: Largest body.
+        passed_over_bytes: Of a body that turns out to be larger, read before the answer says so.
         header_s: Seconds to send the head of a request, and that a connection may idle.
         body_s: Seconds to send its body.
         answer_s: Seconds to work on an answer and to send it.
@@ -67,7 +69,9 @@ class Limits:
         drain_s: Seconds that requests under way have to end in after a stop was asked for.
     """
 
+    head_bytes: int = 16 << 10
     body_bytes: int = 2 << 20
+    passed_over_bytes: int = 8 << 20
     header_s: float = 10.0
     body_s: float = 10.0
     answer_s: float = 30.0

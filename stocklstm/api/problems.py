@@ -49,6 +49,7 @@ _TITLES = {
     415: "The body is not JSON",
     421: "This server does not go by that name",
     422: "The request does not say what is meant",
+    431: "The head of the request is too large",
     500: "A bug in stocklstm",
     503: "Try again in a moment",
 }

@@ -129,6 +129,7 @@ _DOCUMENTS: Mapping[str, tuple[type, ...]] = {
 }
 
 _PROBLEMS = {
+    400: "The body is not text.",
     401: "The token is missing or wrong.",
     404: "No such ticker, version or prices; or there is no store.",
     408: "The body did not arrive in time.",
@@ -202,8 +203,6 @@ def documented(answer: str, problems: Collection[int]) -> dict[str, Any]:
     kinds = _DOCUMENTS[answer]
     schema = _ref(kinds[0]) if len(kinds) == 1 else {"anyOf": [_ref(kind) for kind in kinds]}
     content: dict[str, Any] = {"schema": schema}
-    if PredictDocument in kinds:
-        content["example"] = _EXAMPLE
     described = {"description": "The answer.", "content": {"application/json": content}}
     responses[200] = described
     if answer == "health":
@@ -233,6 +232,10 @@ def describe(app: FastAPI) -> None:
             parts["schemas"] = kept | _components()
             parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"token": []}, {}]
+            for operation in document["paths"]["/predict"].values():
+                # Later than FastAPI, which would drop the nulls.
+                answer = operation["responses"]["200"]["content"]["application/json"]
+                answer["example"] = _EXAMPLE
             app.openapi_schema = document
         return app.openapi_schema
 

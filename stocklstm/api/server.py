@@ -19,8 +19,6 @@ from stocklstm.api.app import create_app
 from stocklstm.api.options import ServerOptions
 from stocklstm.errors import ConfigError, TryAgainError
 
-MOST_HEAD_BYTES = 16 << 10
-
 
 @dataclass(frozen=True)
 class Serving:
@@ -82,7 +80,7 @@ def _configured(options: ServerOptions) -> uvicorn.Config:
         timeout_keep_alive=int(limits.header_s),
         timeout_graceful_shutdown=int(limits.drain_s),
         limit_concurrency=limits.connections,
-        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        h11_max_incomplete_event_size=limits.head_bytes,
     )
 
 
