@@ -23,7 +23,7 @@
       ├ NetworkError
       └ RateLimitedError
 
-The exit code of each class is decided in `stocklstm.cli.exits`.
+The exit code of each class is decided in `stocklstm.core.exits`.
 
 Beside them stands InterruptedWorkError, a KeyboardInterrupt after which work can go on.
 """

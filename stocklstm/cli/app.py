@@ -13,7 +13,7 @@ from stocklstm.errors import StorageError
 
 COMMANDS = (
     *("fetch", "train", "evaluate", "predict", "validate", "quantize"),
-    *("models", "prices", "tune", "config", "demo"),
+    *("models", "prices", "tune", "serve", "config", "demo"),
 )
 
 # Modules whose commands belong to the group of another: what they load is no concern of its own.

@@ -11,14 +11,12 @@ from stocklstm.cli import evaluate, fetch, forecasts, quantize, train, validate
 from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import (
-    SCHEMA_VERSION,
     Mode,
     Result,
     View,
     choose_mode,
     complain,
     document,
-    error_object,
     show,
     write,
     write_json,
@@ -26,6 +24,7 @@ from stocklstm.cli.output import (
 from stocklstm.core.config import configure
 from stocklstm.core.outcomes import Failure
 from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
 if TYPE_CHECKING:
     from stocklstm.workflows.predict import PredictResult

@@ -1,8 +1,8 @@
 """stocklstm models: list and show; its other commands are registered here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from stocklstm.cli.output import View, as_document, conclude, say
 from stocklstm.cli.removing import gc, rm
 from stocklstm.cli.signing import sign
 from stocklstm.core.outcomes import Failure
+from stocklstm.workflows.documents import details_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,20 +93,6 @@ def _summary_table(console: "Console", items: Sequence["ModelSummary"]) -> None:
     ]
     words = ["Aliases", "Created", "Preset", "Method", "Verdict"]
     grid(console, "Models", columns, rows, left=words)
-
-
-def _details_document(item: "ModelDetails") -> Mapping[str, Any]:
-    import msgspec
-
-    manifest = msgspec.to_builtins(item.manifest)
-    log = [msgspec.to_builtins(change) for change in item.alias_log]
-    return {
-        "path": item.path,
-        "aliases": list(item.aliases),
-        "manifest": manifest,
-        "alias_log": log,
-        "walk_forward": item.walk_forward,
-    }
 
 
 def _details_bare(item: "ModelDetails") -> Iterable[str]:
@@ -204,7 +191,7 @@ SHOW: "View[_Shown, ModelDetails]" = View(
     command="models show",
     key="models",
     items=lambda result: result.models,
-    document=_details_document,
+    document=details_document,
     tables=_details_table,
     bare=_details_bare,
 )

@@ -14,12 +14,11 @@ import typer
 from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.core.outcomes import Failure, unexpected
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
+from stocklstm.workflows.documents import envelope
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.console import Console
-
-SCHEMA_VERSION = 1
 
 
 class Mode(Enum):
@@ -150,23 +149,7 @@ def as_document(item: "DataclassInstance") -> dict[str, Any]:
 
 def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) -> dict[str, Any]:
     """Build the JSON document of a command."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "command": view.command,
-        view.key: [view.document(item) for item in items],
-        "errors": [error_object(failure) for failure in failures],
-    }
-
-
-def error_object(failure: Failure) -> dict[str, Any]:
-    """Build the JSON of one failure."""
-    return {
-        "ticker": failure.ticker,
-        "code": int(exit_code(failure.error)),
-        "error": type(failure.error).__name__,
-        "message": failure.error.message,
-        "hint": failure.error.hint,
-    }
+    return envelope(view.command, view.key, [view.document(item) for item in items], failures)
 
 
 def write_json(value: Mapping[str, Any]) -> None:

@@ -123,6 +123,20 @@ class Ledger:
         )
         return entries[::-1]
 
+    def page(self, ticker: str, count: int, offset: int = 0) -> list[LedgerEntry]:
+        """Read some forecasts, those of the latest sessions first.
+
+        Args:
+            ticker: Whose.
+            count: How many at most.
+            offset: How many later ones to pass over.
+        """
+        return self._read(
+            "TRUE",
+            (ticker, count, offset),
+            "target_session DESC, made_at DESC, version DESC, horizon DESC LIMIT ? OFFSET ?",
+        )
+
     def _read(
         self,
         condition: str,

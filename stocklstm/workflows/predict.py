@@ -19,6 +19,7 @@ from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import available_intervals
 from stocklstm.core.reference import ModelReference, parse_pool_reference, parse_reference
+from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError, StorageError
 from stocklstm.store.ledger import LedgerEntry
@@ -187,17 +188,43 @@ def predict(
     Raises:
         NotFoundError: There is no store, no such pooled model, or no model at all.
     """
-    made_at = now or utc_now()
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        makers = _own_models(store) if pool is None else _pooled_model(store, pool)
-        chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
-        sessions = store.sessions
-        calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
-        evening = _Evening(store, makers, wanted, demands, made_at, calendar)
-        parts = [
-            evening.forecasts(chosen[first : first + _TOGETHER])
-            for first in range(0, len(chosen), _TOGETHER)
-        ]
+        return predict_from(store, references, wanted, pool=pool, demands=demands, now=now)
+
+
+def predict_from(
+    store: Store,
+    references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
+    *,
+    pool: str | None = None,
+    demands: Demands = NO_DEMANDS,
+    now: str | None = None,
+    load: Callable[[Store, ModelReference], LoadedModel] = load_model,
+) -> PredictResult:
+    """Do the same from a store that is open.
+
+    Args:
+        store: Open.
+        references: As for `predict`.
+        wanted: As for `predict`.
+        pool: As for `predict`.
+        demands: As for `predict`.
+        now: UTC timestamp; by default the current time.
+        load: Gives the own model of a ticker; by default from the disk.
+
+    Raises:
+        NotFoundError: There is no such pooled model, or no model at all.
+    """
+    makers = _own_models(store, load) if pool is None else _pooled_model(store, pool)
+    chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
+    sessions = store.sessions
+    calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
+    evening = _Evening(store, makers, wanted, demands, now or utc_now(), calendar)
+    parts = [
+        evening.forecasts(chosen[first : first + _TOGETHER])
+        for first in range(0, len(chosen), _TOGETHER)
+    ]
     return PredictResult(
         tuple(forecast for made, _ in parts for forecast in made),
         (*unknown, *(failure for _, failed in parts for failure in failed)),
@@ -224,16 +251,16 @@ class _Makers:
     since: Callable[[ModelReference], str]
 
 
-def _own_models(store: Store) -> _Makers:
-    def load(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
+def _own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> _Makers:
+    def model_of(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
         require_ticker(chosen)
-        model = load_model(store, chosen)
+        model = load(store, chosen)
         return lambda _: model
 
     return _Makers(
         names=lambda typed: chosen_references(store, typed),
         parse=parse_reference,
-        load=load,
+        load=model_of,
         version=lambda chosen: pinned_version(store, chosen),
         since=lambda _: "",
     )
@@ -322,7 +349,7 @@ class _Evening:
         bars = self._bars(reference)
         seen = _seen(bars, reference.ticker, wanted.at)
         model = model_of(seen)
-        horizon = _horizon(model.manifest, wanted.horizon)
+        horizon = horizon_ahead(model.manifest, wanted.horizon)
         target, outcome = _target(self.calendar, instrument.exchange, bars, len(seen) - 1, horizon)
         entry = _forecast(model, seen, target, horizon, self.made_at)
         stale = _behind(self.calendar, instrument.exchange, bars, wanted.at, self.made_at)
@@ -379,7 +406,7 @@ class _Evening:
             warnings=(
                 *warnings,
                 *(check.detail for check in made.checks if check.status == "warning"),
-                *_untested(model.manifest, entry.horizon),
+                *untested(model.manifest, entry.horizon),
                 *_unknown(model),
                 *remarks,
                 *unsigned(store, model.manifest),
@@ -441,7 +468,12 @@ def _behind(calendar: _Calendar, exchange: str, bars: Bars, at: str | None, now:
     return calendar.ended_since(exchange, last, evening) or None
 
 
-def _horizon(manifest: Manifest, wanted: int | None) -> int:
+def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
+    """Take the horizon that is wanted, or the one that the model learned.
+
+    Raises:
+        ConfigError: The one wanted is nearer than what the model learned.
+    """
     learned = manifest.config.horizon
     if wanted is not None and wanted < learned:
         raise ConfigError(
@@ -462,14 +494,29 @@ def _target(
     return calendar.next_after(exchange, str(bars.dates[-1]), missing), None
 
 
+def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:
+    """Forecast the close some sessions after the last one.
+
+    Args:
+        model: Loaded.
+        bars: N sessions.
+        horizon: From `horizon_ahead`.
+
+    Returns:
+        One forecast, in currency.
+    """
+    learned = model.manifest.config.horizon
+    returns = model.forecast(bars)
+    if horizon != learned:
+        returns = returns.widened(math.sqrt(horizon / learned))
+    return returns.closes(bars.closes[-1:])
+
+
 def _forecast(
     model: LoadedModel, bars: Bars, target: str, horizon: int, made_at: str
 ) -> LedgerEntry:
     manifest = model.manifest
-    returns = model.forecast(bars)
-    if horizon != manifest.config.horizon:
-        returns = returns.widened(math.sqrt(horizon / manifest.config.horizon))
-    closes = returns.closes(bars.closes[-1:])
+    closes = closes_ahead(model, bars, horizon)
     return LedgerEntry(
         ticker=model.ticker,
         target_session=target,
@@ -496,7 +543,7 @@ def _hindsight(model: LoadedModel, target: str) -> list[str]:
     return [warning]
 
 
-def _untested(manifest: Manifest, horizon: int) -> list[str]:
+def untested(manifest: Manifest, horizon: int) -> list[str]:
     """Say so where the verdict is of nearer forecasts than this one."""
     learned = manifest.config.horizon
     if horizon == learned:

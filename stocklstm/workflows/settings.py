@@ -24,7 +24,7 @@ from stocklstm.store.paths import data_home
 from stocklstm.store.store import open_store
 
 # Variables that are no settings.
-_OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY"}
+_OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,252 @@
+"""The fan chart as SVG: the latest closes, past forecasts among them, and the next one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from stocklstm.core.fan import fan_out
+from stocklstm.core.levels import INTERVAL_LEVELS
+from stocklstm.core.money import price_digits
+from stocklstm.core.quantiles import interval
+from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.series import Floats
+from stocklstm.workflows.history import PastForecast, TickerHistory
+from stocklstm.workflows.predict import Forecast
+
+# Share of the width for the sessions to come: a single one beside sixty would be a sliver.
+_AHEAD = 0.16
+
+
+@dataclass(frozen=True)
+class Size:
+    """A drawing surface, in pixels; text does not scale with it, so each width has its own.
+
+    Attributes:
+        name: Class of the style sheet that shows or hides it.
+        width: Of the whole.
+        height: Of the whole.
+        days: Days named along the axis.
+    """
+
+    name: str
+    width: int
+    height: int
+    days: int
+
+    left = 50
+    right = 62
+    top = 14
+    bottom = 30
+
+
+WIDE = Size("wide", 920, 380, 4)
+NARROW = Size("narrow", 358, 300, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """From sessions and prices to pixels.
+
+    Attributes:
+        size: The surface.
+        past: Sessions N behind, the last of them at N - 1.
+        ahead: Sessions ahead.
+        low: Price at the bottom.
+        high: Price at the top.
+    """
+
+    size: Size
+    past: int
+    ahead: int
+    low: float
+    high: float
+
+    @property
+    def turn(self) -> float:
+        """Where the last close is, in pixels."""
+        return self.size.left + (self.end - self.size.left) * (1 - _AHEAD)
+
+    @property
+    def end(self) -> float:
+        """Where the session that is forecast is."""
+        return float(self.size.width - self.size.right)
+
+    def x(self, session: float) -> float:
+        """Place a session; N - 1 is the last one with a close."""
+        last = self.past - 1
+        if session <= last:
+            return self.size.left + (self.turn - self.size.left) * session / max(last, 1)
+        return self.turn + (self.end - self.turn) * (session - last) / self.ahead
+
+    def y(self, price: float) -> float:
+        """Place a price."""
+        room = self.size.height - self.size.top - self.size.bottom
+        return self.size.top + room * (self.high - price) / (self.high - self.low)
+
+
+def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Markup:
+    """Draw a forecast with what came before it.
+
+    Args:
+        made: The forecast.
+        history: Closes up to the one it starts from, and forecasts on record.
+        learned: Horizon of its model.
+        size: How large.
+
+    Returns:
+        An `svg` element without any style of its own.
+    """
+    fan = _fan(made, learned)
+    shown = list(_shown(history))
+    prices = [*history.closes.tolist(), *fan.quantiles[:, _outer()].ravel().tolist()]
+    for _, past in shown:
+        prices += [past.scale * bound for i in past.intervals for bound in (i.lower, i.upper)]
+    low, high = min(prices), max(prices)
+    margin = 0.04 * (high - low) or 0.01 * high
+    scale = _Scale(size, len(history.dates), made.horizon, low - margin, high + margin)
+    digits = price_digits(made.last_close)
+    parts = [
+        *_grid(scale, digits),
+        *_days(scale, history, made.target_session),
+        *(part for place, past in shown for part in _past_marks(scale, place, past)),
+        *_fan_marks(scale, fan),
+        _line(scale, range(len(history.closes)), history.closes, "closes"),
+        *_misses(scale, shown, history.closes),
+        *_last_and_point(scale, made, digits),
+    ]
+    words = escape(_described(made, history, digits))
+    head = (
+        f'<svg class="chart {size.name}" viewBox="0 0 {size.width} {size.height}" '
+        f'width="{size.width}" height="{size.height}" role="img" aria-label="{words}">'
+    )
+    # Numbers and days only, but for the description, which is escaped.
+    return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704
+
+
+def _described(made: Forecast, history: TickerHistory, digits: int) -> str:
+    bounds = "; ".join(
+        f"{100 * i.level:g} % interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
+        for i in made.intervals
+    )
+    return (
+        f"Closes of {made.ticker} from {history.dates[0]} to {made.as_of}, the last "
+        f"{made.last_close:.{digits}f}; forecast for {made.target_session}: "
+        f"{made.point:.{digits}f}, {bounds}."
+    )
+
+
+def _fan(made: Forecast, learned: int) -> ReturnForecasts:
+    last = np.array([made.last_close])
+    target = ReturnForecasts(
+        np.log(np.array([made.point]) / last),
+        np.log(np.array([list(made.quantiles.values())]) / last),
+    )
+    return fan_out(target, made.horizon, learned).closes(np.repeat(last, made.horizon + 1))
+
+
+def _outer() -> list[int]:
+    """Give the columns of the widest interval that is drawn."""
+    from stocklstm.core.quantiles import interval_positions
+
+    return list(interval_positions(max(INTERVAL_LEVELS)))
+
+
+def _shown(history: TickerHistory) -> Iterator[tuple[int, PastForecast]]:
+    """Choose the forecasts that are drawn: the first one of each session that has closed."""
+    places = {str(day): place for place, day in enumerate(history.dates)}
+    taken: set[int] = set()
+    for past in sorted(history.forecasts, key=lambda past: (past.late, past.made_at)):
+        place = places.get(past.target_session)
+        if place is None or past.outcome is None or past.late or place in taken:
+            continue
+        taken.add(place)
+        yield place, past
+
+
+def _past_marks(scale: _Scale, place: int, past: PastForecast) -> Iterator[str]:
+    x = scale.x(place)
+    for i in sorted(past.intervals, key=lambda one: -one.level):
+        top, bottom = scale.y(past.scale * i.upper), scale.y(past.scale * i.lower)
+        kind = f"past p{100 * i.level:g}"
+        yield f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+
+
+def _misses(
+    scale: _Scale, shown: Sequence[tuple[int, PastForecast]], closes: Floats
+) -> Iterator[str]:
+    """Cross out the closes that lay outside their widest interval."""
+    for place, past in shown:
+        if past.held is not None and not past.held[f"{max(INTERVAL_LEVELS):g}"]:
+            x, y = scale.x(place), scale.y(float(closes[place]))
+            yield (f'<path class="miss" d="M{x - 4:.1f} {y - 4:.1f}l8 8m-8 0l8 -8"/>')
+
+
+def _fan_marks(scale: _Scale, fan: ReturnForecasts) -> Iterator[str]:
+    sessions = range(scale.past - 1, scale.past - 1 + len(fan.points))
+    for level in sorted(INTERVAL_LEVELS, reverse=True):
+        lower, upper = interval(fan.quantiles, level)
+        there = [f"{scale.x(s):.1f},{scale.y(p):.1f}" for s, p in zip(sessions, upper, strict=True)]
+        back = [f"{scale.x(s):.1f},{scale.y(p):.1f}" for s, p in zip(sessions, lower, strict=True)]
+        points = " ".join(there + back[::-1])
+        yield f'<polygon class="fan p{100 * level:g}" points="{points}"/>'
+    yield _line(scale, sessions, fan.points, "path")
+
+
+def _line(scale: _Scale, sessions: Sequence[int], prices: Floats, kind: str) -> str:
+    points = " ".join(
+        f"{scale.x(s):.1f},{scale.y(p):.1f}" for s, p in zip(sessions, prices, strict=True)
+    )
+    return f'<polyline class="{kind}" points="{points}"/>'
+
+
+def _last_and_point(scale: _Scale, made: Forecast, digits: int) -> Iterator[str]:
+    y = scale.y(made.last_close)
+    yield (
+        f'<line class="last" x1="{scale.size.left}" x2="{scale.end:.1f}" y1="{y:.1f}" '
+        f'y2="{y:.1f}"/>'
+    )
+    x, y = scale.end, scale.y(made.point)
+    yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+    yield f'<text class="point" x="{x + 8:.1f}" y="{y + 4:.1f}">{made.point:,.{digits}f}</text>'
+
+
+def _grid(scale: _Scale, digits: int) -> Iterator[str]:
+    size = scale.size
+    for price in _round_prices(scale.low, scale.high):
+        y = scale.y(price)
+        yield (
+            f'<line class="grid" x1="{size.left}" x2="{size.width - size.right}" y1="{y:.1f}" '
+            f'y2="{y:.1f}"/>'
+        )
+        yield (
+            f'<text class="tick" text-anchor="end" x="{size.left - 8}" y="{y + 4:.1f}">'
+            f"{price:,.{digits}f}</text>"
+        )
+
+
+def _round_prices(low: float, high: float) -> list[float]:
+    """Choose about five prices that are easy to read."""
+    rough = (high - low) / 6
+    unit = 10.0 ** np.floor(np.log10(rough))
+    step = unit * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough)
+    first = int(np.ceil(low / step))
+    return [step * number for number in range(first, int(np.floor(high / step)) + 1)]
+
+
+def _days(scale: _Scale, history: TickerHistory, target: str) -> Iterator[str]:
+    size, last = scale.size, len(history.dates) - 1
+    y = size.height - 8
+    for number in range(size.days):
+        place = round(last * number / size.days)
+        anchor = "start" if number == 0 else "middle"
+        yield (
+            f'<text class="day" text-anchor="{anchor}" x="{scale.x(place):.1f}" y="{y}">'
+            f"{history.dates[place]}</text>"
+        )
+    yield (
+        f'<line class="turn" x1="{scale.turn:.1f}" x2="{scale.turn:.1f}" y1="{size.top}" '
+        f'y2="{size.height - size.bottom}"/>'
+    )
+    yield f'<text class="day" text-anchor="middle" x="{scale.end:.1f}" y="{y}">{target}</text>'

@@ -1,0 +1,261 @@
+"""Two pages for people: all tickers, and one of them with its chart and its past."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Path
+from starlette.responses import Response
+
+from stocklstm import __version__
+from stocklstm.api.answers import predicted, worst_of
+from stocklstm.api.chart import NARROW, WIDE, draw
+from stocklstm.api.problems import Problem, problem_of
+from stocklstm.api.service import Desk, Service
+from stocklstm.core.clock import utc_now
+from stocklstm.core.live import FEWEST, LiveRecord
+from stocklstm.core.money import money, price_digits
+from stocklstm.core.reference import ModelReference
+from stocklstm.core.series import parse_ticker
+from stocklstm.errors import StockLstmError
+from stocklstm.workflows.history import PastForecast, ticker_history
+from stocklstm.workflows.predict import Forecast
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+HTML = "text/html"
+
+PAGES = ("/", "/tickers/{ticker}")
+
+# Forecasts in the table of a ticker's page.
+_PAST = 60
+
+_VERDICTS = {"better": "better", "no_better": "no better", "worse": "worse"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval as it is read.
+
+    Attributes:
+        level: Such as "80 %".
+        words: Such as "34.56 to 38.26".
+    """
+
+    level: str
+    words: str
+
+
+@dataclass(frozen=True)
+class ForecastRow:
+    """One ticker as it is read.
+
+    Attributes:
+        ticker: Whose.
+        version: Such as "v3".
+        as_of: ISO day of the last close.
+        last_close: Such as "R$ 36.38".
+        session: ISO day that is forecast.
+        horizon: Sessions ahead.
+        point: The forecast.
+        change: In per cent, with its sign.
+        intervals: Of 80 and 95 %.
+        verdict: "better", "no_better" or "worse": a class of the style sheet.
+        verdict_short: The same in two words.
+        verdict_text: The same in full.
+        live: How past forecasts did.
+        warnings: What to know before relying on it.
+    """
+
+    ticker: str
+    version: str
+    as_of: str
+    last_close: str
+    session: str
+    horizon: int
+    point: str
+    change: str
+    intervals: tuple[Bounds, ...]
+    verdict: str
+    verdict_short: str
+    verdict_text: str
+    live: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PastRow:
+    """One forecast on record as it is read.
+
+    Attributes:
+        session: ISO day that was forecast.
+        horizon: Sessions ahead.
+        version: Such as "v3".
+        made_at: UTC, to the minute.
+        point: The forecast.
+        intervals: Of 80 and 95 %.
+        outcome: Close that came, or what is waited for.
+        held: For each interval "inside", "outside" or "".
+    """
+
+    session: str
+    horizon: int
+    version: str
+    made_at: str
+    point: str
+    intervals: tuple[Bounds, ...]
+    outcome: str
+    held: tuple[str, ...]
+
+
+def add_pages(app: FastAPI, service: Service) -> None:
+    """Add the pages to an application.
+
+    Args:
+        app: Takes them.
+        service: Answers.
+    """
+
+    async def page(key: object, make: Callable[[Desk], bytes]) -> Response:
+        try:
+            return _html(await service.answer(("page", key), make))
+        except StockLstmError as error:
+            problem = problem_of(error)
+            return _html(_troubled(problem), problem.status, problem.headers)
+
+    @app.get("/", include_in_schema=False)
+    async def overview() -> Response:
+        return await page("overview", _overview)
+
+    @app.get("/tickers/{ticker}", include_in_schema=False)
+    async def one(ticker: Annotated[str, Path(max_length=60)]) -> Response:
+        return await page(ticker, lambda desk: _one(desk, ticker))
+
+    @app.get("/style.css", include_in_schema=False)
+    async def style() -> Response:
+        return Response(_style(), 200, {"cache-control": "max-age=3600"}, "text/css")
+
+
+def _html(
+    content: bytes,
+    status: int = 200,
+    headers: Any = None,  # noqa: ANN401 - as Starlette takes it
+) -> Response:
+    return Response(content, status, {**(headers or {}), "cache-control": "no-store"}, HTML)
+
+
+def _overview(desk: Desk) -> bytes:
+    result = predicted(desk)
+    return _rendered(
+        "overview.html",
+        rows=[_row(made) for made in result.forecasts],
+        failures=result.failures,
+    )
+
+
+def _one(desk: Desk, ticker: str) -> bytes:
+    result = predicted(desk, [parse_ticker(ticker)])
+    if result.failures:
+        raise worst_of(result.failures)
+    (made,) = result.forecasts
+    history = ticker_history(desk.store, made.ticker, count=_PAST)
+    learned = desk.shelf.load(
+        desk.store, ModelReference(made.ticker, made.version)
+    ).manifest.config.horizon
+    charts = [draw(made, history, learned, size) for size in (WIDE, NARROW)]
+    return _rendered(
+        "ticker.html",
+        row=_row(made),
+        wide=charts[0],
+        narrow=charts[1],
+        sessions=len(history.dates),
+        past=[_past_row(past) for past in history.forecasts],
+    )
+
+
+def _troubled(problem: Problem) -> bytes:
+    return _rendered("problem.html", problem=problem)
+
+
+def _row(made: Forecast) -> ForecastRow:
+    digits = price_digits(made.last_close)
+    return ForecastRow(
+        ticker=made.ticker,
+        version=f"v{made.version}",
+        as_of=made.as_of,
+        last_close=money(made.last_close, made.currency, digits),
+        session=made.target_session,
+        horizon=made.horizon,
+        point=money(made.point, made.currency, digits),
+        change=f"{made.change_pct:+.2f} %",
+        intervals=_bounds(made, digits),
+        verdict=made.verdict,
+        verdict_short=_VERDICTS.get(made.verdict, made.verdict),
+        verdict_text=made.verdict_text,
+        live=_live_words(made.live),
+        warnings=made.warnings,
+    )
+
+
+def _bounds(made: Forecast | PastForecast, digits: int) -> tuple[Bounds, ...]:
+    return tuple(
+        Bounds(f"{100 * i.level:g} %", f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}")
+        for i in made.intervals
+    )
+
+
+def _live_words(live: LiveRecord | None) -> str:
+    if live is None:
+        return "none closed yet"
+    held = ", ".join(
+        f"{100 * float(level):g} % held {100 * share:.1f} %"
+        for level, share in live.coverage.items()
+    )
+    few = "" if live.n >= FEWEST else f", of {FEWEST} that would begin to tell something"
+    return f"{held} ({live.n} closed{few})"
+
+
+def _past_row(past: PastForecast) -> PastRow:
+    digits = price_digits(past.last_close)
+    held = past.held
+    return PastRow(
+        session=past.target_session,
+        horizon=past.horizon,
+        version=f"v{past.version}",
+        made_at=past.made_at[:16].replace("T", " ") + (" (late)" if past.late else ""),
+        point=money(past.point, past.currency, digits),
+        intervals=_bounds(past, digits),
+        outcome="waiting" if past.outcome is None else money(past.outcome, past.currency, digits),
+        held=tuple(
+            "" if held is None else ("inside" if held[f"{i.level:g}"] else "outside")
+            for i in past.intervals
+        ),
+    )
+
+
+def _rendered(name: str, **values: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+    text = _template(name).render(stocklstm_version=__version__, now=utc_now(), **values)
+    return text.encode()
+
+
+@cache
+def _template(name: str) -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("stocklstm.api"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+@cache
+def _style() -> bytes:
+    from importlib.resources import files
+
+    return (files("stocklstm.api") / "templates" / "style.css").read_bytes()

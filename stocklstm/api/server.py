@@ -1,0 +1,202 @@
+"""Uvicorn, with what it lacks: a time limit for slow heads, and an exit code for each end."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stocklstm.api.app import create_app
+from stocklstm.api.options import ServerOptions
+from stocklstm.errors import ConfigError, TryAgainError
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A server that has begun to listen.
+
+    Attributes:
+        url: Where.
+        host: Address.
+        port: Number.
+        token: True if it wants one.
+        pid: Of its process.
+    """
+
+    url: str
+    host: str
+    port: int
+    token: bool
+    pid: int
+
+
+def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
+    """Listen and answer until a signal says stop.
+
+    Args:
+        options: What the server is told.
+        announce: Called once it listens and its models are loaded.
+
+    Returns:
+        The signal that ended it: SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: There is no such address, or it may not be listened on.
+        TryAgainError: The port is taken.
+    """
+    _log_to_stderr()
+    with _listening(options) as listener:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        serving = Serving(
+            f"http://{shown}:{port}", host, port, options.token is not None, os.getpid()
+        )
+        server = _Server(_configured(options), lambda: announce(serving))
+        server.run(sockets=[listener])
+        return server.ended_by
+
+
+def _configured(options: ServerOptions) -> uvicorn.Config:
+    limits = options.limits
+    return uvicorn.Config(
+        create_app(options),
+        http=_PatientProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(limits.header_s),
+        timeout_graceful_shutdown=int(limits.drain_s),
+        limit_concurrency=limits.connections,
+        h11_max_incomplete_event_size=limits.head_bytes,
+    )
+
+
+@contextmanager
+def _listening(options: ServerOptions) -> Iterator[socket.socket]:
+    try:
+        family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((options.host, options.port), family=family, backlog=512)
+    except OSError as error:
+        raise _cannot_listen(options, error) from error
+    with listener:
+        # Connections take it over. asyncio would set it for sockets of its own making only, and
+        # without it the body of an answer waits 40 ms for the head to be acknowledged.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield listener
+
+
+def _cannot_listen(options: ServerOptions, error: OSError) -> ConfigError | TryAgainError:
+    where = f"{options.host}:{options.port}"
+    if error.errno == errno.EADDRINUSE:
+        return TryAgainError(
+            f"something else listens on {where}",
+            hint="stop it, or name another port with --port; --port 0 takes one that is free",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return ConfigError(
+            f"listening on {where} is not allowed", hint="take a port above 1023 with --port"
+        )
+    return ConfigError(
+        f"nothing can listen on {where}: {error.strerror or error}",
+        hint="--host is an address of this machine, such as 127.0.0.1",
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready, and ends without raising the signal once more."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+        self.ended_by = int(signal.SIGTERM)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {kind: signal.signal(kind, self.handle_exit) for kind in _SIGNALS}
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.ended_by = sig
+        super().handle_exit(sig, frame)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _PatientProtocol(H11Protocol):
+    """HTTP/1.1 for clients that must come to the point.
+
+    Uvicorn waits for ever for the head of a request once its first byte is there, or before it.
+    Here each head has its time, from the moment it could begin.
+    """
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Until the first head is there uvicorn has no cycle, whatever its annotation says.
+        if getattr(self.cycle, "response_complete", True):
+            if self._waiting is None:
+                self._wait()
+        else:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._stop_waiting()
+        if self.conn.trailing_data[0] and not self.transport.is_closing():
+            # The next head has begun to arrive already.
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(self.timeout_keep_alive, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _give_up(self) -> None:
+        self._waiting = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for name in ("stocklstm.api", "uvicorn"):
+        log = logging.getLogger(name)
+        log.handlers = [handler]
+        log.setLevel(logging.WARNING)
+        log.propagate = False

@@ -1,0 +1,73 @@
+"""Exit codes: part of the program's contract with scripts, and of what the server answers."""
+
+from enum import IntEnum
+
+from stocklstm.errors import (
+    CheckFailedError,
+    ConfigError,
+    IntegrityError,
+    NotEnoughDataError,
+    NotFoundError,
+    StockLstmError,
+    TryAgainError,
+    UnexpectedError,
+)
+
+
+class ExitCode(IntEnum):
+    """What each code means."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    CHECK_FAILED = 3
+    NOT_FOUND = 4
+    INTEGRITY = 5
+    NOT_ENOUGH_DATA = 6
+    TRY_AGAIN = 75
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    ExitCode.OK: "ok",
+    ExitCode.BUG: "a bug in stocklstm",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.CHECK_FAILED: "the check ran and the answer is no",
+    ExitCode.NOT_FOUND: "no such data or model",
+    ExitCode.INTEGRITY: "stored files are damaged",
+    ExitCode.NOT_ENOUGH_DATA: "data stale, unusable or too few",
+    ExitCode.TRY_AGAIN: "try again later (lock, disk, network, rate limit)",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+_CODES: dict[type, ExitCode] = {
+    ConfigError: ExitCode.USAGE,
+    CheckFailedError: ExitCode.CHECK_FAILED,
+    NotFoundError: ExitCode.NOT_FOUND,
+    IntegrityError: ExitCode.INTEGRITY,
+    NotEnoughDataError: ExitCode.NOT_ENOUGH_DATA,
+    TryAgainError: ExitCode.TRY_AGAIN,
+    UnexpectedError: ExitCode.BUG,
+}
+
+# Worst first: what happened to one ticker must not be hidden by what happened to another.
+_WORST_FIRST = (
+    ExitCode.BUG,
+    ExitCode.INTEGRITY,
+    ExitCode.CHECK_FAILED,
+    ExitCode.NOT_ENOUGH_DATA,
+    ExitCode.NOT_FOUND,
+    ExitCode.USAGE,
+    ExitCode.TRY_AGAIN,
+    ExitCode.OK,
+)
+
+
+def exit_code(error: StockLstmError) -> ExitCode:
+    """Find the code of an error by its class."""
+    return next((_CODES[kind] for kind in type(error).mro() if kind in _CODES), ExitCode.BUG)
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """Choose the code that stands for all; OK if there are none."""
+    return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)

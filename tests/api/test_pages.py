@@ -1,0 +1,166 @@
+"""The two pages in a real browser without JavaScript: what they say, and how they lie."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stocklstm.core.money import money
+from tests.api.conftest import Server, serving
+from tests.conftest import TICKER
+from tests.unit.workflows.evenings import cut_off, live_through
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+SESSIONS = 25
+
+
+@pytest.fixture(scope="module")
+def server(_modelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve a store with 25 evenings behind it, the last close of which is the bundled one."""
+    home = tmp_path_factory.mktemp("lived") / "home"
+    shutil.copytree(_modelled, home)
+    bars = cut_off(home, SESSIONS)
+    live_through(home, bars, range(len(bars) - SESSIONS, len(bars)))
+    with serving(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    # Its sandbox cannot be had by root, nor in most containers.
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield found
+        found.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=lambda param: f"{param[0]}")
+def page(browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Page]":
+    width, scheme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False
+    )
+    opened = context.new_page()
+    trouble: list[str] = []
+    opened.on("console", lambda said: None if "404" in said.text else trouble.append(said.text))
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened
+    context.close()
+    # Nothing was refused by the content security policy, and nobody else was asked.
+    assert trouble == []
+    assert all(url.startswith(("http://127.0.0.1:", "data:")) for url in asked)
+
+
+def forecast(server: Server) -> dict[str, object]:
+    made: dict[str, object] = server.get("/predict").json()["forecasts"][0]
+    return made
+
+
+def fits(page: "Page") -> bool:
+    """Tell if nothing is wider than the window."""
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    box = page.locator("html").evaluate("element => element.scrollWidth")
+    return int(box) <= width
+
+
+def brightness(page: "Page") -> float:
+    colour = page.locator("body").evaluate("element => getComputedStyle(element).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
+def test_the_overview(server: Server, page: "Page", tmp_path: Path) -> None:
+    made = forecast(server)
+    intervals = [f"{i['lower']:,.2f} to {i['upper']:,.2f}" for i in made["intervals"]]
+
+    page.goto(f"{server.url}/")
+
+    row = page.locator(f"[id='{TICKER}']")
+    said = " ".join(row.inner_text().split())
+    for words in (
+        *(TICKER, made["as_of"], made["target_session"], f"{made['change_pct']:+.2f} %"),
+        *(money(made["last_close"], "BRL"), money(made["point"], "BRL"), *intervals),
+        *(made["verdict"].replace("_", " "), f"({made['live']['n']} closed)"),
+    ):
+        assert words in said
+    assert "A forecast is not investment advice." in page.inner_text("footer")
+    assert "sessions behind" in page.inner_text(".warnings")
+    assert fits(page)
+    light = page.viewport_size["width"] == 1280
+    assert (brightness(page) > 200) == light
+    assert len(page.screenshot(path=tmp_path / "overview.png", full_page=True)) > 10_000
+
+    row.get_by_role("link").click()
+    assert page.url == f"{server.url}/tickers/{TICKER}"
+
+
+def test_the_page_of_a_ticker(server: Server, page: "Page", tmp_path: Path) -> None:
+    made = forecast(server)
+    history = server.get(f"/forecasts/{TICKER}").json()["forecasts"]
+
+    page.goto(f"{server.url}/tickers/{TICKER}")
+
+    assert page.inner_text("#last-close") == money(made["last_close"], "BRL")
+    assert page.inner_text("#point").split()[:2] == money(made["point"], "BRL").split()
+    for number, interval in enumerate(made["intervals"], 1):
+        words = f"{interval['lower']:,.2f} to {interval['upper']:,.2f}"
+        assert page.inner_text(f"#interval-{number}") == words
+    assert made["verdict_text"] in page.inner_text("main")
+    assert fits(page)
+    charts = [chart for chart in page.locator("svg.chart").all() if chart.is_visible()]
+    assert len(charts) == 1
+    box = charts[0].bounding_box()
+    assert box["width"] > 0.85 * min(page.viewport_size["width"], 1120)
+    assert f"forecast for {made['target_session']}" in charts[0].get_attribute("aria-label")
+    # One mark of each interval for every forecast that has closed.
+    assert charts[0].locator("line.past.p95").count() == SESSIONS - 1
+    rows = page.locator("tbody tr").all()
+    assert len(rows) == len(history)
+    for row, past in zip(rows, history, strict=True):
+        said = row.inner_text()
+        assert past["target_session"] in said
+        assert money(past["point"], "BRL") in said
+        if past["outcome"] is None:
+            assert "waiting" in said
+        else:
+            assert money(past["outcome"], "BRL") in said
+            assert said.count("outside") == list(past["held"].values()).count(False)
+    assert len(page.screenshot(path=tmp_path / "ticker.png", full_page=True)) > 20_000
+
+
+def test_what_is_missing_is_said_on_a_page(server: Server, page: "Page") -> None:
+    answer = page.goto(f"{server.url}/tickers/NOPE3.SA")
+
+    assert answer.status == 404
+    assert "there is no model of NOPE3.SA" in page.inner_text("main")
+    assert "stocklstm train --ticker NOPE3.SA" in page.inner_text("code")
+
+
+def test_whatever_an_error_says_is_no_markup(server: Server) -> None:
+    answer = server.get("/tickers/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
+    plain = server.get("/tickers/%3Cb%3E")
+
+    assert answer.status_code == 404
+    assert plain.status_code == 422
+    assert "<b>" not in plain.text
+    assert "&lt;b&gt;" in plain.text
+    policy = plain.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert json.dumps(dict(plain.headers)).count("nosniff") == 1

@@ -1,0 +1,76 @@
+"""The chart shows every price where it belongs, whatever the prices are."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stocklstm.api.chart import NARROW, WIDE, _round_prices, draw
+from stocklstm.core.intervals import plain_intervals
+from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
+from stocklstm.workflows.history import TickerHistory
+from stocklstm.workflows.predict import Forecast
+
+SPREAD = np.linspace(-0.1, 0.1, len(LEVELS))
+
+
+def forecast(last: float, horizon: int) -> Forecast:
+    grid = last * np.exp(SPREAD)
+    return Forecast(
+        ticker="A&B.SA",
+        version=1,
+        as_of="2024-03-13",
+        last_close=last,
+        currency="BRL",
+        target_session="2024-03-14",
+        horizon=horizon,
+        point=last * 1.01,
+        change_pct=1.0,
+        intervals=plain_intervals(grid, INTERVAL_LEVELS),
+        quantiles={f"{p:g}": q for p, q in zip(LEVELS, grid.tolist(), strict=True)},
+        verdict="no_better",
+        verdict_text="NO BETTER",
+        stale_sessions=0,
+        live=None,
+        outcome=None,
+        unchanged=True,
+        warnings=(),
+        checks=(),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    closes=st.lists(st.floats(1e-4, 1e6), min_size=1, max_size=60),
+    horizon=st.integers(1, 30),
+    size=st.sampled_from([WIDE, NARROW]),
+)
+def test_everything_lies_on_the_surface(closes: list[float], horizon: int, size: object) -> None:
+    dates = np.datetime64("2024-03-13", "D") - np.arange(len(closes))[::-1]
+    history = TickerHistory("A&B.SA", "BRL", dates, np.array(closes), ())
+
+    svg = ET.fromstring(draw(forecast(closes[-1], horizon), history, 1, size))  # noqa: S314 - own
+
+    lines = {line.get("class"): line.get("points").split() for line in svg.findall("polyline")}
+    assert len(lines["closes"]) == len(closes)
+    assert len(lines["path"]) == horizon + 1
+    # The way ahead begins where the closes end.
+    assert lines["path"][0] == lines["closes"][-1]
+    for points in lines.values():
+        for x, y in (map(float, point.split(",")) for point in points):
+            assert 0 <= x <= size.width
+            assert 0 <= y <= size.height
+    # Higher prices lie higher.
+    heights = [float(point.split(",")[1]) for point in lines["closes"]]
+    order = np.argsort(closes, kind="stable")
+    assert all(np.diff(np.array(heights)[order]) <= 0.11)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(33.5, 44.2, [34, 36, 38, 40, 42, 44]), (0.0131, 0.0139, [0.0132, 0.0134, 0.0136, 0.0138])],
+)
+def test_prices_along_the_axis_are_round(low: float, high: float, expected: list[float]) -> None:
+    assert _round_prices(low, high) == pytest.approx(expected)
