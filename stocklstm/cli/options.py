@@ -75,6 +75,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare values only.")]
 
+Jobs = Annotated[
+    int, typer.Option(metavar="N", help="Tickers at the same time, each in a process of its own.")
+]
+
 LockTimeout = Annotated[
     float,
     typer.Option(

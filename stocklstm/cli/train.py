@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli import planning
-from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import (
+    ConfigFile,
+    Jobs,
+    Json,
+    Like,
+    LockTimeout,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+)
 from stocklstm.cli.output import View, conclude, draws_bars, say
 from stocklstm.cli.training import (
     Given,
@@ -15,6 +25,7 @@ from stocklstm.cli.training import (
     Promote,
     resumable,
     stop_at_interrupt,
+    tickers_progress,
     with_settings,
 )
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -24,12 +35,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.planning import PlanResult
+    from stocklstm.workflows.sharing import TickerEnded
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
 @with_settings
 def train(
     ticker: Tickers = None,
+    tickers_file: TickersFile = None,
     preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
@@ -58,6 +71,7 @@ def train(
             help="Say what would be trained and about how long it takes; store nothing.",
         ),
     ] = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -78,7 +92,10 @@ def train(
 
         check_rule(promote)
         return plan_training(
-            ticker or (), chosen, weights=first_weights, lock_timeout_s=lock_timeout
+            all_tickers(ticker, tickers_file),
+            chosen,
+            weights=first_weights,
+            lock_timeout_s=lock_timeout,
         )
 
     def call() -> "TrainResult":
@@ -87,15 +104,17 @@ def train(
         chosen = given.config(lock_timeout)
         from stocklstm.workflows.train import Beginning, train
 
-        with progress() as on_epoch, stop_at_interrupt() as should_stop:
+        with _shown(jobs) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
             return train(
-                ticker or (),
+                all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
+                jobs=jobs,
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
+                on_ticker=on_ticker,
                 on_note=lambda words: say(f"note: {words}"),
             )
 
@@ -103,6 +122,19 @@ def train(
         conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
     with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _shown(
+    jobs: int,
+) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickerEnded"], None]]]:
+    """Show epochs where one ticker is trained after the other, else how many are through."""
+    if jobs > 1:
+        with tickers_progress("Training") as on_ticker:
+            yield lambda _: None, on_ticker
+    else:
+        with progress() as on_epoch:
+            yield on_epoch, lambda _: None
 
 
 @contextmanager

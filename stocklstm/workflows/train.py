@@ -1,12 +1,13 @@
 """train: a new version in the store."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
-from stocklstm.core.history import EpochRecord, history_csv
+from stocklstm.core.history import EpochRecord
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
@@ -18,24 +19,23 @@ from stocklstm.errors import (
     InterruptedWorkError,
     TrainingDivergedError,
 )
-from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
-from stocklstm.learn.loop import Keeper, State, StoppedError
-from stocklstm.learn.model import StockLSTM
-from stocklstm.report.forecasts import predictions_png
-from stocklstm.report.training import history_png
+from stocklstm.learn.crews import LocalCrew
+from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.processes import Stopper
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.registry import Draft
-from stocklstm.store.runs import Run, RunRecord, checkpoint_name, run_id
+from stocklstm.store.runs import Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
+from stocklstm.workflows.sharing import Errand, Sharing, TickerEnded, check_jobs
 from stocklstm.workflows.starting import (
-    read_weights,
+    read_checkpoint,
     require_unseen_test_part,
     weights_identity,
 )
+from stocklstm.workflows.training import FinishedVersion, TrainingOrder, carry_out
 
 AUTO = "auto"
 """What to call the latest unfinished run."""
@@ -127,16 +127,17 @@ class TrainingStoppedError(InterruptedWorkError):
     """Somebody asked training to stop; nothing of it is lost.
 
     Attributes:
-        run: Identity of the run, to be resumed.
+        run: Identity of the run, to be resumed; "auto" where there are several.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, options: str = "") -> None:
         """Keep the identity.
 
         Args:
-            run: Of the run.
+            run: Of the run, or "auto".
+            options: Of the command that goes on, each with a space before it.
         """
-        super().__init__(f"stocklstm train --resume {run}")
+        super().__init__(f"stocklstm train --resume {run}{options}")
         self.run = run
 
 
@@ -146,10 +147,12 @@ def train(  # noqa: PLR0913 - all but two have a default
     *,
     promote: str = "auto",
     beginning: Beginning = ANEW,
+    jobs: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_epoch: Callable[[EpochEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickerEnded], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> TrainResult:
     """Train a network on the stored prices of each ticker and publish it as a new version.
@@ -160,41 +163,49 @@ def train(  # noqa: PLR0913 - all but two have a default
         promote: "auto" makes it champion unless it is significantly worse than the champion on
             the same test days; "always"; "never".
         beginning: Where to begin; by default with random weights.
+        jobs: Processes that train, each a ticker at a time; the versions are the same for any
+            number.
         should_stop: Asked after every step; once it says yes the state is kept and training ends.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
-        on_epoch: Called after every epoch.
+        on_epoch: Called after every epoch that this process trains.
+        on_ticker: Called after every ticker that other processes train.
         on_note: Called with what a person may want to know before a training, in words: that an
             unfinished run is there, when a new one begins.
 
     Raises:
-        ConfigError: No ticker, no such promotion rule, or options that exclude each other.
+        ConfigError: No ticker, no such promotion rule, too many processes, or options that exclude each other.
         NotFoundError: There is no store, or no such run.
         TrainingStoppedError: `should_stop` said so.
     """
     check_rule(promote)
+    check_jobs(jobs, "stocklstm train --tickers-file tickers.txt --jobs 2")
     resume = beginning.resume
     if resume is not None and beginning.weights is not None:
         raise ConfigError("a run that is resumed has its weights already; leave --from out")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         training = _Training(
-            store,
-            config,
-            promote,
-            beginning.weights,
-            lock_timeout_s,
-            should_stop,
-            on_epoch,
-            on_note,
+            store, config, promote, beginning, lock_timeout_s, should_stop, on_epoch, on_note
         )
         if resume not in {None, AUTO}:
             return _resume_one(training, str(resume), tickers)
         names = list(tickers) or (_unfinished_tickers(store) if resume else [])
         if not names:
             raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
-        task = training.resume_latest if resume else training.start
-        return TrainResult(*for_each(names, parse_ticker, task))
+        if jobs == 1:
+            return TrainResult(*for_each(names, parse_ticker, training.train))
+        return _train_apart(training, names, jobs, on_ticker)
+
+
+def _train_apart(
+    training: "_Training", names: Sequence[str], jobs: int, on_ticker: Callable[[TickerEnded], None]
+) -> TrainResult:
+    sharing = Sharing(LocalCrew(jobs), carry_out, training.errand, training.should_stop, on_ticker)
+    try:
+        return TrainResult(*sharing.for_each(names, parse_ticker))
+    except (StoppedError, KeyboardInterrupt) as error:
+        raise TrainingStoppedError(AUTO, f" --jobs {jobs}") from error
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
@@ -208,43 +219,24 @@ def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> Tra
             f"the run {name} is of {run.record.ticker}, and of no other ticker",
             hint=f"stocklstm train --resume {name}",
         )
-    return TrainResult(*for_each([run.record.ticker], str, lambda _: training.go_on(run)))
+    return TrainResult(
+        *for_each([run.record.ticker], str, lambda _: training.trained(training.resumed(run)))
+    )
 
 
-def _state(run: Run) -> State | None:
-    content = run.state()
-    if content is None:
-        return None
-    try:
-        return decode_state(content, "state.pth")
-    except ArtifactCorruptError as error:
-        raise ArtifactCorruptError(
-            f"the run {run.record.id} is damaged: {error.message}",
-            hint=f"stocklstm train --ticker {run.record.ticker} starts a new one",
-        ) from error
+@dataclass(frozen=True)
+class _Begun:
+    """A run that is about to be trained, and whose lock is held.
 
+    Attributes:
+        run: Its directory.
+        order: What is to be done.
+        resumed: True if part of it has been done before.
+    """
 
-class _RunKeeper(Keeper):
-    """Writes what the loop wants kept into the directory of the run."""
-
-    def __init__(self, run: Run, should_stop: Callable[[], bool]) -> None:
-        self.run = run
-        self._should_stop = should_stop
-
-    def should_stop(self) -> bool:
-        return self._should_stop()
-
-    def save_state(self, state: State) -> None:
-        self.run.save_state(encode_state(state))
-
-    def save_checkpoint(
-        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        content = encode_checkpoint(network, state, self.run.record.config, history)
-        self.run.save_checkpoint(state["epoch"], content)
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        self.run.drop_checkpoint(epoch)
+    run: Run
+    order: TrainingOrder
+    resumed: bool
 
 
 @dataclass(frozen=True)
@@ -252,16 +244,53 @@ class _Training:
     store: Store
     config: TrainingConfig
     promote: str
-    first_weights: str | None
+    beginning: Beginning
     lock_timeout_s: float
     should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochEnded], None]
     on_note: Callable[[str], None]
 
-    def start(self, ticker: str) -> TrainedVersion:
-        """Begin a new run."""
+    # In this process
+
+    def train(self, ticker: str) -> TrainedVersion:
+        """Train one ticker and publish its version."""
+        return self.trained(self.begun(ticker))
+
+    def trained(self, beginning: AbstractContextManager[_Begun]) -> TrainedVersion:
+        """Train a run and publish its version."""
+        with beginning as begun:
+            record = begun.run.record
+            try:
+                finished = carry_out(
+                    begun.order,
+                    Stopper(self.should_stop),
+                    lambda epoch: self.on_epoch(
+                        EpochEnded(record.ticker, record.config.epochs, epoch)
+                    ),
+                )
+            except StoppedError as error:
+                raise TrainingStoppedError(record.id) from error
+            return self._published(begun, finished)
+
+    # In another one
+
+    @contextmanager
+    def errand(self, ticker: str) -> Iterator[Errand[TrainedVersion]]:
+        """Give what another process is to do, and hold the lock of the run meanwhile."""
+        with self.begun(ticker) as begun:
+            yield Errand((begun.order,), lambda finished: self._published(begun, finished))
+
+    # Beginning
+
+    def begun(self, ticker: str) -> AbstractContextManager[_Begun]:
+        """Begin a new run, or go on with the latest unfinished one, as is wanted."""
+        names = self.store.runs.begun(ticker) if self.beginning.resume else []
+        return self.resumed(self.store.runs.open(names[-1])) if names else self._anew(ticker)
+
+    @contextmanager
+    def _anew(self, ticker: str) -> Iterator[_Begun]:
         bars = self.store.prices.bars(ticker)
-        now = utc_now()
+        now, weights = utc_now(), self.beginning.weights
         record = RunRecord(
             id=run_id(ticker, now),
             ticker=ticker,
@@ -270,9 +299,7 @@ class _Training:
             rows=len(bars),
             last=str(bars.dates[-1]),
             sha256=bars.fingerprint(),
-            start=None
-            if self.first_weights is None
-            else weights_identity(self.store, self.first_weights),
+            start=None if weights is None else weights_identity(self.store, weights),
         )
         # What cannot be trained at all is said before a directory is made for it.
         split = split_origins(len(bars), warm_up_rows(self.config), self.config)
@@ -282,8 +309,8 @@ class _Training:
             )
         self._note_unfinished(ticker)
         run = self.store.runs.create(record)
-        with self.store.runs.locked(record.id):
-            return self._train(run, bars, resumed=False)
+        with self.store.runs.locked(record.id), _kept(run):
+            yield _Begun(run, self._order(run, bars), resumed=False)
 
     def _note_unfinished(self, ticker: str) -> None:
         runs = self.store.runs.idle(ticker)
@@ -296,17 +323,15 @@ class _Training:
             f"stocklstm train --resume {runs[-1].record.id}"
         )
 
-    def resume_latest(self, ticker: str) -> TrainedVersion:
-        """Go on with the latest unfinished run, or begin one."""
-        names = self.store.runs.begun(ticker)
-        return self.go_on(self.store.runs.open(names[-1])) if names else self.start(ticker)
-
-    def go_on(self, run: Run) -> TrainedVersion:
+    @contextmanager
+    def resumed(self, run: Run) -> Iterator[_Begun]:
         """Go on with a run, on the prices that it was given."""
         with self.store.runs.locked(run.record.id):
             # Another process may have finished it meanwhile.
             run = self.store.runs.open(run.record.id)
-            return self._train(run, self._same_bars(run.record), resumed=True)
+            bars = self._same_bars(run.record)
+            with _kept(run):
+                yield _Begun(run, self._order(run, bars), resumed=True)
 
     def _same_bars(self, record: RunRecord) -> Bars:
         name = f"the run {record.id}"
@@ -314,37 +339,23 @@ class _Training:
             self.store, record.ticker, record.last, record.sha256, name=name, command="train"
         )
 
-    def _train(self, run: Run, bars: Bars, *, resumed: bool) -> TrainedVersion:
+    def _order(self, run: Run, bars: Bars) -> TrainingOrder:
         record = run.record
-        state = _state(run)
-        try:
-            model = fit_model(
-                bars,
-                record.config,
-                lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
-                keeper=_RunKeeper(run, self.should_stop),
-                resume=state,
-                start=None if record.start is None else read_weights(self.store, record.start),
-            )
-        except StoppedError as error:
-            raise TrainingStoppedError(record.id) from error
-        except TrainingDivergedError:
-            # It would diverge again.
-            run.remove()
-            raise
-        except BaseException:
-            if run.state() is None:
-                run.remove()
-            raise
-        version = self._published(run, model, resumed=resumed)
-        run.remove()
-        return version
+        return TrainingOrder(
+            record=record,
+            bars=bars,
+            sources=tuple(self.store.prices.sources(record.ticker)),
+            currency=self.store.prices.instrument(record.ticker).currency,
+            files=run,
+            start=None if record.start is None else read_checkpoint(self.store, record.start),
+        )
 
-    def _published(self, run: Run, model: FittedModel, *, resumed: bool) -> TrainedVersion:
-        ticker = run.record.ticker
-        manifest, promotion = self._publish(run, model)
+    # Publishing
+
+    def _published(self, begun: _Begun, finished: FinishedVersion) -> TrainedVersion:
+        manifest, promotion = self._publish(begun.order, finished)
         return TrainedVersion(
-            ticker=ticker,
+            ticker=manifest.ticker,
             version=manifest.version,
             preset=manifest.config.preset,
             epochs=manifest.training.epochs,
@@ -352,63 +363,68 @@ class _Training:
             best_val_loss=manifest.training.best_val_loss,
             kept_epoch=manifest.training.kept_epoch,
             parameters=manifest.training.parameters,
-            seconds=model.seconds,
+            seconds=finished.seconds,
             promoted=promotion.promoted,
             promotion=promotion.reason,
-            diagnosis=model.diagnosis.words,
-            diagnosis_kind=model.diagnosis.kind,
-            evaluation=model.evaluation,
-            resumed_from=run.record.id if resumed else None,
-            path=str(self.store.paths.version(ticker, manifest.version)),
+            diagnosis=finished.diagnosis,
+            diagnosis_kind=manifest.training.diagnosis,
+            evaluation=manifest.evaluation,
+            resumed_from=begun.run.record.id if begun.resumed else None,
+            path=str(self.store.paths.version(manifest.ticker, manifest.version)),
         )
 
-    def _publish(self, run: Run, model: FittedModel) -> tuple[Manifest, Promotion]:
-        ticker, registry = run.record.ticker, self.store.registry
-        sources = tuple(self.store.prices.sources(ticker))
+    def _publish(
+        self, order: TrainingOrder, finished: FinishedVersion
+    ) -> tuple[Manifest, Promotion]:
+        ticker, registry = order.record.ticker, self.store.registry
         with registry.draft(ticker) as draft:
-            self._write(draft, run, model)
+            _write(draft, finished)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                promotion = self._judge(ticker, model)
+                promotion = self._judge(order, finished)
+                at = utc_now()
                 manifest = registry.publish(
                     draft,
                     ticker,
-                    lambda version: model.manifest(ticker, version, sources, dict(draft.files)),
-                    at=utc_now(),
+                    lambda version: replace(finished.manifest, version=version, created=at),
+                    at=at,
                     promotion=promotion.reason if promotion.promoted else None,
                 )
         return manifest, promotion
 
-    def _write(self, draft: Draft, run: Run, model: FittedModel) -> None:
-        ticker, config = run.record.ticker, run.record.config
-        title = f"{ticker}, preset {config.preset}"
-        currency = self.store.prices.instrument(ticker).currency
-        network = model.network
-        history = network.history
-        draft.write(SERVING_FILE, model.onnx)
-        draft.write(
-            CHECKPOINT_FILE,
-            encode_checkpoint(network.network, network.state, config, history),
-        )
-        for epoch in network.checkpoints:
-            draft.write(checkpoint_name(epoch), run.checkpoint(epoch))
-        draft.write("history.csv", history_csv(history).encode())
-        draft.write(
-            "training_history.png",
-            history_png(
-                history,
-                network.constant,
-                config,
-                model.kept_epoch,
-                title,
-                model.diagnosis.words,
-            ),
-        )
-        draft.write(
-            "predictions_vs_actual.png",
-            predictions_png(model.days, model.evaluation, title, currency),
-        )
-
-    def _judge(self, ticker: str, model: FittedModel) -> Promotion:
+    def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
         if self.promote != "auto":
             return Promotion(promoted=self.promote == "always", reason=f"--promote {self.promote}")
-        return judge_challenger(self.store, ticker, model.bars, model.split, model.days)
+        config, bars = order.record.config, order.bars
+        split = split_origins(len(bars), warm_up_rows(config), config)
+        return judge_challenger(self.store, order.record.ticker, bars, split, finished.days)
+
+
+@contextmanager
+def _kept(run: Run) -> Iterator[None]:
+    """Keep what can be gone on with, and remove what was published or can never be."""
+    try:
+        yield
+    except TrainingDivergedError:
+        # It would diverge again.
+        run.remove()
+        raise
+    except BaseException:
+        if run.state() is None:
+            run.remove()
+        raise
+    run.remove()
+
+
+def _write(draft: Draft, finished: FinishedVersion) -> None:
+    """Write the files of a version, if they are those that its manifest describes.
+
+    Raises:
+        ArtifactCorruptError: They are not.
+    """
+    for name, content in finished.files.items():
+        draft.write(name, content)
+    if draft.files != finished.manifest.files:
+        raise ArtifactCorruptError(
+            f"a version of {finished.manifest.ticker} did not come back whole from its process",
+            hint=f"stocklstm train --ticker {finished.manifest.ticker} makes it anew",
+        )

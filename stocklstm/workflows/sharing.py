@@ -1,0 +1,173 @@
+"""The same for many tickers at once: shared out to processes, gathered as if done one by one."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from stocklstm.core.outcomes import Failure, Named, each_once, unexpected
+from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.learn.crews import Call, Crew, Ended
+from stocklstm.learn.loop import StoppedError
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+MOST_JOBS = 256
+
+
+@dataclass(frozen=True)
+class TickerEnded:
+    """Sent after every ticker.
+
+    Attributes:
+        ticker: Whose; what was typed, if that is none.
+        done: Tickers so far, in whichever order they end.
+        total: How many there are.
+        error: Why it failed; None if it did not.
+    """
+
+    ticker: str
+    done: int
+    total: int
+    error: StockLstmError | None
+
+
+@dataclass(frozen=True)
+class Errand(Generic[T]):
+    """What is to be done elsewhere for one ticker, and here once it is back.
+
+    Attributes:
+        arguments: Of the task.
+        finish: Takes what the task returned.
+    """
+
+    arguments: tuple[Any, ...]
+    finish: Callable[[Any], T]
+
+
+@dataclass(frozen=True)
+class Sharing(Generic[K, T]):
+    """How to share out.
+
+    Attributes:
+        crew: Who does it.
+        task: Done for every ticker; see `learn.crews.Crew.each`.
+        begin: Gives a ticker's errand; what it holds, such as a lock, it holds until the errand is
+            finished or has failed, which it is told as any context manager is.
+        should_stop: Asked all the time.
+        on_ended: Called after every ticker.
+    """
+
+    crew: Crew
+    task: Callable[..., Any]
+    begin: Callable[[K], AbstractContextManager[Errand[T]]]
+    should_stop: Callable[[], bool]
+    on_ended: Callable[[TickerEnded], None]
+
+    def for_each(
+        self, names: Sequence[str], parse: Callable[[str], K]
+    ) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
+        """Do it for every name and keep going, as `core.outcomes.for_each` does.
+
+        Args:
+            names: As typed.
+            parse: Reads one; names that mean the same are done once.
+
+        Returns:
+            Results and failures, each in the order of the names.
+
+        Raises:
+            StoppedError: `should_stop` said so; what had been finished is.
+        """
+        wanted = list(each_once(names, parse))
+        gathering = _Gathering(self, wanted)
+        try:
+            with closing(self.crew.each(self.task, gathering.calls(), self.should_stop)) as each:
+                for ended in each:
+                    gathering.finish(ended)
+        finally:
+            gathering.abandon()
+        if gathering.stopped or self.should_stop():
+            raise StoppedError
+        order = range(len(wanted))
+        return (
+            tuple(gathering.results[place] for place in order if place in gathering.results),
+            tuple(gathering.failures[place] for place in order if place in gathering.failures),
+        )
+
+
+class _Gathering(Generic[K, T]):
+    """What is under way and what has come back, by the place of its name."""
+
+    def __init__(self, sharing: Sharing[K, T], wanted: Sequence[Named[K]]) -> None:
+        self.sharing = sharing
+        self.wanted = wanted
+        self.under_way: dict[int, tuple[ExitStack, Errand[T]]] = {}
+        self.results: dict[int, T] = {}
+        self.failures: dict[int, Failure] = {}
+        self.stopped = False
+
+    def calls(self) -> Iterator[Call]:
+        """Begin one ticker after the other, as there is somebody to do it."""
+        for place, named in enumerate(self.wanted):
+            if isinstance(named.key, StockLstmError):
+                self._failed(place, named.key)
+                continue
+            stack = ExitStack()
+            try:
+                errand = stack.enter_context(self.sharing.begin(named.key))
+            except StockLstmError as error:
+                self._failed(place, error)
+            except Exception as error:  # noqa: BLE001 - as in `core.outcomes.for_each`
+                self._failed(place, unexpected(error))
+            else:
+                self.under_way[place] = stack, errand
+                yield Call(place, errand.arguments)
+
+    def finish(self, ended: Ended) -> None:
+        """Take back what was done for one ticker."""
+        stack, errand = self.under_way.pop(ended.key)
+        try:
+            with stack:
+                if ended.error is not None:
+                    raise ended.error
+                self.results[ended.key] = errand.finish(ended.outcome)
+        except StoppedError:
+            self.stopped = True
+        except StockLstmError as error:
+            self._failed(ended.key, error)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._failed(ended.key, unexpected(error))
+        else:
+            self._say(ended.key, None)
+
+    def abandon(self) -> None:
+        """Let go of what will not come back."""
+        for place in list(self.under_way):
+            self.finish(Ended(place, error=StoppedError()))
+
+    def _failed(self, place: int, error: StockLstmError) -> None:
+        self.failures[place] = Failure(self.wanted[place].ticker, error)
+        self._say(place, error)
+
+    def _say(self, place: int, error: StockLstmError | None) -> None:
+        named = self.wanted[place]
+        done = len(self.results) + len(self.failures)
+        self.sharing.on_ended(
+            TickerEnded(named.ticker or named.name, done, len(self.wanted), error)
+        )
+
+
+def check_jobs(jobs: int, command: str) -> None:
+    """Refuse a number of processes that cannot be.
+
+    Args:
+        jobs: As given.
+        command: A right way to say it.
+
+    Raises:
+        ConfigError: It is outside its limits.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise ConfigError(f"--jobs must be from 1 to {MOST_JOBS}, not {jobs}", hint=command)
