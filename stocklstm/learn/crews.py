@@ -47,6 +47,12 @@ class Ended:
     outcome: Any = None
     error: BaseException | None = None
 
+    def result(self) -> Any:  # noqa: ANN401 - whatever the task returns
+        """Give what the task returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
 
 class Crew(ABC):
     """Processes that do tasks; a task is a function of a module, and all that passes is pickled."""

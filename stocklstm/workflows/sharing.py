@@ -130,9 +130,7 @@ class _Gathering(Generic[K, T]):
         stack, errand = self.under_way.pop(ended.key)
         try:
             with stack:
-                if ended.error is not None:
-                    raise ended.error
-                self.results[ended.key] = errand.finish(ended.outcome)
+                self.results[ended.key] = errand.finish(ended.result())
         except StoppedError:
             self.stopped = True
         except StockLstmError as error:

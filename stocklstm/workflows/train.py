@@ -174,7 +174,8 @@ def train(  # noqa: PLR0913 - all but two have a default
             unfinished run is there, when a new one begins.
 
     Raises:
-        ConfigError: No ticker, no such promotion rule, too many processes, or options that exclude each other.
+        ConfigError: No ticker, no such promotion rule, too many processes, or options that exclude
+            each other.
         NotFoundError: There is no store, or no such run.
         TrainingStoppedError: `should_stop` said so.
     """
