@@ -16,6 +16,23 @@ T = TypeVar("T")
 MOST_JOBS = 256
 
 
+class UnfinishedError(StoppedError):
+    """The work was asked to stop before all was done.
+
+    Attributes:
+        left: Tickers that are neither done nor have failed, in the order that was asked for.
+    """
+
+    def __init__(self, left: tuple[str, ...]) -> None:
+        """Keep them.
+
+        Args:
+            left: Tickers.
+        """
+        super().__init__(f"{len(left)} tickers are left")
+        self.left = left
+
+
 @dataclass(frozen=True)
 class TickerEnded:
     """Sent after every ticker.
@@ -78,7 +95,7 @@ class Sharing(Generic[K, T]):
             Results and failures, each in the order of the names.
 
         Raises:
-            StoppedError: `should_stop` said so; what had been finished is.
+            UnfinishedError: `should_stop` said so before all was done.
         """
         wanted = list(each_once(names, parse))
         gathering = _Gathering(self, wanted)
@@ -88,8 +105,8 @@ class Sharing(Generic[K, T]):
                     gathering.finish(ended)
         finally:
             gathering.abandon()
-        if gathering.stopped or self.should_stop():
-            raise StoppedError
+        if left := gathering.left():
+            raise UnfinishedError(left)
         order = range(len(wanted))
         return (
             tuple(gathering.results[place] for place in order if place in gathering.results),
@@ -106,7 +123,6 @@ class _Gathering(Generic[K, T]):
         self.under_way: dict[int, tuple[ExitStack, Errand[T]]] = {}
         self.results: dict[int, T] = {}
         self.failures: dict[int, Failure] = {}
-        self.stopped = False
 
     def calls(self) -> Iterator[Call]:
         """Begin one ticker after the other, as there is somebody to do it."""
@@ -132,7 +148,7 @@ class _Gathering(Generic[K, T]):
             with stack:
                 self.results[ended.key] = errand.finish(ended.result())
         except StoppedError:
-            self.stopped = True
+            return
         except StockLstmError as error:
             self._failed(ended.key, error)
         except Exception as error:  # noqa: BLE001 - likewise
@@ -145,16 +161,25 @@ class _Gathering(Generic[K, T]):
         for place in list(self.under_way):
             self.finish(Ended(place, error=StoppedError()))
 
+    def left(self) -> tuple[str, ...]:
+        """Name those that are neither done nor have failed."""
+        return tuple(
+            self._name(place)
+            for place in range(len(self.wanted))
+            if place not in self.results and place not in self.failures
+        )
+
     def _failed(self, place: int, error: StockLstmError) -> None:
         self.failures[place] = Failure(self.wanted[place].ticker, error)
         self._say(place, error)
 
     def _say(self, place: int, error: StockLstmError | None) -> None:
-        named = self.wanted[place]
         done = len(self.results) + len(self.failures)
-        self.sharing.on_ended(
-            TickerEnded(named.ticker or named.name, done, len(self.wanted), error)
-        )
+        self.sharing.on_ended(TickerEnded(self._name(place), done, len(self.wanted), error))
+
+    def _name(self, place: int) -> str:
+        named = self.wanted[place]
+        return named.ticker or named.name
 
 
 def check_jobs(jobs: int, command: str) -> None:
@@ -169,3 +194,14 @@ def check_jobs(jobs: int, command: str) -> None:
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise ConfigError(f"--jobs must be from 1 to {MOST_JOBS}, not {jobs}", hint=command)
+
+
+def listed(tickers: Sequence[str], most: int = 5) -> str:
+    """Name tickers in words, the first few of many.
+
+    Args:
+        tickers: At least one.
+        most: How many to name.
+    """
+    more = len(tickers) - most
+    return ", ".join(tickers[:most]) + (f" and {more} more" if more > 0 else "")

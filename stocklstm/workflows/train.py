@@ -29,7 +29,14 @@ from stocklstm.store.runs import Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
-from stocklstm.workflows.sharing import Errand, Sharing, TickerEnded, check_jobs
+from stocklstm.workflows.sharing import (
+    Errand,
+    Sharing,
+    TickerEnded,
+    UnfinishedError,
+    check_jobs,
+    listed,
+)
 from stocklstm.workflows.starting import (
     read_checkpoint,
     require_unseen_test_part,
@@ -205,7 +212,10 @@ def _train_apart(
     sharing = Sharing(LocalCrew(jobs), carry_out, training.errand, training.should_stop, on_ticker)
     try:
         return TrainResult(*sharing.for_each(names, parse_ticker))
-    except (StoppedError, KeyboardInterrupt) as error:
+    except UnfinishedError as error:
+        store = training.store
+        if new := [ticker for ticker in error.left if not store.runs.begun(ticker)]:
+            training.on_note(f"{listed(new)} had not begun; the same command trains them")
         raise TrainingStoppedError(AUTO, f" --jobs {jobs}") from error
 
 
