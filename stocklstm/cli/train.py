@@ -14,6 +14,7 @@ from stocklstm.cli.options import (
     Like,
     LockTimeout,
     Quiet,
+    Scheduler,
     Tickers,
     TickersFile,
     all_tickers,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.planning import PlanResult
-    from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.sharing import TickerEnded, Where
     from stocklstm.workflows.train import EpochEnded, TrainedVersion, TrainResult
 
 
@@ -72,6 +73,7 @@ def train(
         ),
     ] = False,
     jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -102,15 +104,17 @@ def train(
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
         chosen = given.config(lock_timeout)
+        from stocklstm.workflows.sharing import Where
         from stocklstm.workflows.train import Beginning, train
 
-        with _shown(jobs) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
+        where = Where(jobs, scheduler)
+        with _shown(where) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
             return train(
                 all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
-                jobs=jobs,
+                where=where,
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
@@ -126,10 +130,10 @@ def train(
 
 @contextmanager
 def _shown(
-    jobs: int,
+    where: "Where",
 ) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickerEnded"], None]]]:
     """Show epochs where one ticker is trained after the other, else how many are through."""
-    if jobs > 1:
+    if not where.is_here:
         with tickers_progress("Training") as on_ticker:
             yield lambda _: None, on_ticker
     else:

@@ -7,13 +7,75 @@ from typing import Any, Generic, TypeVar
 
 from stocklstm.core.outcomes import Failure, Named, each_once, unexpected
 from stocklstm.errors import ConfigError, StockLstmError
-from stocklstm.learn.crews import Call, Crew, Ended
+from stocklstm.learn.cluster import ClusterCrew
+from stocklstm.learn.crews import Call, Crew, Ended, LocalCrew
 from stocklstm.learn.loop import StoppedError
+from stocklstm.workflows.environment import packages
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 MOST_JOBS = 256
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which processes do the work.
+
+    Attributes:
+        jobs: Processes of this machine; 1 does it in this one.
+        scheduler: Address of a Dask scheduler, whose workers do it instead.
+    """
+
+    jobs: int = 1
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            ConfigError: The number is outside its limits, or both were given.
+        """
+        if not 1 <= self.jobs <= MOST_JOBS:
+            raise ConfigError(
+                f"--jobs must be from 1 to {MOST_JOBS}, not {self.jobs}",
+                hint="as many as the machine has cores is a good number",
+            )
+        if self.scheduler is not None and self.jobs != 1:
+            raise ConfigError(
+                "--jobs is about this machine, and --scheduler about others",
+                hint="leave one of them out; a cluster does as much at once as it has workers",
+            )
+
+    @property
+    def is_far(self) -> bool:
+        """True if it is done where there is no store."""
+        return self.scheduler is not None
+
+    @property
+    def is_here(self) -> bool:
+        """True if this process does it."""
+        return self.scheduler is None and self.jobs == 1
+
+    @property
+    def options(self) -> str:
+        """The same as options of a command, with a space before them."""
+        if self.scheduler is not None:
+            return f" --scheduler {self.scheduler}"
+        return "" if self.jobs == 1 else f" --jobs {self.jobs}"
+
+    def crew(self, on_note: Callable[[str], None] = lambda _: None) -> Crew:
+        """Give the processes.
+
+        Args:
+            on_note: Called with what a person may want to know of a cluster.
+        """
+        if self.scheduler is None:
+            return LocalCrew(self.jobs)
+        return ClusterCrew(self.scheduler, packages, on_note)
+
+
+HERE = Where()
 
 
 class UnfinishedError(StoppedError):
@@ -180,20 +242,6 @@ class _Gathering(Generic[K, T]):
     def _name(self, place: int) -> str:
         named = self.wanted[place]
         return named.ticker or named.name
-
-
-def check_jobs(jobs: int, command: str) -> None:
-    """Refuse a number of processes that cannot be.
-
-    Args:
-        jobs: As given.
-        command: A right way to say it.
-
-    Raises:
-        ConfigError: It is outside its limits.
-    """
-    if not 1 <= jobs <= MOST_JOBS:
-        raise ConfigError(f"--jobs must be from 1 to {MOST_JOBS}, not {jobs}", hint=command)
 
 
 def listed(tickers: Sequence[str], most: int = 5) -> str:

@@ -19,7 +19,6 @@ from stocklstm.errors import (
     InterruptedWorkError,
     TrainingDivergedError,
 )
-from stocklstm.learn.crews import LocalCrew
 from stocklstm.learn.loop import StoppedError
 from stocklstm.learn.processes import Stopper
 from stocklstm.store.locks import writer_lock
@@ -30,11 +29,12 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
 from stocklstm.workflows.sharing import (
+    HERE,
     Errand,
     Sharing,
     TickerEnded,
     UnfinishedError,
-    check_jobs,
+    Where,
     listed,
 )
 from stocklstm.workflows.starting import (
@@ -42,7 +42,14 @@ from stocklstm.workflows.starting import (
     require_unseen_test_part,
     weights_identity,
 )
-from stocklstm.workflows.training import FinishedVersion, TrainingOrder, carry_out
+from stocklstm.workflows.training import (
+    FinishedVersion,
+    RunFiles,
+    RunInMemory,
+    TrainingOrder,
+    carry_out,
+)
+from stocklstm.workflows.travelling import carry_out_far, unpacked
 
 AUTO = "auto"
 """What to call the latest unfinished run."""
@@ -154,7 +161,7 @@ def train(  # noqa: PLR0913 - all but two have a default
     *,
     promote: str = "auto",
     beginning: Beginning = ANEW,
-    jobs: int = 1,
+    where: Where = HERE,
     should_stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
@@ -170,8 +177,7 @@ def train(  # noqa: PLR0913 - all but two have a default
         promote: "auto" makes it champion unless it is significantly worse than the champion on
             the same test days; "always"; "never".
         beginning: Where to begin; by default with random weights.
-        jobs: Processes that train, each a ticker at a time; the versions are the same for any
-            number.
+        where: Which processes train; the versions are the same for all.
         should_stop: Asked after every step; once it says yes the state is kept and training ends.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
@@ -187,36 +193,44 @@ def train(  # noqa: PLR0913 - all but two have a default
         TrainingStoppedError: `should_stop` said so.
     """
     check_rule(promote)
-    check_jobs(jobs, "stocklstm train --tickers-file tickers.txt --jobs 2")
     resume = beginning.resume
     if resume is not None and beginning.weights is not None:
         raise ConfigError("a run that is resumed has its weights already; leave --from out")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         training = _Training(
-            store, config, promote, beginning, lock_timeout_s, should_stop, on_epoch, on_note
+            store, config, promote, beginning, where, lock_timeout_s, should_stop, on_epoch, on_note
         )
         if resume not in {None, AUTO}:
             return _resume_one(training, str(resume), tickers)
         names = list(tickers) or (_unfinished_tickers(store) if resume else [])
         if not names:
             raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
-        if jobs == 1:
+        if where.is_here:
             return TrainResult(*for_each(names, parse_ticker, training.train))
-        return _train_apart(training, names, jobs, on_ticker)
+        return _train_apart(training, names, on_ticker)
 
 
 def _train_apart(
-    training: "_Training", names: Sequence[str], jobs: int, on_ticker: Callable[[TickerEnded], None]
+    training: "_Training", names: Sequence[str], on_ticker: Callable[[TickerEnded], None]
 ) -> TrainResult:
-    sharing = Sharing(LocalCrew(jobs), carry_out, training.errand, training.should_stop, on_ticker)
+    where = training.where
+    sharing = Sharing(
+        where.crew(training.on_note),
+        carry_out_far if where.is_far else carry_out,
+        training.errand,
+        training.should_stop,
+        on_ticker,
+    )
     try:
         return TrainResult(*sharing.for_each(names, parse_ticker))
     except UnfinishedError as error:
         store = training.store
         if new := [ticker for ticker in error.left if not store.runs.begun(ticker)]:
             training.on_note(f"{listed(new)} had not begun; the same command trains them")
-        raise TrainingStoppedError(AUTO, f" --jobs {jobs}") from error
+        if len(new) == len(error.left):
+            raise KeyboardInterrupt from error
+        raise TrainingStoppedError(AUTO, where.options) from error
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
@@ -240,12 +254,12 @@ class _Begun:
     """A run that is about to be trained, and whose lock is held.
 
     Attributes:
-        run: Its directory.
+        run: Its directory; None where it keeps nothing because others do it.
         order: What is to be done.
         resumed: True if part of it has been done before.
     """
 
-    run: Run
+    run: Run | None
     order: TrainingOrder
     resumed: bool
 
@@ -256,6 +270,7 @@ class _Training:
     config: TrainingConfig
     promote: str
     beginning: Beginning
+    where: Where
     lock_timeout_s: float
     should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochEnded], None]
@@ -270,7 +285,7 @@ class _Training:
     def trained(self, beginning: AbstractContextManager[_Begun]) -> TrainedVersion:
         """Train a run and publish its version."""
         with beginning as begun:
-            record = begun.run.record
+            record = begun.order.record
             try:
                 finished = carry_out(
                     begun.order,
@@ -289,7 +304,11 @@ class _Training:
     def errand(self, ticker: str) -> Iterator[Errand[TrainedVersion]]:
         """Give what another process is to do, and hold the lock of the run meanwhile."""
         with self.begun(ticker) as begun:
-            yield Errand((begun.order,), lambda finished: self._published(begun, finished))
+            yield Errand((begun.order,), lambda made: self._taken_back(begun, made))
+
+    def _taken_back(self, begun: _Begun, made: FinishedVersion | bytes) -> TrainedVersion:
+        finished = unpacked(made, begun.order) if isinstance(made, bytes) else made
+        return self._published(begun, finished)
 
     # Beginning
 
@@ -319,9 +338,12 @@ class _Training:
                 self.store, record.start, ticker, bars, split, self.config.horizon
             )
         self._note_unfinished(ticker)
+        if self.where.is_far:
+            yield _Begun(None, self._order(record, bars, RunInMemory()), resumed=False)
+            return
         run = self.store.runs.create(record)
         with self.store.runs.locked(record.id), _kept(run):
-            yield _Begun(run, self._order(run, bars), resumed=False)
+            yield _Begun(run, self._order(record, bars, run), resumed=False)
 
     def _note_unfinished(self, ticker: str) -> None:
         runs = self.store.runs.idle(ticker)
@@ -342,7 +364,9 @@ class _Training:
             run = self.store.runs.open(run.record.id)
             bars = self._same_bars(run.record)
             with _kept(run):
-                yield _Begun(run, self._order(run, bars), resumed=True)
+                far = self.where.is_far
+                files = RunInMemory(run.state(), run.checkpoints()) if far else run
+                yield _Begun(run, self._order(run.record, bars, files), resumed=True)
 
     def _same_bars(self, record: RunRecord) -> Bars:
         name = f"the run {record.id}"
@@ -350,14 +374,13 @@ class _Training:
             self.store, record.ticker, record.last, record.sha256, name=name, command="train"
         )
 
-    def _order(self, run: Run, bars: Bars) -> TrainingOrder:
-        record = run.record
+    def _order(self, record: RunRecord, bars: Bars, files: RunFiles) -> TrainingOrder:
         return TrainingOrder(
             record=record,
             bars=bars,
             sources=tuple(self.store.prices.sources(record.ticker)),
             currency=self.store.prices.instrument(record.ticker).currency,
-            files=run,
+            files=files,
             start=None if record.start is None else read_checkpoint(self.store, record.start),
         )
 
@@ -380,7 +403,7 @@ class _Training:
             diagnosis=finished.diagnosis,
             diagnosis_kind=manifest.training.diagnosis,
             evaluation=manifest.evaluation,
-            resumed_from=begun.run.record.id if begun.resumed else None,
+            resumed_from=begun.order.record.id if begun.resumed else None,
             path=str(self.store.paths.version(manifest.ticker, manifest.version)),
         )
 

@@ -1,7 +1,7 @@
 """What of a training needs no store: prices go in, the files of a version come out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stocklstm.core.digest import sha256_hex
@@ -44,6 +44,38 @@ class RunFiles(Protocol):
 
     def drop_checkpoint(self, epoch: int) -> None:
         """Remove the checkpoint of an epoch, if it is there."""
+
+
+@dataclass(frozen=True)
+class RunInMemory:
+    """Where a run goes on that shares no disk with the store: what is new is lost with it.
+
+    Attributes:
+        begun: State that it goes on from; None if it begins.
+        checkpoints: Those of its epochs.
+    """
+
+    begun: bytes | None = None
+    checkpoints: dict[int, bytes] = field(default_factory=dict)
+
+    def save_state(self, content: bytes) -> None:
+        """Keep nothing."""
+
+    def state(self) -> bytes | None:
+        """Give what it goes on from."""
+        return self.begun
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        """Keep the checkpoint of an epoch."""
+        self.checkpoints[epoch] = content
+
+    def checkpoint(self, epoch: int) -> bytes:
+        """Give the checkpoint of an epoch."""
+        return self.checkpoints[epoch]
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Forget the checkpoint of an epoch."""
+        self.checkpoints.pop(epoch, None)
 
 
 @dataclass(frozen=True, eq=False)
