@@ -2,82 +2,25 @@
 
 import json
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stocklstm.learn.checkpoints import decode_checkpoint
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS, Cli
-from tests.copies import give_names
+from tests.e2e.many import SMALL, TICKERS, options, published, require_same_versions
 from tests.e2e.terminal import (
     alive,
     counts_processes,
     interrupted,
     started,
 )
-from tests.e2e.test_resume import require_same
 
-TICKERS = ("AAAA3.SA", "BBBB3.SA", "CCCC3.SA", "DDDD3.SA")
-SMALL = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
 # Enough epochs for a signal to come in the middle of a training.
 LONG = [*TINY_OPTIONS, "--hidden-size", "8", "--epochs", "40", "--patience", "none"]
-
-
-@pytest.fixture(scope="session")
-def _many(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("many") / "home"
-    shutil.copytree(_priced, home)
-    give_names(home, TICKERS)
-    return home
-
-
-@pytest.fixture
-def many_home(_many: Path, home: Path) -> Path:
-    shutil.copytree(_many, home)
-    return home
-
-
-def options(tickers: Iterable[str]) -> list[str]:
-    return [word for ticker in tickers for word in ("--ticker", ticker)]
-
-
-def published(home: Path) -> dict[str, list[int]]:
-    with open_store(home) as store:
-        return {ticker: store.registry.versions(ticker) for ticker in store.registry.tickers()}
-
-
-def require_same_versions(home: Path, first: int, second: int) -> None:
-    """Two versions of every ticker are one and the same, but for their time and wall time."""
-    with open_store(home) as store:
-        for ticker in TICKERS:
-            one, other = (store.registry.manifest(ticker, v) for v in (first, second))
-            graphs = [store.registry.read_file(m, SERVING_FILE) for m in (one, other)]
-            assert graphs[0] == graphs[1]
-            require_same(
-                *(
-                    decode_checkpoint(store.registry.read_file(m, CHECKPOINT_FILE))
-                    for m in (one, other)
-                )
-            )
-            assert one.files.keys() == other.files.keys()
-            seconds = one.training.seconds
-            assert (
-                replace(
-                    other,
-                    version=first,
-                    created=one.created,
-                    training=replace(other.training, seconds=seconds),
-                    files=one.files,
-                )
-                == one
-            )
 
 
 def wait_until(condition: Callable[[], object]) -> None:
