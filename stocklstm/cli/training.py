@@ -161,12 +161,18 @@ def resumable() -> Iterator[None]:
 
 
 @contextmanager
-def tickers_progress(words: str) -> Iterator[Callable[["TickerEnded"], None]]:
+def tickers_progress(
+    words: str, *, shown: bool = True
+) -> Iterator[Callable[["TickerEnded"], None]]:
     """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
 
     Args:
         words: What is being done, such as "Training".
+        shown: False shows nothing: one ticker after the other shows more than that.
     """
+    if not shown:
+        yield lambda _: None
+        return
     if not draws_bars():
         yield _log_ticker
         return

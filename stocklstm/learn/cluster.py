@@ -1,11 +1,13 @@
 """A crew of Dask workers, which need share no file with this machine."""
 
+import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
@@ -17,6 +19,7 @@ Versions = Callable[[], Mapping[str, str]]
 _MOMENT_S = 0.1
 # Of looking how many workers there are, and whether a task is still wanted.
 _LOOK_S = 1.0
+_ANSWER_S = 5.0
 _CONNECT_S = 15.0
 _FETCH_S = 10.0
 # How long to do without any worker: those that are restarted come back sooner.
@@ -228,20 +231,44 @@ def _connected(address: str) -> Iterator[Any]:
             "--scheduler needs Dask, which is not installed",
             hint="pip install 'stocklstm[distributed]'",
         ) from error
+    _require_answer(address)
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError) as error:
-        raise NetworkError(
-            f"no Dask scheduler answers at {address}",
-            hint="dask scheduler starts one, and says its address",
-        ) from error
+        raise _no_answer(address) from error
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(
-            f"no Dask scheduler can be reached at {address[:80]!a}: {error}",
-            hint="write it as tcp://host:8786 or tls://host:8786",
-        ) from error
+        raise _no_address(address, f"{error}") from error
     with client:
         yield client
+
+
+def _require_answer(address: str) -> None:
+    """See whether anybody is there, sooner than Dask, which tries again and again."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _no_address(address, f"{error}") from error
+    if parts.scheme not in {"tcp", "tls"} or host is None or port is None:
+        raise _no_address(address, "it is of another form")
+    try:
+        socket.create_connection((host, port), _ANSWER_S).close()
+    except OSError as error:
+        raise _no_answer(address) from error
+
+
+def _no_address(address: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{address[:80]!a} is no address of a Dask scheduler: {reason}",
+        hint="write it as tcp://host:8786 or tls://host:8786",
+    )
+
+
+def _no_answer(address: str) -> NetworkError:
+    return NetworkError(
+        f"no Dask scheduler answers at {address}",
+        hint="dask scheduler starts one, and says its address",
+    )
 
 
 def _require_same(here: Mapping[str, str], there: object, worker: str) -> None:

@@ -1,12 +1,12 @@
 """The same for many tickers at once: shared out to processes, gathered as if done one by one."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from stocklstm.core.outcomes import Failure, Named, each_once, unexpected
-from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 from stocklstm.learn.cluster import ClusterCrew
 from stocklstm.learn.crews import Call, Crew, Ended, LocalCrew
 from stocklstm.learn.loop import StoppedError
@@ -174,6 +174,54 @@ class Sharing(Generic[K, T]):
             tuple(gathering.results[place] for place in order if place in gathering.results),
             tuple(gathering.failures[place] for place in order if place in gathering.failures),
         )
+
+
+def each_apart(
+    names: Sequence[str],
+    parse: Callable[[str], K],
+    jobs: int,
+    task: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    on_ended: Callable[[TickerEnded], None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[tuple[Any, ...], tuple[Failure, ...]]:
+    """Do for each name, in processes of this machine, what does all of it with the store itself.
+
+    Args:
+        names: As typed.
+        parse: Reads one; what it gives must, as a string, be read as the same.
+        jobs: Processes.
+        task: Is given a name, the arguments and a `learn.loop.Keeper`; see `only`.
+        arguments: The same for each.
+        on_ended: Called after every name.
+        should_stop: Asked all the time.
+
+    Returns:
+        Results and failures, each in the order of the names.
+
+    Raises:
+        UnfinishedError: `should_stop` said so before all was done.
+    """
+
+    def begin(key: K) -> AbstractContextManager[Errand[Any]]:
+        return nullcontext(Errand((str(key), *arguments), lambda result: result))
+
+    where = Where(jobs)
+    return Sharing(where.crew(), task, begin, should_stop, on_ended).for_each(names, parse)
+
+
+def only(results: Sequence[T], failures: Sequence[Failure]) -> T:
+    """Give the one result of a workflow that was given one name, or raise why there is none.
+
+    Args:
+        results: One, or none.
+        failures: None, or one.
+    """
+    for failure in failures:
+        error = failure.error
+        # A bug travels with its traceback, and is called one by who hands out the work.
+        raise (error.__cause__ or error) if isinstance(error, UnexpectedError) else error
+    return results[0]
 
 
 class _Gathering(Generic[K, T]):

@@ -227,7 +227,7 @@ def _train_apart(
     except UnfinishedError as error:
         store = training.store
         if new := [ticker for ticker in error.left if not store.runs.begun(ticker)]:
-            training.on_note(f"{listed(new)} had not begun; the same command trains them")
+            training.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
         if len(new) == len(error.left):
             raise KeyboardInterrupt from error
         raise TrainingStoppedError(AUTO, where.options) from error

@@ -62,7 +62,7 @@ def test_ctrl_c_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> None:
     assert out == ""
     assert "Traceback" not in err
     assert "next: stocklstm train --resume auto --jobs 2\n" in err
-    assert f"note: {TICKERS[2]} had not begun" in err
+    assert f"note: nothing is kept of {TICKERS[2]}; " in err
     assert len(list(runs.iterdir())) == len(list(runs.glob("*/state.pth"))) == 2
     assert published(many_home) == {}
 
