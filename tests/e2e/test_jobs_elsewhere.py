@@ -12,6 +12,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.train import train
 from tests.conftest import TINY, Cli
 from tests.e2e.many import SMALL, TICKERS, options, published
+from tests.e2e.test_tune import Program
 
 SOME = (TICKERS[0], "NONE3.SA", TICKERS[1])
 # What is measured with a clock differs from run to run, and what is named by the time of day.
@@ -40,15 +41,15 @@ def fixed(value: Any) -> Any:
     return [fixed(item) for item in value] if isinstance(value, list) else value
 
 
-def test_models_are_scored_at_once(cli: Cli, trained_home: Path) -> None:
+def test_models_are_scored_at_once(program: Program, trained_home: Path) -> None:
     arguments = ["evaluate", *options(SOME), "--json"]
 
-    alone, together = cli(*arguments), cli(*arguments, "--jobs", "2")
+    alone, together = program(*arguments), program(*arguments, "--jobs", "2")
 
     assert trained_home.is_dir()
-    assert alone.code == together.code == 4
-    assert json.loads(alone.out) == json.loads(together.out)
-    assert "(3 of 3)" in together.err
+    assert alone.returncode == together.returncode == 4
+    assert alone.stdout == together.stdout
+    assert "(3 of 3)" in together.stderr
 
 
 def test_jobs_are_of_no_other_kind_of_evaluation(cli: Cli, trained_home: Path) -> None:
