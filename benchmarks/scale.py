@@ -29,7 +29,7 @@ CLI = [sys.executable, "-m", "stocklstm"]
 TINY = ["--epochs", "1", "--hidden-size", "8", "--num-layers", "1", "--seq-length", "10"]
 TINY_ROWS = 500
 # Long enough for the start of two processes to be small beside it, as it is in earnest.
-WHOLE = ["--epochs", "6", "--patience", "none", "--hidden-size", "50"]
+WHOLE = ["--epochs", "20", "--patience", "none", "--hidden-size", "50"]
 WHOLE_ROWS = 1500
 TICKS = os.sysconf("SC_CLK_TCK")
 KIB_IN_MIB = 1024
@@ -219,7 +219,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer tickers, for a look")
     quick = parser.parse_args().quick
-    tickers, rounds, few, many = (4, 1, 5, 20) if quick else (10, 2, 10, 200)
+    tickers, rounds, few, many = (4, 1, 5, 20) if quick else (12, 2, 10, 200)
     with tempfile.TemporaryDirectory() as directory:
         original = Path(directory, "original")
         fetched(original)

@@ -231,7 +231,8 @@ def _connected(address: str) -> Iterator[Any]:
             "--scheduler needs Dask, which is not installed",
             hint="pip install 'stocklstm[distributed]'",
         ) from error
-    _require_answer(address)
+    if _require_answer(address) == "tls":
+        _require_certificates(address)
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError) as error:
@@ -242,8 +243,12 @@ def _connected(address: str) -> Iterator[Any]:
         yield client
 
 
-def _require_answer(address: str) -> None:
-    """See whether anybody is there, sooner than Dask, which tries again and again."""
+def _require_answer(address: str) -> str:
+    """See whether anybody is there, sooner than Dask, which tries again and again.
+
+    Returns:
+        The protocol, "tcp" or "tls".
+    """
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -255,6 +260,17 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, port), _ANSWER_S).close()
     except OSError as error:
         raise _no_answer(address) from error
+    return parts.scheme
+
+
+def _require_certificates(address: str) -> None:
+    from distributed import Security
+
+    if Security().get_connection_args("client").get("ssl_context") is None:  # type: ignore[no-untyped-call]
+        raise ConfigError(
+            f"{address} needs certificates, and Dask was told of none",
+            hint="docs/cluster.md says how: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …",
+        )
 
 
 def _no_address(address: str, reason: str) -> ConfigError:
