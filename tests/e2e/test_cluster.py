@@ -105,18 +105,17 @@ def test_the_tickers_of_a_killed_worker_are_trained_once_by_another(
     assert published(many_home) == {ticker: [1] for ticker in TICKERS}
 
 
-def test_what_is_no_scheduler_is_said(program: Program, many_home: Path) -> None:
+def test_what_is_no_scheduler_is_said(cli: Cli, program: Program, many_home: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
         silent = program("train", "-t", TICKERS[0], "--scheduler", address, "--json")
-    strange = program("train", "-t", TICKERS[0], "--scheduler", "ftp://a:1", "--json")
-    both = program("train", "-t", TICKERS[0], "--scheduler", address, "--jobs", "2", "--json")
+    strange = cli("train", "-t", TICKERS[0], "--scheduler", "ftp://a:1", "--json")
+    both = cli("train", "-t", TICKERS[0], "--scheduler", address, "--jobs", "2", "--json")
 
     assert many_home.is_dir()
-    outcomes = (silent, strange, both)
-    assert [outcome.returncode for outcome in outcomes] == [75, 2, 2]
-    errors = [json.loads(outcome.stdout)["errors"][0] for outcome in outcomes]
+    assert [silent.returncode, strange.code, both.code] == [75, 2, 2]
+    errors = [json.loads(out)["errors"][0] for out in (silent.stdout, strange.out, both.out)]
     assert [error["error"] for error in errors] == ["NetworkError", "ConfigError", "ConfigError"]
     assert all(error["hint"] for error in errors)
-    assert "Traceback" not in "".join(outcome.stderr for outcome in outcomes)
+    assert "Traceback" not in silent.stderr + strange.err + both.err

@@ -20,7 +20,7 @@ from tests.e2e.terminal import (
 )
 
 # Enough epochs for a signal to come in the middle of a training.
-LONG = [*TINY_OPTIONS, "--hidden-size", "8", "--epochs", "40", "--patience", "none"]
+LONG = [*TINY_OPTIONS, "--hidden-size", "8", "--epochs", "20", "--patience", "none"]
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -79,7 +79,7 @@ def test_ctrl_c_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> None:
 
 @counts_processes
 def test_a_killed_worker_loses_nothing(many_home: Path) -> None:
-    arguments = ["train", *options(TICKERS), *LONG, "--epochs", "8", "--jobs", "2", "--quiet"]
+    arguments = ["train", *options(TICKERS), *LONG, "--epochs", "5", "--jobs", "2", "--quiet"]
     with started(many_home, *arguments) as process:
         wait_until(lambda: list(many_home.glob("runs/*/state.pth")))
         os.kill(trainers(process.pid)[0], signal.SIGKILL)
