@@ -28,6 +28,8 @@ The exit code of each class is decided in `stocklstm.core.exits`.
 Beside them stands InterruptedWorkError, a KeyboardInterrupt after which work can go on.
 """
 
+from typing import Any
+
 
 class StockLstmError(Exception):
     """Base class: one line on what happened, and optionally the next command to run.
@@ -47,6 +49,18 @@ class StockLstmError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes whole, whatever the class is made from."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[StockLstmError], arguments: tuple[Any, ...], attributes: dict[str, Any]
+) -> StockLstmError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigError(StockLstmError):

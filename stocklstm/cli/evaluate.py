@@ -9,6 +9,7 @@ from stocklstm.cli import comparison, league, live, pool_scores, walk_forward
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet, TickersFile, all_tickers
 from stocklstm.cli.output import Result, View, conclude, warn
 from stocklstm.cli.scores import evaluation_document, scores_tables
+from stocklstm.cli.training import tickers_progress
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -79,7 +80,7 @@ def evaluate(
                 }
             )
             living.check()
-            walking.check()
+            walking.check(alone=not (given or compare or every))
             _require_place(model or (), compared=compare)
             return work()
 
@@ -100,7 +101,7 @@ def evaluate(
         show(league.VIEW, lambda: league.score(tickers(), lock_timeout))
     if pool is not None:
         show(pool_scores.VIEW, lambda: pool_scores.score(pool, tickers(), lock_timeout))
-    show(VIEW, lambda: _score(tickers(), plot, lock_timeout))
+    show(VIEW, lambda: _score(tickers(), plot, 1 if jobs is None else jobs, lock_timeout))
 
 
 def _require_one(kinds: Mapping[str, bool]) -> None:
@@ -121,10 +122,15 @@ def _require_place(models: Sequence[str], *, compared: bool) -> None:
         )
 
 
-def _score(references: Sequence[str], plot: bool, lock_timeout: float) -> "EvaluateResult":
+def _score(
+    references: Sequence[str], plot: bool, jobs: int, lock_timeout: float
+) -> "EvaluateResult":
     from stocklstm.workflows.evaluate import evaluate
 
-    result = evaluate(references, plot=plot, lock_timeout_s=lock_timeout)
+    with tickers_progress("Scoring", shown=jobs > 1) as on_ticker:
+        result = evaluate(
+            references, plot=plot, jobs=jobs, lock_timeout_s=lock_timeout, on_ticker=on_ticker
+        )
     for scored in result.results:
         warn(scored.ticker, scored.warnings)
     return result

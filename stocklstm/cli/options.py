@@ -86,6 +86,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare values only.")]
 
+Jobs = Annotated[
+    int, typer.Option(metavar="N", help="Tickers at the same time, each in a process of its own.")
+]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Workers of this Dask scheduler do it, such as tcp://host:8786; see docs/cluster.md.",
+        show_default=False,
+    ),
+]
+
 LockTimeout = Annotated[
     float,
     typer.Option(

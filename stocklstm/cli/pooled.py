@@ -64,19 +64,29 @@ def require_no_name(name: str | None) -> None:
         )
 
 
-def require_new(first_weights: str | None, *, dry_run: bool) -> None:
+def require_new(first_weights: str | None, *, dry_run: bool, jobs: int, far: bool) -> None:
     """Refuse what a pooled training cannot do.
 
     Args:
         first_weights: Of `--from`.
         dry_run: Of `--dry-run`.
+        jobs: Of `--jobs`.
+        far: True with `--scheduler`.
 
     Raises:
         ConfigError: One of them was given.
     """
-    given = "--from" if first_weights is not None else "--dry-run" if dry_run else None
-    if given:
-        raise ConfigError(f"{given} is not for pooled models", hint=f"leave {given} out")
+    given = {
+        "--from": first_weights is not None,
+        "--dry-run": dry_run,
+        "--jobs": jobs != 1,
+        "--scheduler": far,
+    }
+    for option in (option for option, wanted in given.items() if wanted):
+        raise ConfigError(
+            f"{option} is not for pooled models: it is one network that is trained",
+            hint=f"leave {option} out",
+        )
 
 
 def tickers_of(typed: Sequence[str] | None, file: Path | None, resume: str | None) -> list[str]:

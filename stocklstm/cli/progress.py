@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.compressing import EpochTaught
     from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.running import EpochEnded
+    from stocklstm.workflows.sharing import TickerEnded
     from stocklstm.workflows.tune import TrialEnded
     from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
 
@@ -33,6 +34,27 @@ def fetch_bar() -> Iterator[Callable[["TickerDone"], None]]:
         yield lambda event: bar.update(
             task, description=event.ticker, completed=event.done, total=event.total
         )
+
+
+@contextmanager
+def tickers_bar(words: str) -> Iterator[Callable[["TickerEnded"], None]]:
+    """Draw on stderr: tickers that are through, of how many, the last one, failures, time left.
+
+    Args:
+        words: What is being done with them.
+    """
+    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[last]}"))
+    task = bar.add_task(words, total=None, last="")
+    failed = 0
+
+    def on_ticker(event: "TickerEnded") -> None:
+        nonlocal failed
+        failed += event.error is not None
+        last = f"{event.ticker}  {failed} failed" if failed else event.ticker
+        bar.update(task, completed=event.done, total=event.total, last=last)
+
+    with bar:
+        yield on_ticker
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.exits import ExitCode
-from stocklstm.cli.options import Json, LockTimeout, OneOrMore, Quiet
+from stocklstm.cli.options import Jobs, Json, LockTimeout, OneOrMore, Quiet
 from stocklstm.cli.output import View, as_document, conclude, draws_bars, say
+from stocklstm.cli.training import tickers_progress
 from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
@@ -99,6 +100,7 @@ def quantize(
         float,
         typer.Option(metavar="PERCENT", help="Most growth of RMSE and CRPS to be accepted."),
     ] = 0.5,
+    jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -121,23 +123,32 @@ def quantize(
             alpha=alpha,
             budget=budget,
         )
-        with progress() as on_epoch:
+        with (
+            progress(shown=jobs == 1) as on_epoch,
+            tickers_progress("Quantizing", shown=jobs > 1) as on_ticker,
+        ):
             return quantize(
                 ticker or (),
                 compression,
                 tolerance_pct=tolerance,
+                jobs=jobs,
                 lock_timeout_s=lock_timeout,
                 on_note=lambda words: say(f"note: {words}"),
                 on_epoch=on_epoch,
+                on_ticker=on_ticker,
             )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
 @contextmanager
-def progress() -> Iterator[Callable[["EpochTaught"], None]]:
-    """Show epochs on stderr, on a terminal; elsewhere the notes say what is being done."""
-    if not draws_bars():
+def progress(*, shown: bool = True) -> Iterator[Callable[["EpochTaught"], None]]:
+    """Show epochs on stderr, on a terminal; elsewhere the notes say what is being done.
+
+    Args:
+        shown: False shows nothing: other processes do the work.
+    """
+    if not (shown and draws_bars()):
         yield lambda _: None
         return
     from stocklstm.cli.progress import teaching_bar

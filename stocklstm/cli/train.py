@@ -9,10 +9,12 @@ import typer
 from stocklstm.cli import planning, pooled
 from stocklstm.cli.options import (
     ConfigFile,
+    Jobs,
     Json,
     Like,
     LockTimeout,
     Quiet,
+    Scheduler,
     Tickers,
     TickersFile,
     all_tickers,
@@ -24,6 +26,7 @@ from stocklstm.cli.training import (
     Promote,
     resumable,
     stop_at_interrupt,
+    tickers_progress,
     with_settings,
 )
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.planning import PlanResult
     from stocklstm.workflows.pooled import PooledResult
     from stocklstm.workflows.running import EpochEnded
+    from stocklstm.workflows.sharing import TickerEnded, Where
     from stocklstm.workflows.train import TrainedVersion, TrainResult
 
 
@@ -72,6 +76,8 @@ def train(
             help="Say what would be trained and about how long it takes; store nothing.",
         ),
     ] = False,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -104,22 +110,26 @@ def train(
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
         chosen = given.config(lock_timeout)
+        from stocklstm.workflows.sharing import Where
         from stocklstm.workflows.train import Beginning, train
 
-        with progress() as on_epoch, stop_at_interrupt() as should_stop:
+        where = Where(jobs, scheduler)
+        with _shown(where) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
             return train(
                 all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=Beginning(resume, first_weights),
+                where=where,
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
+                on_ticker=on_ticker,
                 on_note=lambda words: say(f"note: {words}"),
             )
 
     def call_pooled() -> "PooledResult":
-        pooled.require_new(first_weights, dry_run=dry_run)
+        pooled.require_new(first_weights, dry_run=dry_run, jobs=jobs, far=scheduler is not None)
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
         tickers = pooled.tickers_of(ticker, tickers_file, resume)
@@ -146,6 +156,19 @@ def train(
         conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
     with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _shown(
+    where: "Where",
+) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickerEnded"], None]]]:
+    """Show epochs where one ticker is trained after the other, else how many are through."""
+    if not where.is_here:
+        with tickers_progress("Training") as on_ticker:
+            yield lambda _: None, on_ticker
+    else:
+        with progress() as on_epoch:
+            yield on_epoch, lambda _: None
 
 
 @contextmanager

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, current_thread, main_thread
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stocklstm.cli.exits import ExitCode
-from stocklstm.cli.output import say
+from stocklstm.cli.output import draws_bars, say
 from stocklstm.core.config import PRESETS, TrainingConfig
 from stocklstm.core.settings import SETTINGS, Effective
 from stocklstm.errors import ConfigError, InterruptedWorkError
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.sharing import TickerEnded
 
 Preset = Annotated[
     str | None,
@@ -155,3 +158,30 @@ def resumable() -> Iterator[None]:
         say("stopped; what is done is kept")
         say(f"  next: {stop.command}")
         raise typer.Exit(ExitCode.INTERRUPTED) from stop
+
+
+@contextmanager
+def tickers_progress(
+    words: str, *, shown: bool = True
+) -> Iterator[Callable[["TickerEnded"], None]]:
+    """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
+
+    Args:
+        words: What is being done, such as "Training".
+        shown: False shows nothing: one ticker after the other shows more than that.
+    """
+    if not shown:
+        yield lambda _: None
+        return
+    if not draws_bars():
+        yield _log_ticker
+        return
+    from stocklstm.cli.progress import tickers_bar
+
+    with tickers_bar(words) as on_ticker:
+        yield on_ticker
+
+
+def _log_ticker(event: "TickerEnded") -> None:
+    outcome = "done" if event.error is None else f"failed: {event.error.message}"
+    say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")

@@ -15,6 +15,7 @@ from stocklstm.cli.training import (
     Promote,
     resumable,
     stop_at_interrupt,
+    tickers_progress,
     with_settings,
 )
 from stocklstm.core.axes import AXES, SAMPLERS
@@ -63,7 +64,11 @@ def tune(
         ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(metavar="N", help="Processes that train at the same time.")
+        int,
+        typer.Option(
+            metavar="N",
+            help="Tickers at the same time, each in a process of its own; trials of a single one.",
+        ),
     ] = 1,
     publish: Annotated[
         bool, typer.Option("--publish", help="Train with the best settings and publish that.")
@@ -99,14 +104,19 @@ def tune(
                 )
         start = given.config(lock_timeout)
         from stocklstm.workflows.promotion import check_rule
-        from stocklstm.workflows.tune import Search, tune
+        from stocklstm.workflows.tune import Search, shares_tickers, tune
 
         # Before the search, which may take hours.
         check_rule(promote)
         search = Search(sampler or "coordinate", trials, jobs, resume)
-        # With several processes the one that hands out the work only waits: Ctrl-C must wake it.
-        stopping = stop_at_interrupt() if jobs == 1 else _never()
-        with _progress() as on_trial, stopping as should_stop:
+        # With processes for trials the one that hands them out only waits: Ctrl-C must wake it.
+        shared = shares_tickers(ticker or (), search)
+        stopping = stop_at_interrupt() if jobs == 1 or shared else _never()
+        with (
+            _progress(shown=not shared) as on_trial,
+            tickers_progress("Searching", shown=shared) as on_ticker,
+            stopping as should_stop,
+        ):
             result = tune(
                 ticker or (),
                 start,
@@ -114,6 +124,8 @@ def tune(
                 should_stop=should_stop,
                 lock_timeout_s=lock_timeout,
                 on_trial=on_trial,
+                on_ticker=on_ticker,
+                on_note=lambda words: say(f"note: {words}"),
             )
         return _published(result, promote, lock_timeout) if publish else _unpublished(result)
 
@@ -151,8 +163,11 @@ def _published(result: "TuneResult", promote: str, lock_timeout: float) -> _Tune
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[["TrialEnded"], None]]:
+def _progress(*, shown: bool) -> Iterator[Callable[["TrialEnded"], None]]:
     """Show trials on stderr: a bar on a terminal, lines elsewhere."""
+    if not shown:
+        yield lambda _: None
+        return
     if not draws_bars():
         yield _log
         return

@@ -61,9 +61,9 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Processes that train at the same time; 1 if not given.",
+        help="Models at the same time, each in a process of its own; with --walk-forward, "
+        "trainings of a model; 1 if not given.",
         show_default=False,
-        rich_help_panel=PANEL,
     ),
 ]
 
@@ -84,17 +84,18 @@ class Walking:
     embargo: int | None
     jobs: int | None
 
-    def check(self) -> None:
+    def check(self, *, alone: bool) -> None:
         """Refuse options that say how to walk where nobody walks.
+
+        Args:
+            alone: True where no other kind of evaluation is asked for: scoring, too, takes jobs.
 
         Raises:
             ConfigError: One was given without `--walk-forward`.
         """
-        given = {
-            "--refit-every": self.refit_every,
-            "--embargo": self.embargo,
-            "--jobs": self.jobs,
-        }
+        given = {"--refit-every": self.refit_every, "--embargo": self.embargo}
+        if not alone:
+            given["--jobs"] = self.jobs
         for option, value in given.items():
             if self.sessions is None and value is not None:
                 raise ConfigError(

@@ -1,8 +1,8 @@
 """Doing the same for many tickers, where one failing stops no other."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from stocklstm.core.pools import is_pool
 from stocklstm.errors import StockLstmError, UnexpectedError
@@ -34,6 +34,42 @@ def unexpected(cause: Exception) -> UnexpectedError:
     return error
 
 
+@dataclass(frozen=True)
+class Named(Generic[K]):
+    """One of several names.
+
+    Attributes:
+        name: As typed.
+        ticker: What to call it in a failure; None if it is no name of a ticker.
+        key: What it means, or why it means nothing.
+    """
+
+    name: str
+    ticker: str | None
+    key: K | StockLstmError
+
+
+def each_once(names: Iterable[str], parse: Callable[[str], K]) -> Iterator[Named[K]]:
+    """Read names, and drop those that mean the same as one before.
+
+    Args:
+        names: As typed.
+        parse: Reads one; raises a `StockLstmError` where it is none.
+    """
+    done: set[K] = set()
+    for name in names:
+        try:
+            key = parse(name)
+        except StockLstmError as error:
+            yield Named(name, None, error)
+        except Exception as error:  # noqa: BLE001 - see `for_each`
+            yield Named(name, None, unexpected(error))
+        else:
+            if key not in done:
+                done.add(key)
+                yield Named(name, _owner(name), key)
+
+
 def for_each(
     names: Iterable[str], parse: Callable[[str], K], task: Callable[[K], T]
 ) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
@@ -50,23 +86,19 @@ def for_each(
     """
     results: list[T] = []
     failures: list[Failure] = []
-    done: set[K] = set()
-    for name in names:
-        ticker = None
+    for named in each_once(names, parse):
         try:
-            key = parse(name)
-            if key in done:
-                continue
-            done.add(key)
-            ticker = _named(name)
-            results.append(task(key))
+            if isinstance(named.key, StockLstmError):
+                failures.append(Failure(named.ticker, named.key))
+            else:
+                results.append(task(named.key))
         except StockLstmError as error:
-            failures.append(Failure(ticker, error))
+            failures.append(Failure(named.ticker, error))
         except Exception as error:  # noqa: BLE001 - a bug in one is no reason to drop the rest
-            failures.append(Failure(ticker, unexpected(error)))
+            failures.append(Failure(named.ticker, unexpected(error)))
     return tuple(results), tuple(failures)
 
 
-def _named(name: str) -> str:
+def _owner(name: str) -> str:
     owner = name.partition("@")[0].strip()
     return owner.lower() if is_pool(owner) else owner.upper()

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
@@ -14,7 +15,8 @@ from stocklstm.learn.loop import Keeper, StoppedError
 
 T = TypeVar("T")
 
-_IDLE_S = 20
+IDLE_S = 20
+"""Seconds after which a process that nobody gives work ends itself."""
 
 
 class Stopper(Keeper):
@@ -36,16 +38,21 @@ class Stopper(Keeper):
 class Follower(Keeper):
     """Ends its process in the middle of a training once the one that made this is gone."""
 
-    def __init__(self) -> None:
-        """Remember the process that makes this."""
+    def __init__(self, stop: Path | None = None) -> None:
+        """Remember the process that makes this.
+
+        Args:
+            stop: File whose being there asks trainings to stop; None if nothing does.
+        """
         self._leader = os.getpid()
+        self._stop = stop
 
     def should_stop(self) -> bool:
-        """End the process if it has nobody left to give the training to."""
+        """Look for the file; end the process if it has nobody left to give the training to."""
         if os.getppid() != self._leader:
             # Killed, so that it could end nobody.
             os._exit(1)
-        return False
+        return self._stop is not None and self._stop.exists()
 
 
 def run_apart(
@@ -76,9 +83,9 @@ def run_apart(
         n_jobs=jobs,
         backend="loky",
         return_as="generator_unordered",
-        idle_worker_timeout=_IDLE_S,
+        idle_worker_timeout=IDLE_S,
     )
-    with _interrupts_ignored():
+    with interrupts_ignored():
         outcomes = workers(delayed(task)(*arguments) for arguments in calls)
     try:
         for outcome in outcomes:
@@ -96,8 +103,13 @@ def run_apart(
             outcomes.close()
 
 
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C in this process from now on; see `interrupts_ignored`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
     """Let the processes that are started meanwhile inherit that they ignore Ctrl-C.
 
     It reaches every process of a terminal, and is for the one that hands out the work.

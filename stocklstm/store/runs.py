@@ -119,6 +119,13 @@ class Run:
             except FileNotFoundError as error:
                 raise _corrupt(self.record.id, f"{checkpoint_name(epoch)} is missing") from error
 
+    def checkpoints(self) -> dict[int, bytes]:
+        """Read the checkpoints of all epochs that have one."""
+        with disk_errors("read the run"):
+            names = [path.name for path in self.path.glob("checkpoint-epoch-*.pth")]
+        epochs = sorted(int(name.removesuffix(".pth").rpartition("-")[2]) for name in names)
+        return {epoch: self.checkpoint(epoch) for epoch in epochs}
+
     def drop_checkpoint(self, epoch: int) -> None:
         """Remove the checkpoint of an epoch, if it is there."""
         with disk_errors("write the run"):

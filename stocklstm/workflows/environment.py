@@ -16,8 +16,13 @@ def environment() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        **{name: installed(name) for name in _PACKAGES},
+        **packages(),
     }
+
+
+def packages() -> dict[str, str]:
+    """List only the libraries: what must be the same wherever a version may be made."""
+    return {name: installed(name) for name in _PACKAGES}
 
 
 def differences(made_with: Mapping[str, str]) -> list[str]:

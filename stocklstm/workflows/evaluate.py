@@ -1,8 +1,9 @@
 """evaluate: how good a model is on days that it never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.drawing import Drawn, draw_scores
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import chosen_references, load_model, require_ticker
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.sharing import TickerEnded
 
 
 @dataclass(frozen=True)
@@ -54,25 +58,47 @@ def evaluate(
     references: Sequence[str] = (),
     *,
     plot: bool = True,
+    jobs: int = 1,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_ticker: Callable[["TickerEnded"], None] = lambda _: None,
 ) -> EvaluateResult:
     """Score models on the test part of the stored prices, through the serving graph.
 
     Args:
         references: TICKER or TICKER@version; none means the champion of every ticker.
         plot: Draw forecasts beside outcomes, errors over time and calibration too.
+        jobs: Processes, each of which scores a model at a time.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
+        on_ticker: Called after every model that another process scores.
 
     Raises:
+        ConfigError: The number of processes is outside its limits.
         NotFoundError: There is no store, or no model at all.
     """
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         names = chosen_references(store, references)
+        if jobs != 1:
+            # Scores of one model wait for no import of what trains.
+            from stocklstm.workflows.sharing import each_apart
+
+            arguments = (plot, store.paths.home, lock_timeout_s)
+            return EvaluateResult(
+                *each_apart(names, parse_reference, jobs, _evaluate_apart, arguments, on_ticker)
+            )
         return EvaluateResult(
             *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
         )
+
+
+def _evaluate_apart(
+    name: str, plot: bool, home: Path, lock_timeout_s: float, _keeper: object
+) -> EvaluatedVersion:
+    from stocklstm.workflows.sharing import only
+
+    result = evaluate([name], plot=plot, home=home, lock_timeout_s=lock_timeout_s)
+    return only(result.results, result.failures)
 
 
 def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:

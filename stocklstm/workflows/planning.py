@@ -9,11 +9,12 @@ from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.series import Bars, Indices, parse_ticker
 from stocklstm.core.splits import Split
 from stocklstm.errors import ConfigError
+from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.fitting import forecast_day, prepare
 from stocklstm.workflows.starting import (
-    read_weights,
+    read_checkpoint,
     require_unseen_test_part,
     weights_identity,
 )
@@ -147,7 +148,9 @@ def _plan(
     if start is not None:
         require_unseen_test_part(store, start, ticker, bars, prepared.split, config.horizon)
     pace = measure_pace(
-        config, prepared.data, start=None if start is None else read_weights(store, start)
+        config,
+        prepared.data,
+        start=None if start is None else decode_checkpoint(read_checkpoint(store, start)),
     )
     return PlannedTraining(
         ticker=ticker,

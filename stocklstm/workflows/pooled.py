@@ -289,8 +289,8 @@ class _Pooling:
                 series,
                 record.config,
                 lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
-                keeper=RunKeeper(run, self.should_stop),
-                resume=state_of(run),
+                keeper=RunKeeper(run.record, run, self.should_stop),
+                resume=state_of(run.record, run),
             )
         except StoppedError as error:
             raise TrainingStoppedError(record.id) from error

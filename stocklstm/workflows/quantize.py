@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stocklstm.core.acceptance import Acceptance, LossTest, judge_smaller
 from stocklstm.core.clock import utc_now
@@ -22,6 +23,9 @@ from stocklstm.workflows.environment import environment
 from stocklstm.workflows.measuring import Measured, VersionFigures, measure
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.serving import load_model
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.sharing import TickerEnded
 
 TOLERANCE_PCT = 0.5
 PICTURE_FILE = "quantized.png"
@@ -100,15 +104,17 @@ class QuantizeResult:
     failures: tuple[Failure, ...]
 
 
-def quantize(
+def quantize(  # noqa: PLR0913 - all but one have a default
     references: Sequence[str],
     compression: Compression | None = None,
     *,
     tolerance_pct: float = TOLERANCE_PCT,
+    jobs: int = 1,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_note: Callable[[str], None] = lambda _: None,
     on_epoch: Callable[[EpochTaught], None] = lambda _: None,
+    on_ticker: Callable[["TickerEnded"], None] = lambda _: None,
 ) -> QuantizeResult:
     """Make a smaller version of each model and promote it if its errors hardly grow.
 
@@ -116,13 +122,15 @@ def quantize(
         references: TICKER or TICKER@version; at least one.
         compression: How; dynamic int8 if None.
         tolerance_pct: Most growth of RMSE and CRPS, in per cent, for it to be accepted.
+        jobs: Processes, each of which makes a model smaller at a time.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_note: Called with what is being done, in words, where that takes long.
-        on_epoch: Called after every epoch of what is trained on the way.
+        on_epoch: Called after every epoch of what is trained on the way in this process.
+        on_ticker: Called after every model that another process makes smaller.
 
     Raises:
-        ConfigError: No ticker, or a tolerance below 0.
+        ConfigError: No ticker, a tolerance below 0, or a number of processes that cannot be.
         NotFoundError: There is no store.
     """
     if not tolerance_pct >= 0:
@@ -131,10 +139,38 @@ def quantize(
         raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
+        if jobs != 1:
+            # A model that is not trained for it waits for no import of what trains.
+            from stocklstm.workflows.sharing import each_apart
+
+            given = (compression, tolerance_pct, store.paths.home, lock_timeout_s)
+            return QuantizeResult(
+                *each_apart(references, parse_reference, jobs, _quantize_apart, given, on_ticker)
+            )
         run = _Quantization(
             store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note, on_epoch
         )
         return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
+
+
+def _quantize_apart(
+    name: str,
+    compression: Compression | None,
+    tolerance_pct: float,
+    home: Path,
+    lock_timeout_s: float,
+    _keeper: object,
+) -> QuantizedVersion:
+    from stocklstm.workflows.sharing import only
+
+    result = quantize(
+        [name],
+        compression,
+        tolerance_pct=tolerance_pct,
+        home=home,
+        lock_timeout_s=lock_timeout_s,
+    )
+    return only(result.results, result.failures)
 
 
 @dataclass(frozen=True)

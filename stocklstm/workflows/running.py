@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from stocklstm.core.history import EpochRecord
 from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError
@@ -9,7 +10,7 @@ from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_
 from stocklstm.learn.loop import Keeper, State
 from stocklstm.learn.model import StockLSTM
 from stocklstm.store.manifest import training_command
-from stocklstm.store.runs import Run
+from stocklstm.store.runs import RunRecord
 
 
 @dataclass(frozen=True)
@@ -27,47 +28,72 @@ class EpochEnded:
     record: EpochRecord
 
 
+class RunFiles(Protocol):
+    """Where a run keeps what it needs to go on: `store.runs.Run`, or memory."""
+
+    def save_state(self, content: bytes) -> None:
+        """Keep what the run needs to go on."""
+
+    def state(self) -> bytes | None:
+        """Read it; None if the run has not come as far."""
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        """Keep the checkpoint of an epoch."""
+
+    def checkpoint(self, epoch: int) -> bytes:
+        """Read the checkpoint of an epoch."""
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Remove the checkpoint of an epoch, if it is there."""
+
+
 class TrainingStoppedError(InterruptedWorkError):
     """Somebody asked training to stop; nothing of it is lost.
 
     Attributes:
-        run: Identity of the run, to be resumed.
+        run: Identity of the run, to be resumed; "auto" where there are several.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, options: str = "") -> None:
         """Keep the identity.
 
         Args:
-            run: Of the run.
+            run: Of the run, or "auto".
+            options: Of the command that goes on, each with a space before it.
         """
-        super().__init__(f"stocklstm train --resume {run}")
+        super().__init__(f"stocklstm train --resume {run}{options}")
         self.run = run
 
 
-def state_of(run: Run) -> State | None:
+def state_of(record: RunRecord, files: RunFiles) -> State | None:
     """Read where a run was stopped; None if it has not come as far.
+
+    Args:
+        record: Of the run.
+        files: Where it keeps what it needs to go on.
 
     Raises:
         ArtifactCorruptError: It is damaged.
     """
-    content = run.state()
+    content = files.state()
     if content is None:
         return None
     try:
         return decode_state(content, "state.pth")
     except ArtifactCorruptError as error:
         raise ArtifactCorruptError(
-            f"the run {run.record.id} is damaged: {error.message}",
-            hint=f"{training_command(run.record.ticker)} starts a new one",
+            f"the run {record.id} is damaged: {error.message}",
+            hint=f"{training_command(record.ticker)} starts a new one",
         ) from error
 
 
 class RunKeeper(Keeper):
-    """Writes what the loop wants kept into the directory of the run."""
+    """Writes what the loop wants kept to where the run keeps it."""
 
-    def __init__(self, run: Run, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, record: RunRecord, files: RunFiles, should_stop: Callable[[], bool]) -> None:
         """Take the run and what tells when to stop."""
-        self.run = run
+        self.record = record
+        self.files = files
         self._should_stop = should_stop
 
     def should_stop(self) -> bool:
@@ -76,15 +102,15 @@ class RunKeeper(Keeper):
 
     def save_state(self, state: State) -> None:
         """Keep it in the place of the one before."""
-        self.run.save_state(encode_state(state))
+        self.files.save_state(encode_state(state))
 
     def save_checkpoint(
         self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
     ) -> None:
         """Keep it beside the others."""
-        content = encode_checkpoint(network, state, self.run.record.config, history)
-        self.run.save_checkpoint(state["epoch"], content)
+        content = encode_checkpoint(network, state, self.record.config, history)
+        self.files.save_checkpoint(state["epoch"], content)
 
     def drop_checkpoint(self, epoch: int) -> None:
         """Let it go."""
-        self.run.drop_checkpoint(epoch)
+        self.files.drop_checkpoint(epoch)

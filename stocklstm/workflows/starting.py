@@ -5,8 +5,6 @@ from stocklstm.core.reference import parse_reference
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
 from stocklstm.errors import ConfigError, NoModelError
-from stocklstm.learn.checkpoints import decode_checkpoint
-from stocklstm.learn.loop import State
 from stocklstm.store.manifest import CHECKPOINT_FILE
 from stocklstm.store.store import Store
 
@@ -64,8 +62,8 @@ def require_unseen_test_part(
         )
 
 
-def read_weights(store: Store, identity: str) -> State:
-    """Read the checkpoint of a version.
+def read_checkpoint(store: Store, identity: str) -> bytes:
+    """Read the checkpoint of a version; see `learn.checkpoints.decode_checkpoint`.
 
     Args:
         store: Holds it.
@@ -78,4 +76,4 @@ def read_weights(store: Store, identity: str) -> State:
     reference = parse_reference(identity)
     version = store.registry.resolve(reference)
     manifest = store.registry.manifest(reference.ticker, version)
-    return decode_checkpoint(store.registry.read_file(manifest, CHECKPOINT_FILE))
+    return store.registry.read_file(manifest, CHECKPOINT_FILE)

@@ -1,37 +1,54 @@
 """train: a new version in the store."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
-from stocklstm.core.history import history_csv
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.pools import is_pool
 from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.splits import split_origins
-from stocklstm.errors import ConfigError, TrainingDivergedError
-from stocklstm.learn.checkpoints import encode_checkpoint
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ConfigError,
+    TrainingDivergedError,
+)
 from stocklstm.learn.loop import StoppedError
-from stocklstm.report.forecasts import predictions_png
-from stocklstm.report.training import history_png
+from stocklstm.learn.processes import Stopper
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.registry import Draft
-from stocklstm.store.runs import Run, RunRecord, checkpoint_name, run_id
+from stocklstm.store.runs import Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.fitting import FittedModel, fit_model
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
-from stocklstm.workflows.running import EpochEnded, RunKeeper, TrainingStoppedError, state_of
+from stocklstm.workflows.running import EpochEnded, RunFiles, TrainingStoppedError
+from stocklstm.workflows.sharing import (
+    HERE,
+    Errand,
+    Sharing,
+    TickerEnded,
+    UnfinishedError,
+    Where,
+    listed,
+)
 from stocklstm.workflows.starting import (
-    read_weights,
+    read_checkpoint,
     require_unseen_test_part,
     weights_identity,
 )
+from stocklstm.workflows.training import (
+    FinishedVersion,
+    RunInMemory,
+    TrainingOrder,
+    carry_out,
+)
+from stocklstm.workflows.travelling import carry_out_far, unpacked
 
 AUTO = "auto"
 """What to call the latest unfinished run."""
@@ -110,10 +127,12 @@ def train(  # noqa: PLR0913 - all but two have a default
     *,
     promote: str = "auto",
     beginning: Beginning = ANEW,
+    where: Where = HERE,
     should_stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_epoch: Callable[[EpochEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickerEnded], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> TrainResult:
     """Train a network on the stored prices of each ticker and publish it as a new version.
@@ -124,15 +143,18 @@ def train(  # noqa: PLR0913 - all but two have a default
         promote: "auto" makes it champion unless it is significantly worse than the champion on
             the same test days; "always"; "never".
         beginning: Where to begin; by default with random weights.
+        where: Which processes train; the versions are the same for all.
         should_stop: Asked after every step; once it says yes the state is kept and training ends.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
-        on_epoch: Called after every epoch.
+        on_epoch: Called after every epoch that this process trains.
+        on_ticker: Called after every ticker that other processes train.
         on_note: Called with what a person may want to know before a training, in words: that an
             unfinished run is there, when a new one begins.
 
     Raises:
-        ConfigError: No ticker, no such promotion rule, or options that exclude each other.
+        ConfigError: No ticker, no such promotion rule, too many processes, or options that exclude
+            each other.
         NotFoundError: There is no store, or no such run.
         TrainingStoppedError: `should_stop` said so.
     """
@@ -143,22 +165,38 @@ def train(  # noqa: PLR0913 - all but two have a default
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         store.require_writable()
         training = _Training(
-            store,
-            config,
-            promote,
-            beginning.weights,
-            lock_timeout_s,
-            should_stop,
-            on_epoch,
-            on_note,
+            store, config, promote, beginning, where, lock_timeout_s, should_stop, on_epoch, on_note
         )
         if resume not in {None, AUTO}:
             return _resume_one(training, str(resume), tickers)
         names = list(tickers) or (_unfinished_tickers(store) if resume else [])
         if not names:
             raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
-        task = training.resume_latest if resume else training.start
-        return TrainResult(*for_each(names, parse_ticker, task))
+        if where.is_here:
+            return TrainResult(*for_each(names, parse_ticker, training.train))
+        return _train_apart(training, names, on_ticker)
+
+
+def _train_apart(
+    training: "_Training", names: Sequence[str], on_ticker: Callable[[TickerEnded], None]
+) -> TrainResult:
+    where = training.where
+    sharing = Sharing(
+        where.crew(training.on_note),
+        carry_out_far if where.is_far else carry_out,
+        training.errand,
+        training.should_stop,
+        on_ticker,
+    )
+    try:
+        return TrainResult(*sharing.for_each(names, parse_ticker))
+    except UnfinishedError as error:
+        store = training.store
+        if new := [ticker for ticker in error.left if not store.runs.begun(ticker)]:
+            training.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
+        if len(new) == len(error.left):
+            raise KeyboardInterrupt from error
+        raise TrainingStoppedError(AUTO, where.options) from error
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
@@ -173,7 +211,24 @@ def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> Tra
             f"the run {name} is of {run.record.ticker}, and of no other ticker",
             hint=f"stocklstm train --resume {name}",
         )
-    return TrainResult(*for_each([run.record.ticker], str, lambda _: training.go_on(run)))
+    return TrainResult(
+        *for_each([run.record.ticker], str, lambda _: training.trained(training.resumed(run)))
+    )
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A run that is about to be trained, and whose lock is held.
+
+    Attributes:
+        run: Its directory; None where it keeps nothing because others do it.
+        order: What is to be done.
+        resumed: True if part of it has been done before.
+    """
+
+    run: Run | None
+    order: TrainingOrder
+    resumed: bool
 
 
 @dataclass(frozen=True)
@@ -181,16 +236,58 @@ class _Training:
     store: Store
     config: TrainingConfig
     promote: str
-    first_weights: str | None
+    beginning: Beginning
+    where: Where
     lock_timeout_s: float
     should_stop: Callable[[], bool]
     on_epoch: Callable[[EpochEnded], None]
     on_note: Callable[[str], None]
 
-    def start(self, ticker: str) -> TrainedVersion:
-        """Begin a new run."""
+    # In this process
+
+    def train(self, ticker: str) -> TrainedVersion:
+        """Train one ticker and publish its version."""
+        return self.trained(self.begun(ticker))
+
+    def trained(self, beginning: AbstractContextManager[_Begun]) -> TrainedVersion:
+        """Train a run and publish its version."""
+        with beginning as begun:
+            record = begun.order.record
+            try:
+                finished = carry_out(
+                    begun.order,
+                    Stopper(self.should_stop),
+                    lambda epoch: self.on_epoch(
+                        EpochEnded(record.ticker, record.config.epochs, epoch)
+                    ),
+                )
+            except StoppedError as error:
+                raise TrainingStoppedError(record.id) from error
+            return self._published(begun, finished)
+
+    # In another one
+
+    @contextmanager
+    def errand(self, ticker: str) -> Iterator[Errand[TrainedVersion]]:
+        """Give what another process is to do, and hold the lock of the run meanwhile."""
+        with self.begun(ticker) as begun:
+            yield Errand((begun.order,), lambda made: self._taken_back(begun, made))
+
+    def _taken_back(self, begun: _Begun, made: FinishedVersion | bytes) -> TrainedVersion:
+        finished = unpacked(made, begun.order) if isinstance(made, bytes) else made
+        return self._published(begun, finished)
+
+    # Beginning
+
+    def begun(self, ticker: str) -> AbstractContextManager[_Begun]:
+        """Begin a new run, or go on with the latest unfinished one, as is wanted."""
+        names = self.store.runs.begun(ticker) if self.beginning.resume else []
+        return self.resumed(self.store.runs.open(names[-1])) if names else self._anew(ticker)
+
+    @contextmanager
+    def _anew(self, ticker: str) -> Iterator[_Begun]:
         bars = self.store.prices.bars(ticker)
-        now = utc_now()
+        now, weights = utc_now(), self.beginning.weights
         record = RunRecord(
             id=run_id(ticker, now),
             ticker=ticker,
@@ -199,9 +296,7 @@ class _Training:
             rows=len(bars),
             last=str(bars.dates[-1]),
             sha256=bars.fingerprint(),
-            start=None
-            if self.first_weights is None
-            else weights_identity(self.store, self.first_weights),
+            start=None if weights is None else weights_identity(self.store, weights),
         )
         # What cannot be trained at all is said before a directory is made for it.
         split = split_origins(len(bars), warm_up_rows(self.config), self.config)
@@ -210,9 +305,12 @@ class _Training:
                 self.store, record.start, ticker, bars, split, self.config.horizon
             )
         self._note_unfinished(ticker)
+        if self.where.is_far:
+            yield _Begun(None, self._order(record, bars, RunInMemory()), resumed=False)
+            return
         run = self.store.runs.create(record)
-        with self.store.runs.locked(record.id):
-            return self._train(run, bars, resumed=False)
+        with self.store.runs.locked(record.id), _kept(run):
+            yield _Begun(run, self._order(record, bars, run), resumed=False)
 
     def _note_unfinished(self, ticker: str) -> None:
         runs = self.store.runs.idle(ticker)
@@ -225,17 +323,17 @@ class _Training:
             f"stocklstm train --resume {runs[-1].record.id}"
         )
 
-    def resume_latest(self, ticker: str) -> TrainedVersion:
-        """Go on with the latest unfinished run, or begin one."""
-        names = self.store.runs.begun(ticker)
-        return self.go_on(self.store.runs.open(names[-1])) if names else self.start(ticker)
-
-    def go_on(self, run: Run) -> TrainedVersion:
+    @contextmanager
+    def resumed(self, run: Run) -> Iterator[_Begun]:
         """Go on with a run, on the prices that it was given."""
         with self.store.runs.locked(run.record.id):
             # Another process may have finished it meanwhile.
             run = self.store.runs.open(run.record.id)
-            return self._train(run, self._same_bars(run.record), resumed=True)
+            bars = self._same_bars(run.record)
+            with _kept(run):
+                far = self.where.is_far
+                files = RunInMemory(run.state(), run.checkpoints()) if far else run
+                yield _Begun(run, self._order(run.record, bars, files), resumed=True)
 
     def _same_bars(self, record: RunRecord) -> Bars:
         name = f"the run {record.id}"
@@ -243,37 +341,22 @@ class _Training:
             self.store, record.ticker, record.last, record.sha256, name=name, command="train"
         )
 
-    def _train(self, run: Run, bars: Bars, *, resumed: bool) -> TrainedVersion:
-        record = run.record
-        state = state_of(run)
-        try:
-            model = fit_model(
-                bars,
-                record.config,
-                lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
-                keeper=RunKeeper(run, self.should_stop),
-                resume=state,
-                start=None if record.start is None else read_weights(self.store, record.start),
-            )
-        except StoppedError as error:
-            raise TrainingStoppedError(record.id) from error
-        except TrainingDivergedError:
-            # It would diverge again.
-            run.remove()
-            raise
-        except BaseException:
-            if run.state() is None:
-                run.remove()
-            raise
-        version = self._published(run, model, resumed=resumed)
-        run.remove()
-        return version
+    def _order(self, record: RunRecord, bars: Bars, files: RunFiles) -> TrainingOrder:
+        return TrainingOrder(
+            record=record,
+            bars=bars,
+            sources=tuple(self.store.prices.sources(record.ticker)),
+            currency=self.store.prices.instrument(record.ticker).currency,
+            files=files,
+            start=None if record.start is None else read_checkpoint(self.store, record.start),
+        )
 
-    def _published(self, run: Run, model: FittedModel, *, resumed: bool) -> TrainedVersion:
-        ticker = run.record.ticker
-        manifest, promotion = self._publish(run, model)
+    # Publishing
+
+    def _published(self, begun: _Begun, finished: FinishedVersion) -> TrainedVersion:
+        manifest, promotion = self._publish(begun.order, finished)
         return TrainedVersion(
-            ticker=ticker,
+            ticker=manifest.ticker,
             version=manifest.version,
             preset=manifest.config.preset,
             epochs=manifest.training.epochs,
@@ -281,63 +364,68 @@ class _Training:
             best_val_loss=manifest.training.best_val_loss,
             kept_epoch=manifest.training.kept_epoch,
             parameters=manifest.training.parameters,
-            seconds=model.seconds,
+            seconds=finished.seconds,
             promoted=promotion.promoted,
             promotion=promotion.reason,
-            diagnosis=model.diagnosis.words,
-            diagnosis_kind=model.diagnosis.kind,
-            evaluation=model.evaluation,
-            resumed_from=run.record.id if resumed else None,
-            path=str(self.store.paths.version(ticker, manifest.version)),
+            diagnosis=finished.diagnosis,
+            diagnosis_kind=manifest.training.diagnosis,
+            evaluation=manifest.evaluation,
+            resumed_from=begun.order.record.id if begun.resumed else None,
+            path=str(self.store.paths.version(manifest.ticker, manifest.version)),
         )
 
-    def _publish(self, run: Run, model: FittedModel) -> tuple[Manifest, Promotion]:
-        ticker, registry = run.record.ticker, self.store.registry
-        sources = tuple(self.store.prices.sources(ticker))
+    def _publish(
+        self, order: TrainingOrder, finished: FinishedVersion
+    ) -> tuple[Manifest, Promotion]:
+        ticker, registry = order.record.ticker, self.store.registry
         with registry.draft(ticker) as draft:
-            self._write(draft, run, model)
+            _write(draft, finished)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                promotion = self._judge(ticker, model)
+                promotion = self._judge(order, finished)
+                at = utc_now()
                 manifest = registry.publish(
                     draft,
                     ticker,
-                    lambda version: model.manifest(ticker, version, sources, dict(draft.files)),
-                    at=utc_now(),
+                    lambda version: replace(finished.manifest, version=version, created=at),
+                    at=at,
                     promotion=promotion.reason if promotion.promoted else None,
                 )
         return manifest, promotion
 
-    def _write(self, draft: Draft, run: Run, model: FittedModel) -> None:
-        ticker, config = run.record.ticker, run.record.config
-        title = f"{ticker}, preset {config.preset}"
-        currency = self.store.prices.instrument(ticker).currency
-        network = model.network
-        history = network.history
-        draft.write(SERVING_FILE, model.onnx)
-        draft.write(
-            CHECKPOINT_FILE,
-            encode_checkpoint(network.network, network.state, config, history),
-        )
-        for epoch in network.checkpoints:
-            draft.write(checkpoint_name(epoch), run.checkpoint(epoch))
-        draft.write("history.csv", history_csv(history).encode())
-        draft.write(
-            "training_history.png",
-            history_png(
-                history,
-                network.constant,
-                config,
-                model.kept_epoch,
-                title,
-                model.diagnosis.words,
-            ),
-        )
-        draft.write(
-            "predictions_vs_actual.png",
-            predictions_png(model.days, model.evaluation, title, currency),
-        )
-
-    def _judge(self, ticker: str, model: FittedModel) -> Promotion:
+    def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
         if self.promote != "auto":
             return Promotion(promoted=self.promote == "always", reason=f"--promote {self.promote}")
-        return judge_challenger(self.store, ticker, model.bars, model.split, model.days)
+        config, bars = order.record.config, order.bars
+        split = split_origins(len(bars), warm_up_rows(config), config)
+        return judge_challenger(self.store, order.record.ticker, bars, split, finished.days)
+
+
+@contextmanager
+def _kept(run: Run) -> Iterator[None]:
+    """Keep what can be gone on with, and remove what was published or can never be."""
+    try:
+        yield
+    except TrainingDivergedError:
+        # It would diverge again.
+        run.remove()
+        raise
+    except BaseException:
+        if run.state() is None:
+            run.remove()
+        raise
+    run.remove()
+
+
+def _write(draft: Draft, finished: FinishedVersion) -> None:
+    """Write the files of a version, if they are those that its manifest describes.
+
+    Raises:
+        ArtifactCorruptError: They are not.
+    """
+    for name, content in finished.files.items():
+        draft.write(name, content)
+    if draft.files != finished.manifest.files:
+        raise ArtifactCorruptError(
+            f"a version of {finished.manifest.ticker} did not come back whole from its process",
+            hint=f"stocklstm train --ticker {finished.manifest.ticker} makes it anew",
+        )

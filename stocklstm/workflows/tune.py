@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.settings import SETTINGS, written
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
-from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.loop import Keeper, StoppedError
 from stocklstm.learn.sampling import Pruner, propose, require_optuna
 from stocklstm.learn.trials import Trials
 from stocklstm.report.tuning import trials_png
@@ -38,6 +38,7 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.store.studies import StudyRecord
 from stocklstm.workflows.fitting import prepare
 from stocklstm.workflows.pinned import pinned_bars
+from stocklstm.workflows.sharing import TickerEnded, UnfinishedError, each_apart, listed, only
 
 AUTO = "auto"
 """What to call the latest unfinished study."""
@@ -55,7 +56,8 @@ class Search:
             combination of them), "random" or "tpe" (anything between the same ends).
         most_trials: Where to end at the latest; None for 30 with "random" and "tpe", and for all
             there are with the others.
-        jobs: Processes that train at the same time.
+        jobs: Processes that work at the same time: each on a ticker where there are several, else
+            each on a trial.
         resume: Identity of an unfinished study to go on with, or "auto" for the latest one of
             each ticker; a ticker that has none begins anew.
     """
@@ -172,7 +174,7 @@ class TuningStoppedError(InterruptedWorkError):
     """Somebody asked the search to stop; the trials that are done are kept."""
 
 
-def tune(
+def tune(  # noqa: PLR0913 - all but three have a default
     tickers: Sequence[str],
     config: TrainingConfig,
     search: Search,
@@ -181,6 +183,8 @@ def tune(
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_trial: Callable[[TrialEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickerEnded], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> TuneResult:
     """Search for settings with a low validation loss; the test part is cut off beforehand.
 
@@ -193,7 +197,9 @@ def tune(
             yes the search ends. The trials under way are lost, the others are kept.
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
-        on_trial: Called after every trial.
+        on_trial: Called after every trial, where not every ticker has a process of its own.
+        on_ticker: Called after every ticker, where it has.
+        on_note: Called with what a person may want to know of a search that was stopped.
 
     Raises:
         ConfigError: No ticker, or a sampler that is not installed.
@@ -213,8 +219,67 @@ def tune(
             return TuneResult(*for_each([record.ticker], str, lambda _: tuning.go_on(record)))
         if not tickers:
             raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
+        if shares_tickers(tickers, search):
+            return TuneResult(*_tune_apart(tuning, tickers, lock_timeout_s, on_ticker, on_note))
         task = tuning.resume_latest if search.resume else tuning.start
         return TuneResult(*for_each(tickers, parse_ticker, task))
+
+
+def shares_tickers(tickers: Sequence[str], search: Search) -> bool:
+    """Tell whether every ticker is searched for in a process of its own.
+
+    Args:
+        tickers: As typed.
+        search: How to search.
+    """
+    return search.jobs > 1 and len({ticker.strip().upper() for ticker in tickers}) > 1
+
+
+def _tune_apart(
+    tuning: "_Tuning",
+    tickers: Sequence[str],
+    lock_timeout_s: float,
+    on_ticker: Callable[[TickerEnded], None],
+    on_note: Callable[[str], None],
+) -> tuple[tuple[TunedTicker, ...], tuple[Failure, ...]]:
+    search, store = tuning.search, tuning.store
+    given = (tuning.config, replace(search, jobs=1), store.paths.home, lock_timeout_s)
+    try:
+        return each_apart(
+            tickers, parse_ticker, search.jobs, _tune_one, given, on_ticker, tuning.should_stop
+        )
+    except UnfinishedError as error:
+        begun = [ticker for ticker in error.left if store.studies.unfinished(ticker)]
+        if new := [ticker for ticker in error.left if ticker not in begun]:
+            on_note(f"nothing is kept of {listed(new)}; the same command searches for them")
+        if not begun:
+            raise KeyboardInterrupt from error
+        named = "".join(f" --ticker {ticker}" for ticker in begun)
+        raise TuningStoppedError(
+            f"stocklstm tune --resume auto --jobs {search.jobs}{named}"
+        ) from error
+
+
+def _tune_one(
+    ticker: str,
+    config: TrainingConfig,
+    search: Search,
+    home: Path,
+    lock_timeout_s: float,
+    keeper: Keeper,
+) -> TunedTicker:
+    try:
+        result = tune(
+            [ticker],
+            config,
+            search,
+            should_stop=keeper.should_stop,
+            home=home,
+            lock_timeout_s=lock_timeout_s,
+        )
+    except TuningStoppedError as error:
+        raise StoppedError from error
+    return only(result.results, result.failures)
 
 
 @dataclass(frozen=True)

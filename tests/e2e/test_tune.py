@@ -1,15 +1,11 @@
 """Searches that are killed or interrupted go on where they were; what is shown is whole."""
 
 import json
-import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome
+from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
 
 SMALLEST = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
 # Enough epochs for a signal to come in the middle of a trial.
@@ -35,46 +32,6 @@ def short_home(priced_home: Path) -> Path:
         )
     connection.close()
     return priced_home
-
-
-@contextmanager
-def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the program as a terminal does: in a group of processes of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "stocklstm", "tune", *arguments],
-        env={**os.environ, "STOCKLSTM_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Whoever runs the tests may have told this process to ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(process: subprocess.Popen[str], words: str) -> None:
-    for line in process.stderr:
-        if words in line:
-            return
-    pytest.fail(f"it never said {words!r}")
-
-
-def alive(group: int) -> list[str]:
-    """List the processes of a group that have not ended."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            state, _, its_group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        # One that has ended may wait for somebody to ask how.
-        if int(its_group) == group and state not in "ZX":
-            found.append((process / "cmdline").read_text())
-    return found
 
 
 def outcomes(home: Path, study: str) -> list[tuple[object, ...]]:
@@ -96,7 +53,7 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home: Path) -> None:
     options = ["-t", TICKER, "--trials", "9", *LONG, "--epochs", "6"]
-    with started(short_home, *options) as process:
+    with started(short_home, "tune", *options) as process:
         wait_for(process, "trial 2 of")
         process.kill()
         assert process.wait() == -signal.SIGKILL
@@ -115,21 +72,14 @@ def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home
         assert killed[key] == whole[key]
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts the processes of Linux")
+@counts_processes
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_ends_every_process_and_says_how_to_go_on(
     cli: Cli, short_home: Path, program: Program, jobs: str
 ) -> None:
-    with started(short_home, "-t", TICKER, "--jobs", jobs, *LONG) as process:
+    with started(short_home, "tune", "-t", TICKER, "--jobs", jobs, *LONG) as process:
         wait_for(process, "trial 2 of")
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        # Those that look after the others end when they notice that it is gone.
-        for _ in range(1000):
-            if not (left := alive(process.pid)):
-                break
-            time.sleep(0.01)
-        assert left == []
+        out, err = interrupted(process)
 
     assert process.returncode == 130
     assert out == ""

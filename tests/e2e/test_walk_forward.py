@@ -1,18 +1,13 @@
 """Walking forward as a person does it: what is said, what is drawn, and how it is stopped."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import TICKER, Cli
-from tests.e2e.test_tune import alive, wait_for
+from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
 
 
 def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(
@@ -45,28 +40,12 @@ def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(
     assert walk["report"] in cli("models", "show", TICKER).out
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts the processes of Linux")
+@counts_processes
 def test_ctrl_c_ends_every_process_and_stores_nothing(model_home: Path) -> None:
     arguments = ["--walk-forward", "60", "--refit-every", "2", "--jobs", "2"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "stocklstm", "evaluate", *arguments],
-        env={**os.environ, "STOCKLSTM_HOME": str(model_home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Whoever runs the tests may have told this process to ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    ) as process:
+    with started(model_home, "evaluate", *arguments) as process:
         wait_for(process, "2 of 30")
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        # Those that look after the others end when they notice that it is gone.
-        for _ in range(1000):
-            if not (left := alive(process.pid)):
-                break
-            time.sleep(0.01)
-        assert left == []
+        out, err = interrupted(process)
 
     assert process.returncode == 130
     assert out == ""

@@ -1,0 +1,309 @@
+"""A crew of Dask workers, which need share no file with this machine."""
+
+import socket
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
+from stocklstm.learn.crews import Call, Crew, Ended, ShouldStop, Task
+from stocklstm.learn.loop import Keeper, StoppedError
+
+Versions = Callable[[], Mapping[str, str]]
+
+_MOMENT_S = 0.1
+# Of looking how many workers there are, and whether a task is still wanted.
+_LOOK_S = 1.0
+_ANSWER_S = 5.0
+_CONNECT_S = 15.0
+_FETCH_S = 10.0
+# How long to do without any worker: those that are restarted come back sooner.
+_DESERTED_S = 60.0
+
+# PyTorch's random numbers and threads are of a process: two trainings in one would mix them.
+_ONE_AT_A_TIME = Lock()
+
+
+class ClusterCrew(Crew):
+    """Workers of a Dask cluster. Whose process is lost, his tasks the scheduler gives to others."""
+
+    def __init__(
+        self, address: str, versions: Versions, on_note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Remember where it is.
+
+        Args:
+            address: Of the scheduler, such as tcp://host:8786.
+            versions: Function of a module that lists the versions of what shapes a result; they
+                must be the same here and there.
+            on_note: Called with what a person may want to know of the cluster.
+        """
+        self.address = address
+        self.versions = versions
+        self.on_note = on_note
+
+    def each(self, task: Task, calls: Iterable[Call], should_stop: ShouldStop) -> Generator[Ended]:
+        """See `Crew`.
+
+        Raises:
+            ConfigError: Dask is not installed, the address is none, or a worker has other versions.
+            NetworkError: Nobody answers there, or there is no worker.
+        """
+        with _connected(self.address) as client:
+            self._check(client)
+            work = _ClusterWork(self, client, task, iter(calls))
+            yield from work.ended(should_stop)
+
+    def _check(self, client: Any) -> None:  # noqa: ANN401 - Dask's types are not checked
+        here = dict(self.versions())
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_S)
+        except TimeoutError as error:
+            raise _no_worker(self.address) from error
+        for worker, there in client.run(self.versions, on_error="return").items():
+            _require_same(here, there, worker)
+        crowded = [worker for worker, threads in client.nthreads().items() if threads > 1]
+        if crowded:
+            self.on_note(
+                f"{len(crowded)} workers have several threads, and use one: a process trains one "
+                "network at a time; dask worker --nworkers N --nthreads 1 uses all"
+            )
+
+
+class Wanted(Keeper):
+    """Stops a training on a worker once nobody waits for it.
+
+    It was called off, or who asked for it is gone: the scheduler tells the worker, which cannot
+    stop a thread of its own but knows what has become of the task.
+    """
+
+    def __init__(self) -> None:
+        """Look up which task this is; to be made where it is done."""
+        from distributed import get_worker
+
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+        self._next = time.monotonic()
+
+    def should_stop(self) -> bool:
+        """Look from time to time."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _LOOK_S
+        state = self._worker.state.tasks.get(self._key)
+        return state is None or state.state == "cancelled"
+
+
+def do_there(
+    task: Task, versions: Versions, expected: Mapping[str, str], arguments: tuple[Any, ...]
+) -> Any:  # noqa: ANN401 - whatever the task returns
+    """Do a task on a worker: what every worker runs.
+
+    Args:
+        task: See `Crew.each`.
+        versions: Lists what is installed here.
+        expected: What is installed where the outcome goes.
+        arguments: Of the task.
+
+    Raises:
+        ConfigError: The versions differ: the worker came after the others had been looked at.
+    """
+    from distributed import get_worker
+
+    _require_same(expected, dict(versions()), get_worker().address)
+    wanted = Wanted()
+    with _ONE_AT_A_TIME:
+        return task(*arguments, wanted)
+
+
+class _ClusterWork:
+    """The calls of one `ClusterCrew.each`."""
+
+    def __init__(self, crew: ClusterCrew, client: Any, task: Task, calls: Iterator[Call]) -> None:  # noqa: ANN401
+        self.crew = crew
+        self.client = client
+        self.task = task
+        self.calls = calls
+        self.expected = dict(crew.versions())
+        self.under_way: dict[str, tuple[Any, Call]] = {}
+        self.ready: SimpleQueue[Any] = SimpleQueue()
+        self.room = 0
+        self.next_look = self.last_seen = time.monotonic()
+
+    def ended(self, should_stop: ShouldStop) -> Iterator[Ended]:
+        while True:
+            if should_stop():
+                yield from self._all_end(StoppedError())
+                return
+            if not self._look_after():
+                yield from self._all_end(_no_worker(self.crew.address))
+                return
+            self._hand_out()
+            if not self.under_way:
+                return
+            with suppress(Empty):
+                yield from self._taken(self.ready.get(timeout=_MOMENT_S))
+
+    def _look_after(self) -> bool:
+        """Count the workers; tell whether to go on hoping for one."""
+        now = time.monotonic()
+        if now >= self.next_look:
+            with suppress(OSError, TimeoutError):
+                # One more for each, so that none waits while an outcome is looked at.
+                self.room = 2 * len(self.client.nthreads())
+            self.next_look = now + _LOOK_S
+            self.last_seen = now if self.room else self.last_seen
+        return now < self.last_seen + _DESERTED_S
+
+    def _hand_out(self) -> None:
+        while len(self.under_way) < self.room:
+            call = next(self.calls, None)
+            if call is None:
+                return
+            future = self.client.submit(
+                do_there,
+                self.task,
+                self.crew.versions,
+                self.expected,
+                call.arguments,
+                # The outcome of a task with the same key would be taken for this one's.
+                key=f"stocklstm-{call.key}-{uuid4().hex}",
+            )
+            self.under_way[future.key] = future, call
+            future.add_done_callback(self.ready.put)
+
+    def _taken(self, future: Any) -> Iterator[Ended]:  # noqa: ANN401
+        _, call = self.under_way[future.key]
+        try:
+            ended = Ended(call.key, future.result(timeout=_FETCH_S))
+        except TimeoutError:
+            # Who had done it is gone, and somebody does it again.
+            future.add_done_callback(self.ready.put)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it raised is given on
+            ended = Ended(call.key, error=self._told(error))
+        del self.under_way[future.key]
+        yield ended
+
+    def _told(self, error: Exception) -> Exception:
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
+
+        told: StockLstmError
+        if isinstance(error, KilledWorker):
+            told = TryAgainError(
+                f"it was given up: {error.allowed_failures + 1} workers ended as they trained it, "
+                "perhaps for want of memory",
+                hint="try again with more memory for a worker",
+            )
+        elif isinstance(error, FutureCancelledError):
+            told = NetworkError(
+                f"the scheduler at {self.crew.address} is gone, and this training with it",
+                hint="start it again, and give the same command for what is missing",
+            )
+        else:
+            return error
+        told.__cause__ = error
+        return told
+
+    def _all_end(self, error: StockLstmError | StoppedError) -> Iterator[Ended]:
+        with suppress(OSError, TimeoutError):
+            self.client.cancel([future for future, _ in self.under_way.values()], force=True)
+        for _, call in self.under_way.values():
+            yield Ended(call.key, error=error)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    try:
+        import dask
+
+        # It would write about every lost connection on stderr.
+        with dask.config.set({"logging": {"distributed": "critical"}}):
+            from distributed import Client
+    except ImportError as error:
+        raise ConfigError(
+            "--scheduler needs Dask, which is not installed",
+            hint="pip install 'stocklstm[distributed]'",
+        ) from error
+    if _require_answer(address) == "tls":
+        _require_certificates(address)
+    try:
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError) as error:
+        raise _no_answer(address) from error
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _no_address(address, f"{error}") from error
+    with client:
+        yield client
+
+
+def _require_answer(address: str) -> str:
+    """See whether anybody is there, sooner than Dask, which tries again and again.
+
+    Returns:
+        The protocol, "tcp" or "tls".
+    """
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _no_address(address, f"{error}") from error
+    if parts.scheme not in {"tcp", "tls"} or host is None or port is None:
+        raise _no_address(address, "it is of another form")
+    try:
+        socket.create_connection((host, port), _ANSWER_S).close()
+    except OSError as error:
+        raise _no_answer(address) from error
+    return parts.scheme
+
+
+def _require_certificates(address: str) -> None:
+    from distributed import Security
+
+    if Security().get_connection_args("client").get("ssl_context") is None:  # type: ignore[no-untyped-call]
+        raise ConfigError(
+            f"{address} needs certificates, and Dask was told of none",
+            hint="docs/cluster.md says how: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …",
+        )
+
+
+def _no_address(address: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{address[:80]!a} is no address of a Dask scheduler: {reason}",
+        hint="write it as tcp://host:8786 or tls://host:8786",
+    )
+
+
+def _no_answer(address: str) -> NetworkError:
+    return NetworkError(
+        f"no Dask scheduler answers at {address}",
+        hint="dask scheduler starts one, and says its address",
+    )
+
+
+def _require_same(here: Mapping[str, str], there: object, worker: str) -> None:
+    if not isinstance(there, Mapping):
+        raise ConfigError(
+            f"the worker {worker} cannot run stocklstm: {type(there).__name__}: {there}",
+            hint=f"install stocklstm {here.get('stocklstm')} where the worker runs",
+        )
+    for name, version in here.items():
+        if there.get(name) != version:
+            raise ConfigError(
+                f"the worker {worker} has {name} {there.get(name)}, and here is {version}: what "
+                "it trains would not be what is trained here",
+                hint=f"install {name} {version} where the worker runs",
+            )
+
+
+def _no_worker(address: str) -> NetworkError:
+    return NetworkError(
+        f"the scheduler at {address} has no worker",
+        hint=f"dask worker {address} --nthreads 1 starts one",
+    )

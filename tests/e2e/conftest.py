@@ -1,0 +1,24 @@
+"""Stores for tests that run whole commands."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.copies import give_names
+from tests.e2e.many import TICKERS
+
+
+@pytest.fixture(scope="session")
+def _many(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("many") / "home"
+    shutil.copytree(_priced, home)
+    give_names(home, TICKERS)
+    return home
+
+
+@pytest.fixture
+def many_home(_many: Path, home: Path) -> Path:
+    """Give this test's store the prices of several tickers, no two of them alike."""
+    shutil.copytree(_many, home)
+    return home

@@ -1,0 +1,121 @@
+"""Training on a real Dask cluster: what is trained here, whatever happens to its workers."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stocklstm.store.store import open_store
+from tests.conftest import TINY_OPTIONS, Cli
+from tests.e2e.clusters import Cluster, cluster
+from tests.e2e.many import SMALL, TICKERS, options, published, require_same_versions
+from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
+from tests.e2e.test_tune import Program
+
+# Longer than anybody would wait.
+ENDLESS = [*TINY_OPTIONS, "--epochs", "10000", "--patience", "none"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
+
+
+def test_a_cluster_trains_what_this_machine_does(
+    cli: Cli, program: Program, many_home: Path, running: Cluster
+) -> None:
+    tickers = [TICKERS[0], "NONE3.SA", *TICKERS[1:]]
+    arguments = ["train", *options(tickers), *SMALL, "--top-k", "1", "--promote", "never", "--json"]
+
+    here = cli(*arguments)
+    there = program(*arguments, "--scheduler", running.address)
+
+    assert here.code == there.returncode == 4, there.stderr
+    one, other = json.loads(here.out), json.loads(there.stdout)
+    assert one["errors"] == other["errors"]
+    assert [result["ticker"] for result in other["results"]] == list(TICKERS)
+    for mine, theirs in zip(one["results"], other["results"], strict=True):
+        assert mine["evaluation"] == theirs["evaluation"]
+    assert published(many_home) == {ticker: [1, 2] for ticker in TICKERS}
+    require_same_versions(many_home, 1, 2)
+    assert list((many_home / "runs").iterdir()) == []
+
+
+@counts_processes
+def test_a_run_that_was_stopped_here_goes_on_there(
+    cli: Cli, program: Program, many_home: Path, running: Cluster
+) -> None:
+    short = [*SMALL, "--epochs", "12", "--batch-size", "16", "--top-k", "2", "--patience", "none"]
+    arguments = ["train", "-t", TICKERS[0], *short]
+    with started(many_home, *arguments) as process:
+        wait_for(process, "epoch 3/")
+        interrupted(process)
+
+    resumed = program("train", "--resume", "auto", "--scheduler", running.address, "--json")
+    whole = cli(*arguments, "--json")
+
+    assert resumed.returncode == 0, resumed.stderr
+    (there,), (here,) = (json.loads(text)["results"] for text in (resumed.stdout, whole.out))
+    assert there["resumed_from"].startswith(TICKERS[0])
+    assert there["evaluation"] == here["evaluation"]
+    with open_store(many_home) as store:
+        assert store.runs.names() == []
+        names = [store.registry.manifest(TICKERS[0], v).files.keys() for v in (1, 2)]
+    assert names[0] == names[1]
+
+
+@counts_processes
+def test_ctrl_c_calls_the_workers_off(program: Program, many_home: Path, running: Cluster) -> None:
+    arguments = ["train", *options(TICKERS[:3]), *ENDLESS, "--scheduler", running.address]
+    with started(many_home, "train", "-t", TICKERS[3], *SMALL, *arguments[-2:]) as process:
+        assert process.wait(60) == 0
+    with started(many_home, *arguments, "-t", "NONE3.SA") as process:
+        # All others have been handed out by then.
+        wait_for(process, "NONE3.SA: failed")
+        out, err = interrupted(process)
+
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert f"note: nothing is kept of {', '.join(TICKERS[:3])}; " in err
+    assert not (many_home / "runs").exists()
+    # Were they still at work, nobody would be free.
+    after = program("train", "-t", TICKERS[0], *SMALL, *arguments[-2:], "--quiet")
+    assert after.stdout == f"{TICKERS[0]}@v1\n"
+    assert published(many_home) == {TICKERS[0]: [1], TICKERS[3]: [1]}
+
+
+def test_the_tickers_of_a_killed_worker_are_trained_once_by_another(
+    many_home: Path, tmp_path: Path
+) -> None:
+    long = [*SMALL, "--epochs", "8", "--batch-size", "32", "--patience", "none"]
+    with cluster(tmp_path) as doomed:
+        arguments = ["train", *options(TICKERS), *long, "--scheduler", doomed.address, "--quiet"]
+        with started(many_home, *arguments) as process:
+            wait_for(process, "(1 of 4)")
+            # Both are at work: there are three left.
+            doomed.workers[0].kill()
+            out, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0, err
+    assert out == "".join(f"{ticker}@v1\n" for ticker in TICKERS)
+    assert published(many_home) == {ticker: [1] for ticker in TICKERS}
+
+
+def test_what_is_no_scheduler_is_said(cli: Cli, program: Program, many_home: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        silent = program("train", "-t", TICKERS[0], "--scheduler", address, "--json")
+    strange = cli("train", "-t", TICKERS[0], "--scheduler", "ftp://a:1", "--json")
+    both = cli("train", "-t", TICKERS[0], "--scheduler", address, "--jobs", "2", "--json")
+
+    assert many_home.is_dir()
+    assert [silent.returncode, strange.code, both.code] == [75, 2, 2]
+    errors = [json.loads(out)["errors"][0] for out in (silent.stdout, strange.out, both.out)]
+    assert [error["error"] for error in errors] == ["NetworkError", "ConfigError", "ConfigError"]
+    assert all(error["hint"] for error in errors)
+    assert "Traceback" not in silent.stderr + strange.err + both.err
