@@ -42,7 +42,7 @@ class Size:
 
 
 WIDE = Size("wide", 920, 380, 4)
-NARROW = Size("narrow", 358, 300, 2)
+NARROW = Size("narrow", 358, 300, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from stocklstm.core.intervals import Interval, plain_intervals
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.series import Bars, Dates, Floats
 from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.preconditions import NO_DEMANDS, examine
 from stocklstm.workflows.predict import closes_ahead, horizon_ahead, untested
@@ -206,11 +207,7 @@ def forecast_given(
     checks = _checks(model, bars, dated=dated)
     warnings = [check.detail for check in checks if check.status == "warning"]
     warnings += untested(manifest, ahead)
-    if not dated and (manifest.config.target == "price" or "close" in manifest.config.features):
-        warnings.append(
-            f"{manifest.id} learned prices as prices: without dates it cannot be told whether "
-            "these are in the same scale"
-        )
+    warnings += _untold(manifest, given)
     grid, point, last = closes.quantiles[0], float(closes.points[0]), float(bars.closes[-1])
     return GivenForecast(
         ticker=manifest.ticker,
@@ -234,6 +231,24 @@ def forecast_given(
         warnings=(*warnings, *unsigned(store, manifest)),
         checks=checks,
     )
+
+
+def _untold(manifest: Manifest, given: GivenPrices) -> list[str]:
+    """Say what the model would have made use of, had it been given."""
+    anchor = manifest.scaling.anchor
+    untold = []
+    if given.opens is None and anchor is not None and anchor.estimator == "range":
+        untold.append(
+            f"{manifest.id} measures volatility by opens, highs and lows as well: without them "
+            "its intervals are a rougher guess"
+        )
+    learned_prices = manifest.config.target == "price" or "close" in manifest.config.features
+    if given.dates is None and learned_prices:
+        untold.append(
+            f"{manifest.id} learned prices as prices: without dates it cannot be told whether "
+            "these are in the same scale"
+        )
+    return untold
 
 
 def _known(

@@ -107,6 +107,7 @@ def test_closes_alone_are_enough(server: Server, shared_home: Path) -> None:
 
     assert (made["as_of"], made["target_session"], made["stale_sessions"]) == (None, None, None)
     assert made["last_close"] == body["closes"][-1]
+    assert any("opens, highs and lows" in warning for warning in made["warnings"])
     assert made["quantiles"]["0.025"] < made["last_close"] < made["quantiles"]["0.975"]
     # Raw prices in, prices out: the same shares in another unit give the same forecast in it.
     doubled = body | {"closes": [2 * close for close in body["closes"]]}

@@ -105,6 +105,13 @@ def test_json_needs_no_table_library(model_home: Path) -> None:
     assert "rich" not in loaded(model_home, "predict", "--json")
 
 
+@pytest.mark.parametrize("arguments", [("predict", "--json"), ("--help",), ("serve", "--help")])
+def test_only_a_server_needs_its_libraries(model_home: Path, arguments: tuple[str, ...]) -> None:
+    libraries = {"fastapi", "starlette", "pydantic", "uvicorn", "jinja2", "prometheus_client"}
+
+    assert not loaded(model_home, *arguments) & libraries
+
+
 def test_help_needs_no_numpy(model_home: Path) -> None:
     assert not loaded(model_home, "--help") & {"numpy", "onnxruntime", "sqlite3", "rich"}
 
