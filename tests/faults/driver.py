@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stocklstm.cli.app import run
-from stocklstm.workflows import quantize, train
+from stocklstm.workflows import quantize
+from stocklstm.workflows import training as training_files
 from tests.conftest import TICKER
 from tests.faults.boundaries import Boundaries, Fault, install
 
@@ -88,7 +89,7 @@ def become(user: int | None) -> None:
 
 def warm_up(folder: Path) -> None:
     """Do all of it once, and keep the pictures: to draw them again takes most of a training."""
-    for module in (train, quantize):
+    for module in (training_files, quantize):
         for name in ("history_png", "predictions_png"):
             if hasattr(module, name):
                 setattr(module, name, _once(getattr(module, name)))
