@@ -59,14 +59,14 @@ import sys
 import stocklstm.workflows.predict as module
 from stocklstm.__main__ import main
 
-right = module._predict_one
+right = module._Evening._made
 
-def predict_one(store, reference, *others):
+def made(evening, reference):
     if reference.version == 1:
         return 1 / 0
-    return right(store, reference, *others)
+    return right(evening, reference)
 
-module._predict_one = predict_one
+module._Evening._made = made
 sys.argv = ["stocklstm", "serve", "--port", "0", "--quiet"]
 main()
 """
