@@ -1,5 +1,6 @@
 """The answers: the documents of `--json`, as bytes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,13 +15,15 @@ from stocklstm.core.outcomes import Failure
 from stocklstm.core.pools import is_pool
 from stocklstm.core.reference import CHAMPION, parse_reference
 from stocklstm.core.series import parse_ticker
-from stocklstm.errors import StockLstmError
+from stocklstm.errors import StockLstmError, UnexpectedError
 from stocklstm.workflows.documents import details_document, envelope
 from stocklstm.workflows.given import GivenPrices, forecast_given
 from stocklstm.workflows.history import ticker_history
 from stocklstm.workflows.models import list_models, show_model
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands
 from stocklstm.workflows.predict import LATEST, PredictResult, Wanted, predict_from
+
+_log = logging.getLogger("stocklstm.api")
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,11 @@ def predicted(
     Raises:
         NoModelError: There is no model at all.
     """
-    return predict_from(desk.store, references, wanted, demands=demands, load=desk.shelf.load)
+    result = predict_from(desk.store, references, wanted, demands=demands, load=desk.shelf.load)
+    for failure in result.failures:
+        if isinstance(failure.error, UnexpectedError):
+            _log.error("a bug in stocklstm, with %s", failure.ticker, exc_info=failure.error)
+    return result
 
 
 def forecast_of_given(desk: Desk, reference: str, given: GivenPrices, wanted: Wanted) -> bytes:

@@ -155,8 +155,8 @@ _EXAMPLE: Mapping[str, Any] = {
             "currency": "BRL",
             "target_session": "2024-03-14",
             "horizon": 1,
-            "point": 36.441937,
-            "change_pct": 0.170248,
+            "point": 36.442983,
+            "change_pct": 0.173123,
             "intervals": [
                 {
                     "level": level,
@@ -165,9 +165,12 @@ _EXAMPLE: Mapping[str, Any] = {
                     "adaptive": False,
                     "effective_level": None,
                 }
-                for level, lower, upper in ((0.8, 34.559, 38.264), (0.95, 33.487, 39.384))
+                for level, lower, upper in (
+                    (0.8, 34.556764, 38.257451),
+                    (0.95, 33.486312, 39.376966),
+                )
             ],
-            "quantiles": {"0.025": 33.487, "0.1": 34.559, "0.5": 36.441937, "0.9": 38.264},
+            "quantiles": {"0.025": 33.486312, "0.1": 34.556764, "0.5": 36.442983, "0.9": 38.257451},
             "verdict": "no_better",
             "verdict_text": "NO BETTER THAN YESTERDAY'S CLOSE: error 0.2 % smaller (p = 0.31).",
             "stale_sessions": 0,

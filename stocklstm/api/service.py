@@ -82,9 +82,8 @@ class Service:
         self._paths = StorePaths(options.home or data_home())
         self._database = str(self._paths.database)
         self._threads = ThreadPoolExecutor(options.limits.threads, "stocklstm-answer")
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, int] | None = None
         self._binding: _Binding | None = None
-        self._retired: list[_Binding] = []
         self._pending: dict[Hashable, asyncio.Future[bytes]] = {}
         self.made = 0
         """Answers that were made."""
@@ -155,15 +154,17 @@ class Service:
     def close(self) -> None:
         """Wait for the threads and close every connection."""
         self._threads.shutdown()
-        for binding in (*self._retired, self._binding):
-            if binding is not None:
-                binding.close()
+        if self._binding is not None:
+            self._binding.close()
 
     def _forget(self, asked: Hashable, done: asyncio.Future[bytes]) -> None:
         del self._pending[asked]
         if not done.cancelled():
             # Read here as well, so that nobody warns of an error if all have gone away.
             done.exception()
+
+    def _writable(self) -> bool:
+        return os.access(self._database, os.W_OK) and os.access(self._paths.home, os.W_OK)
 
     def _current(self) -> _Binding:
         """Open the store, if it is not open or another one has taken its place."""
@@ -177,10 +178,11 @@ class Service:
         except OSError:
             with disk_errors("open the store"):
                 raise
-        identity = (found.st_dev, found.st_ino)
+        # What may not be written is read as it stands; only the file's time tells of changes.
+        changed = 0 if self._writable() else found.st_mtime_ns
+        identity = (found.st_dev, found.st_ino, changed)
         if identity != self._identity or self._binding is None:
-            binding = _Binding(self._paths, self._options.lock_timeout_s)
-            if self._binding is not None:
-                self._retired.append(self._binding)
-            self._binding, self._identity = binding, identity
+            # The one before closes its connections as the last request that has it ends.
+            self._binding = _Binding(self._paths, self._options.lock_timeout_s)
+            self._identity = identity
         return self._binding

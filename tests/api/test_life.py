@@ -54,6 +54,38 @@ def test_a_server_that_has_done_its_work_has_loaded_nothing_heavy(
     assert not loaded & HEAVY
 
 
+BUGGY = """
+import sys
+import stocklstm.workflows.predict as module
+from stocklstm.__main__ import main
+
+right = module._Evening._made
+
+def made(evening, reference):
+    if reference.version == 1:
+        return 1 / 0
+    return right(evening, reference)
+
+module._Evening._made = made
+sys.argv = ["stocklstm", "serve", "--port", "0", "--quiet"]
+main()
+"""
+
+
+def test_a_bug_is_for_the_log_and_stops_nothing_else(serve: Serve, model_home: Path) -> None:
+    running = serve(model_home, code=BUGGY)
+
+    document = problem(running.get(f"/predict?ticker={TICKER}@v1"), 500)
+    page = running.get(f"/tickers/{TICKER}")
+    code, said = running.stop()
+
+    assert (document["code"], document["title"]) == (1, "A bug in stocklstm")
+    assert "division" not in str(document)
+    assert page.status_code == 200
+    assert code == 0
+    assert "ZeroDivisionError: division by zero" in said
+
+
 def test_ctrl_c_ends_it_with_130(serve: Serve, model_home: Path) -> None:
     code, said = serve(model_home).stop(signal.SIGINT)
 

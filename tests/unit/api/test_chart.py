@@ -21,6 +21,7 @@ def forecast(last: float, horizon: int) -> Forecast:
     return Forecast(
         ticker="A&B.SA",
         version=1,
+        model="A&B.SA@v1",
         as_of="2024-03-13",
         last_close=last,
         currency="BRL",
