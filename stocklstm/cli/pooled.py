@@ -8,6 +8,7 @@ import typer
 
 from stocklstm.cli.options import all_tickers
 from stocklstm.cli.output import View
+from stocklstm.cli.training import training_facts
 from stocklstm.core.pools import is_pool
 from stocklstm.errors import ConfigError
 
@@ -125,7 +126,6 @@ def _tables(console: "Console", items: Sequence["PooledVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
     for item in items:
-        champion = "yes" if item.promoted else "no"
         scores = item.evaluation
         left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
         facts(
@@ -134,12 +134,7 @@ def _tables(console: "Console", items: Sequence["PooledVersion"]) -> None:
             [
                 ("tickers", f"{len(item.tickers)}{left_out}"),
                 ("windows", f"{item.windows:,} to learn from"),
-                ("preset", f"{item.preset}, {item.parameters:,} parameters"),
-                ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
-                ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
-                ("kept epoch", f"{item.kept_epoch}"),
-                ("diagnosis", item.diagnosis),
-                ("champion", f"{champion}: {item.promotion}"),
+                *training_facts(item),
                 ("test days", f"{scores.start} to {scores.end}, {scores.n:,} over all tickers"),
                 ("verdict", verdict_text(scores.verdict_text, scores.verdict)),
                 ("files", item.path),

@@ -27,6 +27,7 @@ from stocklstm.cli.training import (
     resumable,
     stop_at_interrupt,
     tickers_progress,
+    training_facts,
     with_settings,
 )
 from stocklstm.core.config import LOCK_TIMEOUT_S
@@ -209,17 +210,11 @@ def _tables(console: "Console", items: Sequence["TrainedVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
     for item in items:
-        champion = "yes" if item.promoted else "no"
         facts(
             console,
             f"Trained {item.ticker}@v{item.version}",
             [
-                ("preset", f"{item.preset}, {item.parameters:,} parameters"),
-                ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
-                ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
-                ("kept epoch", f"{item.kept_epoch}"),
-                ("diagnosis", item.diagnosis),
-                ("champion", f"{champion}: {item.promotion}"),
+                *training_facts(item),
                 (
                     "test days",
                     verdict_text(item.evaluation.verdict_text, item.evaluation.verdict),

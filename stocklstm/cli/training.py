@@ -18,7 +18,9 @@ from stocklstm.core.settings import SETTINGS, Effective
 from stocklstm.errors import ConfigError, InterruptedWorkError
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.pooled import PooledVersion
     from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.train import TrainedVersion
 
 Preset = Annotated[
     str | None,
@@ -185,3 +187,20 @@ def tickers_progress(
 def _log_ticker(event: "TickerEnded") -> None:
     outcome = "done" if event.error is None else f"failed: {event.error.message}"
     say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")
+
+
+def training_facts(item: "TrainedVersion | PooledVersion") -> list[tuple[str, str]]:
+    """List what a training did, for a table.
+
+    Args:
+        item: Of one ticker or of several.
+    """
+    champion = "yes" if item.promoted else "no"
+    return [
+        ("preset", f"{item.preset}, {item.parameters:,} parameters"),
+        ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
+        ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
+        ("kept epoch", f"{item.kept_epoch}"),
+        ("diagnosis", item.diagnosis),
+        ("champion", f"{champion}: {item.promotion}"),
+    ]

@@ -52,31 +52,22 @@ class Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedModel:
-    """A trained network, all that belongs to it, and how it did on the test part.
+class Fitted:
+    """A trained network, of one ticker or of several.
 
     Attributes:
         config: Settings it was trained with.
-        bars: Prices it was trained and tested on.
-        split: Parts of them.
         network: The network and its history.
         onnx: Its serving graph.
-        forecaster: What the graph and the scaling forecast.
-        baselines: What costs nothing, on the same training part.
-        mase_scale: Naive error of the training part, in currency.
-        days: Test part, scored day by day.
-        evaluation: Scores over it.
+        mase_scale: Naive error of the training part: in currency, or of several tickers in shares
+            of the last close.
+        evaluation: Scores on the test part.
     """
 
     config: TrainingConfig
-    bars: Bars
-    split: Split
     network: TrainedNetwork
     onnx: bytes
-    forecaster: Forecaster
-    baselines: Baselines
     mase_scale: float
-    days: ScoredDays
     evaluation: Evaluation
 
     @property
@@ -94,6 +85,25 @@ class FittedModel:
         """What the losses show."""
         network = self.network
         return diagnose(network.history, network.constant, self.config, self.kept_epoch)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel(Fitted):
+    """A trained network, all that belongs to it, and how it did on the test part.
+
+    Attributes:
+        bars: Prices it was trained and tested on.
+        split: Parts of them.
+        forecaster: What the graph and the scaling forecast.
+        baselines: What costs nothing, on the same training part.
+        days: Test part, scored day by day.
+    """
+
+    bars: Bars
+    split: Split
+    forecaster: Forecaster
+    baselines: Baselines
+    days: ScoredDays
 
     def manifest(
         self, ticker: str, version: int, sources: tuple[str, ...], files: dict[str, FileRecord]

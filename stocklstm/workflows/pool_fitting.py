@@ -8,7 +8,6 @@ import numpy as np
 from stocklstm.core.baselines import Baselines, EwmaBaseline
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import TrainingConfig
-from stocklstm.core.diagnosis import Diagnosis, diagnose
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.evaluation import ScoredDays, evaluate, naive_error, outcomes, score_days
 from stocklstm.core.history import EpochRecord
@@ -22,11 +21,11 @@ from stocklstm.errors import ConfigError, NotEnoughDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import Keeper, State, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.loop import Keeper, State, TrainingData, train_network
 from stocklstm.store.manifest import DataRecord, FileRecord, Manifest, PoolRecord
 from stocklstm.store.members import Member, MemberScores
 from stocklstm.workflows.environment import environment
-from stocklstm.workflows.fitting import training_record
+from stocklstm.workflows.fitting import Fitted, training_record
 from stocklstm.workflows.pool_parts import PoolSeries, fit_shared, part_series, split_record
 
 
@@ -48,42 +47,16 @@ class PreparedPool:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedPool:
+class FittedPool(Fitted):
     """A trained pooled network, all that belongs to it, and how it did on the test parts.
 
     Attributes:
-        config: Settings it was trained with.
         prepared: What it was trained on.
-        network: The network and its history.
-        onnx: Its serving graph.
         members: What it holds of each ticker; price sources are still to be filled in.
-        evaluation: Scores over the test days of all tickers.
-        mase_scale: Naive error of all training parts, in shares of the last close.
     """
 
-    config: TrainingConfig
     prepared: PreparedPool
-    network: TrainedNetwork
-    onnx: bytes
     members: tuple[Member, ...]
-    evaluation: Evaluation
-    mase_scale: float
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all epochs, also of those before the run was stopped and resumed."""
-        return sum(record.seconds for record in self.network.history)
-
-    @property
-    def kept_epoch(self) -> int:
-        """Epoch whose weights these are."""
-        return int(self.network.state["epoch"])
-
-    @property
-    def diagnosis(self) -> Diagnosis:
-        """What the losses show."""
-        network = self.network
-        return diagnose(network.history, network.constant, self.config, self.kept_epoch)
 
     def manifest(self, name: str, version: int, files: dict[str, FileRecord]) -> Manifest:
         """Describe it as a version of a pooled model.
