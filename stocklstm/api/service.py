@@ -37,7 +37,9 @@ class _Binding:
         self._opened = ExitStack()
         self._opening = Lock()
         self.shelf = ModelShelf()
-        self.watch = open_readonly(paths.database, lock_timeout_s=_WATCH_TIMEOUT_S)
+        # A store of an older program is brought up to date, if it may be written.
+        with open_store(self._home, lock_timeout_s=lock_timeout_s):
+            self.watch = open_readonly(paths.database, lock_timeout_s=_WATCH_TIMEOUT_S)
 
     def store(self) -> Store:
         """Give the calling thread's own connection."""

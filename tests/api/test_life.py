@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stocklstm.core.config import configure
+from stocklstm.store import database
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train import train
 from tests.api.conftest import Server, problem
@@ -154,6 +155,21 @@ def test_without_a_store_it_waits_for_one(serve: Serve, model_home: Path, tmp_pa
     assert "there is no store" in page.text
     assert running.get("/health").status_code == 200
     assert running.get("/predict").json()["forecasts"][0]["ticker"] == TICKER
+
+
+def test_a_store_of_an_older_program_is_brought_up_to_date(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "old"
+    with monkeypatch.context() as old:
+        old.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:5])
+        old.setattr(database, "SCHEMA_VERSION", 5)
+        with open_store(home, create=True):
+            pass
+
+    health = serve(home).get("/health").json()
+
+    assert health["reason"] == "the store has no model"
 
 
 def test_another_store_in_its_place_is_noticed(
