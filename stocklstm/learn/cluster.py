@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
 from stocklstm.learn.crews import Call, Crew, Ended, ShouldStop, Task
-from stocklstm.learn.loop import Keeper, StoppedError
+from stocklstm.learn.keeping import Keeper, StoppedError
 
 Versions = Callable[[], Mapping[str, str]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stocklstm.errors import TryAgainError
-from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.keeping import StoppedError
 from stocklstm.learn.processes import IDLE_S, Follower, ignore_interrupts, interrupts_ignored
 
 Task = Callable[..., Any]
@@ -26,7 +26,7 @@ class Call:
 
     Attributes:
         key: Tells it from the others.
-        arguments: Of the task, which is given a `learn.loop.Keeper` after them.
+        arguments: Of the task, which is given a `learn.keeping.Keeper` after them.
     """
 
     key: int

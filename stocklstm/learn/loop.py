@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +19,12 @@ from stocklstm.core.series import Indices
 from stocklstm.errors import ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import restore, snapshot
 from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
+from stocklstm.learn.keeping import Keeper, State, StoppedError
 from stocklstm.learn.losses import best_constant, loss_function
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
 
 OnEpoch = Callable[[EpochRecord], None]
-State = dict[str, Any]
 
 # An LSTM's states are bounded, so a step size that is far too large seldom ends in infinity: it
 # ends in a loss that is worse than having learned nothing. A bad first pass may be made good by the
@@ -76,29 +75,6 @@ class TrainedNetwork:
     constant: ConstantLosses
     device: str
     checkpoints: tuple[int, ...] = ()
-
-
-class Keeper:
-    """Where a run puts what must survive it; this one keeps nothing and never stops."""
-
-    def save_state(self, state: State) -> None:
-        """Keep what the run needs to go on, in the place of what was kept before."""
-
-    def save_checkpoint(
-        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        """Keep the checkpoint of an epoch."""
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        """Let the checkpoint of an epoch go, if it is there."""
-
-    def should_stop(self) -> bool:
-        """Tell whether somebody asked the run to stop."""
-        return False
-
-
-class StoppedError(Exception):
-    """The run was asked to stop, and its state is kept."""
 
 
 def train_network(

@@ -10,7 +10,8 @@ import torch
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.learn.devices import describe_device, finish_work
-from stocklstm.learn.loop import Keeper, State, TrainingData, TrainingRun, isolated_torch
+from stocklstm.learn.keeping import Keeper, State
+from stocklstm.learn.loop import TrainingData, TrainingRun, isolated_torch
 
 # The first repetitions choose kernels and fill caches; a large network is not repeated for long.
 _WARM_UP = 2

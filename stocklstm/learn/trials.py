@@ -15,7 +15,8 @@ from stocklstm.core.series import Floats
 from stocklstm.core.windows import sliding_windows
 from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.inference import network_outputs
-from stocklstm.learn.loop import Keeper, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.keeping import Keeper
+from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.processes import Follower, Stopper, run_apart
 from stocklstm.learn.sampling import Pruner

@@ -25,7 +25,8 @@ from stocklstm.core.splits import Split, split_origins
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import Keeper, State, TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.keeping import Keeper, State
+from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.store.manifest import (
     DataRecord,
     FileRecord,

@@ -21,7 +21,8 @@ from stocklstm.errors import ConfigError, NotEnoughDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import Keeper, State, TrainingData, train_network
+from stocklstm.learn.keeping import Keeper, State
+from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.store.manifest import DataRecord, FileRecord, Manifest, PoolRecord
 from stocklstm.store.members import Member, MemberScores
 from stocklstm.workflows.environment import environment

@@ -22,7 +22,7 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.learn.checkpoints import encode_checkpoint
-from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.keeping import StoppedError
 from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest

@@ -37,7 +37,8 @@ from stocklstm.learn.compress.rounding import plain_scales
 from stocklstm.learn.compress.structured import keep_units
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.export import export_onnx
-from stocklstm.learn.loop import OnEpoch, State, TrainedNetwork, adopt_network, train_network
+from stocklstm.learn.keeping import State
+from stocklstm.learn.loop import OnEpoch, TrainedNetwork, adopt_network, train_network
 from stocklstm.learn.model import StockLSTM
 from stocklstm.store.manifest import Method
 from stocklstm.workflows.compressing import (

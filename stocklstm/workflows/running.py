@@ -7,7 +7,7 @@ from typing import Protocol
 from stocklstm.core.history import EpochRecord
 from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError
 from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
-from stocklstm.learn.loop import Keeper, State
+from stocklstm.learn.keeping import Keeper, State
 from stocklstm.learn.model import StockLSTM
 from stocklstm.store.manifest import training_command
 from stocklstm.store.runs import RunRecord

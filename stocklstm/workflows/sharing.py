@@ -9,7 +9,7 @@ from stocklstm.core.outcomes import Failure, Named, each_once, unexpected
 from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 from stocklstm.learn.cluster import ClusterCrew
 from stocklstm.learn.crews import Call, Crew, Ended, LocalCrew
-from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.keeping import StoppedError
 from stocklstm.workflows.environment import packages
 
 K = TypeVar("K", bound=Hashable)
@@ -191,7 +191,7 @@ def each_apart(
         names: As typed.
         parse: Reads one; what it gives must, as a string, be read as the same.
         jobs: Processes.
-        task: Is given a name, the arguments and a `learn.loop.Keeper`; see `only`.
+        task: Is given a name, the arguments and a `learn.keeping.Keeper`; see `only`.
         arguments: The same for each.
         on_ended: Called after every name.
         should_stop: Asked all the time.

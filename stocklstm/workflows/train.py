@@ -18,7 +18,7 @@ from stocklstm.errors import (
     ConfigError,
     TrainingDivergedError,
 )
-from stocklstm.learn.loop import StoppedError
+from stocklstm.learn.keeping import StoppedError
 from stocklstm.learn.processes import Stopper
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest

@@ -11,7 +11,7 @@ from stocklstm.learn.checkpoints import (
     decode_checkpoint,
     encode_checkpoint,
 )
-from stocklstm.learn.loop import Keeper, StoppedError
+from stocklstm.learn.keeping import Keeper, StoppedError
 from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest

@@ -12,7 +12,7 @@ from stocklstm.errors import ArtifactCorruptError, StockLstmError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checkpoints import decode_checkpoint
-from stocklstm.learn.loop import Keeper
+from stocklstm.learn.keeping import Keeper
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest, decode_manifest
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.serving import LoadedModel

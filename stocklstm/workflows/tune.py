@@ -28,7 +28,7 @@ from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.settings import SETTINGS, written
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
-from stocklstm.learn.loop import Keeper, StoppedError
+from stocklstm.learn.keeping import Keeper, StoppedError
 from stocklstm.learn.sampling import Pruner, propose, require_optuna
 from stocklstm.learn.trials import Trials
 from stocklstm.report.tuning import trials_png

@@ -19,7 +19,7 @@ from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars
 from stocklstm.core.splits import Split
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
-from stocklstm.learn.loop import Keeper
+from stocklstm.learn.keeping import Keeper
 from stocklstm.learn.processes import Follower, run_apart
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.disk import disk_errors, replace_file

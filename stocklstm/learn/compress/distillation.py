@@ -4,14 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from stocklstm.core.config import TrainingConfig
-from stocklstm.learn.loop import (
-    Keeper,
-    OnEpoch,
-    TrainedNetwork,
-    TrainingData,
-    TrainingRun,
-    isolated_torch,
-)
+from stocklstm.learn.keeping import Keeper
+from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
 
 

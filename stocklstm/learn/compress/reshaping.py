@@ -15,15 +15,8 @@ from torch.nn.utils import prune
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.learn.compress.rounding import FEWEST_FOR_INT4, LARGEST, TERNARY_SCALE
-from stocklstm.learn.loop import (
-    Keeper,
-    OnEpoch,
-    State,
-    TrainedNetwork,
-    TrainingData,
-    TrainingRun,
-    isolated_torch,
-)
+from stocklstm.learn.keeping import Keeper, State
+from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
 
 Reshape = Callable[[str, Tensor], Tensor]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn.crews import Call, Ended, LocalCrew
-from stocklstm.learn.loop import Keeper, StoppedError
+from stocklstm.learn.keeping import Keeper, StoppedError
 
 
 def square(number: int, _keeper: Keeper) -> int:

@@ -16,12 +16,8 @@ from stocklstm.learn.checkpoints import (
     encode_checkpoint,
     encode_state,
 )
-from stocklstm.learn.loop import (
-    StoppedError,
-    TrainedNetwork,
-    TrainingData,
-    train_network,
-)
+from stocklstm.learn.keeping import StoppedError
+from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.model import StockLSTM
 from tests.conftest import TINY
 

@@ -20,7 +20,8 @@ from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied, settings_of
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, TryAgainError
-from stocklstm.learn.loop import Keeper, StoppedError, TrainingData, train_network
+from stocklstm.learn.keeping import Keeper, StoppedError
+from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.sampling import Pruner, propose, require_optuna
 from stocklstm.learn.trials import Trials, run_trial
 from tests.conftest import TINY

@@ -21,7 +21,8 @@ from stocklstm.errors import (
     NotFoundError,
     RejectedDataError,
 )
-from stocklstm.learn.loop import Keeper, TrainingRun, isolated_torch
+from stocklstm.learn.keeping import Keeper
+from stocklstm.learn.loop import TrainingRun, isolated_torch
 from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.members import MEMBERS_FILE
 from stocklstm.store.store import open_store

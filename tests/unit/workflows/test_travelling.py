@@ -10,7 +10,7 @@ import pytest
 
 from stocklstm.core.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.learn.loop import Keeper, StoppedError
+from stocklstm.learn.keeping import Keeper, StoppedError
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import open_store
 from stocklstm.workflows.training import RunInMemory, TrainingOrder, carry_out
