@@ -1,6 +1,5 @@
 """stocklstm demo."""
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -144,4 +143,6 @@ class _Tour:
             write(f"\nEverything lies in {self.home}\n")
             for picture in sorted(self.home.rglob("*.png")):
                 write(f"  {picture.relative_to(self.home)}\n")
+            import shlex
+
             write(f"Go on with it: export STOCKLSTM_HOME={shlex.quote(str(self.home))}\n")

@@ -10,7 +10,7 @@ from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.scores import chance, evaluation_document, skill_words
 from stocklstm.core.money import error_digits, money
-from stocklstm.core.scores import naive_words
+from stocklstm.core.naive import naive_words
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:

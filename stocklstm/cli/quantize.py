@@ -10,7 +10,6 @@ from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Jobs, Json, LockTimeout, OneOrMore, Quiet
 from stocklstm.cli.output import View, as_document, conclude, draws_bars, say
 from stocklstm.cli.training import tickers_progress
-from stocklstm.core.compression import Compression
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.money import money
 
@@ -108,6 +107,7 @@ def quantize(
     """Make a smaller, faster version; champion only if its errors hardly grow."""
 
     def call() -> "QuantizeResult":
+        from stocklstm.core.compression import Compression
         from stocklstm.workflows.quantize import quantize
 
         compression = Compression(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.core.levels import LEVELS
 from stocklstm.core.money import error_digits, money
-from stocklstm.core.scores import naive_words
+from stocklstm.core.naive import naive_words
 
 if TYPE_CHECKING:
     from rich.console import Console

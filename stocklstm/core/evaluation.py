@@ -14,6 +14,7 @@ import numpy as np
 from stocklstm.core.baselines import Baselines, DistributionBaseline
 from stocklstm.core.calibration import christoffersen, kupiec, reliability
 from stocklstm.core.levels import INTERVAL_LEVELS
+from stocklstm.core.naive import naive_words
 from stocklstm.core.quantiles import crps, interval
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.scores import (
@@ -24,7 +25,6 @@ from stocklstm.core.scores import (
     Evaluation,
     PointScores,
     RivalScores,
-    naive_words,
 )
 from stocklstm.core.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.core.significance import (

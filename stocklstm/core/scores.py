@@ -200,12 +200,3 @@ class Evaluation:
     verdict: str
     verdict_text: str
     horizon: int = 1
-
-
-def naive_words(horizon: int) -> str:
-    """Name the naive forecast.
-
-    Args:
-        horizon: Sessions ahead.
-    """
-    return "yesterday's close" if horizon == 1 else f"the close {horizon} sessions before"

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stocklstm.core.evaluation import ScoredDays
+from stocklstm.core.naive import naive_words
 from stocklstm.core.quantiles import interval
-from stocklstm.core.scores import Evaluation, naive_words
+from stocklstm.core.scores import Evaluation
 from stocklstm.report.figure import (
     BLACK,
     BLUE,

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stocklstm.core.evaluation import ScoredDays
+from stocklstm.core.naive import naive_words
 from stocklstm.core.quantiles import crps
 from stocklstm.core.rolling import ROLLING_DAYS, chance_band, cumulative_gain, rolling_ratio
-from stocklstm.core.scores import Evaluation, naive_words
+from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Floats
 from stocklstm.report.figure import (
     BLACK,
