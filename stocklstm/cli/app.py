@@ -11,13 +11,28 @@ from stocklstm.cli.exits import exit_code, help_text
 from stocklstm.cli.output import VERBOSE, complain, write
 from stocklstm.errors import StorageError
 
-COMMANDS = (
-    *("fetch", "train", "evaluate", "predict", "validate", "quantize"),
-    *("models", "prices", "tune", "serve", "config", "demo"),
-)
+COMMANDS = {
+    "fetch": "Get prices into the local store; without a ticker, refresh all that are stored.",
+    "train": "Train on the stored prices and publish a new version.",
+    "evaluate": "Score models on days they never saw, beside yesterday's close and EWMA.",
+    "predict": "Forecast the next session's close, with intervals.",
+    "validate": "Check every byte of stored models and make a dummy forecast with each; "
+    "or the prices.",
+    "quantize": "Make a smaller, faster version; champion only if its errors hardly grow.",
+    "tune": "Search for settings with a low validation loss; test days are never looked at.",
+    "serve": "Answer over HTTP: forecasts, models, the ledger, and pages to look at.",
+    "demo": "Run the whole pipeline on bundled real prices of PETR4.SA, offline.",
+    "models": "See what the store holds, name it, clear it out.",
+    "prices": "Look at the stored prices.",
+    "config": "See the settings, and where they stand.",
+}
+"""Commands, groups last, and what the first line of their help says."""
 
 # Modules whose commands belong to the group of another: what they load is no concern of its own.
 _FURTHER = {"models": ("bundles",)}
+
+# Set by the shell when it asks which words could come next.
+_COMPLETION = "_STOCKLSTM_COMPLETE"
 
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 
@@ -53,10 +68,10 @@ def build_app(arguments: list[str]) -> typer.Typer:
     """Register the commands.
 
     Only the command that is called is imported: each brings options that Typer would inspect,
-    and a forecast is to start in a fraction of a second.
+    and a forecast is to start in a fraction of a second. Where none is, they are but listed.
 
     Args:
-        arguments: The command line; without a command on it, all are registered.
+        arguments: The command line; with a word on it that is no command, all are registered.
     """
     app = typer.Typer(
         help=_HELP,
@@ -68,6 +83,10 @@ def build_app(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_common)
     first = next((word for word in arguments if not word.startswith("-")), None)
+    if first is None and _COMPLETION not in os.environ:
+        for name, words in COMMANDS.items():
+            app.command(name, help=words)(_not_called)
+        return app
     for name in [first] if first in COMMANDS else COMMANDS:
         module: Any = import_module(f"stocklstm.cli.{name}")
         for further in _FURTHER.get(name, ()):
@@ -77,6 +96,10 @@ def build_app(arguments: list[str]) -> typer.Typer:
         else:
             app.command(name)(getattr(module, name))
     return app
+
+
+def _not_called() -> None:
+    """Stand for a command where only its name is shown."""
 
 
 def _print_version(wanted: bool) -> None:
