@@ -7,7 +7,6 @@ from pathlib import Path
 from stocklstm.core.clock import utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.core.digest import sha256_hex
-from stocklstm.core.history import history_csv
 from stocklstm.core.outcomes import Failure
 from stocklstm.core.pooling import LEAST_ROWS
 from stocklstm.core.pools import parse_pool
@@ -19,25 +18,27 @@ from stocklstm.errors import (
     NoPricesError,
     NotEnoughDataError,
     NotFoundError,
-    TrainingDivergedError,
 )
-from stocklstm.learn.checkpoints import encode_checkpoint
 from stocklstm.learn.keeping import StoppedError
-from stocklstm.report.training import history_png
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.registry import Draft
-from stocklstm.store.runs import PinnedSeries, Run, RunRecord, checkpoint_name, run_id
+from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.pool_fitting import FittedPool, fit_pool, prepare_pool, require_scale_free
 from stocklstm.workflows.pooling import assembled
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_pool
-from stocklstm.workflows.running import EpochEnded, RunKeeper, TrainingStoppedError, state_of
-
-AUTO = "auto"
-"""What to call the latest unfinished run."""
+from stocklstm.workflows.running import (
+    AUTO,
+    EpochEnded,
+    RunKeeper,
+    TrainingStoppedError,
+    kept,
+    state_of,
+)
+from stocklstm.workflows.training import fitted_files
 
 
 @dataclass(frozen=True)
@@ -284,26 +285,20 @@ class _Pooling:
         resumed: bool,
     ) -> PooledVersion:
         record = run.record
-        try:
-            model = fit_pool(
-                series,
-                record.config,
-                lambda epoch: self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch)),
-                keeper=RunKeeper(run.record, run, self.should_stop),
-                resume=state_of(run.record, run),
-            )
-        except StoppedError as error:
-            raise TrainingStoppedError(record.id) from error
-        except TrainingDivergedError:
-            # It would diverge again.
-            run.remove()
-            raise
-        except BaseException:
-            if run.state() is None:
-                run.remove()
-            raise
-        manifest, promotion = self._publish(run, model)
-        run.remove()
+        with kept(run):
+            try:
+                model = fit_pool(
+                    series,
+                    record.config,
+                    lambda epoch: self.on_epoch(
+                        EpochEnded(record.ticker, record.config.epochs, epoch)
+                    ),
+                    keeper=RunKeeper(record, run, self.should_stop),
+                    resume=state_of(record, run),
+                )
+            except StoppedError as error:
+                raise TrainingStoppedError(record.id) from error
+            manifest, promotion = self._publish(run, model)
         version = self._described(manifest, promotion, model)
         return replace(version, left_out=left_out, resumed_from=record.id if resumed else None)
 
@@ -353,28 +348,10 @@ class _Pooling:
         return replace(member, data=replace(member.data, sources=sources))
 
     def _write(self, draft: Draft, run: Run, model: FittedPool) -> None:
-        config, network = run.record.config, model.network
-        history = network.history
-        draft.write(SERVING_FILE, model.onnx)
-        draft.write(
-            CHECKPOINT_FILE, encode_checkpoint(network.network, network.state, config, history)
-        )
-        for epoch in network.checkpoints:
-            draft.write(checkpoint_name(epoch), run.checkpoint(epoch))
+        title = f"{run.record.ticker}, {len(model.members)} tickers, preset {model.config.preset}"
+        for name, content in fitted_files(model, run, title).items():
+            draft.write(name, content)
         draft.write(MEMBERS_FILE, encode_members(model.members))
-        draft.write("history.csv", history_csv(history).encode())
-        title = f"{run.record.ticker}, {len(model.members)} tickers, preset {config.preset}"
-        draft.write(
-            "training_history.png",
-            history_png(
-                history,
-                network.constant,
-                config,
-                model.kept_epoch,
-                title,
-                model.diagnosis.words,
-            ),
-        )
 
     def _judge(self, name: str, model: FittedPool) -> Promotion:
         if self.promote != "auto":

@@ -1,16 +1,20 @@
 """A training run under way: what it tells, and what it keeps so that it can be resumed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from stocklstm.core.history import EpochRecord
-from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError
+from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
 from stocklstm.learn.keeping import Keeper, State
 from stocklstm.learn.model import StockLSTM
 from stocklstm.store.manifest import training_command
-from stocklstm.store.runs import RunRecord
+from stocklstm.store.runs import Run, RunRecord
+
+AUTO = "auto"
+"""What to call the latest unfinished run."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +118,23 @@ class RunKeeper(Keeper):
     def drop_checkpoint(self, epoch: int) -> None:
         """Let it go."""
         self.files.drop_checkpoint(epoch)
+
+
+@contextmanager
+def kept(run: Run) -> Iterator[None]:
+    """Keep what can be gone on with, and remove what was published or can never be.
+
+    Args:
+        run: Whose version is trained and published meanwhile.
+    """
+    try:
+        yield
+    except TrainingDivergedError:
+        # It would diverge again.
+        run.remove()
+        raise
+    except BaseException:
+        if run.state() is None:
+            run.remove()
+        raise
+    run.remove()

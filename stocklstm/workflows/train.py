@@ -16,7 +16,6 @@ from stocklstm.core.splits import split_origins
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
-    TrainingDivergedError,
 )
 from stocklstm.learn.keeping import StoppedError
 from stocklstm.learn.processes import Stopper
@@ -27,7 +26,7 @@ from stocklstm.store.runs import Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.promotion import Promotion, check_rule, judge_challenger
-from stocklstm.workflows.running import EpochEnded, RunFiles, TrainingStoppedError
+from stocklstm.workflows.running import AUTO, EpochEnded, RunFiles, TrainingStoppedError, kept
 from stocklstm.workflows.sharing import (
     HERE,
     Errand,
@@ -49,9 +48,6 @@ from stocklstm.workflows.training import (
     carry_out,
 )
 from stocklstm.workflows.travelling import carry_out_far, unpacked
-
-AUTO = "auto"
-"""What to call the latest unfinished run."""
 
 
 @dataclass(frozen=True)
@@ -309,7 +305,7 @@ class _Training:
             yield _Begun(None, self._order(record, bars, RunInMemory()), resumed=False)
             return
         run = self.store.runs.create(record)
-        with self.store.runs.locked(record.id), _kept(run):
+        with self.store.runs.locked(record.id), kept(run):
             yield _Begun(run, self._order(record, bars, run), resumed=False)
 
     def _note_unfinished(self, ticker: str) -> None:
@@ -330,7 +326,7 @@ class _Training:
             # Another process may have finished it meanwhile.
             run = self.store.runs.open(run.record.id)
             bars = self._same_bars(run.record)
-            with _kept(run):
+            with kept(run):
                 far = self.where.is_far
                 files = RunInMemory(run.state(), run.checkpoints()) if far else run
                 yield _Begun(run, self._order(run.record, bars, files), resumed=True)
@@ -398,22 +394,6 @@ class _Training:
         config, bars = order.record.config, order.bars
         split = split_origins(len(bars), warm_up_rows(config), config)
         return judge_challenger(self.store, order.record.ticker, bars, split, finished.days)
-
-
-@contextmanager
-def _kept(run: Run) -> Iterator[None]:
-    """Keep what can be gone on with, and remove what was published or can never be."""
-    try:
-        yield
-    except TrainingDivergedError:
-        # It would diverge again.
-        run.remove()
-        raise
-    except BaseException:
-        if run.state() is None:
-            run.remove()
-        raise
-    run.remove()
 
 
 def _write(draft: Draft, finished: FinishedVersion) -> None:

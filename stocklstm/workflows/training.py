@@ -16,7 +16,7 @@ from stocklstm.report.forecasts import predictions_png
 from stocklstm.report.training import history_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.runs import RunRecord, checkpoint_name
-from stocklstm.workflows.fitting import FittedModel, fit_model
+from stocklstm.workflows.fitting import Fitted, FittedModel, fit_model
 from stocklstm.workflows.running import RunFiles, RunKeeper, state_of
 
 UNNUMBERED = 1
@@ -136,25 +136,28 @@ def carry_out(
     )
 
 
-def _files(order: TrainingOrder, model: FittedModel) -> dict[str, bytes]:
-    ticker, config = order.record.ticker, order.record.config
-    title = f"{ticker}, preset {config.preset}"
-    network = model.network
+def fitted_files(model: Fitted, files: RunFiles, title: str) -> dict[str, bytes]:
+    """Write what every version holds of its training, by the name of the file.
+
+    Args:
+        model: Trained.
+        files: Where the run kept the checkpoints of its epochs.
+        title: Of the picture.
+    """
+    network, config = model.network, model.config
     history = network.history
     return {
         SERVING_FILE: model.onnx,
         CHECKPOINT_FILE: encode_checkpoint(network.network, network.state, config, history),
-        **{checkpoint_name(epoch): order.files.checkpoint(epoch) for epoch in network.checkpoints},
+        **{checkpoint_name(epoch): files.checkpoint(epoch) for epoch in network.checkpoints},
         "history.csv": history_csv(history).encode(),
         "training_history.png": history_png(
-            history,
-            network.constant,
-            config,
-            model.kept_epoch,
-            title,
-            model.diagnosis.words,
-        ),
-        "predictions_vs_actual.png": predictions_png(
-            model.days, model.evaluation, title, order.currency
+            history, network.constant, config, model.kept_epoch, title, model.diagnosis.words
         ),
     }
+
+
+def _files(order: TrainingOrder, model: FittedModel) -> dict[str, bytes]:
+    title = f"{order.record.ticker}, preset {model.config.preset}"
+    picture = predictions_png(model.days, model.evaluation, title, order.currency)
+    return {**fitted_files(model, order.files, title), "predictions_vs_actual.png": picture}
