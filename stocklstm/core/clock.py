@@ -1,8 +1,19 @@
 """The time of day, in the one form in which it is stored and compared."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 
 def utc_now() -> str:
     """Give the current time as UTC ISO 8601 to the second, such as 2024-03-14T21:05:00Z."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_day(text: str) -> bool:
+    """Tell if this is an ISO day such as 2024-03-13.
+
+    20240313 is ISO 8601 too, but to NumPy it is a year.
+    """
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
 from stocklstm.core.checks import Check
+from stocklstm.core.clock import is_day
 from stocklstm.core.intervals import Interval, plain_intervals
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.series import Bars, Dates, Floats
@@ -78,7 +78,7 @@ class GivenPrices:
         if len(self.dates) != count:
             raise ConfigError(f"there are {len(self.dates)} dates and {count} closes")
         for row, day in enumerate(self.dates):
-            if not _is_day(day):
+            if not is_day(day):
                 raise ConfigError(f"dates[{row}] is a day such as 2024-03-13, not {day[:30]!a}")
         days = np.array(self.dates, "datetime64[D]")
         backwards = np.flatnonzero(np.diff(days) <= np.timedelta64(0, "D"))
@@ -86,13 +86,6 @@ class GivenPrices:
             row = int(backwards[0])
             raise ConfigError(f"dates[{row + 1}] is not after dates[{row}]: give the oldest first")
         return days
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _column(name: str, values: Sequence[float] | None, count: int) -> Floats:

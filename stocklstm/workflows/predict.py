@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from stocklstm.core.checks import Check
-from stocklstm.core.clock import utc_now
+from stocklstm.core.clock import is_day, utc_now
 from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.evaluation import outcomes
 from stocklstm.core.intervals import Interval, adapted_intervals, plain_intervals
@@ -74,14 +73,8 @@ class Wanted:
         """
         if self.adaptive and self.at is not None:
             raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
-        if self.at is not None:
-            try:
-                # 20240313 is ISO 8601 too, but to NumPy it is a year.
-                known = date.fromisoformat(self.at).isoformat() == self.at
-            except ValueError:
-                known = False
-            if not known:
-                raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
+        if self.at is not None and not is_day(self.at):
+            raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
         if self.horizon is not None and not 1 <= self.horizon <= 250:
             raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
         if len(set(self.levels)) < len(self.levels):
