@@ -122,7 +122,7 @@ def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Ma
         f'width="{size.width}" height="{size.height}" role="img" aria-label="{words}">'
     )
     # Numbers and days only, but for the description, which is escaped.
-    return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704
+    return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704 - see above
 
 
 def _described(made: Forecast, history: TickerHistory, digits: int) -> str:
