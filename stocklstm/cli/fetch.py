@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stocklstm.core.outcomes import Failure
     from stocklstm.workflows.fetch import FetchedTicker, FetchResult, TickerDone
+    from stocklstm.workflows.reading import FileRead
 
 
 def _list_sources(wanted: bool) -> None:
@@ -48,9 +49,10 @@ def fetch(
         ),
     ] = False,
     file: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="The file that --source csv or b3 reads; - is standard input (csv).",
+            help="The file that --source csv or b3 reads; - is standard input (csv). Several of "
+            "b3: give it again for each.",
             show_default=False,
         ),
     ] = None,
@@ -83,6 +85,10 @@ def fetch(
     retries: Annotated[
         int, typer.Option(min=0, max=20, help="Further attempts after the network failed.")
     ] = 2,
+    jobs: Annotated[
+        int,
+        typer.Option(metavar="N", help="Files of b3 read at once, each in a process of its own."),
+    ] = 1,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -95,17 +101,24 @@ def fetch(
         from stocklstm.workflows.fetch import FetchOptions, fetch
 
         options = FetchOptions(
-            source=source or ("yahoo" if file is None else "csv"),
-            file=file,
+            source=source or ("csv" if file else "yahoo"),
+            files=tuple(file or ()),
             date_format=date_format,
+            jobs=jobs,
             accept_revision=accept_revision,
             full=full,
             calendar=calendar,
             patience=Patience(deadline, retries),
         )
         tickers = all_tickers(ticker, tickers_file)
-        with _progress() as on_ticker:
-            result = fetch(tickers, options, lock_timeout_s=lock_timeout, on_ticker=on_ticker)
+        with _progress() as (on_ticker, on_file):
+            result = fetch(
+                tickers,
+                options,
+                lock_timeout_s=lock_timeout,
+                on_ticker=on_ticker,
+                on_file=on_file,
+            )
         _warn(result.results)
         return result
 
@@ -126,7 +139,7 @@ def refresh(tickers: Sequence[str], lock_timeout_s: float) -> tuple["Failure", .
     from stocklstm.workflows.fetch import fetch
 
     try:
-        with _progress() as on_ticker:
+        with _progress() as (on_ticker, _):
             result = fetch(tickers, lock_timeout_s=lock_timeout_s, on_ticker=on_ticker)
     except StockLstmError as error:
         return tuple(Failure(ticker, error) for ticker in tickers)
@@ -135,10 +148,10 @@ def refresh(tickers: Sequence[str], lock_timeout_s: float) -> tuple["Failure", .
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[["TickerDone"], None]]:
-    """Show tickers on stderr: a bar on a terminal, lines elsewhere."""
+def _progress() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["FileRead"], None]]]:
+    """Show tickers and files on stderr: a bar on a terminal, lines elsewhere."""
     if not draws_bars():
-        yield _log
+        yield _log, _log_file
         return
     from stocklstm.cli.progress import fetch_bar
 
@@ -162,6 +175,11 @@ def _log(event: "TickerDone") -> None:
     step = -(-event.total // 20)
     if event.total > 1 and (event.done % step == 0 or event.done == event.total):
         say(f"{event.ticker}: {event.done} of {event.total} through")
+
+
+def _log_file(event: "FileRead") -> None:
+    if event.total > 1:
+        say(f"{event.file.name}: read, {event.done} of {event.total}")
 
 
 def _bare(item: "FetchedTicker") -> Iterable[str]:

@@ -19,6 +19,7 @@ from stocklstm.core.reference import version_id
 if TYPE_CHECKING:
     from stocklstm.workflows.compressing import EpochTaught
     from stocklstm.workflows.fetch import TickerDone
+    from stocklstm.workflows.reading import FileRead
     from stocklstm.workflows.running import EpochEnded
     from stocklstm.workflows.sharing import TickerEnded
     from stocklstm.workflows.tune import TrialEnded
@@ -26,13 +27,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def fetch_bar() -> Iterator[Callable[["TickerDone"], None]]:
-    """Draw on stderr: tickers that are through, of how many, the last one, time left."""
-    bar = _bar(TextColumn("Fetching"), TextColumn("{task.description}"))
-    task = bar.add_task("", total=None)
+def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["FileRead"], None]]]:
+    """Draw on stderr: tickers that are through, of how many, the last one, time left.
+
+    Where files are read first, the same of them.
+    """
+    bar = _bar(TextColumn("{task.fields[words]}"), TextColumn("{task.description}"))
+    task = bar.add_task("", total=None, words="Fetching")
+
+    def update(words: str, last: str, event: "TickerDone | FileRead") -> None:
+        bar.update(task, words=words, description=last, completed=event.done, total=event.total)
+
     with bar:
-        yield lambda event: bar.update(
-            task, description=event.ticker, completed=event.done, total=event.total
+        yield (
+            lambda event: update("Fetching", event.ticker, event),
+            lambda event: update("Reading", event.file.name, event),
         )
 
 

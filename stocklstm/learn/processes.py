@@ -94,7 +94,7 @@ def run_apart(
                 raise StoppedError
     except BrokenProcessPool as error:
         raise TryAgainError(
-            "a process that trained was ended from outside, perhaps for want of memory", hint=hint
+            "a process was ended from outside, perhaps for want of memory", hint=hint
         ) from error
     finally:
         with warnings.catch_warnings():

@@ -7,7 +7,7 @@ them options; the shares of the cash market are a tenth of that and are all that
 
 import zipfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,7 +18,8 @@ import numpy as np
 
 from stocklstm.core.archives import ZIP_ERRORS
 from stocklstm.core.series import Bars, Basis, Rejection, SourceAnswer
-from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, UnknownTickerError
+from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
+from stocklstm.market.archives import ReadFiles
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.source import FetchRequest
 
@@ -76,34 +77,38 @@ class _Share:
 
 
 class B3Source:
-    """Reads a COTAHIST file, ZIP or TXT, once for all the tickers asked of it."""
+    """Reads COTAHIST files, ZIP or TXT."""
 
-    def __init__(self) -> None:
-        """Have read nothing yet."""
-        self._file: Path | None = None
-        self._shares: dict[str, _Share] = {}
-
-    def tickers(self, file: Path) -> list[str]:
-        """List the shares of the cash market as Yahoo names them, in order.
+    def read(self, file: Path, tickers: Collection[str] | None = None) -> dict[str, SourceAnswer]:
+        """Get the bars of many shares as they were traded, in one pass over the file.
 
         Args:
             file: COTAHIST, ZIP or TXT.
+            tickers: Shares as Yahoo names them; None for the whole cash market.
+
+        Returns:
+            Of each that the file holds, in the order of their names, prices per share in R$ (B3
+            quotes some per 1000) that allow for no split and no dividend, oldest first; volumes
+            in shares; adjusted closes NaN.
 
         Raises:
             NotFoundError: The file does not exist or cannot be opened.
             RejectedDataError: It is no COTAHIST file, or is damaged or cut short.
         """
-        return sorted(f"{code}{_SUFFIX}" for code in self._load(file))
+        codes = (
+            None
+            if tickers is None
+            else {ticker.removesuffix(_SUFFIX) for ticker in tickers if ticker.endswith(_SUFFIX)}
+        )
+        with _opened(file) as stream:
+            shares = _read(_lines(stream, file), file, codes)
+        return {f"{code}{_SUFFIX}": _answer(code, shares[code]) for code in sorted(shares)}
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Get the bars of one share as they were traded.
+        """Get the bars of one share.
 
         Args:
             request: Needs `file`; `start` is honoured.
-
-        Returns:
-            Prices per share in R$ (B3 quotes some per 1000) that allow for no split and no
-            dividend, oldest first; volumes in shares; adjusted closes NaN.
 
         Raises:
             ConfigError: No file was named, or a date format, which these files do not need.
@@ -116,31 +121,15 @@ class B3Source:
                 "the b3 source needs a file",
                 hint="stocklstm fetch --source b3 --file COTAHIST_A2023.ZIP --ticker PETR4.SA",
             )
-        if request.date_format is not None:
-            raise ConfigError(
-                "the dates of a COTAHIST file are always written alike",
-                hint="leave --date-format out",
-            )
-        shares = self._load(request.file)
-        code = request.ticker.removesuffix(_SUFFIX)
-        if code not in shares or not request.ticker.endswith(_SUFFIX):
-            raise UnknownTickerError(
-                f"{request.ticker}: not among the {len(shares)} shares of {request.file}",
-                hint="check the spelling (B3 tickers end in .SA) and the year of the file",
-            )
-        bars = shares[code].bars()
-        if request.start is not None:
-            bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
-        rejections = tuple(shares[code].rejections)
-        instrument = guess_instrument(request.ticker)
-        return SourceAnswer(instrument, bars, (), rejections, "b3", Basis.AS_TRADED)
+        found = self.read(request.file, {request.ticker})
+        return ReadFiles([request.file], [found]).fetch(request)
 
-    def _load(self, file: Path) -> dict[str, _Share]:
-        if self._file != file:
-            with _opened(file) as stream:
-                self._shares = _read(_lines(stream, file), file)
-            self._file = file
-        return self._shares
+
+def _answer(code: str, share: _Share) -> SourceAnswer:
+    instrument = guess_instrument(f"{code}{_SUFFIX}")
+    return SourceAnswer(
+        instrument, share.bars(), (), tuple(share.rejections), "b3", Basis.AS_TRADED
+    )
 
 
 @contextmanager
@@ -186,8 +175,8 @@ def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _read(lines: Iterable[bytes], path: Path) -> dict[str, _Share]:
-    """Take the cash market out of a whole file, in one pass.
+def _read(lines: Iterable[bytes], path: Path, wanted: Collection[str] | None) -> dict[str, _Share]:
+    """Take the cash market out of a whole file, in one pass; only some codes of it, if given.
 
     Raises:
         RejectedDataError: The header or the trailer is not what it should be.
@@ -200,7 +189,8 @@ def _read(lines: Iterable[bytes], path: Path) -> dict[str, _Share]:
             raise _not_cotahist(path)
         if line[_TPMERC] == _CASH_MARKET and line.startswith(b"01"):
             code = line[_CODNEG].decode("latin-1").strip()
-            _add(shares.setdefault(code, _Share()), line)
+            if wanted is None or code in wanted:
+                _add(shares.setdefault(code, _Share()), line)
     _require_whole(records, line, path)
     # Some codes of the cash market are no tickers; a person could not ask for them either.
     return {code: share for code, share in shares.items() if code.isascii() and code.isalnum()}

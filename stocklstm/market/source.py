@@ -4,7 +4,7 @@ A source is any class without constructor arguments that has the `fetch` of `Pri
 registered under the entry-point group `stocklstm.sources`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -67,10 +67,19 @@ class PriceSource(Protocol):
 
 @runtime_checkable
 class ArchiveSource(Protocol):
-    """A source whose files hold many tickers each."""
+    """A source whose files hold many tickers each: `fetch` is not asked where files are named."""
 
-    def tickers(self, file: Path) -> list[str]:
-        """List the tickers of a file.
+    def read(
+        self, file: Path, tickers: Collection[str] | None = None
+    ) -> Mapping[str, SourceAnswer]:
+        """Read a whole file once for all tickers, perhaps in a process of its own.
+
+        Args:
+            file: Of the kind.
+            tickers: Those wanted, as Yahoo names them; None for all that it holds.
+
+        Returns:
+            By ticker what the file holds; it may have to be pickled.
 
         Raises:
             NotFoundError: There is no such file; RejectedDataError if it is not of the kind.

@@ -22,6 +22,7 @@ from stocklstm.core.series import (
 )
 from stocklstm.core.soundness import gaps
 from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.archives import ReadFiles
 from stocklstm.market.calendar import (
     Calendars,
     Sessions,
@@ -42,6 +43,7 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.asking import Asker, Patience
+from stocklstm.workflows.reading import FileRead, read_files
 
 _YEAR = np.timedelta64(365, "D")
 
@@ -59,8 +61,10 @@ class FetchOptions:
 
     Attributes:
         source: Entry-point name of the source.
-        file: For sources that read one.
+        files: For sources that read them: one, or several of a source whose files hold many
+            tickers each.
         date_format: strptime pattern of its dates; None to find it out.
+        jobs: Processes that read several files at once; 1 reads them in this one.
         accept_revision: Believe moves beyond 35 % that no recorded split explains, and changes
             of the stored history that no recorded event does.
         full: Ask for the whole history, not only for what may be new.
@@ -70,8 +74,9 @@ class FetchOptions:
     """
 
     source: str = "yahoo"
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
     date_format: str | None = None
+    jobs: int = 1
     accept_revision: bool = False
     full: bool = False
     calendar: str | None = None
@@ -190,6 +195,7 @@ def fetch(
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_ticker: Callable[[TickerDone], None] = lambda _: None,
+    on_file: Callable[[FileRead], None] = lambda _: None,
 ) -> FetchResult:
     """Get prices from a source and merge them into the store.
 
@@ -201,21 +207,28 @@ def fetch(
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another fetch to end.
         on_ticker: Told after each ticker.
+        on_file: Told after each file that was read, before anything is stored.
 
     Raises:
-        ConfigError: No such source or calendar, or nothing to fetch.
+        ConfigError: No such source or calendar, nothing to fetch, or files or processes that the
+            source has no use for.
+        NotFoundError: There is no such file, of those that hold many tickers.
+        RejectedDataError: One of them is damaged; nothing of the others was stored.
         StoreLockedError: Another fetch took too long.
         StockLstmError: The store cannot be opened.
     """
     source = load_source(options.source)
     if options.calendar not in {None, AUTO}:
         options = replace(options, calendar=require_calendar(str(options.calendar)))
-    _require_one_ticker_a_file(source, options, tickers)
+    if options.files and isinstance(source, ArchiveSource):
+        source = read_files(options.source, options.files, tickers, options.jobs, on_file)
+    else:
+        _require_one_ticker_and_file(options, tickers)
     with (
         open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store,
         writer_lock(store.paths, "prices", lock_timeout_s),
     ):
-        names = list(tickers) or _all_tickers(store, source, options)
+        names = list(tickers) or _all_tickers(store, source)
         total = len({name.strip().upper() for name in names})
         asker = Asker(source, options.patience, total)
         run = _Run(store, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
@@ -233,20 +246,27 @@ def fetch(
             asker.close()
 
 
-def _require_one_ticker_a_file(
-    source: PriceSource, options: FetchOptions, tickers: Sequence[str]
-) -> None:
-    several = isinstance(source, ArchiveSource)
-    if options.file is not None and not several and len(set(tickers)) != 1:
+def _require_one_ticker_and_file(options: FetchOptions, tickers: Sequence[str]) -> None:
+    if len(options.files) > 1:
+        raise ConfigError(
+            f"the source {options.source} reads one file at a time, not {len(options.files)}",
+            hint="give the command once for each file and its ticker",
+        )
+    if options.files and len(set(tickers)) != 1:
         raise ConfigError(
             "--file holds the prices of one ticker: name it, and no other",
-            hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.file}",
+            hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.files[0]}",
+        )
+    if options.jobs != 1:
+        raise ConfigError(
+            "--jobs reads several files of many tickers at once, as those of B3",
+            hint="leave it out: every other source is asked for one ticker after the other",
         )
 
 
-def _all_tickers(store: Store, source: PriceSource, options: FetchOptions) -> list[str]:
-    if options.file is not None and isinstance(source, ArchiveSource):
-        return source.tickers(options.file)
+def _all_tickers(store: Store, source: PriceSource) -> list[str]:
+    if isinstance(source, ReadFiles):
+        return source.tickers()
     names = store.prices.tickers()
     if not names:
         raise ConfigError(
@@ -270,14 +290,15 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
 def _first_day_to_ask(run: _Run, ticker: str) -> str:
     """Find the first ISO day to ask for; "" for the whole history."""
     span = run.store.prices.span(ticker)
-    if span is None or run.options.full or run.options.file is not None:
+    if span is None or run.options.full or run.options.files:
         return ""
     return str(span[1] - _OVERLAP)
 
 
 def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     store, options = run.store, run.options
-    answer = run.asker.ask(FetchRequest(ticker, options.file, options.date_format, start or None))
+    file = options.files[0] if options.files else None
+    answer = run.asker.ask(FetchRequest(ticker, file, options.date_format, start or None))
     answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
     time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
     today = local_day(time_zone, now)
@@ -307,7 +328,7 @@ def _best_known(store: Store, given: Instrument, options: FetchOptions) -> Instr
     if not store.prices.has(given.ticker):
         return given
     stored = store.prices.instrument(given.ticker, pinned=False)
-    if options.file is not None:
+    if options.files:
         return stored
     if stored.currency != given.currency:
         raise RejectedDataError(

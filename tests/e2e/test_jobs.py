@@ -11,12 +11,14 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS, Cli
+from tests.cotahist import Quote, cotahist
 from tests.e2e.many import SMALL, TICKERS, options, published, require_same_versions
 from tests.e2e.terminal import (
     alive,
     counts_processes,
     interrupted,
     started,
+    wait_for,
 )
 
 # Enough epochs for a signal to come in the middle of a training.
@@ -118,3 +120,20 @@ def test_2_for_a_number_of_processes_that_cannot_be(cli: Cli, many_home: Path, j
     assert outcome.code == 2
     assert "--jobs must be from 1 to 256" in outcome.err
     assert published(many_home) == {}
+
+
+@counts_processes
+def test_ctrl_c_ends_the_reading_of_files(home: Path, tmp_path: Path) -> None:
+    whole, never = tmp_path / "COTAHIST_A2023.TXT", tmp_path / "COTAHIST_A2024.TXT"
+    whole.write_bytes(cotahist([Quote("2023-03-13", "PETR4", 26, 27, 25, 26)]))
+    # Who opens it waits for somebody who writes.
+    os.mkfifo(never)
+    arguments = ["fetch", "--source", "b3", "--file", f"{whole}", "--file", f"{never}"]
+    with started(home, *arguments, "--jobs", "2") as process:
+        wait_for(process, "COTAHIST_A2023.TXT: read, 1 of 2")
+        out, err = interrupted(process)
+
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert not home.exists()

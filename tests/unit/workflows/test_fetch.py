@@ -29,7 +29,7 @@ SAMPLE = FetchOptions(source="sample")
 
 def fetch_csv(home: Path, file: Path, text: str, ticker: str = TICKER) -> object:
     file.write_text(text)
-    return fetch([ticker], FetchOptions("csv", file), home=home)
+    return fetch([ticker], FetchOptions("csv", (file,)), home=home)
 
 
 def fetch_sample(home: Path) -> FetchedTicker:
@@ -97,7 +97,7 @@ def test_a_file_is_never_taken_for_several_tickers(
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n")
 
     with pytest.raises(ConfigError, match="one ticker"):
-        fetch(tickers, FetchOptions("csv", file), home=home)
+        fetch(tickers, FetchOptions("csv", (file,)), home=home)
 
     with open_store(home) as store:
         assert len(store.prices.bars(TICKER)) == 3514
@@ -105,7 +105,7 @@ def test_a_file_is_never_taken_for_several_tickers(
 
 @pytest.mark.parametrize("source", ["yahoo", "sample"])
 def test_a_source_that_reads_no_file_refuses_one(home: Path, file: Path, source: str) -> None:
-    (failure,) = fetch([TICKER], FetchOptions(source, file), home=home).failures
+    (failure,) = fetch([TICKER], FetchOptions(source, (file,)), home=home).failures
 
     assert isinstance(failure.error, ConfigError)
     assert "--source csv" in failure.error.hint

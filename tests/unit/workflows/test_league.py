@@ -53,7 +53,7 @@ def _several(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     closes = 20 * np.exp(np.cumsum(0.02 * rng.standard_normal(len(days))))
     rows = [f"{day},{close:.2f}" for day, close in zip(days, closes, strict=True)]
     lines.write_text("\n".join(["Date,Close", *rows]) + "\n")
-    assert not fetch([OTHER], FetchOptions("csv", lines), home=home).failures
+    assert not fetch([OTHER], FetchOptions("csv", (lines,)), home=home).failures
     for ticker, preset, more in (
         (TICKER, "calibrated", {}),
         (TICKER, "calibrated", {"test_fraction": 0.3, "seed": 1}),

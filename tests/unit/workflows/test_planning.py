@@ -122,7 +122,7 @@ def test_a_notebook_keeps_its_own_random_state(priced_home: Path, tiny: Training
 def test_too_few_rows_say_how_many_are_needed(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "short.csv"
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n2024-03-13,10.2\n")
-    fetch([TICKER], FetchOptions("csv", file), home=home)
+    fetch([TICKER], FetchOptions("csv", (file,)), home=home)
 
     (planned,) = plan_training([TICKER], configure("paper"), home=home).failures
     (trained,) = train([TICKER], configure("paper"), home=home).failures

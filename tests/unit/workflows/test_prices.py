@@ -61,7 +61,7 @@ def test_everything_stored_is_shown(priced_home: Path) -> None:
 def test_where_each_row_came_from_is_shown(priced_home: Path, tmp_path: Path) -> None:
     file = tmp_path / "prices.csv"
     file.write_text("Date,Close\n2024-03-13,36.9\n2024-03-14,36.5\n")
-    fetch([TICKER], FetchOptions("csv", file), home=priced_home)
+    fetch([TICKER], FetchOptions("csv", (file,)), home=priced_home)
 
     (shown,) = show_prices([TICKER], last=2, home=priced_home).prices
 
@@ -97,7 +97,7 @@ def test_an_export_can_be_fetched_back_to_the_last_bit(priced_home: Path, tmp_pa
     file, other = tmp_path / "petr4.csv", tmp_path / "other"
     export_prices([TICKER], out=file, home=priced_home)
 
-    fetch([TICKER], FetchOptions("csv", file), home=other)
+    fetch([TICKER], FetchOptions("csv", (file,)), home=other)
 
     assert same(stored(other), stored(priced_home))
 
@@ -311,7 +311,7 @@ def test_prices_that_only_may_be_read_are_shown_and_verified(priced_home: Path) 
 def test_without_a_calendar_gaps_are_not_known(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "prices.csv"
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-13,10.1\n")
-    fetch(["ABC.XYZ"], FetchOptions("csv", file), home=home)
+    fetch(["ABC.XYZ"], FetchOptions("csv", (file,)), home=home)
 
     (shown,) = show_prices(home=home).prices
     (checked,) = verify_prices(home=home).results

@@ -114,7 +114,7 @@ def add_rows(home: Path, day: str, close: float) -> None:
 
     file = home.parent / "more.csv"
     file.write_text(f"Date,Close\n{day},{close}\n")
-    assert not fetch([TICKER], FetchOptions("csv", file), home=home).failures
+    assert not fetch([TICKER], FetchOptions("csv", (file,)), home=home).failures
 
 
 def test_a_run_that_diverged_is_not_kept(priced_home: Path) -> None:

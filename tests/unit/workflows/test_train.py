@@ -180,7 +180,7 @@ def test_too_few_rows_say_how_many_are_needed(home: Path, tmp_path: Path, preset
     config = configure(preset, epochs=1, hidden_size=2)
 
     def attempt(rows: int) -> object:
-        fetch([TICKER], FetchOptions("csv", series(tmp_path, rows)), home=home / f"{rows}")
+        fetch([TICKER], FetchOptions("csv", (series(tmp_path, rows),)), home=home / f"{rows}")
         return train([TICKER], config, home=home / f"{rows}")
 
     error = attempt(90).failures[0].error

@@ -82,7 +82,7 @@ def change(home: Path, statement: str, *values: object) -> None:
 def add_price(home: Path, day: str, close: float) -> None:
     file = home.parent / "more.csv"
     file.write_text(f"Date,Close\n{day},{close}\n")
-    assert not fetch([TICKER], FetchOptions("csv", file), home=home).failures
+    assert not fetch([TICKER], FetchOptions("csv", (file,)), home=home).failures
 
 
 def after(steps: int) -> Callable[[], bool]:
@@ -292,7 +292,7 @@ def test_one_ticker_that_is_too_short_stops_no_other(
 ) -> None:
     file = few_home.parent / "short.csv"
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n2024-03-13,10.2\n")
-    assert not fetch(["VALE3.SA"], FetchOptions("csv", file), home=few_home).failures
+    assert not fetch(["VALE3.SA"], FetchOptions("csv", (file,)), home=few_home).failures
     tickers = ["VALE3.SA", "NOPE3.SA", TICKER, "petr4.sa"]
 
     result = tune(tickers, smallest, Search(most_trials=2), home=few_home)
