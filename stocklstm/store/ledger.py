@@ -4,6 +4,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
 
 from stocklstm.store.database import database_errors, stored_values, transaction
 
@@ -38,6 +41,9 @@ class LedgerEntry:
 
 
 _COLUMNS = tuple(field.name for field in fields(LedgerEntry))
+
+_GRID = _COLUMNS.index("quantiles")
+_DECODER = msgspec.json.Decoder(tuple[float, ...])
 
 _INSERT = (
     f"INSERT INTO forecasts ({', '.join(_COLUMNS)})"  # noqa: S608 - fixed names
@@ -149,11 +155,14 @@ class Ledger:
                 f" WHERE ticker = ? AND {condition} ORDER BY {order}",
                 values,
             )
-            records = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor]
-            return [
-                LedgerEntry(**record | {"quantiles": tuple(json.loads(record["quantiles"]))})
-                for record in records
-            ]
+            return [_entry(row) for row in cursor]
+
+
+def _entry(row: tuple[Any, ...]) -> LedgerEntry:
+    # By place, and with the faster decoder: an evening may read many thousands.
+    values = list(row)
+    values[_GRID] = _DECODER.decode(values[_GRID])
+    return LedgerEntry(*values)
 
 
 def _values(entry: LedgerEntry) -> tuple[str | int | float, ...]:
