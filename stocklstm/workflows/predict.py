@@ -428,7 +428,7 @@ def _closed(
     """Read the latest forecasts of the same kind that have been put to the test."""
     enough = _LEARNED if wanted.adaptive else _SHOWN
     # Nearly always each session has one forecast, and the fewer rows will do.
-    for count in (enough + enough // 4, _PER_SESSION * enough):
+    for count in (enough + enough // 4, _PER_SESSION * (enough + 1)):
         entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count, entry.pool)
         every = len(entries) < count
         if not every:

@@ -338,6 +338,23 @@ def test_predict_shows_the_last_sixty(journal: Path, cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize("versions", [(2,), (2, 3), (2, 3, 4)])
+def test_forecasts_of_others_than_the_champion_take_no_place(
+    journal: Path, versions: tuple[int, ...]
+) -> None:
+    (alone,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    with open_store(journal) as store:
+        for entry in store.ledger.entries(TICKER):
+            others = [replace(entry, version=version, point=1.0) for version in versions]
+            store.ledger.record_all(others)
+
+    (among,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+
+    assert alone.live is not None
+    assert alone.live.n == 60
+    assert among.live == alone.live
+
+
 def test_it_shows_those_of_the_version_and_horizon_that_are_asked_for(
     journal: Path, tiny: TrainingConfig
 ) -> None:
