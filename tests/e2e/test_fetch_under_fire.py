@@ -1,8 +1,8 @@
 """Fetches that are killed and fetches that meet: prices are stored whole, once, and for good.
 
-Each fetch is a process of its own: a fork of one that has imported everything and done nothing
-yet, so that dozens of them take seconds. Moments to kill are counted in the answers that a fetch
-has been given, and chosen by a fixed seed; STOCKLSTM_KILLS says how many there are to be.
+Each fetch is a process of its own, a fork, so that dozens of them take seconds. Moments to kill are
+counted in the answers that a fetch has been given, and chosen by a fixed seed; STOCKLSTM_KILLS says
+how many there are to be.
 """
 
 import json
@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,138 +23,56 @@ import numpy as np
 import pytest
 
 from stocklstm.core.series import Action
+from stocklstm.market.yahoo import YahooSource
 from stocklstm.store.store import Store, open_store
+from tests.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
+from tests.forks import program as program_task
 from tests.yahoo_server import Answer, Query, Script, YahooServer, history
 
 KILLS = int(os.environ.get("STOCKLSTM_KILLS", "20"))
 MEETINGS = 10
 SEED = 20_240_313
 
-# How long anything may take before a test gives up; nothing passes or fails by a time.
-LONG_S = 120
 PATIENT = ["--lock-timeout", f"{LONG_S}"]
 
-TICKERS = [f"FIRE{number}.SA" for number in range(1, 21)]
-
-# Forks the program for each order that comes in, and tells how it ended when asked.
-FORKS = """
-import json, os, signal, sys, threading
-import exchange_calendars, yfinance
-import stocklstm.cli.fetch, stocklstm.cli.tables, stocklstm.workflows.fetch
-from stocklstm.cli.app import run
-from stocklstm.market.yahoo import YahooSource
-
-YahooSource.pause_s = 0.0  # courtesy is for strangers
-alive = set()
-for line in sys.stdin:
-    order = json.loads(line)
-    if "wait" in order:
-        alive.remove(order["wait"])
-        _, status = os.waitpid(order["wait"], 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-        continue
-    assert threading.active_count() == 1
-    child = os.fork()
-    if child:
-        alive.add(child)
-        print(child, flush=True)
-        continue
-    code = 1
-    try:
-        signal.alarm(order["patience"])
-        for descriptor, name in enumerate([os.devnull, order["out"], order["err"]]):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), descriptor)
-        os.environ.update(order["environment"])
-        code = run(order["arguments"])
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-for child in alive:
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-"""
-
-# Threads of libraries would not survive a fork, nor would Python like them to be there.
-NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+TICKERS = [f"FIRE{number}.SA" for number in range(1, 13)]
 
 Row = tuple[Any, ...]
 
 
+def hurried(*arguments: str) -> int:
+    """Run a command line without the pauses between tickers: courtesy is for strangers."""
+    YahooSource.pause_s = 0.0
+    return program_task(*arguments)
+
+
+def results(ended: Ended) -> dict[str, dict[str, Any]]:
+    """Read what a fetch said of each ticker."""
+    return {item["ticker"]: item for item in json.loads(ended.out)["results"]}
+
+
 @dataclass(frozen=True)
-class Ended:
-    """How a process ended: its exit code, negative for a signal, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def results(self) -> dict[str, dict[str, Any]]:
-        return {item["ticker"]: item for item in json.loads(self.out)["results"]}
-
-
-@dataclass
-class Fork:
-    """The program, running."""
-
-    parent: "Forks"
-    pid: int
-    files: tuple[Path, Path]
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)  # a process that has ended keeps its number until `wait`
-
-    def wait(self) -> Ended:
-        code = self.parent.order(wait=self.pid)
-        return Ended(code, *(file.read_text() for file in self.files))
-
-
-@dataclass
-class Forks:
+class Fetches:
     """Starts the program at the price of a fork, against a Yahoo of its own."""
 
-    folder: Path
+    forks: Forks
     yahoo: YahooServer
-    process: subprocess.Popen[str]
-    started: int = 0
-
-    def order(self, **words: object) -> int:
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-    def start(self, home: Path, *arguments: str, cache: Path | None = None) -> Fork:
-        self.started += 1
-        files = tuple(self.folder / f"{name}-{self.started}" for name in ("out", "err"))
-        places = {"STOCKLSTM_HOME": f"{home}", "STOCKLSTM_CACHE": f"{cache or home / 'cache'}"}
-        pid = self.order(
-            arguments=arguments,
-            environment=places,
-            out=f"{files[0]}",
-            err=f"{files[1]}",
-            patience=LONG_S,
-        )
-        return Fork(self, pid, files)
 
     def fetch(self, home: Path, *options: str, cache: Path | None = None) -> Fork:
-        return self.start(home, "fetch", "--json", *options, cache=cache)
+        places = {"STOCKLSTM_HOME": f"{home}", "STOCKLSTM_CACHE": f"{cache or home / 'cache'}"}
+        task, arguments = f"{__name__}:hurried", ["fetch", "--json", *options]
+        return self.forks.start(task, *arguments, environment=places)
 
 
 @pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fetches]:
     folder = tmp_path_factory.mktemp("forks")
+    modules = [*FETCHING, __name__]
     with (
         YahooServer(folder, lambda _: Answer(None)) as yahoo,
-        subprocess.Popen(
-            [sys.executable, "-c", FORKS],
-            env={**os.environ, **yahoo.environment, **NO_THREADS},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process,
+        forks_of(folder, *modules, environment=yahoo.environment) as started,
     ):
-        yield Forks(folder, yahoo, process)
+        yield Fetches(started, yahoo)
     assert {host for host in yahoo.hosts if not host.endswith(".yahoo.com")} == set()
 
 
@@ -369,7 +286,7 @@ def named(tickers: Iterable[str]) -> list[str]:
 
 
 def test_a_fetch_killed_at_any_moment_leaves_each_ticker_old_or_new(
-    forks: Forks,
+    forks: Fetches,
     tmp_path: Path,
     home: Path,
     program: Callable[..., subprocess.CompletedProcess[str]],
@@ -417,7 +334,7 @@ def test_a_fetch_killed_at_any_moment_leaves_each_ticker_old_or_new(
 # Processes that meet.
 
 
-def test_two_fetches_of_one_store_wait_for_each_other(forks: Forks, tmp_path: Path) -> None:
+def test_two_fetches_of_one_store_wait_for_each_other(forks: Fetches, tmp_path: Path) -> None:
     for number in range(MEETINGS // 2):
         home, market = tmp_path / f"home-{number}", Market(TICKERS[:8])
         forks.yahoo.script = market.answer
@@ -425,7 +342,7 @@ def test_two_fetches_of_one_store_wait_for_each_other(forks: Forks, tmp_path: Pa
         pair = [forks.fetch(home, *PATIENT, *named(part)) for part in (TICKERS[:4], TICKERS[4:8])]
         ended = [run.wait() for run in pair]
         require_peace(*ended)
-        assert [list(run.results) for run in ended] == [TICKERS[:4], TICKERS[4:8]]
+        assert [list(results(run)) for run in ended] == [TICKERS[:4], TICKERS[4:8]]
         assert require_whole(home, market) == set(market.now)
 
         market.change(market.now)
@@ -437,14 +354,16 @@ def test_two_fetches_of_one_store_wait_for_each_other(forks: Forks, tmp_path: Pa
             some = forks.fetch(home, *PATIENT, *named(TICKERS[2:6]))
         ended = [everything.wait(), some.wait()]
         require_peace(*ended)
-        assert [len(run.results) for run in ended] == [8, 4]
+        assert [len(results(run)) for run in ended] == [8, 4]
         # Whatever the first has stored is nothing new to the second.
-        assert not any(item["unchanged"] for item in ended[0].results.values())
-        assert all(item["unchanged"] for item in ended[1].results.values())
+        assert not any(item["unchanged"] for item in results(ended[0]).values())
+        assert all(item["unchanged"] for item in results(ended[1]).values())
         assert require_whole(home, market) == set(market.now)
 
 
-def test_fetches_of_two_stores_share_the_cache_of_the_client(forks: Forks, tmp_path: Path) -> None:
+def test_fetches_of_two_stores_share_the_cache_of_the_client(
+    forks: Fetches, tmp_path: Path
+) -> None:
     for number in range(MEETINGS):
         # Now a cache is there, now both make it.
         cache = tmp_path / f"cache-{number // 2}"
@@ -457,7 +376,7 @@ def test_fetches_of_two_stores_share_the_cache_of_the_client(forks: Forks, tmp_p
             assert require_whole(home, market) == set(market.now)
 
 
-def test_a_fetch_gives_up_when_the_other_takes_too_long(forks: Forks, home: Path) -> None:
+def test_a_fetch_gives_up_when_the_other_takes_too_long(forks: Fetches, home: Path) -> None:
     market = Market(TICKERS[:2])
     forks.yahoo.script = market.answer
     market.watch(1)

@@ -1,57 +1,22 @@
 """Training that is killed at any step ends, once resumed, with the very same weights."""
 
-import json
 import os
 import random
-import subprocess
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from stocklstm.core.config import configure
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.store import open_store
-from tests.conftest import TICKER
-
-# Forks for each order, so that PyTorch is imported once; the child kills itself, as the system
-# would, when it has made so many steps.
-FORKS = """
-import json, os, signal, sys
-from pathlib import Path
-import torch
-from stocklstm.core.config import configure
 from stocklstm.workflows.train import Beginning, train
-
-torch.set_num_threads(1)
-for line in sys.stdin:
-    order = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        left = order["steps"]
-
-        def killed():
-            global left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return False
-
-        result = train(
-            [order["ticker"]],
-            configure("calibrated", **order["settings"]),
-            promote="never",
-            beginning=Beginning(resume="auto"),
-            should_stop=killed,
-            home=Path(order["home"]),
-        )
-        for failure in result.failures:
-            print(failure.error, file=sys.stderr, flush=True)
-        os._exit(len(result.failures))
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
+from tests.conftest import TICKER
+from tests.forks import TRAINING, forks_of
 
 SETTINGS = {
     "epochs": 4,
@@ -70,21 +35,39 @@ STEPS = 4 * 18
 Trainer = Callable[..., int]
 
 
+def train_until(home: str, steps: int, settings: dict[str, Any]) -> int:
+    """Train, or go on with it, and be killed as by the system after so many steps; 0 for never."""
+    torch.set_num_threads(1)
+    left = steps
+
+    def killed() -> bool:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    result = train(
+        [TICKER],
+        configure("calibrated", **settings),
+        promote="never",
+        beginning=Beginning(resume="auto"),
+        should_stop=killed,
+        home=Path(home),
+    )
+    for failure in result.failures:
+        print(failure.error, file=sys.stderr)  # noqa: T201 - for whoever looks why a test failed
+    return len(result.failures)
+
+
 @pytest.fixture(scope="module")
-def trainer() -> Iterator[Trainer]:
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKS],
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
+    with forks_of(tmp_path_factory.mktemp("forks"), *TRAINING, __name__) as forks:
 
         def order(home: Path, steps: int, **settings: object) -> int:
-            words = {"home": str(home), "steps": steps, "ticker": TICKER, "settings": settings}
-            process.stdin.write(json.dumps(words) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
+            ended = forks.run(f"{__name__}:train_until", str(home), steps, settings)
+            assert ended.code in {0, -signal.SIGKILL}, ended.err
+            return ended.code
 
         yield order
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests.forks import FETCHING, Ended, Forks, forks_of
 from tests.yahoo_server import (
     HTML,
     NOT_FOUND,
@@ -145,6 +146,8 @@ class Machine:
     folder: Path
     yahoo: YahooServer
     store: str = "home"
+    # None runs the program as cron does, from the first import on.
+    forks: Forks | None = None
 
     @property
     def home(self) -> Path:
@@ -163,24 +166,28 @@ class Machine:
             "STOCKLSTM_HOME": f"{self.home}",
             "STOCKLSTM_CACHE": f"{self.cache}",
         }
-        program = [sys.executable, "-m", "stocklstm", "fetch", *options]
         began = time.monotonic()
+        ended = self._run("fetch", *options, environment={**self.yahoo.environment, **places})
+        seconds = time.monotonic() - began
+        queries = self.yahoo.queries[asked_before:]
+        fetched = Fetched(ended.code, ended.out, ended.err, before, self.dump(), queries, seconds)
+        self._require_manners(fetched, as_json="--json" in options)
+        return fetched
+
+    def _run(self, *arguments: str, environment: dict[str, str]) -> Ended:
+        if self.forks is not None:
+            return self.forks.run("tests.forks:program", *arguments, environment=environment)
+        program = [sys.executable, "-m", "stocklstm", *arguments]
         run = subprocess.run(
             ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *program],
-            env={**os.environ, **self.yahoo.environment, **places},
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
             start_new_session=True,
         )
-        seconds = time.monotonic() - began
-        queries = self.yahoo.queries[asked_before:]
-        fetched = Fetched(
-            run.returncode, run.stdout, run.stderr, before, self.dump(), queries, seconds
-        )
-        self._require_manners(fetched, as_json="--json" in options)
-        return fetched
+        return Ended(run.returncode, run.stdout, run.stderr)
 
     def dump(self) -> Dump:
         """Read all that is stored of any ticker, column by column."""
@@ -234,11 +241,17 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forks_of(tmp_path_factory.mktemp("forks"), *FETCHING) as started:
+        yield started
+
+
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Machine]:
+def fresh(tmp_path: Path, forks: Forks) -> Iterator[Machine]:
     """Start with nothing stored."""
     with YahooServer(tmp_path, GOOD) as yahoo:
-        yield Machine(tmp_path, yahoo)
+        yield Machine(tmp_path, yahoo, forks=forks)
 
 
 @pytest.fixture
@@ -771,7 +784,8 @@ def test_a_damaged_cache_of_the_client_costs_nothing(filled: Machine) -> None:
 
 
 def test_many_at_once_share_the_cache_of_the_client(fresh: Machine) -> None:
-    machines = [replace(fresh, store=f"home{number}") for number in range(4)]
+    # Each from the first import on: whoever forks would do one after the other.
+    machines = [replace(fresh, store=f"home{number}", forks=None) for number in range(4)]
 
     with ThreadPoolExecutor(len(machines)) as pool:
         runs = list(pool.map(lambda machine: machine.fetch("-t", PETR4, "--json"), machines))

@@ -224,5 +224,10 @@ ACTIONS = (
     read_without_rights,
 )
 
+
+def act(action: str, home: str, *arguments: str) -> None:
+    {each.__name__: each for each in ACTIONS}[action](Path(home), *arguments)
+
+
 if __name__ == "__main__":
-    {action.__name__: action for action in ACTIONS}[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
+    act(*sys.argv[1:])

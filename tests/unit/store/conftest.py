@@ -1,11 +1,12 @@
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from stocklstm.store.store import Store, open_store
+from tests.forks import Ended, forks_of
 
 
 @pytest.fixture
@@ -28,3 +29,17 @@ def _file_limit(size: int) -> Iterator[None]:
 def file_limit():
     """Make the operating system refuse to write beyond so many bytes of any file."""
     return _file_limit
+
+
+Child = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    """Let another process act on a store, and wait for its end."""
+    with forks_of(tmp_path_factory.mktemp("forks"), "tests.unit.store.child") as forks:
+
+        def act(action: str, home: Path, *arguments: object) -> Ended:
+            return forks.run("tests.unit.store.child:act", action, str(home), *arguments)
+
+        yield act

@@ -11,7 +11,6 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.store import Store, open_store
 from tests.unit.store.child import merge, release
-from tests.unit.store.processes import run_child
 from tests.unit.store.samples import DIVIDEND, FILES, NOON, PETR4, TICKER, WEEK, publish
 
 MOST_STEPS = 120
@@ -69,16 +68,16 @@ def directories(store: Store) -> list[int]:
     return sorted(int(path.name[1:]) for path in store.paths.ticker(TICKER).glob("v*"))
 
 
-def killed_at_every_step(before, tmp_path, action, *, check=True):
+def killed_at_every_step(child, before, tmp_path, action, *, check=True):
     """Run an action again and again, each time killed one step later, until it ends alive."""
     for step in range(MOST_STEPS):
         home = tmp_path / f"step-{step}"
         shutil.copytree(before, home)
-        ended = run_child("die_at_step", home, action, step)
-        if ended.returncode == 0:
+        ended = child("die_at_step", home, action, step)
+        if ended.code == 0:
             assert step > 10, "the steps were not counted"
             return
-        assert ended.returncode == -signal.SIGKILL
+        assert ended.code == -signal.SIGKILL
         with open_store(home) as store:
             yield store
             if check:
@@ -88,12 +87,12 @@ def killed_at_every_step(before, tmp_path, action, *, check=True):
     pytest.fail(f"{action} has more than {MOST_STEPS} steps")
 
 
-def test_prices_are_merged_or_not(before, tmp_path):
+def test_prices_are_merged_or_not(child, before, tmp_path):
     with open_store(before) as store:
         old = prices(store)
     new = merged(before, tmp_path)
     seen = []
-    for store in killed_at_every_step(before, tmp_path, "merge"):
+    for store in killed_at_every_step(child, before, tmp_path, "merge"):
         found = prices(store)
         assert found in {old, new}
         seen.append(found == new)
@@ -102,9 +101,9 @@ def test_prices_are_merged_or_not(before, tmp_path):
     assert seen[-2:] == [False, True]
 
 
-def test_a_version_is_published_and_champion_or_neither(before, tmp_path):
+def test_a_version_is_published_and_champion_or_neither(child, before, tmp_path):
     seen = []
-    for store in killed_at_every_step(before, tmp_path, "release"):
+    for store in killed_at_every_step(child, before, tmp_path, "release"):
         registry = store.registry
         versions = registry.versions(TICKER)
         champion = registry.resolve(ModelReference(TICKER))
@@ -124,8 +123,8 @@ def test_a_version_is_published_and_champion_or_neither(before, tmp_path):
     assert set(seen) == {(1, 1, 1, 0), (1, 1, 2, 0), (2, 2, 2, 0), (2, 2, 2, 1)}
 
 
-def test_what_a_killed_publisher_left_is_not_listed_nor_read_nor_numbered_again(before):
-    assert run_child("die_at_commit", before).returncode == -signal.SIGKILL
+def test_what_a_killed_publisher_left_is_not_listed_nor_read_nor_numbered_again(child, before):
+    assert child("die_at_commit", before).code == -signal.SIGKILL
     with open_store(before) as store:
         registry = store.registry
         left = {path: path.read_bytes() for path in store.paths.version(TICKER, 2).iterdir()}
@@ -142,9 +141,9 @@ def test_what_a_killed_publisher_left_is_not_listed_nor_read_nor_numbered_again(
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_killed_publishers_leave_numbers_behind_and_nothing_else(before, times):
+def test_killed_publishers_leave_numbers_behind_and_nothing_else(child, before, times):
     for _ in range(times):
-        assert run_child("die_at_commit", before).returncode == -signal.SIGKILL
+        assert child("die_at_commit", before).code == -signal.SIGKILL
     with open_store(before) as store:
         assert directories(store) == list(range(1, times + 2))
         assert store.registry.versions(TICKER) == [1]
@@ -152,13 +151,13 @@ def test_killed_publishers_leave_numbers_behind_and_nothing_else(before, times):
         assert store.registry.versions(TICKER) == [1, times + 2]
 
 
-def test_a_first_version_is_published_or_not(tmp_path):
+def test_a_first_version_is_published_or_not(child, tmp_path):
     """Of a ticker that had none, in a store that has nothing else."""
     home = tmp_path / "empty"
     with open_store(home, create=True):
         pass
     seen = []
-    for store in killed_at_every_step(home, tmp_path, "release", check=False):
+    for store in killed_at_every_step(child, home, tmp_path, "release", check=False):
         registry = store.registry
         found = (registry.tickers(), registry.versions(TICKER), dict(registry.aliases(TICKER)))
         assert found in [([], [], {}), ([TICKER], [1], {"champion": 1})]
@@ -251,10 +250,10 @@ def test_a_journal_cut_off_anywhere_gives_a_champion_or_no_version(before, tmp_p
     assert (seen[0], seen[-1]) == (1, 2)
 
 
-def test_a_child_that_is_not_killed_does_what_this_process_does(before, tmp_path):
+def test_a_child_that_is_not_killed_does_what_this_process_does(child, before, tmp_path):
     shutil.copytree(before, tmp_path / "here")
     for action in ("merge", "release"):
-        assert run_child("die_at_step", before, action, 10**6).returncode == 0
+        assert child("die_at_step", before, action, 10**6).code == 0
     with open_store(before) as there, open_store(tmp_path / "here") as here:
         merge(here)
         release(here)

@@ -9,7 +9,7 @@ from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.removing import collect_garbage
-from tests.unit.store.processes import run_child, running
+from tests.unit.store.processes import running
 from tests.unit.store.samples import FILES, TICKER, entry_of, publish
 from tests.unit.store.test_crash import killed_at_every_step
 
@@ -54,9 +54,9 @@ def assert_tidied(store: Store) -> None:
     assert publish(store.registry).version == 4
 
 
-def test_a_champion_is_the_old_one_or_the_new(shelf, tmp_path):
+def test_a_champion_is_the_old_one_or_the_new(child, shelf, tmp_path):
     seen = []
-    for store in killed_at_every_step(shelf, tmp_path, "promote", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "promote", check=False):
         versions, aliases = state(store)
         assert versions == (1, 2, 3)
         assert aliases in {(("champion", 1),), (("champion", 3), ("previous", 1))}
@@ -66,9 +66,9 @@ def test_a_champion_is_the_old_one_or_the_new(shelf, tmp_path):
     assert (seen[0], seen[-1]) == (1, 2)
 
 
-def test_a_version_is_whole_or_not_listed(shelf, tmp_path):
+def test_a_version_is_whole_or_not_listed(child, shelf, tmp_path):
     seen = set()
-    for store in killed_at_every_step(shelf, tmp_path, "remove", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "remove", check=False):
         versions, aliases = state(store)
         assert versions in {(1, 2, 3), (1, 3)}
         assert aliases == (("champion", 1),)
@@ -82,9 +82,9 @@ def test_a_version_is_whole_or_not_listed(shelf, tmp_path):
     assert seen == {(3, True, False), (2, True, False), (2, False, True), (2, False, False)}
 
 
-def test_cleaning_up_loses_nothing_that_is_named(shelf, tmp_path):
+def test_cleaning_up_loses_nothing_that_is_named(child, shelf, tmp_path):
     seen = set()
-    for store in killed_at_every_step(shelf, tmp_path, "collect", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "collect", check=False):
         versions, aliases = state(store)
         assert aliases == (("champion", 1),)
         seen.add(versions)
@@ -92,8 +92,8 @@ def test_cleaning_up_loses_nothing_that_is_named(shelf, tmp_path):
     assert seen == {(1, 2, 3), (1, 3), (1,)}
 
 
-def test_the_draft_of_a_living_process_stays_and_that_of_a_dead_one_goes(shelf):
-    assert run_child("die_in_draft", shelf).returncode == -signal.SIGKILL
+def test_the_draft_of_a_living_process_stays_and_that_of_a_dead_one_goes(child, shelf):
+    assert child("die_in_draft", shelf).code == -signal.SIGKILL
     with running("hold_draft", shelf):
         (done,) = collect_garbage(home=shelf).results
         with open_store(shelf) as store:

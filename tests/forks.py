@@ -1,0 +1,194 @@
+"""Processes at the price of a fork: one that has imported what they need makes a child for each.
+
+In all else a child is a process of its own, with its environment, an exit code, and files for what
+it says; its standard input is closed. `python -m tests.forks MODULE …` is the one that forks.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+LONG_S = 120
+"""How long a child may take before it is ended; nothing passes or fails by a time."""
+
+FETCHING = (
+    "exchange_calendars",
+    "yfinance",
+    "stocklstm.cli.fetch",
+    "stocklstm.cli.tables",
+    "stocklstm.market.yahoo",
+    "stocklstm.workflows.fetch",
+)
+"""What a fetch from Yahoo imports."""
+
+TRAINING = ("matplotlib.figure", "onnx", "onnxruntime", "torch", "stocklstm.workflows.train")
+"""What a training imports."""
+
+# Threads of libraries would not survive a fork, nor would Python like them to be there.
+_NO_THREADS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "PYTHONPATH": str(ROOT),
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code, negative for a signal, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Fork:
+    """A process, running."""
+
+    parent: "Forks"
+    pid: int
+    files: tuple[Path, Path]
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)  # a process that has ended keeps its number until `wait`
+
+    def wait(self) -> Ended:
+        code = self.parent.order(wait=self.pid)
+        ended = Ended(code, *(file.read_text() for file in self.files))
+        for file in self.files:
+            file.unlink()
+        return ended
+
+
+@dataclass
+class Forks:
+    """Starts processes."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    started: int = 0
+    # Tests may start processes from several threads.
+    lock: Any = None
+
+    def order(self, **words: object) -> int:
+        with self.lock:
+            self.process.stdin.write(json.dumps(words) + "\n")
+            self.process.stdin.flush()
+            return int(self.process.stdout.readline())
+
+    def start(
+        self, task: str, *arguments: object, environment: Mapping[str, str] | None = None
+    ) -> Fork:
+        """Start one.
+
+        Args:
+            task: Function of a module, as module:function; what it returns is the exit code.
+            arguments: Its own, as JSON has them; paths come as strings.
+            environment: Variables that it has besides.
+        """
+        self.started += 1
+        files = tuple(self.folder / f"{name}-{self.started}" for name in ("out", "err"))
+        pid = self.order(
+            task=task,
+            arguments=arguments,
+            environment=dict(environment or {}),
+            files=[str(file) for file in files],
+        )
+        return Fork(self, pid, files)
+
+    def run(
+        self, task: str, *arguments: object, environment: Mapping[str, str] | None = None
+    ) -> Ended:
+        """Start one and wait for its end."""
+        return self.start(task, *arguments, environment=environment).wait()
+
+
+@contextmanager
+def forks_of(
+    folder: Path, *modules: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Forks]:
+    """Start the process that forks.
+
+    Args:
+        folder: Takes what the children say.
+        modules: Imported before any child is made.
+        environment: Variables that all have besides.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.forks", *modules],
+        cwd=ROOT,
+        env={**os.environ, **_NO_THREADS, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Forks(folder, process, lock=threading.Lock())
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+
+
+def program(*arguments: str) -> int:
+    """Run a command line: the task that most children are made for."""
+    from stocklstm.cli.app import run
+
+    return run(list(arguments))
+
+
+def _serve() -> None:
+    alive = set()
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            alive.remove(order["wait"])
+            _, status = os.waitpid(order["wait"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        else:
+            assert threading.active_count() == 1
+            answer = os.fork()
+            if answer == 0:
+                _obey(order)
+            alive.add(answer)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+    for child in alive:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _obey(order: dict[str, Any]) -> None:
+    """Do a task in this process and end it."""
+    code = 1
+    try:
+        os.setsid()
+        signal.alarm(LONG_S)
+        for descriptor, name in enumerate(order["files"], start=1):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), descriptor)
+        # As Python has it where the shell closed it.
+        sys.stdin = None
+        os.close(0)
+        os.environ.update(order["environment"])
+        module, _, function = order["task"].partition(":")
+        code = getattr(importlib.import_module(module), function)(*order["arguments"]) or 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    _serve()
