@@ -1,7 +1,7 @@
 """Processes at the price of a fork: one that has imported what they need makes a child for each.
 
 In all else a child is a process of its own, with its environment, an exit code, and files for what
-it says; its standard input is closed. `python -m tests.forks MODULE …` is the one that forks.
+it says; its standard input is closed. `python -m tests.forks WORDS` is the one that forks.
 """
 
 import importlib
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,9 @@ class Forks:
         with self.lock:
             self.process.stdin.write(json.dumps(words) + "\n")
             self.process.stdin.flush()
-            return int(self.process.stdout.readline())
+            answer = self.process.stdout.readline()
+        assert answer, (self.folder / "words").read_text()
+        return int(answer)
 
     def start(
         self, task: str, *arguments: object, environment: Mapping[str, str] | None = None
@@ -118,23 +121,32 @@ class Forks:
 
 @contextmanager
 def forks_of(
-    folder: Path, *modules: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *modules: str,
+    prepared: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Forks]:
     """Start the process that forks.
 
     Args:
-        folder: Takes what the children say.
+        folder: Takes what is said.
         modules: Imported before any child is made.
+        prepared: A task to be done before that, and its arguments; none if empty.
         environment: Variables that all have besides.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.forks", *modules],
-        cwd=ROOT,
-        env={**os.environ, **_NO_THREADS, **(environment or {})},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    words = json.dumps({"modules": modules, "prepared": prepared})
+    with (
+        (folder / "words").open("w") as said,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.forks", words],
+            cwd=ROOT,
+            env={**os.environ, **_NO_THREADS, **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as process,
+    ):
         yield Forks(folder, process, lock=threading.Lock())
         process.stdin.close()
         assert process.wait(timeout=60) == 0
@@ -147,7 +159,14 @@ def program(*arguments: str) -> int:
     return run(list(arguments))
 
 
-def _serve() -> None:
+def _serve(words: dict[str, Any]) -> None:
+    # What is said meanwhile, by whomever, is no answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for module in words["modules"]:
+        importlib.import_module(module)
+    if words["prepared"]:
+        _do(*words["prepared"])
     alive = set()
     for line in sys.stdin:
         order = json.loads(line)
@@ -157,15 +176,22 @@ def _serve() -> None:
             answer = os.waitstatus_to_exitcode(status)
         else:
             assert threading.active_count() == 1
+            sys.stdout.flush()
             answer = os.fork()
             if answer == 0:
                 _obey(order)
             alive.add(answer)
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
+        answers.write(f"{answer}\n")
+        answers.flush()
     for child in alive:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def _do(task: str, *arguments: object) -> int:
+    module, _, function = task.partition(":")
+    code: int | None = getattr(importlib.import_module(module), function)(*arguments)
+    return code or 0
 
 
 def _obey(order: dict[str, Any]) -> None:
@@ -180,8 +206,9 @@ def _obey(order: dict[str, Any]) -> None:
         sys.stdin = None
         os.close(0)
         os.environ.update(order["environment"])
-        module, _, function = order["task"].partition(":")
-        code = getattr(importlib.import_module(module), function)(*order["arguments"]) or 0
+        code = _do(order["task"], *order["arguments"])
+    except BaseException:  # noqa: BLE001 - said as any process says it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -189,6 +216,4 @@ def _obey(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        importlib.import_module(name)
-    _serve()
+    _serve(json.loads(sys.argv[1]))

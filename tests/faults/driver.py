@@ -1,14 +1,11 @@
-"""Runs the program at the price of a fork: `python -m tests.faults.driver FOLDER`.
+"""Runs the program in a fork, and counts, kills or refuses its writing system calls.
 
-It imports everything and does all of it once; then it forks for every order that comes in, and
-tells how a child ended when asked. A child may count its writing system calls, and be killed or
-refused at one of them.
+The process that forks does all of it once before, so that a child imports nothing.
 """
 
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +15,17 @@ from stocklstm.workflows import training as training_files
 from tests.conftest import TICKER
 from tests.faults.boundaries import Boundaries, Fault, install
 
-# Nothing passes or fails by it: a child that hangs is to end the test.
-_LONG_S = 120
 
+def obey(order: dict[str, Any]) -> int:
+    """Run command lines one after the other until one fails.
 
-def serve() -> None:
-    alive = set()
-    for line in sys.stdin:
-        order = json.loads(line)
-        if "wait" in order:
-            alive.remove(order["wait"])
-            _, status = os.waitpid(order["wait"], 0)
-            answer = os.waitstatus_to_exitcode(status)
-        else:
-            answer = os.fork()
-            if answer == 0:
-                obey(order)
-            alive.add(answer)
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
-    for child in alive:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-
-def obey(order: dict[str, Any]) -> None:
-    """Run the program in this process and end it."""
-    code = 1
-    log = Path(order["log"])
+    Args:
+        order: From `tests.faults.processes.Forks.start`.
+    """
     boundaries = Boundaries(None if order["fault"] is None else Fault(**order["fault"]))
-    leave, write = os._exit, open(log, "w").write  # noqa: SIM115, PTH123
+    write = open(order["log"], "w").write  # noqa: SIM115, PTH123 - opened before it is counted
+    code = 1
     try:
-        signal.alarm(_LONG_S)
-        for descriptor, name in enumerate([os.devnull, order["out"], order["err"]]):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), descriptor)
-        os.environ |= order["environment"]
-        os.environ["STOCKLSTM_HOME"] = order["home"]
         limit_files(order["most_bytes"])
         become(order["user"])
         if order["counted"]:
@@ -63,11 +35,9 @@ def obey(order: dict[str, Any]) -> None:
             if code:
                 break
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         write(json.dumps([boundaries.crossed, boundaries.struck]))
-        write.__self__.flush()
-        leave(code)
+        write.__self__.flush()  # type: ignore[attr-defined]
+    return code
 
 
 def limit_files(most_bytes: int | None) -> None:
@@ -87,8 +57,9 @@ def become(user: int | None) -> None:
         os.setuid(user)
 
 
-def warm_up(folder: Path) -> None:
+def warm_up(place: str) -> None:
     """Do all of it once, and keep the pictures: to draw them again takes most of a training."""
+    folder = Path(place)
     for module in (training_files, quantize):
         for name in ("history_png", "predictions_png"):
             if hasattr(module, name):
@@ -122,15 +93,3 @@ def _once(draw: Any) -> Any:
         return drawn[0]
 
     return call
-
-
-if __name__ == "__main__":
-    _told = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(os.open(Path(sys.argv[1], "words"), os.O_WRONLY | os.O_CREAT), 2)
-    warm_up(Path(sys.argv[1]))
-    sys.stdout.flush()
-    os.dup2(_told, 1)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    serve()

@@ -1,28 +1,15 @@
-"""Starting the program many times over, each time as a process of its own."""
+"""Starting the program many times over, each time as a process of its own that may be disturbed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests import forks
 from tests.faults.boundaries import Fault
-
-ROOT = Path(__file__).parents[2]
-
-# Threads of libraries would not survive a fork.
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "PYTHONPATH": str(ROOT),
-}
 
 
 @dataclass(frozen=True)
@@ -52,41 +39,33 @@ class Ended:
 class Fork:
     """The program, running."""
 
-    parent: "Forks"
-    pid: int
-    place: Path
+    process: forks.Fork
+    log: Path
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)  # a process that has ended keeps its number until `wait`
+        self.process.kill()
 
     def kill_after(self, seconds: float) -> None:
         time.sleep(seconds)
         self.kill()
 
     def wait(self) -> Ended:
-        code = self.parent.order(wait=self.pid)
-        out, err, log = (Path(f"{self.place}-{name}") for name in ("out", "err", "log"))
-        crossed, struck = json.loads(log.read_text() or "[[], []]")
-        ended = Ended(code, out.read_text(), err.read_text(), tuple(crossed), tuple(struck))
-        for file in (out, err, log):
-            file.unlink()
-        return ended
+        ended = self.process.wait()
+        crossed, struck = json.loads(self.log.read_text() or "[[], []]")
+        self.log.unlink()
+        return Ended(ended.code, ended.out, ended.err, tuple(crossed), tuple(struck))
 
 
 @dataclass
 class Forks:
     """Starts the program at the price of a fork."""
 
-    folder: Path
-    process: subprocess.Popen[str]
+    forks: forks.Forks
     started: int = 0
 
-    def order(self, **words: object) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+    @property
+    def folder(self) -> Path:
+        return self.forks.folder
 
     def start(
         self,
@@ -110,20 +89,22 @@ class Forks:
             environment: Variables that it has besides.
         """
         self.started += 1
-        place = self.folder / f"{self.started}"
-        for name in ("out", "err", "log"):
-            Path(f"{place}-{name}").touch()
-        pid = self.order(
-            commands=commands,
-            home=f"{home}",
-            fault=None if fault is None else asdict(fault),
-            counted=counted or fault is not None,
-            most_bytes=most_bytes,
-            user=user,
-            environment=dict(environment or {}),
-            **{name: f"{place}-{name}" for name in ("out", "err", "log")},
+        log = self.folder / f"log-{self.started}"
+        log.touch()
+        order = {
+            "commands": commands,
+            "fault": None if fault is None else asdict(fault),
+            "counted": counted or fault is not None,
+            "most_bytes": most_bytes,
+            "user": user,
+            "log": str(log),
+        }
+        process = self.forks.start(
+            "tests.faults.driver:obey",
+            order,
+            environment={"STOCKLSTM_HOME": str(home), **(environment or {})},
         )
-        return Fork(self, pid, place)
+        return Fork(process, log)
 
     def run(self, home: Path, *command: str, **how: object) -> Ended:
         """Start it and wait for its end."""
@@ -137,18 +118,5 @@ def forks_of(folder: Path) -> Iterator[Forks]:
     Args:
         folder: Holds `prices.csv` and `training`, a JSON list of options.
     """
-    command = [sys.executable, "-m", "tests.faults.driver", str(folder)]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **_ENVIRONMENT},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == "ready\n", (folder / "words").read_text()
-        yield Forks(folder, process)
-        process.stdin.close()
-        assert process.wait(timeout=60) == 0
+    with forks.forks_of(folder, prepared=("tests.faults.driver:warm_up", str(folder))) as started:
+        yield Forks(started)
