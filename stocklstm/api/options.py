@@ -2,16 +2,14 @@
 
 import hmac
 import ipaddress
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.keys import MAKE_ONE, given_key
 from stocklstm.errors import ConfigError
 
 VARIABLE = "STOCKLSTM_API_TOKEN"
-
-_FEWEST_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,12 @@ def api_token() -> ApiToken | None:
     Raises:
         ConfigError: It is so short that it could be guessed, or could not be sent in a header.
     """
-    text = os.environ.get(VARIABLE)
-    if not text:
+    text = given_key(VARIABLE)
+    if text is None:
         return None
-    if len(text) < _FEWEST_CHARACTERS:
-        raise ConfigError(
-            f"{VARIABLE} could be guessed: it has {len(text)} of at least {_FEWEST_CHARACTERS} "
-            "characters",
-            hint="make one with: openssl rand -hex 32",
-        )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(
-            f"{VARIABLE} holds a character that cannot be sent in a header",
-            hint="make one with: openssl rand -hex 32",
+            f"{VARIABLE} holds a character that cannot be sent in a header", hint=MAKE_ONE
         )
     return ApiToken(text.encode())
 

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from stocklstm.workflows.pooled import PooledResult
     from stocklstm.workflows.running import EpochEnded
     from stocklstm.workflows.sharing import TickerEnded, Where
-    from stocklstm.workflows.train import TrainedVersion, TrainResult
+    from stocklstm.workflows.train import TrainResult
+    from stocklstm.workflows.trained import TrainedVersion
 
 
 @with_settings

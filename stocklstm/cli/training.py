@@ -18,9 +18,8 @@ from stocklstm.core.settings import SETTINGS, Effective
 from stocklstm.errors import ConfigError, InterruptedWorkError
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.pooled import PooledVersion
     from stocklstm.workflows.sharing import TickerEnded
-    from stocklstm.workflows.train import TrainedVersion
+    from stocklstm.workflows.trained import TrainedVersion
 
 Preset = Annotated[
     str | None,
@@ -189,7 +188,7 @@ def _log_ticker(event: "TickerEnded") -> None:
     say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")
 
 
-def training_facts(item: "TrainedVersion | PooledVersion") -> list[tuple[str, str]]:
+def training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
     """List what a training did, for a table.
 
     Args:

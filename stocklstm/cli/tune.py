@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.core.axes import Settings
-    from stocklstm.workflows.train import TrainedVersion
+    from stocklstm.workflows.trained import TrainedVersion
     from stocklstm.workflows.tune import TrialEnded, TriedSettings, TunedTicker, TuneResult
 
 

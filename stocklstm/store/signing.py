@@ -5,14 +5,11 @@ well; a signature, HMAC-SHA256 (RFC 2104) over the manifest's bytes, takes a key
 The manifest holds the hash of every other file, so that all of the version is signed.
 """
 
-import os
 from dataclasses import dataclass, field
 
-from stocklstm.errors import ConfigError
+from stocklstm.core.keys import given_key
 
 VARIABLE = "STOCKLSTM_SIGNING_KEY"
-
-_FEWEST_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,5 @@ def signing_key() -> SigningKey | None:
     Raises:
         ConfigError: It is so short that it could be guessed.
     """
-    text = os.environ.get(VARIABLE)
-    if not text:
-        return None
-    if len(text) < _FEWEST_CHARACTERS:
-        raise ConfigError(
-            f"{VARIABLE} could be guessed: it has {len(text)} of at least {_FEWEST_CHARACTERS} "
-            "characters",
-            hint="make one with: openssl rand -hex 32",
-        )
-    return SigningKey(text.encode("utf-8", "surrogateescape"))
+    text = given_key(VARIABLE)
+    return None if text is None else SigningKey(text.encode("utf-8", "surrogateescape"))

@@ -11,7 +11,6 @@ from stocklstm.core.outcomes import Failure
 from stocklstm.core.pooling import LEAST_ROWS
 from stocklstm.core.pools import parse_pool
 from stocklstm.core.scaling import warm_up_rows
-from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.errors import (
     ConfigError,
@@ -38,6 +37,7 @@ from stocklstm.workflows.running import (
     kept,
     state_of,
 )
+from stocklstm.workflows.trained import TrainedVersion
 from stocklstm.workflows.training import fitted_files
 
 
@@ -55,50 +55,18 @@ class LeftOutTicker:
 
 
 @dataclass(frozen=True)
-class PooledVersion:
-    """What one run made.
+class PooledVersion(TrainedVersion):
+    """What one pooled run made; `evaluation` is over the test days of all tickers.
 
     Attributes:
-        ticker: Name of the pooled model, with its mark.
-        version: Its number.
         tickers: Those it was trained, validated or tested on.
         left_out: Those that were named and could not be used.
         windows: Training windows of all tickers.
-        preset: What the settings started from.
-        epochs: Passes made.
-        best_epoch: Epoch with the lowest validation loss.
-        best_val_loss: Validation loss there.
-        kept_epoch: Epoch whose weights were kept.
-        parameters: Weights of the network.
-        seconds: Wall time of training.
-        promoted: True if it is the champion now.
-        promotion: Why or why not, in words.
-        diagnosis: What the losses show, in words.
-        diagnosis_kind: The same in one word or two; see `core.diagnosis`.
-        evaluation: Scores over the test days of all tickers.
-        resumed_from: The run it went on with; None for a fresh start.
-        path: Its directory.
     """
 
-    ticker: str
-    version: int
     tickers: tuple[str, ...]
     left_out: tuple[LeftOutTicker, ...]
     windows: int
-    preset: str
-    epochs: int
-    best_epoch: int
-    best_val_loss: float
-    kept_epoch: int
-    parameters: int
-    seconds: float
-    promoted: bool
-    promotion: str
-    diagnosis: str
-    diagnosis_kind: str
-    evaluation: Evaluation
-    resumed_from: str | None
-    path: str
 
 
 @dataclass(frozen=True)
@@ -299,32 +267,16 @@ class _Pooling:
             except StoppedError as error:
                 raise TrainingStoppedError(record.id) from error
             manifest, promotion = self._publish(run, model)
-        version = self._described(manifest, promotion, model)
-        return replace(version, left_out=left_out, resumed_from=record.id if resumed else None)
-
-    def _described(
-        self, manifest: Manifest, promotion: Promotion, model: FittedPool
-    ) -> PooledVersion:
-        return PooledVersion(
-            ticker=manifest.ticker,
-            version=manifest.version,
-            tickers=tuple(member.ticker for member in model.members),
-            left_out=(),
-            windows=sum(member.windows for member in model.members),
-            preset=manifest.config.preset,
-            epochs=manifest.training.epochs,
-            best_epoch=manifest.training.best_epoch,
-            best_val_loss=manifest.training.best_val_loss,
-            kept_epoch=manifest.training.kept_epoch,
-            parameters=manifest.training.parameters,
+        return PooledVersion.published(
+            self.store,
+            manifest,
+            promotion,
             seconds=model.seconds,
-            promoted=promotion.promoted,
-            promotion=promotion.reason,
             diagnosis=model.diagnosis.words,
-            diagnosis_kind=model.diagnosis.kind,
-            evaluation=model.evaluation,
-            resumed_from=None,
-            path=str(self.store.paths.version(manifest.ticker, manifest.version)),
+            resumed_from=record.id if resumed else None,
+            tickers=tuple(member.ticker for member in model.members),
+            left_out=left_out,
+            windows=sum(member.windows for member in model.members),
         )
 
     def _publish(self, run: Run, model: FittedPool) -> tuple[Manifest, Promotion]:

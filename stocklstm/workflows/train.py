@@ -10,7 +10,6 @@ from stocklstm.core.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.pools import is_pool
 from stocklstm.core.scaling import warm_up_rows
-from stocklstm.core.scores import Evaluation
 from stocklstm.core.series import Bars, parse_ticker
 from stocklstm.core.splits import split_origins
 from stocklstm.errors import (
@@ -41,6 +40,7 @@ from stocklstm.workflows.starting import (
     require_unseen_test_part,
     weights_identity,
 )
+from stocklstm.workflows.trained import TrainedVersion
 from stocklstm.workflows.training import (
     FinishedVersion,
     RunInMemory,
@@ -66,47 +66,6 @@ class Beginning:
 
 
 ANEW = Beginning()
-
-
-@dataclass(frozen=True)
-class TrainedVersion:
-    """What one run made.
-
-    Attributes:
-        ticker: Whose model.
-        version: Its number.
-        preset: What the settings started from.
-        epochs: Passes made.
-        best_epoch: Epoch with the lowest validation loss.
-        best_val_loss: Validation loss there.
-        kept_epoch: Epoch whose weights were kept.
-        parameters: Weights of the network.
-        seconds: Wall time of training.
-        promoted: True if it is the champion now.
-        promotion: Why or why not, in words.
-        diagnosis: What the losses show, in words.
-        diagnosis_kind: The same in one word or two; see `core.diagnosis`.
-        evaluation: Scores on the test part.
-        resumed_from: The run it went on with; None for a fresh start.
-        path: Its directory.
-    """
-
-    ticker: str
-    version: int
-    preset: str
-    epochs: int
-    best_epoch: int
-    best_val_loss: float
-    kept_epoch: int
-    parameters: int
-    seconds: float
-    promoted: bool
-    promotion: str
-    diagnosis: str
-    diagnosis_kind: str
-    evaluation: Evaluation
-    resumed_from: str | None
-    path: str
 
 
 @dataclass(frozen=True)
@@ -351,23 +310,13 @@ class _Training:
 
     def _published(self, begun: _Begun, finished: FinishedVersion) -> TrainedVersion:
         manifest, promotion = self._publish(begun.order, finished)
-        return TrainedVersion(
-            ticker=manifest.ticker,
-            version=manifest.version,
-            preset=manifest.config.preset,
-            epochs=manifest.training.epochs,
-            best_epoch=manifest.training.best_epoch,
-            best_val_loss=manifest.training.best_val_loss,
-            kept_epoch=manifest.training.kept_epoch,
-            parameters=manifest.training.parameters,
+        return TrainedVersion.published(
+            self.store,
+            manifest,
+            promotion,
             seconds=finished.seconds,
-            promoted=promotion.promoted,
-            promotion=promotion.reason,
             diagnosis=finished.diagnosis,
-            diagnosis_kind=manifest.training.diagnosis,
-            evaluation=manifest.evaluation,
             resumed_from=begun.order.record.id if begun.resumed else None,
-            path=str(self.store.paths.version(manifest.ticker, manifest.version)),
         )
 
     def _publish(

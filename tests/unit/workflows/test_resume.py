@@ -17,7 +17,8 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.planning import plan_training
-from stocklstm.workflows.train import Beginning, TrainedVersion, TrainingStoppedError, train
+from stocklstm.workflows.train import Beginning, TrainingStoppedError, train
+from stocklstm.workflows.trained import TrainedVersion
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
 

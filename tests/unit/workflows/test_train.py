@@ -19,7 +19,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import load, load_model
-from stocklstm.workflows.train import EpochEnded, TrainedVersion, train
+from stocklstm.workflows.train import EpochEnded, train
+from stocklstm.workflows.trained import TrainedVersion
 from tests.conftest import TICKER, TINY
 
 # Learns nothing useful of a price in one epoch: far worse than yesterday's close.
