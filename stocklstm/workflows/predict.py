@@ -17,32 +17,17 @@ from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.outcomes import Failure, for_each
 from stocklstm.core.quantiles import available_intervals
-from stocklstm.core.reference import ModelReference, parse_pool_reference, parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scaling import ReturnForecasts
-from stocklstm.core.series import Bars, parse_ticker
-from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError, StorageError
+from stocklstm.core.series import Bars
+from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.closed import closed_forecasts, pinned_version
-from stocklstm.workflows.pooling import load_pool
+from stocklstm.workflows.makers import Makers, own_models, pooled_model
 from stocklstm.workflows.preconditions import NO_DEMANDS, Demands, examine, require_all_well
-from stocklstm.workflows.serving import (
-    LoadedModel,
-    chosen_references,
-    load_model,
-    require_ticker,
-    unsigned,
-)
-
-_SHOWN = 60
-"""Closed forecasts that a new one is shown beside."""
-
-_LEARNED = 500
-"""Closed forecasts that adaptive intervals learn from: what lies farther back is forgotten."""
-
-_PER_SESSION = 4
-"""Forecasts of one session that are read to find the champion's."""
+from stocklstm.workflows.recorded import SHOWN, closed_before, keep
+from stocklstm.workflows.serving import LoadedModel, load_model, unsigned
 
 _TOGETHER = 64
 """Forecasts that are written in one transaction: so many prices are held at once."""
@@ -209,7 +194,7 @@ def predict_from(
     Raises:
         NotFoundError: There is no such pooled model, or no model at all.
     """
-    makers = _own_models(store, load) if pool is None else _pooled_model(store, pool)
+    makers = own_models(store, load) if pool is None else pooled_model(store, pool)
     chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
     sessions = store.sessions
     calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
@@ -221,54 +206,6 @@ def predict_from(
     return PredictResult(
         tuple(forecast for made, _ in parts for forecast in made),
         (*unknown, *(failure for _, failed in parts for failure in failed)),
-    )
-
-
-@dataclass(frozen=True)
-class _Makers:
-    """Where the models of the forecasts come from.
-
-    Attributes:
-        names: What is to be forecast, given what was typed.
-        parse: Reads one of these.
-        load: Loads what forecasts it; what comes back makes that the model of the prices up to the
-            last close.
-        version: Whose forecasts of the past it is shown beside; see `pinned_version`.
-        since: First ISO day of the prices that the latest forecast needs; "" for all.
-    """
-
-    names: Callable[[Sequence[str]], Sequence[str]]
-    parse: Callable[[str], ModelReference]
-    load: Callable[[ModelReference], Callable[[Bars], LoadedModel]]
-    version: Callable[[ModelReference], int | None]
-    since: Callable[[ModelReference], str]
-
-
-def _own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> _Makers:
-    def model_of(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
-        require_ticker(chosen)
-        model = load(store, chosen)
-        return lambda _: model
-
-    return _Makers(
-        names=lambda typed: chosen_references(store, typed),
-        parse=parse_reference,
-        load=model_of,
-        version=lambda chosen: pinned_version(store, chosen),
-        since=lambda _: "",
-    )
-
-
-def _pooled_model(store: Store, name: str) -> _Makers:
-    reference = parse_pool_reference(name)
-    # Read and checked once, however many tickers it forecasts.
-    model, version = load_pool(store, reference), pinned_version(store, reference)
-    return _Makers(
-        names=lambda typed: typed or sorted(model.members),
-        parse=lambda text: ModelReference(parse_ticker(text)),
-        load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),
-        version=lambda _: version,
-        since=lambda chosen: model.since(chosen.ticker),
     )
 
 
@@ -313,7 +250,7 @@ class _Made:
 @dataclass(frozen=True)
 class _Evening:
     store: Store
-    makers: _Makers
+    makers: Makers
     wanted: Wanted
     demands: Demands
     made_at: str
@@ -366,7 +303,7 @@ class _Evening:
     def _kept(self, made: Sequence[_Made]) -> list[tuple[bool, list[str]]]:
         """Tell of each whether it was on record already, and what to know about that."""
         if self.wanted.at is None:
-            return _record(self.store, [each.entry for each in made])
+            return keep(self.store, [each.entry for each in made])
         return [(False, _hindsight(each.model, each.entry.target_session)) for each in made]
 
     def _shown(self, made: _Made, unchanged: bool, warnings: list[str]) -> Forecast:
@@ -375,7 +312,7 @@ class _Evening:
         closed = None
         if wanted.at is None:
             version = self.makers.version(made.reference)
-            closed = _closed(store, made.bars, version, entry, wanted)
+            closed = closed_before(store, made.bars, version, entry, adaptive=wanted.adaptive)
         intervals, remarks = _intervals(entry, wanted, closed)
         return Forecast(
             ticker=entry.ticker,
@@ -393,7 +330,7 @@ class _Evening:
             verdict=model.verdict,
             verdict_text=model.verdict_text,
             stale_sessions=made.stale or 0,
-            live=None if closed is None else live_record(closed.select(slice(-_SHOWN, None))),
+            live=None if closed is None else live_record(closed.select(slice(-SHOWN, None))),
             outcome=made.outcome,
             unchanged=unchanged,
             warnings=(
@@ -420,30 +357,6 @@ def _intervals(
         remark = f"the intervals are not adapted: {count}"
         return plain_intervals(grid, wanted.levels), [remark]
     return adapted_intervals(grid, wanted.levels, closed)
-
-
-def _closed(
-    store: Store, bars: Bars, version: int | None, entry: LedgerEntry, wanted: Wanted
-) -> ClosedForecasts:
-    """Read the latest forecasts of the same kind that have been put to the test."""
-    enough = _LEARNED if wanted.adaptive else _SHOWN
-    # Nearly always each session has one forecast, and the fewer rows will do.
-    for count in (enough + enough // 4, _PER_SESSION * (enough + 1)):
-        entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count, entry.pool)
-        every = len(entries) < count
-        if not every:
-            # The champion's may be among those of the first session that were not read.
-            entries = [each for each in entries if each.target_session > entries[0].target_session]
-        first = str(bars.dates[0])
-        within = [each for each in entries if each.as_of >= first]
-        closed, _ = closed_forecasts(store, bars, within, entry.horizon, version)
-        if len(within) < len(entries) and len(closed) < enough:
-            # Only the latest prices were read, and the forecasts go farther back.
-            bars = store.prices.bars(entry.ticker)
-            closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
-        if every or len(closed) >= enough:
-            break
-    return closed.select(slice(-enough, None))
 
 
 def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
@@ -562,30 +475,3 @@ def _unknown(model: LoadedModel) -> list[str]:
     if model.subject is None or model.subject.known:
         return []
     return [f"{model.manifest.id} was not trained on {model.ticker}, nor tested on it"]
-
-
-def _record(store: Store, entries: Sequence[LedgerEntry]) -> list[tuple[bool, list[str]]]:
-    """Keep forecasts, where that is possible: they are worth more than their record.
-
-    Returns:
-        Of each, true if the very same forecast was on record already, and what to know about it.
-    """
-    try:
-        store.require_writable()
-        earlier = store.ledger.record_all(entries)
-    except (ConfigError, StorageError) as error:
-        warning = f"this forecast is not in the ledger: {error.message}"
-        return [(False, [warning]) for _ in entries]
-    return [_compared(entry, found) for entry, found in zip(entries, earlier, strict=True)]
-
-
-def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, list[str]]:
-    if earlier is None:
-        return False, []
-    if (earlier.point, earlier.quantiles) == (entry.point, entry.quantiles):
-        return True, []
-    warning = (
-        f"prices were revised since {earlier.made_at}: the forecast on record for "
-        f"{entry.target_session} stays {earlier.point:.2f}"
-    )
-    return False, [warning]
