@@ -61,22 +61,30 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
         console.print(
             f"{item.ticker}@v{item.version} ({item.preset}) on unseen days of each ticker\n"
         )
-        columns = ["", "Days", "CRPS ratio", "p", "In 80 %", "In 95 %"]
-        columns += ["RMSE ratio", "p", "Own model", "Pooled / own", "p"]
-        rows = [*map(_row, item.rows), _mean(item.means)]
-        grid(console, "Ticker by ticker", columns, rows, left=["Own model"])
+        columns = ["", "Days", "CRPS ratio", "p", "In 80 %", "In 95 %", "RMSE ratio", "p"]
+        grid(console, "Ticker by ticker", columns, [*map(_row, item.rows), _mean(item.means)])
         console.print()
+        if item.means.owned:
+            columns = ["", "Own model", "Pooled / own", "p"]
+            owned = [row for row in item.rows if row.own is not None]
+            rows = [*map(_beside, owned), _mean_beside(item.means)]
+            grid(console, "Beside models of their own", columns, rows, left=["Own model"])
+            console.print()
+        beside = (
+            "Pooled / own: CRPS over that of the ticker's own model, on days that neither saw; "
+            if item.means.owned
+            else ""
+        )
         console.print(
-            "CRPS ratio: against EWMA; RMSE ratio: against yesterday's close; Pooled / own: CRPS "
-            "over that of the ticker's own model, on days that neither saw. p: Diebold-Mariano."
+            f"CRPS ratio: against EWMA; RMSE ratio: against yesterday's close; {beside}"
+            "p: Diebold-Mariano."
         )
         if any(not row.known for row in item.rows):
             console.print("*: the model was not trained on it.")
 
 
 def _row(row: "PoolRow") -> list["str | Text"]:
-    point, spread, own = row.evaluation.point, row.evaluation.distribution, row.own
-    beside = ["", "", ""] if own is None else [own.model, ratio(own.crps_ratio), chance(own.p)]
+    point, spread = row.evaluation.point, row.evaluation.distribution
     return [
         row.ticker if row.known else f"{row.ticker} *",
         f"{row.evaluation.n}",
@@ -85,24 +93,22 @@ def _row(row: "PoolRow") -> list["str | Text"]:
         *(f"{100 * each.share:.1f} %" for each in spread.coverage),
         ratio(point.rmse_ratio),
         chance(point.dm_p),
-        *beside,
     ]
 
 
 def _mean(means: "PoolMeans") -> list["str | Text"]:
+    shares = (f"{100 * share:.1f} %" for share in means.coverage.values())
+    return ["mean", "", ratio(means.crps_ratio), "", *shares, ratio(means.rmse_ratio), ""]
+
+
+def _beside(row: "PoolRow") -> list["str | Text"]:
+    own = row.own
+    return [] if own is None else [row.ticker, own.model, ratio(own.crps_ratio), chance(own.p)]
+
+
+def _mean_beside(means: "PoolMeans") -> list["str | Text"]:
     own = "" if means.own_crps_ratio is None else ratio(means.own_crps_ratio)
-    return [
-        "mean",
-        "",
-        ratio(means.crps_ratio),
-        "",
-        *(f"{100 * share:.1f} %" for share in means.coverage.values()),
-        ratio(means.rmse_ratio),
-        "",
-        f"{means.owned} of {means.tickers}" if means.owned else "",
-        own,
-        "",
-    ]
+    return ["mean", f"{means.owned} of {means.tickers}", own, ""]
 
 
 VIEW: "View[PoolScoresResult, PoolScores]" = View(

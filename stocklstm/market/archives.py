@@ -49,11 +49,11 @@ class ReadFiles:
             )
         found = [each[request.ticker] for each in self._answers if request.ticker in each]
         if not found:
-            several = len(self._files) > 1
+            count = len(self._files)
             place = (
-                f"none of the {len(self._files)} files has it"
-                if several
-                else (f"{self._files[0]} does not have it")
+                f"none of the {count} files has it"
+                if count > 1
+                else f"{self._files[0]} does not have it"
             )
             raise UnknownTickerError(
                 f"{request.ticker}: {place}",

@@ -54,7 +54,7 @@ def read_files(
         RejectedDataError: A file is not of the kind, or is damaged.
         TryAgainError: A process was ended from outside.
     """
-    Where(jobs)
+    Where(jobs)  # which refuses a number that cannot be
     files = list(dict.fromkeys(files))
     wanted = _wanted(tickers)
     calls = [(source, place, file, wanted) for place, file in enumerate(files)]

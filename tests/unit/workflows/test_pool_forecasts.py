@@ -283,6 +283,20 @@ def test_it_is_scored_ticker_by_ticker_beside_their_own(pool_home: Path) -> None
     assert scores.means.owned == 1
 
 
+def test_tables_fit_eighty_columns(
+    cli: Cli, pool_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train([NAMES[0]], pool_config(), home=pool_home)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = cli("evaluate", "--model", "b3").out.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    (first, second) = [line.split() for line in lines if line.startswith(NAMES[0])]
+    assert len(first) == 10
+    assert second[:2] == [NAMES[0], f"{NAMES[0]}@v1"]
+
+
 def test_a_ticker_that_it_never_saw_is_scored_too(cli: Cli, pool_home: Path) -> None:
     put(pool_home, "OLD3.SA", dated(made_bars(420, 8)))
 
@@ -290,6 +304,7 @@ def test_a_ticker_that_it_never_saw_is_scored_too(cli: Cli, pool_home: Path) -> 
 
     assert outcome.code == 0, outcome.err
     assert "OLD3.SA *" in outcome.out
+    assert "Pooled / own" not in outcome.out
     assert cli("evaluate", "--model", "b3", "--quiet").out.splitlines()[0].startswith("+b3@v1 AAA3")
     (pool,) = json.loads(cli("evaluate", "--model", "b3@v1", "--json").out)["pools"]
     assert [row["ticker"] for row in pool["rows"]] == sorted(NAMES)
