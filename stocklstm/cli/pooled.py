@@ -1,14 +1,14 @@
 """stocklstm train --pooled."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import all_tickers
 from stocklstm.cli.output import View
-from stocklstm.cli.training import training_facts
+from stocklstm.cli.training import trained_document, trained_names, training_facts
 from stocklstm.core.pools import is_pool
 from stocklstm.errors import ConfigError
 
@@ -110,18 +110,6 @@ def tickers_of(typed: Sequence[str] | None, file: Path | None, resume: str | Non
     return []
 
 
-def _document(item: "PooledVersion") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    from stocklstm.cli.scores import evaluation_document
-
-    return asdict(item) | {"evaluation": evaluation_document(item.evaluation)}
-
-
-def _bare(item: "PooledVersion") -> Iterable[str]:
-    yield f"{item.ticker}@v{item.version}"
-
-
 def _tables(console: "Console", items: Sequence["PooledVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
@@ -149,7 +137,7 @@ VIEW: "View[PooledResult, PooledVersion]" = View(
     command="train",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=trained_document,
     tables=_tables,
-    bare=_bare,
+    bare=trained_names,
 )

@@ -1,8 +1,8 @@
 """stocklstm train."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,8 @@ from stocklstm.cli.training import (
     resumable,
     stop_at_interrupt,
     tickers_progress,
+    trained_document,
+    trained_names,
     training_facts,
     with_settings,
 )
@@ -195,18 +197,6 @@ def _log(event: "EpochEnded") -> None:
     )
 
 
-def _document(item: "TrainedVersion") -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    from stocklstm.cli.scores import evaluation_document
-
-    return asdict(item) | {"evaluation": evaluation_document(item.evaluation)}
-
-
-def _bare(item: "TrainedVersion") -> Iterable[str]:
-    yield f"{item.ticker}@v{item.version}"
-
-
 def _tables(console: "Console", items: Sequence["TrainedVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
 
@@ -229,7 +219,7 @@ VIEW: "View[TrainResult, TrainedVersion]" = View(
     command="train",
     key="results",
     items=lambda result: result.results,
-    document=_document,
+    document=trained_document,
     tables=_tables,
-    bare=_bare,
+    bare=trained_names,
 )

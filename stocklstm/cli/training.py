@@ -2,7 +2,7 @@
 
 import inspect
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,3 +203,25 @@ def training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
         ("diagnosis", item.diagnosis),
         ("champion", f"{champion}: {item.promotion}"),
     ]
+
+
+def trained_document(item: "TrainedVersion") -> Mapping[str, Any]:
+    """Give what a training made as JSON has it.
+
+    Args:
+        item: Of one ticker or of several.
+    """
+    from dataclasses import asdict
+
+    from stocklstm.cli.scores import evaluation_document
+
+    return asdict(item) | {"evaluation": evaluation_document(item.evaluation)}
+
+
+def trained_names(item: "TrainedVersion") -> Iterable[str]:
+    """Give what --quiet prints of a training.
+
+    Args:
+        item: Of one ticker or of several.
+    """
+    yield f"{item.ticker}@v{item.version}"
