@@ -104,6 +104,9 @@ class Forks:
         """
         self.started += 1
         files = tuple(self.folder / f"{name}-{self.started}" for name in ("out", "err"))
+        for file in files:
+            # A child may be killed before it could do so.
+            file.touch()
         pid = self.order(
             task=task,
             arguments=arguments,
@@ -201,7 +204,7 @@ def _obey(order: dict[str, Any]) -> None:
         os.setsid()
         signal.alarm(LONG_S)
         for descriptor, name in enumerate(order["files"], start=1):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), descriptor)
+            os.dup2(os.open(name, os.O_RDWR), descriptor)
         # As Python has it where the shell closed it.
         sys.stdin = None
         os.close(0)
