@@ -39,8 +39,13 @@ def evaluate(
         ),
     ] = None,
     plot: Annotated[
-        bool, typer.Option(help="Draw forecasts, errors over time and calibration.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--plot/--no-plot",
+            help="Draw forecasts, errors over time and calibration; drawn unless told otherwise.",
+            show_default=False,
+        ),
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option(
@@ -70,15 +75,14 @@ def evaluate(
 
     def show(view: View[R, T], work: Callable[[], R]) -> NoReturn:
         def call() -> R:
-            _require_one(
-                {
-                    "--live": given,
-                    "--walk-forward": walks,
-                    "--compare": compare,
-                    "--all": every,
-                    "--model": pool is not None,
-                }
-            )
+            kinds = {
+                "--live": given,
+                "--walk-forward": walks,
+                "--compare": compare,
+                "--all": every,
+                "--model": pool is not None,
+            }
+            _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
             living.check()
             walking.check(alone=not (given or compare or every))
             _require_place(model or (), compared=compare)
@@ -101,15 +105,22 @@ def evaluate(
         show(league.VIEW, lambda: league.score(tickers(), lock_timeout))
     if pool is not None:
         show(pool_scores.VIEW, lambda: pool_scores.score(pool, tickers(), lock_timeout))
-    show(VIEW, lambda: _score(tickers(), plot, 1 if jobs is None else jobs, lock_timeout))
+    show(
+        VIEW,
+        lambda: _score(tickers(), plot is not False, 1 if jobs is None else jobs, lock_timeout),
+    )
 
 
-def _require_one(kinds: Mapping[str, bool]) -> None:
-    given = [option for option, wanted in kinds.items() if wanted]
-    if len(given) > 1:
+def _require_one(kinds: Sequence[str], *, drawn: bool) -> None:
+    if len(kinds) > 1:
         raise ConfigError(
-            f"{' and '.join(given)} are evaluations of different kinds",
+            f"{' and '.join(kinds)} are evaluations of different kinds",
             hint="give one of them, and run it again with the other",
+        )
+    if kinds and drawn:
+        raise ConfigError(
+            f"evaluate {kinds[0]} draws no pictures",
+            hint="leave --plot out, or leave that out: each model alone is drawn",
         )
 
 

@@ -1,5 +1,6 @@
 """evaluate scores what is stored now, and draws it."""
 
+import json
 import sqlite3
 import sys
 from contextlib import closing
@@ -18,7 +19,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate import evaluate
 from stocklstm.workflows.predict import predict
 from stocklstm.workflows.train import train
-from tests.conftest import TICKER, TINY
+from tests.conftest import TICKER, TINY, Cli
 
 
 def test_on_the_same_prices_it_repeats_what_was_published(model_home: Path) -> None:
@@ -143,3 +144,14 @@ def halve_all_prices(home: Path) -> None:
 def test_no_model_is_an_error(priced_home: Path) -> None:
     with pytest.raises(NoModelError):
         evaluate(home=priced_home)
+
+
+@pytest.mark.parametrize("kind", [("--all",), ("--compare",), ("--live",), ("--walk-forward", "9")])
+def test_what_draws_nothing_says_so(cli: Cli, model_home: Path, kind: tuple[str, ...]) -> None:
+    outcome = cli("evaluate", *kind, "--plot", "--json")
+
+    assert model_home.is_dir()
+    assert outcome.code == 2
+    (error,) = json.loads(outcome.out)["errors"]
+    assert error["message"] == f"evaluate {kind[0]} draws no pictures"
+    assert cli("evaluate", "--all", "--no-plot").code == 0
