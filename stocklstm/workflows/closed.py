@@ -1,5 +1,6 @@
 """Forecasts on record beside what came of them: for whoever shows or scores them."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -106,44 +107,56 @@ class _Judge:
         self._horizon = horizon
         self._days = set(np.datetime_as_string(bars.dates[first:], unit="D").tolist())
         self._last = str(bars.dates[-1])
-        self._champions = None if version else _champions(store, owner)
+        self._champions = None if version else _Champions(store, owner)
         exchange = store.prices.instrument(ticker).exchange
         self._ends = store.sessions.ends(exchange, min(targets), max(targets))
         self._taken: set[str] = set()
 
     def reason(self, entry: LedgerEntry) -> str | None:
         """Say why a forecast is left out; None if it is not."""
-        target, at = entry.target_session, entry.made_at
-        champions = self._champions
+        target = entry.target_session
+        reason = None
+        if entry.horizon != self._horizon:
+            reason = "other_horizon"
+        elif self._champions is not None and entry.version != self._champions.at(entry.made_at):
+            reason = "not_champion"
+        elif target > self._last:
+            reason = "open"
         # Of a session whose end is not known, the day itself is all there is to go by.
-        end = self._ends.get(target, f"{target}T99")
-        reasons = {
-            "other_horizon": entry.horizon != self._horizon,
-            "not_champion": champions is not None and entry.version != _at(champions, at),
-            "open": target > self._last,
-            "too_late": at >= end,
-            "not_stored": not {target, entry.as_of} <= self._days,
-            "repeated": target in self._taken,
-        }
-        first = next((name for name, holds in reasons.items() if holds), None)
-        if first is None:
+        elif entry.made_at >= self._ends.get(target, f"{target}T99"):
+            reason = "too_late"
+        elif target not in self._days or entry.as_of not in self._days:
+            reason = "not_stored"
+        elif target in self._taken:
+            reason = "repeated"
+        else:
             self._taken.add(target)
-        return first
+        return reason
 
 
-def _champions(store: Store, ticker: str) -> list[tuple[str, int]]:
-    log = store.registry.alias_log(ticker)
-    return [
-        (change.at, change.version)
-        for change in log
-        if change.name == CHAMPION and change.version is not None
-    ]
+class _Champions:
+    """Who was champion when."""
 
+    def __init__(self, store: Store, ticker: str) -> None:
+        self._first: int | None = None
+        self._since: list[str] = []
+        self._versions: list[int] = []
+        for change in store.registry.alias_log(ticker):
+            if change.name != CHAMPION or change.version is None:
+                continue
+            if self._first is None:
+                self._first = change.version
+            # A clock may have been put back: then what came later counts from there on.
+            while self._since and self._since[-1] >= change.at:
+                self._since.pop()
+                self._versions.pop()
+            self._since.append(change.at)
+            self._versions.append(change.version)
 
-def _at(champions: Sequence[tuple[str, int]], moment: str) -> int | None:
-    """Tell who was champion; before the log begins, the first one in it."""
-    earlier = [version for since, version in champions if since <= moment]
-    return earlier[-1] if earlier else next((version for _, version in champions), None)
+    def at(self, moment: str) -> int | None:
+        """Tell who it was; before the log begins, the first one in it."""
+        earlier = bisect_right(self._since, moment)
+        return self._versions[earlier - 1] if earlier else self._first
 
 
 def _matched(bars: Bars, entries: Sequence[LedgerEntry]) -> ClosedForecasts:
