@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.fetch import TickerDone
     from stocklstm.workflows.reading import FileRead
     from stocklstm.workflows.running import EpochEnded
-    from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.sharing import TickersDone
     from stocklstm.workflows.tune import TrialEnded
     from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
 
@@ -46,7 +46,7 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
 
 
 @contextmanager
-def tickers_bar(words: str) -> Iterator[Callable[["TickerEnded"], None]]:
+def tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
     """Draw on stderr: tickers that are through, of how many, the last one, failures, time left.
 
     Args:
@@ -56,7 +56,7 @@ def tickers_bar(words: str) -> Iterator[Callable[["TickerEnded"], None]]:
     task = bar.add_task(words, total=None, last="")
     failed = 0
 
-    def on_ticker(event: "TickerEnded") -> None:
+    def on_ticker(event: "TickersDone") -> None:
         nonlocal failed
         failed += event.error is not None
         last = f"{event.ticker}  {failed} failed" if failed else event.ticker

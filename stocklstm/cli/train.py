@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.planning import PlanResult
     from stocklstm.workflows.pooled import PooledResult
     from stocklstm.workflows.running import EpochEnded
-    from stocklstm.workflows.sharing import TickerEnded, Where
+    from stocklstm.workflows.sharing import TickersDone, Where
     from stocklstm.workflows.train import TrainResult
     from stocklstm.workflows.trained import TrainedVersion
 
@@ -165,7 +165,7 @@ def train(
 @contextmanager
 def _shown(
     where: "Where",
-) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickerEnded"], None]]]:
+) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickersDone"], None]]]:
     """Show epochs where one ticker is trained after the other, else how many are through."""
     if not where.is_here:
         with tickers_progress("Training") as on_ticker:

@@ -18,7 +18,7 @@ from stocklstm.core.settings import SETTINGS, Effective
 from stocklstm.errors import ConfigError, InterruptedWorkError
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.sharing import TickersDone
     from stocklstm.workflows.trained import TrainedVersion
 
 Preset = Annotated[
@@ -164,7 +164,7 @@ def resumable() -> Iterator[None]:
 @contextmanager
 def tickers_progress(
     words: str, *, shown: bool = True
-) -> Iterator[Callable[["TickerEnded"], None]]:
+) -> Iterator[Callable[["TickersDone"], None]]:
     """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
 
     Args:
@@ -183,7 +183,9 @@ def tickers_progress(
         yield on_ticker
 
 
-def _log_ticker(event: "TickerEnded") -> None:
+def _log_ticker(event: "TickersDone") -> None:
+    if not event.ticker:
+        return
     outcome = "done" if event.error is None else f"failed: {event.error.message}"
     say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")
 

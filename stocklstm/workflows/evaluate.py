@@ -18,7 +18,7 @@ from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.serving import chosen_references, load_model, require_ticker
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.sharing import TickersDone
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def evaluate(
     jobs: int = 1,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_ticker: Callable[["TickerEnded"], None] = lambda _: None,
+    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
 ) -> EvaluateResult:
     """Score models on the test part of the stored prices, through the serving graph.
 

@@ -25,7 +25,7 @@ from stocklstm.workflows.pinned import pinned_bars
 from stocklstm.workflows.serving import load_model
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.sharing import TickerEnded
+    from stocklstm.workflows.sharing import TickersDone
 
 TOLERANCE_PCT = 0.5
 PICTURE_FILE = "quantized.png"
@@ -114,7 +114,7 @@ def quantize(  # noqa: PLR0913 - all but one have a default
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_note: Callable[[str], None] = lambda _: None,
     on_epoch: Callable[[EpochTaught], None] = lambda _: None,
-    on_ticker: Callable[["TickerEnded"], None] = lambda _: None,
+    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
 ) -> QuantizeResult:
     """Make a smaller version of each model and promote it if its errors hardly grow.
 

@@ -96,11 +96,11 @@ class UnfinishedError(StoppedError):
 
 
 @dataclass(frozen=True)
-class TickerEnded:
-    """Sent after every ticker.
+class TickersDone:
+    """Sent before the first ticker and after every one.
 
     Attributes:
-        ticker: Whose; what was typed, if that is none.
+        ticker: Whose; what was typed, if that is none; empty before the first.
         done: Tickers so far, in whichever order they end.
         total: How many there are.
         error: Why it failed; None if it did not.
@@ -135,14 +135,14 @@ class Sharing(Generic[K, T]):
         begin: Gives a ticker's errand; what it holds, such as a lock, it holds until the errand is
             finished or has failed, which it is told as any context manager is.
         should_stop: Asked all the time.
-        on_ended: Called after every ticker.
+        on_ended: Called before the first ticker and after every one.
     """
 
     crew: Crew
     task: Callable[..., Any]
     begin: Callable[[K], AbstractContextManager[Errand[T]]]
     should_stop: Callable[[], bool]
-    on_ended: Callable[[TickerEnded], None]
+    on_ended: Callable[[TickersDone], None]
 
     def for_each(
         self, names: Sequence[str], parse: Callable[[str], K]
@@ -161,6 +161,7 @@ class Sharing(Generic[K, T]):
         """
         wanted = list(each_once(names, parse))
         gathering = _Gathering(self, wanted)
+        self.on_ended(TickersDone("", 0, len(wanted), None))
         try:
             with closing(self.crew.each(self.task, gathering.calls(), self.should_stop)) as each:
                 for ended in each:
@@ -182,7 +183,7 @@ def each_apart(
     jobs: int,
     task: Callable[..., Any],
     arguments: tuple[Any, ...],
-    on_ended: Callable[[TickerEnded], None],
+    on_ended: Callable[[TickersDone], None],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[tuple[Any, ...], tuple[Failure, ...]]:
     """Do for each name, in processes of this machine, what does all of it with the store itself.
@@ -193,7 +194,7 @@ def each_apart(
         jobs: Processes.
         task: Is given a name, the arguments and a `learn.keeping.Keeper`; see `only`.
         arguments: The same for each.
-        on_ended: Called after every name.
+        on_ended: Called before the first name and after every one.
         should_stop: Asked all the time.
 
     Returns:
@@ -285,7 +286,7 @@ class _Gathering(Generic[K, T]):
 
     def _say(self, place: int, error: StockLstmError | None) -> None:
         done = len(self.results) + len(self.failures)
-        self.sharing.on_ended(TickerEnded(self._name(place), done, len(self.wanted), error))
+        self.sharing.on_ended(TickersDone(self._name(place), done, len(self.wanted), error))
 
     def _name(self, place: int) -> str:
         named = self.wanted[place]

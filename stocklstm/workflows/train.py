@@ -30,7 +30,7 @@ from stocklstm.workflows.sharing import (
     HERE,
     Errand,
     Sharing,
-    TickerEnded,
+    TickersDone,
     UnfinishedError,
     Where,
     listed,
@@ -87,7 +87,7 @@ def train(  # noqa: PLR0913 - all but two have a default
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_epoch: Callable[[EpochEnded], None] = lambda _: None,
-    on_ticker: Callable[[TickerEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickersDone], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> TrainResult:
     """Train a network on the stored prices of each ticker and publish it as a new version.
@@ -103,7 +103,7 @@ def train(  # noqa: PLR0913 - all but two have a default
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_epoch: Called after every epoch that this process trains.
-        on_ticker: Called after every ticker that other processes train.
+        on_ticker: Told how many tickers are through, where other processes train.
         on_note: Called with what a person may want to know before a training, in words: that an
             unfinished run is there, when a new one begins.
 
@@ -133,7 +133,7 @@ def train(  # noqa: PLR0913 - all but two have a default
 
 
 def _train_apart(
-    training: "_Training", names: Sequence[str], on_ticker: Callable[[TickerEnded], None]
+    training: "_Training", names: Sequence[str], on_ticker: Callable[[TickersDone], None]
 ) -> TrainResult:
     where = training.where
     sharing = Sharing(

@@ -38,7 +38,7 @@ from stocklstm.store.store import Store, open_store
 from stocklstm.store.studies import StudyRecord
 from stocklstm.workflows.fitting import prepare
 from stocklstm.workflows.pinned import pinned_bars
-from stocklstm.workflows.sharing import TickerEnded, UnfinishedError, each_apart, listed, only
+from stocklstm.workflows.sharing import TickersDone, UnfinishedError, each_apart, listed, only
 
 AUTO = "auto"
 """What to call the latest unfinished study."""
@@ -183,7 +183,7 @@ def tune(  # noqa: PLR0913 - all but three have a default
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_trial: Callable[[TrialEnded], None] = lambda _: None,
-    on_ticker: Callable[[TickerEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickersDone], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> TuneResult:
     """Search for settings with a low validation loss; the test part is cut off beforehand.
@@ -198,7 +198,7 @@ def tune(  # noqa: PLR0913 - all but three have a default
         home: The store; by default where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
         on_trial: Called after every trial, where not every ticker has a process of its own.
-        on_ticker: Called after every ticker, where it has.
+        on_ticker: Told how many tickers are through, where it has.
         on_note: Called with what a person may want to know of a search that was stopped.
 
     Raises:
@@ -239,7 +239,7 @@ def _tune_apart(
     tuning: "_Tuning",
     tickers: Sequence[str],
     lock_timeout_s: float,
-    on_ticker: Callable[[TickerEnded], None],
+    on_ticker: Callable[[TickersDone], None],
     on_note: Callable[[str], None],
 ) -> tuple[tuple[TunedTicker, ...], tuple[Failure, ...]]:
     search, store = tuning.search, tuning.store
