@@ -97,7 +97,6 @@ def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("train", "-t", "PETR4.SA", *TINY_OPTIONS),
         ("train", "-t", "PETR4.SA", *TINY_OPTIONS, "--optimizer", "sgd", "--schedule", "cosine"),
         ("quantize", "-t", "PETR4.SA", "--method", "qat", "--epochs", "1"),
     ],

@@ -29,7 +29,7 @@ from tests.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
 from tests.forks import program as program_task
 from tests.yahoo_server import Answer, Query, Script, YahooServer, history
 
-KILLS = int(os.environ.get("STOCKLSTM_KILLS", "20"))
+KILLS = int(os.environ.get("STOCKLSTM_KILLS", "16"))
 MEETINGS = 10
 SEED = 20_240_313
 

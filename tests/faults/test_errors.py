@@ -36,7 +36,7 @@ def test_refused_at_a_boundary(
     # there as it was made stay missing.
     lasting = FAULTS[name] and (command, name) != ("quantize", "EACCES")
     struck: list[str] = []
-    for number in chosen(command, scene.boundaries, part, 7):
+    for number in chosen(command, scene.boundaries, part, 5):
         fault = Fault(number, "error", refused, lasting=lasting)
         home = copied(scene.home, tmp_path / f"{number}")
 
