@@ -10,31 +10,24 @@ means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds T
 default the series that come with the program and the benchmarks are used.
 """
 
-import argparse
-import gzip
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from series import chosen_settings, model_options, packed_series, prices
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.config import TrainingConfig
 from stocklstm.core.evaluation import evaluate
 from stocklstm.core.pooling import pool_split
 from stocklstm.core.scaling import warm_up_rows
 from stocklstm.core.series import Bars
-from stocklstm.core.settings import SETTINGS
 from stocklstm.infer.session import ServingGraph
-from stocklstm.store.store import open_store
-from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.fitting import fit_model
 from stocklstm.workflows.pool_fitting import FittedPool, fit_pool, prepare_pool
 from stocklstm.workflows.pooling import PooledModel
 from stocklstm.workflows.scoring import score_unseen
-
-DATA = Path(__file__).parent / "data"
 
 MOST_LOSS = 1.005
 """CRPS of the pooled model over that of individual ones, mean over tickers."""
@@ -43,26 +36,14 @@ MOST_UNSEEN = 1.01
 """CRPS over EWMA's of a ticker that was held out, mean over tickers."""
 
 
-def prices(folder: Path | None) -> dict[str, Bars]:
-    """Fetch the series into a store, as a user would, and read them back."""
-    files = sorted(folder.glob("*.csv")) if folder else sorted(DATA.glob("*.csv.gz"))
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        for packed in files:
-            file = Path(scratch) / "prices.csv"
-            content = packed.read_bytes()
-            file.write_bytes(gzip.decompress(content) if packed.suffix == ".gz" else content)
-            _fetch(packed.name.partition(".csv")[0], FetchOptions(source="csv", file=file), home)
-        if folder is None:
-            _fetch("PETR4.SA", FetchOptions(source="sample"), home)
-        with open_store(home) as store:
-            return {ticker: store.prices.bars(ticker) for ticker in store.prices.tickers()}
-
-
-def _fetch(ticker: str, options: FetchOptions, home: Path) -> None:
-    result = fetch([ticker], options, home=home)
-    if result.failures:
-        raise result.failures[0].error
+def all_prices(folder: Path | None) -> dict[str, Bars]:
+    """Read the series of a folder, or those that come with the program and the benchmarks."""
+    files = (
+        {path.name.removesuffix(".csv"): path for path in sorted(folder.glob("*.csv"))}
+        if folder
+        else packed_series()
+    )
+    return {ticker: prices(ticker, packed) for ticker, packed in files.items()}
 
 
 def of_all(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, float], FittedPool]:
@@ -102,18 +83,11 @@ def held_out(
 
 def main() -> int:
     """Train all models and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = model_options(__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     chosen = parser.parse_args()
-    changes = {
-        name: SETTINGS[name].parse(value, "--set")
-        for name, _, value in (word.partition("=") for word in chosen.set)
-    }
-    config = configure("calibrated", seed=chosen.seed, **changes)
-    series = prices(chosen.data)
+    config = chosen_settings(chosen)
+    series = all_prices(chosen.data)
     tickers = sorted(series)
     with ProcessPoolExecutor(chosen.jobs) as pool:
         pooled = pool.submit(_timed, series, config)

@@ -8,24 +8,17 @@ than filtered historical simulation on EWMA volatility (CRPS); means over series
 Exit code 1 if a goal is missed. data/PROVENANCE.md says where the prices come from.
 """
 
-import argparse
-import gzip
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from series import chosen_settings, model_options, packed_series, prices
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.config import TrainingConfig
 from stocklstm.core.scores import Evaluation
-from stocklstm.core.settings import SETTINGS
-from stocklstm.store.store import open_store
-from stocklstm.workflows.fetch import FetchOptions, fetch
 from stocklstm.workflows.fitting import fit_model
-
-DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
@@ -50,23 +43,9 @@ class Goal:
         return self.low <= self.value <= self.high
 
 
-def scored(ticker: str, config: TrainingConfig) -> Evaluation:
-    """Fetch a series into a store of its own, as a user would, train on it and score it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        packed = DATA / f"{ticker}.csv.gz"
-        if packed.exists():
-            file = Path(scratch) / "prices.csv"
-            file.write_bytes(gzip.decompress(packed.read_bytes()))
-            options = FetchOptions(source="csv", file=file)
-        else:
-            options = FetchOptions(source="sample")
-        result = fetch([ticker], options, home=home)
-        if result.failures:
-            raise result.failures[0].error
-        with open_store(home) as store:
-            bars = store.prices.bars(ticker)
-    return fit_model(bars, config, lambda _: None).evaluation
+def scored(ticker: str, packed: Path | None, config: TrainingConfig) -> Evaluation:
+    """Train on a series and score it."""
+    return fit_model(prices(ticker, packed), config, lambda _: None).evaluation
 
 
 def goals(scores: list[Evaluation]) -> list[Goal]:
@@ -88,24 +67,14 @@ def goals(scores: list[Evaluation]) -> list[Goal]:
 
 def main() -> int:
     """Train on every series and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    chosen = parser.parse_args()
-    changes = {
-        name: SETTINGS[name].parse(value, "--set")
-        for name, _, value in (word.partition("=") for word in chosen.set)
-    }
-    config = configure("calibrated", seed=chosen.seed, **changes)
-    tickers = sorted(
-        [*(path.name.removesuffix(".csv.gz") for path in DATA.glob("*.gz")), "PETR4.SA"]
-    )
+    chosen = model_options(__doc__.partition("\n")[0]).parse_args()
+    config = chosen_settings(chosen)
+    series = packed_series()
     with ProcessPoolExecutor(chosen.jobs) as pool:
-        scores = list(pool.map(partial(scored, config=config), tickers))
+        scores = list(pool.map(partial(scored, config=config), series, series.values()))
     print("| series | test days | RMSE ratio | p | CRPS ratio | p | 80 % | 95 % |")
     print("|---|---|---|---|---|---|---|---|")
-    for ticker, score in zip(tickers, scores, strict=True):
+    for ticker, score in zip(series, scores, strict=True):
         near, far = (f"{100 * c.share:.1f} %" for c in score.distribution.coverage)
         print(
             f"| {ticker} | {score.n} | {score.point.rmse_ratio:.4f} | {score.point.dm_p:.2f} "

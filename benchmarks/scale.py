@@ -4,13 +4,11 @@ Run: python benchmarks/scale.py [--quick]
 
 Real prices under other names, each ticker the same number of days of them. All compared runs are
 of this one call, in turn, so that a busy machine slows all alike. Memory and processor time are
-read from /proc, of the process that hands out the work and of those that train. Where
-benchmarks/many_forecasts.py lies beside this file, it is run at the end. Exit code 1 if a goal is
-missed.
+read from /proc, of the process that hands out the work and of those that train. At the end
+benchmarks/many_forecasts.py is run. Exit code 1 if a goal is missed.
 """
 
 import argparse
-import importlib.util
 import os
 import re
 import shutil
@@ -23,6 +21,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import many_forecasts
 
 TICKER = "PETR4.SA"
 CLI = [sys.executable, "-m", "stocklstm"]
@@ -200,20 +200,6 @@ def few_and_many(original: Path, directory: Path, few: int, many: int) -> tuple[
     return middle, whole
 
 
-def forecasts() -> int:
-    """Run the benchmark of forecasts, if it is there."""
-    path = Path(__file__).with_name("many_forecasts.py")
-    if not path.exists():
-        return 0
-    spec = importlib.util.spec_from_file_location("many_forecasts", path)
-    if spec is None or spec.loader is None:
-        return 1
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return int(module.main([]))
-
-
 def main() -> int:
     """Print costs and ratios; tell by the exit code whether all goals are met."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -245,7 +231,7 @@ def main() -> int:
     for name, value, met, goal in goals:
         print(f"| {name} | {value:.2f} | {goal} | {'ok' if met else 'MISSED'} |")
     print(flush=True)
-    return int(not all(met for _, _, met, _ in goals)) or forecasts()
+    return int(not all(met for _, _, met, _ in goals)) or many_forecasts.main([])
 
 
 if __name__ == "__main__":
