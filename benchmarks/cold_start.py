@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any
 
 PREDICT = [sys.executable, "-m", "stocklstm", "predict", "--json", "--ticker", "PETR4.SA"]
 COMMANDS = {
@@ -53,7 +54,7 @@ def prepare(home: str) -> None:
     os.environ["STOCKLSTM_HOME"] = home
     cli = [sys.executable, "-m", "stocklstm"]
     options = ["--quiet", "--ticker", "PETR4.SA"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*cli, "fetch", "--source", "sample", *options], check=True, **quiet)
     subprocess.run([*cli, "train", "--epochs", "1", *options], check=True, **quiet)
 

@@ -144,7 +144,8 @@ def fetch_all(count: int) -> Cost:
         return client
 
     metered: set[str] = set()
-    yahoo._load_client = meter.around(metered_client)  # noqa: SLF001
+    replaced: Any = yahoo
+    replaced._load_client = meter.around(metered_client)  # noqa: SLF001 - the client alone
     wall, cpu = time.perf_counter(), time.process_time()
     result = fetch(names(count))
     cost = Cost(time.perf_counter() - wall, time.process_time() - cpu, meter.seconds)

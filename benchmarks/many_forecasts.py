@@ -198,11 +198,11 @@ def measure(tickers: int = 1000, rows: int = 500) -> Costs:
             store_prices(store, names, rows)
         give_models(home, names, config)
         give_pool(home, names, config)
-        first = [after_start_up(home, names, pool) for pool in (None, POOL)]
-        again = [after_start_up(home, names, pool) for pool in (None, POOL)]
+        own, pooled = (after_start_up(home, names, pool) for pool in (None, POOL))
+        own_again, pooled_again = (after_start_up(home, names, pool) for pool in (None, POOL))
         fill_ledger(home, names)
         later = after_start_up(home, names, POOL)
-    return Costs(tickers, rows, *first, *again, later)
+    return Costs(tickers, rows, own, pooled, own_again, pooled_again, later)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

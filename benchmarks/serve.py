@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any
 
 BARE = """
 import sys
@@ -97,7 +98,7 @@ def prepare(home: str) -> list[float]:
     os.environ["STOCKLSTM_HOME"] = home
     cli = [sys.executable, "-m", "stocklstm"]
     quiet = ["--quiet", "--ticker", "PETR4.SA"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    silent: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*cli, "fetch", "--source", "sample", *quiet], check=True, **silent)
     subprocess.run([*cli, "train", "--epochs", "1", *quiet], check=True, **silent)
     rows = ["prices", "show", "--ticker", "PETR4.SA", "--last", "120", "--json"]
