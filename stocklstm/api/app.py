@@ -92,12 +92,12 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(StockLstmError)
     def program(request: Request, error: Exception) -> Response:
-        assert isinstance(error, StockLstmError)  # noqa: S101 - it was registered for these
+        assert isinstance(error, StockLstmError)  # noqa: S101 - registered for these alone
         return problem_of(error).response(request.url.path)
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
         errors = [
             {"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()
         ]
@@ -107,7 +107,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
+        assert isinstance(error, HTTPException)  # noqa: S101 - likewise
         words = {404: "no such address", 405: "this address takes another method"}
         problem = http_problem(
             error.status_code,

@@ -84,9 +84,21 @@ def for_each(
     Returns:
         Results and failures, each in the order of the names.
     """
+    return attempt_each(each_once(names, parse), task)
+
+
+def attempt_each(
+    wanted: Iterable[Named[K]], task: Callable[[K], T]
+) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
+    """Do the same for names that have been read.
+
+    Args:
+        wanted: From `each_once`.
+        task: As for `for_each`.
+    """
     results: list[T] = []
     failures: list[Failure] = []
-    for named in each_once(names, parse):
+    for named in wanted:
         try:
             if isinstance(named.key, StockLstmError):
                 failures.append(Failure(named.ticker, named.key))

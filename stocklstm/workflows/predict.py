@@ -15,9 +15,9 @@ from stocklstm.core.evaluation import outcomes
 from stocklstm.core.intervals import Interval, adapted_intervals, plain_intervals
 from stocklstm.core.levels import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.live import FEWEST, ClosedForecasts, LiveRecord, live_record
-from stocklstm.core.outcomes import Failure, for_each
+from stocklstm.core.outcomes import Failure, Named, attempt_each, each_once
 from stocklstm.core.quantiles import available_intervals
-from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.reference import ModelReference
 from stocklstm.core.scaling import ReturnForecasts
 from stocklstm.core.series import Bars
 from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
@@ -195,7 +195,11 @@ def predict_from(
         NotFoundError: There is no such pooled model, or no model at all.
     """
     makers = own_models(store, load) if pool is None else pooled_model(store, pool)
-    chosen, unknown = for_each(makers.names(references), makers.parse, lambda each: each)
+    named = list(each_once(makers.names(references), makers.parse))
+    chosen = [each for each in named if not isinstance(each.key, StockLstmError)]
+    unknown = [
+        Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
+    ]
     sessions = store.sessions
     calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
     evening = _Evening(store, makers, wanted, demands, now or utc_now(), calendar)
@@ -257,18 +261,19 @@ class _Evening:
     calendar: _Calendar
 
     def forecasts(
-        self, chosen: Sequence[ModelReference]
+        self, chosen: Sequence[Named[ModelReference]]
     ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
         """Make some forecasts, keep them in one transaction, and tell what to know of them."""
-        made, failed = for_each(map(str, chosen), parse_reference, self._made)
+        made, failed = attempt_each(chosen, self._made)
         try:
             records = self._kept(made)
         except StockLstmError as error:
             return (), (*failed, *(Failure(each.reference.ticker, error) for each in made))
-        told = {each.reference: (each, *record) for each, record in zip(made, records, strict=True)}
-        shown, unshown = for_each(
-            map(str, told), parse_reference, lambda reference: self._shown(*told[reference])
+        told = (
+            Named(str(each.reference), each.reference.ticker, (each, *record))
+            for each, record in zip(made, records, strict=True)
         )
+        shown, unshown = attempt_each(told, lambda each: self._shown(*each))
         return shown, failed + unshown
 
     def _made(self, reference: ModelReference) -> _Made:

@@ -1,13 +1,13 @@
 """Reading files of many tickers, several at once."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from stocklstm.core.outcomes import each_once
 from stocklstm.core.series import SourceAnswer, parse_ticker
-from stocklstm.errors import ConfigError
 from stocklstm.learn.processes import run_apart
 from stocklstm.market.archives import ReadFiles
 from stocklstm.market.source import ArchiveSource, load_source
@@ -76,12 +76,8 @@ def _each(calls: Sequence[_Call], jobs: int) -> Generator[_Found]:
 
 def _wanted(tickers: Iterable[str]) -> frozenset[str] | None:
     """Read the names that can be read: the others fail one by one, later."""
-    typed = list(tickers)
-    named = set()
-    for name in typed:
-        with suppress(ConfigError):
-            named.add(parse_ticker(name))
-    return frozenset(named) if typed else None
+    read = [named.key for named in each_once(tickers, parse_ticker)]
+    return frozenset(key for key in read if isinstance(key, str)) if read else None
 
 
 def _read(source: str, place: int, file: Path, tickers: frozenset[str] | None) -> _Found:
