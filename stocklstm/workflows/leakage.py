@@ -7,6 +7,7 @@ made again. A feature, a scaler or a forecast that looked ahead comes out differ
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def audit_leakage(store: Store, model: LoadedModel) -> tuple[Check, ...]:
     return (
         _prices(subject),
         *(
-            _checked(f"leakage: {name}", check, subject)
+            checked(name, partial(check, subject))
             for name, check in (
                 ("parts", _parts),
                 ("scaling", check_scaling),
@@ -132,13 +133,19 @@ class LeakError(Exception):
     """Something of the future was found where it should not be; holds the words."""
 
 
-def _checked(name: str, check: Callable[[Audited], str], subject: Audited) -> Check:
+def checked(name: str, check: Callable[[], str]) -> Check:
+    """Carry out one check of an audit, and tell how it went.
+
+    Args:
+        name: What it looks at.
+        check: Says what it looked at, and raises `LeakError` where it finds something.
+    """
     try:
-        return Check(name, "ok", check(subject))
+        return Check(f"leakage: {name}", "ok", check())
     except LeakError as leak:
-        return Check(name, "failed", str(leak))
+        return Check(f"leakage: {name}", "failed", str(leak))
     except StockLstmError as error:
-        return Check(name, "failed", error.message)
+        return Check(f"leakage: {name}", "failed", error.message)
 
 
 def _prices(subject: Audited) -> Check:

@@ -21,6 +21,7 @@ from stocklstm.workflows.leakage import (
     check_forecasts,
     check_inputs,
     check_scaling,
+    checked,
 )
 from stocklstm.workflows.pool_parts import fit_shared, part_series, split_record
 from stocklstm.workflows.pooling import PooledModel
@@ -50,9 +51,9 @@ def audit_pool(store: Store, model: PooledModel) -> tuple[Check, ...]:
         return (Check("leakage: prices", "warning", f"not audited: {error.message}"),)
     return (
         _prices(revised, bars),
-        _checked("parts", audit.parts),
+        checked("parts", audit.parts),
         *(
-            _checked(name, partial(_of_each, check, subjects))
+            checked(name, partial(_of_each, check, subjects))
             for name, check in (
                 ("scaling", check_scaling),
                 ("inputs", check_inputs),
@@ -75,15 +76,6 @@ def _prices(revised: Mapping[str, bool], bars: Mapping[str, Bars]) -> Check:
         detail = f"those of {named} were revised since training: the record is not compared"
         return Check("leakage: prices", "warning", detail)
     return Check("leakage: prices", "ok", f"{rows:,} rows of {len(bars)} tickers, as in training")
-
-
-def _checked(name: str, check: Callable[[], str]) -> Check:
-    try:
-        return Check(f"leakage: {name}", "ok", check())
-    except LeakError as leak:
-        return Check(f"leakage: {name}", "failed", str(leak))
-    except StockLstmError as error:
-        return Check(f"leakage: {name}", "failed", error.message)
 
 
 def _of_each(check: Callable[[Audited], str], subjects: Mapping[str, Audited]) -> str:
