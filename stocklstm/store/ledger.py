@@ -67,9 +67,8 @@ class Ledger:
         Returns:
             The one that was there; None if this one was written.
         """
-        with transaction(self.connection):
-            written = self.connection.execute(_INSERT, _values(entry)).rowcount == 1
-        return None if written else self._earlier(entry)
+        (earlier,) = self.record_all([entry])
+        return earlier
 
     def record_all(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry | None]:
         """Do the same for many, all of them or none, in one transaction.
