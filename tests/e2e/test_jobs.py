@@ -21,8 +21,9 @@ from tests.e2e.terminal import (
     wait_for,
 )
 
-# Enough epochs for a signal to come in the middle of a training.
-LONG = [*TINY_OPTIONS, "--hidden-size", "8", "--epochs", "20", "--patience", "none"]
+# Enough epochs for a signal to come in the middle of all trainings, though one process may be at
+# work well before the other.
+LONG = [*TINY_OPTIONS, "--hidden-size", "8", "--epochs", "80", "--patience", "none"]
 
 
 def wait_until(condition: Callable[[], object]) -> None:
