@@ -54,7 +54,7 @@ def prepare(count: int) -> list[list[Any]]:
     import numpy as np
 
     from stocklstm.core.clock import utc_now
-    from stocklstm.core.series import Bars, Instrument
+    from stocklstm.core.prices.series import Bars, Instrument
     from stocklstm.market.calendar import last_final_day, sessions
     from stocklstm.store.store import open_store
 
@@ -130,7 +130,7 @@ class Meter:
 def fetch_all(count: int) -> Cost:
     """Fetch, counting apart what is yfinance's. While its thread works the other one waits."""
     from stocklstm.market import yahoo
-    from stocklstm.workflows.fetch import fetch
+    from stocklstm.workflows.prices.fetch import fetch
 
     yahoo.YahooSource.pause_s = 0.0
     meter, load = Meter(), yahoo._load_client  # noqa: SLF001 - that is where yfinance begins

@@ -18,16 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.scaling import warm_up_rows
-from stocklstm.core.series import Bars, Instrument
-from stocklstm.core.volatility import VolatilityAnchor
+from stocklstm.core.inputs.scaling import warm_up_rows
+from stocklstm.core.inputs.volatility import VolatilityAnchor
+from stocklstm.core.prices.series import Bars, Instrument
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.pool_fitting import fit_pool, resumable_state
-from stocklstm.workflows.predict import predict
-from stocklstm.workflows.train import train
+from stocklstm.workflows.predict.predict import predict
+from stocklstm.workflows.train.pool_fit import fit_pool, resumable_state
+from stocklstm.workflows.train.train import train
 
 NOON = "2026-11-20T12:00:00Z"
 EVENING = "2026-11-20T23:00:00Z"

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 from series import chosen_settings, model_options, packed_series, prices
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.evaluation import evaluate
-from stocklstm.core.pooling import pool_split
-from stocklstm.core.scaling import warm_up_rows
-from stocklstm.core.series import Bars
+from stocklstm.core.inputs.scaling import warm_up_rows
+from stocklstm.core.prices.pool_splits import pool_split
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.scores.evaluation import evaluate
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.infer.session import ServingGraph
-from stocklstm.workflows.fitting import fit_model
-from stocklstm.workflows.pool_fitting import FittedPool, fit_pool, prepare_pool
-from stocklstm.workflows.pooling import PooledModel
+from stocklstm.workflows.loading.pooled_model import PooledModel
 from stocklstm.workflows.scoring import score_unseen
+from stocklstm.workflows.train.fit import fit_model
+from stocklstm.workflows.train.pool_fit import FittedPool, fit_pool, prepare_pool
 
 MOST_LOSS = 1.005
 """CRPS of the pooled model over that of individual ones, mean over tickers."""

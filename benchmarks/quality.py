@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from series import chosen_settings, model_options, packed_series, prices
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.scores import Evaluation
-from stocklstm.workflows.fitting import fit_model
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.workflows.train.fit import fit_model
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stocklstm.core.acceptance import signed
-from stocklstm.core.compression import Compression
-from stocklstm.core.config import TrainingConfig, configure
 from stocklstm.core.reference import parse_reference
+from stocklstm.core.scores.acceptance import signed
+from stocklstm.core.settings.compression import Compression
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
-from stocklstm.learn.inference import network_outputs
+from stocklstm.learn.model import network_outputs
 from stocklstm.store.manifest import CHECKPOINT_FILE
 from stocklstm.store.store import open_store
-from stocklstm.workflows.fetch import FetchOptions, fetch
-from stocklstm.workflows.measuring import VersionFigures
-from stocklstm.workflows.quantize import QuantizedVersion, quantize
-from stocklstm.workflows.serving import load_version
-from stocklstm.workflows.train import train
+from stocklstm.workflows.loading.model import load_version
+from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.quantize.measure import VersionFigures
+from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
+from stocklstm.workflows.train.train import train
 
 TICKER = "PETR4.SA"
 METHODS = {

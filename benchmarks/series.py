@@ -5,11 +5,11 @@ import gzip
 import tempfile
 from pathlib import Path
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.series import Bars
-from stocklstm.core.settings import SETTINGS
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.store.store import open_store
-from stocklstm.workflows.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions, fetch
 
 DATA = Path(__file__).parent / "data"
 

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.scaling import fit_scaling, warm_up_rows
-from stocklstm.core.splits import split_origins
+from stocklstm.core.inputs.scaling import fit_scaling, warm_up_rows
+from stocklstm.core.prices.splits import split_origins
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.model import StockLSTM
 from stocklstm.market.sample import SampleSource

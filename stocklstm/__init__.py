@@ -14,18 +14,18 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {
-    "compare_versions": "stocklstm.workflows.comparison",
-    "evaluate": "stocklstm.workflows.evaluate",
-    "evaluate_live": "stocklstm.workflows.live",
-    "fetch": "stocklstm.workflows.fetch",
-    "load": "stocklstm.workflows.serving",
-    "predict": "stocklstm.workflows.predict",
-    "quantize": "stocklstm.workflows.quantize",
-    "score_league": "stocklstm.workflows.league",
-    "train": "stocklstm.workflows.train",
-    "tune": "stocklstm.workflows.tune",
-    "validate": "stocklstm.workflows.validate",
-    "walk_forward": "stocklstm.workflows.walk_forward",
+    "compare_versions": "stocklstm.workflows.evaluate.compare",
+    "evaluate": "stocklstm.workflows.evaluate.evaluate",
+    "evaluate_live": "stocklstm.workflows.evaluate.live",
+    "fetch": "stocklstm.workflows.prices.fetch",
+    "load": "stocklstm.workflows.loading.model",
+    "predict": "stocklstm.workflows.predict.predict",
+    "quantize": "stocklstm.workflows.quantize.quantize",
+    "score_league": "stocklstm.workflows.evaluate.league",
+    "train": "stocklstm.workflows.train.train",
+    "tune": "stocklstm.workflows.train.tune",
+    "validate": "stocklstm.workflows.validate.validate",
+    "walk_forward": "stocklstm.workflows.evaluate.walk_forward",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names, every one

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from stocklstm.cli.app import run
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.workflows.fetch import FetchOptions, fetch
-from stocklstm.workflows.train import train
+from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.train.train import train
 
 TICKER = "PETR4.SA"
 

@@ -29,11 +29,11 @@ FETCHING = (
     "stocklstm.cli.fetch",
     "stocklstm.cli.tables",
     "stocklstm.market.yahoo",
-    "stocklstm.workflows.fetch",
+    "stocklstm.workflows.prices.fetch",
 )
 """What a fetch from Yahoo imports."""
 
-TRAINING = ("matplotlib.figure", "onnx", "onnxruntime", "torch", "stocklstm.workflows.train")
+TRAINING = ("matplotlib.figure", "onnx", "onnxruntime", "torch", "stocklstm.workflows.train.train")
 """What a training imports."""
 
 # Threads of libraries would not survive a fork, nor would Python like them to be there.

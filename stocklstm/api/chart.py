@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
-from stocklstm.core.fan import fan_out
-from stocklstm.core.levels import INTERVAL_LEVELS
-from stocklstm.core.money import price_digits
-from stocklstm.core.quantiles import interval
-from stocklstm.core.scaling import ReturnForecasts
-from stocklstm.core.series import Floats
-from stocklstm.workflows.history import PastForecast, TickerHistory
-from stocklstm.workflows.predict import Forecast
+from stocklstm.core.forecasts.fan import fan_out
+from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval
+from stocklstm.core.prices.series import Floats
+from stocklstm.core.settings.config import INTERVAL_LEVELS
+from stocklstm.core.wording import price_digits
+from stocklstm.workflows.ledger import PastForecast, TickerHistory
+from stocklstm.workflows.predict.predict import Forecast
 
 # Share of the width for the sessions to come: a single one beside sixty would be a sliver.
 _AHEAD = 0.16
@@ -148,7 +147,7 @@ def _fan(made: Forecast, learned: int) -> ReturnForecasts:
 
 def _outer() -> list[int]:
     """Give the columns of the widest interval that is drawn."""
-    from stocklstm.core.quantiles import interval_positions
+    from stocklstm.core.forecasts.quantiles import interval_positions
 
     return list(interval_positions(max(INTERVAL_LEVELS)))
 

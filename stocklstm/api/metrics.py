@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 from stocklstm import __version__
-from stocklstm.api.answers import Health
-from stocklstm.api.repeating import Repeater
+from stocklstm.api.response_cache import Repeater
+from stocklstm.api.responses import Health
 from stocklstm.api.service import Service
 
 # From an answer that was made before to the longest that is waited for.

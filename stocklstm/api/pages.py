@@ -9,18 +9,17 @@ from fastapi import FastAPI, Path
 from starlette.responses import Response
 
 from stocklstm import __version__
-from stocklstm.api.answers import predicted, worst_of
 from stocklstm.api.chart import NARROW, WIDE, draw
 from stocklstm.api.problems import Problem, problem_of
+from stocklstm.api.responses import predicted, worst_of
 from stocklstm.api.service import Desk, Service
 from stocklstm.core.clock import utc_now
-from stocklstm.core.live import FEWEST, LiveRecord
-from stocklstm.core.money import money, price_digits
-from stocklstm.core.reference import ModelReference
-from stocklstm.core.series import parse_ticker
+from stocklstm.core.forecasts.live import FEWEST, LiveRecord
+from stocklstm.core.reference import ModelReference, parse_ticker
+from stocklstm.core.wording import money, price_digits
 from stocklstm.errors import StockLstmError
-from stocklstm.workflows.history import PastForecast, ticker_history
-from stocklstm.workflows.predict import Forecast
+from stocklstm.workflows.ledger import PastForecast, ticker_history
+from stocklstm.workflows.predict.predict import Forecast
 
 if TYPE_CHECKING:
     from jinja2 import Template

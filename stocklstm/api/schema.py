@@ -10,12 +10,12 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from stocklstm.api.answers import Health
 from stocklstm.api.problems import MEDIA_TYPE
-from stocklstm.workflows.given import GivenForecast
-from stocklstm.workflows.history import PastForecast
-from stocklstm.workflows.models import ModelDetails, ModelSummary
-from stocklstm.workflows.predict import Forecast
+from stocklstm.api.responses import Health
+from stocklstm.workflows.ledger import PastForecast
+from stocklstm.workflows.models.listing import ModelDetails, ModelSummary
+from stocklstm.workflows.predict.from_prices import GivenForecast
+from stocklstm.workflows.predict.predict import Forecast
 
 DESCRIPTION = (
     "Forecasts of the next session's close, with intervals. The documents are those of the "

@@ -15,8 +15,8 @@ from types import FrameType
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stocklstm.api.app import create_app
-from stocklstm.api.options import ServerOptions
+from stocklstm.api.routes import create_app
+from stocklstm.api.server_options import ServerOptions
 from stocklstm.errors import ConfigError, TryAgainError
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock, local
 from typing import TypeVar
 
-from stocklstm.api.options import ServerOptions
-from stocklstm.api.shelf import ModelShelf
+from stocklstm.api.model_cache import ModelShelf
+from stocklstm.api.server_options import ServerOptions
 from stocklstm.errors import NotFoundError
 from stocklstm.store.database import database_errors, open_readonly
 from stocklstm.store.disk import disk_errors

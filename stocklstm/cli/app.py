@@ -8,7 +8,8 @@ import typer
 
 from stocklstm import __version__
 from stocklstm.cli.exits import exit_code, help_text
-from stocklstm.cli.output import VERBOSE, complain, write
+from stocklstm.cli.output import VERBOSE, complain
+from stocklstm.cli.streams import write
 from stocklstm.errors import StorageError
 
 COMMANDS = {
@@ -28,8 +29,12 @@ COMMANDS = {
 }
 """Commands, groups last, and what the first line of their help says."""
 
+# Where the commands are that have a room of their own.
+_ROOMS = {"train": "train.train", "evaluate": "evaluate.evaluate", "predict": "predict.predict"}
+_ROOMS |= {"tune": "train.tune", "models": "models.listing"}
+
 # Modules whose commands belong to the group of another: what they load is no concern of its own.
-_FURTHER = {"models": ("bundles",)}
+_FURTHER = {"models": ("models.bundle",)}
 
 # Set by the shell when it asks which words could come next.
 _COMPLETION = "_STOCKLSTM_COMPLETE"
@@ -88,7 +93,7 @@ def build_app(arguments: list[str]) -> typer.Typer:
             app.command(name, help=words)(_not_called)
         return app
     for name in [first] if first in COMMANDS else COMMANDS:
-        module: Any = import_module(f"stocklstm.cli.{name}")
+        module: Any = import_module(f"stocklstm.cli.{_ROOMS.get(name, name)}")
         for further in _FURTHER.get(name, ()):
             import_module(f"stocklstm.cli.{further}")
         if hasattr(module, "app"):

@@ -8,10 +8,10 @@ import typer
 
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.cli.training import Given, Preset, with_settings
-from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.outcomes import Failure
-from stocklstm.core.settings import written
+from stocklstm.cli.train.settings import Given, Preset, with_settings
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.layers import written
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from stocklstm.cli import evaluate, fetch, forecasts, quantize, train, validate
+from stocklstm.cli import fetch, quantize, validate
+from stocklstm.cli.evaluate import evaluate
 from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import (
@@ -17,17 +18,19 @@ from stocklstm.cli.output import (
     complain,
     document,
     show,
-    write,
     write_json,
 )
-from stocklstm.core.config import configure
-from stocklstm.core.outcomes import Failure
+from stocklstm.cli.predict import forecasts
+from stocklstm.cli.streams import write
+from stocklstm.cli.train import train
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import configure
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.predict import PredictResult
-    from stocklstm.workflows.train import TrainResult
+    from stocklstm.workflows.predict.predict import PredictResult
+    from stocklstm.workflows.train.train import TrainResult
 
 TICKER = "PETR4.SA"
 
@@ -74,10 +77,10 @@ def _new_home(chosen: Path | None) -> Path:
 
 
 def _run(tour: "_Tour", home: Path) -> None:
-    from stocklstm.workflows import evaluate as evaluating
-    from stocklstm.workflows import fetch as fetching
-    from stocklstm.workflows import quantize as quantizing
-    from stocklstm.workflows import validate as validating
+    from stocklstm.workflows.evaluate import evaluate as evaluating
+    from stocklstm.workflows.prices import fetch as fetching
+    from stocklstm.workflows.quantize import quantize as quantizing
+    from stocklstm.workflows.validate import validate as validating
 
     sample = fetching.FetchOptions(source="sample")
     tour.step("1. Prices", fetch.VIEW, lambda: fetching.fetch([TICKER], sample, home=home))
@@ -89,14 +92,14 @@ def _run(tour: "_Tour", home: Path) -> None:
 
 
 def _train(home: Path) -> "TrainResult":
-    from stocklstm.workflows.train import train as training
+    from stocklstm.workflows.train.train import train as training
 
     with train.progress() as on_epoch:
         return training([TICKER], configure("calibrated"), home=home, on_epoch=on_epoch)
 
 
 def _predict(home: Path) -> "PredictResult":
-    from stocklstm.workflows.predict import predict as predicting
+    from stocklstm.workflows.predict.predict import predict as predicting
 
     return forecasts.warned(predicting([TICKER], home=home))
 

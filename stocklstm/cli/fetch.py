@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
-from stocklstm.cli.output import View, as_document, conclude, draws_bars, say, warn, write
-from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.cli.output import (
+    View,
+    as_document,
+    conclude,
+    warn,
+)
+from stocklstm.cli.streams import draws_bars, say, write
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import StockLstmError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.outcomes import Failure
-    from stocklstm.workflows.fetch import FetchedTicker, FetchResult, TickerDone
-    from stocklstm.workflows.reading import FileRead
+    from stocklstm.core.batch import Failure
+    from stocklstm.workflows.prices.fetch import FetchedTicker, FetchResult, TickerDone
+    from stocklstm.workflows.prices.file_set import FileRead
 
 
 def _list_sources(wanted: bool) -> None:
@@ -97,8 +103,8 @@ def fetch(
     del list_sources
 
     def call() -> "FetchResult":
-        from stocklstm.workflows.asking import Patience
-        from stocklstm.workflows.fetch import FetchOptions, fetch
+        from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+        from stocklstm.workflows.prices.retry import Patience
 
         options = FetchOptions(
             source=source or ("csv" if file else "yahoo"),
@@ -135,8 +141,8 @@ def refresh(tickers: Sequence[str], lock_timeout_s: float) -> tuple["Failure", .
     Returns:
         Those that could not be refreshed, also where nothing could be.
     """
-    from stocklstm.core.outcomes import Failure
-    from stocklstm.workflows.fetch import fetch
+    from stocklstm.core.batch import Failure
+    from stocklstm.workflows.prices.fetch import fetch
 
     try:
         with _progress() as (on_ticker, _):

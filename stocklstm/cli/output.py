@@ -1,10 +1,8 @@
 """stdout is the result and nothing else; words about it go to stderr."""
 
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 import typer
 
 from stocklstm.cli.exits import ExitCode, exit_code, worst
-from stocklstm.core.outcomes import Failure, unexpected
+from stocklstm.cli.streams import say, write, writes_utf8
+from stocklstm.core.batch import Failure, unexpected
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 from stocklstm.workflows.documents import envelope
 
@@ -165,30 +164,6 @@ def write_json(value: Mapping[str, Any]) -> None:
     write(f"{text}\n")
 
 
-def writes_utf8() -> bool:
-    """Tell whether stdout takes every character."""
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-
-
-def write(text: str) -> None:
-    """Write to stdout; a reader who has gone away is no error.
-
-    Raises:
-        StorageError: stdout leads to a disk that is full or failing.
-    """
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # Python would complain once more as it flushes stdout on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise StorageError(
-                f"the result cannot be written to standard output: {error.strerror}",
-                hint="free some space or write it elsewhere; what was done is done",
-            ) from error
-
-
 def complain(error: StockLstmError, ticker: str | None = None) -> None:
     """Write an error and the next step to stderr."""
     if isinstance(error, UnexpectedError) and error.__cause__ is not None:
@@ -205,15 +180,3 @@ def warn(ticker: str, warnings: Iterable[str]) -> None:
     """Write what a person should know of a result to stderr."""
     for warning in warnings:
         say(f"warning: {ticker}: {warning}")
-
-
-def draws_bars() -> bool:
-    """Tell whether a person watches stderr, where a progress bar can be drawn."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def say(line: str) -> None:
-    """Write one line to stderr, if anybody can read it there."""
-    with suppress(OSError):
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()

@@ -9,14 +9,14 @@ import typer
 from stocklstm.cli.checks import checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.store.prices import LogEntry
-    from stocklstm.workflows.prices import (
+    from stocklstm.workflows.prices.show import (
         Export,
         ExportResult,
         PriceRow,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StoredPrices,
         VerifyResult,
     )
-    from stocklstm.workflows.soundness import CheckedPrices
+    from stocklstm.workflows.prices.verify import CheckedPrices
 
 app = typer.Typer(help="Look at the stored prices.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def show_prices(
     """Show what is stored, its gaps and where each row came from; all tickers in brief."""
 
     def call() -> "PricesResult":
-        from stocklstm.workflows.prices import show_prices
+        from stocklstm.workflows.prices.show import show_prices
 
         return show_prices(ticker or (), last=last, lock_timeout_s=lock_timeout)
 
@@ -82,7 +82,7 @@ def export_prices(
     """Write stored prices to CSV, which fetch can read back, or to Parquet."""
 
     def call() -> "ExportResult":
-        from stocklstm.workflows.prices import export_prices
+        from stocklstm.workflows.prices.show import export_prices
 
         if as_json and out is None:
             raise ConfigError(
@@ -110,7 +110,7 @@ def verify_prices(
     """Check that the stored prices can be what an exchange quoted."""
 
     def call() -> "VerifyResult":
-        from stocklstm.workflows.prices import verify_prices
+        from stocklstm.workflows.prices.show import verify_prices
 
         return verify_prices(ticker or (), lock_timeout_s=lock_timeout)
 
@@ -222,7 +222,7 @@ def _last_rows(console: "Console", rows: Sequence["PriceRow"]) -> None:
 
 
 def _money(amount: float, item: "StoredPrices") -> str:
-    from stocklstm.core.money import money, price_digits
+    from stocklstm.core.wording import money, price_digits
 
     return money(amount, item.currency, price_digits(amount))
 
@@ -280,7 +280,7 @@ def _days(entry: "LogEntry") -> str:
 def _row(row: "PriceRow") -> list[str]:
     from math import isnan
 
-    from stocklstm.core.money import price_digits
+    from stocklstm.core.wording import price_digits
 
     digits = price_digits(row.close)
     prices = (row.open, row.high, row.low, row.close, row.adj_close)

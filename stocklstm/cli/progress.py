@@ -17,13 +17,13 @@ from rich.progress import (
 from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.compressing import EpochTaught
-    from stocklstm.workflows.fetch import TickerDone
-    from stocklstm.workflows.reading import FileRead
-    from stocklstm.workflows.running import EpochEnded
-    from stocklstm.workflows.sharing import TickersDone
-    from stocklstm.workflows.tune import TrialEnded
-    from stocklstm.workflows.walk_forward import FoldEnded, WalkPlanned
+    from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkPlanned
+    from stocklstm.workflows.parallel import TickersDone
+    from stocklstm.workflows.prices.fetch import TickerDone
+    from stocklstm.workflows.prices.file_set import FileRead
+    from stocklstm.workflows.quantize.methods import EpochTaught
+    from stocklstm.workflows.train.runs import EpochEnded
+    from stocklstm.workflows.train.tune import TrialEnded
 
 
 @contextmanager

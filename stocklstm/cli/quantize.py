@@ -8,17 +8,18 @@ import typer
 
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Jobs, Json, LockTimeout, OneOrMore, Quiet
-from stocklstm.cli.output import View, as_document, conclude, draws_bars, say
-from stocklstm.cli.training import tickers_progress
-from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.money import money
+from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.train.settings import tickers_progress
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.wording import money
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.workflows.compressing import EpochTaught
-    from stocklstm.workflows.measuring import VersionFigures
-    from stocklstm.workflows.quantize import QuantizedVersion, QuantizeResult
+    from stocklstm.workflows.quantize.measure import VersionFigures
+    from stocklstm.workflows.quantize.methods import EpochTaught
+    from stocklstm.workflows.quantize.quantize import QuantizedVersion, QuantizeResult
 
 
 def quantize(
@@ -107,8 +108,8 @@ def quantize(
     """Make a smaller, faster version; champion only if its errors hardly grow."""
 
     def call() -> "QuantizeResult":
-        from stocklstm.core.compression import Compression
-        from stocklstm.workflows.quantize import quantize
+        from stocklstm.core.settings.compression import Compression
+        from stocklstm.workflows.quantize.quantize import quantize
 
         compression = Compression(
             method=method,
@@ -236,7 +237,7 @@ def _column(figures: "VersionFigures", currency: str) -> list[str]:
 
 def _changes(item: "QuantizedVersion") -> list[str]:
     """Write what has changed from the first to the last column, in the order of `_ROWS`."""
-    from stocklstm.core.acceptance import signed
+    from stocklstm.core.scores.acceptance import signed
 
     before, after = item.before, item.after
     return [

@@ -10,9 +10,15 @@ import typer
 
 from stocklstm.cli.exits import ExitCode, exit_code
 from stocklstm.cli.options import Json, LockTimeout, Quiet
-from stocklstm.cli.output import Mode, choose_mode, complain, say, write, write_json
-from stocklstm.core.config import LOCK_TIMEOUT_S
-from stocklstm.core.outcomes import Failure
+from stocklstm.cli.output import (
+    Mode,
+    choose_mode,
+    complain,
+    write_json,
+)
+from stocklstm.cli.streams import say, write
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import envelope
 
@@ -55,8 +61,8 @@ def serve(
     try:
         mode = choose_mode(as_json=as_json, quiet=quiet)
         _require_extra()
-        from stocklstm.api.options import ServerOptions, api_token, require_safe
         from stocklstm.api.server import serve as serving
+        from stocklstm.api.server_options import ServerOptions, api_token, require_safe
 
         names = tuple(allow_host or ())
         options = ServerOptions(host, port, api_token(), names, lock_timeout_s=lock_timeout)

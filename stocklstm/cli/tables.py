@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stocklstm.cli.output import writes_utf8
+from stocklstm.cli.streams import writes_utf8
 
 # Wider than any table: a file or pipe has no edge at which to cut one.
 _BOUNDLESS = 400

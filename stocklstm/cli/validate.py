@@ -8,12 +8,12 @@ import typer
 from stocklstm.cli.checks import Checked, checked_name, checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.inventory import CheckedStore
-    from stocklstm.workflows.soundness import CheckedPrices
-    from stocklstm.workflows.validate import ValidatedVersion, ValidateResult
+    from stocklstm.workflows.prices.verify import CheckedPrices
+    from stocklstm.workflows.validate.inventory import CheckedStore
+    from stocklstm.workflows.validate.validate import ValidatedVersion, ValidateResult
 
 
 def validate(
@@ -48,7 +48,7 @@ def validate(
     """Check every byte of stored models and make a dummy forecast with each; or the prices."""
 
     def call() -> "ValidateResult":
-        from stocklstm.workflows.validate import validate
+        from stocklstm.workflows.validate.validate import validate
 
         return validate(
             ticker or (),

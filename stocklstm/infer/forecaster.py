@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.features import needs_anchor
-from stocklstm.core.scaling import ReturnForecasts, Scaling
-from stocklstm.core.series import Bars, Floats, Indices
-from stocklstm.core.windows import windows_at
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.inputs.features import needs_anchor
+from stocklstm.core.inputs.scaling import Scaling
+from stocklstm.core.inputs.windows import windows_at
+from stocklstm.core.prices.series import Bars, Floats, Indices
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
 from stocklstm.infer.session import ServingGraph
 

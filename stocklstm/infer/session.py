@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from stocklstm.core.series import Floats
+from stocklstm.core.prices.series import Floats
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.infer.structure import check_structure
 

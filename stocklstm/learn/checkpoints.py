@@ -11,12 +11,12 @@ import torch
 from torch import nn, optim
 from torch.optim.swa_utils import AveragedModel
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.history import History
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.training.epochs import History
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.learn.checking import check_checkpoint
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule
+from stocklstm.learn.safety import check_checkpoint
 
 FORMAT = 1
 

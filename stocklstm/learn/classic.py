@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.features import FeatureScale
-from stocklstm.core.scaling import PriceScaling
+from stocklstm.core.inputs.features import FeatureScale
+from stocklstm.core.inputs.scaling import PriceScaling
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.learn.checkpoints import load_tensors, rebuild_network
 from stocklstm.learn.model import architecture_of

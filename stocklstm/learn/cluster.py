@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
-from stocklstm.learn.crews import Call, Crew, Ended, ShouldStop, Task
-from stocklstm.learn.keeping import Keeper, StoppedError
+from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.workers import Call, Crew, Ended, ShouldStop, Task
 
 Versions = Callable[[], Mapping[str, str]]
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
 
 _MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}

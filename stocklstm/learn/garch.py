@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from stocklstm.core.garch import Garch
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.scores.garch import Garch
+from stocklstm.core.settings.config import LEVELS
 
 _LEAST_RETURNS = 250
 

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.diagnosis import ConstantLosses
-from stocklstm.core.history import EpochRecord
-from stocklstm.core.series import Indices
+from stocklstm.core.prices.series import Indices
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.training.diagnosis import ConstantLosses
+from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import restore, snapshot
 from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
-from stocklstm.learn.keeping import Keeper, State, StoppedError
 from stocklstm.learn.losses import best_constant, loss_function
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
+from stocklstm.learn.stopping import Keeper, State, StoppedError
 
 OnEpoch = Callable[[EpochRecord], None]
 

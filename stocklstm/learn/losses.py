@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stocklstm.core.levels import LEVELS
+from stocklstm.core.settings.config import LEVELS
 
 # Where the loss turns linear: a twentieth of the range of scaled prices.
 _HUBER_DELTA = 0.05

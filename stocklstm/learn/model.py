@@ -2,10 +2,13 @@
 
 from typing import TypedDict
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.prices.series import Floats
+from stocklstm.core.settings.config import TrainingConfig
 
 
 class Architecture(TypedDict):
@@ -102,3 +105,18 @@ class StockLSTM(nn.Module):
     def parameter_count(self) -> int:
         """Trainable numbers."""
         return sum(p.numel() for p in self.parameters())
+
+
+def network_outputs(network: StockLSTM, windows: NDArray[np.float32]) -> Floats:
+    """Run the network in PyTorch.
+
+    Args:
+        network: In evaluation mode.
+        windows: (N, T, F).
+
+    Returns:
+        (N, Q).
+    """
+    with torch.inference_mode():
+        outputs: Floats = network(torch.from_numpy(windows)).numpy().astype(np.float64)
+    return outputs

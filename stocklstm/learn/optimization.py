@@ -9,7 +9,7 @@ import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 
 Kind = TypeVar("Kind", bound=optim.Optimizer)
 

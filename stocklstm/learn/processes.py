@@ -11,7 +11,7 @@ from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 from stocklstm.errors import TryAgainError
-from stocklstm.learn.keeping import Keeper, StoppedError
+from stocklstm.learn.stopping import Keeper, StoppedError
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.devices import describe_device, finish_work
-from stocklstm.learn.keeping import Keeper, State
 from stocklstm.learn.loop import TrainingData, TrainingRun, isolated_torch
+from stocklstm.learn.stopping import Keeper, State
 
 # The first repetitions choose kernels and fill caches; a large network is not repeated for long.
 _WARM_UP = 2

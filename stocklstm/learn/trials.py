@@ -7,19 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stocklstm.core.axes import Settings
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.history import EpochRecord
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied
-from stocklstm.core.series import Floats
-from stocklstm.core.windows import sliding_windows
+from stocklstm.core.inputs.windows import sliding_windows
+from stocklstm.core.prices.series import Floats
+from stocklstm.core.settings.config import Settings, TrainingConfig
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, applied
 from stocklstm.errors import TrainingDivergedError
-from stocklstm.learn.inference import network_outputs
-from stocklstm.learn.keeping import Keeper
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
+from stocklstm.learn.model import network_outputs
 from stocklstm.learn.processes import Follower, Stopper, run_apart
-from stocklstm.learn.sampling import Pruner
+from stocklstm.learn.search import Pruner
+from stocklstm.learn.stopping import Keeper
 
 
 class _BehindError(Exception):

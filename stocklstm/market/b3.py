@@ -16,10 +16,15 @@ from typing import IO
 
 import numpy as np
 
-from stocklstm.core.archives import ZIP_ERRORS
-from stocklstm.core.series import Bars, Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.series import (
+    Bars,
+    Basis,
+    Rejection,
+    SourceAnswer,
+)
+from stocklstm.core.zips import ZIP_ERRORS
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
-from stocklstm.market.archives import ReadFiles
+from stocklstm.market.file_set import ReadFiles
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.source import FetchRequest
 

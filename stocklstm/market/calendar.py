@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from stocklstm.core.series import Dates, Flags
+from stocklstm.core.prices.series import Dates, Flags
 from stocklstm.errors import ConfigError
 
 WEEKDAYS = "weekdays"

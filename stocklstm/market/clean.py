@@ -7,8 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from stocklstm.core.series import Action, Bars, Basis, Dates, Flags, Rejection, SourceAnswer
-from stocklstm.core.soundness import untraded
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Basis,
+    Dates,
+    Flags,
+    Rejection,
+    SourceAnswer,
+)
+from stocklstm.core.prices.soundness import untraded
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions
 

@@ -8,7 +8,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stocklstm.core.series import Bars, Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.series import (
+    Bars,
+    Basis,
+    Rejection,
+    SourceAnswer,
+)
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.notation import DateReader, date_reader, decimal_mark, read_number

@@ -1,6 +1,6 @@
 """Currency, calendar and time zone of a ticker, as far as its name or Yahoo's code tells."""
 
-from stocklstm.core.series import Instrument
+from stocklstm.core.prices.series import Instrument
 
 # What each suffix stands for: currency as Yahoo quotes it (GBp, ZAc and ILA are hundredths),
 # calendar of exchange_calendars, IANA time zone.

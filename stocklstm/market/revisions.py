@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.series import (
+from stocklstm.core.prices.series import (
     JITTER,
     Action,
     Bars,
@@ -21,7 +21,7 @@ from stocklstm.core.series import (
     completed,
     unstored,
 )
-from stocklstm.core.soundness import moves, unexplained_jumps
+from stocklstm.core.prices.soundness import moves, unexplained_jumps
 from stocklstm.errors import RejectedDataError
 
 # Sources round the prices before a split; its ratio is found within one percent.

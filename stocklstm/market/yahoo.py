@@ -15,7 +15,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
-from stocklstm.core.series import Action, Bars, Floats, Instrument, SourceAnswer
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Floats,
+    Instrument,
+    SourceAnswer,
+)
 from stocklstm.errors import (
     NetworkError,
     RateLimitedError,

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.core.calibration import probability_transform
-from stocklstm.core.evaluation import ScoredDays
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.scores import Coverage, Evaluation
-from stocklstm.core.significance import binomial_band
+from stocklstm.core.scores.calibration import probability_transform
+from stocklstm.core.scores.evaluation import ScoredDays
+from stocklstm.core.scores.scores import Coverage, Evaluation
+from stocklstm.core.scores.significance import binomial_band
+from stocklstm.core.settings.config import LEVELS
 from stocklstm.report.figure import BLACK, BLUE, GREY, heading_across, png, side_by_side
 
 if TYPE_CHECKING:

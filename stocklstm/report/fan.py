@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.core.fan import Fan
-from stocklstm.core.money import money, price_digits
-from stocklstm.core.quantiles import interval
+from stocklstm.core.forecasts.fan import Fan
+from stocklstm.core.forecasts.quantiles import interval
+from stocklstm.core.wording import money, price_digits
 from stocklstm.report.figure import (
     BLACK,
     BLUE,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stocklstm.core.money import currency_symbol
-from stocklstm.core.series import Dates, Floats
+from stocklstm.core.prices.series import Dates, Floats
+from stocklstm.core.wording import currency_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

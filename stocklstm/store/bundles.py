@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from stocklstm.core.archives import ZIP_ERRORS, open_archive, read_member
 from stocklstm.core.digest import sha256_hex
+from stocklstm.core.zips import ZIP_ERRORS, open_archive, read_member
 from stocklstm.errors import (
     ArtifactCorruptError,
     ArtifactVersionError,

@@ -5,8 +5,7 @@ from datetime import date
 
 import msgspec
 
-from stocklstm.core.pools import is_pool
-from stocklstm.core.reference import parse_owner
+from stocklstm.core.reference import is_pool, parse_owner
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.store.manifest import Manifest, decode_manifest
 

@@ -6,14 +6,18 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from stocklstm.core.baselines import Baselines
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.pooling import PoolDays
-from stocklstm.core.pools import is_pool
-from stocklstm.core.ranges import InputRange
-from stocklstm.core.reference import version_id
-from stocklstm.core.scaling import AnchorScaling, PooledScaling, PriceScaling, Scaling
-from stocklstm.core.scores import Evaluation
+from stocklstm.core.inputs.ranges import InputRange
+from stocklstm.core.inputs.scaling import (
+    AnchorScaling,
+    PooledScaling,
+    PriceScaling,
+    Scaling,
+)
+from stocklstm.core.prices.pool_splits import PoolDays
+from stocklstm.core.reference import is_pool, version_id
+from stocklstm.core.scores.baselines import Baselines
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import (
     ArtifactCorruptError,
     ArtifactVersionError,
@@ -114,7 +118,7 @@ class TrainingRecord:
         seconds: Wall time.
         parameters: Weights of the network.
         device: Where it was trained, in words.
-        diagnosis: Kind of `core.diagnosis.Diagnosis`; empty if the version is older than these.
+        diagnosis: Kind of diagnosis; empty if the version is older than these.
     """
 
     epochs: int

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stocklstm.core.baselines import Baselines
-from stocklstm.core.series import parse_ticker
-from stocklstm.core.volatility import AnchorState, VolatilityAnchor
+from stocklstm.core.inputs.volatility import AnchorState, VolatilityAnchor
+from stocklstm.core.reference import parse_ticker
+from stocklstm.core.scores.baselines import Baselines
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import DataRecord, Manifest, corrupt
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.series import (
+from stocklstm.core.prices.series import (
     JITTER,
     Action,
     Bars,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
 from stocklstm.store.disk import disk_errors, make_private, sync_directory, write_durably
 from stocklstm.store.locks import work_lock

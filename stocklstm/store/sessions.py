@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.series import Dates
+from stocklstm.core.prices.series import Dates
 from stocklstm.store.database import stored_values, transaction
 
 

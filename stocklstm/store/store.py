@@ -3,16 +3,17 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stocklstm.core.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.database import open_database, open_readonly, transaction
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
+from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
@@ -35,6 +36,7 @@ class Store:
         registry: Model versions and aliases.
         ledger: Forecasts made.
         obstacle: Why it can only be read; None if it can be written.
+        lock_timeout_s: Seconds to wait for another writer.
     """
 
     paths: StorePaths
@@ -43,6 +45,7 @@ class Store:
     registry: Registry
     ledger: Ledger
     obstacle: StockLstmError | None
+    lock_timeout_s: float = LOCK_TIMEOUT_S
 
     @property
     def runs(self) -> "RunStore":
@@ -63,6 +66,14 @@ class Store:
         """Do everything inside, in whichever part of the database, or nothing of it."""
         with transaction(self.prices.connection):
             yield
+
+    def writing(self, name: str) -> AbstractContextManager[None]:
+        """Be the only writer of a ticker, or of a pooled model, meanwhile.
+
+        Raises:
+            StoreLockedError: Another process still is after `lock_timeout_s`.
+        """
+        return writer_lock(self.paths, name, self.lock_timeout_s)
 
     @property
     def writable(self) -> bool:
@@ -117,6 +128,7 @@ def open_store(
             Registry(paths, connection, key),
             Ledger(connection),
             obstacle,
+            lock_timeout_s,
         )
     finally:
         connection.close()

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from stocklstm.core.axes import AXES, Settings
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.search import Trial
+from stocklstm.core.settings.config import AXES, Settings, TrainingConfig
+from stocklstm.core.training.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
 from stocklstm.store.database import stored_values, transaction
 from stocklstm.store.locks import work_lock
@@ -27,7 +26,7 @@ class StudyRecord:
         id: Its name, such as PETR4.SA-20261121T213000Z-3f2a.
         ticker: Whose settings.
         created: UTC timestamp.
-        sampler: One of `core.axes.SAMPLERS`.
+        sampler: One of `core.settings.axes.SAMPLERS`.
         most_trials: Where it ends at the latest; None for no such limit.
         config: Settings that it starts from.
         last: Last ISO day of the prices.

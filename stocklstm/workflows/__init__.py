@@ -1,1 +1,1 @@
-"""One public function per subcommand, each returning a frozen result; no terminal here."""
+"""What the commands do, a room each: results are frozen, and nothing talks to a terminal."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stocklstm.core.batch import Failure
 from stocklstm.core.exits import exit_code
-from stocklstm.core.outcomes import Failure
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.models import ModelDetails
+    from stocklstm.workflows.models.listing import ModelDetails
 
 SCHEMA_VERSION = 1
 

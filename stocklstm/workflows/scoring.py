@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stocklstm.core.baselines import DistributionBaseline
-from stocklstm.core.evaluation import ScoredDays, evaluate, score_days
-from stocklstm.core.pooling import pool_split
-from stocklstm.core.scaling import warm_up_rows
-from stocklstm.core.scores import Evaluation
-from stocklstm.core.series import Bars, Indices
+from stocklstm.core.inputs.scaling import warm_up_rows
+from stocklstm.core.prices.pool_splits import pool_split
+from stocklstm.core.prices.series import Bars, Indices
+from stocklstm.core.scores.baselines import DistributionBaseline
+from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
+from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import SeriesTooShortError
 from stocklstm.store.manifest import Manifest
-from stocklstm.workflows.serving import (
+from stocklstm.workflows.loading.model import (
     LoadedModel,
     require_training_scale,
     scale_since_training,

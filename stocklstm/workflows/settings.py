@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stocklstm.core.config import LOCK_TIMEOUT_S
 from stocklstm.core.reference import parse_reference
-from stocklstm.core.settings import (
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.layers import (
     PREFIX,
     SETTINGS,
     Effective,

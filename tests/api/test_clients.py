@@ -13,7 +13,7 @@ from tests.conftest import TICKER
 
 # The limits of the command are seconds; these are the same code with less patience.
 IMPATIENT = """
-from stocklstm.api.options import Limits, ServerOptions
+from stocklstm.api.server_options import Limits, ServerOptions
 from stocklstm.api.server import serve
 limits = Limits(header_s=1, body_s=1, in_flight=4, connections=12)
 serve(ServerOptions(port=0, limits=limits), lambda started: print(started.url, flush=True))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.store import database
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train import train
+from stocklstm.workflows.train.train import train
 from tests.api.conftest import Server, problem
 from tests.conftest import TICKER, TINY, Cli
 from tests.contract.test_import_hygiene import HEAVY
@@ -57,7 +57,7 @@ def test_a_server_that_has_done_its_work_has_loaded_nothing_heavy(
 
 BUGGY = """
 import sys
-import stocklstm.workflows.predict as module
+import stocklstm.workflows.predict.predict as module
 from stocklstm.__main__ import main
 
 right = module._Evening._made

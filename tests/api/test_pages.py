@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stocklstm.core.money import money
+from stocklstm.core.wording import money
 from tests.api.conftest import Server, serving
 from tests.conftest import TICKER
 from tests.unit.workflows.evenings import cut_off, live_through

@@ -8,9 +8,9 @@ from threading import Event
 import httpx
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train import train
+from stocklstm.workflows.train.train import train
 from tests.api.conftest import Server
 from tests.conftest import TICKER, TINY
 

@@ -7,8 +7,8 @@ import pytest
 
 from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
-from stocklstm.core.config import PRESETS
-from stocklstm.core.settings import SETTINGS, written
+from stocklstm.core.settings.config import PRESETS
+from stocklstm.core.settings.layers import SETTINGS, written
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ import pytest
 from stocklstm import errors
 from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.store.migrations import FORMAT
-from stocklstm.workflows import predict as predicting
+from stocklstm.workflows.predict import predict as predicting
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.tampering import flip_bit, replace_manifest
 
@@ -101,7 +101,7 @@ def test_0_when_all_is_well(cli: Cli, model_home: Path) -> None:
 
 BUGGY = """
 import sys
-import stocklstm.workflows.predict as module
+import stocklstm.workflows.predict.predict as module
 from stocklstm.__main__ import main
 
 right = module._Evening._made

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stocklstm.core.axes import AXES
-from stocklstm.core.settings import SETTINGS
+from stocklstm.core.settings.config import AXES
+from stocklstm.core.settings.layers import SETTINGS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stocklstm.core.series import Action
+from stocklstm.core.prices.series import Action
 from stocklstm.market.yahoo import YahooSource
 from stocklstm.store.store import Store, open_store
 from tests.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of

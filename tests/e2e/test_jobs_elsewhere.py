@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train import train
+from stocklstm.workflows.train.train import train
 from tests.conftest import TINY, Cli
 from tests.e2e.many import SMALL, TICKERS, options, published
 from tests.e2e.test_tune import Program

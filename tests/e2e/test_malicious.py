@@ -24,7 +24,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from stocklstm.workflows.bundles import export_bundle
+from stocklstm.workflows.models.bundle import export_bundle
 from tests.conftest import TICKER
 from tests.tampering import Bomb, replace_file
 

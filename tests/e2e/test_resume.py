@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train import Beginning, train
+from stocklstm.workflows.train.train import Beginning, train
 from tests.conftest import TICKER
 from tests.forks import TRAINING, forks_of
 

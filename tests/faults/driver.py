@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stocklstm.cli.app import run
-from stocklstm.workflows import quantize
-from stocklstm.workflows import training as training_files
+from stocklstm.workflows.quantize import quantize
+from stocklstm.workflows.train import order as training_files
 from tests.conftest import TICKER
 from tests.faults.boundaries import Boundaries, Fault, install
 

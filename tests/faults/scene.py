@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from stocklstm.core.prices.series import Action
 from stocklstm.core.reference import CHAMPION
-from stocklstm.core.series import Action
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.database import integrity_faults
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict import predict
-from stocklstm.workflows.removing import Rule, collect_garbage
-from stocklstm.workflows.validate import validate
+from stocklstm.workflows.models.remove import Rule, collect_garbage
+from stocklstm.workflows.predict.predict import predict
+from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.faults.processes import Ended, Forks
 

@@ -15,8 +15,8 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.serving import load_model
-from stocklstm.workflows.validate import validate
+from stocklstm.workflows.loading.model import load_model
+from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.faults.processes import Ended, Forks
 from tests.faults.scene import (

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.learn.keeping import Keeper
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.stopping import Keeper
 
 
 def distill(

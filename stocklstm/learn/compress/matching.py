@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.compress.reshaping import Pruning, Reshape, ReshapedRun, starting_with
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, isolated_torch
 from stocklstm.learn.model import Architecture, StockLSTM

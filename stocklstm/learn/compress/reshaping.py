@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils import prune
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.compress.rounding import FEWEST_FOR_INT4, LARGEST, TERNARY_SCALE
-from stocklstm.learn.keeping import Keeper, State
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.stopping import Keeper, State
 
 Reshape = Callable[[str, Tensor], Tensor]
 """Name of a parameter and its weights to the weights that are used."""

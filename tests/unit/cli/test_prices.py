@@ -7,7 +7,7 @@ import pytest
 from stocklstm.cli.output import Mode, show
 from stocklstm.cli.prices import DETAILS, OVERVIEW
 from stocklstm.store.prices import LogEntry
-from stocklstm.workflows.prices import PriceRow, StoredPrices
+from stocklstm.workflows.prices.show import PriceRow, StoredPrices
 from tests.conftest import TICKER, Cli
 
 AT = "2024-03-14T00:05:00Z"

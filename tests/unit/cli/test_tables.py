@@ -2,12 +2,12 @@
 
 import pytest
 
-from stocklstm.cli.evaluate import VIEW as EVALUATE
-from stocklstm.cli.forecasts import VIEW as PREDICT
+from stocklstm.cli.evaluate.evaluate import VIEW as EVALUATE
 from stocklstm.cli.output import Mode, show
-from stocklstm.core.intervals import Interval
-from stocklstm.core.outcomes import Failure
-from stocklstm.core.scores import (
+from stocklstm.cli.predict.forecasts import VIEW as PREDICT
+from stocklstm.core.batch import Failure
+from stocklstm.core.forecasts.intervals import Interval
+from stocklstm.core.scores.scores import (
     Coverage,
     DirectionScores,
     DistributionScores,
@@ -16,8 +16,8 @@ from stocklstm.core.scores import (
     RivalScores,
 )
 from stocklstm.errors import NoModelError
-from stocklstm.workflows.evaluate import EvaluatedVersion
-from stocklstm.workflows.predict import Forecast
+from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion
+from stocklstm.workflows.predict.predict import Forecast
 
 FORECAST = Forecast(
     ticker="PETR4.SA",

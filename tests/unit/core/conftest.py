@@ -3,7 +3,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
 
 
 @pytest.fixture(scope="session")

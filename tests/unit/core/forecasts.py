@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import stats
 
-from stocklstm.core.evaluation import ScoredDays
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.scores.evaluation import ScoredDays
+from stocklstm.core.settings.config import LEVELS
 
 GRID = stats.norm.ppf(LEVELS)
 

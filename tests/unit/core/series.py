@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import settings
 
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
 
 PROPERTY = settings(deadline=None, derandomize=True)
 """Machines differ in speed, and a run must not differ from the next."""

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.pools import is_pool, parse_pool
 from stocklstm.core.reference import (
     ModelReference,
+    is_pool,
     parse_owner,
+    parse_pool,
     parse_pool_reference,
     parse_reference,
+    parse_ticker,
 )
-from stocklstm.core.series import parse_ticker
 from stocklstm.errors import ConfigError
 from tests.unit.core.series import PROPERTY
 

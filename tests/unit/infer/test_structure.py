@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.infer.structure import check_structure
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.weights import store_half, store_integers
-from stocklstm.learn.export import export_onnx
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.onnx_graph import export_onnx
 
 
 def graph_of(layers: int, preset: str = "calibrated") -> bytes:

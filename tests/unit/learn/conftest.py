@@ -2,10 +2,10 @@
 
 import pytest
 
-from stocklstm.core.config import TrainingConfig
-from stocklstm.core.scaling import fit_scaling, warm_up_rows
-from stocklstm.core.series import Bars
-from stocklstm.core.splits import split_origins
+from stocklstm.core.inputs.scaling import fit_scaling, warm_up_rows
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.splits import split_origins
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import TrainingData
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
-from stocklstm.learn.inference import network_outputs
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.model import network_outputs
 from tests.tampering import Bomb
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stocklstm.core.config import configure
-from stocklstm.core.diagnosis import diagnose
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import configure
+from stocklstm.core.training.diagnosis import diagnose
 from stocklstm.learn.loop import train_network
 from tests.unit.learn.conftest import training_data
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
 from stocklstm.learn.devices import choose_device, describe_device
 from stocklstm.learn.loop import TrainingData, train_network

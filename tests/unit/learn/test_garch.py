@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stocklstm.core.levels import LEVELS
+from stocklstm.core.settings.config import LEVELS
 from stocklstm.learn.garch import fit_garch
 from tests.unit.core.series import bars_of, made_bars
 

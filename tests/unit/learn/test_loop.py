@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.history import EpochRecord
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.quantiles import pinball
-from stocklstm.core.series import Bars
+from stocklstm.core.forecasts.quantiles import pinball
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import LEVELS, TrainingConfig, configure
+from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import TrainingDivergedError
-from stocklstm.learn.inference import network_outputs
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
+from stocklstm.learn.model import network_outputs
 from tests.conftest import TINY
 from tests.unit.learn.conftest import training_data
 

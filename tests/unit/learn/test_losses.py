@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm.core.quantiles import pinball
+from stocklstm.core.forecasts.quantiles import pinball
 from stocklstm.learn.losses import loss_function
 
 

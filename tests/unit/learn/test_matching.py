@@ -8,13 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.learn.compress.matching import match, varied, without_dropout
 from stocklstm.learn.compress.reshaping import Pruning, bent
 from stocklstm.learn.compress.structured import keep_units
-from stocklstm.learn.inference import network_outputs
 from stocklstm.learn.loop import TrainingData
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.model import StockLSTM, network_outputs
 
 SEQ_LENGTH = 10
 

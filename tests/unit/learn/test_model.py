@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stocklstm.core.config import PRESETS, configure
+from stocklstm.core.settings.config import PRESETS, configure
 from stocklstm.learn.model import StockLSTM
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, optim
 
-from stocklstm.core.config import configure
+from stocklstm.core.settings.config import configure
 from stocklstm.learn.optimization import make_optimizer
 
 SETTINGS = {"learning_rate": 0.01, "weight_decay": 0.001, "momentum": 0.5}

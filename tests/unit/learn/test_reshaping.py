@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.distillation import distill
 from stocklstm.learn.compress.reshaping import (
@@ -22,10 +22,9 @@ from stocklstm.learn.compress.reshaping import (
 from stocklstm.learn.compress.rounding import plain_scales
 from stocklstm.learn.compress.structured import keep_units
 from stocklstm.learn.compress.weights import store_integers
-from stocklstm.learn.export import export_onnx
-from stocklstm.learn.inference import network_outputs
 from stocklstm.learn.loop import TrainingData, train_network
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.onnx_graph import export_onnx
 
 
 def silent(_: object) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.history import EpochRecord
+from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import (
     decode_checkpoint,
@@ -16,9 +16,9 @@ from stocklstm.learn.checkpoints import (
     encode_checkpoint,
     encode_state,
 )
-from stocklstm.learn.keeping import StoppedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.stopping import StoppedError
 from tests.conftest import TINY
 
 SCHEDULES = ("constant", "plateau", "cosine", "exponential", "warmup-cosine")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from stocklstm.core.config import TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.timing import Pace, measure_pace
 

@@ -15,14 +15,13 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from stocklstm.core.axes import AXES, Settings
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial, applied, settings_of
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import AXES, Settings, TrainingConfig, configure
+from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, applied, settings_of
 from stocklstm.errors import ConfigError, TryAgainError
-from stocklstm.learn.keeping import Keeper, StoppedError
 from stocklstm.learn.loop import TrainingData, train_network
-from stocklstm.learn.sampling import Pruner, propose, require_optuna
+from stocklstm.learn.search import Pruner, propose, require_optuna
+from stocklstm.learn.stopping import Keeper, StoppedError
 from stocklstm.learn.trials import Trials, run_trial
 from tests.conftest import TINY
 from tests.unit.learn.conftest import training_data

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.rounding import LARGEST, closest_scales, encode, plain_scales
 from stocklstm.learn.compress.weights import Correction, fit_correction, store_half, store_integers
-from stocklstm.learn.export import export_onnx
-from stocklstm.learn.inference import network_outputs
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.onnx_graph import export_onnx
 
 BITS = sorted(LARGEST)
 

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from stocklstm.core.series import Action, Bars, Instrument, Rejection, SourceAnswer
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Instrument,
+    Rejection,
+    SourceAnswer,
+)
 
 PETR4 = Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo")
 

@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 
-from stocklstm.core.series import Instrument
+from stocklstm.core.prices.series import Instrument
 from stocklstm.market.instrument import _CALENDARS, _INDICES, _SUFFIXES, calendar_name
 from stocklstm.market.instrument import guess_instrument as guess
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Action, Bars
+from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.revisions import (
     joined,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stocklstm.core.series import Basis
-from stocklstm.core.soundness import gaps
-from stocklstm.core.volatility import valid_ranges
+from stocklstm.core.inputs.volatility import valid_ranges
+from stocklstm.core.prices.series import Basis
+from stocklstm.core.prices.soundness import gaps
 from stocklstm.errors import UnknownTickerError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean

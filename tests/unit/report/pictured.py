@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from stocklstm.core.evaluation import ScoredDays
-from stocklstm.core.fan import Fan, fan_out
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.scaling import ReturnForecasts
+from stocklstm.core.forecasts.fan import Fan, fan_out
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.scores.evaluation import ScoredDays
+from stocklstm.core.settings.config import LEVELS
 
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 

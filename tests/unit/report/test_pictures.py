@@ -13,21 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from stocklstm.core.axes import AXES
-from stocklstm.core.config import configure
-from stocklstm.core.diagnosis import ConstantLosses
-from stocklstm.core.evaluation import ScoredDays, evaluate
-from stocklstm.core.history import EpochRecord
-from stocklstm.core.levels import LEVELS
-from stocklstm.core.quantiles import available_intervals
-from stocklstm.core.scaling import ReturnForecasts
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial
+from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_intervals
+from stocklstm.core.scores.evaluation import ScoredDays, evaluate
+from stocklstm.core.settings.config import AXES, LEVELS, configure
+from stocklstm.core.training.diagnosis import ConstantLosses
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial
 from stocklstm.report.calibration import calibration_png
+from stocklstm.report.errors_over_time import errors_png
 from stocklstm.report.fan import fan_png
-from stocklstm.report.forecasts import predictions_png
-from stocklstm.report.overtime import errors_png
-from stocklstm.report.training import history_png
-from stocklstm.report.tuning import trials_png
+from stocklstm.report.loss_curves import history_png
+from stocklstm.report.predictions import predictions_png
+from stocklstm.report.trials import trials_png
 from tests.unit.report.pictured import (
     LONG_TITLE,
     assert_readable,
@@ -344,9 +341,9 @@ def test_the_same_figures_give_the_same_picture() -> None:
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
     code = (
-        "import stocklstm.report.forecasts, stocklstm.report.training, stocklstm.report.tuning;"
-        "import stocklstm.report.calibration, stocklstm.report.fan, stocklstm.report.overtime;"
-        "import stocklstm.workflows.drawing, sys;"
+        "from stocklstm.report import predictions, loss_curves, trials, compression;"
+        "from stocklstm.report import calibration, fan, errors_over_time;"
+        "import stocklstm.workflows.pictures, sys;"
         "sys.exit('matplotlib' in sys.modules)"
     )
 

@@ -16,7 +16,7 @@ from stocklstm.store.database import transaction
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.removing import Rule, collect_garbage
+from stocklstm.workflows.models.remove import Rule, collect_garbage
 from tests.unit.store.samples import (
     DIVIDEND,
     LATER,

@@ -5,12 +5,13 @@ from functools import cache
 
 import numpy as np
 
-from stocklstm.core.baselines import Baselines
-from stocklstm.core.config import PRESETS, configure
-from stocklstm.core.evaluation import evaluate, naive_error, score_days
-from stocklstm.core.features import FeatureScale
-from stocklstm.core.scaling import AnchorScaling, PriceScaling, ReturnForecasts
-from stocklstm.core.series import Action, Bars, Instrument
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.inputs.features import FeatureScale
+from stocklstm.core.inputs.scaling import AnchorScaling, PriceScaling
+from stocklstm.core.prices.series import Action, Bars, Instrument
+from stocklstm.core.scores.baselines import Baselines, naive_error
+from stocklstm.core.scores.evaluation import evaluate, score_days
+from stocklstm.core.settings.config import PRESETS, configure
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import DataRecord, Manifest, SplitRecord, TrainingRecord
 from stocklstm.store.registry import Registry

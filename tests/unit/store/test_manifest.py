@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.baselines import Baselines, EwmaBaseline
-from stocklstm.core.config import FEATURES, configure
-from stocklstm.core.features import FeatureScale
-from stocklstm.core.scaling import AnchorScaling, PriceScaling
-from stocklstm.core.volatility import VolatilityAnchor
+from stocklstm.core.inputs.features import FeatureScale
+from stocklstm.core.inputs.scaling import AnchorScaling, PriceScaling
+from stocklstm.core.inputs.volatility import VolatilityAnchor
+from stocklstm.core.scores.baselines import Baselines, EwmaBaseline
+from stocklstm.core.settings.config import FEATURES, configure
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError
 from stocklstm.store.manifest import FORMAT, FileRecord, Manifest, decode_manifest
 from tests.unit.store.samples import TICKER, manifest_of, price_manifest

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Action, Bars, Instrument
+from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import (
     NoPricesError,
     RejectedDataError,

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.axes import AXES
-from stocklstm.core.config import PRESETS, TrainingConfig, configure
-from stocklstm.core.search import COMPLETE, DIVERGED, PRUNED, Trial
+from stocklstm.core.settings.config import AXES, PRESETS, TrainingConfig, configure
+from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial
 from stocklstm.errors import NotFoundError, SchemaError, StoreLockedError
 from stocklstm.store import database
 from stocklstm.store.store import Store, open_store

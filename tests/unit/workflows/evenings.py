@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from stocklstm.core.series import Bars
+from stocklstm.core.prices.series import Bars
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict import Forecast, predict
+from stocklstm.workflows.predict.predict import Forecast, predict
 from tests.conftest import TICKER
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.config import TrainingConfig, configure
-from stocklstm.core.series import Bars, Instrument
+from stocklstm.core.prices.series import Bars, Instrument
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.pooled import train_pooled
+from stocklstm.workflows.train.pooled import train_pooled
 from tests.conftest import TINY
 from tests.unit.core.series import made_bars
 

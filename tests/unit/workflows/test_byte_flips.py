@@ -10,8 +10,8 @@ import pytest
 
 from stocklstm.cli.validate import VIEW
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.workflows.predict import predict
-from stocklstm.workflows.validate import validate
+from stocklstm.workflows.predict.predict import predict
+from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
 
 FILES = {

@@ -9,12 +9,17 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.series import Action, Bars, Basis, SourceAnswer
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Basis,
+    SourceAnswer,
+)
 from stocklstm.market.calendar import sessions
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows import fetch as module
-from stocklstm.workflows.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices import fetch as module
+from stocklstm.workflows.prices.fetch import FetchOptions, fetch
 from tests.conftest import TICKER
 from tests.fakes import ScriptedSource
 from tests.unit.market.series import PETR4

@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.reference import ModelReference
-from stocklstm.core.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.errors import NoModelError, NoPricesError, SeriesTooShortError
 from stocklstm.store import prices as price_store
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
-from stocklstm.workflows import predict as predicting
-from stocklstm.workflows.pool_scores import evaluate_pool
-from stocklstm.workflows.pooled import train_pooled
-from stocklstm.workflows.pooling import load_pool
-from stocklstm.workflows.predict import PredictResult, Wanted, predict
+from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
+from stocklstm.workflows.loading.pooled_model import load_pool
+from stocklstm.workflows.predict import predict as predicting
+from stocklstm.workflows.predict.predict import PredictResult, Wanted, predict
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.train import train
+from stocklstm.workflows.train.pooled import train_pooled
+from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
 from tests.contract.test_import_hygiene import HEAVY, loaded
 from tests.unit.core.series import PROPERTY, made_bars

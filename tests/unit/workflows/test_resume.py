@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
@@ -16,9 +16,9 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.planning import plan_training
-from stocklstm.workflows.train import Beginning, TrainingStoppedError, train
-from stocklstm.workflows.trained import TrainedVersion
+from stocklstm.workflows.train.dry_run import plan_training
+from stocklstm.workflows.train.result import TrainedVersion
+from stocklstm.workflows.train.train import Beginning, TrainingStoppedError, train
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
 
@@ -111,7 +111,7 @@ def test_prices_that_were_revised_end_a_run(priced_home: Path, tiny: TrainingCon
 
 
 def add_rows(home: Path, day: str, close: float) -> None:
-    from stocklstm.workflows.fetch import FetchOptions, fetch
+    from stocklstm.workflows.prices.fetch import FetchOptions, fetch
 
     file = home.parent / "more.csv"
     file.write_text(f"Date,Close\n{day},{close}\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.core.config import PRESETS
+from stocklstm.core.settings.config import PRESETS
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError
 from stocklstm.workflows.settings import (
     config_file,

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.core.config import TrainingConfig, configure
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
 from stocklstm.store.locks import work_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.removing import Rule, collect_garbage
+from stocklstm.workflows.models.remove import Rule, collect_garbage
 from tests.conftest import TICKER, Cli
 from tests.tampering import flip_bit, os_refuses_to_write
 

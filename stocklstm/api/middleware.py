@@ -1,0 +1,255 @@
+"""What every request passes before anything is made of it: name, token, size and time."""
+
+import asyncio
+import base64
+import binascii
+import logging
+import time
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stocklstm.api.metrics import Metrics
+from stocklstm.api.problems import RETRY_AFTER_S, Problem, http_problem
+from stocklstm.api.server_options import Limits, ServerOptions
+
+HEALTH = "/health"
+
+_log = logging.getLogger("stocklstm.api")
+
+_HEADERS = [(b"x-content-type-options", b"nosniff")]
+
+# Nothing is ever loaded from elsewhere, no script runs, and no other page may frame these.
+_PAGE_HEADERS = [
+    *_HEADERS,
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+            b"form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class _TooLargeError(Exception):
+    """The body is larger than is taken."""
+
+
+class _GoneError(Exception):
+    """The client went away before its request was whole."""
+
+
+class Guard:
+    """ASGI application around another one.
+
+    A request is refused before its body is read where name, token or size say so; the body is
+    read here, whole and within its time, so that nothing behind waits for a slow client.
+    """
+
+    def __init__(self, app: ASGIApp, options: ServerOptions, metrics: Metrics) -> None:
+        """Stand around an application.
+
+        Args:
+            app: What is guarded.
+            options: Token, names and limits.
+            metrics: Told of every request.
+        """
+        self._app = app
+        self._options = options
+        self._limits: Limits = options.limits
+        self._names = options.host_names
+        self._metrics = metrics
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        if scope["type"] != "http":
+            # The life span passes; of web sockets there are none.
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        answer = _Answer(send)
+        self._in_flight += 1
+        self._metrics.in_flight.set(self._in_flight)
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                await self._answer(scope, receive, answer)
+        except TimeoutError:
+            words = f"no answer within {self._limits.answer_s:g} s"
+            await self._refuse(http_problem(503, words, headers=_RETRY), scope, answer)
+        except _GoneError:
+            pass
+        except Exception:  # noqa: BLE001 - a bug must not end the server
+            _log.exception("a bug in stocklstm, in answering %s", scope["path"])
+            problem = http_problem(
+                500,
+                "the log of the server has the traceback",
+                hint="please report it with that traceback",
+            )
+            await self._refuse(problem, scope, answer)
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.set(self._in_flight)
+            self._metrics.count(scope, answer.status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - the last counts
+        scope.setdefault("state", {})["trusted"] = self._trusted(headers)
+        problem = self._refusal(scope, headers)
+        if problem is not None:
+            await self._refuse(problem, scope, answer)
+            return
+        if not _has_body(headers):
+            await self._app(scope, receive, answer.send)
+            return
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                body = await self._body(receive)
+        except TimeoutError:
+            words = f"the body did not arrive within {self._limits.body_s:g} s"
+            await self._refuse(http_problem(408, words), scope, answer)
+        except _TooLargeError:
+            await self._refuse(self._too_large(), scope, answer)
+        else:
+            await self._app(scope, _Replay(body, receive), answer.send)
+
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Problem | None:
+        """Find the first thing that speaks against a request; None if nothing does."""
+        host = headers.get(b"host", b"").decode("latin-1")
+        if self._names is not None and _without_port(host) not in self._names:
+            return http_problem(
+                421,
+                f"this server does not go by the name {host[:100]!a}",
+                hint="name it with stocklstm serve --allow-host NAME",
+            )
+        if not scope["state"]["trusted"] and scope["path"] != HEALTH:
+            return http_problem(
+                401,
+                "send the token that the server was started with",
+                hint="Authorization: Bearer TOKEN, or as the password in a browser",
+                headers={"www-authenticate": 'Bearer realm="stocklstm", Basic realm="stocklstm"'},
+            )
+        # What has arrived at once, h11 has taken whatever its size.
+        head = len(scope["raw_path"]) + len(scope["query_string"])
+        if head + sum(len(n) + len(v) for n, v in scope["headers"]) > self._limits.head_bytes:
+            return http_problem(431, f"a head has at most {self._limits.head_bytes:,} bytes")
+        if self._in_flight > self._limits.in_flight:
+            words = f"{self._limits.in_flight} requests are under way"
+            return http_problem(503, words, headers=_RETRY)
+        return self._body_refusal(headers) if _has_body(headers) else None
+
+    def _body_refusal(self, headers: Mapping[bytes, bytes]) -> Problem | None:
+        """Find what speaks against a body before any of it is read."""
+        if _declared_length(headers) > self._limits.body_bytes:
+            return self._too_large()
+        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
+            return http_problem(415, "the body is JSON, and its Content-Type says so")
+        return None
+
+    def _trusted(self, headers: Mapping[bytes, bytes]) -> bool:
+        token = self._options.token
+        return token is None or token.matches(_given_token(headers.get(b"authorization", b"")))
+
+    def _too_large(self) -> Problem:
+        return http_problem(413, f"a body has at most {self._limits.body_bytes:,} bytes")
+
+    async def _body(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _GoneError
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= self._limits.body_bytes:
+                parts.append(part)
+            last = not message.get("more_body", False)
+            # Whoever is cut off while it still sends may never read why: the rest is passed over.
+            if size > self._limits.body_bytes and (last or size > self._limits.passed_over_bytes):
+                raise _TooLargeError
+            if last:
+                return b"".join(parts)
+
+    async def _refuse(self, problem: Problem, scope: Scope, answer: "_Answer") -> None:
+        """Answer with a problem, and take nothing more on this connection."""
+        if answer.status is not None:
+            return
+        response = problem.response(scope["path"])
+        # What is still to come of the body is not waited for.
+        response.headers["connection"] = "close"
+        await response(scope, _nothing, answer.send)
+
+
+_RETRY = {"retry-after": f"{RETRY_AFTER_S}"}
+_JSON = b"application/json"
+
+
+class _Answer:
+    """Passes an answer on, with what every one carries."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.get("headers", ())
+            page = any(name == b"content-type" and b"html" in value for name, value in headers)
+            message["headers"] = [*headers, *(_PAGE_HEADERS if page else _HEADERS)]
+        await self._send(message)
+
+
+class _Replay:
+    """Gives a body that was read already, then what the connection has to say."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+
+
+def _declared_length(headers: Mapping[bytes, bytes]) -> int:
+    # h11 has refused what is no number.
+    return int(headers.get(b"content-length", b"0"))
+
+
+def _without_port(host: str) -> str:
+    """Take the name out of a Host header, lower case, an IPv6 address in its brackets."""
+    name, colon, port = host.rpartition(":")
+    bare = name if colon and (port.isdigit() or not port) else host
+    return bare.lower().rstrip(".")
+
+
+def _given_token(authorization: bytes) -> bytes:
+    """Take the token out of an Authorization header; nothing if there is none.
+
+    A browser has no way to send a bearer token, but asks for a name and a password.
+    """
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip()
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        return base64.b64decode(rest.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""

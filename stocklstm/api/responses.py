@@ -1,0 +1,219 @@
+"""The answers: the documents of `--json`, as bytes."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from stocklstm import __version__
+from stocklstm.api.service import Desk
+from stocklstm.core.batch import Failure
+from stocklstm.core.clock import utc_now
+from stocklstm.core.exits import exit_code, worst
+from stocklstm.core.reference import CHAMPION, is_pool, parse_reference, parse_ticker
+from stocklstm.errors import StockLstmError, UnexpectedError
+from stocklstm.workflows.documents import details_document, envelope
+from stocklstm.workflows.ledger import ticker_history
+from stocklstm.workflows.models.listing import list_models, show_model
+from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
+from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
+from stocklstm.workflows.predict.predict import LATEST, PredictResult, Wanted, predict_from
+
+_log = logging.getLogger("stocklstm.api")
+
+
+@dataclass(frozen=True)
+class ChampionHealth:
+    """A ticker that has a model.
+
+    Attributes:
+        ticker: Whose.
+        version: Its champion; None if there is none.
+        as_of: ISO day of the last stored close; None if there is none.
+        stale_sessions: Sessions that have ended since; None with it.
+        error: Why it cannot forecast; None if it can.
+    """
+
+    ticker: str
+    version: int | None
+    as_of: str | None
+    stale_sessions: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the server is.
+
+    Attributes:
+        status: "ok", or "unready" where it is alive and cannot forecast.
+        ready: True if at least one ticker can be forecast.
+        version: Of stocklstm.
+        reason: Why it is not ready; None if it is, or for a caller without the token.
+        writable: True if forecasts can be recorded; None for a caller without the token.
+        models_loaded: Models in memory; None for a caller without the token.
+        tickers: Every ticker that has a model; none for a caller without the token.
+    """
+
+    status: str
+    ready: bool
+    version: str
+    reason: str | None = None
+    writable: bool | None = None
+    models_loaded: int | None = None
+    tickers: tuple[ChampionHealth, ...] = ()
+
+
+def unready(reason: str | None) -> Health:
+    """Describe a server that cannot forecast.
+
+    Args:
+        reason: Why.
+    """
+    return Health("unready", ready=False, version=__version__, reason=reason)
+
+
+def forecasts(desk: Desk, references: Sequence[str], wanted: Wanted, demands: Demands) -> bytes:
+    """Forecast as `predict --json` does, and record it likewise.
+
+    Args:
+        desk: To work with.
+        references: None means the champion of every ticker.
+        wanted: Which session, with which intervals.
+        demands: What prices and models must be like.
+
+    Raises:
+        StockLstmError: There is no forecast at all: the worst of what stood in the way.
+    """
+    result = predicted(desk, references, wanted, demands)
+    if result.failures and not result.forecasts:
+        raise worst_of(result.failures)
+    entries = [asdict(made) for made in result.forecasts]
+    return encoded(envelope("predict", "forecasts", entries, result.failures))
+
+
+def predicted(
+    desk: Desk,
+    references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
+    demands: Demands = NO_DEMANDS,
+) -> PredictResult:
+    """Forecast with the models in memory.
+
+    Args:
+        desk: To work with.
+        references: None means the champion of every ticker.
+        wanted: Which session, with which intervals.
+        demands: What prices and models must be like.
+
+    Raises:
+        NoModelError: There is no model at all.
+    """
+    result = predict_from(desk.store, references, wanted, demands=demands, load=desk.shelf.load)
+    for failure in result.failures:
+        if isinstance(failure.error, UnexpectedError):
+            _log.error("a bug in stocklstm, with %s", failure.ticker, exc_info=failure.error)
+    return result
+
+
+def forecast_of_given(desk: Desk, reference: str, given: GivenPrices, wanted: Wanted) -> bytes:
+    """Forecast from prices in the request.
+
+    Args:
+        desk: To work with.
+        reference: Whose model.
+        given: The prices.
+        wanted: Horizon and levels.
+
+    Raises:
+        StockLstmError: There is no such model, or the prices are none that it can use.
+    """
+    model = desk.shelf.load(desk.store, parse_reference(reference))
+    made = forecast_given(desk.store, model, given, horizon=wanted.horizon, levels=wanted.levels)
+    return encoded(envelope("predict", "forecasts", [asdict(made)], ()))
+
+
+def models(desk: Desk) -> bytes:
+    """List the versions as `models list --json` does."""
+    result = list_models(home=desk.store.paths.home)
+    entries = [asdict(model) for model in result.models]
+    return encoded(envelope("models list", "models", entries, result.failures))
+
+
+def model(desk: Desk, reference: str) -> bytes:
+    """Show a version as `models show --json` does.
+
+    Raises:
+        NotFoundError: There is no such version.
+        IntegrityError: Its manifest is damaged.
+    """
+    details = show_model(reference, home=desk.store.paths.home)
+    return encoded(envelope("models show", "models", [details_document(details)], ()))
+
+
+def history(desk: Desk, ticker: str, count: int, offset: int) -> bytes:
+    """List the forecasts on record.
+
+    Args:
+        desk: To work with.
+        ticker: As typed.
+        count: How many at most.
+        offset: Later ones to pass over.
+
+    Raises:
+        NoPricesError: The ticker has no prices.
+    """
+    found = ticker_history(desk.store, parse_ticker(ticker), count=count, offset=offset)
+    return encoded(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
+
+
+def health(desk: Desk) -> Health:
+    """Look at every champion, loading those that are not in memory."""
+    now = utc_now()
+    names = (name for name in desk.store.registry.tickers() if not is_pool(name))
+    champions = tuple(_champion(desk, ticker, now) for ticker in names)
+    sound = [one for one in champions if one.error is None]
+    if not champions:
+        reason = "the store has no model"
+    elif not sound:
+        reason = f"no model can forecast; {champions[0].ticker}: {champions[0].error}"
+    else:
+        reason = None
+    return Health(
+        status="ok" if sound else "unready",
+        ready=bool(sound),
+        version=__version__,
+        reason=reason,
+        writable=desk.store.writable,
+        models_loaded=len(desk.shelf),
+        tickers=champions,
+    )
+
+
+def _champion(desk: Desk, ticker: str, now: str) -> ChampionHealth:
+    version = as_of = stale = None
+    try:
+        version = desk.store.registry.aliases(ticker).get(CHAMPION)
+        desk.shelf.load(desk.store, parse_reference(ticker))
+        exchange = desk.store.prices.instrument(ticker).exchange
+        span = desk.store.prices.span(ticker)
+        if span is None:
+            return ChampionHealth(ticker, version, None, None, f"{ticker} has no prices")
+        as_of = str(span[1])
+        stale = desk.store.sessions.ended_since(exchange, as_of, now)
+    except StockLstmError as error:
+        return ChampionHealth(ticker, version, as_of, stale, error.message)
+    return ChampionHealth(ticker, version, as_of, stale, None)
+
+
+def worst_of(failures: Sequence[Failure]) -> StockLstmError:
+    """Choose the failure that stands for all, as the exit code of the command line would."""
+    codes = [exit_code(failure.error) for failure in failures]
+    return failures[codes.index(worst(codes))].error
+
+
+def encoded(document: Mapping[str, Any] | Health) -> bytes:
+    """Write a document; what is not a finite number becomes null."""
+    return msgspec.json.encode(document)

@@ -1,0 +1,285 @@
+"""The application: addresses, and what answers each."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from stocklstm import __version__
+from stocklstm.api import responses as answers
+from stocklstm.api.metrics import Metrics
+from stocklstm.api.middleware import HEALTH, Guard
+from stocklstm.api.pages import PAGES, add_pages
+from stocklstm.api.problems import http_problem, problem_of
+from stocklstm.api.requests import AskedForecast, PredictRequest
+from stocklstm.api.response_cache import Repeater
+from stocklstm.api.responses import Health, unready
+from stocklstm.api.schema import DESCRIPTION, describe, documented
+from stocklstm.api.server_options import ServerOptions
+from stocklstm.api.service import Desk, Service
+from stocklstm.errors import StockLstmError
+
+JSON = "application/json"
+
+MOST_TICKERS = 50
+MOST_FORECASTS = 1000
+
+Reference = Annotated[
+    str,
+    Path(
+        max_length=60,
+        description="A ticker as Yahoo writes it, or one of its versions.",
+        examples=["PETR4.SA", "PETR4.SA@v1", "PETR4.SA@previous"],
+    ),
+]
+
+Ticker = Annotated[
+    str,
+    Path(max_length=60, description="A ticker as Yahoo writes it.", examples=["PETR4.SA"]),
+]
+
+
+def create_app(options: ServerOptions) -> Guard:
+    """Put the server together.
+
+    Args:
+        options: What it is told.
+
+    Returns:
+        An ASGI application.
+    """
+    service = Service(options)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Whoever asks first is not to wait for the models; without a store there are none yet.
+        with suppress(StockLstmError):
+            await service.work(answers.health)
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="stocklstm",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # Their pages would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    _answer_errors(app)
+    _add_models(app, service)
+    _add_forecasts(app, service)
+    add_pages(app, service)
+    repeater = Repeater(app, service, _REPEATED)
+    metrics = Metrics(service, repeater)
+    _add_state(app, service, metrics)
+    describe(app)
+    return Guard(repeater, options, metrics)
+
+
+# What these answer depends on the store and the minute alone.
+_REPEATED = ("/models", "/models/{ticker}", "/predict", "/forecasts/{ticker}", *PAGES)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Make every error a problem."""
+
+    @app.exception_handler(StockLstmError)
+    def program(request: Request, error: Exception) -> Response:
+        assert isinstance(error, StockLstmError)  # noqa: S101 - registered for these alone
+        return problem_of(error).response(request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+        errors = [
+            {"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()
+        ]
+        words = f"{errors[0]['where']}: {errors[0]['what']}" if errors else "it cannot be read"
+        problem = http_problem(422, words, errors=errors[:20], hint="GET /openapi.json")
+        return problem.response(request.url.path)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+        words = {404: "no such address", 405: "this address takes another method"}
+        problem = http_problem(
+            error.status_code,
+            words.get(error.status_code, str(error.detail)),
+            hint="GET /openapi.json lists what there is" if error.status_code < 500 else None,
+            headers=error.headers,
+        )
+        return problem.response(request.url.path)
+
+
+def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
+    async def look() -> Health:
+        try:
+            return await service.work(answers.health)
+        except StockLstmError as error:
+            return unready(error.message)
+
+    @app.get(HEALTH, summary="Is it alive, and can it forecast?", **documented("health", {}))
+    async def health(request: Request) -> Response:
+        """Any answer means that the server is alive.
+
+        200 means that at least one ticker can be forecast, 503 that none can, and why. Without
+        the token it says no more than that.
+        """
+        found = await look()
+        if not request.state.trusted:
+            found = Health(found.status, ready=found.ready, version=found.version)
+        status = 200 if found.ready else 503
+        return _json(answers.encoded(found), status)
+
+    @app.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        **documented("metrics", {401}),
+    )
+    async def figures() -> Response:
+        """Requests, latencies, models in memory, sessions that each ticker is behind."""
+        text = metrics.text(await look())
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_models(app: FastAPI, service: Service) -> None:
+    @app.get("/models", summary="Every version", **documented("models", {401, 404, 503}))
+    async def models() -> Response:
+        """Answer as `stocklstm models list --json` does."""
+        return _json(await service.answer("models", answers.models))
+
+    @app.get(
+        "/models/{ticker}",
+        summary="Everything about one version",
+        **documented("model", {401, 404, 422, 503}),
+    )
+    async def model(ticker: Reference) -> Response:
+        """Answer as `stocklstm models show --json` does; a ticker alone means its champion."""
+
+        def make(desk: Desk) -> bytes:
+            return answers.model(desk, ticker)
+
+        return _json(await service.answer(("model", ticker), make))
+
+
+def _add_forecasts(app: FastAPI, service: Service) -> None:
+    @app.get(
+        "/predict",
+        summary="Forecast from the stored prices",
+        **documented("predict", {401, 404, 409, 422, 503}),
+    )
+    async def predict(
+        ticker: Annotated[
+            list[str] | None,
+            Query(
+                max_length=MOST_TICKERS,
+                description="TICKER[@VERSION]; may be repeated. None means every champion.",
+                examples=[["PETR4.SA"]],
+            ),
+        ] = None,
+        at: Annotated[
+            str | None,
+            Query(
+                pattern=r"^\d{4}-\d{2}-\d{2}$",
+                description="Forecast as if it were the evening of that day; not recorded.",
+                examples=["2024-03-13"],
+            ),
+        ] = None,
+        horizon: Annotated[
+            int | None, Query(ge=1, le=250, description="Sessions ahead.", examples=[1])
+        ] = None,
+        level: Annotated[
+            list[float] | None,
+            Query(
+                max_length=4,
+                description="Probability of an interval: some of 0.6, 0.8, 0.9, 0.95, 0.98 …; "
+                "may be repeated.",
+                examples=[[0.8, 0.95]],
+            ),
+        ] = None,
+        adaptive: Annotated[
+            bool, Query(description="Intervals that learn from how often past ones held.")
+        ] = False,
+        strict: Annotated[
+            bool, Query(description="No forecast where a check warns, but 409 or 422.")
+        ] = False,
+        max_age: Annotated[
+            int | None,
+            Query(
+                ge=0, le=100_000, description="Warn if the model is more days old.", examples=[120]
+            ),
+        ] = None,
+    ) -> Response:
+        """Answer as `stocklstm predict --json` does, and keep the forecast in the ledger likewise.
+
+        Where one of several tickers fails, the others are answered with 200 and `errors` says
+        why; where none is left, the answer is a problem.
+        """
+        asked = AskedForecast(
+            tuple(ticker or ()), at, horizon, None if level is None else tuple(level), adaptive
+        )
+        demands = asked.demands(strict=strict, max_age=max_age)
+        wanted = asked.wanted()
+
+        def make(desk: Desk) -> bytes:
+            return answers.forecasts(desk, asked.tickers, wanted, demands)
+
+        return _json(await service.answer((asked, strict, max_age), make))
+
+    @app.post(
+        "/predict",
+        summary="Forecast from the stored prices, or from prices in the body",
+        **documented("predict_given", {400, 401, 404, 408, 413, 415, 422, 503}),
+    )
+    async def predict_posted(asked: PredictRequest) -> Response:
+        """Forecast with `closes` from them, storing and recording nothing; else as GET does."""
+        wanted = asked.asked.wanted()
+        given = asked.given()
+        if given is None:
+            demands = asked.asked.demands()
+            content = await service.work(
+                lambda desk: answers.forecasts(desk, asked.asked.tickers, wanted, demands)
+            )
+            return _json(content)
+        (reference,) = asked.asked.tickers
+        return _json(
+            await service.work(
+                lambda desk: answers.forecast_of_given(desk, reference, given, wanted)
+            )
+        )
+
+    @app.get(
+        "/forecasts/{ticker}",
+        summary="The forecasts on record",
+        **documented("forecasts", {401, 404, 422, 503}),
+    )
+    async def forecasts(
+        ticker: Ticker,
+        limit: Annotated[
+            int, Query(ge=1, le=MOST_FORECASTS, description="Forecasts at most.")
+        ] = 60,
+        offset: Annotated[
+            int, Query(ge=0, le=1_000_000, description="Later forecasts to pass over.")
+        ] = 0,
+    ) -> Response:
+        """List what `predict` has forecast, the latest session first, beside what came."""
+
+        def make(desk: Desk) -> bytes:
+            return answers.history(desk, ticker, limit, offset)
+
+        return _json(await service.answer(("forecasts", ticker, limit, offset), make))
+
+
+_NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}
+
+
+def _json(content: bytes, status: int = 200) -> Response:
+    return Response(content, status, _NO_STORE, JSON)

@@ -1,0 +1,1 @@
+"""stocklstm evaluate, and how scores are shown."""

@@ -1,0 +1,110 @@
+"""stocklstm evaluate --compare."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stocklstm.cli.evaluate.scores import chance, ratio
+from stocklstm.cli.output import View
+from stocklstm.core.wording import error_digits, money
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from stocklstm.core.scores.comparison import AdjustedTest
+    from stocklstm.workflows.evaluate.compare import ComparedVersion, ComparisonResult
+
+
+def compare(references: Sequence[str], lock_timeout: float) -> "ComparisonResult":
+    """Compare versions of one ticker.
+
+    Args:
+        references: As typed, the first of them what the others are compared with.
+        lock_timeout: Seconds to wait for another writer.
+
+    Raises:
+        ConfigError: Fewer than two, of several tickers, or of several horizons.
+        NotFoundError: There is no store, or no such model.
+    """
+    from stocklstm.workflows.evaluate.compare import compare_versions
+
+    return compare_versions(references, lock_timeout_s=lock_timeout)
+
+
+def _document(item: "ComparedVersion") -> Mapping[str, Any]:
+    scores = asdict(item.scores)
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "preset": item.preset,
+        "currency": item.currency,
+        "against": item.against,
+        "test": {"start": item.start, "end": item.end, "n": item.n, "horizon": item.horizon},
+        **scores,
+        "result": item.result,
+        "result_text": item.result_text,
+    }
+
+
+def _bare(item: "ComparedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version} {item.result}"
+
+
+def _tables(console: "Console", items: Sequence["ComparedVersion"]) -> None:
+    from stocklstm.cli.tables import grid, verdict_text
+
+    first = items[0]
+    name = f"{first.ticker}@v{first.version}"
+    pairs = len(items) - 1
+    console.print(
+        f"{first.ticker} on {first.n} days that none of these versions saw, {first.start} to "
+        f"{first.end}\n"
+    )
+    columns = ["", "CRPS", "Ratio to EWMA", "p", "Holm p", f"Against {name}"]
+    rows = [
+        _row(item, item.scores.crps, item.scores.crps_ratio, item.scores.distribution)
+        for item in items
+    ]
+    grid(console, "Distribution", columns, rows, left=columns[-1:])
+    console.print()
+    columns[1:3] = ["RMSE", "Ratio to last close"]
+    rows = [
+        _row(item, item.scores.rmse, item.scores.rmse_ratio, item.scores.squared) for item in items
+    ]
+    grid(console, "Point", columns, rows, left=columns[-1:])
+    console.print()
+    compared = "1 comparison" if pairs == 1 else f"{pairs} comparisons"
+    console.print(
+        f"p: Diebold-Mariano on the same days; Holm p: corrected for {compared} in each table.\n"
+    )
+    for item in items[1:]:
+        console.print(verdict_text(f"{item.result_text}.", _verdict(item.result)))
+
+
+def _row(
+    item: "ComparedVersion", value: float, relative: float | None, test: "AdjustedTest | None"
+) -> list["str | Text"]:
+    from stocklstm.cli.tables import verdict_text
+
+    shown = money(value, item.currency, error_digits(item.scores.rmse))
+    name = f"{item.ticker}@v{item.version}"
+    number = ratio(relative)
+    if test is None:
+        return [name, shown, number, "", "", ""]
+    judged = verdict_text(test.judged.replace("_", " "), _verdict(test.judged))
+    return [name, shown, number, chance(test.p), chance(test.holm_p), judged]
+
+
+def _verdict(result: str) -> str:
+    return "no_better" if result == "no_difference" else result
+
+
+VIEW: "View[ComparisonResult, ComparedVersion]" = View(
+    command="evaluate",
+    key="comparison",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

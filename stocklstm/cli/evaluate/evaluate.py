@@ -1,0 +1,196 @@
+"""stocklstm evaluate."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from stocklstm.cli.evaluate import compare as comparison
+from stocklstm.cli.evaluate import league, live, pool_scores, walk_forward
+from stocklstm.cli.evaluate.scores import evaluation_document, scores_tables
+from stocklstm.cli.options import Json, LockTimeout, Models, Quiet, TickersFile, all_tickers
+from stocklstm.cli.output import (
+    Result,
+    View,
+    conclude,
+    warn,
+)
+from stocklstm.cli.train.settings import tickers_progress
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion, EvaluateResult
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+
+
+def evaluate(
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TICKER@VERSION]...", help="What --compare compares."),
+    ] = None,
+    ticker: Models = None,
+    tickers_file: TickersFile = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME[@VERSION]",
+            help="Score this pooled model, such as b3, for each ticker, beside the ticker's own.",
+            show_default=False,
+        ),
+    ] = None,
+    plot: Annotated[
+        bool | None,
+        typer.Option(
+            "--plot/--no-plot",
+            help="Draw forecasts, errors over time and calibration; drawn unless told otherwise.",
+            show_default=False,
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compare versions of one ticker with the first, on days that none of them saw.",
+        ),
+    ] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="One table of all versions, or of those of --ticker."),
+    ] = False,
+    given: live.Live = False,
+    last: live.Last = None,
+    fail_on: live.FailOn = None,
+    sessions: walk_forward.Sessions = None,
+    refit_every: walk_forward.RefitEvery = None,
+    embargo: walk_forward.Embargo = None,
+    jobs: walk_forward.Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Score models on days they never saw, beside yesterday's close and EWMA."""
+    living = live.Living(given, last, fail_on)
+    walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
+    walks = sessions is not None
+
+    def show(view: View[R, T], work: Callable[[], R]) -> NoReturn:
+        def call() -> R:
+            kinds = {
+                "--live": given,
+                "--walk-forward": walks,
+                "--compare": compare,
+                "--all": every,
+                "--model": pool is not None,
+            }
+            _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
+            living.check()
+            walking.check(alone=not (given or compare or every))
+            _require_place(model or (), compared=compare)
+            return work()
+
+        conclude(view, call, as_json=as_json, quiet=quiet)
+
+    def tickers() -> list[str]:
+        return all_tickers(ticker, tickers_file)
+
+    if walks:
+        with walk_forward.stoppable():
+            show(walk_forward.VIEW, lambda: walk_forward.walk(tickers(), walking, lock_timeout))
+    if given:
+        show(living.view, lambda: live.score(tickers(), living, lock_timeout))
+    if compare:
+        versions = [*(model or ())]
+        show(comparison.VIEW, lambda: comparison.compare([*versions, *tickers()], lock_timeout))
+    if every:
+        show(league.VIEW, lambda: league.score(tickers(), lock_timeout))
+    if pool is not None:
+        show(pool_scores.VIEW, lambda: pool_scores.score(pool, tickers(), lock_timeout))
+    show(
+        VIEW,
+        lambda: _score(tickers(), plot is not False, 1 if jobs is None else jobs, lock_timeout),
+    )
+
+
+def _require_one(kinds: Sequence[str], *, drawn: bool) -> None:
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"{' and '.join(kinds)} are evaluations of different kinds",
+            hint="give one of them, and run it again with the other",
+        )
+    if kinds and drawn:
+        raise ConfigError(
+            f"evaluate {kinds[0]} draws no pictures",
+            hint="leave --plot out, or leave that out: each model alone is drawn",
+        )
+
+
+def _require_place(models: Sequence[str], *, compared: bool) -> None:
+    if models and not compared:
+        named = " ".join(f"--ticker {name}" for name in models)
+        raise ConfigError(
+            "models without an option before them are for --compare",
+            hint=f"stocklstm evaluate {named}",
+        )
+
+
+def _score(
+    references: Sequence[str], plot: bool, jobs: int, lock_timeout: float
+) -> "EvaluateResult":
+    from stocklstm.workflows.evaluate.evaluate import evaluate
+
+    with tickers_progress("Scoring", shown=jobs > 1) as on_ticker:
+        result = evaluate(
+            references, plot=plot, jobs=jobs, lock_timeout_s=lock_timeout, on_ticker=on_ticker
+        )
+    for scored in result.results:
+        warn(scored.ticker, scored.warnings)
+    return result
+
+
+def _document(item: "EvaluatedVersion") -> Mapping[str, Any]:
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "preset": item.preset,
+        "currency": item.currency,
+        **evaluation_document(item.evaluation),
+        "plot": item.plot,
+        "plots": item.plots,
+        "warnings": item.warnings,
+    }
+
+
+def _bare(item: "EvaluatedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version} {item.evaluation.verdict}"
+
+
+def _tables(console: "Console", items: Sequence["EvaluatedVersion"]) -> None:
+    for item in items:
+        _table(console, item)
+
+
+def _table(console: "Console", item: "EvaluatedVersion") -> None:
+    scores = item.evaluation
+    console.print(
+        f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
+        f"{scores.start} to {scores.end}\n"
+    )
+    scores_tables(console, item)
+    for picture in item.plots:
+        console.print(f"Picture: {picture}", soft_wrap=True)
+
+
+VIEW: "View[EvaluateResult, EvaluatedVersion]" = View(
+    command="evaluate",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,236 @@
+"""stocklstm evaluate --live."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.evaluate.scores import chance, evaluation_document, skill_words
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.output import View, warn
+from stocklstm.core.wording import error_digits, money, naive_words
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.scores.drift import Drift
+    from stocklstm.core.scores.scores import Evaluation
+    from stocklstm.workflows.evaluate.live import LiveResult, LiveScores
+
+_REASONS = {
+    "open": "waiting for a close",
+    "too_late": "made too late",
+    "other_horizon": "of another horizon",
+    "not_champion": "of a version that was not champion",
+    "repeated": "of a session that has one already",
+    "not_stored": "without stored prices",
+    "version_removed": "of a version that is gone",
+    "earlier": "before the latest asked for",
+}
+
+
+PANEL = "Live"
+
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="Score the forecasts that predict kept instead, once their sessions have closed.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+Last = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only the latest N forecasts.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="drift: end with exit code 3 where an alarm is raised.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Living:
+    """The options of live scoring, as they were given.
+
+    Attributes:
+        live: Of `--live`.
+        last: Of `--last`.
+        fail_on: Of `--fail-on`.
+    """
+
+    live: bool
+    last: int | None
+    fail_on: str | None
+
+    def check(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            ConfigError: `--last` or `--fail-on` without `--live`, or of an unknown kind.
+        """
+        if not self.live and (self.last is not None or self.fail_on is not None):
+            raise ConfigError(
+                "--last and --fail-on are of live scores",
+                hint="stocklstm evaluate --live, with either of them",
+            )
+        if self.fail_on not in {None, "drift"}:
+            raise ConfigError(
+                f"--fail-on knows nothing of {str(self.fail_on)[:30]!a}", hint="--fail-on drift"
+            )
+
+    @property
+    def view(self) -> "View[LiveResult, LiveScores]":
+        """How to show the scores, and with which exit code to end."""
+        return replace(VIEW, code=_code) if self.fail_on else VIEW
+
+
+def score(references: Sequence[str], options: Living, lock_timeout: float) -> "LiveResult":
+    """Score the forecasts that were given.
+
+    Args:
+        references: TICKER or TICKER@version.
+        options: Checked.
+        lock_timeout: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no model at all.
+    """
+    from stocklstm.workflows.evaluate.live import evaluate_live
+
+    result = evaluate_live(references, last=options.last, lock_timeout_s=lock_timeout)
+    for scores in result.results:
+        warn(scores.ticker, scores.warnings)
+    return result
+
+
+def _code(item: "LiveScores") -> ExitCode:
+    return ExitCode.CHECK_FAILED if item.drift.status == "drift" else ExitCode.OK
+
+
+def _document(item: "LiveScores") -> Mapping[str, Any]:
+    scores: dict[str, Any] = dict.fromkeys(
+        ["test", "point", "rivals", "direction", "distribution"], None
+    )
+    if item.evaluation is not None:
+        scores = evaluation_document(item.evaluation)
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "versions": item.versions,
+        "horizon": item.horizon,
+        "currency": item.currency,
+        "live": True,
+        "n": item.n,
+        **scores,
+        "verdict": item.verdict,
+        "verdict_text": item.verdict_text,
+        "drift": asdict(item.drift),
+        "left_out": asdict(item.left_out),
+        "warnings": item.warnings,
+    }
+
+
+def _bare(item: "LiveScores") -> Iterable[str]:
+    name = item.ticker if item.version is None else f"{item.ticker}@v{item.version}"
+    yield f"{name} {item.n} {item.drift.status}"
+
+
+def _tables(console: "Console", items: Sequence["LiveScores"]) -> None:
+    for number, item in enumerate(items):
+        if number:
+            console.print()
+        _table(console, item)
+
+
+def _table(console: "Console", item: "LiveScores") -> None:
+    from rich.text import Text
+
+    from stocklstm.cli.tables import STYLES, facts
+
+    pairs: list[tuple[str, str | Text]] = []
+    if item.evaluation is not None:
+        pairs += _scores(item, item.evaluation)
+    pairs += [(name, Text(words, style)) for name, words, style in _alarms(item.drift)]
+    if words := _left_out(item):
+        pairs.append(("Not scored", words))
+    facts(console, _title(item), pairs)
+    console.print()
+    console.print(Text(item.verdict_text, STYLES.get(item.verdict or "", "")))
+
+
+def _title(item: "LiveScores") -> str:
+    who = ", ".join(f"v{version}" for version in item.versions)
+    name = f"{item.ticker}{f' ({who})' if who else ''}"
+    if item.evaluation is None:
+        return f"{name}, live: no forecast has closed"
+    forecasts = "1 forecast" if item.n == 1 else f"{item.n} forecasts"
+    return f"{name}, live: {forecasts}, {item.evaluation.start} to {item.evaluation.end}" + (
+        f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
+    )
+
+
+def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
+    point, spread = scores.point, scores.distribution
+    rmse, naive, crps = (
+        money(value, item.currency, error_digits(point.rmse_naive))
+        for value in (point.rmse, point.rmse_naive, spread.crps)
+    )
+    rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]
+    if point.skill is not None:
+        rows.append(("Skill", skill_words(point)))
+    if spread.crps_ratio is not None:
+        against = f"{spread.crps_ratio:.4f} of EWMA's (p {chance(spread.dm_p)})"
+        rows.append(("CRPS", f"{crps}, {against}"))
+    for c in spread.coverage:
+        fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"
+        rows.append((f"{100 * c.level:g} % interval", f"held {100 * c.share:.1f} % ({fits})"))
+    return rows
+
+
+def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
+    """Give the name of each alarm, what it says and in which style."""
+    if found.status == "too_few":
+        return [("Drift", f"{found.n} forecasts are too few to tell", "yellow")]
+    said = {
+        "calibration": f"chi-squared {found.pit_stat:.1f}, p {chance(found.pit_p)}",
+        "skill": "unknown: no test part to compare with",
+    }
+    if found.cusum is not None:
+        since = f" since {found.since}" if found.since else ""
+        said["skill"] = f"CUSUM at {100 * found.cusum:.0f} % of its control limit{since}"
+    return [
+        (name, f"DRIFT: {said[alarm]}", "bold red")
+        if alarm in found.alarms
+        else (name, said[alarm], "")
+        for alarm, name in (("calibration", "Calibration"), ("skill", "Skill over time"))
+    ]
+
+
+def _left_out(item: "LiveScores") -> str:
+    counts = asdict(item.left_out)
+    return ", ".join(f"{counts[key]} {words}" for key, words in _REASONS.items() if counts[key])
+
+
+VIEW: "View[LiveResult, LiveScores]" = View(
+    command="evaluate",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

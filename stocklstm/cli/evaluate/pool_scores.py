@@ -1,0 +1,126 @@
+"""stocklstm evaluate --model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stocklstm.cli.evaluate.scores import chance, evaluation_document, ratio
+from stocklstm.cli.output import View
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from stocklstm.workflows.evaluate.pool_scores import (
+        PoolMeans,
+        PoolRow,
+        PoolScores,
+        PoolScoresResult,
+    )
+
+
+def score(model: str, tickers: Sequence[str], lock_timeout: float) -> "PoolScoresResult":
+    """Score a pooled model for each ticker.
+
+    Args:
+        model: As typed.
+        tickers: As typed; none means all that it knows.
+        lock_timeout: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no such model.
+    """
+    from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
+
+    return evaluate_pool(model, tickers, lock_timeout_s=lock_timeout)
+
+
+def _document(item: "PoolScores") -> Mapping[str, Any]:
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "preset": item.preset,
+        "horizon": item.horizon,
+        "means": asdict(item.means),
+        "rows": [
+            {
+                "ticker": row.ticker,
+                "known": row.known,
+                **evaluation_document(row.evaluation),
+                "own": None if row.own is None else asdict(row.own),
+            }
+            for row in item.rows
+        ],
+    }
+
+
+def _bare(item: "PoolScores") -> Iterable[str]:
+    for row in item.rows:
+        yield f"{item.ticker}@v{item.version} {row.ticker} {row.evaluation.verdict}"
+
+
+def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    for item in items:
+        console.print(
+            f"{item.ticker}@v{item.version} ({item.preset}) on unseen days of each ticker\n"
+        )
+        columns = ["", "Days", "CRPS ratio", "p", "In 80 %", "In 95 %", "RMSE ratio", "p"]
+        grid(console, "Ticker by ticker", columns, [*map(_row, item.rows), _mean(item.means)])
+        console.print()
+        if item.means.owned:
+            columns = ["", "Own model", "Pooled / own", "p"]
+            owned = [row for row in item.rows if row.own is not None]
+            rows = [*map(_beside, owned), _mean_beside(item.means)]
+            grid(console, "Beside models of their own", columns, rows, left=["Own model"])
+            console.print()
+        beside = (
+            "Pooled / own: CRPS over that of the ticker's own model, on days that neither saw; "
+            if item.means.owned
+            else ""
+        )
+        console.print(
+            f"CRPS ratio: against EWMA; RMSE ratio: against yesterday's close; {beside}"
+            "p: Diebold-Mariano."
+        )
+        if any(not row.known for row in item.rows):
+            console.print("*: the model was not trained on it.")
+
+
+def _row(row: "PoolRow") -> list["str | Text"]:
+    point, spread = row.evaluation.point, row.evaluation.distribution
+    return [
+        row.ticker if row.known else f"{row.ticker} *",
+        f"{row.evaluation.n}",
+        ratio(spread.crps_ratio),
+        chance(spread.dm_p),
+        *(f"{100 * each.share:.1f} %" for each in spread.coverage),
+        ratio(point.rmse_ratio),
+        chance(point.dm_p),
+    ]
+
+
+def _mean(means: "PoolMeans") -> list["str | Text"]:
+    shares = (f"{100 * share:.1f} %" for share in means.coverage.values())
+    return ["mean", "", ratio(means.crps_ratio), "", *shares, ratio(means.rmse_ratio), ""]
+
+
+def _beside(row: "PoolRow") -> list["str | Text"]:
+    own = row.own
+    return [] if own is None else [row.ticker, own.model, ratio(own.crps_ratio), chance(own.p)]
+
+
+def _mean_beside(means: "PoolMeans") -> list["str | Text"]:
+    own = "" if means.own_crps_ratio is None else ratio(means.own_crps_ratio)
+    return ["mean", f"{means.owned} of {means.tickers}", own, ""]
+
+
+VIEW: "View[PoolScoresResult, PoolScores]" = View(
+    command="evaluate",
+    key="pools",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

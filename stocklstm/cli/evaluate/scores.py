@@ -1,0 +1,178 @@
+"""Scores as a table and as JSON: what all kinds of evaluation show alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stocklstm.core.settings.config import LEVELS
+from stocklstm.core.wording import error_digits, money, naive_words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.scores.scores import DirectionScores, Evaluation, PointScores
+    from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion
+    from stocklstm.workflows.evaluate.walk_forward import WalkedVersion
+
+    Scored = EvaluatedVersion | WalkedVersion
+
+
+def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
+    """Build the JSON of an evaluation, intervals keyed by their level.
+
+    Args:
+        evaluation: All scores.
+    """
+    distribution = asdict(evaluation.distribution)
+    coverage: Sequence[Mapping[str, Any]] = distribution.pop("coverage")
+    shares = distribution.pop("reliability")
+
+    def keyed(name: str) -> dict[str, float]:
+        return {f"{interval['level']:g}": interval[name] for interval in coverage}
+
+    return {
+        "test": {
+            "start": evaluation.start,
+            "end": evaluation.end,
+            "n": evaluation.n,
+            "horizon": evaluation.horizon,
+        },
+        "point": asdict(evaluation.point),
+        "rivals": [asdict(rival) for rival in evaluation.rivals],
+        "direction": asdict(evaluation.direction),
+        "distribution": distribution
+        | {
+            "coverage": keyed("share"),
+            "coverage_low": keyed("low"),
+            "coverage_high": keyed("high"),
+            "winkler": keyed("winkler"),
+            "width": keyed("width"),
+            "kupiec_p": keyed("kupiec_p"),
+            "christoffersen_p": keyed("christoffersen_p"),
+            "reliability": {
+                f"{level:g}": share for level, share in zip(LEVELS, shares, strict=True)
+            },
+        },
+        "verdict": evaluation.verdict,
+        "verdict_text": evaluation.verdict_text,
+    }
+
+
+def scores_tables(console: "Console", item: "Scored") -> None:
+    """Print all scores and the verdict.
+
+    Args:
+        console: Where to.
+        item: A version with its scores.
+    """
+    from stocklstm.cli.tables import grid, verdict_text
+
+    scores = item.evaluation
+    grid(console, "Point", ["", "RMSE", "MAE", "RMSE ratio", "p"], _point_rows(item))
+    console.print(_point_words(scores.point, scores.horizon))
+    console.print()
+    columns = ["", "Right", "95 %", "Pesaran-Timmermann p"]
+    grid(console, "Direction", columns, _direction_rows(scores.direction))
+    console.print()
+    grid(console, "Distribution", ["", "Model", "Reference", "Ratio", "p"], _spread_rows(item))
+    console.print()
+    columns = ["", "Held", "Fits", "Width", "Kupiec p", "Christoffersen p"]
+    grid(console, "Intervals", columns, _interval_rows(item))
+    console.print()
+    console.print(verdict_text(scores.verdict_text, scores.verdict))
+
+
+def _amount(item: "Scored", value: float) -> str:
+    return money(value, item.currency, error_digits(item.evaluation.point.rmse_naive))
+
+
+def _point_rows(item: "Scored") -> list[list[str]]:
+    point, horizon = item.evaluation.point, item.evaluation.horizon
+    rows = [
+        ("model", point.rmse, point.mae, point.rmse_ratio, chance(point.dm_p)),
+        (naive_words(horizon), point.rmse_naive, point.mae_naive, 1.0, ""),
+    ]
+    rows += [(r.name, r.rmse, r.mae, r.rmse_ratio, "") for r in item.evaluation.rivals]
+    return [
+        [name, _amount(item, rmse), _amount(item, mae), ratio(relative), p]
+        for name, rmse, mae, relative, p in rows
+    ]
+
+
+def _point_words(point: "PointScores", horizon: int) -> str:
+    if point.skill is None:
+        return "Skill: none can be measured; the price never changed."
+    words = (
+        f"Skill {skill_words(point)}, Clark-West p {chance(point.cw_p)}, MASE "
+        f"{ratio(point.mase)}, MAPE {point.mape:.2f} %."
+    )
+    if point.r2 is None or point.r2_naive is None:
+        return words
+    return f"{words} R² {point.r2:.4f}; {naive_words(horizon)} has {point.r2_naive:.4f}."
+
+
+def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
+    likely = f"{percent(direction.low)} to {percent(direction.high)}"
+    foreseen = chance(direction.pt_p)
+    return [
+        [f"model, {direction.n} days", percent(direction.accuracy), likely, foreseen],
+        ["always up", percent(direction.always_up), "", ""],
+        ["always down", percent(direction.always_down), "", ""],
+    ]
+
+
+def _spread_rows(item: "Scored") -> list[list[str]]:
+    spread = item.evaluation.distribution
+    rows = [("EWMA", spread.crps_ewma, spread.crps_ratio, spread.dm_p)]
+    rows += [(r.name, r.crps, r.crps_ratio, r.dm_p) for r in spread.rivals]
+    return [
+        [
+            f"CRPS, against {name}",
+            _amount(item, spread.crps),
+            _amount(item, reference),
+            ratio(relative),
+            chance(p),
+        ]
+        for name, reference, relative, p in rows
+    ]
+
+
+def _interval_rows(item: "Scored") -> list[list[str]]:
+    return [
+        [
+            f"{c.level * 100:.0f} %",
+            percent(c.share),
+            f"{100 * c.low:.1f} to {100 * c.high:.1f}",
+            _amount(item, c.width),
+            chance(c.kupiec_p),
+            chance(c.christoffersen_p),
+        ]
+        for c in item.evaluation.distribution.coverage
+    ]
+
+
+def skill_words(point: "PointScores") -> str:
+    """Write the skill with its bounds, where there are days enough for them."""
+    skill, low, high = (
+        None if share is None else f"{100 * share:+.2f}"
+        for share in (point.skill, point.skill_low, point.skill_high)
+    )
+    bounds = "too few days for bounds" if low is None else f"95 %: {low} to {high}"
+    return f"{skill} % ({bounds})"
+
+
+def ratio(value: float | None) -> str:
+    """Write a ratio with the four digits that such small gains need."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def chance(p: float | None) -> str:
+    """Write a p-value."""
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share in per cent."""
+    return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,267 @@
+"""stocklstm evaluate --walk-forward."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.evaluate.scores import evaluation_document, ratio, scores_tables
+from stocklstm.cli.exits import ExitCode
+from stocklstm.cli.output import View, warn
+from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.train.dry_run import duration
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.evaluate.walk_forward import (
+        FoldEnded,
+        WalkedFold,
+        WalkedVersion,
+        WalkForwardResult,
+        WalkPlanned,
+    )
+
+PANEL = "Walk-forward"
+
+Sessions = Annotated[
+    int | None,
+    typer.Option(
+        "--walk-forward",
+        metavar="N",
+        help="Train the model's settings anew, again and again, and forecast the last N sessions.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+RefitEvery = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Sessions that one training forecasts; 20 if not given.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+Embargo = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Sessions left out between two parts beyond the horizon; 0 if not given.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Models at the same time, each in a process of its own; with --walk-forward, "
+        "trainings of a model; 1 if not given.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Walking:
+    """The options about walking, as they were given.
+
+    Attributes:
+        sessions: Of `--walk-forward`.
+        refit_every: Of `--refit-every`.
+        embargo: Of `--embargo`.
+        jobs: Of `--jobs`.
+    """
+
+    sessions: int | None
+    refit_every: int | None
+    embargo: int | None
+    jobs: int | None
+
+    def check(self, *, alone: bool) -> None:
+        """Refuse options that say how to walk where nobody walks.
+
+        Args:
+            alone: True where no other kind of evaluation is asked for: scoring, too, takes jobs.
+
+        Raises:
+            ConfigError: One was given without `--walk-forward`.
+        """
+        given = {"--refit-every": self.refit_every, "--embargo": self.embargo}
+        if not alone:
+            given["--jobs"] = self.jobs
+        for option, value in given.items():
+            if self.sessions is None and value is not None:
+                raise ConfigError(
+                    f"{option} says how to walk forward, and --walk-forward was not given",
+                    hint=f"stocklstm evaluate --walk-forward 250 {option} {value}",
+                )
+
+
+def walk(references: Sequence[str], options: Walking, lock_timeout: float) -> "WalkForwardResult":
+    """Walk forward, and say on stderr how far it is.
+
+    Args:
+        references: As typed.
+        options: With `sessions` given.
+        lock_timeout: Seconds to wait for another writer.
+
+    Raises:
+        ConfigError: A number is outside its limits.
+        NotFoundError: There is no store, or no model at all.
+    """
+    from stocklstm.core.prices.folds import REFIT_EVERY, WalkForward
+
+    way = WalkForward(
+        options.sessions or 0,
+        REFIT_EVERY if options.refit_every is None else options.refit_every,
+        options.embargo or 0,
+    )
+    from stocklstm.workflows.evaluate.walk_forward import walk_forward
+
+    with _progress() as (on_plan, on_fold):
+        result = walk_forward(
+            references,
+            way,
+            jobs=1 if options.jobs is None else options.jobs,
+            lock_timeout_s=lock_timeout,
+            on_plan=on_plan,
+            on_fold=on_fold,
+        )
+    for walked in result.results:
+        warn(f"{walked.ticker}@v{walked.version}", walked.warnings)
+    return result
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """End with the code of an interruption, and say what is lost by it."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        say("stopped; of the model that was under way nothing is stored")
+        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+
+
+Callbacks = tuple[Callable[["WalkPlanned"], None], Callable[["FoldEnded"], None]]
+
+
+@contextmanager
+def _progress() -> Iterator[Callbacks]:
+    """Show trainings on stderr: a bar on a terminal, lines elsewhere."""
+    if not draws_bars():
+        yield _announce, _log
+        return
+    from stocklstm.cli.progress import walking_bar
+
+    with walking_bar(_announcement) as callbacks:
+        yield callbacks
+
+
+def _announcement(plan: "WalkPlanned") -> str:
+    windows = (
+        f"{plan.least_windows:,}"
+        if plan.least_windows == plan.most_windows
+        else f"{plan.least_windows:,} to {plan.most_windows:,}"
+    )
+    return (
+        f"{plan.ticker}@v{plan.version}: {_trainings(plan.trainings)} on {windows} windows, "
+        f"at most {plan.epochs} epochs each, to forecast {plan.first} to {plan.last}: "
+        f"about {duration(plan.seconds)} at most"
+    )
+
+
+def _announce(plan: "WalkPlanned") -> None:
+    say(_announcement(plan))
+
+
+def _log(event: "FoldEnded") -> None:
+    fold = event.fold
+    say(
+        f"{event.ticker}@v{event.version}: {event.done} of {event.trainings}: "
+        f"{fold.first} to {fold.last}, {fold.epochs} epochs in {duration(fold.seconds)}, RMSE "
+        f"ratio {ratio(fold.rmse_ratio)}, CRPS ratio {ratio(fold.crps_ratio)}"
+    )
+
+
+def _document(item: "WalkedVersion") -> Mapping[str, Any]:
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "preset": item.preset,
+        "currency": item.currency,
+        "sessions": item.sessions,
+        "refit_every": item.refit_every,
+        "embargo": item.embargo,
+        "folds": [asdict(fold) for fold in item.folds],
+        **evaluation_document(item.evaluation),
+        "report": item.report,
+        "warnings": item.warnings,
+    }
+
+
+def _bare(item: "WalkedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version} {item.evaluation.verdict}"
+
+
+def _tables(console: "Console", items: Sequence["WalkedVersion"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    for item in items:
+        scores = item.evaluation
+        console.print(
+            f"{item.ticker}@v{item.version} ({item.preset}), its settings trained anew "
+            f"every {item.refit_every} sessions, on {scores.n} days, {scores.start} to "
+            f"{scores.end}\n"
+        )
+        columns = ["#", "First", "Last", "Days", "Windows", "Epochs", "RMSE ratio", "CRPS ratio"]
+        grid(console, "Trainings", columns, [_row(fold) for fold in item.folds])
+        console.print(_steadiness(item.folds))
+        console.print()
+        scores_tables(console, item)
+        if item.report:
+            console.print(f"Every forecast: {item.report}", soft_wrap=True)
+
+
+def _row(fold: "WalkedFold") -> list[str]:
+    return [
+        f"{fold.number}",
+        fold.first,
+        fold.last,
+        f"{fold.n}",
+        f"{fold.windows:,}",
+        f"{fold.epochs}",
+        ratio(fold.rmse_ratio),
+        ratio(fold.crps_ratio),
+    ]
+
+
+def _steadiness(folds: Sequence["WalkedFold"]) -> str:
+    def below(ratios: Sequence[float | None]) -> int:
+        return sum(ratio is not None and ratio < 1 for ratio in ratios)
+
+    return (
+        f"Of {_trainings(len(folds))}, {below([f.rmse_ratio for f in folds])} erred less than the "
+        f"last close, and {below([f.crps_ratio for f in folds])} had a lower CRPS than EWMA."
+    )
+
+
+def _trainings(count: int) -> str:
+    return "1 training" if count == 1 else f"{count} trainings"
+
+
+VIEW: "View[WalkForwardResult, WalkedVersion]" = View(
+    command="evaluate",
+    key="walks",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,185 @@
+"""stocklstm models export and import."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.models.listing import app
+from stocklstm.cli.options import Json, LockTimeout, Quiet
+from stocklstm.cli.output import (
+    View,
+    as_document,
+    conclude,
+    warn,
+)
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult
+    from stocklstm.workflows.models.imports import ImportedVersion, ImportResult
+
+_EXPORT_FORMATS = ("bundle", "onnx", "classic")
+_IMPORT_FORMATS = ("bundle", "classic")
+
+
+@app.command("export")
+def export_model(
+    model: Annotated[str, typer.Argument(metavar="TICKER[@VERSION]", help="Such as PETR4.SA@v3.")],
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="bundle: one file that import reads; onnx: the graph and a description of its "
+            "inputs; classic: model_lstm.pth, scaler.pkl and config.pkl as tutorials have them.",
+        ),
+    ] = "bundle",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "--out",
+            metavar="PATH",
+            help="The file of a bundle, the directory of the others; here if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a version to files, for another store or another program."""
+
+    def call() -> "ModelExportResult":
+        _require(file_format, _EXPORT_FORMATS)
+        if file_format == "classic":
+            from stocklstm.workflows.models.classic import export_classic
+
+            return export_classic(model, output)
+        if file_format == "onnx":
+            from stocklstm.workflows.models.onnx_export import export_graph
+
+            return export_graph(model, output)
+        from stocklstm.workflows.models.bundle import export_bundle
+
+        return export_bundle(model, output)
+
+    conclude(EXPORT, call, as_json=as_json, quiet=quiet)
+
+
+@app.command("import")
+def import_model(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A bundle, or a directory of classic files.")
+    ],
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="bundle or classic; a directory is classic if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    ticker: Annotated[
+        str | None,
+        typer.Option(
+            "--ticker",
+            "-t",
+            metavar="TICKER",
+            help="Whose model it is; as the files say if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    promote: Annotated[
+        str,
+        typer.Option(help="auto: champion unless significantly worse; always; never."),
+    ] = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Take a version from files; nothing in them is executed or believed unchecked."""
+
+    def call() -> "ImportResult":
+        chosen = file_format or ("classic" if path.is_dir() else "bundle")
+        _require(chosen, _IMPORT_FORMATS)
+        if chosen == "classic":
+            from stocklstm.workflows.models.classic import import_classic as take
+        else:
+            from stocklstm.workflows.models.bundle import import_bundle as take
+
+        result = take(path, ticker=ticker, promote=promote, lock_timeout_s=lock_timeout)
+        for item in result.imports:
+            warn(f"{item.ticker}@v{item.version}", item.warnings)
+        return result
+
+    conclude(IMPORT, call, as_json=as_json, quiet=quiet)
+
+
+def _require(chosen: str, formats: Sequence[str]) -> None:
+    if chosen not in formats:
+        raise ConfigError(f"--format is one of {', '.join(formats)}, not {chosen[:40]!a}")
+
+
+def _bare_export(item: "ExportedModel") -> Iterable[str]:
+    yield item.path
+
+
+def _bare_import(item: "ImportedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
+
+
+def _export_tables(console: "Console", items: Sequence["ExportedModel"]) -> None:
+    from stocklstm.cli.tables import facts
+
+    for item in items:
+        facts(
+            console,
+            f"{item.ticker}@v{item.version}, exported",
+            [
+                ("format", item.format),
+                ("path", item.path),
+                ("files", ", ".join(item.files)),
+                ("size", f"{item.bytes:,} bytes"),
+            ],
+        )
+
+
+def _import_tables(console: "Console", items: Sequence["ImportedVersion"]) -> None:
+    from stocklstm.cli.tables import facts
+
+    for item in items:
+        state = f"{'now champion' if item.promoted else 'not champion'}; {item.promotion}"
+        facts(
+            console,
+            f"{item.ticker}@v{item.version}, {'unchanged' if item.unchanged else 'imported'}",
+            [
+                ("from", item.origin),
+                ("made from", item.parent or "no other version"),
+                ("state", item.promotion if item.unchanged else state),
+                ("verdict", item.verdict_text),
+                ("path", item.path),
+            ],
+        )
+
+
+EXPORT: "View[ModelExportResult, ExportedModel]" = View(
+    command="models export",
+    key="exports",
+    items=lambda result: result.exports,
+    document=as_document,
+    tables=_export_tables,
+    bare=_bare_export,
+)
+
+IMPORT: "View[ImportResult, ImportedVersion]" = View(
+    command="models import",
+    key="imports",
+    items=lambda result: result.imports,
+    document=as_document,
+    tables=_import_tables,
+    bare=_bare_import,
+)

@@ -1,0 +1,100 @@
+"""stocklstm models diff."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.options import Json, Quiet
+from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.core.batch import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.models.diff import Difference, Pair, Value
+
+
+@dataclass(frozen=True)
+class _Compared:
+    diffs: tuple["Difference", ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def diff(
+    left: Annotated[str, typer.Argument(metavar="TICKER[@VERSION]", help="Such as PETR4.SA@v3.")],
+    right: Annotated[str, typer.Argument(metavar="TICKER[@VERSION]", help="The other one.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put two versions side by side: settings, scores, prices, libraries, files."""
+
+    def call() -> _Compared:
+        from stocklstm.workflows.models.diff import find_differences
+
+        return _Compared((find_differences(left, right),))
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _bare(item: "Difference") -> Iterable[str]:
+    for pair in item.settings:
+        yield f"{pair.name}\t{_shown(pair.left)}\t{_shown(pair.right)}"
+
+
+def _tables(console: "Console", items: Sequence["Difference"]) -> None:
+    for item in items:
+        sections = [
+            ("Made", item.about),
+            ("Settings that differ", item.settings),
+            ("Scores when published", item.scores),
+            ("Prices", item.prices),
+            ("Libraries that differ", item.environment),
+            ("Bytes of files", item.files),
+        ]
+        for number, (title, pairs) in enumerate(sections):
+            if number:
+                console.print()
+            _section(console, title, item, pairs)
+            if pairs is item.scores and not item.comparable:
+                console.print("Tested on different days: the scores cannot be compared.")
+
+
+def _section(console: "Console", title: str, item: "Difference", pairs: Sequence["Pair"]) -> None:
+    from rich.text import Text
+
+    from stocklstm.cli.tables import grid
+
+    if not pairs:
+        console.print(Text.assemble((title, "bold"), ": none"))
+        return
+    # A version beside itself has one name only, and a table wants two headings.
+    rows = [[_words(pair.name), _shown(pair.left), _shown(pair.right)] for pair in pairs]
+    grid(console, title, ["", item.left, item.right], rows)
+
+
+def _words(name: str) -> str:
+    return name if "." in name else name.replace("_", " ")
+
+
+def _shown(value: "Value") -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    text = str(value)
+    # Fingerprints are compared, not read.
+    return f"{text[:12]}…" if len(text) == 64 else text.replace("no_better", "no better")
+
+
+VIEW: "View[_Compared, Difference]" = View(
+    command="models diff",
+    key="diffs",
+    items=lambda result: result.diffs,
+    document=as_document,
+    tables=_tables,
+    bare=_bare,
+)

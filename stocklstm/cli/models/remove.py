@@ -1,0 +1,150 @@
+"""stocklstm models rm and gc."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.output import (
+    View,
+    as_document,
+    conclude,
+    warn,
+)
+from stocklstm.cli.streams import say
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.models.remove import (
+        Collection,
+        CollectResult,
+        RemovedVersion,
+        RemoveResult,
+    )
+
+
+def rm(
+    models: Annotated[
+        list[str], typer.Argument(metavar="TICKER@VERSION…", help="Exact, such as PETR4.SA@v3.")
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Remove versions that no alias names; their forecasts stay in the ledger."""
+
+    def call() -> "RemoveResult":
+        from stocklstm.workflows.models.remove import remove_versions
+
+        result = remove_versions(models, lock_timeout_s=lock_timeout)
+        for item in result.results:
+            warn(item.ticker, _warnings(item))
+        return result
+
+    conclude(REMOVE, call, as_json=as_json, quiet=quiet)
+
+
+def gc(
+    ticker: Tickers = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Remove versions beyond the newest N of a ticker.",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="Remove versions published longer ago; with --keep, only those beyond both. "
+            "Also how long an unfinished run stays (30 days if not given).",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Remove old versions that nothing needs, and what killed processes left.
+
+    What an alias names never goes, nor what a version that stays was made from. Without --keep and
+    --older-than no version goes.
+    """
+
+    def call() -> "CollectResult":
+        from stocklstm.workflows.models.remove import Rule, collect_garbage
+
+        result = collect_garbage(
+            ticker or (), Rule(keep, older_than), dry_run=dry_run, lock_timeout_s=lock_timeout
+        )
+        for done in result.results:
+            for item in done.skipped:
+                say(f"kept: {item.ticker}: {item.name}: {item.reason}")
+        return result
+
+    conclude(COLLECT, call, as_json=as_json, quiet=quiet)
+
+
+def _warnings(item: "RemovedVersion") -> Iterable[str]:
+    for child in item.children:
+        yield (
+            f"v{child} was made from v{item.version}; it forecasts as before, but validate --deep "
+            "has no checkpoint to compare it with, and train --from none to begin with"
+        )
+
+
+def _removed_bare(item: "RemovedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
+
+
+def _removed_table(console: "Console", items: Sequence["RemovedVersion"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    rows = [[f"{item.ticker}@v{item.version}", f"{item.bytes:,}"] for item in items]
+    grid(console, "Removed", ["Model", "Bytes"], rows)
+
+
+def _collected_bare(item: "Collection") -> Iterable[str]:
+    for garbage in item.removed:
+        yield garbage.path
+
+
+def _collected_table(console: "Console", items: Sequence["Collection"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    for item in items:
+        title = "Would be removed" if item.dry_run else "Removed"
+        if not item.removed:
+            console.print(f"{title}: nothing")
+            continue
+        rows = [[each.name, each.ticker, each.kind, f"{each.bytes:,}"] for each in item.removed]
+        rows.append([f"{len(item.removed)} in all", "", "", f"{item.bytes:,}"])
+        grid(console, title, ["Name", "Ticker", "What", "Bytes"], rows, left=["Ticker", "What"])
+
+
+REMOVE: "View[RemoveResult, RemovedVersion]" = View(
+    command="models rm",
+    key="results",
+    items=lambda result: result.results,
+    document=as_document,
+    tables=_removed_table,
+    bare=_removed_bare,
+)
+
+COLLECT: "View[CollectResult, Collection]" = View(
+    command="models gc",
+    key="results",
+    items=lambda result: result.results,
+    document=as_document,
+    tables=_collected_table,
+    bare=_collected_bare,
+)

@@ -1,0 +1,77 @@
+"""stocklstm models sign."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.options import Json, LockTimeout, Quiet
+from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.models.sign import SignedVersion, SignResult
+
+
+def sign(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TICKER@VERSION]…",
+            help="Exact, such as PETR4.SA@v3; with --all tickers, and none means every one.",
+            show_default=False,
+        ),
+    ] = None,
+    every_version: Annotated[
+        bool, typer.Option("--all", help="Every version of these tickers.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Also where a signature does not fit: the key is new."),
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Sign versions with STOCKLSTM_SIGNING_KEY, after checking every byte of them."""
+
+    def call() -> "SignResult":
+        from stocklstm.workflows.models.sign import sign_versions
+
+        return sign_versions(
+            models or (),
+            every_version=every_version,
+            replace=replace,
+            lock_timeout_s=lock_timeout,
+        )
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _bare(item: "SignedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
+
+
+def _table(console: "Console", items: Sequence["SignedVersion"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    rows = [[f"{item.ticker}@v{item.version}", _words(item)] for item in items]
+    grid(console, "Signed", ["Model", "Signature"], rows, left=["Signature"])
+
+
+def _words(item: "SignedVersion") -> str:
+    if item.unchanged:
+        return "unchanged"
+    return "new, in place of one that did not fit" if item.replaced else "new"
+
+
+VIEW: "View[SignResult, SignedVersion]" = View(
+    command="models sign",
+    key="results",
+    items=lambda result: result.results,
+    document=as_document,
+    tables=_table,
+    bare=_bare,
+)

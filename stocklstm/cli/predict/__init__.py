@@ -1,0 +1,1 @@
+"""stocklstm predict, and how forecasts are shown."""

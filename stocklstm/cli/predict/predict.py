@@ -1,0 +1,187 @@
+"""stocklstm predict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.options import Json, LockTimeout, Models, Pool, Quiet, TickersFile, all_tickers
+from stocklstm.cli.output import conclude
+from stocklstm.cli.predict.forecasts import VIEW, warned
+from stocklstm.cli.predict.spreadsheet import STDOUT
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
+
+if TYPE_CHECKING:
+    from stocklstm.core.batch import Failure
+    from stocklstm.workflows.predict.predict import PredictResult
+
+
+def predict(
+    ticker: Models = None,
+    tickers_file: TickersFile = None,
+    model: Pool = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="Forecast as if it were the evening of that day, such as 2024-03-13.",
+            show_default=False,
+        ),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Sessions ahead; intervals grow with the square root of N.",
+            show_default=False,
+        ),
+    ] = None,
+    levels: Annotated[
+        str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
+    ] = ",".join(map(str, INTERVAL_LEVELS)),
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive",
+            help="Widen or narrow the intervals by how often past ones held (at least 20 must "
+            "have closed).",
+        ),
+    ] = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw a fan chart of each forecast.")
+    ] = False,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where that of one model goes: a PNG.", show_default=False
+        ),
+    ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--fetch", help="Get new prices from Yahoo first, if they can be had."),
+    ] = False,
+    max_age: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="Warn if the model last saw prices more days than that before the last close.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="No forecast where prices are behind, the model is older than --max-age, or an "
+            "input lies beyond training.",
+        ),
+    ] = False,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a row of comma-separated values for each ticker; - is standard output, "
+            "in the place of the table.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Forecast the next session's close, with intervals."""
+
+    def call() -> "PredictResult":
+        from stocklstm.workflows.predict.preconditions import Demands
+        from stocklstm.workflows.predict.predict import Wanted, predict
+
+        if csv == STDOUT and (as_json or quiet):
+            raise ConfigError(
+                "--csv - excludes --json and --quiet: one of them for stdout",
+                hint="stocklstm predict --json --csv forecasts.csv",
+            )
+        wanted = Wanted(at, horizon, _parsed(levels), adaptive)
+        names = all_tickers(ticker, tickers_file)
+        draw = _artist(plot, plot_file, names, model, lock_timeout)
+        failures = _refreshed(names, model, lock_timeout) if refresh else ()
+        demands = Demands(max_age, strict, _by_ticker(failures))
+        result = predict(names, wanted, pool=model, demands=demands, lock_timeout_s=lock_timeout)
+        result = _with_failures(warned(draw(result)), [f for f in failures if _is_bug(f)])
+        return result if csv is None else _written(csv, result, wanted.levels)
+
+    view = replace(VIEW, items=lambda _: ()) if csv == STDOUT else VIEW
+    conclude(view, call, as_json=as_json, quiet=quiet)
+
+
+def _artist(
+    plot: bool,
+    file: Path | None,
+    references: Sequence[str],
+    pool: str | None,
+    lock_timeout_s: float,
+) -> "Callable[[PredictResult], PredictResult]":
+    """Give what draws the forecasts, if they are to be drawn; refuse a file for several."""
+    if not plot and file is None:
+        return lambda result: result
+    # Only here: a forecast without a picture must not wait for matplotlib.
+    from stocklstm.workflows.pictures import draw_forecasts, require_one_picture
+
+    if file is not None:
+        require_one_picture(file, references, pool=pool)
+    return lambda result: draw_forecasts(result, file, lock_timeout_s=lock_timeout_s)
+
+
+def _refreshed(
+    references: Sequence[str], pool: str | None, lock_timeout_s: float
+) -> "Sequence[Failure]":
+    # The one way from here to pandas and the network.
+    from stocklstm.cli.fetch import refresh
+    from stocklstm.workflows.loading.model import tickers_with_models
+    from stocklstm.workflows.loading.pooled_model import tickers_of_pool
+
+    tickers = (
+        tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+        if pool is None
+        else tickers_of_pool(pool, references, lock_timeout_s=lock_timeout_s)
+    )
+    # None would mean all.
+    return refresh(tickers, lock_timeout_s) if tickers else ()
+
+
+def _by_ticker(failures: "Sequence[Failure]") -> dict[str, StockLstmError]:
+    return {failure.ticker: failure.error for failure in failures if failure.ticker is not None}
+
+
+def _is_bug(failure: "Failure") -> bool:
+    return isinstance(failure.error, UnexpectedError)
+
+
+def _written(target: str, result: "PredictResult", levels: tuple[float, ...]) -> "PredictResult":
+    """Write the file; that it cannot be written takes nothing from the forecasts."""
+    from stocklstm.cli.predict.spreadsheet import write_forecasts
+    from stocklstm.core.batch import Failure
+
+    try:
+        write_forecasts(target, result.forecasts, levels)
+    except StockLstmError as error:
+        return _with_failures(result, [Failure(None, error)])
+    return result
+
+
+def _with_failures(result: "PredictResult", failures: "Sequence[Failure]") -> "PredictResult":
+    """Add what failed beside the forecasts."""
+    return replace(result, failures=(*result.failures, *failures))
+
+
+def _parsed(levels: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(level) for level in levels.split(","))
+    except ValueError as error:
+        raise ConfigError(
+            f"--levels are numbers, not {levels[:30]!a}", hint="stocklstm predict --levels 0.8,0.95"
+        ) from error

@@ -1,0 +1,258 @@
+"""stocklstm tune."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
+from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.train.settings import (
+    Given,
+    Preset,
+    Promote,
+    resumable,
+    stop_at_interrupt,
+    tickers_progress,
+    with_settings,
+)
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import AXES, LOCK_TIMEOUT_S, SAMPLERS
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.settings.config import Settings
+    from stocklstm.workflows.train.result import TrainedVersion
+    from stocklstm.workflows.train.tune import TrialEnded, TriedSettings, TunedTicker, TuneResult
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """A search, and the version that was trained with what it found, if that was wanted."""
+
+    found: "TunedTicker"
+    trained: "TrainedVersion | None"
+
+
+@dataclass(frozen=True)
+class _TuneOutcome:
+    results: tuple[_Tuned, ...]
+    failures: tuple[Failure, ...]
+
+
+@with_settings
+def tune(
+    ticker: Tickers = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help=f"How to search: {', '.join(SAMPLERS)}; all but the first, which is what is done "
+            "if not given, need Optuna.",
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Trials at most; 30 for random and tpe.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Tickers at the same time, each in a process of its own; trials of a single one.",
+        ),
+    ] = 1,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Train with the best settings and publish that.")
+    ] = False,
+    promote: Promote = "auto",
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY|auto",
+            help="Go on with a search that was stopped or killed; auto takes the latest.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    like: Like = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    **settings: str | None,
+) -> None:
+    """Search for settings with a low validation loss; test days are never looked at."""
+
+    def call() -> _TuneOutcome:
+        given = Given(preset, settings, config, like)
+        if resume is not None:
+            command = f"stocklstm tune --resume {resume}"
+            given.require_none("study", command)
+            if sampler is not None or trials is not None:
+                raise ConfigError(
+                    "a study that is resumed keeps its sampler and its number of trials",
+                    hint=command,
+                )
+        start = given.config(lock_timeout)
+        from stocklstm.workflows.publishing import check_rule
+        from stocklstm.workflows.train.tune import Search, shares_tickers, tune
+
+        # Before the search, which may take hours.
+        check_rule(promote)
+        search = Search(sampler or "coordinate", trials, jobs, resume)
+        # With processes for trials the one that hands them out only waits: Ctrl-C must wake it.
+        shared = shares_tickers(ticker or (), search)
+        stopping = stop_at_interrupt() if jobs == 1 or shared else _never()
+        with (
+            _progress(shown=not shared) as on_trial,
+            tickers_progress("Searching", shown=shared) as on_ticker,
+            stopping as should_stop,
+        ):
+            result = tune(
+                ticker or (),
+                start,
+                search,
+                should_stop=should_stop,
+                lock_timeout_s=lock_timeout,
+                on_trial=on_trial,
+                on_ticker=on_ticker,
+                on_note=lambda words: say(f"note: {words}"),
+            )
+        return _published(result, promote, lock_timeout) if publish else _unpublished(result)
+
+    with resumable():
+        conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _never() -> Iterator[Callable[[], bool]]:
+    yield lambda: False
+
+
+def _unpublished(result: "TuneResult") -> _TuneOutcome:
+    return _TuneOutcome(tuple(_Tuned(found, None) for found in result.results), result.failures)
+
+
+def _published(result: "TuneResult", promote: str, lock_timeout: float) -> _TuneOutcome:
+    from stocklstm.cli.train.train import progress
+    from stocklstm.workflows.train.train import train
+
+    results, failures = [], list(result.failures)
+    for found in result.results:
+        with progress() as on_epoch, stop_at_interrupt() as should_stop:
+            trained = train(
+                [found.ticker],
+                found.config,
+                promote=promote,
+                should_stop=should_stop,
+                lock_timeout_s=lock_timeout,
+                on_epoch=on_epoch,
+            )
+        results.append(_Tuned(found, trained.results[0] if trained.results else None))
+        failures += trained.failures
+    return _TuneOutcome(tuple(results), tuple(failures))
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[["TrialEnded"], None]]:
+    """Show trials on stderr: a bar on a terminal, lines elsewhere."""
+    if not shown:
+        yield lambda _: None
+        return
+    if not draws_bars():
+        yield _log
+        return
+    from stocklstm.cli.progress import tuning_bar
+
+    with tuning_bar() as on_trial:
+        yield on_trial
+
+
+def _log(event: "TrialEnded") -> None:
+    trial = event.trial
+    say(
+        f"{event.ticker}: trial {event.done} of at most {event.most}: {_words(trial.settings)}: "
+        f"{trial.status}, validation loss {trial.loss:.5f}, best {event.best.loss:.5f}"
+    )
+
+
+def _words(settings: "Settings") -> str:
+    return ", ".join(f"{name} {settings[name]:g}" for name in AXES)
+
+
+def _document(item: _Tuned) -> Mapping[str, Any]:
+    from stocklstm.cli.train.train import VIEW as TRAIN
+
+    trained = None if item.trained is None else TRAIN.document(item.trained)
+    return as_document(item.found) | {"published": trained}
+
+
+def _bare(item: _Tuned) -> Iterable[str]:
+    yield (
+        item.found.command
+        if item.trained is None
+        else f"{item.found.ticker}@v{item.trained.version}"
+    )
+
+
+def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
+    from stocklstm.cli.tables import facts, grid
+    from stocklstm.cli.train.train import VIEW as TRAIN
+
+    for item in items:
+        found = item.found
+        grid(
+            console,
+            f"Trials of {found.ticker}, {found.sampler}",
+            ["#", "rate", "hidden", "layers", "dropout", "batch", "loss", "epochs", "s", ""],
+            [_row(trial, found) for trial in found.trials],
+            left=[""],
+        )
+        facts(
+            console,
+            f"Best settings of {found.ticker}",
+            [
+                ("settings", _words(found.best.settings)),
+                ("result", found.conclusion),
+                ("seen", f"{found.validation_days} validation days, no test day"),
+                ("train it", found.command),
+                ("picture", found.plot),
+            ],
+        )
+        if item.trained is not None:
+            TRAIN.tables(console, [item.trained])
+
+
+def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
+    marks = [
+        *(["best"] if trial == found.best else []),
+        *(["start"] if trial == found.start else []),
+        *([trial.status] if trial.status != "complete" else []),
+    ]
+    return [
+        f"{trial.number}",
+        *(f"{trial.settings[name]:g}" for name in AXES),
+        "–" if trial.val_loss is None else f"{trial.val_loss:.5f}",
+        f"{trial.epochs}",
+        f"{trial.seconds:.0f}",
+        ", ".join(marks),
+    ]
+
+
+VIEW: "View[_TuneOutcome, _Tuned]" = View(
+    command="tune",
+    key="results",
+    items=lambda result: result.results,
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,1 @@
+"""Forecast distributions, their intervals, and how they did."""

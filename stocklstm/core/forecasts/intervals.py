@@ -1,0 +1,130 @@
+"""Intervals of the forecast close, as they are given out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.forecasts.live import ClosedForecasts
+from stocklstm.core.forecasts.quantiles import interval
+from stocklstm.core.prices.series import Floats
+from stocklstm.core.settings.config import LEVELS
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A central interval of the forecast close.
+
+    Attributes:
+        level: Probability promised.
+        lower: Lower bound, in currency.
+        upper: Upper bound.
+        adaptive: True if it was adapted to past hits and misses.
+        effective_level: Probability at which it was taken out of the forecast distribution if
+            adapted; None where that is the one promised.
+    """
+
+    level: float
+    lower: float
+    upper: float
+    adaptive: bool = False
+    effective_level: float | None = None
+
+
+def plain_intervals(grid: Floats, levels: Sequence[float]) -> tuple[Interval, ...]:
+    """Take intervals where the forecast distribution has them.
+
+    Args:
+        grid: (Q,) quantiles over `LEVELS`, in currency.
+        levels: Probabilities that the grid has intervals of.
+    """
+    bounded = [(level, *interval(grid[None, :], level)) for level in levels]
+    return tuple(Interval(level, float(low[0]), float(high[0])) for level, low, high in bounded)
+
+
+def adapted_intervals(
+    grid: Floats, levels: Sequence[float], closed: ClosedForecasts
+) -> tuple[tuple[Interval, ...], list[str]]:
+    """Take intervals where past ones would have held what they promised.
+
+    Args:
+        grid: (Q,) quantiles over `LEVELS`, in currency.
+        levels: Coverages promised.
+        closed: Past forecasts to learn from.
+
+    Returns:
+        The intervals, and what to know about them, one line each.
+    """
+    intervals, remarks, widest = {}, [], 0.0
+    for level in sorted(levels):
+        adapted = adapted_level(closed.actuals, closed.quantiles, level)
+        # Each learns by itself; one that promises more is never the narrower one.
+        widest = max(widest, adapted.effective)
+        lower, upper = bounds(grid, widest)
+        intervals[level] = Interval(level, lower, upper, adaptive=True, effective_level=widest)
+        if not adapted.reached:
+            remarks.append(
+                f"past outcomes ask for a {100 * level:g} % interval wider than the "
+                f"{100 * widest:.0f} % one, the widest of the forecast: expect it to hold less"
+            )
+    return tuple(intervals[level] for level in levels), remarks
+
+
+STEP = 0.1
+"""gamma as a share of alpha: 0.02 of the 80 % interval, and 0.005, as in the paper, of the 95 %."""
+
+
+_WIDEST = LEVELS[-1] - LEVELS[0]
+
+
+@dataclass(frozen=True)
+class AdaptedLevel:
+    """At which level an interval is to be taken.
+
+    Attributes:
+        promised: The coverage that is meant to come of it.
+        effective: Level at which to take it, from 0 to that of the widest interval of the grid.
+        reached: False if the grid has no interval as wide as was asked for.
+    """
+
+    promised: float
+    effective: float
+    reached: bool
+
+
+def adapted_level(actuals: Floats, quantiles: Floats, level: float) -> AdaptedLevel:
+    """Learn from past forecasts at which level to take the next interval.
+
+    Args:
+        actuals: (n,) outcomes, oldest first.
+        quantiles: (n, Q) over `LEVELS`, as they were forecast.
+        level: Coverage promised, strictly between 0 and 1.
+    """
+    alpha = 1 - level
+    step = STEP * alpha
+    current = alpha
+    for actual, grid in zip(actuals.tolist(), quantiles, strict=True):
+        lower, upper = bounds(grid, 1 - current)
+        current += step * (alpha - float(not lower <= actual <= upper))
+        # Where every interval is to be had it keeps to these limits by itself. The grid ends, and
+        # without them misses beyond it would be owed for ever.
+        current = min(max(current, -step), 1 + step)
+    return AdaptedLevel(
+        level, min(max(1 - current, 0.0), _WIDEST), reached=1 - current <= _WIDEST + 1e-9
+    )
+
+
+def bounds(grid: Floats, level: float) -> tuple[float, float]:
+    """Take a central interval of any level out of one forecast's grid.
+
+    Args:
+        grid: (Q,) quantiles over `LEVELS`.
+        level: Its probability; beyond the widest interval of the grid that one is given, for
+            nothing is known of what lies outside, and below zero the median.
+
+    Returns:
+        Lower and upper bound, interpolated between the quantiles.
+    """
+    tail = (1 - min(max(level, 0.0), _WIDEST)) / 2
+    lower, upper = np.interp([tail, 1 - tail], LEVELS, grid)
+    return float(lower), float(upper)

@@ -1,0 +1,100 @@
+"""Forecasts as they were given, beside what came of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.forecasts.quantiles import interval
+from stocklstm.core.prices.series import (
+    Dates,
+    Flags,
+    Floats,
+    Indices,
+)
+from stocklstm.core.settings.config import INTERVAL_LEVELS
+
+FEWEST = 20
+"""Forecasts below which scores say nothing: of 19 a right 80 % interval may hold 12, or 18."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForecasts:
+    """Forecasts on record whose session has closed, oldest first; n of them.
+
+    Prices are in the currency and the scale of the prices as they are stored now: a split since
+    has rescaled the forecasts with them.
+
+    Attributes:
+        dates: (n,) days that were forecast.
+        versions: (n,) versions that made the forecasts.
+        origins: (n,) rows of the stored bars at whose close they were made.
+        last_closes: (n,) closes of those rows: the naive forecast.
+        actuals: (n,) closes that came, dividends added back.
+        points: (n,) forecast closes.
+        quantiles: (n, Q) over `LEVELS`.
+    """
+
+    dates: Dates
+    versions: Indices
+    origins: Indices
+    last_closes: Floats
+    actuals: Floats
+    points: Floats
+    quantiles: Floats
+
+    def __len__(self) -> int:
+        """Count the forecasts."""
+        return len(self.dates)
+
+    def select(self, rows: Indices | Flags | slice) -> "ClosedForecasts":
+        """Keep some forecasts.
+
+        Args:
+            rows: Anything that indexes a NumPy array along its first axis.
+        """
+        return ClosedForecasts(
+            self.dates[rows],
+            self.versions[rows],
+            self.origins[rows],
+            self.last_closes[rows],
+            self.actuals[rows],
+            self.points[rows],
+            self.quantiles[rows],
+        )
+
+
+@dataclass(frozen=True)
+class LiveRecord:
+    """What the latest closed forecasts were worth, in three figures.
+
+    Attributes:
+        n: Forecasts.
+        coverage: Share of outcomes inside each interval, by its level.
+        skill: 1 - root mean squared error over that of the last close; None if the price never
+            changed.
+    """
+
+    n: int
+    coverage: dict[str, float]
+    skill: float | None
+
+
+def live_record(closed: ClosedForecasts) -> LiveRecord | None:
+    """Sum up closed forecasts.
+
+    Args:
+        closed: n forecasts; of none there is no record.
+    """
+    if not len(closed):
+        return None
+    actuals = closed.actuals
+    coverage = {}
+    for level in INTERVAL_LEVELS:
+        lower, upper = interval(closed.quantiles, level)
+        coverage[f"{level:g}"] = float(((lower <= actuals) & (actuals <= upper)).mean())
+    rmse, rmse_naive = (
+        float(np.sqrt(np.mean((actuals - forecast) ** 2)))
+        for forecast in (closed.points, closed.last_closes)
+    )
+    skill = 1 - rmse / rmse_naive if rmse_naive > 0 else None
+    return LiveRecord(len(closed), coverage, skill)

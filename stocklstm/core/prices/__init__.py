@@ -1,0 +1,1 @@
+"""Price series as arrays, their soundness, and how they are cut into parts."""

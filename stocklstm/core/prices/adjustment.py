@@ -1,0 +1,73 @@
+"""Prices as they were traded, carried to today's shares and to total return."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Basis,
+    Dates,
+    Floats,
+)
+
+
+def adjust(bars: Bars, basis: Basis, actions: Iterable[Action], stored: Bars) -> Bars:
+    """Work in what a source left out: splits, and dividends in the adjusted close.
+
+    The adjusted close is CRSP's total-return adjustment as Yahoo computes it: every close
+    before an ex-date is multiplied by 1 - dividend / last close before that date. Where there
+    are stored rows its scale is theirs, so that a day which is stored keeps its adjusted close.
+
+    Args:
+        bars: N clean rows, oldest first.
+        basis: What they allow for already.
+        actions: Known splits and dividends, the latter per share of today.
+        stored: M rows of the same ticker that are adjusted, oldest first; may be none.
+
+    Returns:
+        The N rows, adjusted for splits, with adjusted closes; the same ones if the source has
+        done all that.
+    """
+    if basis is Basis.ADJUSTED or not len(bars):
+        return bars
+    known = list(actions)
+    if basis is Basis.AS_TRADED:
+        bars = _without_splits(bars, known)
+    # In order, each day once, the given close where both have one.
+    dates, first = np.unique(np.concatenate([bars.dates, stored.dates]), return_index=True)
+    closes = np.concatenate([bars.closes, stored.closes])[first]
+    factors = _dividend_factors(dates, closes, known)
+    given = factors[np.searchsorted(dates, bars.dates)]
+    if len(stored):
+        # Of the stored rows the next one: between it and a given day lie the dividends that
+        # its own factor lacks. After the last one there is only that one to go by.
+        anchors = np.minimum(np.searchsorted(stored.dates, bars.dates), len(stored) - 1)
+        scale = stored.adj_closes / stored.closes / factors[np.searchsorted(dates, stored.dates)]
+        given = given * scale[anchors]
+    return replace(bars, adj_closes=bars.closes * given)
+
+
+def _without_splits(bars: Bars, actions: Iterable[Action]) -> Bars:
+    shares = np.ones(len(bars))
+    for action in actions:
+        if action.kind == "split":
+            shares[bars.dates < np.datetime64(action.date, "D")] *= action.value
+    prices = {name: getattr(bars, name) / shares for name in ("opens", "highs", "lows", "closes")}
+    return replace(bars, **prices, volumes=bars.volumes * shares)
+
+
+def _dividend_factors(dates: Dates, closes: Floats, actions: Iterable[Action]) -> Floats:
+    """Find for each day the product of the factors of all later dividends, (N,), 1 at the end."""
+    factors = np.ones(len(dates))
+    for action in actions:
+        if action.kind != "dividend":
+            continue
+        before = int(np.searchsorted(dates, np.datetime64(action.date, "D")))
+        # Nothing is known of the price of a dividend before the first row, and one as large as
+        # the price itself is no dividend.
+        if before and action.value < closes[before - 1]:
+            factors[:before] *= 1 - action.value / closes[before - 1]
+    return factors

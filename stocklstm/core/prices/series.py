@@ -1,0 +1,215 @@
+"""Daily price series as NumPy arrays: what crosses every boundary of the program."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.core.digest import sha256_hex
+
+Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+JITTER = 1e-5
+"""Relative difference below which two prices are the same.
+
+Yahoo's adjusted closes differ in the seventh digit from one identical call to the next.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Daily bars, oldest first; N sessions, all arrays of shape (N,).
+
+    Prices are in the instrument's currency. `closes` are adjusted for splits only and are what
+    a person sees quoted; `adj_closes` are adjusted for splits and dividends. Opens, highs and
+    lows are NaN where a source gives closes alone.
+    """
+
+    dates: Dates
+    opens: Floats
+    highs: Floats
+    lows: Floats
+    closes: Floats
+    adj_closes: Floats
+    volumes: Floats
+
+    def __len__(self) -> int:
+        """Count the sessions."""
+        return len(self.dates)
+
+    def select(self, rows: Indices | Flags | slice) -> "Bars":
+        """Keep some rows.
+
+        Args:
+            rows: Anything that indexes a NumPy array along its first axis.
+        """
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(Bars)})
+
+    @cached_property
+    def log_returns(self) -> Floats:
+        """Log returns of the adjusted close, (N,); the first is NaN, having no day before it."""
+        returns = np.full(len(self), np.nan)
+        returns[1:] = np.diff(np.log(self.adj_closes))
+        return returns
+
+    @cached_property
+    def volatilities(self) -> "dict[object, Floats]":
+        """Volatilities that were estimated of these bars, by what estimated them."""
+        return {}
+
+    def returns_over(self, horizon: int) -> Floats:
+        """Sum log returns to those over several sessions.
+
+        Args:
+            horizon: Sessions h, from 1 to N - 1.
+
+        Returns:
+            (N - h,) the return from each row's adjusted close to that of h rows later.
+        """
+        spans = np.lib.stride_tricks.sliding_window_view(self.log_returns[1:], horizon)
+        total: Floats = spans.sum(axis=1)
+        return total
+
+    def fingerprint(self) -> str:
+        """Hash dates and every price, so that a model can say which rows it saw (hex sha256)."""
+        dates = self.dates.astype("datetime64[D]").astype("<i8").tobytes()
+        columns = (getattr(self, field.name).astype("<f8").tobytes() for field in fields(Bars)[1:])
+        return sha256_hex(dates, *columns)
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What is known of a ticker besides its prices.
+
+    Attributes:
+        ticker: Yahoo's name, upper case.
+        currency: ISO 4217 code, such as BRL.
+        exchange: Name of the exchange's calendar, such as BVMF.
+        time_zone: IANA name, such as America/Sao_Paulo.
+    """
+
+    ticker: str
+    currency: str
+    exchange: str
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """A dividend (currency per share) or a split (new shares per old one) on its ex-date.
+
+    Attributes:
+        date: ISO day, exchange-local.
+        kind: "dividend" or "split".
+        value: Always above zero.
+    """
+
+    date: str
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that a source gave and that was not stored.
+
+    Attributes:
+        date: As far as it can be told: an ISO day, or what stood in its place.
+        reason: Why, in words.
+    """
+
+    date: str
+    reason: str
+
+
+class Basis(Enum):
+    """What a source has already worked into its prices.
+
+    A source of history as it was traded leaves splits and dividends to us; one that gives a
+    close and no adjusted close has taken care of splits only.
+    """
+
+    ADJUSTED = "adjusted"
+    SPLIT_ADJUSTED = "split adjusted"
+    AS_TRADED = "as traded"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceAnswer:
+    """What a price source answered, before it is judged row by row.
+
+    Attributes:
+        instrument: The ticker and its exchange.
+        bars: Rows in whatever order and state the source gave them.
+        actions: Dividends and splits.
+        rejections: Rows the source could not even read as numbers.
+        source: Name of the source, such as "yahoo".
+        basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
+    """
+
+    instrument: Instrument
+    bars: Bars
+    actions: tuple[Action, ...]
+    rejections: tuple[Rejection, ...]
+    source: str
+    basis: Basis = Basis.ADJUSTED
+
+
+def completed(given: Bars, stored: Bars) -> Bars:
+    """Fill what given rows lack with what is stored for the same days.
+
+    Args:
+        given: N rows, no date twice.
+        stored: M rows, no date twice.
+
+    Returns:
+        The N given rows; NaN is left only where nothing is stored either.
+    """
+    _, in_given, in_stored = np.intersect1d(
+        given.dates, stored.dates, assume_unique=True, return_indices=True
+    )
+    columns = {}
+    for field in fields(Bars)[1:]:
+        values = getattr(given, field.name).copy()
+        known = getattr(stored, field.name)[in_stored]
+        values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
+        columns[field.name] = values
+    return replace(given, **columns)
+
+
+def unstored(given: Iterable[Action], stored: Iterable[Action]) -> list[Action]:
+    """Choose the actions that are not stored yet, or with another value.
+
+    Args:
+        given: In any order, which is kept.
+        stored: In any order.
+    """
+    known = {(action.date, action.kind): action.value for action in stored}
+    return [
+        action
+        for action in given
+        if not np.isclose(
+            action.value, known.get((action.date, action.kind), np.nan), rtol=JITTER, atol=0
+        )
+    ]
+
+
+def outcomes(bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
+    """Give the closes that came after each origin, dividends added back.
+
+    Args:
+        bars: N sessions.
+        origins: (n,) rows, each below N - horizon.
+        horizon: Sessions ahead.
+
+    Returns:
+        (n,) in currency.
+    """
+    growth = bars.adj_closes[origins + horizon] / bars.adj_closes[origins]
+    return bars.closes[origins] * growth

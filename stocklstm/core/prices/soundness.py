@@ -1,0 +1,156 @@
+"""Whether stored prices can be what an exchange quoted: invariants that every row must keep."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stocklstm.core.checks import Check
+from stocklstm.core.prices.series import (
+    Action,
+    Bars,
+    Dates,
+    Flags,
+    Floats,
+)
+
+LARGEST_JUMP = 0.35
+"""Largest believable move between two closes, as a fraction of the earlier one."""
+
+
+def check_bars(bars: Bars) -> Check:
+    """Check every row by itself, and their order.
+
+    Args:
+        bars: N stored rows.
+    """
+    faults: list[tuple[Flags, str]] = [
+        (_bad(bars.closes), "the close is not a price"),
+        (_bad(bars.adj_closes), "the adjusted close is not a price"),
+        *(
+            (_bad(values) & ~np.isnan(values), f"the {name} is not a price")
+            for name, values in (("open", bars.opens), ("high", bars.highs), ("low", bars.lows))
+        ),
+        (bars.highs < bars.lows, "the high is below the low"),
+        (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
+    ]
+    order = np.zeros(len(bars), dtype=bool)
+    order[1:] = ~(bars.dates[1:] > bars.dates[:-1])
+    faults.append((order, "the date does not follow the one before"))
+    otherwise = f"{len(bars):,} rows, every value in order"
+    return _check("prices", _listed(bars.dates, faults), otherwise)
+
+
+def check_actions(actions: Sequence[Action]) -> Check:
+    """Check dividends and splits.
+
+    Args:
+        actions: Those that are stored.
+    """
+    found = [
+        f"{action.date}: the {action.kind} is not above zero"
+        for action in actions
+        if not (np.isfinite(action.value) and action.value > 0)
+    ]
+    dividends = sum(action.kind == "dividend" for action in actions)
+    return _check("actions", found, f"{dividends} dividends, {len(actions) - dividends} splits")
+
+
+def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
+    """Check that no row is of the future, or of a day on which nothing was traded.
+
+    A weekday that the calendar lacks is no fault as long as something was traded: calendars are
+    made by people, and prices by trades.
+
+    Args:
+        bars: N stored rows, oldest first.
+        sessions: (M,) days on which the exchange trades, reaching beyond the rows where they can;
+            none if that is not known.
+        today: The day it is.
+    """
+    closed = np.zeros(len(bars), dtype=bool)
+    if len(sessions):
+        covered = (bars.dates >= sessions[0]) & (bars.dates <= sessions[-1])
+        closed = covered & ~np.isin(bars.dates, sessions)
+    weekend = ~np.is_busday(bars.dates)
+    faults: list[tuple[Flags, str]] = [
+        (bars.dates > today, "not over yet"),
+        (closed & weekend, "a weekend"),
+        (closed & ~weekend & untraded(bars), "the exchange was closed, nothing was traded"),
+    ]
+    otherwise = "none of the future, none without trading"
+    return _check("days", _listed(bars.dates, faults), otherwise)
+
+
+def unexplained_jumps(bars: Bars, actions: Sequence[Action]) -> Dates:
+    """Find moves that only a split or a slip of the source would explain.
+
+    Args:
+        bars: N rows, oldest first, adjusted closes above zero.
+        actions: Known dividends and splits.
+
+    Returns:
+        (M,) days on which the adjusted close is more than `LARGEST_JUMP` away from the row
+        before, without a recorded split.
+    """
+    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
+    days = bars.dates[1:]
+    return days[(np.abs(moves(bars)) > LARGEST_JUMP) & ~np.isin(days, splits)]
+
+
+def moves(bars: Bars) -> Floats:
+    """Measure how far the adjusted close moved from each row to the next.
+
+    Args:
+        bars: N rows, oldest first, adjusted closes above zero.
+
+    Returns:
+        (N - 1,) fractions of the earlier close; infinite where a float cannot hold them.
+    """
+    with np.errstate(over="ignore"):
+        return bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
+
+
+def untraded(bars: Bars) -> Flags:
+    """Tell which rows stand for a day without a trade: one price all day, and no volume.
+
+    Args:
+        bars: N rows.
+
+    Returns:
+        (N,) flags; a row that lacks one of these values is not flagged.
+    """
+    flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
+    flags: Flags = flat & (bars.volumes == 0)
+    return flags
+
+
+def gaps(dates: Dates, sessions: Dates) -> Dates:
+    """List the sessions between the first and the last row that have none.
+
+    Args:
+        dates: (N,) days of the rows, oldest first.
+        sessions: (M,) days on which the exchange trades; none if that is not known.
+    """
+    if not len(dates):
+        return sessions[:0]
+    within = (sessions > dates[0]) & (sessions < dates[-1])
+    missing: Dates = np.setdiff1d(sessions[within], dates, assume_unique=True)
+    return missing
+
+
+def _bad(values: Floats) -> Flags:
+    bad: Flags = ~(np.isfinite(values) & (values > 0))
+    return bad
+
+
+def _listed(dates: Dates, faults: Sequence[tuple[Flags, str]]) -> list[str]:
+    """Name the first day of each fault, and count the others."""
+    return [
+        f"{dates[rows[0]]}: {words}" + (f" ({len(rows)} rows)" if len(rows) > 1 else "")
+        for flags, words in faults
+        if len(rows := np.flatnonzero(flags))
+    ]
+
+
+def _check(name: str, found: Sequence[str], otherwise: str) -> Check:
+    return Check(name, "failed" if found else "ok", "; ".join(found) or otherwise)

@@ -1,0 +1,352 @@
+"""How good forecasts were: against yesterday's close, against EWMA, and in words.
+
+All errors are in the currency of the closes. The outcome of a day is the last close carried on
+by the return of the adjusted close, so that on an ex-dividend day the dividend is added back:
+nobody's error should grow because a dividend was paid. On all other days it is the close itself.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stocklstm.core.forecasts.quantiles import ReturnForecasts, crps, interval
+from stocklstm.core.prices.series import (
+    Bars,
+    Dates,
+    Flags,
+    Floats,
+    Indices,
+    outcomes,
+)
+from stocklstm.core.scores.baselines import Baselines, DistributionBaseline
+from stocklstm.core.scores.calibration import christoffersen, kupiec, reliability
+from stocklstm.core.scores.scores import (
+    Coverage,
+    DirectionScores,
+    DistributionRivalScores,
+    DistributionScores,
+    Evaluation,
+    PointScores,
+    RivalScores,
+)
+from stocklstm.core.scores.significance import (
+    PairedTest,
+    binomial_band,
+    clark_west,
+    diebold_mariano,
+    pesaran_timmermann,
+    skill_interval,
+    wilson_interval,
+)
+from stocklstm.core.settings.config import INTERVAL_LEVELS
+from stocklstm.core.wording import naive_words
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredDays:
+    """Forecasts beside what happened, n days; prices in currency.
+
+    Attributes:
+        dates: (n,) days that were forecast.
+        last_closes: (n,) closes the forecasts started from: the naive forecast.
+        actuals: (n,) closes that came, dividends added back.
+        forecasts: The model's, in currency.
+        ewma: (n, Q) quantiles of the EWMA baseline, in currency.
+        rivals: (n,) point forecasts of the other baselines by name, in currency.
+        horizon: Sessions from the close a forecast started from to the day it is of.
+        distributions: (n, Q) quantiles of further baselines by name, in currency.
+        together: Most entries of one day: of several tickers, which tell much the same story.
+    """
+
+    dates: Dates
+    last_closes: Floats
+    actuals: Floats
+    forecasts: ReturnForecasts
+    ewma: Floats
+    rivals: Mapping[str, Floats] = field(default_factory=dict)
+    horizon: int = 1
+    distributions: Mapping[str, Floats] = field(default_factory=dict)
+    together: int = 1
+
+    @property
+    def span(self) -> int:
+        """Entries in a row that share much of what happened: only one in so many is news."""
+        return self.horizon * self.together
+
+    def select(self, chosen: Flags) -> "ScoredDays":
+        """Keep some days.
+
+        Args:
+            chosen: (n,) true for those to keep.
+        """
+        return ScoredDays(
+            self.dates[chosen],
+            self.last_closes[chosen],
+            self.actuals[chosen],
+            ReturnForecasts(self.forecasts.points[chosen], self.forecasts.quantiles[chosen]),
+            self.ewma[chosen],
+            {name: closes[chosen] for name, closes in self.rivals.items()},
+            self.horizon,
+            {name: closes[chosen] for name, closes in self.distributions.items()},
+            self.together,
+        )
+
+
+def score_days(
+    bars: Bars,
+    origins: Indices,
+    forecasts: ReturnForecasts,
+    baselines: Baselines,
+    horizon: int = 1,
+    others: Sequence[DistributionBaseline] = (),
+) -> ScoredDays:
+    """Put forecasts beside what happened.
+
+    Args:
+        bars: N sessions.
+        origins: (n,) rows at whose close the forecasts were made.
+        forecasts: n return forecasts made there.
+        baselines: Fitted on the model's training part.
+        horizon: Sessions ahead.
+        others: Further baselines of the distribution, fitted there too.
+    """
+    last = bars.closes[origins]
+    rivals = baselines.points(bars, origins, horizon)
+    return ScoredDays(
+        dates=bars.dates[origins + horizon],
+        last_closes=last,
+        actuals=outcomes(bars, origins, horizon),
+        forecasts=forecasts.closes(last),
+        ewma=last[:, None] * np.exp(baselines.ewma.returns(bars, origins, horizon)),
+        rivals={name: last * np.exp(returns) for name, returns in rivals.items()},
+        horizon=horizon,
+        distributions={
+            other.name: last[:, None] * np.exp(other.returns(bars, origins, horizon))
+            for other in others
+        },
+    )
+
+
+def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
+    """Compute every score and the verdict.
+
+    Args:
+        days: n >= 1 days.
+        mase_scale: From `naive_error`.
+    """
+    point = _point_scores(days, mase_scale)
+    distribution = _distribution_scores(days)
+    verdict = _verdict(point)
+    return Evaluation(
+        start=str(days.dates[0]),
+        end=str(days.dates[-1]),
+        n=len(days.dates),
+        horizon=days.horizon,
+        point=point,
+        rivals=_rival_scores(days, point),
+        direction=_direction_scores(days),
+        distribution=distribution,
+        verdict=verdict,
+        verdict_text=f"{_verdict_words(verdict, point, days.horizon)} "
+        f"{_interval_words(distribution)}",
+    )
+
+
+def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
+    """Test whether two models' distributions of the same days are equally good (CRPS).
+
+    Args:
+        days: n days of one model.
+        reference: The same days of the other.
+    """
+    return diebold_mariano(
+        crps(days.actuals, days.forecasts.quantiles),
+        crps(reference.actuals, reference.forecasts.quantiles),
+        days.span,
+    )
+
+
+def mean_crps(days: ScoredDays) -> float:
+    """Average the CRPS of a model over its days, in currency; lower is better."""
+    return float(crps(days.actuals, days.forecasts.quantiles).mean())
+
+
+def _point_scores(days: ScoredDays, mase_scale: float) -> PointScores:
+    points, actuals, horizon = days.forecasts.points, days.actuals, days.span
+    errors, naive = actuals - points, actuals - days.last_closes
+    rmse, mae = _errors(errors)
+    rmse_naive, mae_naive = _errors(naive)
+    test = diebold_mariano(errors**2, naive**2, horizon)
+    nested = clark_west(errors, naive, days.last_closes - points, horizon)
+    ratio = _ratio(rmse, rmse_naive)
+    low, high = skill_interval(errors**2, naive**2, horizon=horizon)
+    return PointScores(
+        rmse=rmse,
+        mae=mae,
+        rmse_naive=rmse_naive,
+        mae_naive=mae_naive,
+        rmse_ratio=ratio,
+        mae_ratio=_ratio(mae, mae_naive),
+        skill=None if ratio is None else 1 - ratio,
+        mase=_ratio(mae, mase_scale),
+        dm_stat=_finite(test.stat),
+        dm_p=test.p,
+        skill_low=_finite(low),
+        skill_high=_finite(high),
+        cw_stat=_finite(nested.stat),
+        cw_p=nested.p,
+        mape=100 * float((np.abs(errors) / actuals).mean()),
+        smape=200 * float((np.abs(errors) / (actuals + points)).mean()),
+        r2=_r2(errors, actuals),
+        r2_naive=_r2(naive, actuals),
+    )
+
+
+def _errors(errors: Floats) -> tuple[float, float]:
+    return float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).mean())
+
+
+def _r2(errors: Floats, actuals: Floats) -> float | None:
+    spread = float(((actuals - actuals.mean()) ** 2).sum())
+    return 1 - float((errors**2).sum()) / spread if spread > 0 else None
+
+
+def _rival_scores(days: ScoredDays, point: PointScores) -> tuple[RivalScores, ...]:
+    scores = []
+    for name, closes in days.rivals.items():
+        rmse, mae = _errors(days.actuals - closes)
+        scores.append(RivalScores(name, rmse, mae, _ratio(rmse, point.rmse_naive)))
+    return tuple(scores)
+
+
+def _ratio(value: float, reference: float) -> float | None:
+    return value / reference if reference > 0 else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _direction_scores(days: ScoredDays) -> DirectionScores:
+    # Adjusted closes are rounded: a day whose close did not change has a return of some 1e-7.
+    still = np.abs(days.actuals / days.last_closes - 1) < 1e-6
+    moves = np.where(still, 0, np.sign(days.actuals - days.last_closes))
+    calls = np.sign(days.forecasts.points - days.last_closes)
+    counted = (moves != 0) & (calls != 0)
+    count = int(counted.sum())
+    hits = int((moves == calls)[counted].sum())
+    # Overlapping spans tell the same story several times: only one in h is news.
+    low, high = wilson_interval(round(hits / days.span), round(count / days.span))
+    every = slice(None, None, days.span)
+    test = pesaran_timmermann(calls[counted][every] > 0, moves[counted][every] > 0)
+    up = float((moves > 0)[counted].mean()) if count else None
+    return DirectionScores(
+        accuracy=hits / count if count else None,
+        n=count,
+        excluded=len(moves) - count,
+        low=low,
+        high=high,
+        always_up=up,
+        always_down=None if up is None else 1 - up,
+        pt_stat=None if test.p == 1 else test.stat,
+        pt_p=test.p,
+    )
+
+
+def _distribution_scores(days: ScoredDays) -> DistributionScores:
+    scores = crps(days.actuals, days.forecasts.quantiles)
+    baseline = crps(days.actuals, days.ewma)
+    test = diebold_mariano(scores, baseline, days.span)
+    return DistributionScores(
+        crps=float(scores.mean()),
+        crps_ewma=float(baseline.mean()),
+        crps_ratio=_ratio(float(scores.mean()), float(baseline.mean())),
+        dm_stat=_finite(test.stat),
+        dm_p=test.p,
+        coverage=tuple(_coverage(days, level) for level in INTERVAL_LEVELS),
+        reliability=tuple(reliability(days.actuals, days.forecasts.quantiles).tolist()),
+        rivals=tuple(
+            _distribution_rival(name, scores, crps(days.actuals, quantiles), days.span)
+            for name, quantiles in days.distributions.items()
+        ),
+    )
+
+
+def _distribution_rival(
+    name: str, scores: Floats, reference: Floats, horizon: int
+) -> DistributionRivalScores:
+    test = diebold_mariano(scores, reference, horizon)
+    ratio = _ratio(float(scores.mean()), float(reference.mean()))
+    return DistributionRivalScores(name, float(reference.mean()), ratio, _finite(test.stat), test.p)
+
+
+def _coverage(days: ScoredDays, level: float) -> Coverage:
+    lower, upper = interval(days.forecasts.quantiles, level)
+    inside = (lower <= days.actuals) & (days.actuals <= upper)
+    widths = upper - lower
+    missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
+    independent = max(1, len(inside) // days.span)
+    apart = inside[:: days.span]
+    low, high = binomial_band(independent, level, 0.99)
+    return Coverage(
+        level=level,
+        share=float(inside.mean()),
+        low=low,
+        high=high,
+        winkler=float((widths + 2 / (1 - level) * missed).mean()),
+        width=float(widths.mean()),
+        kupiec_p=kupiec(apart, level).p,
+        christoffersen_p=christoffersen(apart, level).p,
+    )
+
+
+def _verdict(point: PointScores) -> str:
+    if point.dm_p < SIGNIFICANT and point.rmse != point.rmse_naive:
+        return "worse" if point.rmse > point.rmse_naive else "better"
+    return "no_better"
+
+
+def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
+    naive = naive_words(horizon).upper()
+    if point.rmse_ratio is None:
+        judged = "WORSE" if verdict == "worse" else "NO BETTER"
+        return f"{judged} THAN {naive}: the price never changed on these days."
+    size, chance = _percent(abs(point.rmse_ratio - 1)), _chance(point.dm_p)
+    if verdict == "worse":
+        return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
+    if verdict == "better":
+        return f"BETTER THAN {naive}: error {size} smaller ({chance})."
+    side = "larger" if point.rmse_ratio > 1 else "smaller"
+    return f"NO BETTER THAN {naive}: error {size} {side} ({chance})."
+
+
+def _interval_words(distribution: DistributionScores) -> str:
+    widest = distribution.coverage[-1]
+    if widest.consistent:
+        judged = "consistent"
+    else:
+        judged = "TOO NARROW" if widest.share < widest.low else "TOO WIDE"
+    words = (
+        f"Intervals: {widest.level * 100:.0f} % covered {widest.share * 100:.1f} % "
+        f"(expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %): {judged}."
+    )
+    if distribution.dm_p < SIGNIFICANT and distribution.crps_ratio is not None:
+        side = "worse" if distribution.crps_ratio > 1 else "better"
+        size = _percent(abs(distribution.crps_ratio - 1))
+        words += f" Distribution: {size} {side} than EWMA ({_chance(distribution.dm_p)})."
+    return words
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _chance(p: float) -> str:
+    if p < 0.001:
+        return "p < 0.001"
+    # Two digits, but never so few that 0.0496 would read as 0.05, the limit itself.
+    return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"

@@ -1,0 +1,1 @@
+"""Settings of a training and of a compression: names, limits, where they come from."""

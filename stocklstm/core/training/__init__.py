@@ -1,0 +1,1 @@
+"""What a training says of itself: its epochs, their diagnosis, a search over settings."""

@@ -1,0 +1,106 @@
+"""Whether a PyTorch file asks for more memory than it has bytes, before PyTorch loads it.
+
+`torch.load(weights_only=True)` executes nothing, but believes sizes: a compressed record may
+unpack to any size, and a tensor may be declared far larger than what is stored of it.
+"""
+
+import io
+import math
+import pickle
+import zipfile
+from typing import Any, ClassVar
+
+from stocklstm.core.zips import open_archive, read_member
+from stocklstm.learn.pickles import MOST_PICKLE_BYTES, PICKLE_ERRORS, Inert, RestrictedUnpickler
+
+MOST_CHECKPOINT_BYTES = 128 << 20
+
+_KINDS_BY_BYTES = {
+    8: ("DoubleStorage", "LongStorage"),
+    4: ("FloatStorage", "IntStorage"),
+    2: ("HalfStorage", "BFloat16Storage", "ShortStorage"),
+    1: ("CharStorage", "ByteStorage", "BoolStorage", "UntypedStorage"),
+}
+_ITEM_BYTES = {kind: size for size, kinds in _KINDS_BY_BYTES.items() for kind in kinds}
+
+
+def check_checkpoint(content: bytes) -> None:
+    """Refuse a PyTorch file that is compressed, or declares what it does not hold.
+
+    Args:
+        content: The whole file.
+
+    Raises:
+        ValueError: It is such a file, or none of PyTorch's since 1.6.
+    """
+    if len(content) > MOST_CHECKPOINT_BYTES:
+        raise ValueError(f"it has {len(content)} bytes, more than {MOST_CHECKPOINT_BYTES}")
+    with open_archive(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("it is compressed, as PyTorch never does")
+        if sum(member.file_size for member in members) > len(content):
+            raise ValueError("its records are larger than the file")
+        pickles = [member for member in members if member.filename.endswith("/data.pkl")]
+        if len(pickles) != 1 or pickles[0].file_size > MOST_PICKLE_BYTES:
+            raise ValueError("it holds no data.pkl, or one that is too large")
+        described = read_member(archive, pickles[0], pickles[0].file_size)
+    root = pickles[0].filename.removesuffix("data.pkl")
+    records = {member.filename: member.file_size for member in members}
+    try:
+        _Measuring(described, root, records).load()
+    except PICKLE_ERRORS as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+class _Measuring(RestrictedUnpickler):
+    """Builds no tensor; compares what each declares with what is stored of it.
+
+    Which of PyTorch's names may be used it decides itself, afterwards: here they stand for nothing.
+    """
+
+    dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()
+
+    def __init__(self, content: bytes, root: str, records: dict[str, int]) -> None:
+        super().__init__(content)
+        self._root = root
+        self._records = records
+
+    def find_class(self, module: str, name: str) -> object:
+        if module.partition(".")[0] not in {"torch", "collections"}:
+            raise pickle.UnpicklingError(f"it asks for {f'{module}.{name}'[:80]!a}")
+        return Inert(f"{module}.{name}")
+
+    def persistent_load(self, pid: object) -> object:
+        if not isinstance(pid, tuple):
+            raise pickle.UnpicklingError("it refers to something outside of it")
+        _, kind, key, _, count = pid
+        item_bytes = _ITEM_BYTES[kind.name.rpartition(".")[2]]
+        stored = self._records[f"{self._root}data/{key}"]
+        if not 0 <= count * item_bytes <= stored:
+            raise pickle.UnpicklingError(f"it declares {count} numbers in {stored} bytes")
+        return Inert("storage", {"count": count})
+
+    def load_reduce(self) -> None:
+        arguments: tuple[Any, ...] = self.stack.pop()
+        function = self.stack[-1]
+        if function.name == "torch._utils._rebuild_tensor_v2":
+            storage, _, shape = arguments[:3]
+            declared = math.prod(shape)
+            if declared > storage.state["count"]:
+                raise pickle.UnpicklingError(
+                    f"it declares a tensor of {declared} numbers and holds {storage.state['count']}"
+                )
+        # An ordered dictionary is filled after it was made.
+        self.stack[-1] = {} if function.name == "collections.OrderedDict" else Inert("value")
+
+    def load_newobj(self) -> None:
+        self.stack.pop()
+        self.stack[-1] = Inert("value")
+
+    def load_build(self) -> None:
+        self.stack.pop()
+
+    dispatch[b"R"[0]] = load_reduce
+    dispatch[b"\x81"[0]] = load_newobj
+    dispatch[b"b"[0]] = load_build

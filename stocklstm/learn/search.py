@@ -1,0 +1,149 @@
+"""What to try next, and what to give up, by Optuna (Akiba et al. 2019, arXiv 1907.10902)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stocklstm.core.settings.config import AXES, Settings
+from stocklstm.core.training.search import COMPLETE, DIVERGED, Trial
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    import optuna
+
+# Complete trials before any is given up, and epochs before one is.
+_STARTUP_TRIALS = 5
+_WARM_UP_EPOCHS = 3
+
+
+def require_optuna() -> None:
+    """Refuse a search that needs Optuna where it is not installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    try:
+        import optuna  # noqa: F401 - to see whether it is there
+    except ImportError as error:
+        raise ConfigError(
+            "this sampler needs Optuna, which is not installed",
+            hint="pip install 'stocklstm[tune]', or search with --sampler coordinate",
+        ) from error
+
+
+def propose(sampler: str, trials: Sequence[Trial], count: int, seed: int) -> list[Settings]:
+    """Choose settings to try at the same time.
+
+    Args:
+        sampler: "tpe" (Bergstra et al. 2011) or "random".
+        trials: All so far, by number.
+        count: How many are wanted.
+        seed: The same seed and trials give the same proposals.
+    """
+    import optuna
+
+    # One seed a trial: proposals do not repeat, and do not depend on where a search was stopped.
+    # Optuna's have 32 bits, ours 63.
+    seed = (seed + len(trials)) % 2**32
+    chosen: optuna.samplers.BaseSampler = (
+        optuna.samplers.TPESampler(seed=seed)
+        if sampler == "tpe"
+        else optuna.samplers.RandomSampler(seed=seed)
+    )
+    study = _study(trials, sampler=chosen)
+    proposals = [study.ask(_space()).params for _ in range(count)]
+    return [{axis: _rounded(params[axis]) for axis in AXES} for params in proposals]
+
+
+def _rounded(value: int | float) -> int | float:  # noqa: PYI041 - a whole number stays one
+    # Three digits are all that can matter, and a person may have to type them.
+    return value if isinstance(value, int) else float(f"{value:.3g}")
+
+
+def _study(
+    trials: Sequence[Trial],
+    *,
+    sampler: "optuna.samplers.BaseSampler | None" = None,
+    pruner: "optuna.pruners.BasePruner | None" = None,
+) -> "optuna.Study":
+    """Tell Optuna of all trials; it is asked anew each time, so nothing of its own is stored."""
+    import optuna
+
+    # What it has to say of each trial is in our own table.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=sampler, pruner=pruner)
+    study.add_trials([_frozen(trial) for trial in trials])
+    return study
+
+
+def _space() -> "dict[str, optuna.distributions.BaseDistribution]":
+    """Span the same ranges as `AXES`, with all that lies between."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    lowest = {axis: min(values) for axis, values in AXES.items()}
+    highest = {axis: max(values) for axis, values in AXES.items()}
+
+    def whole(axis: str) -> IntDistribution:
+        return IntDistribution(int(lowest[axis]), int(highest[axis]))
+
+    return {
+        "learning_rate": FloatDistribution(
+            lowest["learning_rate"], highest["learning_rate"], log=True
+        ),
+        "hidden_size": whole("hidden_size"),
+        "num_layers": whole("num_layers"),
+        "dropout": FloatDistribution(lowest["dropout"], highest["dropout"]),
+        "batch_size": CategoricalDistribution(AXES["batch_size"]),
+    }
+
+
+def _frozen(trial: Trial) -> "optuna.trial.FrozenTrial":
+    from optuna.trial import TrialState, create_trial
+
+    states = {COMPLETE: TrialState.COMPLETE, DIVERGED: TrialState.FAIL}
+    state = states.get(trial.status, TrialState.PRUNED)
+    value = trial.loss if state is TrialState.COMPLETE else None
+    curve = dict(enumerate(trial.curve, start=1))
+    try:
+        return create_trial(
+            state=state,
+            value=value,
+            params=trial.settings,
+            distributions=_space(),
+            intermediate_values=curve,
+        )
+    except ValueError:
+        # The settings that the search started from lie outside of what it looks through: their
+        # losses still count for pruning.
+        return create_trial(state=state, value=value, intermediate_values=curve)
+
+
+@dataclass(frozen=True)
+class Pruner:
+    """Gives up a trial whose best epoch is behind the median of the others at the same epoch.
+
+    Attributes:
+        trials: Those that were there when the trial began.
+    """
+
+    trials: tuple[Trial, ...]
+
+    def is_behind(self, curve: Sequence[float]) -> bool:
+        """Tell whether to give up.
+
+        Args:
+            curve: Validation loss after each epoch so far, at least one.
+        """
+        import optuna
+
+        pruner = optuna.pruners.MedianPruner(
+            n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_WARM_UP_EPOCHS
+        )
+        trial = _study(self.trials, pruner=pruner).ask()
+        for epoch, loss in enumerate(curve, start=1):
+            trial.report(loss, epoch)
+        return trial.should_prune()

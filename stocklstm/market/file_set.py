@@ -1,0 +1,70 @@
+"""Files of many tickers that have been read, perhaps by several processes, as one source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.errors import ConfigError, UnknownTickerError
+from stocklstm.market.revisions import joined
+from stocklstm.market.source import FetchRequest
+
+
+class ReadFiles:
+    """What some files hold of each ticker, put together."""
+
+    def __init__(
+        self, files: Sequence[Path], answers: Sequence[Mapping[str, SourceAnswer]]
+    ) -> None:
+        """Take what was read.
+
+        Args:
+            files: In the order in which they were named: of a day that several hold, the last
+                one's row counts.
+            answers: What each holds, by ticker.
+        """
+        self._files = files
+        self._answers = answers
+
+    def tickers(self) -> list[str]:
+        """List all that any of the files holds, in order."""
+        return sorted(set().union(*self._answers))
+
+    def fetch(self, request: FetchRequest) -> SourceAnswer:
+        """Put together what the files hold of one ticker.
+
+        Args:
+            request: `start` is honoured; `file` is not looked at.
+
+        Raises:
+            ConfigError: A date format was given, which such files do not need.
+            UnknownTickerError: None of them holds it.
+        """
+        if request.date_format is not None:
+            raise ConfigError(
+                "the dates of such a file are always written alike",
+                hint="leave --date-format out",
+            )
+        found = [each[request.ticker] for each in self._answers if request.ticker in each]
+        if not found:
+            count = len(self._files)
+            place = (
+                f"none of the {count} files has it"
+                if count > 1
+                else f"{self._files[0]} does not have it"
+            )
+            raise UnknownTickerError(
+                f"{request.ticker}: {place}",
+                hint="check the spelling (B3 tickers end in .SA) and the years of the files",
+            )
+        bars = joined(*(answer.bars for answer in found))
+        if request.start is not None:
+            bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
+        return replace(
+            found[-1],
+            bars=bars,
+            actions=tuple(action for answer in found for action in answer.actions),
+            rejections=tuple(row for answer in found for row in answer.rejections),
+        )

@@ -1,0 +1,165 @@
+"""evaluate --compare: versions of one ticker on the days that none of them ever saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.batch import Failure
+from stocklstm.core.prices.series import Bars, Indices
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, SeriesTooShortError
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.model import LoadedModel, load_model
+from stocklstm.workflows.scoring import score_model
+
+
+@dataclass(frozen=True)
+class ComparedVersion:
+    """One version beside the first.
+
+    Attributes:
+        ticker: Whose.
+        version: Its number.
+        preset: What its settings started from.
+        currency: ISO 4217 code of all errors.
+        against: Identity of the first version; None for that version itself.
+        start: First shared day, ISO.
+        end: Last one.
+        n: Shared days.
+        horizon: Sessions from the close a forecast was made at to the day it is of.
+        scores: On these days.
+        result: "first", "better", "worse" or "no_difference", by CRPS after Holm's correction.
+        result_text: The same in words, with figures.
+    """
+
+    ticker: str
+    version: int
+    preset: str
+    currency: str
+    against: str | None
+    start: str
+    end: str
+    n: int
+    horizon: int
+    scores: ComparedScores
+    result: str
+    result_text: str
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """All versions, in the order in which they were named."""
+
+    results: tuple[ComparedVersion, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def compare_versions(
+    references: Sequence[str],
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> ComparisonResult:
+    """Compare versions of one ticker with the first that is named.
+
+    Args:
+        references: TICKER or TICKER@version, at least two.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for a writer.
+
+    Raises:
+        ConfigError: They are not at least two versions of one ticker, or of several horizons.
+        NotFoundError: There is no store, or no such version.
+        IntegrityError: A version is damaged.
+        SeriesTooShortError: No stored day is in the test part of all of them.
+        RejectedDataError: A version learned prices that have been rescaled since.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        models = _models(store, references)
+        manifest = models[0].manifest
+        bars = store.prices.bars(manifest.ticker)
+        origins = _shared_origins(models, bars)
+        days = [score_model(model, bars, origins) for model in models]
+        currency = store.prices.instrument(manifest.ticker).currency
+    dates, scores = days[0].dates, compare_all(days)
+    return ComparisonResult(
+        tuple(
+            ComparedVersion(
+                ticker=manifest.ticker,
+                version=model.manifest.version,
+                preset=model.manifest.config.preset,
+                currency=currency,
+                against=None if model is models[0] else manifest.id,
+                start=str(dates[0]),
+                end=str(dates[-1]),
+                n=len(dates),
+                horizon=manifest.config.horizon,
+                scores=own,
+                result="first" if own.distribution is None else own.distribution.judged,
+                result_text=_words(model.manifest.id, manifest.id, own, scores[0].crps),
+            )
+            for model, own in zip(models, scores, strict=True)
+        )
+    )
+
+
+def _models(store: Store, references: Sequence[str]) -> list[LoadedModel]:
+    wanted = [parse_reference(reference) for reference in references]
+    tickers = sorted({reference.ticker for reference in wanted})
+    if len(tickers) > 1:
+        raise ConfigError(
+            f"versions of one ticker can be compared, not those of {', '.join(tickers)}",
+            hint="stocklstm evaluate --all shows all versions of all tickers",
+        )
+    models = [load_model(store, reference) for reference in wanted]
+    identities = [model.manifest.id for model in models]
+    if len(set(identities)) < max(2, len(identities)):
+        named = ", ".join(identities) or "none"
+        raise ConfigError(
+            f"--compare needs at least two different versions, and got {named}",
+            hint="stocklstm models list shows those there are",
+        )
+    horizons = sorted({model.manifest.config.horizon for model in models})
+    if len(horizons) > 1:
+        raise ConfigError(
+            f"versions that forecast {' and '.join(map(str, horizons))} sessions ahead cannot be "
+            "compared: they forecast different things",
+            hint="stocklstm evaluate --all shows each against yesterday's close",
+        )
+    return models
+
+
+def _shared_origins(models: Sequence[LoadedModel], bars: Bars) -> Indices:
+    """Find where each forecast of a day begins that lies in the test part of every version."""
+    horizon = models[0].manifest.config.horizon
+    begin = max(np.datetime64(model.manifest.splits.test_start, "D") for model in models)
+    targets = np.flatnonzero(bars.dates >= begin)
+    origins: Indices = targets[targets >= horizon] - horizon
+    if not len(origins):
+        ticker = models[0].manifest.ticker
+        raise SeriesTooShortError(
+            f"no stored price of {ticker} lies in the test part of all of "
+            f"{', '.join(model.manifest.id for model in models)}, which begins on {begin}",
+            needed=1,
+            found=0,
+            hint=f"stocklstm fetch --ticker {ticker}",
+        )
+    return origins
+
+
+def _words(name: str, first: str, scores: ComparedScores, crps: float) -> str:
+    test = scores.distribution
+    if test is None:
+        return f"{name} is what the others are compared with"
+    change = 100 * (scores.crps / crps - 1) if crps > 0 else 0.0
+    digits = f"{abs(change):.2g}" if abs(change) < 10 else f"{abs(change):,.0f}"
+    size = f"CRPS {digits} % {'higher' if change > 0 else 'lower'}"
+    chance = "p < 0.001" if test.holm_p < 0.001 else f"p = {test.holm_p:.2g}"
+    if test.judged == NO_DIFFERENCE:
+        return f"{name} and {first} cannot be told apart: {size} ({chance})"
+    judged = "better" if test.judged == BETTER else "worse"
+    return f"{name} is {judged} than {first}: {size} ({chance})"

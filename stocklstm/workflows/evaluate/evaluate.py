@@ -1,0 +1,122 @@
+"""evaluate: how good a model is on days that it never saw."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.learn.garch import fit_garch
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
+from stocklstm.workflows.pictures import Drawn, draw_scores
+from stocklstm.workflows.scoring import score_unseen
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.parallel import TickersDone
+
+
+@dataclass(frozen=True)
+class EvaluatedVersion:
+    """Scores of one version.
+
+    Attributes:
+        ticker: Whose model.
+        version: Its number.
+        preset: What its settings started from.
+        currency: ISO 4217 code of all errors.
+        evaluation: The scores.
+        plot: Where the picture of forecasts beside outcomes lies; None if none was drawn.
+        plots: Where all pictures lie, that one first.
+        warnings: What went less well than it should, one line each.
+    """
+
+    ticker: str
+    version: int
+    preset: str
+    currency: str
+    evaluation: Evaluation
+    plot: str | None
+    plots: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Outcome for all tickers."""
+
+    results: tuple[EvaluatedVersion, ...]
+    failures: tuple[Failure, ...]
+
+
+def evaluate(
+    references: Sequence[str] = (),
+    *,
+    plot: bool = True,
+    jobs: int = 1,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
+) -> EvaluateResult:
+    """Score models on the test part of the stored prices, through the serving graph.
+
+    Args:
+        references: TICKER or TICKER@version; none means the champion of every ticker.
+        plot: Draw forecasts beside outcomes, errors over time and calibration too.
+        jobs: Processes, each of which scores a model at a time.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+        on_ticker: Called after every model that another process scores.
+
+    Raises:
+        ConfigError: The number of processes is outside its limits.
+        NotFoundError: There is no store, or no model at all.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        names = chosen_references(store, references)
+        if jobs != 1:
+            # Scores of one model wait for no import of what trains.
+            from stocklstm.workflows.parallel import each_apart
+
+            arguments = (plot, store.paths.home, lock_timeout_s)
+            return EvaluateResult(
+                *each_apart(names, parse_reference, jobs, _evaluate_apart, arguments, on_ticker)
+            )
+        return EvaluateResult(
+            *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
+        )
+
+
+def _evaluate_apart(
+    name: str, plot: bool, home: Path, lock_timeout_s: float, _keeper: object
+) -> EvaluatedVersion:
+    from stocklstm.workflows.parallel import only
+
+    result = evaluate([name], plot=plot, home=home, lock_timeout_s=lock_timeout_s)
+    return only(result.results, result.failures)
+
+
+def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:
+    require_ticker(reference)
+    model = load_model(store, reference)
+    manifest = model.manifest
+    bars = store.prices.bars(manifest.ticker)
+    garch = fit_garch(bars, int((bars.dates <= np.datetime64(manifest.splits.train_end)).sum()))
+    days, evaluation = score_unseen(model, bars, [] if garch is None else [garch])
+    currency = store.prices.instrument(manifest.ticker).currency
+    drawn = draw_scores(store, manifest, days, evaluation, currency) if plot else Drawn()
+    return EvaluatedVersion(
+        ticker=manifest.ticker,
+        version=manifest.version,
+        preset=manifest.config.preset,
+        currency=currency,
+        evaluation=evaluation,
+        plot=drawn.paths[0] if drawn.paths else None,
+        plots=drawn.paths,
+        warnings=drawn.warnings,
+    )

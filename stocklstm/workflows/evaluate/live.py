@@ -1,0 +1,243 @@
+"""evaluate --live: how good the forecasts were that were really given."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.prices.series import Bars, Floats
+from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.scores.drift import Drift, SkillReference, drift, skill_reference
+from stocklstm.core.scores.evaluation import ScoredDays, evaluate
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import (
+    ArtifactVersionError,
+    ConfigError,
+    NotEnoughDataError,
+)
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.ledger import LeftOut, closed_forecasts, pinned_version
+from stocklstm.workflows.loading.model import (
+    chosen_references,
+    load_version,
+    require_ticker,
+    scale_since_training,
+)
+from stocklstm.workflows.scoring import score_unseen
+
+
+@dataclass(frozen=True)
+class LiveScores:
+    """Scores of the forecasts that were given for one ticker.
+
+    Attributes:
+        ticker: Whose.
+        version: The version that was asked for; None for whichever was champion at the time.
+        versions: Versions whose forecasts these are, in order.
+        horizon: Sessions ahead.
+        currency: ISO 4217 code of all errors.
+        n: Forecasts that are scored.
+        evaluation: The scores, as `evaluate` gives them; None if there is nothing to score.
+        verdict: Its verdict; None if there are too few forecasts for one.
+        verdict_text: The same in words.
+        drift: What the alarms say.
+        left_out: Forecasts on record that are not scored.
+        warnings: What went less well than it should, one line each.
+    """
+
+    ticker: str
+    version: int | None
+    versions: tuple[int, ...]
+    horizon: int
+    currency: str
+    n: int
+    evaluation: Evaluation | None
+    verdict: str | None
+    verdict_text: str
+    drift: Drift
+    left_out: LeftOut
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """Outcome for all tickers."""
+
+    results: tuple[LiveScores, ...]
+    failures: tuple[Failure, ...]
+
+
+def evaluate_live(
+    references: Sequence[str] = (),
+    *,
+    last: int | None = None,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> LiveResult:
+    """Score the forecasts of the ledger whose sessions have closed, and look for drift.
+
+    Args:
+        references: TICKER for what its users were given, whichever version was champion, or
+            TICKER@version for the forecasts of that one; none means every ticker with a model.
+        last: Only so many of the latest ones; None for all.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        ConfigError: `last` is below 1.
+        NotFoundError: There is no store, or no model at all.
+    """
+    if last is not None and last < 1:
+        raise ConfigError(f"--last must be 1 or more, not {last}")
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        names = chosen_references(store, references)
+        return LiveResult(
+            *for_each(names, parse_reference, lambda chosen: _live_one(store, chosen, last))
+        )
+
+
+def _live_one(store: Store, reference: ModelReference, last: int | None) -> LiveScores:
+    require_ticker(reference)
+    ticker = reference.ticker
+    pinned = pinned_version(store, reference)
+    bars = store.prices.bars(ticker)
+    versions = _Versions(store, ticker, bars)
+    horizon = versions.required(store.registry.resolve(reference)).config.horizon
+    entries = store.ledger.entries(ticker)
+    closed, left_out = closed_forecasts(store, bars, entries, horizon, pinned)
+    closed = _scorable(closed, versions, left_out, last)
+    days = _scored_days(closed, versions, bars, horizon)
+    evaluation = evaluate(days, versions.mase_scale(closed)) if len(closed) else None
+    found = drift(days, closed.versions, versions.references(closed))
+    verdict, words = _verdict(evaluation, left_out["open"])
+    return LiveScores(
+        ticker=ticker,
+        version=pinned,
+        versions=tuple(np.unique(closed.versions).tolist()),
+        horizon=horizon,
+        currency=store.prices.instrument(ticker).currency,
+        n=len(closed),
+        evaluation=evaluation,
+        verdict=verdict,
+        verdict_text=words,
+        drift=found,
+        left_out=LeftOut(**left_out),
+        warnings=tuple(versions.warnings),
+    )
+
+
+@dataclass
+class _Versions:
+    """What the versions of the ledger were, as far as they are still there.
+
+    Attributes:
+        store: Holds them.
+        ticker: Whose.
+        bars: All stored sessions.
+        warnings: What could not be told of them.
+    """
+
+    store: Store
+    ticker: str
+    bars: Bars
+    warnings: list[str] = field(default_factory=list)
+    _known: dict[int, Manifest | None] = field(default_factory=dict)
+
+    def required(self, version: int) -> Manifest:
+        """Read the manifest of a version that is there."""
+        manifest = self.store.registry.manifest(self.ticker, version)
+        self._known[version] = manifest
+        return manifest
+
+    def manifest(self, version: int) -> Manifest | None:
+        """Read a manifest; None if the version is gone, or of a release that is."""
+        if version not in self._known:
+            listed = version in self.store.registry.versions(self.ticker)
+            try:
+                self._known[version] = self.required(version) if listed else None
+            except ArtifactVersionError:
+                self._known[version] = None
+        return self._known[version]
+
+    def mase_scale(self, closed: ClosedForecasts) -> float:
+        """Take the naive error of the training part of the latest version that was used."""
+        manifest = self.required(int(closed.versions[-1]))
+        return manifest.mase_scale * scale_since_training(manifest, self.bars)
+
+    def references(self, closed: ClosedForecasts) -> Mapping[int, SkillReference]:
+        """Measure on each test part what was to be expected of the forecasts."""
+        found = {}
+        for version in np.unique(closed.versions).tolist():
+            manifest = self.required(version)
+            seen = self.bars.dates <= np.datetime64(manifest.splits.test_end, "D")
+            model = load_version(self.store, manifest)
+            try:
+                days, _ = score_unseen(model, self.bars.select(seen))
+            except NotEnoughDataError as error:
+                self.warnings.append(f"no alarm of the skill of {manifest.id}: {error.message}")
+                continue
+            if reference := skill_reference(days):
+                found[version] = reference
+            else:
+                self.warnings.append(
+                    f"no alarm of the skill of {manifest.id}: its test part of "
+                    f"{len(days.dates)} days does not tell what is usual, being too short or no "
+                    "different from EWMA"
+                )
+        return found
+
+
+def _scorable(
+    closed: ClosedForecasts, versions: _Versions, left_out: Counter[str], last: int | None
+) -> ClosedForecasts:
+    """Leave out what has nothing to be compared with, and all but the latest."""
+    there = np.array([versions.manifest(v) is not None for v in closed.versions.tolist()], bool)
+    if not there.all():
+        left_out["version_removed"] = int((~there).sum())
+    closed = closed.select(there)
+    if last is not None and len(closed) > last:
+        left_out["earlier"] = len(closed) - last
+        closed = closed.select(slice(-last, None))
+    return closed
+
+
+def _scored_days(
+    closed: ClosedForecasts, versions: _Versions, bars: Bars, horizon: int
+) -> ScoredDays:
+    """Put the forecasts that cost nothing beside those that were given."""
+    ewma = np.empty_like(closed.quantiles)
+    rivals: dict[str, Floats] = {}
+    for version in np.unique(closed.versions).tolist():
+        baselines = versions.required(version).baselines
+        rows = closed.versions == version
+        last, origins = closed.last_closes[rows], closed.origins[rows]
+        ewma[rows] = last[:, None] * np.exp(baselines.ewma.returns(bars, origins, horizon))
+        for name, returns in baselines.points(bars, origins, horizon).items():
+            rivals.setdefault(name, np.empty(len(closed)))[rows] = last * np.exp(returns)
+    return ScoredDays(
+        dates=closed.dates,
+        last_closes=closed.last_closes,
+        actuals=closed.actuals,
+        forecasts=ReturnForecasts(closed.points, closed.quantiles),
+        ewma=ewma,
+        rivals=rivals,
+        horizon=horizon,
+    )
+
+
+def _verdict(evaluation: Evaluation | None, waiting: int) -> tuple[str | None, str]:
+    if evaluation is None:
+        if not waiting:
+            return None, "NOTHING TO SCORE YET: no forecast was given."
+        forecasts = "1 forecast waits" if waiting == 1 else f"{waiting} forecasts wait"
+        return None, f"NOTHING TO SCORE YET: {forecasts} for a session to close."
+    if evaluation.n < FEWEST:
+        return None, f"TOO FEW TO JUDGE: {evaluation.n} forecasts have closed, of {FEWEST} needed."
+    return evaluation.verdict, evaluation.verdict_text

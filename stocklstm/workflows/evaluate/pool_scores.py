@@ -1,0 +1,192 @@
+"""evaluate --model: how good a pooled model is for each ticker, beside the ticker's own."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import CHAMPION, ModelReference, parse_pool_reference, parse_ticker
+from stocklstm.core.scores.evaluation import compare, mean_crps
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import IntegrityError, NotEnoughDataError
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.model import LoadedModel, load_model
+from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool
+from stocklstm.workflows.scoring import score_model, score_unseen, unseen_origins
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """The champion of one ticker, on days that neither it nor the pooled model saw.
+
+    Attributes:
+        model: Its identity.
+        n: Such days.
+        crps_ratio: CRPS of the pooled model over its own; None if its own is 0.
+        p: Of a Diebold–Mariano test of the two.
+    """
+
+    model: str
+    n: int
+    crps_ratio: float | None
+    p: float
+
+
+@dataclass(frozen=True)
+class PoolRow:
+    """Scores of a pooled model for one ticker.
+
+    Attributes:
+        ticker: Whose.
+        known: True if it is one of those that the model was trained, validated or tested on.
+        evaluation: On its days of the test part.
+        own: The ticker's own model beside it; None if there is none that can be compared.
+    """
+
+    ticker: str
+    known: bool
+    evaluation: Evaluation
+    own: OwnModel | None
+
+
+@dataclass(frozen=True)
+class PoolMeans:
+    """Means over the tickers; those of ratios are geometric.
+
+    Attributes:
+        tickers: How many.
+        rmse_ratio: Against yesterday's close; None if no price changed.
+        crps_ratio: Against EWMA; None likewise.
+        own_crps_ratio: CRPS of the pooled model over that of own models; None if there are none.
+        owned: Tickers with an own model that was compared.
+        coverage: Share of outcomes inside each interval, by its level.
+    """
+
+    tickers: int
+    rmse_ratio: float | None
+    crps_ratio: float | None
+    own_crps_ratio: float | None
+    owned: int
+    coverage: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PoolScores:
+    """Scores of one pooled version.
+
+    Attributes:
+        ticker: Name of the pooled model, with its mark.
+        version: Its number.
+        preset: What its settings started from.
+        horizon: Sessions ahead.
+        means: Over the tickers.
+        rows: One a ticker.
+    """
+
+    ticker: str
+    version: int
+    preset: str
+    horizon: int
+    means: PoolMeans
+    rows: tuple[PoolRow, ...]
+
+
+@dataclass(frozen=True)
+class PoolScoresResult:
+    """Outcome of one pooled model; tickers that could not be scored are failures."""
+
+    results: tuple[PoolScores, ...]
+    failures: tuple[Failure, ...]
+
+
+def evaluate_pool(
+    reference: str,
+    tickers: Sequence[str] = (),
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> PoolScoresResult:
+    """Score a pooled model on the test days of each ticker.
+
+    Args:
+        reference: Name of the model, perhaps with a version.
+        tickers: As typed; none means all that the model knows. Others may be named as well.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no such model.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        model = load_pool(store, parse_pool_reference(reference))
+        names = tickers or sorted(model.members)
+        rows, failures = for_each(names, parse_ticker, lambda ticker: _row(store, model, ticker))
+    manifest = model.manifest
+    scores = PoolScores(
+        ticker=manifest.ticker,
+        version=manifest.version,
+        preset=manifest.config.preset,
+        horizon=manifest.config.horizon,
+        means=_means(rows),
+        rows=rows,
+    )
+    return PoolScoresResult((scores,) if rows else (), failures)
+
+
+def _row(store: Store, pooled: PooledModel, ticker: str) -> PoolRow:
+    bars = store.prices.bars(ticker)
+    model = pooled.scored(ticker, bars)
+    _, evaluation = score_unseen(model, bars)
+    return PoolRow(ticker, ticker in pooled.members, evaluation, _own(store, model, bars))
+
+
+def _own(store: Store, model: LoadedModel, bars: Bars) -> OwnModel | None:
+    """Compare with the ticker's champion, on days that neither of them saw."""
+    if CHAMPION not in store.registry.aliases(model.ticker):
+        return None
+    try:
+        own = load_model(store, ModelReference(model.ticker))
+        if own.manifest.config.horizon != model.manifest.config.horizon:
+            return None
+        theirs = unseen_origins(own.manifest, bars)
+        shared = np.intersect1d(unseen_origins(model.manifest, bars, model.ticker), theirs)
+        if not len(shared):
+            return None
+        pooled_days, own_days = (score_model(each, bars, shared) for each in (model, own))
+    except (IntegrityError, NotEnoughDataError):
+        # What cannot be compared says nothing of the pooled model; validate tells what it has.
+        return None
+    reference = mean_crps(own_days)
+    return OwnModel(
+        model=own.manifest.id,
+        n=len(shared),
+        crps_ratio=mean_crps(pooled_days) / reference if reference > 0 else None,
+        p=compare(pooled_days, own_days).p,
+    )
+
+
+def _means(rows: Sequence[PoolRow]) -> PoolMeans:
+    levels = [c.level for c in rows[0].evaluation.distribution.coverage] if rows else []
+    shares = [[c.share for c in row.evaluation.distribution.coverage] for row in rows]
+    owned = [row.own.crps_ratio for row in rows if row.own is not None]
+    return PoolMeans(
+        tickers=len(rows),
+        rmse_ratio=_geometric(row.evaluation.point.rmse_ratio for row in rows),
+        crps_ratio=_geometric(row.evaluation.distribution.crps_ratio for row in rows),
+        own_crps_ratio=_geometric(owned),
+        owned=len(owned),
+        coverage={
+            f"{level:g}": float(np.mean([each[place] for each in shares]))
+            for place, level in enumerate(levels)
+        },
+    )
+
+
+def _geometric(ratios: Iterable[float | None]) -> float | None:
+    known = [math.log(ratio) for ratio in ratios if ratio]
+    return math.exp(sum(known) / len(known)) if known else None

@@ -1,0 +1,278 @@
+"""Loading a published version, ready to forecast."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import ModelReference, is_pool, parse_reference, version_id
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
+from stocklstm.infer.forecaster import Forecaster
+from stocklstm.infer.session import ServingGraph
+from stocklstm.store.manifest import SERVING_FILE, Manifest, corrupt, training_command
+from stocklstm.store.store import Store, open_store
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a pooled model is to forecast.
+
+    Attributes:
+        ticker: Whose prices.
+        verdict: How it compared with yesterday's close on this ticker's test part, or on that of
+            all tickers where it had none.
+        verdict_text: The same in words.
+        known: True if it is one of those that the model was trained or tested on.
+    """
+
+    ticker: str
+    verdict: str
+    verdict_text: str
+    known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A published version in memory, for one ticker.
+
+    Attributes:
+        manifest: What it is; of a pooled model with the figures of this ticker.
+        forecaster: What it does.
+        subject: The ticker that a pooled model is to forecast; None for the model of one.
+    """
+
+    manifest: Manifest
+    forecaster: Forecaster
+    subject: Subject | None = None
+
+    @property
+    def ticker(self) -> str:
+        """Whose prices it forecasts."""
+        return self.manifest.ticker if self.subject is None else self.subject.ticker
+
+    @property
+    def graph(self) -> ServingGraph:
+        """The serving graph."""
+        return self.forecaster.graph
+
+    @property
+    def verdict(self) -> str:
+        """How it compared with yesterday's close on its test part."""
+        return (self.manifest.evaluation if self.subject is None else self.subject).verdict
+
+    @property
+    def verdict_text(self) -> str:
+        """The same in words."""
+        return (self.manifest.evaluation if self.subject is None else self.subject).verdict_text
+
+    def forecast(self, bars: Bars) -> ReturnForecasts:
+        """Forecast the log return from the last bar over the model's horizon.
+
+        Args:
+            bars: At least `forecaster.first_origin() + 1` sessions.
+
+        Returns:
+            One forecast: points (1,), quantiles (1, Q).
+
+        Raises:
+            SeriesTooShortError: There are too few bars.
+            RejectedDataError: The model learned prices that have been rescaled since.
+        """
+        require_training_scale(self.manifest, bars)
+        return self.forecaster.forecast(bars, np.array([len(bars) - 1]))
+
+
+def chosen_references(
+    store: Store, references: Sequence[str], *, pools: bool = False
+) -> Sequence[str]:
+    """Take the references given, or every ticker that has a model.
+
+    Args:
+        store: Open.
+        references: As typed.
+        pools: Where none is given, take the pooled models, too.
+
+    Raises:
+        NoModelError: None was given and there is none.
+    """
+    every = store.registry.tickers()
+    own = [name for name in every if pools or not is_pool(name)]
+    chosen = references or own
+    if not chosen and every:
+        raise NoModelError(
+            "the store has no model of one ticker, only pooled ones",
+            hint=f"stocklstm predict --model {every[0][1:]}",
+        )
+    if not chosen:
+        raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
+    return chosen
+
+
+def require_ticker(reference: ModelReference) -> None:
+    """Refuse a pooled model where that of one ticker is called for.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if is_pool(reference.ticker):
+        name = reference.ticker[1:]
+        raise ConfigError(
+            f"{reference.ticker} is a pooled model, not a ticker",
+            hint=f"stocklstm predict --model {name}, or evaluate --model {name}",
+        )
+
+
+def expand_reference(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
+    """Name the version that a reference means, or every version of its ticker.
+
+    Args:
+        store: Open.
+        reference: Of which only the ticker counts where every version is wanted.
+        every_version: Whether it is.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    versions = store.registry.versions(reference.ticker) if every_version else []
+    chosen = versions or [store.registry.resolve(reference)]
+    return [version_id(reference.ticker, version) for version in chosen]
+
+
+def tickers_with_models(
+    references: Sequence[str], *, home: Path | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> tuple[str, ...]:
+    """Name those tickers of some references that have a model, or every one that has.
+
+    Args:
+        references: As typed.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no model at all.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        chosen = chosen_references(store, references)
+        known = set(store.registry.tickers())
+    named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
+    return tuple(ticker for ticker in named if ticker in known)
+
+
+def scale_since_training(manifest: Manifest, bars: Bars) -> float:
+    """Tell by how much the prices of the past have been rescaled since a model was trained.
+
+    A split divides all earlier prices. Returns do not notice; prices learned as prices do.
+
+    Args:
+        manifest: Tells the close of the last day that training saw.
+        bars: N sessions as they are stored now.
+
+    Returns:
+        The factor; 1 if that day is no longer stored.
+    """
+    rows = np.flatnonzero(bars.dates == np.datetime64(manifest.data.last, "D"))
+    return float(bars.closes[rows[0]] / manifest.data.last_close) if len(rows) else 1.0
+
+
+def require_training_scale(manifest: Manifest, bars: Bars) -> None:
+    """Refuse to forecast with a model that saw prices as prices, if they mean something else now.
+
+    Args:
+        manifest: Of the model.
+        bars: N sessions as they are stored now.
+
+    Raises:
+        RejectedDataError: The model learned prices, and they have been rescaled.
+    """
+    factor = scale_since_training(manifest, bars)
+    config = manifest.config
+    if (config.target == "price" or "close" in config.features) and abs(factor - 1) > 1e-3:
+        raise RejectedDataError(
+            f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
+            "split",
+            hint=f"{training_command(manifest.ticker)} --like {manifest.id}",
+        )
+
+
+def load(reference: str, *, home: Path | None = None) -> LoadedModel:
+    """Load a model from the store, for use from Python.
+
+    Args:
+        reference: TICKER, TICKER@v3, TICKER@champion or TICKER@previous.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no such model.
+        ArtifactCorruptError: Its files are not those that were published.
+    """
+    with open_store(home) as store:
+        return load_model(store, parse_reference(reference))
+
+
+def load_model(store: Store, reference: ModelReference) -> LoadedModel:
+    """Load the version that a reference means.
+
+    Raises:
+        NoModelError: There is none.
+        ArtifactCorruptError: Its files are not those that were published.
+        ConfigError: It is a pooled model, which forecasts nothing until a ticker is named.
+    """
+    return load_with(load_version, store, reference)
+
+
+def load_with(load: Callable[[Store, Manifest], M], store: Store, reference: ModelReference) -> M:
+    """Load the version that a reference means, as long as it means one.
+
+    Args:
+        load: Loads the version of a manifest.
+        store: Open.
+        reference: Which.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    while True:
+        version = store.registry.resolve(reference)
+        try:
+            return load(store, store.registry.manifest(reference.ticker, version))
+        except NoModelError:
+            # What a name meant may be replaced and removed by now; then it means another one.
+            if store.registry.resolve(reference) == version:
+                raise
+
+
+def load_version(store: Store, manifest: Manifest) -> LoadedModel:
+    """Load the version of a manifest.
+
+    Raises:
+        ArtifactCorruptError: Its serving file is not the one that was published.
+        ConfigError: It is a pooled model.
+    """
+    content = store.registry.read_file(manifest, SERVING_FILE)
+    try:
+        forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
+    except ArtifactCorruptError as error:
+        raise corrupt(manifest.id, error.message) from error
+    return LoadedModel(manifest, forecaster)
+
+
+def unsigned(store: Store, manifest: Manifest) -> list[str]:
+    """Warn of a version without a signature, where there is a key to sign with.
+
+    Args:
+        store: Holds it.
+        manifest: Of it.
+    """
+    registry = store.registry
+    if registry.key is None:
+        return []
+    if registry.stored_manifest(manifest.ticker, manifest.version).signature is not None:
+        return []
+    return [f"{manifest.id} is not signed: stocklstm models sign {manifest.id}"]

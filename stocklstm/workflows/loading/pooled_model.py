@@ -1,0 +1,243 @@
+"""A pooled model in memory: one network, and what it needs to know of each ticker."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.inputs.volatility import VolatilityAnchor
+from stocklstm.core.prices.pool_splits import LEAST_ROWS, known_rows
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import ModelReference, parse_pool_reference
+from stocklstm.core.scores.baselines import Baselines, naive_error
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
+from stocklstm.errors import ArtifactCorruptError, ConfigError, SeriesTooShortError
+from stocklstm.infer.forecaster import Forecaster
+from stocklstm.infer.session import ServingGraph
+from stocklstm.store.manifest import SERVING_FILE, DataRecord, Manifest, PoolRecord, corrupt
+from stocklstm.store.members import MEMBERS_FILE, Member, decode_members
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.model import LoadedModel, Subject, chosen_references, load_with
+
+
+@dataclass(frozen=True, eq=False)
+class PooledModel:
+    """A pooled version in memory; its files were read and checked once for all tickers.
+
+    Attributes:
+        manifest: What it is.
+        graph: The serving graph.
+        members: What it holds of each ticker, by ticker.
+    """
+
+    manifest: Manifest
+    graph: ServingGraph
+    members: Mapping[str, Member]
+
+    @property
+    def record(self) -> PoolRecord:
+        """What makes it a pooled model."""
+        return pool_of(self.manifest)
+
+    def of(self, ticker: str, bars: Bars) -> LoadedModel:
+        """Make it the model of one ticker, whether or not it was trained on that one.
+
+        Of a ticker that it does not know the anchor is measured on the rows before the validation
+        part of the pool, or on the first 120: no later row ever changes a forecast.
+
+        Args:
+            ticker: Whose prices.
+            bars: N sessions, up to the close that the forecast is made from.
+
+        Raises:
+            SeriesTooShortError: There are fewer than 120.
+        """
+        member = self.members.get(ticker)
+        if member is None:
+            return self._model(self._newcomer(ticker, bars), known=False)
+        return self._model(member, known=True)
+
+    def since(self, ticker: str) -> str:
+        """Give the first ISO day of the prices that tonight's forecast needs; "" for all."""
+        member = self.members.get(ticker)
+        return "" if member is None or member.state is None else member.state.date
+
+    def scored(self, ticker: str, bars: Bars) -> LoadedModel:
+        """Do the same, with what scores are compared with: also of a ticker it does not know.
+
+        Args:
+            ticker: Whose prices.
+            bars: N sessions.
+
+        Raises:
+            SeriesTooShortError: There are fewer than 120.
+        """
+        if ticker in self.members:
+            return self.of(ticker, bars)
+        newcomer = self._newcomer(ticker, bars)
+        rows = known_rows(bars.dates, self.record.days)
+        baselines = Baselines.fit(bars, rows)
+        scale = naive_error(bars, rows, self.manifest.config.horizon)
+        return self._model(replace(newcomer, baselines=baselines, mase_scale=scale), known=False)
+
+    def _newcomer(self, ticker: str, bars: Bars) -> Member:
+        if len(bars) < LEAST_ROWS:
+            raise SeriesTooShortError(
+                f"{len(bars)} rows of {ticker} are too few for a pooled model, which needs "
+                f"{LEAST_ROWS}",
+                needed=LEAST_ROWS,
+                found=len(bars),
+                hint=f"stocklstm fetch --ticker {ticker} --full",
+            )
+        rows = known_rows(bars.dates, self.record.days)
+        return Member(
+            ticker=ticker,
+            data=_seen_of(bars, self.manifest.data),
+            windows=0,
+            anchor=VolatilityAnchor.fit(bars, rows),
+            baselines=self.manifest.baselines,
+            mase_scale=self.manifest.mase_scale,
+            scores=None,
+        )
+
+    def _model(self, member: Member, *, known: bool) -> LoadedModel:
+        manifest = replace(
+            self.manifest,
+            anchor=self.record.scaling.of(member.anchor),
+            baselines=member.baselines,
+            mase_scale=member.mase_scale,
+            data=member.data,
+        )
+        scores, pooled = member.scores, self.manifest.evaluation
+        subject = (
+            Subject(
+                member.ticker,
+                pooled.verdict,
+                f"{pooled.verdict_text} (Over the {len(self.members)} tickers of {manifest.id}.)",
+                known,
+            )
+            if scores is None
+            else Subject(member.ticker, scores.verdict, scores.verdict_text, known)
+        )
+        # Bars that do not begin where the anchor goes on from are estimated from the start.
+        anchor = replace(member.anchor, resume=member.state)
+        forecaster = Forecaster(self.graph, manifest.config, self.record.scaling.of(anchor))
+        return LoadedModel(manifest, forecaster, subject)
+
+
+def _seen_of(bars: Bars, seen: DataRecord) -> DataRecord:
+    """Describe a new ticker's prices up to the day to which the model saw those of others."""
+    last = int(np.searchsorted(bars.dates, np.datetime64(seen.last, "D"), side="right")) - 1
+    row = max(last, LEAST_ROWS - 1)
+    return DataRecord(
+        rows=0,
+        first=str(bars.dates[0]),
+        last=str(bars.dates[row]),
+        last_close=float(bars.closes[row]),
+        sha256="",
+        sources=(),
+    )
+
+
+def pool_of(manifest: Manifest) -> PoolRecord:
+    """Give what makes a version a pooled one.
+
+    Raises:
+        ConfigError: It is of one ticker.
+    """
+    if manifest.pool is None:
+        raise ConfigError(
+            f"{manifest.id} is the model of one ticker, not a pooled one",
+            hint=f"stocklstm predict --ticker {manifest.ticker}",
+        )
+    return manifest.pool
+
+
+def load_pool(store: Store, reference: ModelReference) -> PooledModel:
+    """Load the pooled version that a reference means.
+
+    Raises:
+        NoModelError: There is none.
+        ArtifactCorruptError: Its files are not those that were published.
+    """
+    return load_with(load_pool_version, store, reference)
+
+
+def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> Sequence[str]:
+    """Name what is to be forecast: what was named, or all that the models are of.
+
+    Args:
+        store: Open.
+        pool: Name of a pooled model as typed; None for each ticker's own.
+        references: As typed.
+
+    Raises:
+        NoModelError: There is no such pooled model, or no model at all.
+    """
+    if pool is None:
+        return chosen_references(store, references)
+    model = load_pool(store, parse_pool_reference(pool))
+    return references or sorted(model.members)
+
+
+def tickers_of_pool(
+    pool: str,
+    references: Sequence[str],
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> tuple[str, ...]:
+    """Name the tickers that a pooled model is to forecast.
+
+    Args:
+        pool: Its name as typed.
+        references: Tickers as typed; none means all that it knows.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store, or no such pooled model.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        return tuple(pool_tickers(store, pool, references))
+
+
+def load_pool_version(store: Store, manifest: Manifest) -> PooledModel:
+    """Load the pooled version of a manifest.
+
+    Raises:
+        ArtifactCorruptError: Its files are not those that were published.
+        ConfigError: It is of one ticker.
+    """
+    read = store.registry.read_file
+    return assembled(manifest, read(manifest, SERVING_FILE), read(manifest, MEMBERS_FILE))
+
+
+def assembled(manifest: Manifest, graph: bytes, members: bytes) -> PooledModel:
+    """Put a pooled version together from its files.
+
+    Args:
+        manifest: What it is.
+        graph: Its serving file.
+        members: What it holds of each ticker.
+
+    Raises:
+        ArtifactCorruptError: They do not fit each other.
+        ConfigError: It is of one ticker.
+    """
+    pool, config = pool_of(manifest), manifest.config
+    try:
+        model = PooledModel(manifest, ServingGraph(graph), decode_members(members, manifest))
+        _require_fitting(model.graph, pool, config)
+    except ArtifactCorruptError as error:
+        if error.message.startswith(manifest.id):
+            raise
+        raise corrupt(manifest.id, error.message) from error
+    return model
+
+
+def _require_fitting(graph: ServingGraph, pool: PoolRecord, config: TrainingConfig) -> None:
+    # What does not depend on the ticker may be told with any anchor.
+    scaling = pool.scaling.of(VolatilityAnchor("returns", 0.94, 0.0))
+    Forecaster(graph, config, scaling)

@@ -1,0 +1,80 @@
+"""Who makes forecasts: the own model of each ticker, or a pooled one for all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import (
+    ModelReference,
+    parse_pool_reference,
+    parse_reference,
+    parse_ticker,
+)
+from stocklstm.store.store import Store
+from stocklstm.workflows.ledger import pinned_version
+from stocklstm.workflows.loading.model import LoadedModel, chosen_references, require_ticker
+from stocklstm.workflows.loading.pooled_model import load_pool
+
+
+@dataclass(frozen=True)
+class Makers:
+    """Where the models of the forecasts come from.
+
+    Attributes:
+        names: What is to be forecast, given what was typed.
+        parse: Reads one of these.
+        load: Loads what forecasts it; what comes back makes that the model of the prices up to the
+            last close.
+        version: Whose forecasts of the past it is shown beside; see `pinned_version`.
+        since: First ISO day of the prices that the latest forecast needs; "" for all.
+    """
+
+    names: Callable[[Sequence[str]], Sequence[str]]
+    parse: Callable[[str], ModelReference]
+    load: Callable[[ModelReference], Callable[[Bars], LoadedModel]]
+    version: Callable[[ModelReference], int | None]
+    since: Callable[[ModelReference], str]
+
+
+def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> Makers:
+    """Let each ticker's own model make its forecast.
+
+    Args:
+        store: Open.
+        load: Gives the model that a reference means.
+    """
+
+    def model_of(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
+        require_ticker(chosen)
+        model = load(store, chosen)
+        return lambda _: model
+
+    return Makers(
+        names=lambda typed: chosen_references(store, typed),
+        parse=parse_reference,
+        load=model_of,
+        version=lambda chosen: pinned_version(store, chosen),
+        since=lambda _: "",
+    )
+
+
+def pooled_model(store: Store, name: str) -> Makers:
+    """Let one pooled model make all forecasts.
+
+    Args:
+        store: Open.
+        name: Of the model, perhaps with a version, as typed.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    reference = parse_pool_reference(name)
+    # Read and checked once, however many tickers it forecasts.
+    model, version = load_pool(store, reference), pinned_version(store, reference)
+    return Makers(
+        names=lambda typed: typed or sorted(model.members),
+        parse=lambda text: ModelReference(parse_ticker(text)),
+        load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),
+        version=lambda _: version,
+        since=lambda chosen: model.since(chosen.ticker),
+    )

@@ -1,0 +1,1 @@
+"""models: what the store holds, its names, and versions as files."""

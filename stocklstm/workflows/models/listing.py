@@ -1,0 +1,148 @@
+"""models: what is in the store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.reference import parse_owner, parse_reference
+from stocklstm.errors import NoModelError, StockLstmError
+from stocklstm.store.aliases import AliasChange
+from stocklstm.store.disk import disk_errors
+from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline, training_command
+from stocklstm.store.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """One version.
+
+    Attributes:
+        ticker: Whose.
+        version: Its number.
+        aliases: Names that point at it.
+        created: UTC timestamp.
+        preset: What its settings started from.
+        method: "float32", or how it was made smaller.
+        parent: Identity of the version it was made from, if any.
+        bytes: Size of the serving file.
+        verdict: How it compared with yesterday's close.
+    """
+
+    ticker: str
+    version: int
+    aliases: tuple[str, ...]
+    created: str
+    preset: str
+    method: str
+    parent: str | None
+    bytes: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ModelsResult:
+    """All versions, and those that could not be read."""
+
+    models: tuple[ModelSummary, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class ModelDetails:
+    """Everything about one version.
+
+    Attributes:
+        manifest: As it was published.
+        aliases: Names that point at it.
+        alias_log: Every change of the ticker's aliases.
+        path: Its directory.
+        walk_forward: Where its latest walk-forward evaluation lies; None if there is none.
+    """
+
+    manifest: Manifest
+    aliases: tuple[str, ...]
+    alias_log: tuple[AliasChange, ...]
+    path: str
+    walk_forward: str | None
+
+
+def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> ModelsResult:
+    """List the versions in the store.
+
+    Args:
+        tickers: Whose; none means all.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no store.
+    """
+    with open_store(home) as store:
+        names = tickers or store.registry.tickers()
+        groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
+        models = tuple(model for found, _ in groups for model in found)
+        unreadable = tuple(failure for _, failed in groups for failure in failed)
+        return ModelsResult(models, unknown + unreadable)
+
+
+def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
+    """Read everything about one version.
+
+    Args:
+        reference: TICKER, TICKER@v3 or TICKER@alias.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        NotFoundError: There is no such version.
+        IntegrityError: Its manifest is damaged.
+    """
+    wanted = parse_reference(reference)
+    with open_store(home) as store:
+        version = store.registry.resolve(wanted)
+        return ModelDetails(
+            manifest=store.registry.manifest(wanted.ticker, version),
+            aliases=names_of(store.registry.aliases(wanted.ticker), version),
+            alias_log=tuple(store.registry.alias_log(wanted.ticker)),
+            path=str(store.paths.version(wanted.ticker, version)),
+            walk_forward=_walk_forward(store, wanted.ticker, version),
+        )
+
+
+def _walk_forward(store: Store, ticker: str, version: int) -> str | None:
+    path = store.paths.walk_forward(ticker, version)
+    with disk_errors("look for a walk-forward evaluation"):
+        return str(path) if path.exists() else None
+
+
+def _summaries(store: Store, ticker: str) -> tuple[list[ModelSummary], list[Failure]]:
+    outlines = store.registry.outlines(ticker)
+    if not outlines:
+        raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
+    aliases = store.registry.aliases(ticker)
+    summaries, failures = [], []
+    for version, outline in outlines.items():
+        if isinstance(outline, StockLstmError):
+            failures.append(Failure(ticker, outline))
+        else:
+            summaries.append(_summary(outline, names_of(aliases, version)))
+    return summaries, failures
+
+
+def _summary(outline: Outline, aliases: tuple[str, ...]) -> ModelSummary:
+    serving = outline.files.get(SERVING_FILE)
+    return ModelSummary(
+        ticker=outline.ticker,
+        version=outline.version,
+        aliases=aliases,
+        created=outline.created,
+        preset=outline.config.preset,
+        method=outline.method,
+        parent=outline.parent,
+        bytes=serving.size if serving else 0,
+        verdict=outline.evaluation.verdict,
+    )
+
+
+def names_of(aliases: Mapping[str, int], version: int) -> tuple[str, ...]:
+    """Name the aliases that point at a version."""
+    return tuple(name for name, target in aliases.items() if target == version)

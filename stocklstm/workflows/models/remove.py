@@ -1,0 +1,340 @@
+"""models rm and gc: what goes, and what never does."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.clock import utc_now
+from stocklstm.core.reference import (
+    ModelReference,
+    parse_exact,
+    parse_owner,
+    parse_reference,
+    version_id,
+)
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, NoModelError, StockLstmError, StoreLockedError
+from stocklstm.store.disk import disk_errors, size_of
+from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.manifest import Outline
+from stocklstm.store.store import Store, open_store
+
+# How long an unfinished run may wait for somebody to go on with it, unless told otherwise.
+RUN_DAYS = 30.0
+
+
+@dataclass(frozen=True)
+class RemovedVersion:
+    """A version that is gone.
+
+    Attributes:
+        ticker: Whose it was.
+        version: Its number, which is never given again.
+        bytes: What it took, pictures drawn later included.
+        children: Versions that were made from it and stay; they forecast as before.
+    """
+
+    ticker: str
+    version: int
+    bytes: int
+    children: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RemoveResult:
+    """Outcome for all versions."""
+
+    results: tuple[RemovedVersion, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Something that is removed.
+
+    Attributes:
+        kind: "version", or that of a `store.leftovers.Leftover`.
+        ticker: Whose.
+        name: Identity of a version, otherwise the name of the file or directory.
+        path: Where it lay.
+        bytes: What it took.
+    """
+
+    kind: str
+    ticker: str
+    name: str
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that stays because it is in use.
+
+    Attributes:
+        ticker: Whose.
+        name: What.
+        reason: Why, in words.
+    """
+
+    ticker: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a cleaning removed.
+
+    Attributes:
+        dry_run: True if nothing was removed, only looked for.
+        removed: In order of ticker.
+        skipped: What stays because somebody works on it.
+        bytes: Freed in all.
+    """
+
+    dry_run: bool
+    removed: tuple[Garbage, ...]
+    skipped: tuple[Skipped, ...]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CollectResult:
+    """The cleaning, and the tickers where it failed."""
+
+    results: tuple[Collection, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which versions go, of those that nothing needs.
+
+    With both limits a version goes only if it is beyond both; with neither no version goes.
+
+    Attributes:
+        keep: How many of the newest versions of a ticker stay; None for no such limit.
+        older_than_days: Days since publication after which one goes; None for no such limit. Of
+            unfinished runs, days since anybody went on with one; `RUN_DAYS` if None.
+    """
+
+    keep: int | None = None
+    older_than_days: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits that are none.
+
+        Raises:
+            ConfigError: One is below 0 or beyond all time.
+        """
+        if self.keep is not None and self.keep < 0:
+            raise ConfigError(f"--keep is at least 0, not {self.keep}")
+        if self.older_than_days is not None and not 0 <= self.older_than_days <= 36_500:
+            raise ConfigError(f"--older-than is 0 to 36500 days, not {self.older_than_days:g}")
+
+
+def remove_versions(
+    references: Sequence[str],
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> RemoveResult:
+    """Remove versions that no alias names; forecasts that they made stay in the ledger.
+
+    Args:
+        references: TICKER@v3 each.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store.
+        ConfigError: It may not be written.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+
+        def remove(reference: ModelReference) -> RemovedVersion:
+            with writer_lock(store.paths, reference.ticker, lock_timeout_s):
+                return _remove(store, reference.ticker, store.registry.resolve(reference))
+
+        return RemoveResult(*for_each(references, parse_exact, remove))
+
+
+def _remove(store: Store, ticker: str, version: int) -> RemovedVersion:
+    children = tuple(
+        child for child, parent in _parents(store, ticker).items() if parent == version
+    )
+    size = _size(store, ticker, version)
+    store.registry.remove(ticker, version, at=utc_now())
+    return RemovedVersion(ticker, version, size, children)
+
+
+def _size(store: Store, ticker: str, version: int) -> int:
+    """Measure a version and its pictures; what is not there takes nothing."""
+    places = (store.paths.version(ticker, version), store.paths.reports(ticker, version))
+    with disk_errors("read the model"):
+        return sum(size_of(place) for place in places if place.exists() or place.is_symlink())
+
+
+def _parents(store: Store, ticker: str) -> dict[int, int]:
+    """Tell which version each version of a ticker was made from, where it can be read."""
+    found = {}
+    # Under a wrong key no signature fits, and what others were made from must stay even then.
+    for version, outline in store.registry.outlines(ticker, any_signature=True).items():
+        if isinstance(outline, Outline) and outline.parent is not None:
+            found[version] = parse_reference(outline.parent).version or 0
+    return found
+
+
+def collect_garbage(
+    tickers: Sequence[str] = (),
+    rule: Rule | None = None,
+    *,
+    dry_run: bool = False,
+    home: Path | None = None,
+    now: str | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> CollectResult:
+    """Remove old versions that nothing needs, and what killed processes left behind.
+
+    Never goes: what an alias names, what a version that stays was made from, what an unfinished
+    run began with, and what a living process works on.
+
+    Args:
+        tickers: Whose; none means all.
+        rule: Which versions; by default none, only leftovers.
+        dry_run: Only tell what would go.
+        home: The store; by default where the command line has it.
+        now: UTC timestamp from which ages count; by default the present.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        NotFoundError: There is no store.
+        ConfigError: It may not be written.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+        present = datetime.fromisoformat(now or utc_now())
+        work = _Cleaning(store, rule or Rule(), dry_run, present, lock_timeout_s)
+        known = _all_tickers(store, work.leftovers)
+        done, failures = for_each(
+            tickers or known, lambda name: _known_ticker(name, known), work.clean
+        )
+    removed = tuple(item for part, _ in done for item in part)
+    return CollectResult(
+        (
+            Collection(
+                dry_run=dry_run,
+                removed=removed,
+                skipped=tuple(item for _, part in done for item in part),
+                bytes=sum(item.bytes for item in removed),
+            ),
+        ),
+        failures,
+    )
+
+
+def _all_tickers(store: Store, leftovers: Leftovers) -> list[str]:
+    return sorted({*store.registry.tickers(), *filter(_is_ticker, leftovers.tickers())})
+
+
+def _known_ticker(name: str, known: Sequence[str]) -> str:
+    ticker = parse_owner(name)
+    if ticker not in known:
+        raise NoModelError(
+            f"the store has no model of {ticker}, nor what is left of one",
+            hint="stocklstm models list shows what there is",
+        )
+    return ticker
+
+
+def _is_ticker(name: str) -> bool:
+    """Tell whether a directory is a ticker's: what else lies there is somebody else's."""
+    try:
+        return parse_owner(name) == name
+    except ConfigError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Cleaning:
+    store: Store
+    rule: Rule
+    dry_run: bool
+    now: datetime
+    lock_timeout_s: float
+
+    @property
+    def leftovers(self) -> Leftovers:
+        return Leftovers(self.store.paths, self.store.registry.versions)
+
+    def clean(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
+        try:
+            with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
+                return self._clean(ticker)
+        except StoreLockedError as error:
+            return [], [Skipped(ticker, ticker, error.message)]
+
+    def _clean(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
+        removed, skipped = [], []
+        for version in self._spare(ticker):
+            size = _size(self.store, ticker, version)
+            if not self.dry_run:
+                self.store.registry.remove(ticker, version, at=utc_now())
+            path = str(self.store.paths.version(ticker, version))
+            removed.append(Garbage("version", ticker, version_id(ticker, version), path, size))
+        with disk_errors("clean up"):
+            for item in self._left(ticker):
+                size = size_of(item.path)
+                try:
+                    item.remove(not self.dry_run)
+                except InUseError as error:
+                    skipped.append(Skipped(ticker, item.path.name, str(error)))
+                else:
+                    path = str(item.path)
+                    removed.append(Garbage(item.kind, ticker, item.path.name, path, size))
+        return removed, skipped
+
+    def _left(self, ticker: str) -> Iterator[Leftover]:
+        yield from self.leftovers.of_models(ticker)
+        days = self.rule.older_than_days
+        before = self.now - timedelta(days=RUN_DAYS if days is None else days)
+        yield from self.leftovers.of_runs(ticker, before.timestamp())
+
+    def _spare(self, ticker: str) -> list[int]:
+        """List the versions that the rule lets go and that nothing needs, oldest first."""
+        keep, days = self.rule.keep, self.rule.older_than_days
+        if keep is None and days is None:
+            return []
+        published = self.store.registry.published(ticker)
+        newest = set(sorted(published, reverse=True)[: keep or 0])
+        before = (self.now - timedelta(days=days or 0)).astimezone(UTC)
+        needed = {*self.store.registry.aliases(ticker).values(), *self._begun_with(ticker)}
+        spare = {
+            version
+            for version, at in published.items()
+            if version not in newest | needed and datetime.fromisoformat(at) <= before
+        }
+        parents = _parents(self.store, ticker)
+        while held := spare & {
+            parents.get(version) for version in published if version not in spare
+        }:
+            spare -= held
+        return sorted(spare)
+
+    def _begun_with(self, ticker: str) -> set[int]:
+        """Find the versions whose weights unfinished runs of any ticker began with."""
+        found = set()
+        for name in self.store.runs.names():
+            try:
+                start = self.store.runs.open(name).record.start
+            except StockLstmError:
+                continue
+            reference = parse_reference(start) if start else None
+            if reference is not None and reference.ticker == ticker and reference.version:
+                found.add(reference.version)
+        return found

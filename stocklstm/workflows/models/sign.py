@@ -1,0 +1,118 @@
+"""models sign: signatures for versions that were published without one, or under another key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ArtifactCorruptError, ConfigError
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.manifest import decode_manifest
+from stocklstm.store.signing import VARIABLE, SigningKey
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.model import chosen_references, expand_reference
+
+
+@dataclass(frozen=True)
+class SignedVersion:
+    """A version with a signature.
+
+    Attributes:
+        ticker: Whose model.
+        version: Its number.
+        replaced: True if it had a signature of another key.
+        unchanged: True if it had this very signature.
+    """
+
+    ticker: str
+    version: int
+    replaced: bool
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class SignResult:
+    """Outcome for all versions."""
+
+    results: tuple[SignedVersion, ...]
+    failures: tuple[Failure, ...]
+
+
+def sign_versions(
+    references: Sequence[str] = (),
+    *,
+    every_version: bool = False,
+    replace: bool = False,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> SignResult:
+    """Sign versions whose every byte is what was published.
+
+    Args:
+        references: TICKER@vN; with `every_version` tickers, and none means all of them.
+        every_version: Sign all versions of these tickers.
+        replace: Sign also what has a signature that does not fit, as after a change of the key.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Raises:
+        ConfigError: There is no key, nothing was named, or the store may not be written.
+        NotFoundError: There is no store, or no model at all.
+    """
+    if not references and not every_version:
+        raise ConfigError(
+            "nothing was named that is to be signed",
+            hint="stocklstm models sign PETR4.SA@v3, or --all for every version",
+        )
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        key = store.registry.key
+        if key is None:
+            raise ConfigError(
+                f"{VARIABLE} is not set", hint=f"export {VARIABLE}=$(openssl rand -hex 32)"
+            )
+        store.require_writable()
+        names, unknown = _names(store, references, every_version=every_version)
+
+        def sign(reference: ModelReference) -> SignedVersion:
+            with writer_lock(store.paths, reference.ticker, lock_timeout_s):
+                return _sign_one(store, reference, key, replace=replace)
+
+        signed, failures = for_each(names, parse_exact, sign)
+        return SignResult(signed, unknown + failures)
+
+
+def _names(
+    store: Store, references: Sequence[str], *, every_version: bool
+) -> tuple[list[str], tuple[Failure, ...]]:
+    if not every_version:
+        return list(references), ()
+    groups, unknown = for_each(
+        chosen_references(store, references, pools=True),
+        parse_reference,
+        lambda reference: expand_reference(store, reference, every_version=True),
+    )
+    return [name for group in groups for name in group], unknown
+
+
+def _sign_one(
+    store: Store, reference: ModelReference, key: SigningKey, *, replace: bool
+) -> SignedVersion:
+    registry, ticker = store.registry, reference.ticker
+    version = registry.resolve(reference)
+    stored = registry.stored_manifest(ticker, version)
+    fits = stored.signed_with(key)
+    if fits is False and not replace:
+        name = version_id(ticker, version)
+        raise ArtifactCorruptError(
+            f"{name} has a signature that does not fit its manifest and {VARIABLE}",
+            hint=f"if only the key is new: stocklstm models sign {name} --replace",
+        )
+    # A signature vouches for all of it, so all of it is looked at.
+    manifest = decode_manifest(stored.content, ticker, version)
+    for name in manifest.files:
+        registry.read_file(manifest, name)
+    if not fits:
+        registry.sign(ticker, version, key.sign(stored.content))
+    return SignedVersion(ticker, version, replaced=fits is False, unchanged=fits is True)

@@ -1,0 +1,217 @@
+"""Pictures of what evaluate and predict found; apart, as forecasts are made without matplotlib."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stocklstm.core.forecasts.fan import Fan, fan_out
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.prices.series import Bars, Dates, outcomes
+from stocklstm.core.reference import parse_reference
+from stocklstm.core.scores.evaluation import ScoredDays
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
+from stocklstm.report.calibration import calibration_png
+from stocklstm.report.errors_over_time import errors_png
+from stocklstm.report.fan import SHOWN_CLOSES, fan_png
+from stocklstm.report.predictions import predictions_png
+from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.loading.pooled_model import pool_tickers
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.predict.predict import Forecast, PredictResult
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What became of some pictures.
+
+    Attributes:
+        paths: Where those lie that were drawn.
+        warnings: Why one was not, one line each.
+    """
+
+    paths: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def draw_scores(
+    store: Store, manifest: Manifest, days: ScoredDays, evaluation: Evaluation, currency: str
+) -> Drawn:
+    """Draw forecasts beside outcomes, errors over time and calibration.
+
+    Scores are worth more than their pictures: what stands in the way becomes a warning.
+
+    Args:
+        store: Takes the pictures.
+        manifest: Of the version that was scored.
+        days: n >= 1 scored days.
+        evaluation: Their scores.
+        currency: ISO 4217 code.
+    """
+    title = f"{manifest.id}, preset {manifest.config.preset}"
+    folder = store.paths.reports(manifest.ticker, manifest.version)
+    pictures: dict[str, Callable[[], bytes]] = {
+        "predictions_vs_actual.png": lambda: predictions_png(days, evaluation, title, currency),
+        "errors_over_time.png": lambda: errors_png(days, evaluation, title),
+        "calibration.png": lambda: calibration_png(days, evaluation, title),
+    }
+    paths: list[str] = []
+    for name, draw in pictures.items():
+        try:
+            store.require_writable()
+            _keep(folder / name, draw)
+        except (ConfigError, StorageError) as error:
+            # What stops one stops them all, and is said once.
+            return Drawn(tuple(paths), (_no_picture(error, len(paths)),))
+        paths.append(str(folder / name))
+    return Drawn(tuple(paths))
+
+
+def draw_forecasts(
+    result: "PredictResult",
+    file: Path | None = None,
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> "PredictResult":
+    """Draw a fan chart of each forecast.
+
+    A forecast is worth more than its picture: what stands in the way becomes a warning.
+
+    Args:
+        result: What predict returned.
+        file: Where the one picture goes; by default below `reports` in the store.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+
+    Returns:
+        The same with the paths of the pictures.
+    """
+    try:
+        with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+            drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
+    except StoreLockedError as error:
+        warning = _no_picture(error)
+        drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
+    return replace(result, forecasts=tuple(drawn))
+
+
+def require_one_picture(
+    file: Path,
+    references: Sequence[str],
+    *,
+    pool: str | None = None,
+    home: Path | None = None,
+) -> None:
+    """Refuse a file that cannot take what is to be drawn, before anything is forecast.
+
+    Args:
+        file: Where the picture is to go.
+        references: As given to predict.
+        pool: Likewise.
+        home: The store; by default where the command line has it.
+
+    Raises:
+        ConfigError: It is no name of a PNG, or several models are to be drawn.
+        NotFoundError: There is no store, or no model at all.
+    """
+    if file.suffix.lower() != ".png" or file.is_dir():
+        raise ConfigError(
+            f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
+            hint="stocklstm predict --plot-file forecast.png",
+        )
+    with open_store(home) as store:
+        names = pool_tickers(store, pool, references)
+    count = len({parse_reference(name) for name in names})
+    if count > 1:
+        raise ConfigError(
+            f"one file cannot take the pictures of {count} models",
+            hint="stocklstm predict --plot without a file, or one --ticker",
+        )
+
+
+def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Forecast":
+    owner = parse_reference(made.model).ticker
+    name = "forecast.png" if owner == made.ticker else f"forecast-{made.ticker}.png"
+    path = store.paths.reports(owner, made.version) / name
+    if file is not None:
+        path = file.absolute()
+    try:
+        if file is None:
+            store.require_writable()
+        _keep(path, lambda: _fan_picture(store, made))
+    except (ConfigError, StorageError) as error:
+        return replace(made, warnings=(*made.warnings, _no_picture(error)))
+    return replace(made, plot=str(path))
+
+
+def _fan_picture(store: Store, made: "Forecast") -> bytes:
+    owner = parse_reference(made.model).ticker
+    learned = store.registry.manifest(owner, made.version).config.horizon
+    exchange = store.prices.instrument(made.ticker).exchange
+    fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
+    named = made.model if owner == made.ticker else f"{made.ticker} by {made.model}"
+    title = f"Forecast: {named}, {made.as_of} to {made.target_session}"
+    levels = [interval.level for interval in made.intervals]
+    words = _fan_words(made, in_hindsight=len(fan.outcomes) > 0)
+    return fan_png(fan, levels, title, words, made.currency)
+
+
+def _fan_words(made: "Forecast", *, in_hindsight: bool) -> str:
+    """Say what must not be missed below the picture of a forecast."""
+    words = [made.verdict_text]
+    if in_hindsight:
+        words += [f"Drawn in hindsight: {', '.join(made.warnings) or 'what came is known'}."]
+    if made.stale_sessions:
+        words += [f"The prices are {made.stale_sessions} sessions behind."]
+    if any(interval.adaptive for interval in made.intervals):
+        # The adapted ones are of one session: between it and the last close there are none.
+        words += ["The intervals drawn are the model's own, not the adapted ones."]
+    return " ".join(words)
+
+
+def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int) -> Fan:
+    """Put together the closes before a forecast, the forecast, and what is known of its outcome."""
+    origin = int(np.searchsorted(bars.dates, np.datetime64(made.as_of, "D")))
+    first, horizon = max(0, origin + 1 - SHOWN_CLOSES), made.horizon
+    last = np.array([made.last_close])
+    target = ReturnForecasts(
+        np.log(np.array([made.point]) / last),
+        np.log(np.array([list(made.quantiles.values())]) / last),
+    )
+    known = min(horizon, len(bars) - 1 - origin)
+    return Fan(
+        dates=bars.dates[first : origin + 1],
+        closes=bars.closes[first : origin + 1],
+        sessions=_sessions(store, exchange, bars.dates[origin : origin + known + 1], horizon),
+        forecasts=fan_out(target, horizon, learned).closes(np.repeat(last, horizon + 1)),
+        outcomes=np.array(
+            [outcomes(bars, np.array([origin]), ahead)[0] for ahead in range(1, known + 1)]
+        ),
+    )
+
+
+def _sessions(store: Store, exchange: str, known: Dates, horizon: int) -> Dates:
+    """Go on from the sessions that are stored to the one that is forecast."""
+    later = [
+        store.sessions.next_after(exchange, str(known[-1]), count)
+        for count in range(1, horizon + 2 - len(known))
+    ]
+    return np.concatenate([known, np.array(later, "datetime64[D]")])
+
+
+def _keep(path: Path, draw: Callable[[], bytes]) -> None:
+    picture = draw()
+    with disk_errors("write the picture"):
+        replace_file(path, picture)
+
+
+def _no_picture(error: StockLstmError, drawn: int = 0) -> str:
+    return f"no {'further ' if drawn else ''}picture was drawn: {error.message}"

@@ -1,0 +1,1 @@
+"""predict: forecasts from stored prices, or from prices that are given."""

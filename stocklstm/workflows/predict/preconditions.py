@@ -1,0 +1,162 @@
+"""What to know before relying on a forecast: old prices, an old model, inputs it never met."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stocklstm.core.checks import Check
+from stocklstm.core.inputs.ranges import beyond_training
+from stocklstm.core.prices.series import Bars
+from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
+from stocklstm.store.manifest import Manifest, training_command
+from stocklstm.workflows.loading.model import LoadedModel
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What is demanded of prices and model.
+
+    Attributes:
+        max_age_days: Most days from the last one that the model was trained or tested on to the
+            last close; None for any number.
+        strict: Refuse to forecast where a check warns.
+        unrefreshed: Why the prices of a ticker could not be refreshed just now, by ticker.
+    """
+
+    max_age_days: int | None = None
+    strict: bool = False
+    unrefreshed: Mapping[str, StockLstmError] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse an age that nothing can have.
+
+        Raises:
+            ConfigError: It is below 0.
+        """
+        if self.max_age_days is not None and self.max_age_days < 0:
+            raise ConfigError(f"--max-age is a number of days from 0, not {self.max_age_days}")
+
+
+NO_DEMANDS = Demands()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: "prices", "age" or "inputs".
+        words: What was found.
+        remedy: The next command, if it is to be warned of; None if all is well.
+    """
+
+    name: str
+    words: str
+    remedy: str | None = None
+
+    @property
+    def check(self) -> Check:
+        """The same for the result."""
+        if self.remedy is None:
+            return Check(self.name, "ok", self.words)
+        return Check(self.name, "warning", f"{self.words}: {self.remedy}")
+
+
+def examine(
+    model: LoadedModel, bars: Bars, stale: int | None, demands: Demands
+) -> tuple[Finding, ...]:
+    """Look at what a forecast is about to be made of.
+
+    Args:
+        model: What makes it.
+        bars: N sessions, the last one with the close that the forecast starts from.
+        stale: Sessions that have ended since; None if it is a day of the past on purpose.
+        demands: What is asked for.
+    """
+    return (
+        _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
+        _age(model.manifest, bars, demands.max_age_days),
+        _inputs(model, bars),
+    )
+
+
+def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: Demands) -> None:
+    """Refuse to forecast if anything is to be warned of and strictness is demanded.
+
+    Args:
+        model: What makes the forecast.
+        findings: From `examine`.
+        demands: What is asked for.
+
+    Raises:
+        StockLstmError: What kept the prices from being refreshed.
+        StaleDataError: The prices or the model are too old.
+        RejectedDataError: An input lies beyond what training saw.
+    """
+    bad = {finding.name: finding for finding in findings if finding.remedy is not None}
+    if not demands.strict or not bad:
+        return
+    if model.ticker in demands.unrefreshed:
+        # Its class says whether a later attempt may succeed.
+        raise demands.unrefreshed[model.ticker]
+    kind = RejectedDataError if bad.keys() == {"inputs"} else StaleDataError
+    commands = dict.fromkeys(str(finding.remedy) for finding in bad.values())
+    raise kind(
+        f"{model.manifest.id} makes no forecast under --strict: "
+        + "; ".join(finding.words for finding in bad.values()),
+        hint=" && ".join(commands),
+    )
+
+
+def _prices(
+    ticker: str, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
+) -> Finding:
+    remedy = f"stocklstm fetch --ticker {ticker}"
+    behind = f"prices are {stale} session{'' if stale == 1 else 's'} behind"
+    if unrefreshed is not None:
+        also = f", and {behind}" if stale else ""
+        words = f"prices could not be refreshed ({unrefreshed.message}){also}"
+        return Finding("prices", words, remedy)
+    if stale:
+        return Finding("prices", behind, remedy)
+    if stale is None:
+        return Finding("prices", f"those to {bars.dates[-1]}, as was asked for")
+    return Finding("prices", f"no session has ended since the last close, of {bars.dates[-1]}")
+
+
+def _age(manifest: Manifest, bars: Bars, most: int | None) -> Finding:
+    last = np.datetime64(manifest.data.last, "D")
+    days = int((bars.dates[-1] - last).astype(int))
+    if days < 0:
+        return Finding("age", f"{manifest.id} has seen prices to {last}, after this close")
+    words = f"{manifest.id} has seen prices to {last}, {days} days before the last close"
+    if most is not None and days > most:
+        return Finding("age", f"{words}, {most} at most are allowed", _retrain(manifest))
+    return Finding("age", words)
+
+
+def _inputs(model: LoadedModel, bars: Bars) -> Finding:
+    manifest = model.manifest
+    if not manifest.input_ranges:
+        return Finding(
+            "inputs", f"cannot be told: {manifest.id} is older than the ranges this takes"
+        )
+    beyond = beyond_training(manifest.input_ranges, bars, model.forecaster.scaling.anchor)
+    if beyond:
+        words = f"beyond training, the last session has {' and '.join(beyond)}"
+        return Finding("inputs", words, _next_to_look(model))
+    return Finding("inputs", "those of the last session lie within what training saw")
+
+
+def _next_to_look(model: LoadedModel) -> str:
+    if "close" in model.manifest.config.features:
+        # Training anew would move the range, but seldom as far as the last close: the newest rows
+        # are held back. Returns have no such range.
+        return f"stocklstm train --ticker {model.ticker} --preset calibrated"
+    # A day that is out of all proportion may be a wrong price.
+    return f"stocklstm prices show --ticker {model.ticker}"
+
+
+def _retrain(manifest: Manifest) -> str:
+    return f"{training_command(manifest.ticker)} --like {manifest.id}"

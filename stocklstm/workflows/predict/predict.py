@@ -1,0 +1,479 @@
+"""predict: the close of a session to come, with intervals."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, Named, attempt_each, each_once
+from stocklstm.core.checks import Check
+from stocklstm.core.clock import is_day, utc_now
+from stocklstm.core.forecasts.intervals import Interval, adapted_intervals, plain_intervals
+from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, live_record
+from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_intervals
+from stocklstm.core.prices.series import Bars, outcomes
+from stocklstm.core.reference import ModelReference
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS, LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
+from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.manifest import Manifest, training_command
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.ledger import SHOWN, closed_before, keep
+from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
+from stocklstm.workflows.loading.sources import Makers, own_models, pooled_model
+from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
+
+_TOGETHER = 64
+"""Forecasts that are written in one transaction: so many prices are held at once."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be forecast.
+
+    Attributes:
+        at: ISO day: forecast as if it were the evening of that day; None for the last close.
+        horizon: Sessions ahead, not fewer than the model learned; None for as many as it learned.
+        levels: Probabilities of the intervals.
+        adaptive: Take the intervals where past ones would have held what they promised.
+    """
+
+    at: str | None = None
+    horizon: int | None = None
+    levels: tuple[float, ...] = INTERVAL_LEVELS
+    adaptive: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be forecast.
+
+        Raises:
+            ConfigError: No such day, a horizon below 1, an interval that the grid lacks or that
+                was named twice, or intervals of the past that adapt to what came later.
+        """
+        if self.adaptive and self.at is not None:
+            raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
+        if self.at is not None and not is_day(self.at):
+            raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
+        if self.horizon is not None and not 1 <= self.horizon <= 250:
+            raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
+        if len(set(self.levels)) < len(self.levels):
+            raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
+        missing = set(self.levels) - set(available_intervals())
+        if missing or not self.levels:
+            raise ConfigError(
+                f"there is no interval of {min(missing):g}" if missing else "no level was given",
+                hint=f"--levels are some of {', '.join(map(str, available_intervals()))}",
+            )
+
+
+LATEST = Wanted()
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One forecast.
+
+    Attributes:
+        ticker: Whose.
+        version: Model version.
+        model: Identity of what made it, such as PETR4.SA@v3, or +b3@v1 of a pooled model.
+        as_of: ISO day of the last stored close.
+        last_close: That close, in currency.
+        currency: ISO 4217 code.
+        target_session: ISO day that is forecast.
+        horizon: Sessions ahead.
+        point: Forecast close.
+        change_pct: Change from the last close, in per cent.
+        intervals: One for each level asked for.
+        quantiles: The whole grid, by probability.
+        verdict: How the model compared with yesterday's close on its test part.
+        verdict_text: The same in words.
+        stale_sessions: Sessions that have ended since the last stored close; of a day of the past,
+            up to it.
+        live: What the last 60 forecasts were worth whose session has closed; None until there
+            are any, and for a forecast of the past.
+        outcome: Close of the target session, dividends added back; None if it is not known.
+        unchanged: True if the same forecast was on record already.
+        warnings: What to know before relying on it, one line each.
+        checks: What was looked at for that: prices, age of the model and its inputs; those that
+            warn are among the warnings.
+        plot: Where its picture lies; None if none was drawn.
+    """
+
+    ticker: str
+    version: int
+    model: str
+    as_of: str
+    last_close: float
+    currency: str
+    target_session: str
+    horizon: int
+    point: float
+    change_pct: float
+    intervals: tuple[Interval, ...]
+    quantiles: dict[str, float]
+    verdict: str
+    verdict_text: str
+    stale_sessions: int
+    live: LiveRecord | None
+    outcome: float | None
+    unchanged: bool
+    warnings: tuple[str, ...]
+    checks: tuple[Check, ...]
+    plot: str | None = None
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """Outcome for all tickers."""
+
+    forecasts: tuple[Forecast, ...]
+    failures: tuple[Failure, ...]
+
+
+def predict(
+    references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
+    *,
+    pool: str | None = None,
+    demands: Demands = NO_DEMANDS,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    now: str | None = None,
+) -> PredictResult:
+    """Forecast a session to come of each ticker and keep the forecast in the ledger.
+
+    What would have been forecast on an earlier day is computed from the prices up to that day, in
+    today's scale, and is not kept: it was not made then.
+
+    Args:
+        references: TICKER or TICKER@version; none means the champion of every ticker. With a
+            pooled model tickers alone, and none means all that it knows.
+        wanted: Which session, from which day, with which intervals.
+        pool: Name of the pooled model that is to make the forecasts, perhaps with a version; None
+            for each ticker's own model.
+        demands: What prices and model must be like; what they are not is warned of, or refused.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+        now: UTC timestamp; by default the current time.
+
+    Raises:
+        NotFoundError: There is no store, no such pooled model, or no model at all.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        return predict_from(store, references, wanted, pool=pool, demands=demands, now=now)
+
+
+def predict_from(
+    store: Store,
+    references: Sequence[str] = (),
+    wanted: Wanted = LATEST,
+    *,
+    pool: str | None = None,
+    demands: Demands = NO_DEMANDS,
+    now: str | None = None,
+    load: Callable[[Store, ModelReference], LoadedModel] = load_model,
+) -> PredictResult:
+    """Do the same from a store that is open.
+
+    Args:
+        store: Open.
+        references: As for `predict`.
+        wanted: As for `predict`.
+        pool: As for `predict`.
+        demands: As for `predict`.
+        now: UTC timestamp; by default the current time.
+        load: Gives the own model of a ticker; by default from the disk.
+
+    Raises:
+        NotFoundError: There is no such pooled model, or no model at all.
+    """
+    makers = own_models(store, load) if pool is None else pooled_model(store, pool)
+    named = list(each_once(makers.names(references), makers.parse))
+    chosen = [each for each in named if not isinstance(each.key, StockLstmError)]
+    unknown = [
+        Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
+    ]
+    sessions = store.sessions
+    calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
+    evening = _Evening(store, makers, wanted, demands, now or utc_now(), calendar)
+    parts = [
+        evening.forecasts(chosen[first : first + _TOGETHER])
+        for first in range(0, len(chosen), _TOGETHER)
+    ]
+    return PredictResult(
+        tuple(forecast for made, _ in parts for forecast in made),
+        (*unknown, *(failure for _, failed in parts for failure in failed)),
+    )
+
+
+@dataclass(frozen=True)
+class _Calendar:
+    """What the sessions of the store answer, remembered: most tickers ask the very same.
+
+    Attributes:
+        next_after: As `SessionStore.next_after`.
+        ended_since: As `SessionStore.ended_since`.
+    """
+
+    next_after: Callable[[str, str, int], str]
+    ended_since: Callable[[str, str, str], int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A forecast before it is kept.
+
+    Attributes:
+        reference: What was asked for.
+        model: What made it.
+        bars: All stored sessions.
+        entry: What the ledger keeps of it.
+        currency: ISO 4217 code.
+        outcome: Close of the target session, if it is known.
+        stale: Sessions that the prices lack; None for a day of the past.
+        checks: What was looked at.
+    """
+
+    reference: ModelReference
+    model: LoadedModel
+    bars: Bars
+    entry: LedgerEntry
+    currency: str
+    outcome: float | None
+    stale: int | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class _Evening:
+    store: Store
+    makers: Makers
+    wanted: Wanted
+    demands: Demands
+    made_at: str
+    calendar: _Calendar
+
+    def forecasts(
+        self, chosen: Sequence[Named[ModelReference]]
+    ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
+        """Make some forecasts, keep them in one transaction, and tell what to know of them."""
+        made, failed = attempt_each(chosen, self._made)
+        try:
+            records = self._kept(made)
+        except StockLstmError as error:
+            return (), (*failed, *(Failure(each.reference.ticker, error) for each in made))
+        told = (
+            Named(str(each.reference), each.reference.ticker, (each, *record))
+            for each, record in zip(made, records, strict=True)
+        )
+        shown, unshown = attempt_each(told, lambda each: self._shown(*each))
+        return shown, failed + unshown
+
+    def _made(self, reference: ModelReference) -> _Made:
+        store, wanted = self.store, self.wanted
+        # Whether there is a model at all is said before anything of its prices.
+        model_of = self.makers.load(reference)
+        instrument = store.prices.instrument(reference.ticker)
+        bars = self._bars(reference)
+        seen = _seen(bars, reference.ticker, wanted.at)
+        model = model_of(seen)
+        horizon = horizon_ahead(model.manifest, wanted.horizon)
+        target, outcome = _target(self.calendar, instrument.exchange, bars, len(seen) - 1, horizon)
+        entry = _forecast(model, seen, target, horizon, self.made_at)
+        stale = _behind(self.calendar, instrument.exchange, bars, wanted.at, self.made_at)
+        findings = examine(model, seen, stale, self.demands)
+        require_all_well(model, findings, self.demands)
+        checks = tuple(finding.check for finding in findings)
+        return _Made(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
+
+    def _bars(self, reference: ModelReference) -> Bars:
+        """Read as many prices as are needed; all of them if that cannot be told."""
+        prices, ticker = self.store.prices, reference.ticker
+        latest = self.wanted.at is None and not self.wanted.adaptive
+        start = self.makers.since(reference) if latest else ""
+        if not start:
+            return prices.bars(ticker)
+        bars = prices.bars_since(ticker, start)
+        # Stored days are never removed, but this may be another store than the model's.
+        whole = len(bars) and str(bars.dates[0]) == start
+        return bars if whole else prices.bars(ticker)
+
+    def _kept(self, made: Sequence[_Made]) -> list[tuple[bool, list[str]]]:
+        """Tell of each whether it was on record already, and what to know about that."""
+        if self.wanted.at is None:
+            return keep(self.store, [each.entry for each in made])
+        return [(False, _hindsight(each.model, each.entry.target_session)) for each in made]
+
+    def _shown(self, made: _Made, unchanged: bool, warnings: list[str]) -> Forecast:
+        """Put the forecast beside what is known of it, and of those before it."""
+        store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
+        closed = None
+        if wanted.at is None:
+            version = self.makers.version(made.reference)
+            closed = closed_before(store, made.bars, version, entry, adaptive=wanted.adaptive)
+        intervals, remarks = _intervals(entry, wanted, closed)
+        return Forecast(
+            ticker=entry.ticker,
+            version=entry.version,
+            model=model.manifest.id,
+            as_of=entry.as_of,
+            last_close=entry.last_close,
+            currency=made.currency,
+            target_session=entry.target_session,
+            horizon=entry.horizon,
+            point=entry.point,
+            change_pct=100 * (entry.point / entry.last_close - 1),
+            intervals=intervals,
+            quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
+            verdict=model.verdict,
+            verdict_text=model.verdict_text,
+            stale_sessions=made.stale or 0,
+            live=None if closed is None else live_record(closed.select(slice(-SHOWN, None))),
+            outcome=made.outcome,
+            unchanged=unchanged,
+            warnings=(
+                *warnings,
+                *(check.detail for check in made.checks if check.status == "warning"),
+                *untested(model.manifest, entry.horizon),
+                *_unknown(model),
+                *remarks,
+                *unsigned(store, model.manifest),
+            ),
+            checks=made.checks,
+        )
+
+
+def _intervals(
+    entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
+) -> tuple[tuple[Interval, ...], list[str]]:
+    """Take the intervals out of the grid, and say what to know about them."""
+    grid = np.array(entry.quantiles)
+    if not wanted.adaptive or closed is None:
+        return plain_intervals(grid, wanted.levels), []
+    if len(closed) < FEWEST:
+        count = f"{len(closed)} forecasts have closed, of {FEWEST} needed"
+        remark = f"the intervals are not adapted: {count}"
+        return plain_intervals(grid, wanted.levels), [remark]
+    return adapted_intervals(grid, wanted.levels, closed)
+
+
+def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
+    """Leave out what came after a day."""
+    if at is None:
+        return bars
+    seen = bars.select(bars.dates <= np.datetime64(at, "D"))
+    if not len(seen):
+        raise NotEnoughDataError(
+            f"the stored prices of {ticker} begin on {bars.dates[0]}, after {at}",
+            hint=f"stocklstm fetch --ticker {ticker} --full",
+        )
+    return seen
+
+
+def _behind(calendar: _Calendar, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
+    """Count the sessions that the prices lack; None if they hold the day that was asked for."""
+    last = str(bars.dates[-1])
+    if at is None:
+        return calendar.ended_since(exchange, last, now)
+    # The evening of a day to come has not been: by then as little is known as now.
+    evening = min(now, f"{at}T23:59:59Z")
+    return calendar.ended_since(exchange, last, evening) or None
+
+
+def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
+    """Take the horizon that is wanted, or the one that the model learned.
+
+    Raises:
+        ConfigError: The one wanted is nearer than what the model learned.
+    """
+    learned = manifest.config.horizon
+    if wanted is not None and wanted < learned:
+        raise ConfigError(
+            f"{manifest.id} forecasts {learned} sessions ahead and no fewer, not {wanted}",
+            hint=f"{training_command(manifest.ticker)} --horizon {wanted}",
+        )
+    return wanted or learned
+
+
+def _target(
+    calendar: _Calendar, exchange: str, bars: Bars, origin: int, horizon: int
+) -> tuple[str, float | None]:
+    """Find the session that is forecast, and its close if that is known by now."""
+    if origin + horizon < len(bars):
+        known = outcomes(bars, np.array([origin]), horizon)
+        return str(bars.dates[origin + horizon]), float(known[0])
+    missing = origin + horizon - (len(bars) - 1)
+    return calendar.next_after(exchange, str(bars.dates[-1]), missing), None
+
+
+def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:
+    """Forecast the close some sessions after the last one.
+
+    Args:
+        model: Loaded.
+        bars: N sessions.
+        horizon: From `horizon_ahead`.
+
+    Returns:
+        One forecast, in currency.
+    """
+    learned = model.manifest.config.horizon
+    returns = model.forecast(bars)
+    if horizon != learned:
+        returns = returns.widened(math.sqrt(horizon / learned))
+    return returns.closes(bars.closes[-1:])
+
+
+def _forecast(
+    model: LoadedModel, bars: Bars, target: str, horizon: int, made_at: str
+) -> LedgerEntry:
+    manifest = model.manifest
+    closes = closes_ahead(model, bars, horizon)
+    return LedgerEntry(
+        ticker=model.ticker,
+        target_session=target,
+        version=manifest.version,
+        horizon=horizon,
+        as_of=str(bars.dates[-1]),
+        last_close=float(bars.closes[-1]),
+        point=float(closes.points[0]),
+        quantiles=tuple(closes.quantiles[0].tolist()),
+        made_at=made_at,
+        pool=manifest.ticker if manifest.pool else "",
+    )
+
+
+def _hindsight(model: LoadedModel, target: str) -> list[str]:
+    """Say so where a forecast of the past is of a day that the model learned from."""
+    manifest = model.manifest
+    if target >= manifest.splits.test_start:
+        return []
+    warning = (
+        f"{manifest.id} was trained with {target} in sight: such a forecast proves nothing "
+        f"(its test part begins on {manifest.splits.test_start})"
+    )
+    return [warning]
+
+
+def untested(manifest: Manifest, horizon: int) -> list[str]:
+    """Say so where the verdict is of nearer forecasts than this one."""
+    learned = manifest.config.horizon
+    if horizon == learned:
+        return []
+    tested = "the next session" if learned == 1 else f"{learned} sessions ahead"
+    warning = (
+        f"the verdict on {manifest.id} is of forecasts of {tested}; how good those {horizon} "
+        "sessions ahead are was not tested"
+    )
+    return [warning]
+
+
+def _unknown(model: LoadedModel) -> list[str]:
+    """Say so where a pooled model never saw the ticker that it forecasts."""
+    if model.subject is None or model.subject.known:
+        return []
+    return [f"{model.manifest.id} was not trained on {model.ticker}, nor tested on it"]

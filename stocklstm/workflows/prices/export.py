@@ -1,0 +1,161 @@
+"""Stored prices as files for other programs."""
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from stocklstm.core.prices.series import Bars
+from stocklstm.errors import ConfigError, StorageError
+from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.store import Store
+
+FORMATS = ("csv", "parquet")
+
+Encoder = Callable[[Store, str], bytes]
+"""Turns the prices of a ticker into the content of a file."""
+
+# The columns that fetch knows, then those it passes over.
+_CSV_HEADER = (
+    *("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume"),
+    *("Dividends", "Stock Splits", "Source", "Fetched At"),
+)
+
+_ELSEWHERE = "name another place with {}"
+
+
+def encoder(file_format: str) -> Encoder:
+    """Find what writes a format.
+
+    Args:
+        file_format: One of `FORMATS`.
+
+    Raises:
+        ConfigError: It is Parquet, and pyarrow is not installed.
+    """
+    return _parquet_encoder() if file_format == "parquet" else _csv
+
+
+def is_directory(path: Path) -> bool:
+    """Tell whether a path leads to a directory.
+
+    Raises:
+        ConfigError: It cannot be looked at, or cannot be a path.
+    """
+    try:
+        with disk_errors(f"look at {path}"):
+            return path.is_dir()
+    except (ConfigError, StorageError) as error:
+        raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
+
+
+def write_file(path: Path, content: bytes, option: str = "--out") -> None:
+    """Write a file that is whole or, if the disk is full, what it was before.
+
+    A link keeps pointing to the file it names, and a pipe or a device is written to: putting a
+    file in its place would take it away from everybody else.
+
+    Args:
+        path: The file; its directory is made if need be.
+        content: All of it.
+        option: What names the file on the command line.
+
+    Raises:
+        ConfigError: The place may not be written.
+        StorageError: The disk is full or failing.
+    """
+    try:
+        with disk_errors(f"write {path}"):
+            if path.exists() and not path.is_file():
+                with path.open("wb") as file:
+                    file.write(content)
+            else:
+                _replace(Path(os.path.realpath(path)), content)
+    except (ConfigError, StorageError) as error:
+        raise type(error)(error.message, hint=_ELSEWHERE.format(option)) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In a directory of its own, so that no name is taken, and no link followed, that somebody
+    # else has put there.
+    with TemporaryDirectory(prefix=".stocklstm-", dir=path.parent) as drafts:
+        draft = Path(drafts) / path.name
+        write_durably(draft, content)
+        draft.replace(path)
+    sync_directory(path.parent)
+
+
+def rows_of(bars: Bars) -> list[tuple[str, float, float, float, float, float, float]]:
+    """Turn bars into rows: the ISO day, open, high, low, close, adjusted close, volume."""
+    numbers = (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes)
+    columns = [values.tolist() for values in numbers]
+    return list(zip(bars.dates.astype(str).tolist(), *columns, strict=True))
+
+
+def _events(store: Store, ticker: str, bars: Bars) -> tuple[list[float], list[float]]:
+    """Give the dividend (0 for none) and the split (0 for none) of each row's day."""
+    values = {(action.date, action.kind): action.value for action in store.prices.actions(ticker)}
+    days = bars.dates.astype(str).tolist()
+    dividends = [values.get((day, "dividend"), 0.0) for day in days]
+    return dividends, [values.get((day, "split"), 0.0) for day in days]
+
+
+def _csv(store: Store, ticker: str) -> bytes:
+    bars, origins = store.prices.bars(ticker), store.prices.provenance(ticker)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CSV_HEADER)
+    events = zip(*_events(store, ticker, bars), strict=True)
+    for row, event, source, at in zip(
+        rows_of(bars), events, origins.sources, origins.fetched_at, strict=True
+    ):
+        # Python writes a float in the fewest digits that give it back to the last bit.
+        numbers = ["" if np.isnan(value) else repr(value) for value in row[1:]]
+        writer.writerow([row[0], *numbers, *map(repr, event), source, at])
+    return text.getvalue().encode()
+
+
+def _parquet_encoder() -> Callable[[Store, str], bytes]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigError(
+            "Parquet files need the package pyarrow, which is not installed",
+            hint="pip install 'stocklstm[parquet]', or take --format csv",
+        ) from error
+
+    def encode(store: Store, ticker: str) -> bytes:
+        bars, origins = store.prices.bars(ticker), store.prices.provenance(ticker)
+        instrument = store.prices.instrument(ticker)
+        dividends, splits = _events(store, ticker, bars)
+        columns = {
+            "date": pa.array(bars.dates),
+            "open": pa.array(bars.opens, from_pandas=True),
+            "high": pa.array(bars.highs, from_pandas=True),
+            "low": pa.array(bars.lows, from_pandas=True),
+            "close": pa.array(bars.closes),
+            "adj_close": pa.array(bars.adj_closes),
+            "volume": pa.array(bars.volumes, from_pandas=True),
+            "dividend": pa.array(dividends),
+            "split": pa.array(splits),
+            "source": pa.array(origins.sources),
+            "fetched_at": pa.array(origins.fetched_at),
+        }
+        traits = {
+            "ticker": ticker,
+            "currency": instrument.currency,
+            "exchange": instrument.exchange,
+            "time_zone": instrument.time_zone,
+        }
+        table = pa.table(columns).replace_schema_metadata(traits)
+        sink = pa.BufferOutputStream()
+        parquet.write_table(table, sink)
+        return bytes(sink.getvalue())
+
+    return encode

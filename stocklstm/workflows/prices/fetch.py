@@ -1,0 +1,454 @@
+"""fetch: prices into the local store."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.clock import utc_now
+from stocklstm.core.prices.adjustment import adjust
+from stocklstm.core.prices.series import (
+    Action,
+    Basis,
+    Dates,
+    Instrument,
+    Rejection,
+    SourceAnswer,
+)
+from stocklstm.core.prices.soundness import gaps
+from stocklstm.core.reference import parse_ticker
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.calendar import (
+    Calendars,
+    Sessions,
+    last_final_day,
+    local_day,
+    require_calendar,
+)
+from stocklstm.market.clean import CleanPrices, clean
+from stocklstm.market.file_set import ReadFiles
+from stocklstm.market.revisions import (
+    Reconciled,
+    joined,
+    reaches_further,
+    reconcile,
+    require_explained_jumps,
+)
+from stocklstm.market.source import ArchiveSource, FetchRequest, PriceSource, load_source
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.prices import MergeResult
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.prices.file_set import FileRead, read_files
+from stocklstm.workflows.prices.retry import Asker, Patience
+
+_YEAR = np.timedelta64(365, "D")
+
+# How far behind the last stored day an answer starts: about ten sessions, to see whether the
+# source has changed its mind about them.
+_OVERLAP = np.timedelta64(15, "D")
+
+AUTO = "auto"
+"""What to call the calendar of a ticker's own exchange."""
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """How to fetch.
+
+    Attributes:
+        source: Entry-point name of the source.
+        files: For sources that read them: one, or several of a source whose files hold many
+            tickers each.
+        date_format: strptime pattern of its dates; None to find it out.
+        jobs: Processes that read several files at once; 1 reads them in this one.
+        accept_revision: Believe moves beyond 35 % that no recorded split explains, and changes
+            of the stored history that no recorded event does.
+        full: Ask for the whole history, not only for what may be new.
+        calendar: Name of the calendar to use from now on, "weekdays", or "auto" for that of the
+            exchange; None leaves it as it is.
+        patience: How long to keep asking.
+    """
+
+    source: str = "yahoo"
+    files: tuple[Path, ...] = ()
+    date_format: str | None = None
+    jobs: int = 1
+    accept_revision: bool = False
+    full: bool = False
+    calendar: str | None = None
+    patience: Patience = field(default_factory=Patience)
+
+
+DEFAULTS = FetchOptions()
+
+
+@dataclass(frozen=True)
+class FetchedTicker:
+    """What one fetch did.
+
+    Attributes:
+        ticker: Whose prices.
+        source: Where from.
+        rows_added: Sessions that were not stored.
+        rows_revised: Sessions whose prices changed.
+        rows_rejected: Rows that were not stored, with the reason.
+        missing_sessions: ISO days on which the exchange traded and there is no row.
+        first: First stored ISO day.
+        last: Last stored ISO day.
+        last_final_session: Last ISO day whose session is over for good, stored or not.
+        rows: Stored sessions.
+        currency: ISO 4217 code.
+        exchange: Calendar; empty if weekdays stand in for one.
+        revision: What happened to the history as a whole; empty if nothing did.
+        warnings: What a person should know, in words.
+        unchanged: True if the fetch changed nothing.
+    """
+
+    ticker: str
+    source: str
+    rows_added: int
+    rows_revised: int
+    rows_rejected: tuple[Rejection, ...]
+    missing_sessions: tuple[str, ...]
+    first: str
+    last: str
+    last_final_session: str
+    rows: int
+    currency: str
+    exchange: str
+    revision: str
+    warnings: tuple[str, ...]
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """Outcome for all tickers."""
+
+    results: tuple[FetchedTicker, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class TickerDone:
+    """Progress.
+
+    Attributes:
+        ticker: The one that is through, well or not.
+        done: How many are.
+        total: Of how many.
+    """
+
+    ticker: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the tickers of one call share.
+
+    Attributes:
+        store: Where to.
+        options: How.
+        asker: Whom to ask.
+        calendars: Those needed so far.
+        kept: Of each exchange the calendar whose sessions are stored.
+        live: True of a source on the network.
+    """
+
+    store: Store
+    options: FetchOptions
+    asker: Asker
+    calendars: Calendars
+    kept: dict[str, Sessions]
+    live: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Offer:
+    """An answer that has been judged row by row and adjusted.
+
+    Attributes:
+        answer: As the source gave it, but for an instrument that is known better.
+        prices: What can be believed of it.
+        calendar: Sessions from the first stored or given row to a year ahead.
+        last_session: Last session whose prices can no longer change.
+        start: First ISO day that was asked for; "" for all.
+    """
+
+    answer: SourceAnswer
+    prices: CleanPrices
+    calendar: Sessions
+    last_session: np.datetime64
+    start: str
+
+
+def fetch(
+    tickers: Sequence[str],
+    options: FetchOptions = DEFAULTS,
+    *,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_ticker: Callable[[TickerDone], None] = lambda _: None,
+    on_file: Callable[[FileRead], None] = lambda _: None,
+) -> FetchResult:
+    """Get prices from a source and merge them into the store.
+
+    Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
+
+    Args:
+        tickers: As typed; none means all that are stored, or all that are in the file.
+        options: Source and its details.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another fetch to end.
+        on_ticker: Told after each ticker.
+        on_file: Told after each file that was read, before anything is stored.
+
+    Raises:
+        ConfigError: No such source or calendar, nothing to fetch, or files or processes that the
+            source has no use for.
+        NotFoundError: There is no such file, of those that hold many tickers.
+        RejectedDataError: One of them is damaged; nothing of the others was stored.
+        StoreLockedError: Another fetch took too long.
+        StockLstmError: The store cannot be opened.
+    """
+    source = load_source(options.source)
+    if options.calendar not in {None, AUTO}:
+        options = replace(options, calendar=require_calendar(str(options.calendar)))
+    if options.files and isinstance(source, ArchiveSource):
+        source = read_files(options.source, options.files, tickers, options.jobs, on_file)
+    else:
+        _require_one_ticker_and_file(options, tickers)
+    with (
+        open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store,
+        writer_lock(store.paths, "prices", lock_timeout_s),
+    ):
+        names = list(tickers) or _all_tickers(store, source)
+        total = len({name.strip().upper() for name in names})
+        asker = Asker(source, options.patience, total)
+        run = _Run(store, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
+
+        def task(ticker: str) -> FetchedTicker:
+            try:
+                return _fetch_one(run, ticker)
+            finally:
+                asker.done += 1
+                on_ticker(TickerDone(ticker, asker.done, total))
+
+        try:
+            return FetchResult(*for_each(names, parse_ticker, task))
+        finally:
+            asker.close()
+
+
+def _require_one_ticker_and_file(options: FetchOptions, tickers: Sequence[str]) -> None:
+    if len(options.files) > 1:
+        raise ConfigError(
+            f"the source {options.source} reads one file at a time, not {len(options.files)}",
+            hint="give the command once for each file and its ticker",
+        )
+    if options.files and len(set(tickers)) != 1:
+        raise ConfigError(
+            "--file holds the prices of one ticker: name it, and no other",
+            hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.files[0]}",
+        )
+    if options.jobs != 1:
+        raise ConfigError(
+            "--jobs reads several files of many tickers at once, as those of B3",
+            hint="leave it out: every other source is asked for one ticker after the other",
+        )
+
+
+def _all_tickers(store: Store, source: PriceSource) -> list[str]:
+    if isinstance(source, ReadFiles):
+        return source.tickers()
+    names = store.prices.tickers()
+    if not names:
+        raise ConfigError(
+            "no ticker was given and the store is empty", hint="stocklstm fetch --ticker PETR4.SA"
+        )
+    return names
+
+
+def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
+    start = _first_day_to_ask(run, ticker)
+    offer = _ask(run, ticker, start)
+    # A changed day at the very beginning says nothing of the days before it: get them all.
+    if start and reaches_further(run.store.prices.bars_since(ticker, start), offer.prices.bars):
+        offer = _ask(run, ticker, "")
+    with run.store.transaction():
+        fetched = _keep(run, ticker, offer)
+    run.kept[offer.calendar.exchange] = offer.calendar
+    return fetched
+
+
+def _first_day_to_ask(run: _Run, ticker: str) -> str:
+    """Find the first ISO day to ask for; "" for the whole history."""
+    span = run.store.prices.span(ticker)
+    if span is None or run.options.full or run.options.files:
+        return ""
+    return str(span[1] - _OVERLAP)
+
+
+def _ask(run: _Run, ticker: str, start: str) -> _Offer:
+    store, options = run.store, run.options
+    file = options.files[0] if options.files else None
+    answer = run.asker.ask(FetchRequest(ticker, file, options.date_format, start or None))
+    answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
+    time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
+    today = local_day(time_zone, now)
+    days = run.calendars.covering(
+        _calendar(run, answer.instrument), _first_day(store, answer, today), today + _YEAR
+    )
+    final = last_final_day(days, time_zone, now)
+    prices = clean(answer, days, last_final=final, start=start or None)
+    if answer.basis is not Basis.ADJUSTED:
+        bars = adjust(
+            prices.bars,
+            answer.basis,
+            _together(store.prices.actions(ticker), prices.actions),
+            store.prices.bars_since(ticker, ""),
+        )
+        prices = replace(prices, bars=bars)
+    return _Offer(answer, prices, days, _last_session(days, final), start)
+
+
+def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
+    finished = calendar.dates[calendar.dates <= final]
+    return finished[-1] if len(finished) else final
+
+
+def _best_known(store: Store, given: Instrument, options: FetchOptions) -> Instrument:
+    """Choose what to believe of a ticker: a file's name for it is a guess, a source knows."""
+    if not store.prices.has(given.ticker):
+        return given
+    stored = store.prices.instrument(given.ticker, pinned=False)
+    if options.files:
+        return stored
+    if stored.currency != given.currency:
+        raise RejectedDataError(
+            f"{given.ticker} is stored in {stored.currency or 'no currency'}, and this source "
+            f"quotes it in {given.currency or 'none'}",
+            hint="keep to one source, or use another STOCKLSTM_HOME for this one",
+        )
+    return given
+
+
+def _calendar(run: _Run, instrument: Instrument) -> str:
+    chosen = run.options.calendar
+    if chosen is None:
+        chosen = run.store.prices.pinned_calendar(instrument.ticker)
+    return instrument.exchange if chosen in {None, AUTO} else str(chosen)
+
+
+def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.datetime64:
+    """Find the first day there is, stored or in an answer whose dates may be unreadable."""
+    given = answer.bars.dates
+    given = np.append(given[~np.isnat(given)], today)
+    return min(given.min(), *(store.prices.span(answer.instrument.ticker) or (today,)))
+
+
+def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
+    store, answer = run.store, offer.answer
+    fitting = _fitting(run, ticker, offer)
+    days = offer.calendar
+    # The sessions of an exchange are the same for all its tickers.
+    if days.known and run.kept.get(days.exchange) is not days:
+        store.sessions.put(days.exchange, days.dates, days.closes_utc)
+    merged = store.prices.merge(
+        answer.instrument,
+        fitting.bars,
+        offer.prices.actions,
+        source=answer.source,
+        at=utc_now(),
+        rescaled=fitting.rescaled,
+        revision=fitting.revision,
+    )
+    pinned = _pin(run, ticker)
+    dates = store.prices.dates(ticker)
+    return FetchedTicker(
+        ticker=ticker,
+        source=answer.source,
+        rows_added=merged.added,
+        rows_revised=merged.revised,
+        rows_rejected=offer.prices.rejections,
+        missing_sessions=tuple(_gaps(dates, days)),
+        first=str(dates[0]),
+        last=str(dates[-1]),
+        last_final_session=str(offer.last_session),
+        rows=len(dates),
+        currency=answer.instrument.currency,
+        exchange=offer.calendar.exchange if offer.calendar.known else "",
+        revision=fitting.revision,
+        warnings=tuple(_warnings(run, offer, merged, dates[-1])),
+        unchanged=merged.unchanged and not pinned,
+    )
+
+
+def _gaps(dates: Dates, calendar: Sessions) -> list[str]:
+    # A weekday without a row may well have been a holiday.
+    return gaps(dates, calendar.dates).astype(str).tolist() if calendar.known else []
+
+
+def _fitting(run: _Run, ticker: str, offer: _Offer) -> Reconciled:
+    """Make the offer fit what is stored, or refuse it."""
+    store, accept = run.store, run.options.accept_revision
+    stored, known = store.prices.bars_since(ticker, offer.start), store.prices.actions(ticker)
+    given = offer.prices
+    if not len(given.bars) and not store.prices.has(ticker):
+        raise RejectedDataError(
+            f"{ticker}: {offer.answer.source} has no prices of a finished session",
+            hint="run it again after the session, or take another --source",
+        )
+    try:
+        fitting = reconcile(stored, given.bars, known, given.actions, accept=accept)
+        series = joined(stored, fitting.rescaled, fitting.bars)
+        require_explained_jumps(series, known + given.actions, stored, accept=accept)
+    except RejectedDataError as error:
+        if offer.answer.basis is not Basis.AS_TRADED:
+            raise
+        raise RejectedDataError(
+            f"{error.message}; {offer.answer.source} gives prices as they were traded",
+            hint=f"stocklstm fetch --ticker {ticker} gets the splits from Yahoo; then repeat "
+            "this, or use --accept-revision",
+        ) from error
+    return fitting
+
+
+def _pin(run: _Run, ticker: str) -> bool:
+    """Keep the calendar somebody chose; tell whether that is another one than before."""
+    chosen = run.options.calendar
+    if chosen is None:
+        return False
+    wanted = None if chosen == AUTO else chosen
+    if wanted == run.store.prices.pinned_calendar(ticker):
+        return False
+    run.store.prices.pin_calendar(ticker, wanted)
+    return True
+
+
+def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]:
+    """Lay the actions of an answer over the stored ones of the same day and kind."""
+    return list({(a.date, a.kind): a for a in (*stored, *given)}.values())
+
+
+def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64) -> Iterator[str]:
+    ticker = offer.answer.instrument.ticker
+    if not offer.calendar.known:
+        yield (
+            "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "
+            "cannot be told from gaps; choose one with --calendar"
+        )
+    unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
+    if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
+        yield "no dividends are known: its adjusted closes are its closes"
+    if run.live and offer.calendar.known and last < offer.last_session:
+        yield (
+            f"the last finished session is {offer.last_session}, the last row of "
+            f"{offer.answer.source} is of {last}"
+        )

@@ -1,0 +1,86 @@
+"""Reading files of many tickers, several at once."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from stocklstm.core.batch import each_once
+from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.reference import parse_ticker
+from stocklstm.learn.processes import run_apart
+from stocklstm.market.file_set import ReadFiles
+from stocklstm.market.source import ArchiveSource, load_source
+from stocklstm.workflows.parallel import Where
+
+_Call = tuple[str, int, Path, frozenset[str] | None]
+_Found = tuple[int, Mapping[str, SourceAnswer]]
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """Sent after every file.
+
+    Attributes:
+        file: The one that was read.
+        done: Files so far, in whichever order.
+        total: How many there are.
+    """
+
+    file: Path
+    done: int
+    total: int
+
+
+def read_files(
+    source: str,
+    files: Sequence[Path],
+    tickers: Iterable[str],
+    jobs: int,
+    on_file: Callable[[FileRead], None],
+) -> ReadFiles:
+    """Read files, all or none.
+
+    Args:
+        source: Entry-point name of an `ArchiveSource`.
+        files: Each is read once.
+        tickers: Those wanted, as typed; none means all that the files hold.
+        jobs: Processes of this machine; 1 reads them in this one.
+        on_file: Called after every file.
+
+    Raises:
+        ConfigError: The number of processes is outside its limits.
+        NotFoundError: A file does not exist or cannot be opened.
+        RejectedDataError: A file is not of the kind, or is damaged.
+        TryAgainError: A process was ended from outside.
+    """
+    Where(jobs)  # which refuses a number that cannot be
+    files = list(dict.fromkeys(files))
+    wanted = _wanted(tickers)
+    calls = [(source, place, file, wanted) for place, file in enumerate(files)]
+    answers: dict[int, Mapping[str, SourceAnswer]] = {}
+    with closing(_each(calls, min(jobs, len(files)))) as outcomes:
+        for place, found in outcomes:
+            answers[place] = found
+            on_file(FileRead(files[place], len(answers), len(files)))
+    return ReadFiles(files, [answers[place] for place in range(len(files))])
+
+
+def _each(calls: Sequence[_Call], jobs: int) -> Generator[_Found]:
+    if jobs == 1:
+        yield from (_read(*call) for call in calls)
+    else:
+        again = "give the same command again, with fewer --jobs"
+        yield from run_apart(jobs, _read, calls, hint=again)
+
+
+def _wanted(tickers: Iterable[str]) -> frozenset[str] | None:
+    """Read the names that can be read: the others fail one by one, later."""
+    read = [named.key for named in each_once(tickers, parse_ticker)]
+    return frozenset(key for key in read if isinstance(key, str)) if read else None
+
+
+def _read(source: str, place: int, file: Path, tickers: frozenset[str] | None) -> _Found:
+    """Read one file, here or in another process."""
+    return place, cast("ArchiveSource", load_source(source)).read(file, tickers)

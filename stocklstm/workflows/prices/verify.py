@@ -1,0 +1,131 @@
+"""The checks of stored prices that `prices verify` and `validate --prices` share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.checks import Check
+from stocklstm.core.prices.series import Bars, Dates
+from stocklstm.core.prices.soundness import (
+    check_actions,
+    check_bars,
+    check_days,
+    gaps,
+    unexplained_jumps,
+)
+from stocklstm.core.reference import parse_ticker
+from stocklstm.errors import NoPricesError
+from stocklstm.store.database import integrity_faults
+from stocklstm.store.store import Store
+
+# No exchange is closed for as long as this.
+_MARGIN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class CheckedPrices:
+    """All checks of one ticker's prices.
+
+    Attributes:
+        ticker: Whose.
+        version: Always None: prices are of no model.
+        status: "ok" or "failed".
+        corrupt: True if a check failed: rows that break an invariant were never stored so.
+        checks: In the order they were made.
+    """
+
+    ticker: str
+    version: None
+    status: str
+    corrupt: bool
+    checks: tuple[Check, ...]
+
+
+def check_prices(
+    store: Store, tickers: Sequence[str]
+) -> tuple[tuple[CheckedPrices, ...], tuple[Failure, ...]]:
+    """Check the database and the stored prices of some tickers.
+
+    Args:
+        store: Open.
+        tickers: As typed; none means all that are stored.
+
+    Raises:
+        NoPricesError: None was named and none is stored.
+        SchemaError: The database is damaged.
+    """
+    database = _check_database(store)
+    names = list(tickers) or stored_tickers(store)
+    return for_each(names, parse_ticker, lambda ticker: _check_one(store, ticker, database))
+
+
+def stored_tickers(store: Store) -> list[str]:
+    """List every ticker that has prices, in order.
+
+    Args:
+        store: Open.
+
+    Raises:
+        NoPricesError: There is none.
+    """
+    names = store.prices.tickers()
+    if not names:
+        raise NoPricesError(
+            "there are no prices in the store", hint="stocklstm fetch --ticker PETR4.SA"
+        )
+    return names
+
+
+def sessions_of(store: Store, ticker: str, bars: Bars) -> Dates:
+    """List the sessions of a ticker's exchange around its rows; none if they are not known.
+
+    They reach beyond the rows, so that of the first and the last one, too, it can be told
+    whether the exchange was open.
+    """
+    exchange = store.prices.instrument(ticker).exchange
+    first, last = bars.dates[0] - _MARGIN_DAYS, bars.dates[-1] + _MARGIN_DAYS
+    return store.sessions.between(exchange, str(first), str(last))
+
+
+def _check_database(store: Store) -> Check:
+    faults = integrity_faults(store.prices.connection)
+    detail = "; ".join(faults[:3]) or "pages, indexes and references in order"
+    return Check("database", "failed" if faults else "ok", detail)
+
+
+def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
+    bars, actions = store.prices.bars(ticker), store.prices.actions(ticker)
+    sessions = sessions_of(store, ticker, bars)
+    # Nowhere is it later than a day after Greenwich.
+    tomorrow = np.datetime64(datetime.now(UTC).date(), "D") + 1
+    checks = [
+        database,
+        check_bars(bars),
+        check_actions(actions),
+        check_days(bars, sessions, tomorrow),
+    ]
+    if checks[1].status == "ok":
+        jumps = unexplained_jumps(bars, actions)
+        # Somebody may have looked at them and let them pass when they were fetched.
+        status = "warning" if len(jumps) else "ok"
+        checks.append(Check("jumps", status, _listed(jumps, "beyond 35 % without a split")))
+    checks.append(Check("gaps", "ok", _gaps(gaps(bars.dates, sessions), sessions)))
+    failed = any(check.status == "failed" for check in checks)
+    status = "failed" if failed else "ok"
+    return CheckedPrices(ticker, None, status, failed, tuple(checks))
+
+
+def _gaps(missing: Dates, sessions: Dates) -> str:
+    if not len(sessions):
+        return "not known: no calendar"
+    return _listed(missing, "sessions without a row") if len(missing) else "none"
+
+
+def _listed(days: Dates, words: str) -> str:
+    if not len(days):
+        return f"none {words}"
+    more = f" and {len(days) - 5} more" if len(days) > 5 else ""
+    return f"{len(days)} {words}: {', '.join(days[:5].astype(str))}{more}"

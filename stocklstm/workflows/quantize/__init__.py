@@ -1,0 +1,1 @@
+"""quantize: smaller, faster versions, and what they lose."""

@@ -1,0 +1,343 @@
+"""quantize: a smaller, faster version, kept as champion only if it forecasts as well."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.clock import utc_now
+from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
+from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
+from stocklstm.core.settings.compression import Compression
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.errors import ConfigError
+from stocklstm.report.compression import CompressedBar, compression_png
+from stocklstm.report.predictions import predictions_png
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.manifest import CHECKPOINT_FILE, FLOAT_METHODS, SERVING_FILE, Manifest
+from stocklstm.store.registry import Draft
+from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.environment import environment
+from stocklstm.workflows.loading.model import load_model
+from stocklstm.workflows.loading.pinned import pinned_bars
+from stocklstm.workflows.quantize.measure import Measured, VersionFigures, measure
+from stocklstm.workflows.quantize.methods import AFTER_TRAINING, Candidate, EpochTaught, Parent
+
+if TYPE_CHECKING:
+    from stocklstm.workflows.parallel import TickersDone
+
+TOLERANCE_PCT = 0.5
+PICTURE_FILE = "quantized.png"
+
+
+@dataclass(frozen=True)
+class MeasuredStep:
+    """A network that the new version is to be compared with, or that came before it.
+
+    Attributes:
+        name: What it is.
+        figures: Its size, speed and accuracy.
+    """
+
+    name: str
+    figures: VersionFigures
+
+
+@dataclass(frozen=True)
+class QuantizedVersion:
+    """Before and after.
+
+    Attributes:
+        ticker: Whose model.
+        parent: Version it was made from.
+        version: Its number.
+        method: As in its manifest, such as "dynamic-int8".
+        currency: ISO 4217 code of errors.
+        before: The parent's figures.
+        steps: Those of what lies between the two: controls, and what came on the way.
+        after: Its own.
+        size_ratio: Bytes before / after.
+        compressed_ratio: Compressed bytes before / after.
+        speed_ratio: Latency of one window before / after.
+        rmse_change_pct: Growth of the error, in per cent.
+        crps_change_pct: Growth of the score, in per cent.
+        squared: Paired test of its daily squared errors against the parent's: is there a loss?
+        distribution: Of its daily CRPS likewise.
+        largest_difference: Of two point forecasts of the same test day, in currency.
+        accepted: True if neither error grew by more than the tolerance, neither test finds a
+            loss, and the file is smaller.
+        promoted: True if it is the champion now.
+        reason: Why or why not, in words.
+        note: What to know of the method, in words.
+        plot: Where the picture of size, speed and accuracy lies.
+    """
+
+    ticker: str
+    parent: int
+    version: int
+    method: str
+    currency: str
+    before: VersionFigures
+    steps: tuple[MeasuredStep, ...]
+    after: VersionFigures
+    size_ratio: float
+    compressed_ratio: float
+    speed_ratio: float
+    rmse_change_pct: float
+    crps_change_pct: float
+    squared: LossTest
+    distribution: LossTest
+    largest_difference: float
+    accepted: bool
+    promoted: bool
+    reason: str
+    note: str
+    plot: str
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """Outcome for all tickers."""
+
+    results: tuple[QuantizedVersion, ...]
+    failures: tuple[Failure, ...]
+
+
+def quantize(  # noqa: PLR0913 - all but one have a default
+    references: Sequence[str],
+    compression: Compression | None = None,
+    *,
+    tolerance_pct: float = TOLERANCE_PCT,
+    jobs: int = 1,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_note: Callable[[str], None] = lambda _: None,
+    on_epoch: Callable[[EpochTaught], None] = lambda _: None,
+    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
+) -> QuantizeResult:
+    """Make a smaller version of each model and promote it if its errors hardly grow.
+
+    Args:
+        references: TICKER or TICKER@version; at least one.
+        compression: How; dynamic int8 if None.
+        tolerance_pct: Most growth of RMSE and CRPS, in per cent, for it to be accepted.
+        jobs: Processes, each of which makes a model smaller at a time.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+        on_note: Called with what is being done, in words, where that takes long.
+        on_epoch: Called after every epoch of what is trained on the way in this process.
+        on_ticker: Called after every model that another process makes smaller.
+
+    Raises:
+        ConfigError: No ticker, a tolerance below 0, or a number of processes that cannot be.
+        NotFoundError: There is no store.
+    """
+    if not tolerance_pct >= 0:
+        raise ConfigError(f"--tolerance must be at least 0, not {tolerance_pct}")
+    if not references:
+        raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+        if jobs != 1:
+            # A model that is not trained for it waits for no import of what trains.
+            from stocklstm.workflows.parallel import each_apart
+
+            given = (compression, tolerance_pct, store.paths.home, lock_timeout_s)
+            return QuantizeResult(
+                *each_apart(references, parse_reference, jobs, _quantize_apart, given, on_ticker)
+            )
+        run = _Quantization(
+            store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note, on_epoch
+        )
+        return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
+
+
+def _quantize_apart(
+    name: str,
+    compression: Compression | None,
+    tolerance_pct: float,
+    home: Path,
+    lock_timeout_s: float,
+    _keeper: object,
+) -> QuantizedVersion:
+    from stocklstm.workflows.parallel import only
+
+    result = quantize(
+        [name],
+        compression,
+        tolerance_pct=tolerance_pct,
+        home=home,
+        lock_timeout_s=lock_timeout_s,
+    )
+    return only(result.results, result.failures)
+
+
+@dataclass(frozen=True)
+class _Quantization:
+    store: Store
+    compression: Compression
+    tolerance_pct: float
+    lock_timeout_s: float
+    on_note: Callable[[str], None]
+    on_epoch: Callable[[EpochTaught], None]
+
+    def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
+        parent = self._parent(reference)
+        candidates = (parent.candidate, *compress(parent, self.compression))
+        before, *steps, after = measure(candidates, parent.bars)
+        acceptance = _judge(before, after, self.tolerance_pct)
+        made, promoted = self._publish(before, steps, after, acceptance)
+        old, new = before.figures, after.figures
+        return QuantizedVersion(
+            ticker=made.ticker,
+            parent=parent.manifest.version,
+            version=made.version,
+            method=made.method,
+            currency=self.store.prices.instrument(made.ticker).currency,
+            before=old,
+            steps=tuple(MeasuredStep(step.candidate.name, step.figures) for step in steps),
+            after=new,
+            size_ratio=old.bytes / new.bytes,
+            compressed_ratio=old.compressed_bytes / new.compressed_bytes,
+            speed_ratio=old.latency_ms / new.latency_ms,
+            rmse_change_pct=acceptance.rmse_change_pct,
+            crps_change_pct=acceptance.crps_change_pct,
+            squared=acceptance.squared,
+            distribution=acceptance.distribution,
+            largest_difference=acceptance.largest_difference,
+            accepted=acceptance.accepted,
+            promoted=promoted,
+            reason=acceptance.reason,
+            note=self.compression.note,
+            plot=str(self.store.paths.version(made.ticker, made.version) / PICTURE_FILE),
+        )
+
+    def _parent(self, reference: ModelReference) -> Parent:
+        model = load_model(self.store, reference)
+        manifest = model.manifest
+        if manifest.method not in FLOAT_METHODS:
+            raise ConfigError(
+                f"{manifest.id} is {manifest.method} already",
+                hint=f"stocklstm quantize --ticker {manifest.parent}" if manifest.parent else None,
+            )
+        read, data = self.store.registry.read_file, manifest.data
+        return Parent(
+            Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
+            self.store.prices.bars(manifest.ticker),
+            seen=lambda: pinned_bars(
+                self.store,
+                manifest.ticker,
+                data.last,
+                data.sha256,
+                name=f"the version {manifest.id}",
+                command="train",
+            ),
+            checkpoint=lambda: read(manifest, CHECKPOINT_FILE),
+            on_note=self.on_note,
+            on_epoch=self.on_epoch,
+        )
+
+    def _publish(
+        self,
+        before: Measured,
+        steps: Sequence[Measured],
+        after: Measured,
+        acceptance: Acceptance,
+    ) -> tuple[Manifest, bool]:
+        parent, described = before.candidate.model.manifest, after.candidate.model.manifest
+        ticker, registry = parent.ticker, self.store.registry
+        at = utc_now()
+        with registry.draft(ticker) as draft:
+            self._write(draft, before, steps, after, acceptance)
+            with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
+                # A smaller copy of a model that is not in use is not put into use either.
+                in_use = registry.aliases(ticker).get(CHAMPION) == parent.version
+                promoted = acceptance.accepted and in_use
+                manifest = registry.publish(
+                    draft,
+                    ticker,
+                    lambda version: replace(
+                        described,
+                        version=version,
+                        created=at,
+                        parent=parent.id,
+                        evaluation=after.evaluation,
+                        environment=environment(),
+                        files=dict(draft.files),
+                        imported_from=None,
+                    ),
+                    at=at,
+                    promotion=acceptance.reason if promoted else None,
+                )
+        return manifest, promoted
+
+    def _write(
+        self,
+        draft: Draft,
+        before: Measured,
+        steps: Sequence[Measured],
+        after: Measured,
+        acceptance: Acceptance,
+    ) -> None:
+        """Write the files of the new version."""
+        parent, made = before.candidate.model.manifest, after.candidate
+        currency = self.store.prices.instrument(parent.ticker).currency
+        title = f"{made.model.manifest.method} of {parent.id}"
+        draft.write(SERVING_FILE, made.content)
+        if made.checkpoint is not None:
+            draft.write(CHECKPOINT_FILE, made.checkpoint)
+        draft.write(
+            "predictions_vs_actual.png",
+            predictions_png(after.days, after.evaluation, title, currency),
+        )
+        words = f"{'Accepted' if acceptance.accepted else 'Refused'}. {acceptance.reason}."
+        bars = [_bar(each, before, self.tolerance_pct) for each in (before, *steps, after)]
+        draft.write(PICTURE_FILE, compression_png(bars, self.tolerance_pct, title, words))
+
+
+def _judge(before: Measured, after: Measured, tolerance_pct: float) -> Acceptance:
+    """Hold the smaller version against its parent; one that is not smaller is refused."""
+    acceptance = judge_smaller(after.days, before.days, tolerance_pct)
+    old, new = before.figures.bytes, after.figures.bytes
+    if new < old:
+        return acceptance
+    return replace(
+        acceptance,
+        accepted=False,
+        reason=f"{acceptance.reason}; not smaller: {old:,} to {new:,} bytes",
+    )
+
+
+def _bar(measured: Measured, parent: Measured, tolerance_pct: float) -> CompressedBar:
+    compared = judge_smaller(measured.days, parent.days, tolerance_pct)
+    return CompressedBar(
+        name=measured.candidate.name,
+        kilobytes=measured.figures.bytes / 1e3,
+        latency_ms=measured.figures.latency_ms,
+        rmse_change_pct=compared.rmse_change_pct,
+        crps_change_pct=compared.crps_change_pct,
+    )
+
+
+def compress(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
+    """Make a model smaller.
+
+    Args:
+        parent: In float32.
+        compression: How.
+
+    Returns:
+        The smaller model, last, and before it what it has to be compared with.
+
+    Raises:
+        SeriesTooShortError: There are not as many training windows as are to be used.
+        RejectedDataError: It is to be trained on, and the prices have been revised.
+        TrainingDivergedError: Training on went wrong.
+        ConfigError: The student would be as large as the teacher.
+    """
+    if compression.method in AFTER_TRAINING:
+        return (AFTER_TRAINING[compression.method](parent.candidate, parent.bars, compression),)
+    from stocklstm.workflows.quantize.trained_methods import retrain
+
+    return retrain(parent, compression)

@@ -1,0 +1,1 @@
+"""train and tune: from stored prices to a new version."""

@@ -1,0 +1,140 @@
+"""A training run under way: what it tells, and what it keeps so that it can be resumed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError, TrainingDivergedError
+from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
+from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.stopping import Keeper, State
+from stocklstm.store.manifest import training_command
+from stocklstm.store.runs import Run, RunRecord
+
+AUTO = "auto"
+"""What to call the latest unfinished run."""
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """Sent after every epoch.
+
+    Attributes:
+        ticker: Whose model is training.
+        epochs: Most epochs the run may take.
+        record: The epoch.
+    """
+
+    ticker: str
+    epochs: int
+    record: EpochRecord
+
+
+class RunFiles(Protocol):
+    """Where a run keeps what it needs to go on: `store.runs.Run`, or memory."""
+
+    def save_state(self, content: bytes) -> None:
+        """Keep what the run needs to go on."""
+
+    def state(self) -> bytes | None:
+        """Read it; None if the run has not come as far."""
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        """Keep the checkpoint of an epoch."""
+
+    def checkpoint(self, epoch: int) -> bytes:
+        """Read the checkpoint of an epoch."""
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Remove the checkpoint of an epoch, if it is there."""
+
+
+class TrainingStoppedError(InterruptedWorkError):
+    """Somebody asked training to stop; nothing of it is lost.
+
+    Attributes:
+        run: Identity of the run, to be resumed; "auto" where there are several.
+    """
+
+    def __init__(self, run: str, options: str = "") -> None:
+        """Keep the identity.
+
+        Args:
+            run: Of the run, or "auto".
+            options: Of the command that goes on, each with a space before it.
+        """
+        super().__init__(f"stocklstm train --resume {run}{options}")
+        self.run = run
+
+
+def state_of(record: RunRecord, files: RunFiles) -> State | None:
+    """Read where a run was stopped; None if it has not come as far.
+
+    Args:
+        record: Of the run.
+        files: Where it keeps what it needs to go on.
+
+    Raises:
+        ArtifactCorruptError: It is damaged.
+    """
+    content = files.state()
+    if content is None:
+        return None
+    try:
+        return decode_state(content, "state.pth")
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(
+            f"the run {record.id} is damaged: {error.message}",
+            hint=f"{training_command(record.ticker)} starts a new one",
+        ) from error
+
+
+class RunKeeper(Keeper):
+    """Writes what the loop wants kept to where the run keeps it."""
+
+    def __init__(self, record: RunRecord, files: RunFiles, should_stop: Callable[[], bool]) -> None:
+        """Take the run and what tells when to stop."""
+        self.record = record
+        self.files = files
+        self._should_stop = should_stop
+
+    def should_stop(self) -> bool:
+        """Ask."""
+        return self._should_stop()
+
+    def save_state(self, state: State) -> None:
+        """Keep it in the place of the one before."""
+        self.files.save_state(encode_state(state))
+
+    def save_checkpoint(
+        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
+    ) -> None:
+        """Keep it beside the others."""
+        content = encode_checkpoint(network, state, self.record.config, history)
+        self.files.save_checkpoint(state["epoch"], content)
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Let it go."""
+        self.files.drop_checkpoint(epoch)
+
+
+@contextmanager
+def kept(run: Run) -> Iterator[None]:
+    """Keep what can be gone on with, and remove what was published or can never be.
+
+    Args:
+        run: Whose version is trained and published meanwhile.
+    """
+    try:
+        yield
+    except TrainingDivergedError:
+        # It would diverge again.
+        run.remove()
+        raise
+    except BaseException:
+        if run.state() is None:
+            run.remove()
+        raise
+    run.remove()

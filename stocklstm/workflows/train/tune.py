@@ -1,0 +1,480 @@
+"""tune: which settings have the lowest validation loss."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.clock import utc_now
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import parse_ticker
+from stocklstm.core.scores.evaluation import SIGNIFICANT
+from stocklstm.core.settings.config import (
+    AXES,
+    LOCK_TIMEOUT_S,
+    PRESETS,
+    SAMPLERS,
+    Settings,
+    TrainingConfig,
+)
+from stocklstm.core.settings.layers import SETTINGS, written
+from stocklstm.core.training.search import (
+    COMPLETE,
+    Trial,
+    against_start,
+    applied,
+    best_trial,
+    combinations,
+    most_coordinate,
+    next_coordinate,
+    settings_of,
+    start_trial,
+    untried,
+)
+from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
+from stocklstm.learn.devices import choose_device
+from stocklstm.learn.search import Pruner, propose, require_optuna
+from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.trials import Trials
+from stocklstm.report.trials import trials_png
+from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.runs import run_id
+from stocklstm.store.store import Store, open_store
+from stocklstm.store.studies import StudyRecord
+from stocklstm.workflows.loading.pinned import pinned_bars
+from stocklstm.workflows.parallel import TickersDone, UnfinishedError, each_apart, listed, only
+from stocklstm.workflows.train.fit import prepare
+
+AUTO = "auto"
+"""What to call the latest unfinished study."""
+
+# Where the samplers that would never end on their own end.
+_DEFAULT_TRIALS = 30
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        sampler: "coordinate" (one axis of `core.settings.axes.AXES` after the other), "grid" (every
+            combination of them), "random" or "tpe" (anything between the same ends).
+        most_trials: Where to end at the latest; None for 30 with "random" and "tpe", and for all
+            there are with the others.
+        jobs: Processes that work at the same time: each on a ticker where there are several, else
+            each on a trial.
+        resume: Identity of an unfinished study to go on with, or "auto" for the latest one of
+            each ticker; a ticker that has none begins anew.
+    """
+
+    sampler: str = "coordinate"
+    most_trials: int | None = None
+    jobs: int = 1
+    resume: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            ConfigError: No such sampler, or a number below 1.
+        """
+        if self.sampler not in SAMPLERS:
+            raise ConfigError(f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}")
+        if self.most_trials is not None and self.most_trials < 1:
+            raise ConfigError(f"--trials must be at least 1, not {self.most_trials}")
+        if not 1 <= self.jobs <= 256:
+            raise ConfigError(f"--jobs must be from 1 to 256, not {self.jobs}")
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """Sent after every trial.
+
+    Attributes:
+        ticker: Whose settings.
+        done: Trials so far, those of before a resumption counted.
+        most: Trials at most.
+        trial: The one that ended.
+        best: The best so far.
+    """
+
+    ticker: str
+    done: int
+    most: int
+    trial: Trial
+    best: Trial
+
+
+@dataclass(frozen=True)
+class TriedSettings:
+    """One trial, as it is shown.
+
+    Attributes:
+        number: From 0.
+        settings: A value for each axis.
+        status: "complete", "pruned" or "diverged".
+        val_loss: Validation loss of the weights that would be kept; None if it diverged.
+        epochs: Passes made.
+        kept_epoch: Epoch whose weights would be kept.
+        seconds: Wall time.
+    """
+
+    number: int
+    settings: Settings
+    status: str
+    val_loss: float | None
+    epochs: int
+    kept_epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TunedTicker:
+    """What a search found.
+
+    Attributes:
+        ticker: Whose settings.
+        study: Identity of the search in the store.
+        sampler: How it searched.
+        trials: All of them, by number.
+        start: The one with the settings that it started from.
+        best: The one with the lowest validation loss.
+        improvement_pct: By how much the best loss is below that of the start, in per cent.
+        p: Chance of a difference as large if both were equally good, on the validation days,
+            times the number of other settings that could have come out best (Bonferroni); None
+            if the start is the best.
+        validation_days: Days that it was measured on; no day of the test part is among them.
+        conclusion: The same in words.
+        config: All settings, with the best values.
+        command: Trains with them.
+        plot: The picture.
+        resumed: True if it went on with earlier trials.
+    """
+
+    ticker: str
+    study: str
+    sampler: str
+    trials: tuple[TriedSettings, ...]
+    start: TriedSettings
+    best: TriedSettings
+    improvement_pct: float
+    p: float | None
+    validation_days: int
+    conclusion: str
+    config: TrainingConfig
+    command: str
+    plot: str
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """Outcome for all tickers."""
+
+    results: tuple[TunedTicker, ...]
+    failures: tuple[Failure, ...]
+
+
+class TuningStoppedError(InterruptedWorkError):
+    """Somebody asked the search to stop; the trials that are done are kept."""
+
+
+def tune(  # noqa: PLR0913 - all but three have a default
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    search: Search,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    home: Path | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    on_trial: Callable[[TrialEnded], None] = lambda _: None,
+    on_ticker: Callable[[TickersDone], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> TuneResult:
+    """Search for settings with a low validation loss; the test part is cut off beforehand.
+
+    Args:
+        tickers: As typed; at least one, unless a study is resumed by its identity.
+        config: Settings to start from; those that are not searched stay. A study that is resumed
+            keeps its own.
+        search: How to search.
+        should_stop: Asked after every step, with several processes after every trial; once it says
+            yes the search ends. The trials under way are lost, the others are kept.
+        home: The store; by default where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+        on_trial: Called after every trial, where not every ticker has a process of its own.
+        on_ticker: Told how many tickers are through, where it has.
+        on_note: Called with what a person may want to know of a search that was stopped.
+
+    Raises:
+        ConfigError: No ticker, or a sampler that is not installed.
+        NotFoundError: There is no store, or no such study.
+        TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
+    """
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+        tuning = _Tuning(store, config, search, should_stop, on_trial)
+        if search.resume not in {None, AUTO}:
+            record = store.studies.open(str(search.resume))
+            if {parse_ticker(ticker) for ticker in tickers} - {record.ticker}:
+                raise ConfigError(
+                    f"the study {record.id} is of {record.ticker}, and of no other ticker",
+                    hint=f"stocklstm tune --resume {record.id}",
+                )
+            return TuneResult(*for_each([record.ticker], str, lambda _: tuning.go_on(record)))
+        if not tickers:
+            raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
+        if shares_tickers(tickers, search):
+            return TuneResult(*_tune_apart(tuning, tickers, lock_timeout_s, on_ticker, on_note))
+        task = tuning.resume_latest if search.resume else tuning.start
+        return TuneResult(*for_each(tickers, parse_ticker, task))
+
+
+def shares_tickers(tickers: Sequence[str], search: Search) -> bool:
+    """Tell whether every ticker is searched for in a process of its own.
+
+    Args:
+        tickers: As typed.
+        search: How to search.
+    """
+    return search.jobs > 1 and len({ticker.strip().upper() for ticker in tickers}) > 1
+
+
+def _tune_apart(
+    tuning: "_Tuning",
+    tickers: Sequence[str],
+    lock_timeout_s: float,
+    on_ticker: Callable[[TickersDone], None],
+    on_note: Callable[[str], None],
+) -> tuple[tuple[TunedTicker, ...], tuple[Failure, ...]]:
+    search, store = tuning.search, tuning.store
+    given = (tuning.config, replace(search, jobs=1), store.paths.home, lock_timeout_s)
+    try:
+        return each_apart(
+            tickers, parse_ticker, search.jobs, _tune_one, given, on_ticker, tuning.should_stop
+        )
+    except UnfinishedError as error:
+        begun = [ticker for ticker in error.left if store.studies.unfinished(ticker)]
+        if new := [ticker for ticker in error.left if ticker not in begun]:
+            on_note(f"nothing is kept of {listed(new)}; the same command searches for them")
+        if not begun:
+            raise KeyboardInterrupt from error
+        named = "".join(f" --ticker {ticker}" for ticker in begun)
+        raise TuningStoppedError(
+            f"stocklstm tune --resume auto --jobs {search.jobs}{named}"
+        ) from error
+
+
+def _tune_one(
+    ticker: str,
+    config: TrainingConfig,
+    search: Search,
+    home: Path,
+    lock_timeout_s: float,
+    keeper: Keeper,
+) -> TunedTicker:
+    try:
+        result = tune(
+            [ticker],
+            config,
+            search,
+            should_stop=keeper.should_stop,
+            home=home,
+            lock_timeout_s=lock_timeout_s,
+        )
+    except TuningStoppedError as error:
+        raise StoppedError from error
+    return only(result.results, result.failures)
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    store: Store
+    config: TrainingConfig
+    search: Search
+    should_stop: Callable[[], bool]
+    on_trial: Callable[[TrialEnded], None]
+
+    def start(self, ticker: str) -> TunedTicker:
+        """Begin a new study."""
+        bars = self.store.prices.bars(ticker)
+        # What cannot be trained at all is said before a study is written down for it.
+        prepare(bars, self.config)
+        choose_device(self.config)
+        _check_axes(self.config)
+        self._require(self.search.sampler)
+        now = utc_now()
+        endless = self.search.sampler in {"random", "tpe"}
+        record = StudyRecord(
+            id=run_id(ticker, now),
+            ticker=ticker,
+            created=now,
+            sampler=self.search.sampler,
+            most_trials=self.search.most_trials or (_DEFAULT_TRIALS if endless else None),
+            config=self.config,
+            last=str(bars.dates[-1]),
+            sha256=bars.fingerprint(),
+        )
+        self.store.studies.create(record)
+        with self.store.studies.locked(record.id):
+            return self._search(record, bars, resumed=False)
+
+    def resume_latest(self, ticker: str) -> TunedTicker:
+        """Go on with the latest unfinished study, or begin one."""
+        names = self.store.studies.unfinished(ticker)
+        return self.go_on(self.store.studies.open(names[-1])) if names else self.start(ticker)
+
+    def go_on(self, record: StudyRecord) -> TunedTicker:
+        """Go on with a study, on the prices that it was given."""
+        self._require(record.sampler)
+        name = f"the study {record.id}"
+        bars = pinned_bars(
+            self.store, record.ticker, record.last, record.sha256, name=name, command="tune"
+        )
+        with self.store.studies.locked(record.id):
+            return self._search(record, bars, resumed=True)
+
+    def _require(self, sampler: str) -> None:
+        if sampler != "coordinate":
+            require_optuna()
+
+    def _search(self, record: StudyRecord, bars: Bars, *, resumed: bool) -> TunedTicker:
+        data = prepare(bars, record.config).data
+        training = Trials(record.config, data, self.search.jobs, self.should_stop)
+        trials = list(self.store.studies.trials(record.id))
+        try:
+            while wanted := self._next(record, trials):
+                # A trial that was lost leaves a gap, which the same one fills: of equal losses the
+                # first counts, so that a search must not depend on where it was stopped.
+                used = {trial.number for trial in trials}
+                numbers = (number for number in count() if number not in used)
+                pruner = None if record.sampler == "coordinate" else Pruner(tuple(trials))
+                for trial in training.run(list(zip(numbers, wanted, strict=False)), pruner):
+                    self.store.studies.add(record.id, trial)
+                    trials.append(trial)
+                    self._report(record, trials, trial)
+                # Processes end in any order.
+                trials.sort(key=lambda trial: trial.number)
+        except (StoppedError, KeyboardInterrupt) as error:
+            raise TuningStoppedError(f"stocklstm tune --resume {record.id}") from error
+        self.store.studies.finish(record.id, utc_now())
+        return self._found(record, trials, resumed=resumed)
+
+    def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[Settings]:
+        start = settings_of(record.config)
+        room = math.inf if record.most_trials is None else record.most_trials - len(trials)
+        if room <= 0:
+            return []
+        match record.sampler:
+            case "coordinate":
+                wanted = next_coordinate(trials, start)
+            case "grid":
+                every = combinations(start, record.config.seed)
+                wanted = untried(every, trials)[: 4 * self.search.jobs]
+            case _:
+                wanted = untried([start], trials)
+                more = int(min(room, self.search.jobs)) - len(wanted)
+                if more > 0:
+                    wanted += propose(record.sampler, trials, more, record.config.seed)
+        return wanted[: int(min(room, len(wanted)))]
+
+    def _report(self, record: StudyRecord, trials: Sequence[Trial], trial: Trial) -> None:
+        start = settings_of(record.config)
+        limit = math.inf if record.most_trials is None else record.most_trials
+        match record.sampler:
+            case "coordinate":
+                limit = min(limit, most_coordinate(trials, start))
+            case "grid":
+                limit = min(limit, len(combinations(start, 0)))
+        most = int(limit)
+        self.on_trial(TrialEnded(record.ticker, len(trials), most, trial, best_trial(trials)))
+
+    def _found(self, record: StudyRecord, trials: Sequence[Trial], *, resumed: bool) -> TunedTicker:
+        best = best_trial(trials)
+        start = start_trial(trials, settings_of(record.config))
+        if best.status != COMPLETE:
+            raise TrainingDivergedError(
+                f"none of {len(trials)} trials came to its end without diverging",
+                hint=f"stocklstm train --ticker {record.ticker} --learning-rate 0.0001 shows why",
+            )
+        p = _chance(trials, best, start, record.config.horizon)
+        improvement = 100 * (1 - best.loss / start.loss) if 0 < start.loss < math.inf else 0.0
+        conclusion = _conclusion(trials, best, start, improvement, p)
+        path = self.store.paths.tuning_report(record.ticker, record.id)
+        picture = trials_png(trials, best, start, record.config.loss, record.ticker, conclusion)
+        with disk_errors("write the picture"):
+            replace_file(path, picture)
+        config = applied(record.config, best.settings)
+        return TunedTicker(
+            ticker=record.ticker,
+            study=record.id,
+            sampler=record.sampler,
+            trials=tuple(_shown(trial) for trial in trials),
+            start=_shown(start),
+            best=_shown(best),
+            improvement_pct=improvement,
+            p=p,
+            validation_days=len(best.losses),
+            conclusion=conclusion,
+            config=config,
+            command=_command(record.ticker, config),
+            plot=str(path),
+            resumed=resumed,
+        )
+
+
+def _check_axes(config: TrainingConfig) -> None:
+    """Refuse settings that some value of an axis does not fit, before any is trained with."""
+    for axis, values in AXES.items():
+        for value in values:
+            try:
+                applied(config, {axis: value})
+            except ConfigError as error:
+                raise ConfigError(
+                    f"the search tries {axis} {value:g}, which does not fit: {error.message}",
+                    hint=error.hint or "change the setting that it does not fit",
+                ) from error
+
+
+def _shown(trial: Trial) -> TriedSettings:
+    return TriedSettings(
+        number=trial.number,
+        settings=trial.settings,
+        status=trial.status,
+        val_loss=trial.loss if math.isfinite(trial.loss) else None,
+        epochs=len(trial.curve),
+        kept_epoch=trial.kept_epoch,
+        seconds=trial.seconds,
+    )
+
+
+def _chance(trials: Sequence[Trial], best: Trial, start: Trial, horizon: int) -> float | None:
+    test = None if best is start else against_start(best, start, horizon)
+    return None if test is None else min(1.0, test.p * (len(trials) - 1))
+
+
+def _conclusion(
+    trials: Sequence[Trial], best: Trial, start: Trial, improvement: float, p: float | None
+) -> str:
+    if best is start:
+        return f"none of {len(trials) - 1} other settings had a lower validation loss"
+    if p is None:
+        return "the settings that it started from did not come to their end"
+    judged = "more than chance" if p < SIGNIFICANT else "may well be chance"
+    return (
+        f"validation loss {improvement:.2g} % lower than at the start, as the best of "
+        f"{len(trials)}: {judged} (p = {p:.2g} on {len(best.losses)} days)"
+    )
+
+
+def _command(ticker: str, config: TrainingConfig) -> str:
+    usual = asdict(PRESETS[config.preset])
+    # What was searched is always said: a file or a variable of the user's may say otherwise.
+    options = [
+        f"{SETTINGS[name].option} {written(value)}"
+        for name, value in asdict(config).items()
+        if name in AXES or value != usual[name]
+    ]
+    return " ".join([f"stocklstm train --ticker {ticker} --preset {config.preset}", *options])

@@ -1,0 +1,78 @@
+"""The version whose weights another one begins with."""
+
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.splits import Split
+from stocklstm.core.reference import is_pool, parse_reference
+from stocklstm.errors import ConfigError, NoModelError
+from stocklstm.store.manifest import CHECKPOINT_FILE
+from stocklstm.store.store import Store
+
+
+def weights_identity(store: Store, reference: str) -> str:
+    """Name the version whose checkpoint a reference means: itself, or what it was made from.
+
+    Args:
+        store: Holds it.
+        reference: TICKER@version, as typed.
+
+    Raises:
+        NoModelError: There is none, or it has no checkpoint.
+    """
+    chosen = parse_reference(reference)
+    version = store.registry.resolve(chosen)
+    manifest = store.registry.manifest(chosen.ticker, version)
+    if CHECKPOINT_FILE in manifest.files:
+        return manifest.id
+    if manifest.parent is None:
+        raise NoModelError(
+            f"{manifest.id} came without the version it was made from, and has no checkpoint",
+            hint="import that version, too, or begin without --from",
+        )
+    return manifest.parent
+
+
+def require_unseen_test_part(
+    store: Store, identity: str, ticker: str, bars: Bars, split: Split, horizon: int
+) -> None:
+    """Refuse weights that saw days on which the new version is to be judged.
+
+    Args:
+        store: Holds the version whose weights they are.
+        identity: From `weights_identity`.
+        ticker: Of the new version; what another one's prices taught is none of its outcomes.
+        bars: N sessions.
+        split: Parts of the new version.
+        horizon: Sessions ahead.
+
+    Raises:
+        ConfigError: Its training or validation reaches into the new test part.
+    """
+    reference = parse_reference(identity)
+    version = store.registry.resolve(reference)
+    seen = store.registry.manifest(reference.ticker, version).splits.test_start
+    judged = str(bars.dates[split.test[0] + horizon])
+    # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
+    related = reference.ticker == ticker or is_pool(reference.ticker)
+    if related and judged < seen:
+        raise ConfigError(
+            f"{identity} may have learned any day before {seen}, and the test part of the new "
+            f"version would begin on {judged}: it would be judged on days that it has seen",
+            hint=f"leave out --from, or give the settings of its parts with --like {identity}",
+        )
+
+
+def read_checkpoint(store: Store, identity: str) -> bytes:
+    """Read the checkpoint of a version; see `learn.checkpoints.decode_checkpoint`.
+
+    Args:
+        store: Holds it.
+        identity: From `weights_identity`.
+
+    Raises:
+        NoModelError: It is not there any more.
+        ArtifactCorruptError: It is damaged.
+    """
+    reference = parse_reference(identity)
+    version = store.registry.resolve(reference)
+    manifest = store.registry.manifest(reference.ticker, version)
+    return store.registry.read_file(manifest, CHECKPOINT_FILE)

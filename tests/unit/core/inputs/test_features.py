@@ -1,0 +1,195 @@
+"""What the network sees: by hand, of no later day, of about unit size."""
+
+import math
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.inputs.features import (
+    FeatureScale,
+    feature_inputs,
+    features_warm_up,
+    fit_features,
+    needs_anchor,
+)
+from stocklstm.core.inputs.volatility import VolatilityAnchor
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import FEATURES, PRESETS, TrainingConfig
+from stocklstm.errors import RejectedDataError
+from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+
+ALL = replace(PRESETS["calibrated"], features=FEATURES)
+
+
+def anchor_of(bars: Bars, rows: int = 200) -> VolatilityAnchor:
+    return VolatilityAnchor.fit(bars, rows)
+
+
+def raw(bars: Bars, name: str) -> np.ndarray:
+    """Give a feature as it is, unscaled."""
+    return feature_inputs([FeatureScale(name, 0.0, 1.0)], bars, anchor_of(bars))[:, 0]
+
+
+def config_of(*features: str) -> TrainingConfig:
+    return replace(PRESETS["calibrated"], features=features)
+
+
+def test_each_feature_by_hand(petr4: Bars) -> None:
+    sigmas = anchor_of(petr4).sigmas(petr4)
+    for row in (100, 2000, len(petr4) - 1):
+        move = math.log(petr4.adj_closes[row] / petr4.adj_closes[row - 1])
+        inside = math.log(petr4.closes[row] / petr4.opens[row])
+        usual = petr4.volumes[row - 19 : row + 1].mean()
+        expected = {
+            "return": move / sigmas[row - 1],
+            "volatility": math.log(sigmas[row]),
+            "close": petr4.closes[row],
+            "volume": math.log(petr4.volumes[row] / usual),
+            "range": math.log(petr4.highs[row] / petr4.lows[row]),
+            "gap": move - inside,
+        }
+        assert set(expected) == set(FEATURES)
+        for name, value in expected.items():
+            assert raw(petr4, name)[row] == pytest.approx(value, rel=1e-5, abs=1e-7), name
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_warm_up_is_exactly_what_is_lost(name: str) -> None:
+    known = np.isfinite(raw(made_bars(300), name))
+
+    assert not known[: features_warm_up([name])].any()
+    assert known[features_warm_up([name]) :].all()
+
+
+@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("row", [60, 250])
+def test_no_feature_knows_a_later_day(name: str, row: int) -> None:
+    bars = made_bars(300)
+    changed = other_future(bars, row)
+    anchor = anchor_of(bars, 50)
+    scales = fit_features(bars, 50, config_of(name), anchor)
+
+    before, after = (feature_inputs(scales, each, anchor)[: row + 1] for each in (bars, changed))
+
+    assert np.array_equal(before, after, equal_nan=True)
+    assert scales == fit_features(changed, 50, config_of(name), anchor)
+
+
+def test_training_rows_alone_set_the_scale_and_give_it_unit_size(petr4: Bars) -> None:
+    anchor = VolatilityAnchor.fit(petr4, 2000)
+    inputs = feature_inputs(fit_features(petr4, 2000, ALL, anchor), petr4, anchor)
+    start = features_warm_up(FEATURES)
+    columns = dict(zip(FEATURES, inputs.T, strict=True))
+
+    for name in ("volatility", "volume", "range", "gap"):
+        own = columns[name][features_warm_up([name]) : 2000].astype(np.float64)
+        assert (own.mean(), own.std()) == pytest.approx((0, 1), abs=1e-4), name
+    assert (columns["close"][:2000].min(), columns["close"][:2000].max()) == (0, 1)
+    assert 0.5 < columns["return"][start:2000].std() < 2
+
+
+@pytest.mark.parametrize("names", list(permutations(("return", "volume", "close"), 2)))
+def test_the_order_of_the_columns_is_that_of_the_names(names: tuple[str, str]) -> None:
+    bars = made_bars(300)
+    anchor = anchor_of(bars)
+
+    both = feature_inputs(fit_features(bars, 200, config_of(*names), anchor), bars, anchor)
+    alone = [
+        feature_inputs(fit_features(bars, 200, config_of(name), anchor), bars, anchor)[:, 0]
+        for name in names
+    ]
+
+    assert np.array_equal(both, np.column_stack(alone), equal_nan=True)
+
+
+def test_only_some_are_measured_in_volatility() -> None:
+    assert [name for name in FEATURES if needs_anchor([name])] == ["return", "volatility"]
+
+
+# Prices that lack something
+
+
+def test_volumes_that_are_not_there_are_said() -> None:
+    bars = replace(made_bars(300), volumes=np.full(300, np.nan))
+
+    with pytest.raises(
+        RejectedDataError, match="only 0 of 200 training days have a volume"
+    ) as caught:
+        fit_features(bars, 200, config_of("volume"), None)
+
+    assert "--features" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["range", "gap"])
+def test_ranges_that_are_not_there_are_said(name: str) -> None:
+    with pytest.raises(RejectedDataError, match="only 0 of 199 training days have an open"):
+        fit_features(made_bars(300, ranges=False), 200, config_of(name), None)
+
+
+def test_a_few_days_without_range_are_bridged() -> None:
+    bars = made_bars(300)
+    bars.highs[[50, 60]] = np.nan
+
+    assert np.isfinite(raw(bars, "range")[1:]).all()
+    assert raw(bars, "range")[50] == pytest.approx(abs(bars.log_returns[50]), rel=1e-6)
+    assert raw(bars, "gap")[60] == 0
+
+
+def test_a_volume_that_is_not_known_is_usual() -> None:
+    bars = made_bars(300)
+    bars.volumes[[100, 250]] = np.nan
+    bars.volumes[110] *= 3
+
+    volumes = raw(bars, "volume")
+
+    assert np.isfinite(volumes[19:]).all()
+    assert volumes[100] == volumes[250] == 0
+    known = np.delete(bars.volumes[91:111], 9)
+    assert volumes[110] == pytest.approx(math.log(bars.volumes[110] / known.mean()), rel=1e-5)
+    assert fit_features(bars, 200, config_of("volume"), None)
+
+
+def test_days_without_trades_stay_finite() -> None:
+    bars = made_bars(300)
+    bars.volumes[100] = 0
+    bars.volumes[150:200] = 0
+
+    volumes = raw(bars, "volume")
+
+    assert np.isfinite(volumes[19:]).all()
+    assert volumes[100] == pytest.approx(math.log(0.01))
+    # Nothing for so long is what is usual.
+    assert volumes[199] == 0
+
+
+def test_a_share_that_never_moves_has_finite_inputs() -> None:
+    still = np.full(300, 7.0)
+    bars = bars_of(still, opens=still, highs=still, lows=still, volumes=still)
+    names = ("return", "volatility", "close", "volume")
+    anchor = anchor_of(bars)
+
+    inputs = feature_inputs(fit_features(bars, 200, config_of(*names), anchor), bars, anchor)
+
+    assert np.isfinite(inputs[features_warm_up(names) :]).all()
+
+
+@PROPERTY
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100))
+def test_a_split_changes_nothing_but_the_close(seed: int, factor: float) -> None:
+    bars = made_bars(120, seed)
+    split = replace(
+        bars,
+        opens=bars.opens * factor,
+        highs=bars.highs * factor,
+        lows=bars.lows * factor,
+        closes=bars.closes * factor,
+        adj_closes=bars.adj_closes * factor,
+        volumes=bars.volumes / factor,
+    )
+
+    for name in set(FEATURES) - {"close"}:
+        assert np.allclose(raw(bars, name), raw(split, name), atol=1e-4, equal_nan=True), name

@@ -1,0 +1,111 @@
+"""A crew gives every call back once, whatever becomes of its processes."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from stocklstm.errors import ConfigError, TryAgainError
+from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.workers import Call, Ended, LocalCrew
+
+
+def square(number: int, _keeper: Keeper) -> int:
+    if number < 0:
+        raise ConfigError("below zero", hint="another one")
+    return number * number
+
+
+def die(number: int, deadly: int, marks: Path, keeper: Keeper) -> int:
+    """End this process if the number is deadly; leave a mark for each attempt."""
+    with (marks / f"{number}").open("a") as file:
+        file.write("x")
+    if number == deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return square(number, keeper)
+
+
+def die_once(number: int, deadly: int, marks: Path, keeper: Keeper) -> int:
+    """End this process at the first attempt."""
+    again = (marks / f"{number}").exists()
+    return die(number, -1 if again else deadly, marks, keeper)
+
+
+def wait_to_be_stopped(marks: Path, keeper: Keeper) -> None:
+    (marks / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    while not keeper.should_stop():
+        time.sleep(0.01)
+    raise StoppedError
+
+
+def never() -> bool:
+    return False
+
+
+def by_key(ended: Iterator[Ended]) -> dict[int, Ended]:
+    found: dict[int, Ended] = {}
+    for each in ended:
+        assert each.key not in found
+        found[each.key] = each
+    return found
+
+
+def test_every_call_comes_back_once_with_what_it_gave_or_raised() -> None:
+    numbers = [3, -1, 4, 1, 5]
+
+    found = by_key(LocalCrew(2).each(square, [Call(i, (n,)) for i, n in enumerate(numbers)], never))
+
+    assert [found[i].outcome for i in range(5)] == [9, None, 16, 1, 25]
+    error = found[1].error
+    assert isinstance(error, ConfigError)
+    assert (error.message, error.hint) == ("below zero", "another one")
+
+
+def test_calls_are_taken_only_when_somebody_is_about_to_be_free() -> None:
+    taken = []
+
+    def calls() -> Iterator[Call]:
+        for number in range(8):
+            taken.append(number)
+            yield Call(number, (number,))
+
+    with closing(LocalCrew(2).each(square, calls(), never)) as ended:
+        next(ended)
+        assert len(taken) <= 4
+
+
+def test_who_kills_his_process_twice_is_given_up_and_nobody_else(tmp_path: Path) -> None:
+    calls = [Call(number, (number, 2, tmp_path)) for number in range(6)]
+
+    found = by_key(LocalCrew(2).each(die, calls, never))
+
+    assert [found[n].outcome for n in range(6)] == [0, 1, None, 9, 16, 25]
+    assert isinstance(found[2].error, TryAgainError)
+    assert (tmp_path / "2").read_text() == "xx"
+
+
+def test_a_process_that_is_killed_once_costs_nothing(tmp_path: Path) -> None:
+    calls = [Call(number, (number, 1, tmp_path)) for number in range(4)]
+
+    found = by_key(LocalCrew(2).each(die_once, calls, never))
+
+    assert [found[n].outcome for n in range(4)] == [0, 1, 4, 9]
+
+
+def test_all_that_was_taken_ends_when_it_is_asked_to_stop(tmp_path: Path) -> None:
+    taken = []
+
+    def calls() -> Iterator[Call]:
+        for number in range(100):
+            taken.append(number)
+            yield Call(number, (tmp_path,))
+
+    found = by_key(
+        LocalCrew(2).each(wait_to_be_stopped, calls(), lambda: len(list(tmp_path.iterdir())) == 2)
+    )
+
+    assert sorted(found) == taken
+    assert len(taken) < 5
+    assert {type(ended.error) for ended in found.values()} == {StoppedError}

@@ -1,0 +1,536 @@
+"""Forecasts that were given are scored as they were given, and drift is noticed."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stocklstm.core.forecasts.live import FEWEST
+from stocklstm.core.scores.evaluation import evaluate as evaluate_days
+from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.errors import ConfigError, NoModelError
+from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.store import open_store
+from stocklstm.workflows.evaluate.live import LiveScores, evaluate_live
+from stocklstm.workflows.loading.model import load
+from stocklstm.workflows.predict.predict import Wanted, predict
+from stocklstm.workflows.scoring import score_model
+from stocklstm.workflows.train.train import train
+from tests.conftest import TICKER, TINY, Cli
+from tests.unit.workflows.evenings import close, cut_off, evening, execute, live_through
+
+DAYS = 70
+
+
+def scores_of(home: Path, reference: str = TICKER, last: int | None = None) -> LiveScores:
+    result = evaluate_live([reference], last=last, home=home)
+    assert not result.failures
+    return result.results[0]
+
+
+@pytest.fixture(scope="module")
+def _journal(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("journal") / "home"
+    shutil.copytree(_priced, home)
+    bars = cut_off(home, DAYS)
+    assert not train([TICKER], configure("calibrated", **TINY), home=home).failures
+    live_through(home, bars, range(len(bars) - DAYS - 1, len(bars)))
+    return home
+
+
+@pytest.fixture
+def journal(_journal: Path, home: Path) -> Path:
+    """Give this test's store seventy forecasts that have closed, and one that has not."""
+    shutil.copytree(_journal, home)
+    return home
+
+
+# --- What is scored ------------------------------------------------------------------------------
+
+
+def test_it_agrees_with_the_backtest_of_the_same_days_to_the_last_digit(journal: Path) -> None:
+    live = scores_of(journal)
+
+    model = load(TICKER, home=journal)
+    with open_store(journal) as store:
+        bars = store.prices.bars(TICKER)
+    days = score_model(model, bars, np.arange(len(bars) - DAYS - 1, len(bars) - 1))
+    assert live.evaluation == evaluate_days(days, model.manifest.mase_scale)
+    assert (live.n, live.version, live.versions, live.horizon) == (DAYS, None, (1,), 1)
+    assert live.verdict == live.evaluation.verdict
+    assert live.drift.status == "steady"
+    assert (live.drift.n, live.left_out.open) == (DAYS, 1)
+
+
+def test_the_latest_ones(journal: Path) -> None:
+    live = scores_of(journal, last=30)
+
+    with open_store(journal) as store:
+        bars = store.prices.bars(TICKER)
+    assert live.evaluation is not None
+    assert (live.n, live.evaluation.start) == (30, str(bars.dates[-30]))
+    assert (live.left_out.earlier, live.left_out.open) == (DAYS - 30, 1)
+    assert scores_of(journal, last=DAYS + 5) == scores_of(journal)
+    with pytest.raises(ConfigError, match="--last must be 1 or more"):
+        evaluate_live(last=0, home=journal)
+
+
+def test_a_few_forecasts_have_scores_and_no_verdict(journal: Path) -> None:
+    live = scores_of(journal, last=FEWEST - 1)
+
+    assert live.evaluation is not None
+    assert live.evaluation.point.rmse > 0
+    assert live.verdict is None
+    assert live.verdict_text == "TOO FEW TO JUDGE: 19 forecasts have closed, of 20 needed."
+    assert live.drift.status == "too_few"
+    assert scores_of(journal, last=FEWEST).verdict is not None
+    assert scores_of(journal, last=1).n == 1
+
+
+def test_a_ledger_without_a_closed_session(model_home: Path) -> None:
+    empty = scores_of(model_home)
+    predict([TICKER], home=model_home, now="2024-03-13T23:00:00Z")
+    waiting = scores_of(model_home)
+
+    for live in (empty, waiting):
+        assert (live.n, live.evaluation, live.verdict, live.versions) == (0, None, None, ())
+        assert live.drift.status == "too_few"
+    assert (empty.left_out.open, waiting.left_out.open) == (0, 1)
+    assert waiting.verdict_text.startswith("NOTHING TO SCORE YET: 1 forecast waits")
+
+
+def test_a_forecast_made_after_the_close_does_not_count(journal: Path) -> None:
+    with open_store(journal) as store:
+        bars = store.prices.bars(TICKER)
+    day = str(bars.dates[-3])
+    # B3 closes at 18:00 in São Paulo while the United States have winter time: 21:00 UTC.
+    execute(
+        journal,
+        "UPDATE forecasts SET made_at = ? WHERE target_session = ?",
+        *(f"{bars.dates[-1]}T21:00:00Z", str(bars.dates[-1])),
+    )
+    execute(
+        journal,
+        "UPDATE forecasts SET made_at = ? WHERE target_session = ?",
+        *(f"{day}T19:59:59Z", day),
+    )
+
+    live = scores_of(journal)
+
+    assert (live.n, live.left_out.too_late) == (DAYS - 1, 1)
+
+
+def test_where_the_calendar_is_not_known_the_day_decides(journal: Path) -> None:
+    with open_store(journal) as store:
+        day = str(store.prices.bars(TICKER).dates[-1])
+    execute(journal, "DELETE FROM sessions")
+    for at, counted in ((f"{day}T23:59:59Z", DAYS), (f"{day[:8]}14T00:00:00Z", DAYS - 1)):
+        execute(journal, "UPDATE forecasts SET made_at = ? WHERE target_session = ?", *(at, day))
+
+        assert scores_of(journal).n == counted
+
+
+def test_a_split_since_rescales_what_was_forecast(journal: Path) -> None:
+    before = scores_of(journal)
+    execute(
+        journal,
+        "UPDATE prices SET open = open / 4, high = high / 4, low = low / 4, close = close / 4,"
+        " adj_close = adj_close / 4",
+    )
+
+    after = scores_of(journal)
+
+    assert before.evaluation is not None
+    assert after.evaluation is not None
+    assert after.n == before.n
+    assert after.evaluation.point.rmse == pytest.approx(before.evaluation.point.rmse / 4)
+    assert after.evaluation.point.skill == pytest.approx(before.evaluation.point.skill, abs=1e-9)
+    assert after.evaluation.point.mase == pytest.approx(before.evaluation.point.mase)
+    held = [scores.evaluation.distribution.coverage[0].share for scores in (before, after)]
+    assert held[0] == held[1]
+    assert after.drift.cusum == pytest.approx(before.drift.cusum, abs=1e-6)
+
+
+def test_days_that_are_no_longer_stored_are_counted(journal: Path) -> None:
+    with open_store(journal) as store:
+        day = str(store.prices.bars(TICKER).dates[-10])
+    execute(journal, "DELETE FROM prices WHERE date = ?", day)
+
+    live = scores_of(journal)
+
+    # One forecast was made on that day, another one was of it.
+    assert (live.n, live.left_out.not_stored) == (DAYS - 2, 2)
+
+
+def test_another_horizon_is_another_matter(journal: Path) -> None:
+    with open_store(journal) as store:
+        entry = store.ledger.entries(TICKER)[30]
+        store.ledger.record(replace(entry, horizon=5, version=1))
+
+    live = scores_of(journal)
+
+    assert (live.n, live.left_out.other_horizon) == (DAYS, 1)
+
+
+def test_forecasts_of_a_farther_day_are_scored_as_such(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    far = f"{TICKER}@v2"
+    assert not train([TICKER], replace(tiny, horizon=5), home=model_home, promote="never").failures
+    bars = cut_off(model_home, 30)
+    live_through(model_home, bars, range(len(bars) - 31, len(bars)), far)
+
+    live = scores_of(model_home, far)
+
+    model = load(far, home=model_home)
+    # The last five are of days that have not closed.
+    days = score_model(model, bars, np.arange(len(bars) - 31, len(bars) - 5))
+    assert live.evaluation == evaluate_days(days, model.manifest.mase_scale)
+    assert (live.n, live.horizon, live.left_out.open) == (26, 5, 5)
+    # Only every fifth span is news, and six of them are too few.
+    assert (live.drift.status, live.drift.n) == ("too_few", 6)
+
+
+# --- Whose forecasts -----------------------------------------------------------------------------
+
+
+def crown(home: Path, version: int, at: str) -> None:
+    """Make a version champion, as of a time; before the first such time v1 was."""
+    with open_store(home) as store:
+        store.registry.promote(TICKER, version, reason="a test", at=at)
+
+
+def test_retraining_and_rollback_keep_the_record(model_home: Path, tiny: TrainingConfig) -> None:
+    bars = cut_off(model_home, 24)
+    first = len(bars) - 25
+    train([TICKER], replace(tiny, hidden_size=8), home=model_home, promote="never")
+    live_through(model_home, bars, range(first, first + 9))
+    crown(model_home, 2, f"{bars.dates[first + 8]}T23:30:00Z")
+    live_through(model_home, bars, range(first + 9, first + 17))
+    # A forecast by name, of a version that is not the champion, is nobody's forecast.
+    predict([f"{TICKER}@v1"], home=model_home, now=evening(bars, first + 16))
+    crown(model_home, 1, f"{bars.dates[first + 16]}T23:30:00Z")
+    live_through(model_home, bars, range(first + 17, first + 25))
+
+    pooled = scores_of(model_home)
+    by_version = {version: scores_of(model_home, f"{TICKER}@v{version}") for version in (1, 2)}
+
+    assert (pooled.n, pooled.versions) == (24, (1, 2))
+    assert pooled.left_out.not_champion == 1
+    # The one by name is the version's own all the same.
+    assert [by_version[v].n for v in (1, 2)] == [17, 8]
+    assert by_version[1].versions == (1,)
+    assert by_version[2].version == 2
+    assert scores_of(model_home, f"{TICKER}@previous") == by_version[2]
+    assert scores_of(model_home, f"{TICKER}@champion") == pooled
+
+
+def test_of_two_champions_of_one_evening_the_first_one_stands(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    bars = cut_off(model_home, 2)
+    row = len(bars) - 3
+    train([TICKER], replace(tiny, hidden_size=8), home=model_home, promote="never")
+    live_through(model_home, bars, [row])
+    crown(model_home, 2, f"{bars.dates[row]}T23:10:00Z")
+    predict([TICKER], home=model_home, now=f"{bars.dates[row]}T23:30:00Z")
+    close(model_home, bars, row + 1)
+
+    live = scores_of(model_home)
+
+    assert (live.n, live.versions, live.left_out.repeated) == (1, (1,), 1)
+
+
+def test_the_forecasts_of_a_version_that_is_gone_are_counted(
+    journal: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], tiny, home=journal, promote="always")
+    execute(journal, "DELETE FROM versions WHERE version = 1")
+
+    live = scores_of(journal)
+
+    assert (live.n, live.left_out.version_removed, live.left_out.open) == (0, DAYS, 1)
+    # What users were given stays what it was: this needs no model.
+    (made,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    assert made.live is not None
+    assert made.live.n == 60
+
+
+def test_what_is_not_there(journal: Path) -> None:
+    result = evaluate_live([TICKER, f"{TICKER}@v7", "NOPE3.SA"], home=journal)
+
+    assert [scores.n for scores in result.results] == [DAYS]
+    assert all(isinstance(failure.error, NoModelError) for failure in result.failures)
+    assert len(result.failures) == 2
+
+
+# --- Drift ---------------------------------------------------------------------------------------
+
+
+def test_a_series_that_shifts_raises_the_alarm(model_home: Path, cli: Cli) -> None:
+    bars = cut_off(model_home, 40)
+    first = len(bars) - 41
+    # From now on 3 % more each day than the model has ever seen on average.
+    growth = np.ones(len(bars))
+    growth[first + 1 :] = 1.03 ** np.arange(1, 41)
+    columns = {
+        name: getattr(bars, name) * growth
+        for name in ("opens", "highs", "lows", "closes", "adj_closes")
+    }
+    live_through(model_home, replace(bars, **columns), range(first, len(bars)))
+
+    live = scores_of(model_home)
+    outcome = cli("evaluate", "--live", "--fail-on", "drift", "--json")
+
+    assert live.drift.status == "drift"
+    assert "calibration" in live.drift.alarms
+    assert outcome.code == 3
+    assert json.loads(outcome.out)["results"][0]["drift"]["status"] == "drift"
+    assert cli("evaluate", "--live").code == 0
+    assert "DRIFT: chi-squared" in cli("evaluate", "--live").out
+
+
+def test_a_model_without_enough_of_a_test_part_says_what_it_cannot_tell(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stocklstm.core.scores.drift._FEWEST_REFERENCE", 5_000)
+
+    live = scores_of(journal)
+
+    assert live.drift.cusum is None
+    assert "does not tell what is usual" in live.warnings[0]
+
+
+def test_prices_that_a_model_learned_as_such_are_rescaled(journal: Path) -> None:
+    config = configure("paper-short", **{**TINY, "epochs": 2})
+    train([TICKER], config, home=journal, promote="always")
+    with open_store(journal) as store:
+        for entry in store.ledger.entries(TICKER):
+            store.ledger.record(replace(entry, version=2))
+    execute(journal, "UPDATE prices SET close = close / 2, adj_close = adj_close / 2")
+
+    live = scores_of(journal, f"{TICKER}@v2")
+
+    assert live.n == DAYS
+    assert live.drift.cusum is None
+    assert "rescaled by 0.5" in live.warnings[0]
+
+
+# --- What predict shows --------------------------------------------------------------------------
+
+
+def test_predict_shows_the_last_sixty(journal: Path, cli: Cli) -> None:
+    (made,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    outcome = cli("predict", "-t", TICKER)
+
+    sixty = scores_of(journal, last=60).evaluation
+    assert sixty is not None
+    assert made.live is not None
+    assert made.live.n == 60
+    assert made.live.skill == sixty.point.skill
+    assert made.live.coverage == {f"{c.level:g}": c.share for c in sixty.distribution.coverage}
+    assert made.unchanged
+    assert f"Live, last 60 sessions: 80 % held {100 * made.live.coverage['0.8']:.1f} %" in (
+        outcome.out
+    )
+
+
+@pytest.mark.parametrize("versions", [(2,), (2, 3), (2, 3, 4)])
+def test_forecasts_of_others_than_the_champion_take_no_place(
+    journal: Path, versions: tuple[int, ...]
+) -> None:
+    (alone,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    with open_store(journal) as store:
+        for entry in store.ledger.entries(TICKER):
+            others = [replace(entry, version=version, point=1.0) for version in versions]
+            store.ledger.record_all(others)
+
+    (among,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+
+    assert alone.live is not None
+    assert alone.live.n == 60
+    assert among.live == alone.live
+
+
+def test_it_shows_those_of_the_version_and_horizon_that_are_asked_for(
+    journal: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, hidden_size=8), home=journal, promote="always")
+
+    by_name = {
+        name: predict([name], home=journal).forecasts[0].live
+        for name in (TICKER, f"{TICKER}@v1", f"{TICKER}@v2")
+    }
+    (far,) = predict([TICKER], Wanted(horizon=5), home=journal).forecasts
+    (past,) = predict([TICKER], Wanted(at="2024-03-01"), home=journal).forecasts
+
+    assert by_name[f"{TICKER}@v2"] is None
+    assert by_name[TICKER] == by_name[f"{TICKER}@v1"]
+    assert by_name[TICKER] is not None
+    assert (far.live, past.live) == (None, None)
+
+
+# --- Adaptive intervals --------------------------------------------------------------------------
+
+
+def narrowed(home: Path, factor: float) -> None:
+    """Make the forecasts on record narrower than they were."""
+    with open_store(home) as store:
+        entries = store.ledger.entries(TICKER)
+    execute(home, "DELETE FROM forecasts")
+    with open_store(home) as store:
+        for entry in entries:
+            store.ledger.record(narrower(entry, factor))
+
+
+def narrower(entry: LedgerEntry, factor: float) -> LedgerEntry:
+    quantiles = tuple(entry.point + factor * (q - entry.point) for q in entry.quantiles)
+    return replace(entry, quantiles=quantiles)
+
+
+def test_intervals_that_were_too_narrow_are_widened(journal: Path) -> None:
+    (plain,) = predict([TICKER], home=journal).forecasts
+    narrowed(journal, 0.6)
+    before = kept(journal)
+
+    (made,) = predict([TICKER], Wanted(adaptive=True), home=journal).forecasts
+
+    for adapted, given in zip(made.intervals, plain.intervals, strict=True):
+        assert adapted.adaptive
+        assert not given.adaptive
+        assert (given.effective_level, adapted.level) == (None, given.level)
+        assert adapted.effective_level is not None
+        assert adapted.effective_level > adapted.level
+        assert adapted.lower < given.lower < given.upper < adapted.upper
+    # What is shown adapts; what is kept, and what the grid says, does not.
+    assert made.quantiles == plain.quantiles
+    assert kept(journal) == before
+
+
+def kept(home: Path) -> list[LedgerEntry]:
+    with open_store(home) as store:
+        return store.ledger.entries(TICKER)
+
+
+def test_intervals_that_promise_more_are_never_narrower(journal: Path) -> None:
+    narrowed(journal, 0.5)
+    wanted = Wanted(levels=(0.98, 0.8, 0.2, 0.95, 0.9), adaptive=True)
+
+    (made,) = predict([TICKER], wanted, home=journal).forecasts
+
+    assert [i.level for i in made.intervals] == [0.98, 0.8, 0.2, 0.95, 0.9]
+    widths = [i.upper - i.lower for i in sorted(made.intervals, key=lambda i: i.level)]
+    assert widths == sorted(widths)
+
+
+def test_what_the_grid_cannot_give_is_said(journal: Path) -> None:
+    narrowed(journal, 0.01)
+
+    (made,) = predict([TICKER], Wanted(adaptive=True), home=journal).forecasts
+
+    assert made.intervals[1].effective_level == pytest.approx(0.98)
+    assert made.intervals[1].upper == pytest.approx(made.quantiles["0.99"])
+    assert any("the widest of the forecast" in warning for warning in made.warnings)
+
+
+def test_too_few_forecasts_adapt_nothing(model_home: Path, cli: Cli) -> None:
+    bars = cut_off(model_home, 5)
+    live_through(model_home, bars, range(len(bars) - 6, len(bars)))
+
+    (plain,) = predict([TICKER], home=model_home, now=evening(bars, -1)).forecasts
+    wanted = Wanted(adaptive=True)
+    (made,) = predict([TICKER], wanted, home=model_home, now=evening(bars, -1)).forecasts
+
+    assert made.intervals == plain.intervals
+    assert made.warnings == (
+        "the intervals are not adapted: 5 forecasts have closed, of 20 needed",
+    )
+    assert "5 forecasts have closed" in cli("predict", "--adaptive").err
+
+
+def test_the_past_does_not_adapt_to_what_came_later(model_home: Path, cli: Cli) -> None:
+    outcome = cli("predict", "--adaptive", "--at", "2024-03-01")
+
+    assert model_home.is_dir()
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "leave out --at" in outcome.err
+
+
+# --- The command ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--last", "5"), "--last and --fail-on are of live scores"),
+        (("--fail-on", "drift"), "--last and --fail-on are of live scores"),
+        (("--live", "--last", "0"), "--last must be 1 or more"),
+        (("--live", "--fail-on", "boredom"), "--fail-on knows nothing of 'boredom'"),
+    ],
+)
+def test_options_that_make_no_sense(
+    model_home: Path, cli: Cli, arguments: tuple[str, ...], words: str
+) -> None:
+    outcome = cli("evaluate", *arguments)
+
+    assert model_home.is_dir()
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+
+
+def test_the_document(journal: Path, cli: Cli) -> None:
+    outcome = cli("evaluate", "--live", "--fail-on", "drift", "--json")
+
+    assert journal.is_dir()
+    assert outcome.code == 0
+    (entry,) = json.loads(outcome.out, parse_constant=pytest.fail)["results"]
+    assert entry.keys() == {
+        *("ticker", "version", "versions", "horizon", "currency", "live", "n", "test", "point"),
+        *("rivals", "direction", "distribution", "verdict", "verdict_text", "drift"),
+        *("left_out", "warnings"),
+    }
+    assert entry["drift"].keys() == {
+        *("status", "alarms", "start", "n", "pit_stat", "pit_p", "cusum", "since")
+    }
+    assert (entry["n"], entry["test"]["n"], entry["live"]) == (DAYS, DAYS, True)
+    documented = (Path(__file__).parents[3] / "docs" / "json.md").read_text()
+    for key in (*entry, *entry["drift"], *entry["left_out"]):
+        assert f"`{key}`" in documented
+
+
+def test_the_keys_are_the_same_where_nothing_has_closed(
+    journal: Path, model_home_of_its_own: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = json.loads(cli("evaluate", "--live", "--json").out)["results"][0]
+    monkeypatch.setenv("STOCKLSTM_HOME", str(model_home_of_its_own))
+
+    outcome = cli("evaluate", "--live", "--fail-on", "drift", "--json")
+
+    empty = json.loads(outcome.out)["results"][0]
+    assert journal.is_dir()
+    assert outcome.code == 0
+    assert empty.keys() == full.keys()
+    assert (empty["n"], empty["point"], empty["verdict"]) == (0, None, None)
+
+
+@pytest.fixture
+def model_home_of_its_own(_modelled: Path, tmp_path: Path) -> Path:
+    shutil.copytree(_modelled, tmp_path / "other")
+    return tmp_path / "other"
+
+
+def test_the_table_and_the_bare_line(journal: Path, cli: Cli) -> None:
+    table = cli("evaluate", "--live").out
+    bare = cli("evaluate", "--live", "--quiet").out
+    few = cli("evaluate", "--live", "--last", "3").out
+
+    assert journal.is_dir()
+    for words in ("live: 70 forecasts", "80 % interval", "CUSUM at", "1 waiting for a close"):
+        assert words in table
+    assert bare == f"{TICKER} 70 steady\n"
+    assert "3 forecasts are too few to tell" in few
+    assert "TOO FEW TO JUDGE" in few
+    assert cli("evaluate", "--live", "-t", f"{TICKER}@v1", "-q").out == f"{TICKER}@v1 70 steady\n"

@@ -1,0 +1,243 @@
+"""The tutorials' files: written for plain torch and joblib, read without unpickling."""
+
+import io
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import torch
+
+from stocklstm.core.settings.config import configure
+from stocklstm.errors import (
+    ArtifactCorruptError,
+    ConfigError,
+    NoPricesError,
+    NotFoundError,
+)
+from stocklstm.store.store import open_store
+from stocklstm.workflows.models.classic import export_classic, import_classic
+from stocklstm.workflows.models.imports import ImportedVersion
+from stocklstm.workflows.predict.predict import predict
+from stocklstm.workflows.quantize.quantize import quantize
+from stocklstm.workflows.train.train import train
+from stocklstm.workflows.validate.validate import validate
+from tests.conftest import TICKER
+from tests.tampering import Bomb
+
+DOCS = Path(__file__).parents[3] / "docs" / "bundles.md"
+
+Readers = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def _paper(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("paper") / "home"
+    shutil.copytree(_priced, home)
+    config = configure("paper", epochs=2, hidden_size=8, seq_length=10, batch_size=256)
+    assert not train([TICKER], config, home=home).failures
+    export_classic(TICKER, home / "classic", home=home)
+    return home
+
+
+@pytest.fixture
+def paper_home(_paper: Path, home: Path) -> Path:
+    shutil.copytree(_paper, home)
+    return home
+
+
+@pytest.fixture
+def files(paper_home: Path) -> Path:
+    return paper_home / "classic"
+
+
+@pytest.fixture
+def documented() -> Readers:
+    """Run the code of docs/bundles.md, as a reader would paste it."""
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    names: Readers = {}
+    exec(code, names)  # noqa: S102 - our own document
+    return names
+
+
+def closes_of(home: Path) -> np.ndarray:
+    with open_store(home) as store:
+        return store.prices.bars(TICKER).closes
+
+
+def take(files: Path, home: Path, **options: str) -> ImportedVersion:
+    (taken,) = import_classic(files, home=home, **options).imports
+    return taken
+
+
+def test_plain_torch_and_joblib_predict_the_same_price(
+    files: Path, paper_home: Path, documented: Readers
+) -> None:
+    (expected,) = predict([TICKER], home=paper_home).forecasts
+
+    found = documented["predict"](files, closes_of(paper_home))
+
+    assert found == pytest.approx(expected.point, rel=1e-6)
+    assert {path.name for path in files.iterdir()} == {
+        *("model_lstm.pth", "scaler.pkl", "config.pkl"),
+        *("training_history.png", "predictions_vs_actual.png"),
+    }
+
+
+def test_a_network_of_ones_own_predicts_the_same_price_in_the_store(
+    paper_home: Path, tmp_path: Path, documented: Readers
+) -> None:
+    from sklearn.preprocessing import MinMaxScaler
+
+    closes = closes_of(paper_home)
+    torch.manual_seed(3)
+    network = documented["LSTMModel"](1, 12, 2, 1, 0.3)
+    state = {k.replace("fc.", "linear."): v for k, v in network.state_dict().items()}
+    torch.save(state, tmp_path / "model_lstm.pth")
+    scaler = MinMaxScaler((-1, 1)).fit(closes[:2500].reshape(-1, 1))
+    joblib.dump(scaler, tmp_path / "scaler.pkl")
+    joblib.dump({"look_back": 30, "lr": 1e-3, "loss": [0.1, 0.2]}, tmp_path / "config.pkl")
+
+    taken = take(tmp_path, paper_home, ticker=TICKER, promote="always")
+
+    (found,) = predict([TICKER], home=paper_home).forecasts
+    network.eval()
+    window = torch.tensor(scaler.transform(closes[-30:].reshape(-1, 1)), dtype=torch.float32)
+    with torch.no_grad():
+        expected = scaler.inverse_transform(network(window[None]).numpy())[0, 0]
+    assert found.version == taken.version == 2
+    assert found.point == pytest.approx(expected, rel=1e-6)
+    assert [i.level for i in found.intervals] == [0.8, 0.95]
+    assert "which days it learned from is not known" in taken.warnings[0]
+    (checked,) = validate([TICKER], deep=True, home=paper_home).results
+    assert checked.status == "ok"
+
+
+def test_what_was_exported_comes_back_and_only_once(files: Path, paper_home: Path) -> None:
+    taken = take(files, paper_home, promote="always")
+
+    one, two = predict([f"{TICKER}@v1", f"{TICKER}@v2"], home=paper_home).forecasts
+    assert two.point == pytest.approx(one.point, rel=1e-6)
+    assert (taken.version, taken.promoted, taken.warnings) == (2, True, ())
+    assert take(files, paper_home).unchanged
+    with open_store(paper_home) as store:
+        manifest = store.registry.manifest(TICKER, 2)
+        assert store.registry.versions(TICKER) == [1, 2]
+        original = store.registry.manifest(TICKER, 1)
+    assert manifest.imported_from is not None
+    assert manifest.imported_from.kind == "classic"
+    # The same weights on the same days.
+    assert manifest.evaluation.point.rmse == pytest.approx(original.evaluation.point.rmse, rel=1e-6)
+
+
+def test_only_a_price_model_is_classic(model_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MinMaxScaler") as caught:
+        export_classic(TICKER, tmp_path / "x", home=model_home)
+
+    assert caught.value.hint is not None
+    assert "--format bundle" in caught.value.hint
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_int8_version_has_no_weights_for_torch(paper_home: Path, tmp_path: Path) -> None:
+    quantize([TICKER], home=paper_home)
+
+    with pytest.raises(ConfigError, match="no weights for PyTorch"):
+        export_classic(f"{TICKER}@v2", tmp_path / "x", home=paper_home)
+
+
+def test_what_is_missing_is_said(files: Path, paper_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoPricesError):
+        take(files, paper_home, ticker="VALE3.SA")
+    with pytest.raises(NotFoundError, match="no store"):
+        take(files, tmp_path / "none")
+    joblib.dump({"seq_length": 10}, files / "config.pkl")
+    with pytest.raises(ConfigError, match="whose model"):
+        take(files, paper_home)
+    joblib.dump({"ticker": TICKER}, files / "config.pkl")
+    with pytest.raises(ConfigError, match="how many sessions"):
+        take(files, paper_home)
+    (files / "scaler.pkl").unlink()
+    with pytest.raises(NotFoundError, match=r"no scaler.pkl"):
+        take(files, paper_home)
+
+
+def torch_bytes(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def joblib_bytes(value: object, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(value, buffer, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model_lstm.pth", lambda mark: torch_bytes({"x": Bomb(mark)})),
+        ("model_lstm.pth", lambda mark: joblib_bytes(Bomb(mark))),
+        ("model_lstm.pth", lambda _: torch_bytes(torch.nn.Linear(1, 1))),
+        ("model_lstm.pth", lambda _: torch_bytes([1, 2])),
+        ("model_lstm.pth", lambda _: b""),
+        ("scaler.pkl", lambda mark: joblib_bytes(Bomb(mark))),
+        ("scaler.pkl", lambda mark: joblib_bytes({"feature_range": (0, 1), "x": Bomb(mark)})),
+        ("scaler.pkl", lambda _: joblib_bytes({"feature_range": (0, 1)}, compress=3)),
+        ("scaler.pkl", lambda _: joblib_bytes({})),
+        ("config.pkl", lambda mark: joblib_bytes({"seq_length": Bomb(mark)})),
+        ("config.pkl", lambda _: joblib_bytes([1])),
+        ("config.pkl", lambda _: b"cos\nsystem\n(S'true'\ntR."),
+        ("config.pkl", lambda _: b"\x80\x04\x8a"),
+    ],
+)
+def test_more_than_plain_values_is_refused_and_never_executed(
+    files: Path,
+    paper_home: Path,
+    tmp_path: Path,
+    name: str,
+    content: Callable[[Path], bytes],
+) -> None:
+    mark = tmp_path / "executed"
+    (files / name).write_bytes(content(mark))
+
+    with pytest.raises(ArtifactCorruptError):
+        take(files, paper_home, ticker=TICKER)
+
+    assert not mark.exists()
+    with open_store(paper_home) as store:
+        assert store.registry.versions(TICKER) == [1]
+
+
+def test_a_link_is_not_followed(files: Path, paper_home: Path, tmp_path: Path) -> None:
+    (files / "config.pkl").rename(tmp_path / "elsewhere.pkl")
+    (files / "config.pkl").symlink_to(tmp_path / "elsewhere.pkl")
+
+    with pytest.raises(ArtifactCorruptError, match="link"):
+        take(files, paper_home)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state | {"conv.weight": torch.zeros(2)},
+        lambda state: {k: v for k, v in state.items() if "fc" not in k},
+        lambda state: state | {"lstm.weight_ih_l0_reverse": torch.zeros(2)},
+        lambda state: state | {"fc.weight": torch.zeros(3, 8), "fc.bias": torch.zeros(3)},
+        lambda state: state | {"lstm.weight_ih_l0": torch.zeros(32, 2)},
+        lambda state: state | {"fc.bias": torch.tensor([float("nan")])},
+    ],
+)
+def test_another_network_is_refused(
+    files: Path, paper_home: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    path = files / "model_lstm.pth"
+    path.write_bytes(torch_bytes(change(torch.load(path, weights_only=True))))
+
+    with pytest.raises((ConfigError, ArtifactCorruptError)):
+        take(files, paper_home)

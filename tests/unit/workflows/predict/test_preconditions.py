@@ -1,0 +1,264 @@
+"""Old prices, an old model, inputs beyond training: warned of, or refused, and never else."""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stocklstm.core.batch import Failure
+from stocklstm.core.inputs.ranges import input_ranges
+from stocklstm.core.settings.config import configure
+from stocklstm.errors import (
+    ConfigError,
+    NetworkError,
+    RejectedDataError,
+    StaleDataError,
+    StockLstmError,
+)
+from stocklstm.store.store import open_store
+from stocklstm.workflows.loading.model import load, tickers_with_models
+from stocklstm.workflows.predict.preconditions import Demands
+from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted, predict
+from stocklstm.workflows.quantize.quantize import quantize
+from stocklstm.workflows.train.train import train
+from tests.conftest import TICKER, TINY
+from tests.tampering import replace_manifest
+
+EVENING, LATER = "2024-03-13T23:00:00Z", "2024-03-18T23:00:00Z"
+STRICT = Demands(strict=True)
+
+
+def made(home: Path, demands: Demands, now: str = EVENING, **others: Any) -> PredictResult:
+    return predict([TICKER], demands=demands, home=home, now=now, **others)
+
+
+def forecast(home: Path, demands: Demands, now: str = EVENING, **others: Any) -> Forecast:
+    (only,) = made(home, demands, now, **others).forecasts
+    return only
+
+
+def refusal(home: Path, demands: Demands, now: str = EVENING, **others: Any) -> StockLstmError:
+    result = made(home, demands, now, **others)
+    assert not result.forecasts
+    (failure,) = result.failures
+    assert isinstance(failure, Failure)
+    return failure.error
+
+
+def details(item: Forecast) -> dict[str, tuple[str, str]]:
+    return {check.name: (check.status, check.detail) for check in item.checks}
+
+
+def recorded(home: Path) -> int:
+    with open_store(home) as store:
+        return len(store.ledger.entries(TICKER))
+
+
+def change(home: Path, statement: str) -> None:
+    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+def rise(home: Path) -> None:
+    """Let the last close be 40 % higher than it was: further than it ever rose in a day."""
+    change(
+        home,
+        "UPDATE prices SET close = close * 1.4, adj_close = adj_close * 1.4, high = high * 1.4"
+        " WHERE date = '2024-03-13'",
+    )
+
+
+def age(home: Path, last: str) -> None:
+    """Let the model have been trained on prices to another day."""
+    version = home / "models" / TICKER / "v1"
+    document = json.loads((version / "manifest.json").read_text())
+    document["data"]["last"] = last
+    replace_manifest(version, json.dumps(document))
+
+
+def test_all_is_well_on_the_evening_of_the_last_close(model_home: Path) -> None:
+    item = forecast(model_home, Demands(max_age_days=0, strict=True))
+
+    assert item.warnings == ()
+    assert [(check.name, check.status) for check in item.checks] == [
+        ("prices", "ok"),
+        ("age", "ok"),
+        ("inputs", "ok"),
+    ]
+    assert recorded(model_home) == 1
+
+
+def test_prices_that_are_behind(model_home: Path) -> None:
+    item = forecast(model_home, Demands(), LATER)
+
+    words = f"prices are 3 sessions behind: stocklstm fetch --ticker {TICKER}"
+    assert item.warnings == (words,)
+    assert details(item)["prices"] == ("warning", words)
+
+
+@pytest.mark.parametrize(
+    ("at", "behind"),
+    [("2024-03-01", 0), ("2024-03-13", 0), ("2024-03-17", 2), ("2024-03-18", 3), ("2999-01-01", 3)],
+)
+def test_a_day_that_the_prices_do_not_reach_is_not_what_was_asked_for(
+    model_home: Path, at: str, behind: int
+) -> None:
+    demands = Demands(strict=True)
+    item = predict([TICKER], Wanted(at), now=LATER, home=model_home).forecasts[0]
+    refused = predict([TICKER], Wanted(at), demands=demands, now=LATER, home=model_home).failures
+
+    assert item.stale_sessions == behind
+    assert details(item)["prices"][0] == ("warning" if behind else "ok")
+    assert bool(refused) == bool(behind)
+    assert recorded(model_home) == 0
+
+
+@pytest.mark.parametrize(("most", "status"), [(None, "ok"), (72, "ok"), (71, "warning")])
+def test_the_age_is_counted_from_the_last_day_that_the_model_saw(
+    model_home: Path, most: int | None, status: str
+) -> None:
+    age(model_home, "2024-01-01")
+
+    item = forecast(model_home, Demands(max_age_days=most))
+
+    # 30 more days of January, 29 of February, 13 of March.
+    found, words = details(item)["age"]
+    assert found == status
+    assert f"{TICKER}@v1 has seen prices to 2024-01-01, 72 days before the last close" in words
+    assert item.warnings == ((words,) if status == "warning" else ())
+
+
+def test_a_day_before_the_model_is_not_old(model_home: Path) -> None:
+    item = forecast(model_home, Demands(0, strict=True), wanted=Wanted(at="2024-03-01"))
+
+    assert details(item)["age"] == (
+        "ok",
+        f"{TICKER}@v1 has seen prices to 2024-03-13, after this close",
+    )
+    assert details(item)["prices"] == ("ok", "those to 2024-03-01, as was asked for")
+
+
+def test_a_rise_beyond_all_that_training_saw(model_home: Path) -> None:
+    rise(model_home)
+
+    item = forecast(model_home, Demands())
+
+    (warning,) = item.warnings
+    assert warning.startswith("beyond training, the last session has a return of ")
+    assert "σ (training saw -" in warning
+    assert warning.endswith(f": stocklstm prices show --ticker {TICKER}")
+    assert details(item)["inputs"] == ("warning", warning)
+
+
+def test_a_close_beyond_all_that_a_price_model_learned(model_home: Path) -> None:
+    train([TICKER], configure("paper-short", **TINY), promote="always", home=model_home)
+
+    item = forecast(model_home, Demands(), wanted=Wanted(at="2024-02-16"))
+
+    (warning,) = item.warnings
+    assert "has a close of" in warning
+    assert warning.endswith(f": stocklstm train --ticker {TICKER} --preset calibrated")
+
+
+def test_the_ranges_are_those_of_the_training_part_alone(model_home: Path) -> None:
+    manifest = load(TICKER, home=model_home).manifest
+    with open_store(model_home) as store:
+        bars = store.prices.bars(TICKER)
+    end = int(np.flatnonzero(bars.dates == np.datetime64(manifest.splits.train_end))[0]) - 1
+    seen = bars.select(slice(0, end + 1))
+
+    rows = np.arange(manifest.scaling.warm_up, end + 1)
+    expected = input_ranges(manifest.config.features, seen, rows, manifest.scaling.anchor)
+
+    assert manifest.input_ranges == expected
+
+
+def test_a_quantized_version_keeps_the_ranges(model_home: Path) -> None:
+    quantize([TICKER], home=model_home)
+
+    parent, child = (load(f"{TICKER}@v{n}", home=model_home).manifest for n in (1, 2))
+
+    assert child.input_ranges == parent.input_ranges != ()
+
+
+def test_a_version_without_ranges_cannot_tell(model_home: Path) -> None:
+    version = model_home / "models" / TICKER / "v1"
+    document = json.loads((version / "manifest.json").read_text())
+    del document["input_ranges"]
+    replace_manifest(version, json.dumps(document))
+    rise(model_home)
+
+    item = forecast(model_home, STRICT)
+
+    assert item.warnings == ()
+    status, words = details(item)["inputs"]
+    assert (status, words[:14]) == ("ok", "cannot be told")
+
+
+# Strict
+
+
+def test_strict_refuses_prices_that_are_behind_and_records_nothing(model_home: Path) -> None:
+    error = refusal(model_home, STRICT, LATER)
+
+    assert isinstance(error, StaleDataError)
+    assert error.message.endswith("under --strict: prices are 3 sessions behind")
+    assert error.hint == f"stocklstm fetch --ticker {TICKER}"
+    assert recorded(model_home) == 0
+
+
+def test_strict_names_all_reasons_and_each_next_command_once(model_home: Path) -> None:
+    age(model_home, "2024-01-01")
+    rise(model_home)
+
+    error = refusal(model_home, replace(STRICT, max_age_days=30), LATER)
+
+    assert isinstance(error, StaleDataError)
+    for words in ("3 sessions behind", "72 days before", "a return of"):
+        assert words in error.message
+    assert str(error.hint).split(" && ") == [
+        f"stocklstm fetch --ticker {TICKER}",
+        f"stocklstm train --ticker {TICKER} --like {TICKER}@v1",
+        f"stocklstm prices show --ticker {TICKER}",
+    ]
+
+
+def test_strict_refuses_inputs_beyond_training(model_home: Path) -> None:
+    rise(model_home)
+
+    assert isinstance(refusal(model_home, STRICT), RejectedDataError)
+    assert recorded(model_home) == 0
+
+
+# Prices that could not be refreshed
+
+
+def test_prices_that_could_not_be_refreshed_are_warned_of(model_home: Path) -> None:
+    error = NetworkError("Yahoo did not answer", hint="try again")
+    unrefreshed = {TICKER: error, "VALE3.SA": NetworkError("another")}
+
+    item = forecast(model_home, Demands(unrefreshed=unrefreshed), LATER)
+
+    (warning,) = item.warnings
+    assert warning.startswith(
+        "prices could not be refreshed (Yahoo did not answer), and prices are 3 sessions behind"
+    )
+    assert refusal(model_home, Demands(strict=True, unrefreshed=unrefreshed)) is error
+    assert recorded(model_home) == 1
+
+
+def test_an_age_below_zero_is_none() -> None:
+    with pytest.raises(ConfigError, match="--max-age"):
+        Demands(max_age_days=-1)
+
+
+def test_the_tickers_of_references(model_home: Path) -> None:
+    assert tickers_with_models([], home=model_home) == (TICKER,)
+    assert tickers_with_models(["petr4.sa@v1", TICKER], home=model_home) == (TICKER,)
+    # What has no model is not fetched for a forecast: it may be a slip of the finger.
+    assert tickers_with_models(["AAPL", TICKER], home=model_home) == (TICKER,)

@@ -1,0 +1,519 @@
+"""One model of several tickers is trained, kept, checked and carried about as any other."""
+
+import json
+import re
+import shutil
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stocklstm.core.digest import sha256_hex
+from stocklstm.core.reference import ModelReference
+from stocklstm.errors import (
+    ConfigError,
+    NotEnoughDataError,
+    NotFoundError,
+    RejectedDataError,
+)
+from stocklstm.learn.loop import TrainingRun, isolated_torch
+from stocklstm.learn.stopping import Keeper
+from stocklstm.store.bundles import encode_bundle
+from stocklstm.store.members import MEMBERS_FILE
+from stocklstm.store.store import open_store
+from stocklstm.workflows.loading.pooled_model import load_pool
+from stocklstm.workflows.train import pool_parts
+from stocklstm.workflows.train.pool_fit import prepare_pool
+from stocklstm.workflows.train.pooled import PooledVersion, train_pooled
+from stocklstm.workflows.train.runs import TrainingStoppedError
+from stocklstm.workflows.train.train import Beginning, train
+from stocklstm.workflows.validate.validate import validate
+from tests.conftest import Cli
+from tests.tampering import flip_bit
+from tests.unit.core.series import made_bars
+from tests.unit.workflows.pools import NAMES, POOL, YOUNG, dated, pool_config, priced, put
+
+
+@pytest.fixture(scope="session")
+def _pooled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pooled") / "home"
+    priced(home)
+    train_pooled("b3", [*NAMES], pool_config(), home=home)
+    return home
+
+
+@pytest.fixture
+def pool_home(_pooled_home: Path, home: Path) -> Path:
+    shutil.copytree(_pooled_home, home)
+    return home
+
+
+@pytest.fixture
+def prices_home(home: Path) -> Path:
+    priced(home)
+    return home
+
+
+def trained(home: Path, *tickers: str, **changes: object) -> PooledVersion:
+    (version,) = train_pooled("b3", tickers or NAMES, pool_config(**changes), home=home).results
+    return version
+
+
+# Training
+
+
+def test_one_version_knows_all_its_tickers(pool_home: Path) -> None:
+    with open_store(pool_home) as store:
+        model = load_pool(store, ModelReference(POOL))
+        bars = {name: store.prices.bars(name) for name in NAMES}
+    manifest = model.manifest
+
+    assert manifest.id == "+b3@v1"
+    assert sorted(model.members) == sorted(NAMES)
+    assert manifest.pool is not None
+    assert manifest.pool.tickers == 3
+    assert manifest.data.rows == 3 * 420
+    anchors = {member.anchor for member in model.members.values()}
+    assert len(anchors) == 3
+    for name, member in model.members.items():
+        assert member.data.sha256 == bars[name].fingerprint()
+        assert member.scores is not None
+        assert member.scores.n > 20
+    assert manifest.evaluation.n == sum(m.scores.n for m in model.members.values() if m.scores)
+
+
+def test_the_order_of_the_tickers_does_not_matter(pool_home: Path) -> None:
+    trained(pool_home, *reversed(NAMES))
+
+    first, second = (pool_home / "models" / POOL / f"v{n}" / "model.onnx" for n in (1, 2))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_before_the_first_step_it_is_the_quantiles_of_all_tickers(prices_home: Path) -> None:
+    from stocklstm.core.settings.config import LEVELS
+
+    with open_store(prices_home) as store:
+        series = {name: store.prices.bars(name) for name in NAMES}
+    config = pool_config()
+    prepared = prepare_pool(series, config)
+    with isolated_torch(config):
+        run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+        bias = run.network.head.bias.detach().numpy()
+
+    labels = []
+    for each in prepared.series:
+        targets = prepared.scaling.of(each.anchor).targets(each.bars)
+        labels.append(targets[each.split.train])
+    expected = np.quantile(np.concatenate(labels).astype(np.float64), LEVELS)
+    assert bias == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_window_reaches_from_one_ticker_into_another(prices_home: Path) -> None:
+    with open_store(prices_home) as store:
+        series = {name: store.prices.bars(name) for name in NAMES}
+    config = pool_config()
+    prepared = prepare_pool(series, config)
+    with isolated_torch(config):
+        run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+        found = run._windows_at(run.train_rows).numpy()
+
+    expected = [
+        prepared.scaling.of(each.anchor).inputs(each.bars)[origin - 9 : origin + 1]
+        for each in prepared.series
+        for origin in each.split.train
+    ]
+    assert np.array_equal(found, np.array(expected))
+
+
+def test_memory_grows_with_rows_and_not_with_the_length_of_windows(prices_home: Path) -> None:
+    with open_store(prices_home) as store:
+        series = {name: store.prices.bars(name) for name in NAMES}
+
+    def peak(length: int) -> int:
+        config = pool_config(seq_length=length)
+        prepare_pool(series, config)
+        tracemalloc.start()
+        prepared = prepare_pool(series, config)
+        with isolated_torch(config):
+            run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # All windows are there, as views of the rows.
+        assert run.windows.shape[1] == length
+        assert run.windows.untyped_storage().nbytes() == prepared.data.inputs.nbytes
+        return most
+
+    assert peak(100) < 1.2 * peak(10)
+
+
+def test_validation_is_the_same_in_parts(
+    prices_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stocklstm.learn import loop
+
+    with open_store(prices_home) as store:
+        series = {name: store.prices.bars(name) for name in NAMES}
+    config = pool_config()
+    data = prepare_pool(series, config).data
+    with isolated_torch(config):
+        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        whole = run.validation_loss()
+        monkeypatch.setattr(loop, "_VALIDATED_AT_ONCE", 7)
+        assert run.validation_loss() == pytest.approx(whole, rel=1e-6)
+
+
+def test_a_ticker_that_cannot_be_used_is_left_out_and_the_others_go_on(prices_home: Path) -> None:
+    put(prices_home, "TINY3.SA", dated(made_bars(100, 5)))
+    notes: list[str] = []
+
+    result = train_pooled(
+        "b3",
+        [*NAMES, "NONE3.SA", "TINY3.SA"],
+        pool_config(),
+        home=prices_home,
+        on_note=notes.append,
+    )
+
+    (version,) = result.results
+    assert not result.failures
+    assert version.tickers == tuple(sorted(NAMES))
+    assert [each.ticker for each in version.left_out] == ["NONE3.SA", "TINY3.SA"]
+    assert "no prices" in notes[0]
+    assert "100 rows are too few" in notes[1]
+
+
+def test_a_young_ticker_adds_what_it_has(prices_home: Path) -> None:
+    put(prices_home, "MID3.SA", dated(made_bars(170, 6)))
+
+    trained(prices_home, *NAMES, "MID3.SA")
+
+    with open_store(prices_home) as store:
+        member = load_pool(store, ModelReference(POOL)).members["MID3.SA"]
+    assert member.windows == 0
+    assert member.scores is not None
+    assert member.scores.n == 170 - 120
+
+
+@pytest.mark.parametrize(
+    ("name", "tickers", "changes", "words"),
+    [
+        ("aaa", ["AAA", "BBB4.SA"], {}, "AAA is a ticker"),
+        ("BBB4.SA", NAMES, {}, "cannot be the name"),
+        (None, NAMES, {}, "needs a name"),
+        ("b3", NAMES[:1], {}, "of several tickers, and 1 was named"),
+        ("b3", [], {}, "of several tickers, and none was named"),
+        ("b3", NAMES, {"features": ("return", "close")}, "a pooled model learns returns"),
+        ("b3", NAMES, {"calibration_fraction": 0.1}, "no use for a calibration part"),
+    ],
+)
+def test_what_is_no_pool(
+    prices_home: Path,
+    name: str | None,
+    tickers: list[str],
+    changes: dict[str, object],
+    words: str,
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        train_pooled(name, tickers, pool_config(**changes), home=prices_home)
+    assert not (prices_home / "runs").exists()
+
+
+def test_a_price_preset_is_refused(cli: Cli, prices_home: Path) -> None:
+    outcome = cli(
+        "train", "--pooled", "--name", "b3", "--preset", "paper", "-t", "AAA3.SA", "-t", "BBB4.SA"
+    )
+    assert outcome.code == 2
+    assert "a pooled model learns returns" in outcome.err
+    assert prices_home.is_dir()
+
+
+def test_one_usable_ticker_is_no_pool(prices_home: Path) -> None:
+    with pytest.raises(NotEnoughDataError, match="1 of 2 tickers"):
+        train_pooled("b3", [NAMES[0], "NONE3.SA"], pool_config(), home=prices_home)
+
+
+def test_only_one_old_enough_to_teach_is_no_pool(prices_home: Path) -> None:
+    put(prices_home, "MID3.SA", dated(made_bars(135, 6)))
+    with pytest.raises(NotEnoughDataError, match=r"only AAA3.SA is old enough"):
+        train_pooled("b3", [NAMES[0], "MID3.SA"], pool_config(), home=prices_home)
+
+
+def test_a_stopped_run_goes_on_to_the_very_same_weights(pool_home: Path) -> None:
+    steps = iter([False] * 9 + [True])
+    with pytest.raises(TrainingStoppedError) as caught:
+        train_pooled("b3", NAMES, pool_config(), home=pool_home, should_stop=lambda: next(steps))
+    # Prices that came meanwhile stay out.
+    put(pool_home, NAMES[0], dated(made_bars(1, 1), np.datetime64("2026-11-23")))
+
+    result = train_pooled(None, (), pool_config(), home=pool_home, resume=caught.value.run)
+
+    (version,) = result.results
+
+    assert version.resumed_from == caught.value.run
+    first, second = (pool_home / "models" / POOL / f"v{n}" / "model.onnx" for n in (1, 2))
+    assert first.read_bytes() == second.read_bytes()
+    assert not list((pool_home / "runs").iterdir())
+
+
+def test_runs_of_pools_and_of_tickers_are_kept_apart(prices_home: Path) -> None:
+    steps = iter([False, True])
+    with pytest.raises(TrainingStoppedError) as caught:
+        train_pooled("b3", NAMES, pool_config(), home=prices_home, should_stop=lambda: next(steps))
+
+    with pytest.raises(ConfigError, match="train needs a ticker"):
+        train([], pool_config(), home=prices_home, beginning=Beginning("auto"))
+    with pytest.raises(ConfigError, match=r"is of \+b3"):
+        train_pooled("us", (), pool_config(), home=prices_home, resume=caught.value.run)
+    with pytest.raises(NotFoundError, match="no unfinished run"):
+        train_pooled("us", (), pool_config(), home=prices_home, resume="auto")
+    put(prices_home, NAMES[0], dated(made_bars(420, 77)))
+    with pytest.raises(RejectedDataError, match="revised since"):
+        train_pooled("b3", (), pool_config(), home=prices_home, resume="auto")
+
+
+def test_the_next_version_is_held_against_the_champion(pool_home: Path) -> None:
+    version = trained(pool_home, epochs=1)
+
+    assert version.version == 2
+    assert "+b3@v1: mean CRPS" in version.promotion
+    never = train_pooled("b3", NAMES, pool_config(), promote="never", home=pool_home).results[0]
+    assert not never.promoted
+
+
+def test_its_numbers_are_its_own(pool_home: Path) -> None:
+    """Neither a ticker's versions nor forecasts of tickers move the numbers of a pool."""
+    from stocklstm.workflows.predict.predict import predict
+
+    predict(pool="b3", home=pool_home)
+    train([NAMES[0]], pool_config(), home=pool_home)
+
+    assert trained(pool_home).version == 2
+    with open_store(pool_home) as store:
+        assert store.registry.versions(NAMES[0]) == [1]
+
+
+# As any other version
+
+
+def test_it_is_listed_shown_diffed_renamed_and_removed(cli: Cli, pool_home: Path) -> None:
+    trained(pool_home, epochs=1)
+
+    assert cli("models", "list", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]
+    assert cli("models", "list", "-t", "+b3", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]
+    (shown,) = json.loads(cli("models", "show", "+b3@v1", "--json").out)["models"]
+    assert shown["manifest"]["pool"]["tickers"] == 3
+    assert cli("models", "diff", "+b3@v1", "+b3@v2").code == 0
+    assert cli("models", "promote", "+b3@v1").code == 0
+    assert cli("models", "rollback", "+b3").code == 0
+    assert cli("models", "promote", "+b3@v1", "--as", "live").code == 0
+    assert cli("models", "rm", "+b3@v1").code == 3
+    assert cli("models", "unalias", "+b3@live").code == 0
+    assert cli("models", "promote", "+b3@v1").code == 0
+    third = trained(pool_home)
+    assert third.version == 3
+    names = json.loads(cli("models", "list", "--json").out)["models"]
+    spare = next(f"+b3@v{m['version']}" for m in names if not m["aliases"])
+    assert cli("models", "rm", spare).code == 0
+    assert cli("models", "gc", "-t", "+b3").code == 0
+    assert cli("validate", "--all", "--quiet").code == 0
+
+
+def test_it_is_carried_to_another_store(
+    cli: Cli, pool_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "b3.zip"
+    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
+    assert "is in this store" in cli("models", "import", str(bundle)).out
+    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "other"))
+
+    assert cli("models", "import", str(bundle), "--quiet").out == "+b3@v1\n"
+
+    assert cli("validate", "--deep", "--quiet").code == 0
+    # There the model knows tickers of which no price is stored.
+    assert cli("predict", "--model", "b3").code == 4
+    assert pool_home.is_dir()
+
+
+def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> None:
+    flip_bit(pool_home / "models" / POOL / "v1" / MEMBERS_FILE, 0.5)
+
+    assert cli("predict", "--model", "b3").code == 5
+    assert cli("validate").code == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict", "-t", "+b3"),
+        ("evaluate", "-t", "+b3"),
+        ("evaluate", "--live", "-t", "+b3"),
+        ("evaluate", "--all", "-t", "+b3@v1"),
+        ("evaluate", "--walk-forward", "20", "-t", "+b3"),
+        ("quantize", "-t", "+b3"),
+        ("models", "export", "+b3", "--format", "onnx"),
+        ("models", "export", "+b3", "--format", "classic"),
+        ("train", "-t", "+b3"),
+        ("train", "-t", "AAA3.SA", "--name", "b3"),
+        ("train", "--pooled", "--name", "b3", "-t", "AAA3.SA", "-t", "BBB4.SA", "--dry-run"),
+        ("predict", "--model", "AAA3.SA"),
+        ("evaluate", "--model", "b3", "--all"),
+    ],
+    ids=" ".join,
+)
+def test_where_a_pooled_model_has_no_place(
+    cli: Cli, pool_home: Path, command: tuple[str, ...]
+) -> None:
+    outcome = cli(*command)
+
+    assert outcome.code == 2, outcome.err
+    assert "next: " in outcome.err
+    assert pool_home.is_dir()
+
+
+def test_its_settings_and_weights_serve_others_but_not_its_test_days(pool_home: Path) -> None:
+    young = pool_config(test_fraction=0.6)
+    result = train([NAMES[0]], young, home=pool_home, beginning=Beginning(weights="+b3@v1"))
+    (failure,) = result.failures
+    assert "judged on days that it has seen" in failure.error.message
+    result = train(
+        [NAMES[0]],
+        pool_config(test_fraction=0.1),
+        home=pool_home,
+        beginning=Beginning(weights="+b3@v1"),
+    )
+    assert not result.failures
+
+
+# Leakage
+
+
+def audit(home: Path) -> dict[str, str]:
+    (result,) = validate([POOL], leakage=True, home=home).results
+    return {c.name: c.status for c in result.checks if c.name.startswith("leakage")}
+
+
+def test_an_honest_pool_passes_the_audit(pool_home: Path) -> None:
+    names = ["prices", "parts", "scaling", "inputs", "forecasts"]
+    assert audit(pool_home) == {f"leakage: {name}": "ok" for name in names}
+
+
+def test_prices_that_were_revised_are_said(pool_home: Path) -> None:
+    put(pool_home, NAMES[1], dated(made_bars(420, 78)))
+    found = audit(pool_home)
+    assert found.pop("leakage: prices") == "warning"
+    assert set(found.values()) == {"ok"}
+
+
+def test_an_anchor_that_saw_the_future_is_caught(
+    prices_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = pool_parts.part_series
+
+    def looking_ahead(*arguments: object) -> pool_parts.PoolSeries:
+        each = honest(*arguments)  # type: ignore[arg-type]
+        seen = replace(each.anchor, floor=each.anchor.floor * 1.01)
+        return replace(each, anchor=seen)
+
+    from stocklstm.workflows.train import pool_fit as pool_fitting
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool_fitting, "part_series", looking_ahead)
+        trained(prices_home)
+
+    assert audit(prices_home)["leakage: scaling"] == "failed"
+
+
+def test_parts_that_are_not_those_of_the_record_are_caught(
+    prices_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stocklstm.core.scores import pooling
+    from stocklstm.workflows.train import pool_fit as pool_fitting
+
+    def later(*arguments: object) -> pooling.PoolDays:
+        days = pooling.pool_days(*arguments)  # type: ignore[arg-type]
+        moved = np.datetime64(days.test_from) + 7
+        return replace(days, test_from=str(moved))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool_fitting, "pool_days", later)
+        trained(prices_home)
+
+    assert audit(prices_home)["leakage: parts"] == "failed"
+
+
+def test_a_ticker_of_120_days_is_no_member_but_known_of(prices_home: Path) -> None:
+    with pytest.raises(NotEnoughDataError, match="1 of 2"):
+        train_pooled("b3", [NAMES[0], YOUNG], pool_config(), home=prices_home)
+
+
+# From anybody
+
+
+def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """Change what a bundle holds of its tickers, with hashes that fit."""
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    members = json.loads(files[MEMBERS_FILE])
+    change(members)
+    files[MEMBERS_FILE] = json.dumps(members).encode()
+    record = {"sha256": sha256_hex(files[MEMBERS_FILE]), "size": len(files[MEMBERS_FILE])}
+    manifest["files"][MEMBERS_FILE] = record
+    bundle.write_bytes(encode_bundle(json.dumps(manifest).encode(), files))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is no number"),
+        (lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]), "costs nothing"),
+        (lambda members: members[0].update(ticker="../../etc"), "pool.json cannot be read"),
+        (lambda members: members[0]["data"].update(first="\u001b[2J"), "pool.json cannot be read"),
+        (lambda members: members.pop(), "holds 2 tickers, the manifest 3"),
+        (lambda members: members.append(members[0]), "holds 3 tickers, the manifest 3"),
+        (lambda members: members[0].pop("anchor"), "pool.json cannot be read"),
+    ],
+    ids=["decay", "quantiles", "path", "escape", "fewer", "twice", "no-anchor"],
+)
+def test_a_bundle_that_no_program_made_is_refused(
+    cli: Cli,
+    pool_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[list[dict[str, Any]]], Any],
+    words: str,
+) -> None:
+    bundle = tmp_path / "b3.zip"
+    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
+    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "other"))
+    rebuilt(bundle, change)
+
+    outcome = cli("models", "import", str(bundle))
+
+    assert outcome.code == 5, outcome.err
+    assert re.search(words, outcome.err), outcome.err
+    assert not (tmp_path / "other").exists()
+    assert pool_home.is_dir()
+
+
+def test_a_bundle_under_the_name_of_a_ticker_is_refused(
+    cli: Cli, pool_home: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "b3.zip"
+    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    changed = json.dumps({**manifest, "ticker": "PETR4.SA"}).encode()
+    bundle.write_bytes(encode_bundle(changed, files))
+
+    outcome = cli("models", "import", str(bundle))
+
+    assert outcome.code == 5
+    assert "not that of what it is" in outcome.err
+    assert pool_home.is_dir()

@@ -1,0 +1,221 @@
+"""validate looks at the store as a whole: what its parts say of each other."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from stocklstm.store.database import SCHEMA_VERSION
+from stocklstm.store.store import open_store
+from stocklstm.workflows.environment import differences, environment
+from stocklstm.workflows.validate.inventory import CheckedStore, check_store
+from tests.conftest import TICKER, Cli
+from tests.tampering import replace_manifest
+
+NAMES = ["database", "versions", "aliases", "ledger", "leftovers"]
+
+
+def checked(home: Path) -> CheckedStore:
+    with open_store(home) as store:
+        return check_store(store)
+
+
+def changed(home: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(home / "stocklstm.db")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_all_is_well(model_home: Path) -> None:
+    found = checked(model_home)
+
+    assert [check.name for check in found.checks] == NAMES
+    assert {check.status for check in found.checks} == {"ok"}
+    assert f"schema {SCHEMA_VERSION}" in found.checks[0].detail
+    assert (found.status, found.corrupt) == ("ok", False)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            "UPDATE aliases SET version = 7",
+            "PETR4.SA@champion means v7, which is not listed",
+        ),
+        (
+            "DELETE FROM aliases",
+            "PETR4.SA@champion means nothing, but its log says v1",
+        ),
+        (
+            "INSERT INTO aliases VALUES ('PETR4.SA', 'mine', 1)",
+            "PETR4.SA@mine means v1, but its log says nothing",
+        ),
+        (
+            "INSERT INTO alias_log VALUES (9, '2026-11-21', 'PETR4.SA', 'champion', 2, 1, 'why')",
+            "PETR4.SA@champion means v1, but its log says v2",
+        ),
+    ],
+    ids=["lost", "gone", "unlogged", "stale"],
+)
+def test_aliases_that_do_not_agree(cli: Cli, model_home: Path, statement: str, words: str) -> None:
+    changed(model_home, statement)
+
+    check = checked(model_home).checks[2]
+
+    assert check.status == "failed"
+    assert words in check.detail.split("; ")
+    assert cli("validate", "--all").code == 3
+
+
+def test_an_alias_that_was_removed_is_no_fault(cli: Cli, model_home: Path) -> None:
+    assert cli("models", "promote", f"{TICKER}@v1", "--as", "mine").code == 0
+    assert cli("models", "unalias", f"{TICKER}@mine").code == 0
+
+    assert checked(model_home).status == "ok"
+
+
+def test_a_version_whose_directory_is_gone(cli: Cli, model_home: Path) -> None:
+    shutil.rmtree(model_home / "models" / TICKER / "v1")
+
+    found = checked(model_home)
+
+    assert found.checks[1].detail == "PETR4.SA@v1 is listed, but its directory is gone"
+    assert (found.status, found.corrupt) == ("failed", True)
+    assert cli("validate").code == 5
+
+
+def test_forecasts_of_an_unknown_ticker(cli: Cli, model_home: Path) -> None:
+    assert cli("predict").code == 0
+    assert checked(model_home).status == "ok"
+    changed(model_home, "UPDATE forecasts SET ticker = 'NOPE3.SA'")
+
+    check = checked(model_home).checks[3]
+
+    assert check.status == "failed"
+    assert "forecasts of NOPE3.SA" in check.detail
+    assert cli("validate").code == 3
+
+
+def test_a_damaged_index_is_found(cli: Cli, model_home: Path) -> None:
+    with closing(sqlite3.connect(model_home / "stocklstm.db")) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'alias_log_by_ticker'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = model_home / "stocklstm.db"
+    content = bytearray(path.read_bytes())
+    end = page * size
+    content[end - 12 : end] = bytes(byte ^ 1 for byte in content[end - 12 : end])
+    path.write_bytes(content)
+
+    assert checked(model_home).corrupt
+    assert cli("validate").code == 5
+
+
+def test_a_name_that_is_no_text_is_damage_and_the_other_checks_go_on(model_home: Path) -> None:
+    changed(model_home, "UPDATE alias_log SET name = CAST(x'ff' AS TEXT)")
+
+    found = checked(model_home)
+
+    assert [check.status for check in found.checks] == ["ok", "ok", "failed", "ok", "ok"]
+    assert "is damaged" in found.checks[2].detail
+    assert found.corrupt
+
+
+@pytest.mark.parametrize("name", ["v7", ".draft-0", ".trash-0"])
+def test_what_nobody_needs_is_a_warning_that_says_what_removes_it(
+    cli: Cli, model_home: Path, name: str
+) -> None:
+    (model_home / "models" / TICKER / name).mkdir()
+
+    outcome = cli("validate", "--json")
+
+    (_, store) = json.loads(outcome.out)["results"]
+    assert outcome.code == 0
+    assert store["checks"][4]["status"] == "warning"
+    assert f"{TICKER}/{name}" in store["checks"][4]["detail"]
+    assert "stocklstm models gc" in store["checks"][4]["detail"]
+    assert cli("models", "gc").code == 0
+    assert checked(model_home).checks[4].status == "ok"
+
+
+def test_what_is_just_being_made_is_no_leftover(model_home: Path) -> None:
+    with open_store(model_home) as store, store.registry.draft(TICKER):
+        assert check_store(store).checks[4].status == "ok"
+
+
+def test_many_faults_are_counted(model_home: Path) -> None:
+    for number in range(5, 10):
+        (model_home / "models" / TICKER / f"v{number}").mkdir()
+
+    assert "; and 2 more: stocklstm models gc" in checked(model_home).checks[4].detail
+
+
+@pytest.mark.parametrize(
+    ("arguments", "last"),
+    [((), None), (("--all",), None), (("-t", TICKER, "--all"), None), (("-t", TICKER), TICKER)],
+    ids=str,
+)
+def test_when_the_store_is_looked_at(
+    cli: Cli, model_home: Path, arguments: tuple[str, ...], last: str | None
+) -> None:
+    results = json.loads(cli("validate", *arguments, "--json").out)["results"]
+
+    assert model_home.is_dir()
+    assert results[0]["ticker"] == TICKER
+    assert results[-1]["ticker"] == last
+    assert results[-1].keys() == {"ticker", "version", "status", "corrupt", "checks"}
+
+
+def test_it_has_a_table_and_a_line(cli: Cli, model_home: Path) -> None:
+    assert model_home.is_dir()
+    assert "the store: ok" in cli("validate").out
+    assert cli("validate", "--quiet").out == f"{TICKER}@v1 ok\nthe store ok\n"
+
+
+# The libraries that made a version
+
+
+def libraries(**changes: str) -> dict[str, str]:
+    return environment() | changes
+
+
+def minor(of: str, change: Callable[[int], int]) -> str:
+    major, number, *_ = environment()[of].split(".")
+    return f"{major}.{change(int(number))}.0"
+
+
+def test_the_same_libraries_and_their_repairs_are_no_difference() -> None:
+    assert differences(environment()) == []
+    assert differences({}) == []
+    assert differences(libraries(numpy=minor("numpy", lambda n: n) + "99")) == []
+    assert differences(libraries(onnx="0.1", python="2.7", stocklstm="9.9")) == []
+
+
+@pytest.mark.parametrize("name", ["torch", "onnxruntime", "numpy"])
+def test_another_release_is_a_difference(name: str) -> None:
+    then = minor(name, lambda number: number + 1)
+
+    (found,) = differences(libraries(**{name: then}))
+
+    assert found == f"made with {name} {then}, here is {environment()[name]}"
+
+
+def test_a_difference_is_a_warning(cli: Cli, model_home: Path) -> None:
+    version = model_home / "models" / TICKER / "v1"
+    text = (version / "manifest.json").read_text()
+    here = environment()["onnxruntime"]
+    replace_manifest(version, text.replace(f'"onnxruntime": "{here}"', '"onnxruntime": "0.9.1"'))
+
+    outcome = cli("validate", "-t", TICKER, "--json")
+
+    (result,) = json.loads(outcome.out)["results"]
+    assert outcome.code == 0
+    (check,) = [check for check in result["checks"] if check["name"] == "environment"]
+    assert check["status"] == "warning"
+    assert check["detail"] == f"made with onnxruntime 0.9.1, here is {here}"
