@@ -24,6 +24,19 @@ class Failure:
     error: StockLstmError
 
 
+@dataclass(frozen=True)
+class Batch(Generic[T]):
+    """What came of doing the same for many.
+
+    Attributes:
+        results: Of those that went well, in the order they were asked for.
+        failures: Of the others, likewise.
+    """
+
+    results: tuple[T, ...]
+    failures: tuple[Failure, ...] = ()
+
+
 def unexpected(cause: Exception) -> UnexpectedError:
     """Wrap a bug, so that it can be reported like any failure."""
     error = UnexpectedError(
