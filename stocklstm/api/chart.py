@@ -46,10 +46,9 @@ NARROW = Size("narrow", 358, 300, 1)
 
 @dataclass(frozen=True, eq=False)
 class _Scale:
-    """From sessions and prices to pixels.
+    """Converts sessions and prices to pixels.
 
     Attributes:
-        size: The surface.
         past: Sessions N behind, the last of them at N - 1.
         ahead: Sessions ahead.
         low: Price at the bottom.
@@ -64,16 +63,16 @@ class _Scale:
 
     @property
     def turn(self) -> float:
-        """Where the last close is, in pixels."""
+        """Pixels from the left to the last close."""
         return self.size.left + (self.end - self.size.left) * (1 - _AHEAD)
 
     @property
     def end(self) -> float:
-        """Where the session that is forecast is."""
+        """Pixels from the left to the session that is forecast."""
         return float(self.size.width - self.size.right)
 
     def x(self, session: float) -> float:
-        """Place a session; N - 1 is the last one with a close."""
+        """Place a session; past - 1 is the last one with a close."""
         last = self.past - 1
         if session <= last:
             return self.size.left + (self.turn - self.size.left) * session / max(last, 1)
@@ -86,13 +85,11 @@ class _Scale:
 
 
 def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Markup:
-    """Draw a forecast with what came before it.
+    """Draw a forecast and the closes before it.
 
     Args:
-        made: The forecast.
         history: Closes up to the one it starts from, and forecasts on record.
         learned: Horizon of its model.
-        size: How large.
 
     Returns:
         An `svg` element without any style of its own.
@@ -146,14 +143,14 @@ def _fan(made: Forecast, learned: int) -> ReturnForecasts:
 
 
 def _outer() -> list[int]:
-    """Give the columns of the widest interval that is drawn."""
+    """Return the columns of the widest interval that is drawn."""
     from stocklstm.core.forecasts.quantiles import interval_positions
 
     return list(interval_positions(max(INTERVAL_LEVELS)))
 
 
 def _shown(history: TickerHistory) -> Iterator[tuple[int, PastForecast]]:
-    """Choose the forecasts that are drawn: the first one of each session that has closed."""
+    """Choose the forecasts to draw: the first one of each session that has closed."""
     places = {str(day): place for place, day in enumerate(history.dates)}
     taken: set[int] = set()
     for past in sorted(history.forecasts, key=lambda past: (past.late, past.made_at)):
@@ -226,7 +223,7 @@ def _grid(scale: _Scale, digits: int) -> Iterator[str]:
 
 
 def _round_prices(low: float, high: float) -> list[float]:
-    """Choose about five prices that are easy to read."""
+    """Choose about five round prices."""
     rough = (high - low) / 6
     unit = 10.0 ** np.floor(np.log10(rough))
     step = unit * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough)

@@ -1,6 +1,7 @@
 """Figures about the server, for Prometheus."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -9,24 +10,20 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 from stocklstm import __version__
-from stocklstm.api.response_cache import Repeater
-from stocklstm.api.responses import Health
-from stocklstm.api.service import Service
 
-# From an answer that was made before to the longest that is waited for.
+if TYPE_CHECKING:
+    from stocklstm.api.response_cache import ResponseCache
+    from stocklstm.api.responses import Health
+    from stocklstm.api.service import Service
+
+# From a cached response to the longest that is waited for.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
     """Counters of one server."""
 
-    def __init__(self, service: Service, repeater: Repeater) -> None:
-        """Begin to count.
-
-        Args:
-            service: Asked for what it counts itself.
-            repeater: So is this.
-        """
+    def __init__(self, service: "Service", cache: "ResponseCache") -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "stocklstm_requests",
@@ -55,26 +52,16 @@ class Metrics:
         )
         build = Gauge("stocklstm_build_info", "Always 1.", ["version"], registry=self._registry)
         build.labels(__version__).set(1)
-        self._registry.register(_OfOthers(service, repeater))
+        self._registry.register(_ServiceCounts(service, cache))
 
     def count(self, scope: Scope, status: int | None, seconds: float) -> None:
-        """Take note of a request.
-
-        Args:
-            scope: Of it, after it was answered.
-            status: Of the answer; None if there was none.
-            seconds: It took.
-        """
+        """Count a request that was answered; without a status if the client went away."""
         route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(route, _method(scope["method"]), status or 0).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def text(self, health: Health) -> bytes:
-        """Write them all.
-
-        Args:
-            health: As it is now.
-        """
+    def text(self, health: "Health") -> bytes:
+        """Write all figures in Prometheus' text format."""
         self._ready.set(health.ready)
         self._stale.clear()
         for champion in health.tickers:
@@ -83,26 +70,26 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _OfOthers(Collector):
-    """What others count themselves."""
+class _ServiceCounts(Collector):
+    """What the service and the caches count themselves, read when figures are asked for."""
 
-    def __init__(self, service: Service, repeater: Repeater) -> None:
-        self._service, self._repeater = service, repeater
+    def __init__(self, service: "Service", cache: "ResponseCache") -> None:
+        self._service, self._cache = service, cache
 
     def collect(self) -> Iterable[Metric]:
-        shelf = self._service.shelf
+        models = self._service.models
         answers = CounterMetricFamily(
             "stocklstm_answers", "Answers made, or given again.", labels=["kind"]
         )
         answers.add_metric(["made"], self._service.made)
-        answers.add_metric(["repeated"], self._repeater.repeated)
+        answers.add_metric(["repeated"], self._cache.repeated)
         yield answers
-        loaded = 0 if shelf is None else len(shelf)
+        loaded = 0 if models is None else len(models)
         yield GaugeMetricFamily("stocklstm_models_loaded", "Models in memory.", value=loaded)
-        loads = 0 if shelf is None else shelf.loads
+        loads = 0 if models is None else models.loads
         yield CounterMetricFamily("stocklstm_model_loads", "Models loaded.", value=loads)
 
 
 def _method(method: str) -> str:
-    # Whatever a client makes up must not become a time series.
+    # A method that a client makes up must not become a time series.
     return method if method in {"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"} else "other"

@@ -1,4 +1,4 @@
-"""What every request passes before anything is made of it: name, token, size and time."""
+"""Checks that every request passes first: host name, token, size and time."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ _log = logging.getLogger("stocklstm.api")
 
 _HEADERS = [(b"x-content-type-options", b"nosniff")]
 
-# Nothing is ever loaded from elsewhere, no script runs, and no other page may frame these.
+# Nothing is loaded from elsewhere, no script runs, and no other page may frame these.
 _PAGE_HEADERS = [
     *_HEADERS,
     (
@@ -35,28 +35,22 @@ _PAGE_HEADERS = [
 
 
 class _TooLargeError(Exception):
-    """The body is larger than is taken."""
+    """The body is larger than the limit."""
 
 
-class _GoneError(Exception):
-    """The client went away before its request was whole."""
+class _DisconnectedError(Exception):
+    """The client went away before its request was complete."""
 
 
 class Guard:
     """ASGI application around another one.
 
-    A request is refused before its body is read where name, token or size say so; the body is
-    read here, whole and within its time, so that nothing behind waits for a slow client.
+    A request with a wrong host name or token, or of a wrong size, is refused before its body is
+    read. The body is read here, whole and within its time, so that no handler waits for a slow
+    client.
     """
 
     def __init__(self, app: ASGIApp, options: ServerOptions, metrics: Metrics) -> None:
-        """Stand around an application.
-
-        Args:
-            app: What is guarded.
-            options: Token, names and limits.
-            metrics: Told of every request.
-        """
         self._app = app
         self._options = options
         self._limits: Limits = options.limits
@@ -67,12 +61,12 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
         if scope["type"] != "http":
-            # The life span passes; of web sockets there are none.
+            # Lifespan events pass; web sockets are not served.
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        answer = _Answer(send)
+        answer = _ResponseSender(send)
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         try:
@@ -81,7 +75,7 @@ class Guard:
         except TimeoutError:
             words = f"no answer within {self._limits.answer_s:g} s"
             await self._refuse(http_problem(503, words, headers=_RETRY), scope, answer)
-        except _GoneError:
+        except _DisconnectedError:
             pass
         except Exception:  # noqa: BLE001 - a bug must not end the server
             _log.exception("a bug in stocklstm, in answering %s", scope["path"])
@@ -96,7 +90,7 @@ class Guard:
             self._metrics.in_flight.set(self._in_flight)
             self._metrics.count(scope, answer.status, time.perf_counter() - started)
 
-    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_ResponseSender") -> None:
         headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - the last counts
         scope.setdefault("state", {})["trusted"] = self._trusted(headers)
         problem = self._refusal(scope, headers)
@@ -118,7 +112,7 @@ class Guard:
             await self._app(scope, _Replay(body, receive), answer.send)
 
     def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Problem | None:
-        """Find the first thing that speaks against a request; None if nothing does."""
+        """Return the first reason to refuse a request, before its body is read; None if none."""
         host = headers.get(b"host", b"").decode("latin-1")
         if self._names is not None and _without_port(host) not in self._names:
             return http_problem(
@@ -133,7 +127,7 @@ class Guard:
                 hint="Authorization: Bearer TOKEN, or as the password in a browser",
                 headers={"www-authenticate": 'Bearer realm="stocklstm", Basic realm="stocklstm"'},
             )
-        # What has arrived at once, h11 has taken whatever its size.
+        # h11 takes a head of any size that arrives in one piece.
         head = len(scope["raw_path"]) + len(scope["query_string"])
         if head + sum(len(n) + len(v) for n, v in scope["headers"]) > self._limits.head_bytes:
             return http_problem(431, f"a head has at most {self._limits.head_bytes:,} bytes")
@@ -143,7 +137,7 @@ class Guard:
         return self._body_refusal(headers) if _has_body(headers) else None
 
     def _body_refusal(self, headers: Mapping[bytes, bytes]) -> Problem | None:
-        """Find what speaks against a body before any of it is read."""
+        """Return the reason to refuse a body before any of it is read."""
         if _declared_length(headers) > self._limits.body_bytes:
             return self._too_large()
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
@@ -163,34 +157,34 @@ class Guard:
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                raise _GoneError
+                raise _DisconnectedError
             part = message.get("body", b"")
             size += len(part)
             if size <= self._limits.body_bytes:
                 parts.append(part)
             last = not message.get("more_body", False)
-            # Whoever is cut off while it still sends may never read why: the rest is passed over.
-            if size > self._limits.body_bytes and (last or size > self._limits.passed_over_bytes):
+            # A client that is cut off while it still sends may never read why: discard the rest.
+            if size > self._limits.body_bytes and (last or size > self._limits.discarded_bytes):
                 raise _TooLargeError
             if last:
                 return b"".join(parts)
 
-    async def _refuse(self, problem: Problem, scope: Scope, answer: "_Answer") -> None:
-        """Answer with a problem, and take nothing more on this connection."""
+    async def _refuse(self, problem: Problem, scope: Scope, answer: "_ResponseSender") -> None:
+        """Answer with a problem, and close the connection."""
         if answer.status is not None:
             return
         response = problem.response(scope["path"])
-        # What is still to come of the body is not waited for.
+        # The rest of the body is not waited for.
         response.headers["connection"] = "close"
-        await response(scope, _nothing, answer.send)
+        await response(scope, _disconnected, answer.send)
 
 
 _RETRY = {"retry-after": f"{RETRY_AFTER_S}"}
 _JSON = b"application/json"
 
 
-class _Answer:
-    """Passes an answer on, with what every one carries."""
+class _ResponseSender:
+    """Passes a response on, with the headers that every one carries."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -206,7 +200,7 @@ class _Answer:
 
 
 class _Replay:
-    """Gives a body that was read already, then what the connection has to say."""
+    """Gives a body that was read already, then what arrives on the connection."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -219,7 +213,7 @@ class _Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-async def _nothing() -> Message:
+async def _disconnected() -> Message:
     return {"type": "http.disconnect"}
 
 
@@ -228,21 +222,21 @@ def _has_body(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def _declared_length(headers: Mapping[bytes, bytes]) -> int:
-    # h11 has refused what is no number.
+    # h11 has refused anything but a number.
     return int(headers.get(b"content-length", b"0"))
 
 
 def _without_port(host: str) -> str:
-    """Take the name out of a Host header, lower case, an IPv6 address in its brackets."""
+    """Return the name of a Host header, lower case, an IPv6 address in its brackets."""
     name, colon, port = host.rpartition(":")
     bare = name if colon and (port.isdigit() or not port) else host
     return bare.lower().rstrip(".")
 
 
 def _given_token(authorization: bytes) -> bytes:
-    """Take the token out of an Authorization header; nothing if there is none.
+    """Return the token of an Authorization header; empty if there is none.
 
-    A browser has no way to send a bearer token, but asks for a name and a password.
+    A browser cannot send a bearer token, but asks for a name and a password.
     """
     scheme, _, rest = authorization.partition(b" ")
     if scheme.lower() == b"bearer":

@@ -1,4 +1,4 @@
-"""Models in memory: each loaded once, the next one as soon as a name means it."""
+"""Models in memory: each version is loaded once, and a moved alias takes effect at once."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -8,27 +8,21 @@ from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_version
 
-MOST = 64
-"""Models that are kept; the one that was not asked for longest goes first."""
+MOST_MODELS = 64
+"""Models that are kept; the least recently used one is dropped first."""
 
 
-class ModelShelf:
+class ModelCache:
     """Loaded models by ticker and version, for many threads.
 
-    A version never changes, so what was checked and loaded once holds; what a name means is read
-    from the store for every request. A model that leaves the shelf lives on in the requests that
-    have it.
+    A version never changes, so it is checked and loaded once; which version a name means is read
+    from the store for every request. A dropped model lives on in the requests that hold it.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        """Begin with none.
-
-        Args:
-            most: Models to keep.
-        """
+    def __init__(self, most: int = MOST_MODELS) -> None:
         self._most = most
         self._models: OrderedDict[tuple[str, int], LoadedModel] = OrderedDict()
-        self._reading = Lock()
+        self._lock = Lock()
         self._loading = Lock()
         self.loads = 0
         """Models loaded since the start."""
@@ -38,11 +32,7 @@ class ModelShelf:
         return len(self._models)
 
     def load(self, store: Store, reference: ModelReference) -> LoadedModel:
-        """Give the model that a reference means now.
-
-        Args:
-            store: Open, of the calling thread.
-            reference: As typed.
+        """Return the model that a reference means now.
 
         Raises:
             NoModelError: There is none.
@@ -53,28 +43,28 @@ class ModelShelf:
             try:
                 return self._get(store, reference.ticker, version)
             except NoModelError:
-                # What a name meant may be replaced and removed by now.
+                # The version may have been replaced and removed since the name was resolved.
                 if store.registry.resolve(reference) == version:
                     raise
 
     def _get(self, store: Store, ticker: str, version: int) -> LoadedModel:
         key = (ticker, version)
-        if (model := self._found(key)) is not None:
+        if (model := self._cached(key)) is not None:
             return model
-        # Who waited for somebody else's loading of the same model finds it afterwards.
         with self._loading:
-            if (model := self._found(key)) is not None:
+            # Another thread may have loaded it while this one waited.
+            if (model := self._cached(key)) is not None:
                 return model
             model = load_version(store, store.registry.manifest(ticker, version))
-            with self._reading:
+            with self._lock:
                 self._models[key] = model
                 while len(self._models) > self._most:
                     self._models.popitem(last=False)
                 self.loads += 1
             return model
 
-    def _found(self, key: tuple[str, int]) -> LoadedModel | None:
-        with self._reading:
+    def _cached(self, key: tuple[str, int]) -> LoadedModel | None:
+        with self._lock:
             if key not in self._models:
                 return None
             self._models.move_to_end(key)

@@ -10,14 +10,16 @@ from starlette.responses import Response
 
 from stocklstm import __version__
 from stocklstm.api.chart import NARROW, WIDE, draw
+from stocklstm.api.model_cache import ModelCache
 from stocklstm.api.problems import Problem, problem_of
-from stocklstm.api.responses import predicted, worst_of
-from stocklstm.api.service import Desk, Service
+from stocklstm.api.responses import predict, worst_failure
+from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.reference import ModelReference, parse_ticker
 from stocklstm.core.wording import money, price_digits
 from stocklstm.errors import StockLstmError
+from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import PastForecast, ticker_history
 from stocklstm.workflows.predict.predict import Forecast
 
@@ -110,27 +112,22 @@ class PastRow:
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
-    """Add the pages to an application.
+    """Add the pages to an application."""
 
-    Args:
-        app: Takes them.
-        service: Answers.
-    """
-
-    async def page(key: object, make: Callable[[Desk], bytes]) -> Response:
+    async def page(key: object, make: Callable[[Store, ModelCache], bytes]) -> Response:
         try:
             return _html(await service.answer(("page", key), make))
         except StockLstmError as error:
             problem = problem_of(error)
-            return _html(_troubled(problem), problem.status, problem.headers)
+            return _html(_problem_page(problem), problem.status, problem.headers)
 
     @app.get("/", include_in_schema=False)
     async def overview() -> Response:
-        return await page("overview", _overview)
+        return await page("overview", _overview_page)
 
     @app.get("/tickers/{ticker}", include_in_schema=False)
-    async def one(ticker: Annotated[str, Path(max_length=60)]) -> Response:
-        return await page(ticker, lambda desk: _one(desk, ticker))
+    async def ticker_page(ticker: Annotated[str, Path(max_length=60)]) -> Response:
+        return await page(ticker, lambda store, models: _ticker_page(store, models, ticker))
 
     @app.get("/style.css", include_in_schema=False)
     async def style() -> Response:
@@ -145,26 +142,24 @@ def _html(
     return Response(content, status, {**(headers or {}), "cache-control": "no-store"}, HTML)
 
 
-def _overview(desk: Desk) -> bytes:
-    result = predicted(desk)
-    return _rendered(
+def _overview_page(store: Store, models: ModelCache) -> bytes:
+    result = predict(store, models)
+    return _render(
         "overview.html",
         rows=[_row(made) for made in result.forecasts],
         failures=result.failures,
     )
 
 
-def _one(desk: Desk, ticker: str) -> bytes:
-    result = predicted(desk, [parse_ticker(ticker)])
+def _ticker_page(store: Store, models: ModelCache, ticker: str) -> bytes:
+    result = predict(store, models, [parse_ticker(ticker)])
     if result.failures:
-        raise worst_of(result.failures)
+        raise worst_failure(result.failures)
     (made,) = result.forecasts
-    history = ticker_history(desk.store, made.ticker, count=_PAST)
-    learned = desk.shelf.load(
-        desk.store, ModelReference(made.ticker, made.version)
-    ).manifest.config.horizon
+    history = ticker_history(store, made.ticker, count=_PAST)
+    learned = models.load(store, ModelReference(made.ticker, made.version)).manifest.config.horizon
     charts = [draw(made, history, learned, size) for size in (WIDE, NARROW)]
-    return _rendered(
+    return _render(
         "ticker.html",
         row=_row(made),
         wide=charts[0],
@@ -174,8 +169,8 @@ def _one(desk: Desk, ticker: str) -> bytes:
     )
 
 
-def _troubled(problem: Problem) -> bytes:
-    return _rendered("problem.html", problem=problem)
+def _problem_page(problem: Problem) -> bytes:
+    return _render("problem.html", problem=problem)
 
 
 def _row(made: Forecast) -> ForecastRow:
@@ -234,7 +229,7 @@ def _past_row(past: PastForecast) -> PastRow:
     )
 
 
-def _rendered(name: str, **values: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+def _render(name: str, **values: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
     text = _template(name).render(stocklstm_version=__version__, now=utc_now(), **values)
     return text.encode()
 

@@ -1,4 +1,4 @@
-"""What goes wrong, as HTTP says it: RFC 9457 problem details."""
+"""Errors as HTTP reports them: RFC 9457 problem details."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,11 +80,7 @@ class Problem:
     errors: Sequence[Mapping[str, Any]] | None = None
 
     def document(self, instance: str) -> dict[str, Any]:
-        """Build its JSON.
-
-        Args:
-            instance: Path of the request.
-        """
+        """Build its JSON; the instance is the path of the request."""
         document = {
             "type": f"urn:stocklstm:problem:{self.kind}",
             "title": self.title,
@@ -97,11 +93,7 @@ class Problem:
         return document if self.errors is None else document | {"errors": self.errors}
 
     def response(self, instance: str) -> Response:
-        """Build the answer.
-
-        Args:
-            instance: Path of the request.
-        """
+        """Build the response."""
         return Response(
             msgspec.json.encode(self.document(instance)),
             self.status,
@@ -116,7 +108,7 @@ def status_of(error: StockLstmError) -> int:
 
 
 def problem_of(error: StockLstmError) -> Problem:
-    """Say an error of the program in terms of HTTP."""
+    """Translate an error of the program."""
     status = status_of(error)
     bug = isinstance(error, UnexpectedError)
     words = type(error).__doc__ or type(error).__name__
@@ -140,14 +132,6 @@ def http_problem(
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, Any]] | None = None,
 ) -> Problem:
-    """Say what HTTP itself has against a request.
-
-    Args:
-        status: From 400.
-        detail: What happened.
-        hint: What to do about it.
-        headers: To send with it.
-        errors: What is wrong with each part of the request.
-    """
+    """Describe a fault of the request itself."""
     title = _TITLES.get(status, "The request cannot be answered")
     return Problem(status, title, detail, hint=hint, headers=headers or {}, errors=errors)

@@ -1,50 +1,15 @@
-"""What a client asks for."""
+"""The body of `POST /predict`."""
 
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.workflows.predict.from_prices import GivenPrices
-from stocklstm.workflows.predict.preconditions import Demands
 from stocklstm.workflows.predict.predict import Wanted
 
 MOST_ROWS = 10_000
-"""Prices in a body: forty years."""
-
-
-@dataclass(frozen=True)
-class AskedForecast:
-    """A question, however it was put; two that are equal have the same answer.
-
-    Attributes:
-        tickers: TICKER[@VERSION]; none means every champion.
-        at: ISO day of the past; None for now.
-        horizon: Sessions ahead; None for as many as the model learned.
-        levels: Probabilities of the intervals; None for 80 and 95 %.
-        adaptive: Take intervals where past ones would have held.
-    """
-
-    tickers: tuple[str, ...]
-    at: str | None = None
-    horizon: int | None = None
-    levels: tuple[float, ...] | None = None
-    adaptive: bool = False
-
-    def wanted(self) -> Wanted:
-        """Say the same to the workflow.
-
-        Raises:
-            ConfigError: It cannot be forecast.
-        """
-        levels = INTERVAL_LEVELS if self.levels is None else self.levels
-        return Wanted(self.at, self.horizon, levels, self.adaptive)
-
-    @staticmethod
-    def demands(*, strict: bool = False, max_age: int | None = None) -> Demands:
-        """Say what is demanded of prices and models."""
-        return Demands(max_age, strict)
+"""Prices in a body: forty years of sessions."""
 
 
 Price = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
@@ -120,7 +85,7 @@ class PredictRequest(BaseModel):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        """Refuse what mixes the two ways of asking."""
+        """Refuse a mixture of tickers and prices."""
         columns = (self.dates, self.opens, self.highs, self.lows, self.adj_closes, self.volumes)
         if self.closes is None:
             if self.ticker is not None or any(column is not None for column in columns):
@@ -133,14 +98,21 @@ class PredictRequest(BaseModel):
         return self
 
     @property
-    def asked(self) -> AskedForecast:
-        """The question."""
-        names = (self.ticker,) if self.ticker is not None else tuple(self.tickers or ())
-        levels = None if self.levels is None else tuple(self.levels)
-        return AskedForecast(names, None, self.horizon, levels, self.adaptive)
+    def references(self) -> tuple[str, ...]:
+        """TICKER[@VERSION] each; none means every champion."""
+        return (self.ticker,) if self.ticker is not None else tuple(self.tickers or ())
+
+    def wanted(self) -> Wanted:
+        """Build what the workflow takes.
+
+        Raises:
+            ConfigError: It cannot be forecast.
+        """
+        levels = INTERVAL_LEVELS if self.levels is None else tuple(self.levels)
+        return Wanted(None, self.horizon, levels, self.adaptive)
 
     def given(self) -> GivenPrices | None:
-        """The prices; None if those of the store are meant."""
+        """Return the prices of the body; None to forecast from the store."""
         if self.closes is None:
             return None
         return GivenPrices(

@@ -1,59 +1,54 @@
-"""The same answer again while nothing has changed: for whoever asks often."""
+"""Responses that are given again while nothing has changed."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stocklstm.api.service import Service
 from stocklstm.errors import StockLstmError
 
-MOST_ANSWERS = 256
-"""Answers that are kept while nothing changes."""
+MOST_RESPONSES = 256
+"""Responses that are kept while nothing changes."""
 
 MOST_BYTES = 256 << 10
-"""Larger answers are not kept."""
+"""Larger responses are not kept."""
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What was answered.
-
-    Attributes:
-        start: Status and headers.
-        body: Bytes.
-        route: What answered it.
-    """
+class _Response:
+    """A response as it was sent: status and headers, body, and the route that gave it."""
 
     start: Message
     body: bytes
     route: object
 
 
-class Repeater:
+class ResponseCache:
     """ASGI application around another one.
 
-    What an answer depends on is the address and what `Service.moment` tells; where neither has
-    changed, what would be answered is known to the byte. Reading the query of a request takes
-    FastAPI longer than all else that such an answer takes.
+    A response depends on the address and on the state of the store; where neither has changed, it
+    is known to the byte. Reading the query of a request takes FastAPI longer than all else that
+    such a response takes.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, routes: Collection[str]) -> None:
-        """Stand around an application.
+    def __init__(
+        self, app: ASGIApp, state: Callable[[], Hashable], routes: Collection[str]
+    ) -> None:
+        """Wrap an application.
 
         Args:
-            app: Answers what was not asked before.
-            service: Tells when something has changed.
-            routes: Paths, as they were declared, whose answers depend on nothing else.
+            app: Answers what is not cached.
+            state: Gives a value that changes whenever a response may have changed.
+            routes: Paths, as they were declared, whose responses depend on nothing else.
         """
         self._app = app
-        self._service = service
+        self._read_state = state
         self._routes = frozenset(routes)
-        self._moment: Hashable = None
-        self._answers: OrderedDict[tuple[str, bytes], _Answer] = OrderedDict()
+        self._state: Hashable = None
+        self._responses: OrderedDict[tuple[str, bytes], _Response] = OrderedDict()
         self.repeated = 0
-        """Answers that were given again."""
+        """Responses that were given again."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -61,35 +56,35 @@ class Repeater:
             await self._app(scope, receive, send)
             return
         try:
-            moment = self._service.moment()
+            state = self._read_state()
         except StockLstmError:
-            # Whoever answers runs into the same, and says so.
+            # The application runs into the same error, and reports it.
             await self._app(scope, receive, send)
             return
-        if moment != self._moment:
-            self._moment = moment
-            self._answers.clear()
+        if state != self._state:
+            self._state = state
+            self._responses.clear()
         key = (scope["path"], scope["query_string"])
-        found = self._answers.get(key)
+        found = self._responses.get(key)
         if found is None:
-            await self._asked(scope, receive, send, key, moment)
+            await self._pass_on(scope, receive, send, key, state)
             return
         self.repeated += 1
-        self._answers.move_to_end(key)
+        self._responses.move_to_end(key)
         scope["route"] = found.route
-        # Others add headers of their own to it.
+        # A copy, as others add headers of their own to it.
         await send(dict(found.start))
         await send({"type": "http.response.body", "body": found.body})
 
-    async def _asked(
+    async def _pass_on(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
         key: tuple[str, bytes],
-        moment: Hashable,
+        state: Hashable,
     ) -> None:
-        """Pass a request on, and keep its answer if it may be given again."""
+        """Let the application answer, and keep the response if it may be given again."""
         start: Message = {}
         body = b""
 
@@ -107,9 +102,9 @@ class Repeater:
             start.get("status") != 200
             or getattr(route, "path", None) not in self._routes
             or len(body) > MOST_BYTES
-            or moment != self._moment
+            or state != self._state
         ):
             return
-        self._answers[key] = _Answer(start, body, route)
-        while len(self._answers) > MOST_ANSWERS:
-            self._answers.popitem(last=False)
+        self._responses[key] = _Response(start, body, route)
+        while len(self._responses) > MOST_RESPONSES:
+            self._responses.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The answers: the documents of `--json`, as bytes."""
+"""The responses: the documents of `--json`, as bytes."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from stocklstm import __version__
-from stocklstm.api.service import Desk
+from stocklstm.api.model_cache import ModelCache
 from stocklstm.core.batch import Failure
 from stocklstm.core.clock import utc_now
 from stocklstm.core.exits import exit_code, worst
 from stocklstm.core.reference import CHAMPION, is_pool, parse_reference, parse_ticker
 from stocklstm.errors import StockLstmError, UnexpectedError
+from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
 from stocklstm.workflows.ledger import ticker_history
 from stocklstm.workflows.models.listing import list_models, show_model
@@ -67,113 +68,73 @@ class Health:
 
 
 def unready(reason: str | None) -> Health:
-    """Describe a server that cannot forecast.
-
-    Args:
-        reason: Why.
-    """
+    """Describe a server that cannot forecast."""
     return Health("unready", ready=False, version=__version__, reason=reason)
 
 
-def forecasts(desk: Desk, references: Sequence[str], wanted: Wanted, demands: Demands) -> bytes:
+def predict_json(
+    store: Store, models: ModelCache, references: Sequence[str], wanted: Wanted, demands: Demands
+) -> bytes:
     """Forecast as `predict --json` does, and record it likewise.
-
-    Args:
-        desk: To work with.
-        references: None means the champion of every ticker.
-        wanted: Which session, with which intervals.
-        demands: What prices and models must be like.
 
     Raises:
         StockLstmError: There is no forecast at all: the worst of what stood in the way.
     """
-    result = predicted(desk, references, wanted, demands)
+    result = predict(store, models, references, wanted, demands)
     if result.failures and not result.forecasts:
-        raise worst_of(result.failures)
+        raise worst_failure(result.failures)
     entries = [asdict(made) for made in result.forecasts]
-    return encoded(envelope("predict", "forecasts", entries, result.failures))
+    return encode(envelope("predict", "forecasts", entries, result.failures))
 
 
-def predicted(
-    desk: Desk,
+def predict(
+    store: Store,
+    models: ModelCache,
     references: Sequence[str] = (),
     wanted: Wanted = LATEST,
     demands: Demands = NO_DEMANDS,
 ) -> PredictResult:
-    """Forecast with the models in memory.
-
-    Args:
-        desk: To work with.
-        references: None means the champion of every ticker.
-        wanted: Which session, with which intervals.
-        demands: What prices and models must be like.
-
-    Raises:
-        NoModelError: There is no model at all.
-    """
-    result = predict_from(desk.store, references, wanted, demands=demands, load=desk.shelf.load)
+    """Forecast with the models in memory; a bug is logged."""
+    result = predict_from(store, references, wanted, demands=demands, load=models.load)
     for failure in result.failures:
         if isinstance(failure.error, UnexpectedError):
             _log.error("a bug in stocklstm, with %s", failure.ticker, exc_info=failure.error)
     return result
 
 
-def forecast_of_given(desk: Desk, reference: str, given: GivenPrices, wanted: Wanted) -> bytes:
-    """Forecast from prices in the request.
-
-    Args:
-        desk: To work with.
-        reference: Whose model.
-        given: The prices.
-        wanted: Horizon and levels.
-
-    Raises:
-        StockLstmError: There is no such model, or the prices are none that it can use.
-    """
-    model = desk.shelf.load(desk.store, parse_reference(reference))
-    made = forecast_given(desk.store, model, given, horizon=wanted.horizon, levels=wanted.levels)
-    return encoded(envelope("predict", "forecasts", [asdict(made)], ()))
+def predict_given_json(
+    store: Store, models: ModelCache, reference: str, given: GivenPrices, wanted: Wanted
+) -> bytes:
+    """Forecast from prices in the request."""
+    model = models.load(store, parse_reference(reference))
+    made = forecast_given(store, model, given, horizon=wanted.horizon, levels=wanted.levels)
+    return encode(envelope("predict", "forecasts", [asdict(made)], ()))
 
 
-def models(desk: Desk) -> bytes:
+def models_json(store: Store) -> bytes:
     """List the versions as `models list --json` does."""
-    result = list_models(home=desk.store.paths.home)
+    result = list_models(home=store.paths.home)
     entries = [asdict(model) for model in result.models]
-    return encoded(envelope("models list", "models", entries, result.failures))
+    return encode(envelope("models list", "models", entries, result.failures))
 
 
-def model(desk: Desk, reference: str) -> bytes:
-    """Show a version as `models show --json` does.
-
-    Raises:
-        NotFoundError: There is no such version.
-        IntegrityError: Its manifest is damaged.
-    """
-    details = show_model(reference, home=desk.store.paths.home)
-    return encoded(envelope("models show", "models", [details_document(details)], ()))
+def model_json(store: Store, reference: str) -> bytes:
+    """Show a version as `models show --json` does."""
+    details = show_model(reference, home=store.paths.home)
+    return encode(envelope("models show", "models", [details_document(details)], ()))
 
 
-def history(desk: Desk, ticker: str, count: int, offset: int) -> bytes:
-    """List the forecasts on record.
-
-    Args:
-        desk: To work with.
-        ticker: As typed.
-        count: How many at most.
-        offset: Later ones to pass over.
-
-    Raises:
-        NoPricesError: The ticker has no prices.
-    """
-    found = ticker_history(desk.store, parse_ticker(ticker), count=count, offset=offset)
-    return encoded(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
+def forecasts_json(store: Store, ticker: str, count: int, offset: int) -> bytes:
+    """List the forecasts on record, the latest first."""
+    found = ticker_history(store, parse_ticker(ticker), count=count, offset=offset)
+    return encode(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
 
 
-def health(desk: Desk) -> Health:
-    """Look at every champion, loading those that are not in memory."""
+def health(store: Store, models: ModelCache) -> Health:
+    """Check every champion, loading those that are not in memory."""
     now = utc_now()
-    names = (name for name in desk.store.registry.tickers() if not is_pool(name))
-    champions = tuple(_champion(desk, ticker, now) for ticker in names)
+    names = (name for name in store.registry.tickers() if not is_pool(name))
+    champions = tuple(_champion(store, models, ticker, now) for ticker in names)
     sound = [one for one in champions if one.error is None]
     if not champions:
         reason = "the store has no model"
@@ -186,34 +147,34 @@ def health(desk: Desk) -> Health:
         ready=bool(sound),
         version=__version__,
         reason=reason,
-        writable=desk.store.writable,
-        models_loaded=len(desk.shelf),
+        writable=store.writable,
+        models_loaded=len(models),
         tickers=champions,
     )
 
 
-def _champion(desk: Desk, ticker: str, now: str) -> ChampionHealth:
+def _champion(store: Store, models: ModelCache, ticker: str, now: str) -> ChampionHealth:
     version = as_of = stale = None
     try:
-        version = desk.store.registry.aliases(ticker).get(CHAMPION)
-        desk.shelf.load(desk.store, parse_reference(ticker))
-        exchange = desk.store.prices.instrument(ticker).exchange
-        span = desk.store.prices.span(ticker)
+        version = store.registry.aliases(ticker).get(CHAMPION)
+        models.load(store, parse_reference(ticker))
+        exchange = store.prices.instrument(ticker).exchange
+        span = store.prices.span(ticker)
         if span is None:
             return ChampionHealth(ticker, version, None, None, f"{ticker} has no prices")
         as_of = str(span[1])
-        stale = desk.store.sessions.ended_since(exchange, as_of, now)
+        stale = store.sessions.ended_since(exchange, as_of, now)
     except StockLstmError as error:
         return ChampionHealth(ticker, version, as_of, stale, error.message)
     return ChampionHealth(ticker, version, as_of, stale, None)
 
 
-def worst_of(failures: Sequence[Failure]) -> StockLstmError:
-    """Choose the failure that stands for all, as the exit code of the command line would."""
+def worst_failure(failures: Sequence[Failure]) -> StockLstmError:
+    """Choose the error that decides, as for the exit code of the command line."""
     codes = [exit_code(failure.error) for failure in failures]
     return failures[codes.index(worst(codes))].error
 
 
-def encoded(document: Mapping[str, Any] | Health) -> bytes:
-    """Write a document; what is not a finite number becomes null."""
+def encode(document: Mapping[str, Any] | Health) -> bytes:
+    """Encode a document; a number that is not finite becomes null."""
     return msgspec.json.encode(document)

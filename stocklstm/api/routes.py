@@ -1,4 +1,4 @@
-"""The application: addresses, and what answers each."""
+"""The application: its addresses, and the function that answers each."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -10,18 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from stocklstm import __version__
-from stocklstm.api import responses as answers
+from stocklstm.api import responses
 from stocklstm.api.metrics import Metrics
 from stocklstm.api.middleware import HEALTH, Guard
 from stocklstm.api.pages import PAGES, add_pages
 from stocklstm.api.problems import http_problem, problem_of
-from stocklstm.api.requests import AskedForecast, PredictRequest
-from stocklstm.api.response_cache import Repeater
+from stocklstm.api.requests import PredictRequest
+from stocklstm.api.response_cache import ResponseCache
 from stocklstm.api.responses import Health, unready
 from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
-from stocklstm.api.service import Desk, Service
+from stocklstm.api.service import Service
+from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.errors import StockLstmError
+from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
+from stocklstm.workflows.predict.predict import Wanted
 
 JSON = "application/json"
 
@@ -44,21 +47,14 @@ Ticker = Annotated[
 
 
 def create_app(options: ServerOptions) -> Guard:
-    """Put the server together.
-
-    Args:
-        options: What it is told.
-
-    Returns:
-        An ASGI application.
-    """
+    """Build the ASGI application."""
     service = Service(options)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Whoever asks first is not to wait for the models; without a store there are none yet.
+        # Load the models before the first request; without a store there are none yet.
         with suppress(StockLstmError):
-            await service.work(answers.health)
+            await service.work(responses.health)
         yield
         service.close()
 
@@ -76,19 +72,19 @@ def create_app(options: ServerOptions) -> Guard:
     _add_models(app, service)
     _add_forecasts(app, service)
     add_pages(app, service)
-    repeater = Repeater(app, service, _REPEATED)
-    metrics = Metrics(service, repeater)
+    cache = ResponseCache(app, service.state, _CACHED)
+    metrics = Metrics(service, cache)
     _add_state(app, service, metrics)
     describe(app)
-    return Guard(repeater, options, metrics)
+    return Guard(cache, options, metrics)
 
 
-# What these answer depends on the store and the minute alone.
-_REPEATED = ("/models", "/models/{ticker}", "/predict", "/forecasts/{ticker}", *PAGES)
+# Their responses depend on the store and the minute alone.
+_CACHED = ("/models", "/models/{ticker}", "/predict", "/forecasts/{ticker}", *PAGES)
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Make every error a problem."""
+    """Turn every error into problem details."""
 
     @app.exception_handler(StockLstmError)
     def program(request: Request, error: Exception) -> Response:
@@ -119,9 +115,9 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
-    async def look() -> Health:
+    async def current() -> Health:
         try:
-            return await service.work(answers.health)
+            return await service.work(responses.health)
         except StockLstmError as error:
             return unready(error.message)
 
@@ -132,11 +128,11 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         200 means that at least one ticker can be forecast, 503 that none can, and why. Without
         the token it says no more than that.
         """
-        found = await look()
+        found = await current()
         if not request.state.trusted:
             found = Health(found.status, ready=found.ready, version=found.version)
         status = 200 if found.ready else 503
-        return _json(answers.encoded(found), status)
+        return _json(responses.encode(found), status)
 
     @app.get(
         "/metrics",
@@ -146,7 +142,7 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
     )
     async def figures() -> Response:
         """Requests, latencies, models in memory, sessions that each ticker is behind."""
-        text = metrics.text(await look())
+        text = metrics.text(await current())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -154,7 +150,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
     @app.get("/models", summary="Every version", **documented("models", {401, 404, 503}))
     async def models() -> Response:
         """Answer as `stocklstm models list --json` does."""
-        return _json(await service.answer("models", answers.models))
+        return _json(await service.answer("models", lambda store, _: responses.models_json(store)))
 
     @app.get(
         "/models/{ticker}",
@@ -163,11 +159,10 @@ def _add_models(app: FastAPI, service: Service) -> None:
     )
     async def model(ticker: Reference) -> Response:
         """Answer as `stocklstm models show --json` does; a ticker alone means its champion."""
-
-        def make(desk: Desk) -> bytes:
-            return answers.model(desk, ticker)
-
-        return _json(await service.answer(("model", ticker), make))
+        content = await service.answer(
+            ("model", ticker), lambda store, _: responses.model_json(store, ticker)
+        )
+        return _json(content)
 
 
 def _add_forecasts(app: FastAPI, service: Service) -> None:
@@ -223,16 +218,16 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         Where one of several tickers fails, the others are answered with 200 and `errors` says
         why; where none is left, the answer is a problem.
         """
-        asked = AskedForecast(
-            tuple(ticker or ()), at, horizon, None if level is None else tuple(level), adaptive
+        references = tuple(ticker or ())
+        wanted = Wanted(at, horizon, INTERVAL_LEVELS if level is None else tuple(level), adaptive)
+        demands = Demands(max_age, strict)
+        content = await service.answer(
+            ("predict", references, wanted, strict, max_age),
+            lambda store, models: responses.predict_json(
+                store, models, references, wanted, demands
+            ),
         )
-        demands = asked.demands(strict=strict, max_age=max_age)
-        wanted = asked.wanted()
-
-        def make(desk: Desk) -> bytes:
-            return answers.forecasts(desk, asked.tickers, wanted, demands)
-
-        return _json(await service.answer((asked, strict, max_age), make))
+        return _json(content)
 
     @app.post(
         "/predict",
@@ -241,20 +236,15 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
     )
     async def predict_posted(asked: PredictRequest) -> Response:
         """Forecast with `closes` from them, storing and recording nothing; else as GET does."""
-        wanted = asked.asked.wanted()
-        given = asked.given()
-        if given is None:
-            demands = asked.asked.demands()
-            content = await service.work(
-                lambda desk: answers.forecasts(desk, asked.asked.tickers, wanted, demands)
-            )
-            return _json(content)
-        (reference,) = asked.asked.tickers
-        return _json(
-            await service.work(
-                lambda desk: answers.forecast_of_given(desk, reference, given, wanted)
+        references, wanted, given = asked.references, asked.wanted(), asked.given()
+        content = await service.work(
+            lambda store, models: (
+                responses.predict_json(store, models, references, wanted, NO_DEMANDS)
+                if given is None
+                else responses.predict_given_json(store, models, references[0], given, wanted)
             )
         )
+        return _json(content)
 
     @app.get(
         "/forecasts/{ticker}",
@@ -271,11 +261,11 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         ] = 0,
     ) -> Response:
         """List what `predict` has forecast, the latest session first, beside what came."""
-
-        def make(desk: Desk) -> bytes:
-            return answers.history(desk, ticker, limit, offset)
-
-        return _json(await service.answer(("forecasts", ticker, limit, offset), make))
+        content = await service.answer(
+            ("forecasts", ticker, limit, offset),
+            lambda store, _: responses.forecasts_json(store, ticker, limit, offset),
+        )
+        return _json(content)
 
 
 _NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}

@@ -1,4 +1,4 @@
-"""OpenAPI: what each address answers, from the docstrings of what it answers with."""
+"""OpenAPI: what each address answers, from the docstrings of the result classes."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -187,12 +187,7 @@ _EXAMPLE: Mapping[str, Any] = {
 
 
 def documented(answer: str, problems: Collection[int]) -> dict[str, Any]:
-    """Say what an address answers: for the decorators of FastAPI.
-
-    Args:
-        answer: Which document.
-        problems: Statuses of the problems there may be.
-    """
+    """Describe the responses of an address, for the decorators of FastAPI."""
     responses: dict[int | str, dict[str, Any]] = {
         status: {
             "description": _PROBLEMS[status],
@@ -215,11 +210,7 @@ def documented(answer: str, problems: Collection[int]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI) -> None:
-    """Give an application its OpenAPI document.
-
-    Args:
-        app: With all its addresses.
-    """
+    """Give an application its OpenAPI document."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -278,7 +269,7 @@ def _dataclasses(kinds: Collection[Any]) -> set[type]:
 
 
 def _explain(schema: dict[str, Any], kind: type) -> None:
-    """Put what the docstring says of each attribute beside it."""
+    """Add the words of the docstring to each attribute."""
     words = dict(_attributes(kind))
     summary = (getdoc(kind) or "").partition("\n\n")[0]
     schema["description"] = " ".join(summary.split())

@@ -1,4 +1,4 @@
-"""Uvicorn, with what it lacks: a time limit for slow heads, and an exit code for each end."""
+"""Uvicorn, with a time limit for slow request heads, and the signal that ended it."""
 
 import asyncio
 import errno
@@ -25,9 +25,9 @@ class Serving:
     """A server that has begun to listen.
 
     Attributes:
-        url: Where.
-        host: Address.
-        port: Number.
+        url: Address to open.
+        host: Address it listens on.
+        port: Port it listens on.
         token: True if it wants one.
         pid: Of its process.
     """
@@ -43,15 +43,11 @@ def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
     """Listen and answer until a signal says stop.
 
     Args:
-        options: What the server is told.
+        options: Address, token, store and limits.
         announce: Called once it listens and its models are loaded.
 
     Returns:
         The signal that ended it: SIGTERM or SIGINT.
-
-    Raises:
-        ConfigError: There is no such address, or it may not be listened on.
-        TryAgainError: The port is taken.
     """
     _log_to_stderr()
     with _listening(options) as listener:
@@ -60,16 +56,16 @@ def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
         serving = Serving(
             f"http://{shown}:{port}", host, port, options.token is not None, os.getpid()
         )
-        server = _Server(_configured(options), lambda: announce(serving))
+        server = _Server(_uvicorn_config(options), lambda: announce(serving))
         server.run(sockets=[listener])
         return server.ended_by
 
 
-def _configured(options: ServerOptions) -> uvicorn.Config:
+def _uvicorn_config(options: ServerOptions) -> uvicorn.Config:
     limits = options.limits
     return uvicorn.Config(
         create_app(options),
-        http=_PatientProtocol,
+        http=_TimedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -116,7 +112,7 @@ def _cannot_listen(options: ServerOptions, error: OSError) -> ConfigError | TryA
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready, and ends without raising the signal once more."""
+    """A server that announces when it is ready, and does not raise the signal again at its end."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -145,11 +141,10 @@ class _Server(uvicorn.Server):
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _PatientProtocol(H11Protocol):
-    """HTTP/1.1 for clients that must come to the point.
+class _TimedProtocol(H11Protocol):
+    """HTTP/1.1 with a time limit for the head of each request, from the moment it could begin.
 
-    Uvicorn waits for ever for the head of a request once its first byte is there, or before it.
-    Here each head has its time, from the moment it could begin.
+    Uvicorn waits for ever for the head of a request before its first byte or once that is there.
     """
 
     _waiting: asyncio.TimerHandle | None = None

@@ -1,4 +1,4 @@
-"""What the server is told when it starts, and how much it takes from anybody."""
+"""Options of the server, and the limits on what clients send."""
 
 import hmac
 import ipaddress
@@ -14,7 +14,7 @@ VARIABLE = "STOCKLSTM_API_TOKEN"
 
 @dataclass(frozen=True)
 class ApiToken:
-    """What a client must know.
+    """The token that a client must send.
 
     Attributes:
         secret: Never shown, logged or stored.
@@ -23,12 +23,12 @@ class ApiToken:
     secret: bytes = field(repr=False)
 
     def matches(self, given: bytes) -> bool:
-        """Tell if this is the token, in the same time however much of it is right."""
+        """Compare in constant time."""
         return hmac.compare_digest(self.secret, given)
 
 
 def api_token() -> ApiToken | None:
-    """Take the token from `STOCKLSTM_API_TOKEN`; None if that is not set or empty.
+    """Read the token from `STOCKLSTM_API_TOKEN`; None if that is not set or empty.
 
     Raises:
         ConfigError: It is so short that it could be guessed, or could not be sent in a header.
@@ -45,24 +45,24 @@ def api_token() -> ApiToken | None:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken from clients.
+    """Limits on what clients send.
 
     Attributes:
         head_bytes: Largest head of a request.
         body_bytes: Largest body.
-        passed_over_bytes: Of a body that turns out to be larger, read before the answer says so.
+        discarded_bytes: Of a body that turns out to be larger, read before it is refused.
         header_s: Seconds to send the head of a request, and that a connection may idle.
         body_s: Seconds to send its body.
         answer_s: Seconds to work on an answer and to send it.
-        in_flight: Requests at a time; the next one is told to come again.
-        connections: Connections at a time, waiting ones among them; so for the next one.
+        in_flight: Requests at a time; further ones are answered with 503.
+        connections: Connections at a time, idle ones included; further ones are answered with 503.
         threads: Forecasts made at a time.
-        drain_s: Seconds that requests under way have to end in after a stop was asked for.
+        drain_s: Seconds for requests under way to end after a stop was asked for.
     """
 
     head_bytes: int = 16 << 10
     body_bytes: int = 2 << 20
-    passed_over_bytes: int = 8 << 20
+    discarded_bytes: int = 8 << 20
     header_s: float = 10.0
     body_s: float = 10.0
     answer_s: float = 30.0
@@ -74,16 +74,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What the server is told when it starts.
+    """Options of the server.
 
     Attributes:
         host: Address or name to listen on.
         port: 0 for one that is free.
-        token: None lets everybody in.
-        names: Further names that the server is called by, as in the Host header.
+        token: None if no token is needed.
+        names: Further host names of the server, as in the Host header.
         home: The store; None for where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.
-        limits: Of what is taken from clients.
+        limits: On what clients send.
     """
 
     host: str = "127.0.0.1"
@@ -113,7 +113,7 @@ class ServerOptions:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell if an address or name can be reached from this machine alone."""
+    """Tell whether an address or name can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -123,15 +123,7 @@ def is_loopback(host: str) -> bool:
 
 
 def require_safe(options: ServerOptions, *, without_token: bool) -> None:
-    """Refuse to let a whole network in without a token, unless that is meant.
-
-    Args:
-        options: What the server is told.
-        without_token: True if it is meant.
-
-    Raises:
-        ConfigError: It is not, or a token is set all the same.
-    """
+    """Refuse to serve a network without a token, unless `--no-token` was given."""
     if without_token and options.token is not None:
         raise ConfigError(
             f"--no-token and {VARIABLE} contradict each other",

@@ -1,4 +1,4 @@
-"""The store and its models behind the server: opened once a thread, loaded once, always current."""
+"""The store and its models behind the server: one connection a thread, always up to date."""
 
 import asyncio
 import os
@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock, local
 from typing import TypeVar
 
-from stocklstm.api.model_cache import ModelShelf
+from stocklstm.api.model_cache import ModelCache
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.errors import NotFoundError
 from stocklstm.store.database import database_errors, open_readonly
@@ -24,154 +22,118 @@ _WATCH_TIMEOUT_S = 1.0
 T = TypeVar("T")
 
 
-class _Binding:
-    """One database file as it was found: its connections, and the models loaded from its store.
+class _OpenDatabase:
+    """One database file: a connection for each thread, and the models loaded from its store.
 
-    Where another file takes its place, as by a restored backup, another binding does; requests
-    under way end with the one they began with.
+    Where another file takes its place, as when a backup is restored, that one is opened anew;
+    requests under way end with the one they began with.
     """
 
     def __init__(self, paths: StorePaths, lock_timeout_s: float) -> None:
         self._home, self._lock_timeout_s = paths.home, lock_timeout_s
         self._threads = local()
-        self._opened = ExitStack()
+        self._connections = ExitStack()
         self._opening = Lock()
-        self.shelf = ModelShelf()
+        self.models = ModelCache()
         # A store of an older program is brought up to date, if it may be written.
         with open_store(self._home, lock_timeout_s=lock_timeout_s):
             self.watch = open_readonly(paths.database, lock_timeout_s=_WATCH_TIMEOUT_S)
 
     def store(self) -> Store:
-        """Give the calling thread's own connection."""
+        """Return the calling thread's own connection."""
         found: Store | None = getattr(self._threads, "store", None)
         if found is None:
             with self._opening:
-                found = self._opened.enter_context(
+                found = self._connections.enter_context(
                     open_store(self._home, lock_timeout_s=self._lock_timeout_s)
                 )
             self._threads.store = found
         return found
 
     def close(self) -> None:
-        """Close every connection; no thread may be at work any more."""
+        """Close every connection, once no thread is at work any more."""
         self.watch.close()
-        self._opened.close()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a thread works with.
-
-    Attributes:
-        store: Open, of that thread.
-        shelf: Loaded models.
-    """
-
-    store: Store
-    shelf: ModelShelf
+        self._connections.close()
 
 
 class Service:
-    """Makes answers in a few threads, from a store that may change at any time."""
+    """Makes responses in a few threads, from a store that may change at any time."""
 
     def __init__(self, options: ServerOptions) -> None:
-        """Begin with nothing open.
-
-        Args:
-            options: Where the store lies, and the limits.
-        """
         self._options = options
         self._paths = StorePaths(options.home or data_home())
-        self._database = str(self._paths.database)
+        self._path = str(self._paths.database)
         self._threads = ThreadPoolExecutor(options.limits.threads, "stocklstm-answer")
         self._identity: tuple[int, int, int] | None = None
-        self._binding: _Binding | None = None
+        self._database: _OpenDatabase | None = None
         self._pending: dict[Hashable, asyncio.Future[bytes]] = {}
         self.made = 0
-        """Answers that were made."""
+        """Responses that were computed."""
 
     @property
-    def shelf(self) -> ModelShelf | None:
+    def models(self) -> ModelCache | None:
         """The models in memory; None until a store is open."""
-        return None if self._binding is None else self._binding.shelf
+        return None if self._database is None else self._database.models
 
-    @property
-    def home(self) -> Path:
-        """Where the store lies."""
-        return self._paths.home
+    def state(self) -> Hashable:
+        """Return a small value that changes whenever a response may have changed.
 
-    def moment(self) -> Hashable:
-        """Tell by one small value whether an answer may have changed since.
-
-        What answers depend on is the database and the minute: sessions end on whole minutes, and
-        everything else that a forecast is made of is in the database or, as the files of a
-        version, never changes. SQLite tells in microseconds whether another connection has
-        written since (`PRAGMA data_version`), those of our own threads included.
+        Responses depend on the database and the minute: sessions end on whole minutes, and all
+        else that a forecast is made of is in the database or, as the files of a version, never
+        changes. SQLite tells in microseconds whether another connection has written since
+        (`PRAGMA data_version`), those of our own threads included.
 
         Raises:
-            NotFoundError: There is no store.
-            StockLstmError: It cannot be read.
+            StockLstmError: There is no store, or it cannot be read.
         """
-        binding = self._current()
+        database = self._current()
         with database_errors():
-            version = int(binding.watch.execute("PRAGMA data_version").fetchone()[0])
+            version = int(database.watch.execute("PRAGMA data_version").fetchone()[0])
         return self._identity, version, int(time.time() // 60)
 
-    async def answer(self, key: Hashable, make: Callable[[Desk], bytes]) -> bytes:
-        """Make an answer once for all who ask for it at the same moment.
+    async def answer(self, key: Hashable, make: Callable[[Store, ModelCache], bytes]) -> bytes:
+        """Compute a response once for all who ask for it at the same moment.
 
         Args:
-            key: Tells questions apart.
-            make: Makes the answer, in another thread.
-
-        Raises:
-            NotFoundError: There is no store.
-            StockLstmError: Whatever stands in the way of the answer.
+            key: Equal for requests that have the same response.
+            make: Computes it, in another thread.
         """
-        asked = (self.moment(), key)
-        pending = self._pending.get(asked)
+        request = (self.state(), key)
+        pending = self._pending.get(request)
         if pending is None:
             self.made += 1
             pending = asyncio.ensure_future(self.work(make))
-            self._pending[asked] = pending
-            pending.add_done_callback(lambda done: self._forget(asked, done))
-        # Who goes away must not take the answer from the others who wait for it.
+            self._pending[request] = pending
+            pending.add_done_callback(lambda done: self._forget(request, done))
+        # A client that goes away must not cancel the response that others wait for.
         return await asyncio.shield(pending)
 
-    async def work(self, task: Callable[[Desk], T]) -> T:
-        """Do something in another thread, anew each time.
-
-        Args:
-            task: What to do.
-
-        Raises:
-            NotFoundError: There is no store.
-            StockLstmError: Whatever stands in the way.
-        """
-        binding = self._current()
+    async def work(self, task: Callable[[Store, ModelCache], T]) -> T:
+        """Run a task in another thread, anew each time."""
+        database = self._current()
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: task(Desk(binding.store(), binding.shelf))
+            self._threads, lambda: task(database.store(), database.models)
         )
 
     def close(self) -> None:
         """Wait for the threads and close every connection."""
         self._threads.shutdown()
-        if self._binding is not None:
-            self._binding.close()
+        if self._database is not None:
+            self._database.close()
 
-    def _forget(self, asked: Hashable, done: asyncio.Future[bytes]) -> None:
-        del self._pending[asked]
+    def _forget(self, request: Hashable, done: asyncio.Future[bytes]) -> None:
+        del self._pending[request]
         if not done.cancelled():
-            # Read here as well, so that nobody warns of an error if all have gone away.
+            # Read, so that asyncio does not warn of an error if all clients have gone away.
             done.exception()
 
     def _writable(self) -> bool:
-        return os.access(self._database, os.W_OK) and os.access(self._paths.home, os.W_OK)
+        return os.access(self._path, os.W_OK) and os.access(self._paths.home, os.W_OK)
 
-    def _current(self) -> _Binding:
-        """Open the store, if it is not open or another one has taken its place."""
+    def _current(self) -> _OpenDatabase:
+        """Open the database, if it is not open or another file has taken its place."""
         try:
-            found = os.stat(self._database)  # noqa: PTH116 - half the time of Path.stat
+            found = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat
         except FileNotFoundError as error:
             raise NotFoundError(
                 f"there is no store at {self._paths.home}",
@@ -180,11 +142,12 @@ class Service:
         except OSError:
             with disk_errors("open the store"):
                 raise
-        # What may not be written is read as it stands; only the file's time tells of changes.
+        # A store that may not be written is read as it stands; only the file's time tells of
+        # changes.
         changed = 0 if self._writable() else found.st_mtime_ns
         identity = (found.st_dev, found.st_ino, changed)
-        if identity != self._identity or self._binding is None:
+        if identity != self._identity or self._database is None:
             # The one before closes its connections as the last request that has it ends.
-            self._binding = _Binding(self._paths, self._options.lock_timeout_s)
+            self._database = _OpenDatabase(self._paths, self._options.lock_timeout_s)
             self._identity = identity
-        return self._binding
+        return self._database
