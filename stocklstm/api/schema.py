@@ -12,6 +12,8 @@ from fastapi.openapi.utils import get_openapi
 
 from stocklstm.api.problems import MEDIA_TYPE
 from stocklstm.api.responses import Health
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.workflows.ledger import PastForecast
 from stocklstm.workflows.models.listing import ModelDetails, ModelSummary
 from stocklstm.workflows.predict.from_prices import GivenForecast
@@ -269,8 +271,10 @@ def _dataclasses(kinds: Collection[Any]) -> set[type]:
 
 
 def _explain(schema: dict[str, Any], kind: type) -> None:
-    """Add the words of the docstring to each attribute."""
+    """Describe each attribute as the docstring does, and each setting as its row does."""
     words = dict(_attributes(kind))
+    if kind is TrainingConfig:
+        words |= {name: row.description for name, row in SETTINGS.items()}
     summary = (getdoc(kind) or "").partition("\n\n")[0]
     schema["description"] = " ".join(summary.split())
     for field in fields(kind):

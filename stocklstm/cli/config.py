@@ -11,7 +11,7 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.train.settings import Given, Preset, with_settings
 from stocklstm.core.batch import Failure
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.settings.layers import written
+from stocklstm.core.settings.layers import format_value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +70,7 @@ def show_paths(as_json: Json = False, quiet: Quiet = False) -> None:
 
 
 def _value(item: "ShownSetting") -> str:
-    return written(item.value)
+    return format_value(item.value)
 
 
 def _bare(item: "ShownSetting") -> Iterable[str]:

@@ -12,10 +12,10 @@ from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.settings.layers import (
     PREFIX,
     SETTINGS,
-    Effective,
+    EffectiveSettings,
     Layer,
-    known_name,
-    lay,
+    check_name,
+    merge,
     option_name,
     variable_name,
 )
@@ -68,7 +68,7 @@ def effective_settings(
     like: str | None = None,
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> Effective:
+) -> EffectiveSettings:
     """Find out which settings hold: command line > environment > file > preset or version.
 
     Args:
@@ -90,7 +90,7 @@ def effective_settings(
     elif like is None and _is_there(config_file()):
         layers.insert(0, _file(config_file()))
     if like is None:
-        return lay(layers)
+        return merge(layers)
     if "preset" in flags:
         raise ConfigError(
             "--like and --preset exclude each other", hint="a version has its preset already"
@@ -100,10 +100,10 @@ def effective_settings(
         version = store.registry.resolve(reference)
         manifest = store.registry.manifest(reference.ticker, version)
     layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
-    return lay(layers, manifest.config, manifest.id)
+    return merge(layers, manifest.config, manifest.id)
 
 
-def show_settings(effective: Effective) -> tuple[ShownSetting, ...]:
+def show_settings(effective: EffectiveSettings) -> tuple[ShownSetting, ...]:
     """List settings with their origins.
 
     Args:
@@ -182,7 +182,7 @@ def _file(path: Path) -> Layer:
         ) from error
     values: dict[str, Any] = {}
     for name, value in content.items():
-        known_name(name, str(path))
+        check_name(name, str(path))
         if name != "preset":
             values[name] = SETTINGS[name].check(value, str(path))
         elif isinstance(value, str):

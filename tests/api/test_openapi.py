@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from stocklstm.core.settings.layers import SETTINGS
 from tests.api.conftest import Server
 from tests.conftest import TICKER
 
@@ -117,3 +118,11 @@ def test_units_errors_and_examples_are_told(document: dict[str, Any]) -> None:
     assert parts["PredictRequest"]["examples"]
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_settings_are_described_by_their_rows(document: dict[str, Any]) -> None:
+    described = document["components"]["schemas"]["TrainingConfig"]["properties"]
+
+    assert all(described[name]["description"] == row.description for name, row in SETTINGS.items())
+    assert described["seq_length"]["description"] == "Sessions in a window."
+    assert described["preset"]["description"] == "Name of the preset the settings started from."

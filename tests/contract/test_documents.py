@@ -8,7 +8,7 @@ import pytest
 from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
 from stocklstm.core.settings.config import PRESETS
-from stocklstm.core.settings.layers import SETTINGS, written
+from stocklstm.core.settings.layers import SETTINGS, format_value
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def settings_table() -> str:
         f"|---|---|{'---|' * len(presets)}",
     ]
     for name, setting in SETTINGS.items():
-        values = " | ".join(written(getattr(PRESETS[preset], name)) for preset in presets)
+        values = " | ".join(format_value(getattr(PRESETS[preset], name)) for preset in presets)
         lines.append(f"| `{name}` | {setting.words} | {values} |")
     return "\n".join(lines)
 

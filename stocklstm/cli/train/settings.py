@@ -14,7 +14,7 @@ import typer
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.core.settings.config import PRESETS, TrainingConfig
-from stocklstm.core.settings.layers import SETTINGS, Effective
+from stocklstm.core.settings.layers import SETTINGS, EffectiveSettings
 from stocklstm.errors import ConfigError, InterruptedWorkError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
                 typer.Option(
                     setting.option,
                     metavar=_METAVARS[setting.kind],
-                    help=f"{setting.words[0].upper()}{setting.words[1:]}.",
+                    help=setting.help_text,
                     show_default=False,
                     rich_help_panel="Settings",
                 ),
@@ -94,7 +94,7 @@ class Given:
         """
         return self.effective(lock_timeout_s).config
 
-    def effective(self, lock_timeout_s: float) -> Effective:
+    def effective(self, lock_timeout_s: float) -> EffectiveSettings:
         """Put them together; warn of variables that are no settings.
 
         Raises:

@@ -1,93 +1,63 @@
-"""Settings in layers: a preset, a file, the environment, the command line; the last one counts."""
+"""Settings in layers: a preset, a file, the environment, the command line; the last one counts.
+
+What a setting is stands in its row in `config`; here is how it is named, typed and merged.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from stocklstm.core.settings.config import PRESETS, TrainingConfig
+from stocklstm.core.settings.config import PRESETS, Limits, TrainingConfig
 from stocklstm.errors import ConfigError
 
 OFF = "none"
-"""How a setting that can be switched off is switched off."""
+"""Switches a setting off that can be off."""
 
 PREFIX = "STOCKLSTM_"
-"""What the name of every variable of the program begins with."""
-
-_WORDS = {
-    "target": "what is learnt: return or price",
-    "features": "what is seen of each session: return, volatility, close, volume, range, gap",
-    "scale_low": "lower end of the price scale",
-    "scale_high": "upper end of the price scale",
-    "seq_length": "sessions in a window",
-    "horizon": "sessions ahead",
-    "hidden_size": "units of each LSTM layer",
-    "num_layers": "LSTM layers",
-    "dropout": "share of activations dropped",
-    "loss": "pinball (returns), mse, mae or huber (prices)",
-    "optimizer": "adam, adamw, sgd or rmsprop",
-    "weight_decay": "pull of the weights towards zero",
-    "momentum": "of sgd and rmsprop",
-    "schedule": "of the step size: constant, plateau, cosine, exponential or warmup-cosine",
-    "learning_rate": "step size",
-    "lr_factor": "plateau: what the step size is multiplied by",
-    "lr_patience": "plateau: epochs without improvement before that",
-    "lr_gamma": "exponential: what it is multiplied by each epoch",
-    "min_lr": "smallest step size of plateau, cosine and warmup-cosine",
-    "warmup_epochs": "warmup-cosine: epochs until the whole step size",
-    "batch_size": "windows in a step",
-    "clip_norm": "largest norm of the gradient, or none",
-    "ema_decay": "weight of the past in the average of the weights, or none",
-    "epochs": "most passes over the training windows",
-    "patience": "epochs without improvement before stopping early, or none",
-    "min_delta": "what counts as an improvement, in the unit of the loss",
-    "restore_best": "keep the weights of the best epoch, not of the last",
-    "checkpoint_every": "epochs between published checkpoints, or none",
-    "top_k": "published checkpoints of the best epochs",
-    "validation_fraction": "share of rows to compare epochs on",
-    "calibration_fraction": "share of rows to measure residuals on",
-    "test_fraction": "share of rows, the latest, that no choice may look at",
-    "seed": "of weights, dropout and data order",
-    "threads": "threads that PyTorch may use",
-    "device": "where to train: cpu, cuda, mps or auto",
-    "precision": "32, bf16-mixed or 16-mixed (GPU only)",
-}
+"""Begins the name of every environment variable of the program."""
 
 
 def option_name(name: str) -> str:
-    """Say what a setting, or the preset, is called on the command line.
-
-    Args:
-        name: As in a file, such as learning_rate.
-    """
+    """Name a setting on the command line, such as --learning-rate."""
     return f"--{name.replace('_', '-')}"
 
 
 def variable_name(name: str) -> str:
-    """Say what a setting, or the preset, is called in the environment.
-
-    Args:
-        name: As in a file, such as learning_rate.
-    """
+    """Name a setting in the environment, such as STOCKLSTM_LEARNING_RATE."""
     return f"{PREFIX}{name.upper()}"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting.
+    """The row of a setting, with its type as it is read from text.
 
     Attributes:
         name: As in a file, such as learning_rate.
         kind: int, float, str, bool, or tuple for several words.
         optional: True if it can be switched off.
+        limits: None if all values of its type are allowed.
         words: What it is.
+        note: More about it, in whole sentences; may be empty.
     """
 
     name: str
     kind: type
     optional: bool
+    limits: Limits | None
     words: str
+    note: str
+
+    @property
+    def help_text(self) -> str:
+        """The words as `--help` shows them."""
+        return f"{self.words[0].upper()}{self.words[1:]}."
+
+    @property
+    def description(self) -> str:
+        """Words and note, as the API's OpenAPI has them."""
+        return f"{self.help_text} {self.note}".rstrip()
 
     @property
     def option(self) -> str:
@@ -100,14 +70,10 @@ class Setting:
         return variable_name(self.name)
 
     def parse(self, text: str, origin: str) -> Any:  # noqa: ANN401 - of the setting's kind
-        """Read a value that was typed.
-
-        Args:
-            text: Such as "0.001", "none" or "true".
-            origin: Where it was typed, for messages.
+        """Read a value that was typed, such as "0.001", "none" or "true".
 
         Raises:
-            ConfigError: It is no value of this kind.
+            ConfigError: It is no value of this kind; the message names its origin.
         """
         word = text.strip().casefold()
         if self.optional and word == OFF:
@@ -119,17 +85,13 @@ class Setting:
                 return tuple(part.strip() for part in word.split(",") if part.strip())
             return self.kind(text.strip())
         except (ValueError, KeyError) as error:
-            raise self._unfit(text, origin) from error
+            raise self._wrong_kind(text, origin) from error
 
     def check(self, value: object, origin: str) -> Any:  # noqa: ANN401 - of the setting's kind
-        """Take a value that has a type already, as in a TOML file.
-
-        Args:
-            value: The value; the word "none" switches off.
-            origin: Where it stands, for messages.
+        """Read a value that has a type already, as in a TOML file.
 
         Raises:
-            ConfigError: It is of another type.
+            ConfigError: It is of another type; the message names its origin.
         """
         if self.optional and value == OFF:
             return None
@@ -143,10 +105,10 @@ class Setting:
         if self.kind is tuple and isinstance(value, list) and all(type(v) is str for v in value):
             return self.parse(",".join(value), origin)
         if type(value) is not self.kind:
-            raise self._unfit(value, origin)
+            raise self._wrong_kind(value, origin)
         return value
 
-    def _unfit(self, value: object, origin: str) -> ConfigError:
+    def _wrong_kind(self, value: object, origin: str) -> ConfigError:
         kinds = {
             int: "a whole number",
             float: "a number",
@@ -161,36 +123,31 @@ class Setting:
         )
 
 
-def written(value: object) -> str:
-    """Write a value as it may be typed again.
-
-    Args:
-        value: Of a setting.
-    """
+def format_value(value: object) -> str:
+    """Write the value of a setting as it may be typed again."""
     if isinstance(value, tuple):
         return ",".join(value)
     return OFF if value is None else str(value).lower()
 
 
-def _setting(name: str, hint: Any) -> Setting:  # noqa: ANN401 - a type or a union of types
-    if get_origin(hint) is tuple:
-        return Setting(name, tuple, optional=False, words=_WORDS[name])
+def _setting(row: Field[Any], hint: Any) -> Setting:  # noqa: ANN401 - a type or a union of types
     kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
-    return Setting(name, kinds[0], NoneType in get_args(hint), _WORDS[name])
+    kind = tuple if get_origin(hint) is tuple else kinds[0]
+    return Setting(row.name, kind, NoneType in get_args(hint), **row.metadata)
 
 
 _HINTS = get_type_hints(TrainingConfig)
 SETTINGS: Mapping[str, Setting] = {
-    field.name: _setting(field.name, _HINTS[field.name])
-    for field in fields(TrainingConfig)
-    if field.name != "preset"
+    row.name: _setting(row, _HINTS[row.name])
+    for row in fields(TrainingConfig)
+    if row.name != "preset"
 }
 """Every setting but the preset, in the order of `TrainingConfig`."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings from one place.
+    """Settings from one place, such as a file.
 
     Attributes:
         values: By name; a preset may be among them.
@@ -202,8 +159,8 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Effective:
-    """What holds in the end.
+class EffectiveSettings:
+    """Settings after all layers are merged.
 
     Attributes:
         config: All settings.
@@ -214,12 +171,8 @@ class Effective:
     origins: Mapping[str, str]
 
 
-def known_name(name: str, origin: str) -> str:
-    """Check the name of a setting.
-
-    Args:
-        name: As it stands somewhere.
-        origin: Where, for messages.
+def check_name(name: str, origin: str) -> None:
+    """Refuse a name that no setting has, and suggest the nearest one.
 
     Raises:
         ConfigError: There is no such setting.
@@ -230,11 +183,12 @@ def known_name(name: str, origin: str) -> str:
             f"there is no setting {name!a} ({origin})",
             hint=f"did you mean {near[0]}?" if near else "stocklstm config show lists them all",
         )
-    return name
 
 
-def lay(layers: Sequence[Layer], base: TrainingConfig | None = None, named: str = "") -> Effective:
-    """Put layers over each other.
+def merge(
+    layers: Sequence[Layer], base: TrainingConfig | None = None, named: str = ""
+) -> EffectiveSettings:
+    """Merge layers; of two that give a setting the later one counts.
 
     Args:
         layers: The weakest first.
@@ -260,4 +214,4 @@ def lay(layers: Sequence[Layer], base: TrainingConfig | None = None, named: str 
     else:
         origins["preset"] = named
     config = replace(base, **values)
-    return Effective(config, {name: origins.get(name, named) for name in asdict(config)})
+    return EffectiveSettings(config, {name: origins.get(name, named) for name in asdict(config)})

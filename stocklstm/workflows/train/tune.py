@@ -19,7 +19,7 @@ from stocklstm.core.settings.config import (
     Settings,
     TrainingConfig,
 )
-from stocklstm.core.settings.layers import SETTINGS, written
+from stocklstm.core.settings.layers import SETTINGS, format_value
 from stocklstm.core.training.search import (
     COMPLETE,
     Trial,
@@ -473,7 +473,7 @@ def _command(ticker: str, config: TrainingConfig) -> str:
     usual = asdict(PRESETS[config.preset])
     # What was searched is always said: a file or a variable of the user's may say otherwise.
     options = [
-        f"{SETTINGS[name].option} {written(value)}"
+        f"{SETTINGS[name].option} {format_value(value)}"
         for name, value in asdict(config).items()
         if name in AXES or value != usual[name]
     ]

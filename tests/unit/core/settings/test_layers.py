@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm.core.settings.config import PRESETS, TrainingConfig
-from stocklstm.core.settings.layers import SETTINGS, Layer, known_name, lay
+from stocklstm.core.settings.layers import SETTINGS, Layer, check_name, merge
 from stocklstm.errors import ConfigError
 
 
@@ -86,32 +86,32 @@ def test_a_whole_number_will_do_for_a_number():
 
 def test_a_slip_of_the_pen_is_recognised():
     with pytest.raises(ConfigError, match="no setting 'learning-rate'") as caught:
-        known_name("learning-rate", "run.toml")
+        check_name("learning-rate", "run.toml")
     assert caught.value.hint == "did you mean learning_rate?"
     with pytest.raises(ConfigError) as caught:
-        known_name("zzz", "run.toml")
+        check_name("zzz", "run.toml")
     assert "config show" in str(caught.value.hint)
 
 
 def test_without_layers_the_default_holds():
-    found = lay([])
+    found = merge([])
     assert found.config == PRESETS["calibrated"]
     assert found.origins["preset"] == "default"
     assert found.origins["epochs"] == "preset calibrated"
 
 
 def test_a_layer_may_choose_the_preset():
-    found = lay([layer("run.toml", preset="paper"), layer("--epochs", epochs=3)])
+    found = merge([layer("run.toml", preset="paper"), layer("--epochs", epochs=3)])
     assert (found.config.preset, found.config.epochs) == ("paper", 3)
     assert found.origins["preset"] == "run.toml"
     assert found.origins["hidden_size"] == "preset paper"
     with pytest.raises(ConfigError, match="no preset 'papers'"):
-        lay([layer("run.toml", preset="papers")])
+        merge([layer("run.toml", preset="papers")])
 
 
 def test_a_version_may_stand_below_all_layers():
     base = PRESETS["paper"]
-    found = lay([layer("--epochs", epochs=3)], base, "PETR4.SA@v3")
+    found = merge([layer("--epochs", epochs=3)], base, "PETR4.SA@v3")
     assert (found.config.preset, found.config.epochs) == ("paper", 3)
     assert found.origins["hidden_size"] == found.origins["preset"] == "PETR4.SA@v3"
 
@@ -121,7 +121,7 @@ def test_a_version_may_stand_below_all_layers():
 )
 def test_the_last_layer_counts(values):
     layers = [layer(f"layer {number}", **each) for number, each in enumerate(values)]
-    found = lay(layers)
+    found = merge(layers)
     for name in ("epochs", "seed"):
         holding = [number for number, each in enumerate(values) if name in each]
         if holding:
