@@ -8,7 +8,7 @@ from scipy import stats
 
 from stocklstm.core.forecasts.intervals import STEP, adapted_level, bounds
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.forecasts import GRID
+from tests.unit.core.normal_forecasts import GRID
 from tests.unit.core.series import PROPERTY
 
 
