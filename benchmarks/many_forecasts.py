@@ -23,7 +23,7 @@ from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars, Instrument
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.manifest import SERVING_FILE, Manifest
-from stocklstm.store.members import MEMBERS_FILE, Member, encode_members
+from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.train.pool_fit import fit_pool, resumable_state

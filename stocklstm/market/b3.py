@@ -24,7 +24,7 @@ from stocklstm.core.prices.series import (
 )
 from stocklstm.core.zips import ZIP_ERRORS
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
-from stocklstm.market.file_set import ReadFiles
+from stocklstm.market.file_set import FileSet
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.source import FetchRequest
 
@@ -127,7 +127,7 @@ class B3Source:
                 hint="stocklstm fetch --source b3 --file COTAHIST_A2023.ZIP --ticker PETR4.SA",
             )
         found = self.read(request.file, {request.ticker})
-        return ReadFiles([request.file], [found]).fetch(request)
+        return FileSet([request.file], [found]).fetch(request)
 
 
 def _answer(code: str, share: _Share) -> SourceAnswer:

@@ -15,10 +15,10 @@ from stocklstm.core.prices.series import (
     SourceAnswer,
 )
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
+from stocklstm.market.csv_table import Table, read_table
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.notation import DateReader, date_reader, decimal_mark, read_number
 from stocklstm.market.source import FetchRequest
-from stocklstm.market.table import Table, read_table
 
 LARGEST_FILE = 256 * 2**20
 """Bytes. A century of daily prices takes two million."""

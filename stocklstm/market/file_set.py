@@ -12,7 +12,7 @@ from stocklstm.market.revisions import joined
 from stocklstm.market.source import FetchRequest
 
 
-class ReadFiles:
+class FileSet:
     """What some files hold of each ticker, put together."""
 
     def __init__(

@@ -21,9 +21,9 @@ from stocklstm.errors import (
     ConfigError,
     NotFoundError,
 )
-from stocklstm.store.foreign import decode_foreign_manifest
 from stocklstm.store.manifest import FILE_NAME, SERVING_FILE, Manifest
 from stocklstm.store.registry import MOST_MANIFEST_BYTES
+from stocklstm.store.untrusted_manifest import decode_untrusted_manifest
 
 MOST_FILES = 250
 MOST_SERVING_BYTES = 64 << 20
@@ -152,7 +152,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> Bundle:
         raise ValueError(f"its manifest has {header.file_size} bytes")
     content = read_member(archive, header, header.file_size)
     try:
-        manifest = decode_foreign_manifest(content)
+        manifest = decode_untrusted_manifest(content)
     except ArtifactVersionError as error:
         raise ArtifactVersionError(f"{name}: {error.message}", hint=_newer(error)) from error
     except ArtifactCorruptError as error:

@@ -92,7 +92,7 @@ class Ledger:
         )
         return earlier
 
-    def strangers(self) -> list[str]:
+    def unknown_tickers(self) -> list[str]:
         """Name tickers that have forecasts though nothing else is known of them."""
         with database_errors():
             rows = self.connection.execute(

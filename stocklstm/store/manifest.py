@@ -24,7 +24,7 @@ from stocklstm.errors import (
     ConfigError,
     StockLstmError,
 )
-from stocklstm.store.migrations import FORMAT, migrate
+from stocklstm.store.manifest_migrations import FORMAT, migrate
 
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"

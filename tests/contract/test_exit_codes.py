@@ -14,7 +14,7 @@ import pytest
 
 from stocklstm import errors
 from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
-from stocklstm.store.migrations import FORMAT
+from stocklstm.store.manifest_migrations import FORMAT
 from stocklstm.workflows.predict import predict as predicting
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.tampering import flip_bit, replace_manifest

@@ -16,7 +16,7 @@ from stocklstm.errors import ArtifactCorruptError, ConfigError, SeriesTooShortEr
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import SERVING_FILE, DataRecord, Manifest, PoolRecord, corrupt
-from stocklstm.store.members import MEMBERS_FILE, Member, decode_members
+from stocklstm.store.pool_members import MEMBERS_FILE, Member, decode_members
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.loading.model import LoadedModel, Subject, chosen_references, load_with
 

@@ -22,7 +22,6 @@ from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.safety import check_checkpoint
 from stocklstm.store.bundles import Bundle, damaged, encode_bundle, open_bundle
-from stocklstm.store.foreign import check_words
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
@@ -32,9 +31,10 @@ from stocklstm.store.manifest import (
     ImportRecord,
     Manifest,
 )
-from stocklstm.store.members import MEMBERS_FILE
+from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
+from stocklstm.store.untrusted_manifest import check_words
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import assembled
 from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult

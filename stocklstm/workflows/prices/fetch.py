@@ -30,7 +30,7 @@ from stocklstm.market.calendar import (
     require_calendar,
 )
 from stocklstm.market.clean import CleanPrices, clean
-from stocklstm.market.file_set import ReadFiles
+from stocklstm.market.file_set import FileSet
 from stocklstm.market.revisions import (
     Reconciled,
     joined,
@@ -265,7 +265,7 @@ def _require_one_ticker_and_file(options: FetchOptions, tickers: Sequence[str]) 
 
 
 def _all_tickers(store: Store, source: PriceSource) -> list[str]:
-    if isinstance(source, ReadFiles):
+    if isinstance(source, FileSet):
         return source.tickers()
     names = store.prices.tickers()
     if not names:

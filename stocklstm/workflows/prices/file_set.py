@@ -10,7 +10,7 @@ from stocklstm.core.batch import each_once
 from stocklstm.core.prices.series import SourceAnswer
 from stocklstm.core.reference import parse_ticker
 from stocklstm.learn.processes import run_apart
-from stocklstm.market.file_set import ReadFiles
+from stocklstm.market.file_set import FileSet
 from stocklstm.market.source import ArchiveSource, load_source
 from stocklstm.workflows.parallel import Where
 
@@ -39,7 +39,7 @@ def read_files(
     tickers: Iterable[str],
     jobs: int,
     on_file: Callable[[FileRead], None],
-) -> ReadFiles:
+) -> FileSet:
     """Read files, all or none.
 
     Args:
@@ -64,7 +64,7 @@ def read_files(
         for place, found in outcomes:
             answers[place] = found
             on_file(FileRead(files[place], len(answers), len(files)))
-    return ReadFiles(files, [answers[place] for place in range(len(files))])
+    return FileSet(files, [answers[place] for place in range(len(files))])
 
 
 def _each(calls: Sequence[_Call], jobs: int) -> Generator[_Found]:

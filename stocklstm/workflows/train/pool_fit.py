@@ -25,7 +25,7 @@ from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.learn.stopping import Keeper, State
 from stocklstm.store.manifest import DataRecord, FileRecord, Manifest, PoolRecord
-from stocklstm.store.members import Member, MemberScores
+from stocklstm.store.pool_members import Member, MemberScores
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.train.fit import Fitted, training_record
 from stocklstm.workflows.train.pool_parts import PoolSeries, fit_shared, part_series, split_record

@@ -21,7 +21,7 @@ from stocklstm.errors import (
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.members import MEMBERS_FILE, Member, encode_members
+from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.registry import Draft
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store

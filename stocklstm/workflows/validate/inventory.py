@@ -110,7 +110,7 @@ def _lost(store: Store) -> list[str]:
 def _strangers(store: Store) -> list[str]:
     return [
         f"there are forecasts of {name}, of which nothing else is known"
-        for name in store.ledger.strangers()
+        for name in store.ledger.unknown_tickers()
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stocklstm.errors import ArtifactVersionError
 from stocklstm.store.manifest import decode_manifest, decode_outline, stored_format
-from stocklstm.store.migrations import FORMAT, migrate
+from stocklstm.store.manifest_migrations import FORMAT, migrate
 from tests.artifacts import FORMATS, PAST, VERSION
 from tests.conftest import TICKER
 

@@ -24,7 +24,7 @@ from stocklstm.errors import (
 from stocklstm.learn.loop import TrainingRun, isolated_torch
 from stocklstm.learn.stopping import Keeper
 from stocklstm.store.bundles import encode_bundle
-from stocklstm.store.members import MEMBERS_FILE
+from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.train import pool_parts

@@ -1,6 +1,6 @@
 """How quick the program is in a store with many models.
 
-Run: python benchmarks/shelf.py [--rounds N] [--tickers N] [--versions N]
+Run: python benchmarks/many_models.py [--rounds N] [--tickers N] [--versions N]
 
 One small model is trained, and published again and again as the versions of many tickers. Every
 round starts each command once, in turn, so that a busy machine slows all alike; medians are

@@ -18,7 +18,7 @@ class _Identity(msgspec.Struct):
     version: int
 
 
-def decode_foreign_manifest(content: bytes) -> Manifest:
+def decode_untrusted_manifest(content: bytes) -> Manifest:
     """Read a manifest of another store: as strictly, and without believing its words.
 
     Args:
