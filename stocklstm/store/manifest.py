@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from stocklstm.core.inputs.ranges import InputRange
+from stocklstm.core.inputs.features import InputRange
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
     PooledScaling,

@@ -7,7 +7,7 @@ import pytest
 
 from stocklstm.cli.app import COMMANDS
 from stocklstm.cli.exits import MEANINGS
-from stocklstm.core.settings.config import PRESETS
+from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
@@ -62,6 +62,14 @@ def settings_table() -> str:
 
 def test_every_setting_is_documented_with_its_values() -> None:
     assert settings_table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_every_input_is_documented() -> None:
+    section = (ROOT / "docs" / "settings.md").read_text().partition("| feature |")[2]
+
+    rows = re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
+
+    assert tuple(rows) == FEATURES
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

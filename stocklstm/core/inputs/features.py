@@ -1,4 +1,4 @@
-"""What the network may be shown of each session, as plain numbers of about unit size.
+"""What the network may be shown of each session: one row of `ROWS` for each input.
 
 A feature of a row uses nothing later than that row's close. Its centre and spread come from
 training rows, are kept in the manifest and are never refitted.
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor, valid_ranges
-from stocklstm.core.prices.series import Bars, Flags, Floats
+from stocklstm.core.prices.series import Bars, Flags, Floats, Indices
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import RejectedDataError
 
@@ -43,19 +43,21 @@ class FeatureScale:
 
 
 @dataclass(frozen=True)
-class _Feature:
-    """What a feature is made of.
+class InputRange:
+    """Values of one feature in the windows of the training part.
 
     Attributes:
-        values: Gives (N,) raw values, NaN in the first `warm_up` rows; the volatilities are None
-            if no feature asks for them.
-        warm_up: Rows without a value.
-        needs_anchor: True if it is measured in volatility.
+        name: Of the feature.
+        low: Least value, in the feature's own unit.
+        high: Greatest value.
     """
 
-    values: Callable[[Bars, Floats | None], Floats]
-    warm_up: int
-    needs_anchor: bool = False
+    name: str
+    low: float
+    high: float
+
+
+# Raw values
 
 
 def _surprises(bars: Bars, sigmas: Floats | None) -> Floats:
@@ -112,35 +114,144 @@ def _gaps(bars: Bars, _: Floats | None) -> Floats:
     return gaps
 
 
-_FEATURES: Mapping[str, _Feature] = {
-    "return": _Feature(_surprises, WARM_UP + 1, needs_anchor=True),
-    "volatility": _Feature(_log_volatility, WARM_UP, needs_anchor=True),
-    "close": _Feature(_closes, 0),
-    "volume": _Feature(_relative_volumes, _VOLUME_SESSIONS - 1),
-    "range": _Feature(_ranges, 1),
-    "gap": _Feature(_gaps, 1),
+# What prices must have
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Part of a session without which a feature cannot be made.
+
+    Attributes:
+        words: What it is called.
+        known: Gives (N,) flags of the sessions that have it.
+        first: Row of the first session that can have it.
+    """
+
+    words: str
+    known: Callable[[Bars], Flags]
+    first: int = 0
+
+
+_RANGES = _Need("an open, high and low", valid_ranges, first=1)
+_VOLUMES = _Need("a volume", lambda bars: np.isfinite(bars.volumes))
+
+
+# Scales, from the values of the training part
+
+
+def _unscaled(name: str, _values: Floats, _config: TrainingConfig) -> FeatureScale:
+    return FeatureScale(name, 0.0, 1.0)
+
+
+def _min_max(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
+    low, high = float(values.min()), float(values.max())
+    spread = ((high - low) or 1.0) / (config.scale_high - config.scale_low)
+    return FeatureScale(name, low, spread, config.scale_low)
+
+
+def _standardised(name: str, values: Floats, _config: TrainingConfig) -> FeatureScale:
+    spread = float(values.std())
+    # Equal values, of a price that never moved, differ from their mean by rounding.
+    return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else 1.0)
+
+
+# The table
+
+
+@dataclass(frozen=True)
+class Feature:
+    """The row of an input: how it is made, scaled and worded.
+
+    Attributes:
+        words: What a warning calls it.
+        unit: What follows a value of it in a warning.
+        values: Gives (N,) raw values, NaN in the first `warm_up` rows; the volatilities are None
+            if no feature asks for them.
+        warm_up: Rows without a value.
+        scale: Chooses its scale, given its name and the raw values of the training part.
+        shown: Turns raw values into those of the unit.
+        needs: What the prices must have.
+        needs_anchor: True if it is measured in volatility.
+    """
+
+    words: str
+    unit: str
+    values: Callable[[Bars, Floats | None], Floats]
+    warm_up: int
+    scale: Callable[[str, Floats, TrainingConfig], FeatureScale] = _standardised
+    shown: Callable[[Floats], Floats] = lambda values: values
+    needs: _Need | None = None
+    needs_anchor: bool = False
+
+
+ROWS: Mapping[str, Feature] = {
+    "return": Feature(
+        words="a return",
+        unit=" σ",
+        values=_surprises,
+        warm_up=WARM_UP + 1,
+        scale=_unscaled,  # in volatilities, it is of unit size
+        needs_anchor=True,
+    ),
+    "volatility": Feature(
+        words="a volatility",
+        unit=" % a day",
+        values=_log_volatility,
+        warm_up=WARM_UP,
+        shown=lambda logs: 100 * np.exp(logs),
+        needs_anchor=True,
+    ),
+    "close": Feature(
+        words="a close",
+        unit="",
+        values=_closes,
+        warm_up=0,
+        scale=_min_max,
+    ),
+    "volume": Feature(
+        words="a volume",
+        unit=" times the usual one",
+        values=_relative_volumes,
+        warm_up=_VOLUME_SESSIONS - 1,
+        shown=np.exp,
+        needs=_VOLUMES,
+    ),
+    "range": Feature(
+        words="a range",
+        unit=" % between low and high",
+        values=_ranges,
+        warm_up=1,
+        shown=lambda logs: 100 * np.expm1(logs),
+        needs=_RANGES,
+    ),
+    "gap": Feature(
+        words="a gap",
+        unit=" % at the open",
+        values=_gaps,
+        warm_up=1,
+        shown=lambda logs: 100 * np.expm1(logs),
+        needs=_RANGES,
+    ),
 }
+"""Every input, in the order of `config.FEATURES`, where `--help` finds the names."""
 
 
 def needs_anchor(names: Sequence[str]) -> bool:
     """Tell whether any of some features is measured in volatility."""
-    return any(_FEATURES[name].needs_anchor for name in names)
+    return any(ROWS[name].needs_anchor for name in names)
 
 
 def features_warm_up(names: Sequence[str]) -> int:
     """Count the leading rows that have no value of some of the features."""
-    return max(_FEATURES[name].warm_up for name in names)
+    return max(ROWS[name].warm_up for name in names)
 
 
 def fit_features(
     bars: Bars, rows: int, config: TrainingConfig, anchor: VolatilityAnchor | None
 ) -> tuple[FeatureScale, ...]:
-    """Measure the features of the training part.
+    """Choose the scales of the features by the training part, the leading `rows`.
 
     Args:
-        bars: N sessions.
-        rows: Leading rows that belong to the training part.
-        config: Names the features and the ends of the price scale.
         anchor: Gives volatilities, if a feature needs them.
 
     Raises:
@@ -152,62 +263,46 @@ def fit_features(
 def fit_shared_features(
     parts: Sequence[tuple[Bars, int, VolatilityAnchor | None]], config: TrainingConfig
 ) -> tuple[FeatureScale, ...]:
-    """Measure the features of the training parts of several series as if they were one.
+    """Choose the scales by the training parts of several series, as if they were one.
 
     Args:
-        parts: Of each series its N sessions, the leading rows that belong to its training part,
-            and what gives its volatilities, if a feature needs them.
-        config: Names the features and the ends of the price scale.
+        parts: Bars of each series, the leading rows that are its training part, and what gives
+            its volatilities, if a feature needs them.
 
     Raises:
         RejectedDataError: The training parts lack what a feature is made of.
     """
-    if {"range", "gap"} & set(config.features):
-        valid = np.concatenate([valid_ranges(bars)[1:rows] for bars, rows, _ in parts])
-        _require(valid, "an open, high and low", "range and gap")
-    if "volume" in config.features:
-        known = np.concatenate([np.isfinite(bars.volumes[:rows]) for bars, rows, _ in parts])
-        _require(known, "a volume", "volume")
+    for need in (_RANGES, _VOLUMES):
+        if any(ROWS[name].needs is need for name in config.features):
+            _require(need, parts)
     values: dict[str, list[Floats]] = {name: [] for name in config.features}
     for bars, rows, anchor in parts:
         sigmas = None if anchor is None else anchor.sigmas(bars)
         for name, found in values.items():
-            feature = _FEATURES[name]
-            found.append(feature.values(bars, sigmas)[feature.warm_up : rows])
-    return tuple(_scale(name, np.concatenate(found), config) for name, found in values.items())
+            found.append(ROWS[name].values(bars, sigmas)[ROWS[name].warm_up : rows])
+    return tuple(
+        ROWS[name].scale(name, np.concatenate(found), config) for name, found in values.items()
+    )
 
 
-def _require(known: Flags, words: str, names: str) -> None:
+def _require(need: _Need, parts: Sequence[tuple[Bars, int, VolatilityAnchor | None]]) -> None:
+    known = np.concatenate([need.known(bars)[need.first : rows] for bars, rows, _ in parts])
     if not known.size or float(known.mean()) < _KNOWN_SHARE:
+        names = " and ".join(name for name, row in ROWS.items() if row.needs is need)
         raise RejectedDataError(
-            f"only {int(known.sum())} of {known.size} training days have {words}",
+            f"only {int(known.sum())} of {known.size} training days have {need.words}",
             hint=f"leave {names} out of --features, or fetch from a source that has them",
         )
-
-
-def _scale(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
-    if name == "return":
-        # In volatilities already.
-        return FeatureScale(name, 0.0, 1.0)
-    if name == "close":
-        low, high = float(values.min()), float(values.max())
-        spread = ((high - low) or 1.0) / (config.scale_high - config.scale_low)
-        return FeatureScale(name, low, spread, config.scale_low)
-    spread = float(values.std())
-    # Equal values, of a price that never moved, differ from their mean by rounding.
-    return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else 1.0)
 
 
 def feature_values(names: Sequence[str], bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
     """Build (N, F): every feature of every session in its own unit; NaN where it has no value.
 
     Args:
-        names: Of the features.
-        bars: N sessions.
         anchor: Estimates volatility, if a feature is measured in it.
     """
     sigmas = None if anchor is None else anchor.sigmas(bars)
-    return np.column_stack([_FEATURES[name].values(bars, sigmas) for name in names])
+    return np.column_stack([ROWS[name].values(bars, sigmas) for name in names])
 
 
 def feature_inputs(
@@ -216,9 +311,7 @@ def feature_inputs(
     """Build (N, F): every feature of every session, scaled.
 
     Args:
-        scales: From `fit_features`.
-        bars: N sessions.
-        anchor: The same as then.
+        scales: From `fit_features`, with the same anchor.
     """
     values = feature_values([scale.name for scale in scales], bars, anchor)
     columns = [
@@ -226,3 +319,59 @@ def feature_inputs(
         for scale, column in zip(scales, values.T, strict=True)
     ]
     return np.column_stack(columns).astype(np.float32)
+
+
+# What training saw: a network answers any input, but its answer to inputs beyond all that it was
+# trained on is a guess.
+
+
+def input_ranges(
+    names: Sequence[str], bars: Bars, rows: Indices, anchor: VolatilityAnchor | None
+) -> tuple[InputRange, ...]:
+    """Find the ranges of the features over some rows.
+
+    Args:
+        rows: (M,) rows that lie in windows of the training part, M >= 1.
+        anchor: Estimates volatility, if a feature is measured in it.
+    """
+    seen = feature_values(names, bars, anchor)[rows]
+    lows, highs = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
+    return tuple(InputRange(*each) for each in zip(names, lows, highs, strict=True))
+
+
+def beyond_training(
+    ranges: Sequence[InputRange], bars: Bars, anchor: VolatilityAnchor | None
+) -> tuple[str, ...]:
+    """Name the inputs of the last session that lie beyond what training saw.
+
+    Of the last session alone: with all of a window one unusual day would be reported for as long
+    as it stays in it.
+
+    Args:
+        anchor: The one that was fitted with the ranges.
+
+    Returns:
+        A part of a sentence for each such input, with its value and the range.
+    """
+    latest = feature_values([each.name for each in ranges], bars, anchor)[-1]
+    return tuple(
+        _beyond(float(value), each)
+        for each, value in zip(ranges, latest, strict=True)
+        if not each.low <= value <= each.high
+    )
+
+
+def _beyond(value: float, seen: InputRange) -> str:
+    row = ROWS[seen.name]
+    given, low, high = row.shown(np.array([value, seen.low, seen.high])).tolist()
+    digits = _digits(given, low, high)
+    return (
+        f"{row.words} of {given:,.{digits}f}{row.unit} (training saw {low:,.{digits}f} to "
+        f"{high:,.{digits}f})"
+    )
+
+
+def _digits(given: float, low: float, high: float) -> int:
+    """Choose as many decimals as tell a value from the end of the range that it lies beyond."""
+    end = low if given < low else high
+    return next((d for d in range(2, 8) if f"{given:.{d}f}" != f"{end:.{d}f}"), 8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stocklstm.core.checks import Check
-from stocklstm.core.inputs.ranges import beyond_training
+from stocklstm.core.inputs.features import beyond_training
 from stocklstm.core.prices.series import Bars
 from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
 from stocklstm.store.manifest import Manifest, training_command

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.inputs.ranges import input_ranges
+from stocklstm.core.inputs.features import input_ranges
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
     PriceScaling,

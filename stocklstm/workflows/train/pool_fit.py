@@ -7,7 +7,7 @@ import numpy as np
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.digest import sha256_hex
-from stocklstm.core.inputs.ranges import InputRange, input_ranges
+from stocklstm.core.inputs.features import InputRange, input_ranges
 from stocklstm.core.inputs.scaling import PooledScaling, warm_up_rows
 from stocklstm.core.inputs.volatility import WARM_UP, AnchorState, VolatilityAnchor
 from stocklstm.core.prices.pool_splits import PoolDays, pool_days, require_parts

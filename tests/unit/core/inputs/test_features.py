@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm.core.inputs.features import (
+    ROWS,
     FeatureScale,
     feature_inputs,
     features_warm_up,
@@ -36,6 +37,10 @@ def raw(bars: Bars, name: str) -> np.ndarray:
 
 def config_of(*features: str) -> TrainingConfig:
     return replace(PRESETS["calibrated"], features=features)
+
+
+def test_every_name_has_a_row_and_every_row_a_name() -> None:
+    assert tuple(ROWS) == FEATURES
 
 
 def test_each_feature_by_hand(petr4: Bars) -> None:

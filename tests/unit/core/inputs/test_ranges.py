@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.inputs.features import features_warm_up
-from stocklstm.core.inputs.ranges import InputRange, beyond_training, input_ranges
+from stocklstm.core.inputs.features import (
+    InputRange,
+    beyond_training,
+    features_warm_up,
+    input_ranges,
+)
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import FEATURES

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stocklstm.core.batch import Failure
-from stocklstm.core.inputs.ranges import input_ranges
+from stocklstm.core.inputs.features import input_ranges
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import (
     ConfigError,
