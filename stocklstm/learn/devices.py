@@ -35,7 +35,22 @@ def choose_device(config: TrainingConfig) -> torch.device:
             "precision bf16-mixed is for cpu and cuda; the device is mps",
             hint="train with --precision 32",
         )
+    if config.precision == "bf16-mixed" and name == "cpu" and not _computes_bfloat16():
+        raise ConfigError(
+            "this processor cannot run an LSTM in bfloat16, as precision bf16-mixed does",
+            hint="train with --precision 32",
+        )
     return torch.device(name)
+
+
+def _computes_bfloat16() -> bool:
+    # No flag of the processor says what PyTorch's library makes of it: only trying does.
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _is_there(name: str) -> bool:

@@ -22,9 +22,9 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
             {
                 "hidden_size": 50,
                 "learning_rate": 1e-2,
-                "ema_decay": 0.995,
-                "epochs": 30,
-                "patience": 30,
+                "ema_decay": 0.98,
+                "epochs": 40,
+                "patience": 40,
             },
         ),
         ("unstable", "calibrated", {"learning_rate": 1.0, "epochs": 6}),

@@ -7,6 +7,7 @@ import torch
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
+from stocklstm.learn import devices
 from stocklstm.learn.devices import choose_device, describe_device
 from stocklstm.learn.loop import TrainingData, train_network
 
@@ -40,10 +41,28 @@ def test_float16_needs_a_gpu(tiny: TrainingConfig, device: str) -> None:
     assert "bf16-mixed" in str(caught.value.hint)
 
 
+def test_a_processor_without_bfloat16_is_told_from_a_bug(
+    tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("could not create a primitive descriptor for the LSTM")
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", refuse)
+
+    with pytest.raises(ConfigError, match="cannot run an LSTM in bfloat16") as caught:
+        choose_device(replace(tiny, precision="bf16-mixed"))
+
+    assert "--precision 32" in str(caught.value.hint)
+
+
 def test_bfloat16_changes_the_steps_and_not_the_weights_kind(
     tiny: TrainingConfig, data: TrainingData
 ) -> None:
     config = replace(tiny, restore_best=False)
+    if not devices._computes_bfloat16():
+        with pytest.raises(ConfigError, match="cannot run an LSTM in bfloat16"):
+            train_network(replace(config, precision="bf16-mixed"), data, lambda _: None)
+        return
 
     full, half = (
         train_network(replace(config, precision=precision), data, lambda _: None)
