@@ -60,7 +60,7 @@ def export_model(
 
             return export_classic(model, output)
         if file_format == "onnx":
-            from stocklstm.workflows.models.onnx_export import export_graph
+            from stocklstm.workflows.models.exports import export_graph
 
             return export_graph(model, output)
         from stocklstm.workflows.models.bundle import export_bundle

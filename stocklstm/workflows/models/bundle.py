@@ -31,6 +31,7 @@ from stocklstm.store.manifest import (
     ImportRecord,
     Manifest,
 )
+from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
@@ -46,7 +47,6 @@ from stocklstm.workflows.models.imports import (
     decide_pool,
     described,
 )
-from stocklstm.workflows.prices.export import is_directory, write_file
 from stocklstm.workflows.publishing import Promotion, check_rule
 
 

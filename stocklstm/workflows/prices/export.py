@@ -2,16 +2,12 @@
 
 import csv
 import io
-import os
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from stocklstm.core.prices.series import Bars
-from stocklstm.errors import ConfigError, StorageError
-from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.errors import ConfigError
 from stocklstm.store.store import Store
 
 FORMATS = ("csv", "parquet")
@@ -25,8 +21,6 @@ _CSV_HEADER = (
     *("Dividends", "Stock Splits", "Source", "Fetched At"),
 )
 
-_ELSEWHERE = "name another place with {}"
-
 
 def encoder(file_format: str) -> Encoder:
     """Find what writes a format.
@@ -38,56 +32,6 @@ def encoder(file_format: str) -> Encoder:
         ConfigError: It is Parquet, and pyarrow is not installed.
     """
     return _parquet_encoder() if file_format == "parquet" else _csv
-
-
-def is_directory(path: Path) -> bool:
-    """Tell whether a path leads to a directory.
-
-    Raises:
-        ConfigError: It cannot be looked at, or cannot be a path.
-    """
-    try:
-        with disk_errors(f"look at {path}"):
-            return path.is_dir()
-    except (ConfigError, StorageError) as error:
-        raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
-
-
-def write_file(path: Path, content: bytes, option: str = "--out") -> None:
-    """Write a file that is whole or, if the disk is full, what it was before.
-
-    A link keeps pointing to the file it names, and a pipe or a device is written to: putting a
-    file in its place would take it away from everybody else.
-
-    Args:
-        path: The file; its directory is made if need be.
-        content: All of it.
-        option: What names the file on the command line.
-
-    Raises:
-        ConfigError: The place may not be written.
-        StorageError: The disk is full or failing.
-    """
-    try:
-        with disk_errors(f"write {path}"):
-            if path.exists() and not path.is_file():
-                with path.open("wb") as file:
-                    file.write(content)
-            else:
-                _replace(Path(os.path.realpath(path)), content)
-    except (ConfigError, StorageError) as error:
-        raise type(error)(error.message, hint=_ELSEWHERE.format(option)) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # In a directory of its own, so that no name is taken, and no link followed, that somebody
-    # else has put there.
-    with TemporaryDirectory(prefix=".stocklstm-", dir=path.parent) as drafts:
-        draft = Path(drafts) / path.name
-        write_durably(draft, content)
-        draft.replace(path)
-    sync_directory(path.parent)
 
 
 def rows_of(bars: Bars) -> list[tuple[str, float, float, float, float, float, float]]:

@@ -11,9 +11,10 @@ from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
+from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.prices import LogEntry, Provenance
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.prices.export import FORMATS, encoder, is_directory, rows_of, write_file
+from stocklstm.workflows.prices.export import FORMATS, encoder, rows_of
 from stocklstm.workflows.prices.verify import (
     CheckedPrices,
     check_prices,
