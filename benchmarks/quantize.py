@@ -146,7 +146,7 @@ def _torch_ratio(home: Path, reference: str) -> float:
     """Time PyTorch and ONNX Runtime in turn, one window at a time; give the ratio of medians."""
     with open_store(home) as store:
         model = parse_reference(reference)
-        manifest = store.registry.manifest(TICKER, store.registry.resolve(model))
+        manifest = store.registry.find(model)
         network = rebuild_network(
             decode_checkpoint(store.registry.read_file(manifest, CHECKPOINT_FILE))
         )

@@ -156,7 +156,7 @@ def health(store: Store, models: ModelCache) -> Health:
 def _champion(store: Store, models: ModelCache, ticker: str, now: str) -> ChampionHealth:
     version = as_of = stale = None
     try:
-        version = store.registry.aliases(ticker).get(CHAMPION)
+        version = store.registry.aliases.of(ticker).get(CHAMPION)
         models.load(store, parse_reference(ticker))
         exchange = store.prices.instrument(ticker).exchange
         span = store.prices.span(ticker)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from stocklstm.errors import (
     NoModelError,
     StockLstmError,
 )
-from stocklstm.store.aliases import AliasChange, Aliases
+from stocklstm.store.aliases import Aliases
 from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.disk import (
     OversizedError,
@@ -134,7 +134,7 @@ class Registry:
         """
         ticker = reference.ticker
         # The alias before the versions: one published in between is then in the list as well.
-        version = reference.version or self.aliases(ticker).get(reference.alias)
+        version = reference.version or self.aliases.of(ticker).get(reference.alias)
         versions = self.versions(ticker)
         if not versions:
             raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
@@ -145,6 +145,15 @@ class Registry:
                 hint=f"stocklstm models list --ticker {ticker}",
             )
         return version
+
+    def find(self, reference: ModelReference) -> Manifest:
+        """Read and check the manifest of the version that a reference means.
+
+        Raises:
+            NoModelError: The ticker has no model, or not this version or alias.
+            ArtifactCorruptError: As of `manifest`, and ArtifactVersionError likewise.
+        """
+        return self.manifest(reference.ticker, self.resolve(reference))
 
     def manifest(self, ticker: str, version: int) -> Manifest:
         """Read and check a version's manifest, and its signature where there are one and a key.
@@ -341,7 +350,7 @@ class Registry:
                     (ticker, version, sha256_hex(content), at, signature),
                 )
                 if promotion is not None:
-                    self.promote(ticker, version, reason=promotion, at=at)
+                    self.aliases.promote(ticker, version, reason=promotion, at=at)
                 # The directory is in its place before anybody can read that it is there.
                 with disk_errors("publish the model"):
                     draft.path.rename(target)
@@ -405,7 +414,7 @@ class Registry:
                 remove_tree(pictures)
 
     def _take_off_the_list(self, ticker: str, version: int, at: str) -> None:
-        naming = [name for name, target in self.aliases(ticker).items() if target == version]
+        naming = [name for name, target in self.aliases.of(ticker).items() if target == version]
         if naming:
             raise CheckFailedError(
                 f"{version_id(ticker, version)} is {' and '.join(naming)}; what an alias names "
@@ -427,28 +436,9 @@ class Registry:
         return self.paths.ticker(ticker) / f"{prefix}{os.urandom(16).hex()}"
 
     @property
-    def names(self) -> Aliases:
-        """The aliases, and what may be done with them."""
+    def aliases(self) -> Aliases:
+        """Names that point at versions, and every change of them."""
         return Aliases(self.connection)
-
-    def aliases(self, ticker: str) -> Mapping[str, int]:
-        """Read what every alias of a ticker points at."""
-        return self.names.of(ticker)
-
-    def alias_log(self, ticker: str) -> list[AliasChange]:
-        """Read every change of a ticker's aliases, oldest first."""
-        return self.names.log(ticker)
-
-    def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
-        """Point "champion" at a version and "previous" at the one it replaces.
-
-        Args:
-            ticker: Whose.
-            version: Published.
-            reason: Kept in the log.
-            at: UTC timestamp.
-        """
-        self.names.promote(ticker, version, reason=reason, at=at)
 
 
 def _published(content: bytes, sha256: str, ticker: str, version: int) -> bytes:

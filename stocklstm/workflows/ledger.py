@@ -148,7 +148,7 @@ class _Champions:
         self._first: int | None = None
         self._since: list[str] = []
         self._versions: list[int] = []
-        for change in store.registry.alias_log(ticker):
+        for change in store.registry.aliases.log(ticker):
             if change.name != CHAMPION or change.version is None:
                 continue
             if self._first is None:

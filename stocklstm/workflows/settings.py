@@ -97,8 +97,7 @@ def effective_settings(
         )
     reference = parse_reference(like)
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        version = store.registry.resolve(reference)
-        manifest = store.registry.manifest(reference.ticker, version)
+        manifest = store.registry.find(reference)
     layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
     return merge(layers, manifest.config, manifest.id)
 

@@ -45,7 +45,7 @@ def test_no_request_fails_while_the_champion_changes(
         try:
             for swap in range(SWAPS):
                 version = 1 + swap % 2
-                store.registry.names.promote(TICKER, version, reason="a swap", at=utc_now())
+                store.registry.aliases.promote(TICKER, version, reason="a swap", at=utc_now())
                 made = running.get("/predict").json()["forecasts"][0]
                 after.append((version, made["version"]))
         finally:

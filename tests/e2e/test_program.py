@@ -222,7 +222,7 @@ def test_kill_9_at_any_moment_of_training_leaves_the_champion(
         with open_store(home) as store:
             versions = store.registry.versions(TICKER)
             assert versions in ([1], [1, 2])
-            assert store.registry.aliases(TICKER)["champion"] in versions
+            assert store.registry.aliases.of(TICKER)["champion"] in versions
         assert program("validate", "--all", STOCKLSTM_HOME=str(home)).returncode == 0
         assert program("predict", "-q", STOCKLSTM_HOME=str(home)).returncode == 0
 

@@ -82,9 +82,9 @@ def known(home: Path) -> Known:
         bars = store.prices.bars(TICKER)
         prices = bars.fingerprint(), tuple(store.prices.actions(TICKER))
         ledger = tuple(store.ledger.entries(TICKER))
-        log = tuple(store.registry.alias_log(TICKER))
+        log = tuple(store.registry.aliases.log(TICKER))
         versions = tuple(store.registry.versions(TICKER))
-        champion = store.registry.aliases(TICKER)[CHAMPION]
+        champion = store.registry.aliases.of(TICKER)[CHAMPION]
     made = predict([TICKER], home=home)
     assert not made.failures, made.failures
     (forecast,) = made.forecasts

@@ -78,7 +78,7 @@ def test_forecasts_while_versions_come_and_go(base: Path, forks: Forks, tmp_path
 
 def _champions(home: Path) -> list[int]:
     with open_store(home) as store:
-        log = store.registry.alias_log(TICKER)
+        log = store.registry.aliases.log(TICKER)
     return [change.version or 0 for change in log if change.name == CHAMPION]
 
 

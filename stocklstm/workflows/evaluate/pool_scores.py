@@ -147,7 +147,7 @@ def _row(store: Store, pooled: PooledModel, ticker: str) -> PoolRow:
 
 def _own(store: Store, model: LoadedModel, bars: Bars) -> OwnModel | None:
     """Compare with the ticker's champion, on days that neither of them saw."""
-    if CHAMPION not in store.registry.aliases(model.ticker):
+    if CHAMPION not in store.registry.aliases.of(model.ticker):
         return None
     try:
         own = load_model(store, ModelReference(model.ticker))

@@ -210,8 +210,7 @@ class _Walking:
     def along(self, reference: ModelReference) -> WalkedVersion:
         """Walk with one version."""
         require_ticker(reference)
-        registry, ticker = self.store.registry, reference.ticker
-        manifest = registry.manifest(ticker, registry.resolve(reference))
+        ticker, manifest = reference.ticker, self.store.registry.find(reference)
         bars = self.store.prices.bars(ticker)
         config = manifest.config
         splits = fold_splits(len(bars), warm_up_rows(config), config, self.walk)

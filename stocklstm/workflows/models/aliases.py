@@ -68,12 +68,12 @@ def promote(
     ticker = wanted.ticker
     with _writing(ticker, home, lock_timeout_s) as store:
         version = store.registry.resolve(wanted)
-        before = store.registry.aliases(ticker).get(name)
+        before = store.registry.aliases.of(ticker).get(name)
         _require_sound(store, ticker, version)
         if name == CHAMPION:
-            store.registry.promote(ticker, version, reason=words, at=utc_now())
+            store.registry.aliases.promote(ticker, version, reason=words, at=utc_now())
         else:
-            store.registry.names.point(ticker, name, version, reason=words, at=utc_now())
+            store.registry.aliases.point(ticker, name, version, reason=words, at=utc_now())
         return _moved(store, ticker, name, before, words)
 
 
@@ -100,7 +100,7 @@ def rollback(
     name = parse_owner(ticker)
     words = _one_line(reason) or "models rollback"
     with _writing(name, home, lock_timeout_s) as store:
-        aliases = store.registry.aliases(name)
+        aliases = store.registry.aliases.of(name)
         if PREVIOUS not in aliases:
             # Whether there is any model is said by what looks for the champion.
             store.registry.resolve(parse_reference(name))
@@ -109,7 +109,7 @@ def rollback(
                 hint=f"stocklstm models promote {name}@VERSION makes another one the champion",
             )
         _require_sound(store, name, aliases[PREVIOUS])
-        store.registry.promote(name, aliases[PREVIOUS], reason=words, at=utc_now())
+        store.registry.aliases.promote(name, aliases[PREVIOUS], reason=words, at=utc_now())
         return _moved(store, name, CHAMPION, aliases.get(CHAMPION), words)
 
 
@@ -146,7 +146,9 @@ def unalias(
         )
     words = _one_line(reason) or "models unalias"
     with _writing(wanted.ticker, home, lock_timeout_s) as store:
-        before = store.registry.names.drop(wanted.ticker, wanted.alias, reason=words, at=utc_now())
+        before = store.registry.aliases.drop(
+            wanted.ticker, wanted.alias, reason=words, at=utc_now()
+        )
         return _moved(store, wanted.ticker, wanted.alias, before, words)
 
 
@@ -174,7 +176,7 @@ def _require_sound(store: Store, ticker: str, version: int) -> None:
 
 
 def _moved(store: Store, ticker: str, name: str, before: int | None, reason: str) -> AliasMove:
-    aliases = store.registry.aliases(ticker)
+    aliases = store.registry.aliases.of(ticker)
     now = aliases.get(name)
     return AliasMove(
         ticker=ticker,

@@ -68,18 +68,17 @@ def export_bundle(
     wanted = parse_reference(reference)
     with open_store(home) as store:
         registry = store.registry
-        version = registry.resolve(wanted)
-        manifest = registry.manifest(wanted.ticker, version)
+        manifest = registry.find(wanted)
         files = {name: registry.read_file(manifest, name) for name in manifest.files}
     content = encode_bundle(manifest.encode(), files)
-    name = f"{manifest.ticker}-v{version}.zip"
+    name = f"{manifest.ticker}-v{manifest.version}.zip"
     path = Path(name) if output is None else output
     if is_directory(path):
         path /= name
     write_file(path, content)
     made = ExportedModel(
         ticker=manifest.ticker,
-        version=version,
+        version=manifest.version,
         format="bundle",
         path=str(path),
         files=(FILE_NAME, *sorted(files)),

@@ -67,7 +67,7 @@ def export_classic(
     wanted = parse_reference(reference)
     with open_store(home) as store:
         registry = store.registry
-        manifest = registry.manifest(wanted.ticker, registry.resolve(wanted))
+        manifest = registry.find(wanted)
         scaling = _price_scaling(manifest)
         checkpoint = decode_checkpoint(registry.read_file(manifest, CHECKPOINT_FILE))
         pictures = {

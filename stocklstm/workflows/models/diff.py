@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stocklstm.core.reference import parse_reference
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import open_store
 
 Value = str | int | float | bool | None
 
@@ -66,7 +66,7 @@ def find_differences(left: str, right: str, *, home: Path | None = None) -> Diff
         IntegrityError: A manifest is damaged.
     """
     with open_store(home) as store:
-        one, other = (_manifest(store, reference) for reference in (left, right))
+        one, other = (store.registry.find(parse_reference(name)) for name in (left, right))
     return Difference(
         left=one.id,
         right=other.id,
@@ -78,11 +78,6 @@ def find_differences(left: str, right: str, *, home: Path | None = None) -> Diff
         environment=_differing(_pairs(one, other, lambda each: each.environment)),
         files=_pairs(one, other, lambda each: {n: f.size for n, f in each.files.items()}),
     )
-
-
-def _manifest(store: Store, reference: str) -> Manifest:
-    wanted = parse_reference(reference)
-    return store.registry.manifest(wanted.ticker, store.registry.resolve(wanted))
 
 
 def _pairs(

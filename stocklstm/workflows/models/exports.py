@@ -96,7 +96,7 @@ def export_graph(
     """
     wanted = parse_reference(reference)
     with open_store(home) as store:
-        manifest = store.registry.manifest(wanted.ticker, store.registry.resolve(wanted))
+        manifest = store.registry.find(wanted)
         graph = store.registry.read_file(manifest, SERVING_FILE)
     text = msgspec.json.format(msgspec.json.encode(sidecar(manifest)), indent=2) + b"\n"
     return write_directory(manifest, "onnx", output, {SERVING_FILE: graph, SIDECAR_FILE: text})

@@ -107,7 +107,7 @@ def decide(store: Store, rule: str, model: LoadedModel, origin: str) -> Promotio
     if rule != "auto":
         return _told(Promotion(promoted=rule == "always", reason=f"--promote {rule}"), origin)
     ticker = model.manifest.ticker
-    if CHAMPION not in store.registry.aliases(ticker):
+    if CHAMPION not in store.registry.aliases.of(ticker):
         return _told(Promotion(promoted=True, reason="there was no champion"), origin)
     try:
         bars = store.prices.bars(ticker)

@@ -101,8 +101,8 @@ def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
         version = store.registry.resolve(wanted)
         return ModelDetails(
             manifest=store.registry.manifest(wanted.ticker, version),
-            aliases=names_of(store.registry.aliases(wanted.ticker), version),
-            alias_log=tuple(store.registry.alias_log(wanted.ticker)),
+            aliases=names_of(store.registry.aliases.of(wanted.ticker), version),
+            alias_log=tuple(store.registry.aliases.log(wanted.ticker)),
             path=str(store.paths.version(wanted.ticker, version)),
             walk_forward=_walk_forward(store, wanted.ticker, version),
         )
@@ -118,7 +118,7 @@ def _summaries(store: Store, ticker: str) -> tuple[list[ModelSummary], list[Fail
     outlines = store.registry.outlines(ticker)
     if not outlines:
         raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
-    aliases = store.registry.aliases(ticker)
+    aliases = store.registry.aliases.of(ticker)
     summaries, failures = [], []
     for version, outline in outlines.items():
         if isinstance(outline, StockLstmError):

@@ -313,7 +313,7 @@ class _Cleaning:
         published = self.store.registry.published(ticker)
         newest = set(sorted(published, reverse=True)[: keep or 0])
         before = (self.now - timedelta(days=days or 0)).astimezone(UTC)
-        needed = {*self.store.registry.aliases(ticker).values(), *self._begun_with(ticker)}
+        needed = {*self.store.registry.aliases.of(ticker).values(), *self._begun_with(ticker)}
         spare = {
             version
             for version, at in published.items()

@@ -252,7 +252,7 @@ class _Quantization:
             self._write(draft, before, steps, after, acceptance)
             with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
                 # A smaller copy of a model that is not in use is not put into use either.
-                in_use = registry.aliases(ticker).get(CHAMPION) == parent.version
+                in_use = registry.aliases.of(ticker).get(CHAMPION) == parent.version
                 promoted = acceptance.accepted and in_use
                 manifest = registry.publish(
                     draft,

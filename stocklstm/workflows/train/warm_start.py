@@ -18,9 +18,7 @@ def weights_identity(store: Store, reference: str) -> str:
     Raises:
         NoModelError: There is none, or it has no checkpoint.
     """
-    chosen = parse_reference(reference)
-    version = store.registry.resolve(chosen)
-    manifest = store.registry.manifest(chosen.ticker, version)
+    manifest = store.registry.find(parse_reference(reference))
     if CHECKPOINT_FILE in manifest.files:
         return manifest.id
     if manifest.parent is None:
@@ -48,8 +46,7 @@ def require_unseen_test_part(
         ConfigError: Its training or validation reaches into the new test part.
     """
     reference = parse_reference(identity)
-    version = store.registry.resolve(reference)
-    seen = store.registry.manifest(reference.ticker, version).splits.test_start
+    seen = store.registry.find(reference).splits.test_start
     judged = str(bars.dates[split.test[0] + horizon])
     # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
     related = reference.ticker == ticker or is_pool(reference.ticker)
@@ -72,7 +69,5 @@ def read_checkpoint(store: Store, identity: str) -> bytes:
         NoModelError: It is not there any more.
         ArtifactCorruptError: It is damaged.
     """
-    reference = parse_reference(identity)
-    version = store.registry.resolve(reference)
-    manifest = store.registry.manifest(reference.ticker, version)
+    manifest = store.registry.find(parse_reference(identity))
     return store.registry.read_file(manifest, CHECKPOINT_FILE)

@@ -49,7 +49,7 @@ def check_store(store: Store) -> CheckedStore:
     Raises:
         ConfigError: A directory may not be read; StorageError if the disk fails.
     """
-    connection, names = store.prices.connection, store.registry.names
+    connection, names = store.prices.connection, store.registry.aliases
     schema = f"schema {schema_version(connection)}, pages and references sound"
     looks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
         ("database", lambda: integrity_faults(connection), schema),

@@ -322,5 +322,4 @@ def _checkpoint(store: Store, model: LoadedModel | PooledModel) -> tuple[None, s
 
 
 def _parent(store: Store, manifest: Manifest) -> Manifest:
-    reference = parse_reference(manifest.parent or manifest.id)
-    return store.registry.manifest(reference.ticker, store.registry.resolve(reference))
+    return store.registry.find(parse_reference(manifest.parent or manifest.id))

@@ -91,7 +91,7 @@ def release(store: Store) -> None:
 
 def promote(store: Store) -> None:
     with writer_lock(store.paths, TICKER, 30):
-        store.registry.promote(TICKER, 3, reason="better", at=LATER)
+        store.registry.aliases.promote(TICKER, 3, reason="better", at=LATER)
 
 
 def remove(store: Store) -> None:

@@ -110,14 +110,14 @@ def test_a_version_is_published_and_champion_or_neither(child, before, tmp_path)
         forecasts = [entry.version for entry in store.ledger.entries(TICKER)]
         seen.append((len(versions), champion, len(directories(store)), len(forecasts)))
         if versions == [1]:
-            assert registry.aliases(TICKER) == {"champion": 1}
-            assert len(registry.alias_log(TICKER)) == 1
+            assert registry.aliases.of(TICKER) == {"champion": 1}
+            assert len(registry.aliases.log(TICKER)) == 1
             with pytest.raises(NoModelError, match=r"there is no PETR4\.SA@v2; PETR4\.SA has v1"):
                 registry.resolve(ModelReference(TICKER, version=2))
         else:
             assert versions == [1, 2]
-            assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
-            assert [change.reason for change in registry.alias_log(TICKER)[1:]] == ["newest"] * 2
+            assert registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
+            assert [change.reason for change in registry.aliases.log(TICKER)[1:]] == ["newest"] * 2
     assert seen == sorted(seen)
     # A directory alone is a version that was never published.
     assert set(seen) == {(1, 1, 1, 0), (1, 1, 2, 0), (2, 2, 2, 0), (2, 2, 2, 1)}
@@ -159,7 +159,7 @@ def test_a_first_version_is_published_or_not(child, tmp_path):
     seen = []
     for store in killed_at_every_step(child, home, tmp_path, "release", check=False):
         registry = store.registry
-        found = (registry.tickers(), registry.versions(TICKER), dict(registry.aliases(TICKER)))
+        found = (registry.tickers(), registry.versions(TICKER), dict(registry.aliases.of(TICKER)))
         assert found in [([], [], {}), ([TICKER], [1], {"champion": 1})]
         seen.append(registry.tickers() == [TICKER])
         if not seen[-1]:
@@ -237,7 +237,7 @@ def test_a_journal_cut_off_anywhere_gives_a_champion_or_no_version(before, tmp_p
         (home / "stocklstm.db-wal").write_bytes(journal[:length])
         with open_store(home) as store:
             registry = store.registry
-            found = (registry.versions(TICKER), dict(registry.aliases(TICKER)))
+            found = (registry.versions(TICKER), dict(registry.aliases.of(TICKER)))
             assert found in [
                 ([1], {"champion": 1}),
                 ([1, 2], {"champion": 2, "previous": 1}),
@@ -258,6 +258,6 @@ def test_a_child_that_is_not_killed_does_what_this_process_does(child, before, t
         merge(here)
         release(here)
         assert prices(there) == prices(here)
-        assert there.registry.alias_log(TICKER) == here.registry.alias_log(TICKER)
+        assert there.registry.aliases.log(TICKER) == here.registry.aliases.log(TICKER)
         assert there.ledger.entries(TICKER) == here.ledger.entries(TICKER)
         assert_whole(there)

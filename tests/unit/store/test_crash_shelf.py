@@ -34,9 +34,9 @@ def state(store: Store) -> tuple:
         manifest = registry.manifest(TICKER, version)
         assert {name: registry.read_file(manifest, name) for name in manifest.files} == FILES
         assert registry.unlisted_files(manifest) == []
-    assert set(registry.aliases(TICKER).values()) <= set(versions)
+    assert set(registry.aliases.of(TICKER).values()) <= set(versions)
     assert [entry.version for entry in store.ledger.entries(TICKER)] == [2]
-    return tuple(versions), tuple(sorted(registry.aliases(TICKER).items()))
+    return tuple(versions), tuple(sorted(registry.aliases.of(TICKER).items()))
 
 
 def on_disk(store: Store) -> set[str]:
@@ -60,7 +60,7 @@ def test_a_champion_is_the_old_one_or_the_new(child, shelf, tmp_path):
         versions, aliases = state(store)
         assert versions == (1, 2, 3)
         assert aliases in {(("champion", 1),), (("champion", 3), ("previous", 1))}
-        assert len(store.registry.alias_log(TICKER)) == (1 if len(aliases) == 1 else 3)
+        assert len(store.registry.aliases.log(TICKER)) == (1 if len(aliases) == 1 else 3)
         seen.append(len(aliases))
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (1, 2)

@@ -87,9 +87,9 @@ def read_everything(home: Path) -> None:
         store.sessions.ended_since("BVMF", "2024-03-14", NOON)
         store.registry.tickers()
         store.registry.versions(TICKER)
-        store.registry.aliases(TICKER)
-        store.registry.alias_log(TICKER)
-        store.registry.manifest(TICKER, store.registry.resolve(ModelReference(TICKER)))
+        store.registry.aliases.of(TICKER)
+        store.registry.aliases.log(TICKER)
+        store.registry.find(ModelReference(TICKER))
         store.ledger.entries(TICKER)
         store.ledger.record(entry_of())
         merge(store)
@@ -256,15 +256,15 @@ def test_the_log_of_aliases_outlives_the_upgrade_that_lets_them_be_removed(monke
                     " VALUES (?, ?, ?, ?, ?, 'why')",
                     (line[0], TICKER, *line[1:]),
                 )
-            before = store.registry.alias_log(TICKER)
+            before = store.registry.aliases.log(TICKER)
             connection.execute("INSERT INTO aliases VALUES (?, 'live', 1)", (TICKER,))
             with pytest.raises(sqlite3.IntegrityError):
-                store.registry.names.drop(TICKER, "live", reason="mine", at=LATER)
+                store.registry.aliases.drop(TICKER, "live", reason="mine", at=LATER)
     with open_store(home) as store:
         assert len(before) == 2
-        assert store.registry.alias_log(TICKER) == before
-        assert store.registry.names.drop(TICKER, "live", reason="mine", at=LATER) == 1
-        assert [line.version for line in store.registry.alias_log(TICKER)] == [1, 1, None]
+        assert store.registry.aliases.log(TICKER) == before
+        assert store.registry.aliases.drop(TICKER, "live", reason="mine", at=LATER) == 1
+        assert [line.version for line in store.registry.aliases.log(TICKER)] == [1, 1, None]
 
 
 def test_versions_of_before_signatures_stay_and_have_none(monkeypatch, home):

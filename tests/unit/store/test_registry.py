@@ -47,7 +47,7 @@ def names(path: Path) -> list[str]:
 
 
 def promote(registry, version: int, reason: str = "better", at: str = NOON) -> None:
-    registry.promote(TICKER, version, reason=reason, at=at)
+    registry.aliases.promote(TICKER, version, reason=reason, at=at)
 
 
 def resolve(registry, text: str) -> int:
@@ -186,7 +186,7 @@ def test_a_disk_that_fails_while_publishing(registry, monkeypatch, step, number,
     monkeypatch.undo()
     assert names(directory(registry)) == ["v1"]
     assert registry.versions(TICKER) == [1]
-    assert registry.aliases(TICKER) == {}
+    assert registry.aliases.of(TICKER) == {}
     assert publish(registry).version == 2
 
 
@@ -206,7 +206,7 @@ def test_a_commit_that_fails_takes_the_directory_back(registry):
         publish(registry, promotion="second")
     registry.connection.execute("DROP TRIGGER late")
     assert registry.versions(TICKER) == [1]
-    assert registry.aliases(TICKER) == {"champion": 1}
+    assert registry.aliases.of(TICKER) == {"champion": 1}
     assert names(directory(registry)) == ["v1"]
     assert publish(registry).version == 2
 
@@ -215,8 +215,8 @@ def test_a_version_and_its_promotion_are_one(registry):
     publish(registry, promotion="there was no champion")
     publish(registry)
     publish(registry, promotion="better")
-    assert registry.aliases(TICKER) == {"champion": 3, "previous": 1}
-    assert [(line.version, line.reason) for line in registry.alias_log(TICKER)] == [
+    assert registry.aliases.of(TICKER) == {"champion": 3, "previous": 1}
+    assert [(line.version, line.reason) for line in registry.aliases.log(TICKER)] == [
         (1, "there was no champion"),
         (1, "better"),
         (3, "better"),
@@ -276,7 +276,7 @@ def test_what_could_not_be_read_back_is_not_published(registry, wrong):
             promotion="better",
         )
     assert registry.versions(TICKER) == []
-    assert registry.aliases(TICKER) == {}
+    assert registry.aliases.of(TICKER) == {}
     assert names(directory(registry)) == []
 
 
@@ -294,7 +294,7 @@ def assert_only_the_first(registry) -> None:
     assert not registry.connection.in_transaction
     assert registry.versions(TICKER) == [1]
     assert names(directory(registry)) == ["v1"]
-    assert registry.aliases(TICKER) in ({}, {"champion": 1})
+    assert registry.aliases.of(TICKER) in ({}, {"champion": 1})
 
 
 def test_nobody_sees_a_version_before_all_of_it_is_there(home, registry, monkeypatch):
@@ -305,7 +305,7 @@ def test_nobody_sees_a_version_before_all_of_it_is_there(home, registry, monkeyp
     def look(self, target):
         moved = rename(self, target)
         with open_store(home) as other:
-            seen.append((other.registry.versions(TICKER), dict(other.registry.aliases(TICKER))))
+            seen.append((other.registry.versions(TICKER), dict(other.registry.aliases.of(TICKER))))
         return moved
 
     monkeypatch.setattr(Path, "rename", look)
@@ -313,7 +313,7 @@ def test_nobody_sees_a_version_before_all_of_it_is_there(home, registry, monkeyp
     assert seen == [([1], {"champion": 1})]
     with open_store(home) as other:
         assert other.registry.versions(TICKER) == [1, 2]
-        assert other.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+        assert other.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
 
 
 @pytest.mark.parametrize("reaction", ["ABORT", "ROLLBACK"])
@@ -331,7 +331,7 @@ def test_a_database_that_refuses_leaves_no_version(registry, table, reaction):
     assert state(registry) == before
     registry.connection.execute("DROP TRIGGER fail")
     assert publish(registry, promotion="better").version == 2
-    assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+    assert registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
 
 
 def test_a_commit_for_which_the_disk_has_no_room_leaves_nothing(home, registry, file_limit):
@@ -394,7 +394,7 @@ def test_an_interruption_after_the_commit_undoes_nothing(registry, monkeypatch):
         publish(registry, promotion="better")
     monkeypatch.undo()
     assert registry.versions(TICKER) == [1, 2]
-    assert registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+    assert registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
     assert names(directory(registry)) == ["v1", "v2"]
     manifest = registry.manifest(TICKER, 2)
     assert {name: registry.read_file(manifest, name) for name in manifest.files} == FILES
@@ -421,7 +421,7 @@ def test_a_directory_that_cannot_be_taken_back_stays_unlisted(registry, monkeypa
     monkeypatch.undo()
     assert names(directory(registry)) == ["v1", "v2"]
     assert registry.versions(TICKER) == [1]
-    assert registry.aliases(TICKER) == {"champion": 1}
+    assert registry.aliases.of(TICKER) == {"champion": 1}
     assert publish(registry, promotion="better").version == 3
 
 
@@ -439,7 +439,7 @@ def test_what_takes_the_place_meanwhile_is_left_alone(registry, monkeypatch):
         publish(registry, promotion="better")
     monkeypatch.undo()
     assert registry.versions(TICKER) == [1]
-    assert registry.aliases(TICKER) == {"champion": 1}
+    assert registry.aliases.of(TICKER) == {"champion": 1}
     assert names(directory(registry)) == ["v1", "v2"]
     assert (directory(registry, 2) / "mine").read_text() == "do not touch"
     assert publish(registry).version == 3
@@ -807,15 +807,15 @@ def test_a_disk_that_cannot_be_read(registry, monkeypatch, number, expected):
 
 
 def test_champion_and_previous(registry):
-    assert registry.aliases(TICKER) == {}
+    assert registry.aliases.of(TICKER) == {}
     for version in (1, 2, 3):
         publish(registry)
         promote(registry, version)
-    assert registry.aliases(TICKER) == {"champion": 3, "previous": 2}
+    assert registry.aliases.of(TICKER) == {"champion": 3, "previous": 2}
     assert (resolve(registry, TICKER), resolve(registry, f"{TICKER}@previous")) == (3, 2)
     promote(registry, 2)
-    assert registry.aliases(TICKER) == {"champion": 2, "previous": 3}
-    assert registry.aliases("VALE3.SA") == {}
+    assert registry.aliases.of(TICKER) == {"champion": 2, "previous": 3}
+    assert registry.aliases.of("VALE3.SA") == {}
 
 
 def test_every_change_is_logged(registry):
@@ -823,33 +823,33 @@ def test_every_change_is_logged(registry):
     publish(registry)
     promote(registry, 1, "there was no champion", NOON)
     promote(registry, 2, "better", LATER)
-    assert registry.alias_log(TICKER) == [
+    assert registry.aliases.log(TICKER) == [
         AliasChange(NOON, "champion", 1, None, "there was no champion"),
         AliasChange(LATER, "previous", 1, None, "better"),
         AliasChange(LATER, "champion", 2, 1, "better"),
     ]
-    assert registry.alias_log("VALE3.SA") == []
+    assert registry.aliases.log("VALE3.SA") == []
 
 
 def test_promoting_the_champion_changes_nothing(registry):
     publish(registry)
     promote(registry, 1)
     promote(registry, 1, "again", LATER)
-    assert registry.aliases(TICKER) == {"champion": 1}
-    assert len(registry.alias_log(TICKER)) == 1
+    assert registry.aliases.of(TICKER) == {"champion": 1}
+    assert len(registry.aliases.log(TICKER)) == 1
 
 
 def test_an_error_while_promoting_changes_nothing(registry):
     publish(registry)
     promote(registry, 1)
-    before = registry.aliases(TICKER), registry.alias_log(TICKER)
+    before = registry.aliases.of(TICKER), registry.aliases.log(TICKER)
     registry.connection.execute(
         "CREATE TEMP TRIGGER fail BEFORE INSERT ON main.aliases WHEN new.name = 'champion'"
         " BEGIN SELECT RAISE(ABORT, 'stop here'); END"
     )
     with pytest.raises(Exception, match="stop here"):
         promote(registry, 2)
-    assert (registry.aliases(TICKER), registry.alias_log(TICKER)) == before
+    assert (registry.aliases.of(TICKER), registry.aliases.log(TICKER)) == before
 
 
 # Several processes
@@ -876,8 +876,8 @@ def test_processes_that_publish_at_once_get_different_versions(home, tmp_path):
             for version in versions:
                 manifest = registry.manifest(TICKER, version)
                 assert registry.read_file(manifest, "pid") == str(pid).encode()
-        assert registry.aliases(TICKER) == {"champion": 2 * each, "previous": 2 * each - 1}
-        champions = [line for line in registry.alias_log(TICKER) if line.name == "champion"]
+        assert registry.aliases.of(TICKER) == {"champion": 2 * each, "previous": 2 * each - 1}
+        champions = [line for line in registry.aliases.log(TICKER) if line.name == "champion"]
         assert [line.version for line in champions] == everyone
         assert [line.replaced for line in champions] == [None, *everyone[:-1]]
         assert names(directory(registry)) == sorted(f"v{number}" for number in everyone)

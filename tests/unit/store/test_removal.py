@@ -55,7 +55,7 @@ def test_a_number_is_never_given_twice(registry):
 
 @pytest.mark.parametrize(("version", "name"), [(1, "previous"), (2, "champion"), (3, "live")])
 def test_what_an_alias_names_is_not_removed(registry, version, name):
-    registry.names.point(TICKER, "live", 3, reason="mine", at=NOON)
+    registry.aliases.point(TICKER, "live", 3, reason="mine", at=NOON)
     with pytest.raises(
         CheckFailedError, match=rf"PETR4\.SA@v{version} is {name}; what an alias names"
     ) as caught:

@@ -20,7 +20,7 @@ def filled(home):
     with open_store(home, create=True) as store:
         store.prices.merge(PETR4, WEEK, (DIVIDEND,), source="csv", at=NOON)
         publish(store.registry)
-        store.registry.promote(TICKER, 1, reason="first", at=NOON)
+        store.registry.aliases.promote(TICKER, 1, reason="first", at=NOON)
     return home
 
 
@@ -92,7 +92,7 @@ def test_the_parts_share_one_database(filled):
         merge(store)
         release(store)
         assert len(store.prices.bars(TICKER)) == 5
-        assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
         assert [entry.version for entry in store.ledger.entries(TICKER)] == [2]
 
 

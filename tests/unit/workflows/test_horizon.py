@@ -40,7 +40,7 @@ def far_home(model_home: Path, tiny: TrainingConfig) -> Path:
 
 def test_a_version_with_another_horizon_is_no_champion(far_home: Path) -> None:
     with open_store(far_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 1}
 
     (item,) = validate([f"{TICKER}@v2"], deep=True, home=far_home).results
     assert item.status == "ok"

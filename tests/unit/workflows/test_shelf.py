@@ -31,7 +31,7 @@ def versions(model_home: Path) -> Iterator[Store]:
         for at, parent in (("10-22", 1), ("11-01", None), ("11-11", None)):
             copy(store, first, f"2026-{at}T12:00:00Z", parent)
         for version in (3, 4):
-            store.registry.promote(TICKER, version, reason="newer", at=NOW)
+            store.registry.aliases.promote(TICKER, version, reason="newer", at=NOW)
         connection = store.registry.connection
         connection.execute(
             "UPDATE versions SET published_at = '2026-10-12T12:00:00Z' WHERE version = 1"
@@ -75,22 +75,22 @@ def test_promoting_moves_champion_and_previous(cli: Cli, versions: Store) -> Non
         4,
     )
     assert done["unchanged"] is False
-    assert [line.reason for line in versions.registry.alias_log(TICKER)[-2:]] == ["calmer"] * 2
+    assert [line.reason for line in versions.registry.aliases.log(TICKER)[-2:]] == ["calmer"] * 2
     again = only(cli("models", "promote", f"{TICKER}@v1", "--json").out)
     assert again["unchanged"] is True
     assert again["previous"] == 4
-    assert len(versions.registry.alias_log(TICKER)) == 7
+    assert len(versions.registry.aliases.log(TICKER)) == 7
 
 
 def test_rolling_back_twice_is_back_where_one_was(cli: Cli, versions: Store) -> None:
-    before = versions.registry.aliases(TICKER)
+    before = versions.registry.aliases.of(TICKER)
     assert before == {"champion": 4, "previous": 3}
     assert cli("models", "rollback", TICKER, "--quiet").out == f"{TICKER}@v3\n"
-    assert versions.registry.aliases(TICKER) == {"champion": 3, "previous": 4}
+    assert versions.registry.aliases.of(TICKER) == {"champion": 3, "previous": 4}
     assert only(cli("predict", "-t", TICKER, "--json").out, "forecasts")["version"] == 3
     shown = cli("models", "rollback", TICKER).out
     assert "v4 (was v3)" in shown
-    assert versions.registry.aliases(TICKER) == before
+    assert versions.registry.aliases.of(TICKER) == before
 
 
 def test_a_first_champion_has_nothing_to_go_back_to(cli: Cli, model_home: Path) -> None:
@@ -104,9 +104,9 @@ def test_a_first_champion_has_nothing_to_go_back_to(cli: Cli, model_home: Path) 
 def test_an_alias_of_ones_own(cli: Cli, versions: Store) -> None:
     assert cli("models", "promote", f"{TICKER}@v2", "--as", "live").code == 0
     assert only(cli("predict", "-t", f"{TICKER}@live", "--json").out, "forecasts")["version"] == 2
-    assert versions.registry.aliases(TICKER)["champion"] == 4
+    assert versions.registry.aliases.of(TICKER)["champion"] == 4
     assert cli("models", "unalias", f"{TICKER}@live", "--quiet").out == ""
-    last = versions.registry.alias_log(TICKER)[-1]
+    last = versions.registry.aliases.log(TICKER)[-1]
     assert (last.name, last.version, last.replaced) == ("live", None, 2)
     assert cli("models", "unalias", f"{TICKER}@live").code == 4
     assert "live removed (was v2)" in cli("models", "show", TICKER).out
@@ -114,25 +114,25 @@ def test_an_alias_of_ones_own(cli: Cli, versions: Store) -> None:
 
 @pytest.mark.parametrize("name", ["previous", "v3", "v0", "Live", "", "../x", "x" * 33])
 def test_names_that_cannot_be_set(cli: Cli, versions: Store, name: str) -> None:
-    before = versions.registry.alias_log(TICKER)
+    before = versions.registry.aliases.log(TICKER)
     assert cli("models", "promote", f"{TICKER}@v2", "--as", name).code == 2
-    assert versions.registry.alias_log(TICKER) == before
+    assert versions.registry.aliases.log(TICKER) == before
 
 
 @pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2Jgone", "x" * 301])
 def test_a_reason_is_one_line(cli: Cli, versions: Store, reason: str) -> None:
-    before = versions.registry.alias_log(TICKER)
+    before = versions.registry.aliases.log(TICKER)
     for command in (("promote", f"{TICKER}@v2"), ("rollback", TICKER), ("unalias", f"{TICKER}@x")):
         assert cli("models", *command, "--reason", reason).code == 2
-    assert versions.registry.alias_log(TICKER) == before
+    assert versions.registry.aliases.log(TICKER) == before
 
 
 @pytest.mark.parametrize("reference", ["champion", "previous", "v1"])
 def test_what_is_no_alias_of_ones_own_stays(cli: Cli, versions: Store, reference: str) -> None:
-    before = versions.registry.aliases(TICKER)
+    before = versions.registry.aliases.of(TICKER)
     assert cli("models", "unalias", f"{TICKER}@{reference}").code == 2
     assert cli("models", "unalias", TICKER).code == 2
-    assert versions.registry.aliases(TICKER) == before
+    assert versions.registry.aliases.of(TICKER) == before
 
 
 @pytest.mark.parametrize("command", [("promote", f"{TICKER}@v3"), ("rollback", TICKER)])
@@ -143,7 +143,7 @@ def test_a_damaged_version_is_put_into_use_by_nobody(
     flip_bit(versions.paths.version(TICKER, 3) / file, 0.5)
     outcome = cli("models", *command)
     assert outcome.code == 5
-    assert versions.registry.aliases(TICKER)["champion"] == 4
+    assert versions.registry.aliases.of(TICKER)["champion"] == 4
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_a_damaged_version_is_put_into_use_by_nobody(
 def test_a_store_that_cannot_be_written(
     cli: Cli, versions: Store, arguments: tuple[str, ...]
 ) -> None:
-    before = versions.registry.aliases(TICKER), versions.registry.versions(TICKER)
+    before = versions.registry.aliases.of(TICKER), versions.registry.versions(TICKER)
     with os_refuses_to_write():
         assert cli("models", *arguments).code == 2
-    assert (versions.registry.aliases(TICKER), versions.registry.versions(TICKER)) == before
+    assert (versions.registry.aliases.of(TICKER), versions.registry.versions(TICKER)) == before
 
 
 # The four forms of a reference
@@ -314,7 +314,7 @@ def test_versions_beyond_both_limits_go_unless_needed(
     versions: Store, keep: int | None, days: float | None, expected: list[str]
 ) -> None:
     assert gone(versions, keep=keep, days=days) == expected
-    assert versions.registry.aliases(TICKER) == {"champion": 4, "previous": 3}
+    assert versions.registry.aliases.of(TICKER) == {"champion": 4, "previous": 3}
 
 
 def test_what_an_unfinished_run_began_with_stays(versions: Store, tiny: TrainingConfig) -> None:

@@ -200,7 +200,7 @@ def test_forecasts_of_a_farther_day_are_scored_as_such(
 def crown(home: Path, version: int, at: str) -> None:
     """Make a version champion, as of a time; before the first such time v1 was."""
     with open_store(home) as store:
-        store.registry.promote(TICKER, version, reason="a test", at=at)
+        store.registry.aliases.promote(TICKER, version, reason="a test", at=at)
 
 
 def test_retraining_and_rollback_keep_the_record(model_home: Path, tiny: TrainingConfig) -> None:

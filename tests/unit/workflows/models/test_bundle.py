@@ -81,7 +81,7 @@ def test_its_manifest_says_where_it_came_from_and_when_it_was_made(
         original = store.registry.manifest(TICKER, 1)
     with open_store(other) as store:
         manifest = store.registry.manifest(TICKER, train_again.version)
-        assert store.registry.aliases(TICKER) == {}
+        assert store.registry.aliases.of(TICKER) == {}
     assert manifest.imported_from is not None
     assert (manifest.imported_from.kind, manifest.imported_from.model) == ("bundle", f"{TICKER}@v1")
     assert manifest.created == original.created
@@ -119,8 +119,8 @@ def test_it_becomes_champion_by_the_rule_and_the_log_says_why(
     # The same settings and prices: nothing can be significantly worse.
     assert taken.promoted
     with open_store(other) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
-        reason = store.registry.alias_log(TICKER)[-1].reason
+        assert store.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
+        reason = store.registry.aliases.log(TICKER)[-1].reason
     assert reason.startswith(f"imported from {TICKER}@v1 of another store: not significantly worse")
     assert "shared test days" in reason
 

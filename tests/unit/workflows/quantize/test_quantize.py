@@ -34,7 +34,7 @@ def test_it_becomes_champion_with_a_parent(model_home: Path) -> None:
     with open_store(model_home) as store:
         manifest = store.registry.manifest(TICKER, 2)
         assert manifest.parent == f"{TICKER}@v1"
-        assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
         assert made.after.bytes == manifest.files["model.onnx"].size
         assert made.before.bytes == store.registry.manifest(TICKER, 1).files["model.onnx"].size
 
@@ -110,7 +110,7 @@ def test_a_refused_version_is_kept_but_not_champion(
     assert not made.promoted
     assert "more than the 0 % allowed" in made.reason
     with open_store(model_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 1}
         assert store.registry.versions(TICKER) == [1, 2]
 
 
@@ -124,7 +124,7 @@ def test_a_version_that_is_not_in_use_is_not_promoted(
     assert made.accepted
     assert not made.promoted
     with open_store(model_home) as store:
-        assert store.registry.aliases(TICKER)["champion"] == 2
+        assert store.registry.aliases.of(TICKER)["champion"] == 2
 
 
 def test_a_price_model_can_be_quantized(priced_home: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_version_is_published_whole_and_becomes_champion(
         "predictions_vs_actual.png",
     }
     with open_store(priced_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 1}
         manifest = store.registry.manifest(TICKER, 1)
         for name in manifest.files:
             store.registry.read_file(manifest, name)
@@ -132,7 +132,7 @@ def test_a_significantly_worse_version_does_not_become_champion(model_home: Path
     mine, champions = mean_crps_in(made.promotion)
     assert mine > champions
     with open_store(model_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 1}
         assert store.registry.versions(TICKER) == [1, 2]
 
 
@@ -146,8 +146,8 @@ def test_a_version_that_is_as_good_takes_over(model_home: Path, tiny: TrainingCo
     expected = [evaluation.distribution.crps for evaluation in published]
     assert mean_crps_in(made.promotion) == pytest.approx(expected, rel=1e-3)
     with open_store(model_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
-        log = store.registry.alias_log(TICKER)
+        assert store.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
+        log = store.registry.aliases.log(TICKER)
     assert made.promotion in {entry.reason for entry in log if entry.name == "champion"}
 
 
@@ -156,7 +156,7 @@ def test_promotion_can_be_forced_and_forbidden(model_home: Path, tiny: TrainingC
     assert not train_one(tiny, model_home, promote="never").promoted
 
     with open_store(model_home) as store:
-        assert store.registry.aliases(TICKER) == {"champion": 2, "previous": 1}
+        assert store.registry.aliases.of(TICKER) == {"champion": 2, "previous": 1}
 
 
 def test_a_damaged_champion_is_replaced(model_home: Path, tiny: TrainingConfig) -> None:
@@ -232,4 +232,4 @@ def test_two_trainers_of_one_ticker_lose_nothing(priced_home: Path) -> None:
     assert said == ["PETR4.SA@v1", "PETR4.SA@v2", "PETR4.SA@v3"]
     with open_store(priced_home) as store:
         assert store.registry.versions(TICKER) == [1, 2, 3]
-        assert store.registry.aliases(TICKER)["champion"] in {1, 2, 3}
+        assert store.registry.aliases.of(TICKER)["champion"] in {1, 2, 3}
