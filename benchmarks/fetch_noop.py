@@ -129,8 +129,8 @@ class Meter:
 
 def fetch_all(count: int) -> Cost:
     """Fetch, counting apart what is yfinance's. While its thread works the other one waits."""
+    from stocklstm import fetch
     from stocklstm.market import yahoo
-    from stocklstm.workflows.prices.fetch import fetch
 
     yahoo.YahooSource.pause_s = 0.0
     meter, load = Meter(), yahoo._load_client  # noqa: SLF001 - that is where yfinance begins

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stocklstm import predict
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars, Instrument
@@ -25,7 +26,6 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.train.pool_fit import fit_pool, resumable_state
 from stocklstm.workflows.train.train import train
 

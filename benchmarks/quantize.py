@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stocklstm import fetch
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.acceptance import signed
 from stocklstm.core.settings.compression import Compression
@@ -30,7 +31,7 @@ from stocklstm.learn.model import network_outputs
 from stocklstm.store.manifest import CHECKPOINT_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_version
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.quantize.measure import VersionFigures
 from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
 from stocklstm.workflows.train.train import train

@@ -5,11 +5,12 @@ import gzip
 import tempfile
 from pathlib import Path
 
+from stocklstm import fetch
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 
 DATA = Path(__file__).parent / "data"
 

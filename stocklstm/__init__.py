@@ -13,25 +13,33 @@ __version__ = "0.1.0"
 # imported. What people forecast, and when, is nobody's business. A user's own setting stands.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_PUBLIC = {
-    "compare_versions": "stocklstm.workflows.evaluate.compare",
-    "evaluate": "stocklstm.workflows.evaluate.evaluate",
-    "evaluate_live": "stocklstm.workflows.evaluate.live",
-    "fetch": "stocklstm.workflows.prices.fetch",
-    "load": "stocklstm.workflows.loading.model",
-    "predict": "stocklstm.workflows.predict.predict",
+_FUNCTIONS = (
+    *("compare_versions", "draw_forecasts", "effective_settings", "evaluate", "evaluate_live"),
+    *("evaluate_pool", "export_prices", "fetch", "load", "predict", "score_league", "show_prices"),
+    *("verify_prices", "walk_forward"),
+)
+"""Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
+
+_ELSEWHERE = {
+    "Client": "stocklstm.client",
+    "open": "stocklstm.client",
     "quantize": "stocklstm.workflows.quantize.quantize",
-    "score_league": "stocklstm.workflows.evaluate.league",
     "train": "stocklstm.workflows.train.train",
     "tune": "stocklstm.workflows.train.tune",
     "validate": "stocklstm.workflows.validate.validate",
-    "walk_forward": "stocklstm.workflows.evaluate.walk_forward",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names, every one
+__all__ = ["__version__", *_FUNCTIONS, *_ELSEWHERE]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shapes
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'stocklstm' has no attribute {name!r}")
+    if name in _FUNCTIONS:
+        from stocklstm.client import function_of
+
+        found = function_of(name)
+    elif name in _ELSEWHERE:
+        found = getattr(import_module(_ELSEWHERE[name]), name)
+    else:
+        raise AttributeError(f"module 'stocklstm' has no attribute {name!r}")
+    globals()[name] = found
+    return found

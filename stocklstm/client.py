@@ -1,6 +1,6 @@
 """An open store and all that can be done with it; the functions of `stocklstm` are its methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
 from inspect import Parameter, signature
@@ -11,7 +11,28 @@ from typing import TYPE_CHECKING, Any, Self
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from stocklstm.core.prices.folds import WalkForward
+    from stocklstm.core.settings.layers import EffectiveSettings
     from stocklstm.store.store import Store
+    from stocklstm.workflows.evaluate.compare import ComparisonResult
+    from stocklstm.workflows.evaluate.evaluate import EvaluateResult
+    from stocklstm.workflows.evaluate.league import LeagueResult
+    from stocklstm.workflows.evaluate.live import LiveResult
+    from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
+    from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkForwardResult, WalkPlanned
+    from stocklstm.workflows.loading.model import LoadedModel
+    from stocklstm.workflows.parallel import TickersDone
+    from stocklstm.workflows.predict.preconditions import Demands
+    from stocklstm.workflows.predict.predict import PredictResult, Wanted
+    from stocklstm.workflows.prices.export import ExportResult
+    from stocklstm.workflows.prices.fetch import FetchOptions, FetchResult, TickerDone
+    from stocklstm.workflows.prices.file_set import FileRead
+    from stocklstm.workflows.prices.show import PricesResult
+    from stocklstm.workflows.prices.verify import VerifyResult
+
+
+def _ignore(_: object) -> None:
+    """Take progress that nobody asked for."""
 
 
 class Client:
@@ -60,18 +81,326 @@ class Client:
         """Open the store, unless it is open.
 
         Args:
-            create: Make it if there is none.
+            create: Make it if there is none, and refuse one that can only be read.
 
         Raises:
             NotFoundError: There is no store, and none is to be made.
             SchemaError: The database is damaged or of a newer program.
+            ConfigError: It is to be written and may not be.
         """
         if self._store is None:
             from stocklstm.store.store import open_store
 
             opened = open_store(self.home, create=create, lock_timeout_s=self.lock_timeout_s)
             self._store = self._resources.enter_context(opened)
+        elif create:
+            self._store.require_writable()
         return self._store
+
+    # Prices.
+
+    def fetch(
+        self,
+        tickers: Sequence[str] = (),
+        options: "FetchOptions | None" = None,
+        *,
+        on_ticker: "Callable[[TickerDone], None]" = _ignore,
+        on_file: "Callable[[FileRead], None]" = _ignore,
+    ) -> "FetchResult":
+        """Get prices from a source and merge them into the store, which is made if there is none.
+
+        Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
+
+        Args:
+            tickers: As typed; none means all that are stored, or all that are in the files.
+            options: Source and its details; by default the new prices from Yahoo.
+            on_ticker: Called after each ticker.
+            on_file: Called after each file that was read, before anything is stored.
+
+        Raises:
+            ConfigError: No such source or calendar, nothing to fetch, or files or processes that
+                the source has no use for.
+            NotFoundError: There is no such file, of those that hold many tickers.
+            RejectedDataError: One of them is damaged; nothing of the others was stored.
+            StoreLockedError: Another fetch took too long.
+        """
+        from stocklstm.workflows.prices.fetch import FetchOptions, fetch, plan_fetch
+
+        # What cannot be fetched is no reason to make a store.
+        plan = plan_fetch(tickers, options or FetchOptions(), on_file)
+        return fetch(self.store(create=True), plan, on_ticker)
+
+    def show_prices(self, tickers: Sequence[str] = (), *, last: int = 10) -> "PricesResult":
+        """Show what is stored of some tickers, its gaps and where each row came from.
+
+        Args:
+            tickers: As typed; none means all that are stored.
+            last: How many of the last rows to give.
+
+        Raises:
+            NotFoundError: There is no store, or nothing in it.
+        """
+        from stocklstm.workflows.prices.show import show_prices
+
+        return show_prices(self.store(), tickers, last=last)
+
+    def export_prices(
+        self,
+        tickers: Sequence[str],
+        *,
+        out: Path | None = None,
+        file_format: str | None = None,
+    ) -> "ExportResult":
+        """Write stored prices to files that other programs read; a CSV file can be fetched back.
+
+        Args:
+            tickers: As typed.
+            out: A file, replaced as a whole, or an existing directory that gets a file for each
+                ticker; None to give the text of one ticker.
+            file_format: "csv" or "parquet"; None to go by the name of the file.
+
+        Raises:
+            ConfigError: No ticker, several for one file, no such format, or Parquet without
+                pyarrow.
+            NotFoundError: There is no store.
+        """
+        from stocklstm.workflows.prices.export import export_prices, plan_export
+
+        plan = plan_export(tickers, out, file_format)
+        return export_prices(self.store(), plan)
+
+    def verify_prices(self, tickers: Sequence[str] = ()) -> "VerifyResult":
+        """Check that stored prices can be what an exchange quoted.
+
+        Args:
+            tickers: As typed; none means all that are stored.
+
+        Raises:
+            NotFoundError: There is no store, or nothing in it.
+        """
+        from stocklstm.workflows.prices.verify import verify_prices
+
+        return verify_prices(self.store(), tickers)
+
+    # Forecasts.
+
+    def load(self, reference: str) -> "LoadedModel":
+        """Load a model, to forecast with it.
+
+        Args:
+            reference: TICKER, TICKER@v3, TICKER@champion or TICKER@previous.
+
+        Raises:
+            NotFoundError: There is no such model.
+            ArtifactCorruptError: Its files are not those that were published.
+        """
+        from stocklstm.core.reference import parse_reference
+        from stocklstm.workflows.loading.model import load_model
+
+        return load_model(self.store(), parse_reference(reference))
+
+    def predict(
+        self,
+        references: Sequence[str] = (),
+        wanted: "Wanted | None" = None,
+        *,
+        pool: str | None = None,
+        demands: "Demands | None" = None,
+        now: str | None = None,
+    ) -> "PredictResult":
+        """Forecast a session to come of each ticker and keep the forecast in the ledger.
+
+        What would have been forecast on an earlier day is computed from the prices up to that
+        day, in today's scale, and is not kept: it was not made then.
+
+        Args:
+            references: TICKER or TICKER@version; none means the champion of every ticker. With a
+                pooled model tickers alone, and none means all that it knows.
+            wanted: Which session, from which day, with which intervals; by default the one after
+                the last close.
+            pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
+                None for each ticker's own model.
+            demands: What prices and model must be like; what they are not is warned of, or
+                refused. By default nothing is demanded.
+            now: UTC timestamp; by default the current time.
+
+        Raises:
+            NotFoundError: There is no store, no such pooled model, or no model at all.
+        """
+        from stocklstm.workflows.predict.predict import predict
+
+        return predict(self.store(), references, wanted, pool=pool, demands=demands, now=now)
+
+    def draw_forecasts(self, result: "PredictResult", file: Path | None = None) -> "PredictResult":
+        """Draw a fan chart of each forecast.
+
+        A forecast is worth more than its picture: what stands in the way becomes a warning.
+
+        Args:
+            result: What `predict` returned.
+            file: Where the one picture goes; by default below `reports` in the store.
+
+        Returns:
+            The same with the paths of the pictures.
+        """
+        from stocklstm.workflows.pictures import draw_forecasts
+
+        return draw_forecasts(self.store(), result, file)
+
+    # Scores.
+
+    def evaluate(
+        self,
+        references: Sequence[str] = (),
+        *,
+        plot: bool = True,
+        jobs: int = 1,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+    ) -> "EvaluateResult":
+        """Score models on the test part of the stored prices, through the serving graph.
+
+        Args:
+            references: TICKER or TICKER@version; none means the champion of every ticker.
+            plot: Draw forecasts beside outcomes, errors over time and calibration too.
+            jobs: Processes, each of which scores a model at a time.
+            on_ticker: Called after every model that another process scores.
+
+        Raises:
+            ConfigError: The number of processes is outside its limits.
+            NotFoundError: There is no store, or no model at all.
+        """
+        from stocklstm.workflows.evaluate.evaluate import evaluate
+
+        return evaluate(self.store(), references, plot=plot, jobs=jobs, on_ticker=on_ticker)
+
+    def evaluate_live(
+        self, references: Sequence[str] = (), *, last: int | None = None
+    ) -> "LiveResult":
+        """Score the forecasts of the ledger whose sessions have closed, and look for drift.
+
+        Args:
+            references: TICKER for what its users were given, whichever version was champion, or
+                TICKER@version for the forecasts of that one; none means every ticker with a model.
+            last: Only so many of the latest ones; None for all.
+
+        Raises:
+            ConfigError: `last` is below 1.
+            NotFoundError: There is no store, or no model at all.
+        """
+        from stocklstm.workflows.evaluate.live import evaluate_live
+
+        return evaluate_live(self.store(), references, last=last)
+
+    def evaluate_pool(self, reference: str, tickers: Sequence[str] = ()) -> "PoolScoresResult":
+        """Score a pooled model on the test days of each ticker, beside the ticker's own model.
+
+        Args:
+            reference: Name of the model, perhaps with a version.
+            tickers: As typed; none means all that the model knows. Others may be named as well.
+
+        Raises:
+            NotFoundError: There is no store, or no such model.
+        """
+        from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
+
+        return evaluate_pool(self.store(), reference, tickers)
+
+    def compare_versions(self, references: Sequence[str]) -> "ComparisonResult":
+        """Compare versions of one ticker with the first that is named.
+
+        Args:
+            references: TICKER or TICKER@version, at least two.
+
+        Raises:
+            ConfigError: They are not at least two versions of one ticker, or of several horizons.
+            NotFoundError: There is no store, or no such version.
+            IntegrityError: A version is damaged.
+            SeriesTooShortError: No stored day is in the test part of all of them.
+            RejectedDataError: A version learned prices that have been rescaled since.
+        """
+        from stocklstm.workflows.evaluate.compare import compare_versions
+
+        return compare_versions(self.store(), references)
+
+    def score_league(self, references: Sequence[str] = ()) -> "LeagueResult":
+        """Score every version on its own test part, and correct for how many there are.
+
+        A version that cannot be scored is no row, and so not counted by the correction.
+
+        Args:
+            references: TICKER for all its versions, TICKER@version for one; none means everything.
+
+        Raises:
+            NotFoundError: There is no store, or no model at all.
+        """
+        from stocklstm.workflows.evaluate.league import score_league
+
+        return score_league(self.store(), references)
+
+    def walk_forward(
+        self,
+        references: Sequence[str],
+        walk: "WalkForward",
+        *,
+        jobs: int = 1,
+        on_plan: "Callable[[WalkPlanned], None]" = _ignore,
+        on_fold: "Callable[[FoldEnded], None]" = _ignore,
+    ) -> "WalkForwardResult":
+        """Train with the settings of each version again and again, each time on all that was known.
+
+        Args:
+            references: TICKER or TICKER@version; none means the champion of every ticker.
+            walk: How to walk.
+            jobs: Processes that train at the same time; the outcome is the same for any number.
+            on_plan: Called before the trainings of a version.
+            on_fold: Called after every training.
+
+        Raises:
+            ConfigError: The number of processes is outside its limits.
+            NotFoundError: There is no store, or no model at all.
+        """
+        from stocklstm.workflows.evaluate.walk_forward import walk_forward
+
+        return walk_forward(
+            self.store(), references, walk, jobs=jobs, on_plan=on_plan, on_fold=on_fold
+        )
+
+    # Settings.
+
+    def effective_settings(
+        self,
+        flags: Mapping[str, Any],
+        *,
+        file: Path | None = None,
+        like: str | None = None,
+    ) -> "EffectiveSettings":
+        """Find out which settings hold: command line > environment > file > preset or version.
+
+        Args:
+            flags: Given on the command line, by name; a preset may be among them.
+            file: A TOML file; None for the user's own, if there is one.
+            like: TICKER@version whose settings take the place of a preset and of the user's own
+                file; without it no store is needed.
+
+        Raises:
+            ConfigError: A name, a value or a combination is wrong.
+            NotFoundError: There is no such file, or no such version.
+        """
+        from stocklstm.workflows.settings import effective_settings
+
+        return effective_settings(self.store, flags, file=file, like=like)
+
+
+def open(  # noqa: A001 - called as `stocklstm.open`, like `gzip.open`
+    home: Path | str | None = None, *, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> Client:
+    """Open a store, for use from Python; see `Client`.
+
+    Args:
+        home: Its directory; None for where the command line has it.
+        lock_timeout_s: Seconds to wait for another writer.
+    """
+    return Client(home, lock_timeout_s=lock_timeout_s)
 
 
 def function_of(name: str) -> Callable[..., Any]:
@@ -100,4 +429,6 @@ def function_of(name: str) -> Callable[..., Any]:
     ]
     parameters = [*list(own.parameters.values())[1:], *further]
     call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    # Found by this name, so that other processes can be sent it.
+    call.__module__, call.__qualname__ = "stocklstm", name
     return call

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import fetch
 from stocklstm.cli.app import run
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train.train import train
 
 TICKER = "PETR4.SA"

@@ -18,9 +18,10 @@ from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
 from stocklstm.workflows.ledger import ticker_history
 from stocklstm.workflows.models.listing import list_models, show_model
+from stocklstm.workflows.predict import predict as workflow
 from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
-from stocklstm.workflows.predict.predict import LATEST, PredictResult, Wanted, predict_from
+from stocklstm.workflows.predict.predict import LATEST, PredictResult, Wanted
 
 _log = logging.getLogger("stocklstm.api")
 
@@ -95,7 +96,7 @@ def predict(
     demands: Demands = NO_DEMANDS,
 ) -> PredictResult:
     """Forecast with the models in memory; a bug is logged."""
-    result = predict_from(store, references, wanted, demands=demands, load=models.load)
+    result = workflow.predict(store, references, wanted, demands=demands, load=models.load)
     for failure in result.failures:
         if isinstance(failure.error, UnexpectedError):
             _log.error("a bug in stocklstm, with %s", failure.ticker, exc_info=failure.error)

@@ -1,7 +1,6 @@
 """stocklstm config show and path."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.train.settings import Given, Preset, with_settings
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.settings.layers import format_value
 
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     from stocklstm.workflows.settings import ShownPath, ShownSetting
 
 app = typer.Typer(help="See the settings, and where they stand.", no_args_is_help=True)
-
-
-@dataclass(frozen=True)
-class _Settings:
-    settings: tuple["ShownSetting", ...]
-    failures: tuple[Failure, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Paths:
-    paths: tuple["ShownPath", ...]
-    failures: tuple[Failure, ...] = ()
 
 
 @app.command("show")
@@ -48,11 +35,11 @@ def show_settings(
 ) -> None:
     """Show the settings that a training with these options would have now."""
 
-    def call() -> _Settings:
+    def call() -> "Batch[ShownSetting]":
         from stocklstm.workflows.settings import show_settings
 
         given = Given(preset, settings, config, like)
-        return _Settings(show_settings(given.effective(LOCK_TIMEOUT_S)))
+        return Batch(show_settings(given.effective(LOCK_TIMEOUT_S)))
 
     conclude(WITH_ORIGIN if origin else SHOW, call, as_json=as_json, quiet=quiet)
 
@@ -61,10 +48,10 @@ def show_settings(
 def show_paths(as_json: Json = False, quiet: Quiet = False) -> None:
     """Show where settings, store and cache lie."""
 
-    def call() -> _Paths:
+    def call() -> "Batch[ShownPath]":
         from stocklstm.workflows.settings import show_paths
 
-        return _Paths(show_paths())
+        return Batch(show_paths())
 
     conclude(PATHS, call, as_json=as_json, quiet=quiet)
 
@@ -102,26 +89,23 @@ def _path_table(console: "Console", items: Sequence["ShownPath"]) -> None:
     grid(console, "Places", ["What", "There", "Path"], rows, left=["Path"])
 
 
-SHOW: "View[_Settings, ShownSetting]" = View(
+SHOW: "View[Batch[ShownSetting], ShownSetting]" = View(
     command="config show",
     key="settings",
-    items=lambda result: result.settings,
     document=as_document,
     tables=_table,
     bare=_bare,
 )
-WITH_ORIGIN: "View[_Settings, ShownSetting]" = View(
+WITH_ORIGIN: "View[Batch[ShownSetting], ShownSetting]" = View(
     command="config show",
     key="settings",
-    items=lambda result: result.settings,
     document=as_document,
     tables=_table_with_origin,
     bare=_bare,
 )
-PATHS: "View[_Paths, ShownPath]" = View(
+PATHS: "View[Batch[ShownPath], ShownPath]" = View(
     command="config path",
     key="paths",
-    items=lambda result: result.paths,
     document=as_document,
     tables=_path_table,
     bare=_bare_path,

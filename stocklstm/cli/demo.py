@@ -23,13 +23,13 @@ from stocklstm.cli.output import (
 from stocklstm.cli.predict import forecasts
 from stocklstm.cli.streams import write
 from stocklstm.cli.train import train
+from stocklstm.client import Client
 from stocklstm.core.batch import Failure
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.predict.predict import PredictResult
     from stocklstm.workflows.train.train import TrainResult
 
 TICKER = "PETR4.SA"
@@ -77,18 +77,20 @@ def _new_home(chosen: Path | None) -> Path:
 
 
 def _run(tour: "_Tour", home: Path) -> None:
-    from stocklstm.workflows.evaluate import evaluate as evaluating
-    from stocklstm.workflows.prices import fetch as fetching
+    from stocklstm.workflows.prices.fetch import FetchOptions
     from stocklstm.workflows.quantize import quantize as quantizing
     from stocklstm.workflows.validate import validate as validating
 
-    sample = fetching.FetchOptions(source="sample")
-    tour.step("1. Prices", fetch.VIEW, lambda: fetching.fetch([TICKER], sample, home=home))
-    tour.step("2. Training", train.VIEW, lambda: _train(home))
-    tour.step("3. Evaluation", evaluate.VIEW, lambda: evaluating.evaluate([TICKER], home=home))
-    tour.step("4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home))
-    tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
-    tour.step("6. Forecast", forecasts.VIEW, lambda: _predict(home))
+    sample = FetchOptions(source="sample")
+    with Client(home) as client:
+        tour.step("1. Prices", fetch.VIEW, lambda: client.fetch([TICKER], sample))
+        tour.step("2. Training", train.VIEW, lambda: _train(home))
+        tour.step("3. Evaluation", evaluate.VIEW, lambda: client.evaluate([TICKER]))
+        tour.step(
+            "4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home)
+        )
+        tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
+        tour.step("6. Forecast", forecasts.VIEW, lambda: forecasts.warned(client.predict([TICKER])))
 
 
 def _train(home: Path) -> "TrainResult":
@@ -96,12 +98,6 @@ def _train(home: Path) -> "TrainResult":
 
     with train.progress() as on_epoch:
         return training([TICKER], configure("calibrated"), home=home, on_epoch=on_epoch)
-
-
-def _predict(home: Path) -> "PredictResult":
-    from stocklstm.workflows.predict.predict import predict as predicting
-
-    return forecasts.warned(predicting([TICKER], home=home))
 
 
 class _Tour:

@@ -15,6 +15,7 @@ from stocklstm.cli.output import (
     warn,
 )
 from stocklstm.cli.streams import draws_bars, say, write
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import StockLstmError
 
@@ -103,7 +104,7 @@ def fetch(
     del list_sources
 
     def call() -> "FetchResult":
-        from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+        from stocklstm.workflows.prices.fetch import FetchOptions
         from stocklstm.workflows.prices.retry import Patience
 
         options = FetchOptions(
@@ -117,36 +118,25 @@ def fetch(
             patience=Patience(deadline, retries),
         )
         tickers = all_tickers(ticker, tickers_file)
-        with _progress() as (on_ticker, on_file):
-            result = fetch(
-                tickers,
-                options,
-                lock_timeout_s=lock_timeout,
-                on_ticker=on_ticker,
-                on_file=on_file,
-            )
+        with Client(lock_timeout_s=lock_timeout) as client, _progress() as (on_ticker, on_file):
+            result = client.fetch(tickers, options, on_ticker=on_ticker, on_file=on_file)
         _warn(result.results)
         return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
-def refresh(tickers: Sequence[str], lock_timeout_s: float) -> tuple["Failure", ...]:
+def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
     """Get new prices of tickers from Yahoo, as the command does without further options.
-
-    Args:
-        tickers: Whose.
-        lock_timeout_s: Seconds to wait for another writer.
 
     Returns:
         Those that could not be refreshed, also where nothing could be.
     """
     from stocklstm.core.batch import Failure
-    from stocklstm.workflows.prices.fetch import fetch
 
     try:
         with _progress() as (on_ticker, _):
-            result = fetch(tickers, lock_timeout_s=lock_timeout_s, on_ticker=on_ticker)
+            result = client.fetch(tickers, on_ticker=on_ticker)
     except StockLstmError as error:
         return tuple(Failure(ticker, error) for ticker in tickers)
     _warn(result.results)
@@ -239,7 +229,6 @@ def _listed(dates: Sequence[str]) -> str:
 VIEW: "View[FetchResult, FetchedTicker]" = View(
     command="fetch",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=_tables,
     bare=_bare,

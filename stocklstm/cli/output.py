@@ -43,6 +43,10 @@ R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 
+def _results(result: Any) -> Any:  # noqa: ANN401 - a `Batch` of whatever the view shows
+    return result.results
+
+
 @dataclass(frozen=True)
 class View(Generic[R, T]):
     """How one command's result is shown.
@@ -50,19 +54,19 @@ class View(Generic[R, T]):
     Attributes:
         command: Its name.
         key: Name of the list in the JSON document.
-        items: Takes the list out of the result.
         document: Turns an item into JSON values.
         tables: Prints items for a person.
         bare: Gives an item's lines for `--quiet`.
+        items: Takes the list out of a result that is no `Batch`.
         code: Exit code that an item asks for.
     """
 
     command: str
     key: str
-    items: Callable[[R], Sequence[T]]
     document: Callable[[T], Mapping[str, Any]]
     tables: Callable[["Console", Sequence[T]], None]
     bare: Callable[[T], Iterable[str]]
+    items: Callable[[R], Sequence[T]] = _results
     code: Callable[[T], ExitCode] = lambda _: ExitCode.OK
 
 

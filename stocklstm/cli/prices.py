@@ -9,6 +9,7 @@ import typer
 from stocklstm.cli.checks import checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -16,15 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.store.prices import LogEntry
-    from stocklstm.workflows.prices.show import (
-        Export,
-        ExportResult,
-        PriceRow,
-        PricesResult,
-        StoredPrices,
-        VerifyResult,
-    )
-    from stocklstm.workflows.prices.verify import CheckedPrices
+    from stocklstm.workflows.prices.export import Export, ExportResult
+    from stocklstm.workflows.prices.show import PriceRow, PricesResult, StoredPrices
+    from stocklstm.workflows.prices.verify import CheckedPrices, VerifyResult
 
 app = typer.Typer(help="Look at the stored prices.", no_args_is_help=True)
 
@@ -48,9 +43,8 @@ def show_prices(
     """Show what is stored, its gaps and where each row came from; all tickers in brief."""
 
     def call() -> "PricesResult":
-        from stocklstm.workflows.prices.show import show_prices
-
-        return show_prices(ticker or (), last=last, lock_timeout_s=lock_timeout)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.show_prices(ticker or (), last=last)
 
     conclude(DETAILS if ticker else OVERVIEW, call, as_json=as_json, quiet=quiet)
 
@@ -82,19 +76,14 @@ def export_prices(
     """Write stored prices to CSV, which fetch can read back, or to Parquet."""
 
     def call() -> "ExportResult":
-        from stocklstm.workflows.prices.show import export_prices
-
         if as_json and out is None:
             raise ConfigError(
                 "--json describes files, and standard output is none",
                 hint="name a file with --out",
             )
-        return export_prices(
-            ticker or (),
-            out=None if out is None else _path(out),
-            file_format=file_format,
-            lock_timeout_s=lock_timeout,
-        )
+        path = None if out is None else _path(out)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.export_prices(ticker or (), out=path, file_format=file_format)
 
     # The text itself is nothing for a table.
     conclude(EXPORT, call, as_json=as_json, quiet=quiet or (out is None and not as_json))
@@ -110,9 +99,8 @@ def verify_prices(
     """Check that the stored prices can be what an exchange quoted."""
 
     def call() -> "VerifyResult":
-        from stocklstm.workflows.prices.show import verify_prices
-
-        return verify_prices(ticker or (), lock_timeout_s=lock_timeout)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.verify_prices(ticker or ())
 
     conclude(VERIFY, call, as_json=as_json, quiet=quiet)
 
@@ -297,7 +285,6 @@ def _exports(console: "Console", items: Sequence["Export"]) -> None:
 OVERVIEW: "View[PricesResult, StoredPrices]" = View(
     command="prices show",
     key="prices",
-    items=lambda result: result.prices,
     document=as_document,
     tables=_overview,
     bare=_bare_prices,
@@ -305,7 +292,6 @@ OVERVIEW: "View[PricesResult, StoredPrices]" = View(
 DETAILS: "View[PricesResult, StoredPrices]" = View(
     command="prices show",
     key="prices",
-    items=lambda result: result.prices,
     document=as_document,
     tables=_details,
     bare=_bare_prices,
@@ -313,7 +299,6 @@ DETAILS: "View[PricesResult, StoredPrices]" = View(
 EXPORT: "View[ExportResult, Export]" = View(
     command="prices export",
     key="exports",
-    items=lambda result: result.exports,
     document=_export_document,
     tables=_exports,
     bare=_bare_export,
@@ -321,7 +306,6 @@ EXPORT: "View[ExportResult, Export]" = View(
 VERIFY: "View[VerifyResult, CheckedPrices]" = View(
     command="prices verify",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=checks_tables,
     bare=_bare_check,

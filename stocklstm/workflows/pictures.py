@@ -13,7 +13,6 @@ from stocklstm.core.prices.series import Bars, Dates, outcomes
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.errors_over_time import errors_png
@@ -21,7 +20,7 @@ from stocklstm.report.fan import SHOWN_CLOSES, fan_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 
 if TYPE_CHECKING:
@@ -75,60 +74,40 @@ def draw_scores(
 
 
 def draw_forecasts(
-    result: "PredictResult",
-    file: Path | None = None,
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    store: Store, result: "PredictResult", file: Path | None = None
 ) -> "PredictResult":
-    """Draw a fan chart of each forecast.
+    """Draw a fan chart of each forecast; see `Client.draw_forecasts`."""
+    from stocklstm.workflows.predict.predict import PredictResult
 
-    A forecast is worth more than its picture: what stands in the way becomes a warning.
-
-    Args:
-        result: What predict returned.
-        file: Where the one picture goes; by default below `reports` in the store.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Returns:
-        The same with the paths of the pictures.
-    """
     try:
-        with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-            drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
+        drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
     except StoreLockedError as error:
         warning = _no_picture(error)
         drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
-    return replace(result, forecasts=tuple(drawn))
+    return PredictResult(tuple(drawn), result.failures)
 
 
-def require_one_picture(
-    file: Path,
-    references: Sequence[str],
-    *,
-    pool: str | None = None,
-    home: Path | None = None,
-) -> None:
-    """Refuse a file that cannot take what is to be drawn, before anything is forecast.
-
-    Args:
-        file: Where the picture is to go.
-        references: As given to predict.
-        pool: Likewise.
-        home: The store; by default where the command line has it.
+def require_picture_name(file: Path) -> None:
+    """Refuse a file that is no PNG.
 
     Raises:
-        ConfigError: It is no name of a PNG, or several models are to be drawn.
-        NotFoundError: There is no store, or no model at all.
+        ConfigError: It is no name of a PNG.
     """
     if file.suffix.lower() != ".png" or file.is_dir():
         raise ConfigError(
             f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
             hint="stocklstm predict --plot-file forecast.png",
         )
-    with open_store(home) as store:
-        names = pool_tickers(store, pool, references)
+
+
+def require_one_picture(store: Store, references: Sequence[str], pool: str | None) -> None:
+    """Refuse one file for the pictures of several models, before anything is forecast.
+
+    Raises:
+        ConfigError: Several models are to be drawn.
+        NoModelError: There is no model at all.
+    """
+    names = pool_tickers(store, pool, references)
     count = len({parse_reference(name) for name in names})
     if count > 1:
         raise ConfigError(

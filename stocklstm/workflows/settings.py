@@ -2,13 +2,12 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stocklstm.core.reference import parse_reference
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.settings.layers import (
     PREFIX,
     SETTINGS,
@@ -21,7 +20,7 @@ from stocklstm.core.settings.layers import (
 )
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.paths import data_home
-from stocklstm.store.store import open_store
+from stocklstm.store.store import Store
 
 # Variables that are no settings.
 _OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
@@ -62,26 +61,12 @@ class ShownPath:
 
 
 def effective_settings(
-    flags: Mapping[str, Any],
-    *,
-    file: Path | None = None,
-    like: str | None = None,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    store: Callable[[], Store], flags: Mapping[str, Any], *, file: Path | None, like: str | None
 ) -> EffectiveSettings:
-    """Find out which settings hold: command line > environment > file > preset or version.
+    """Find out which settings hold; see `Client.effective_settings`.
 
     Args:
-        flags: Given on the command line, by name; a preset may be among them.
-        file: A TOML file; None for the user's own, if there is one.
-        like: TICKER@version whose settings take the place of a preset and of the user's own
-            file.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for a writer.
-
-    Raises:
-        ConfigError: A name, a value or a combination is wrong.
-        NotFoundError: There is no such file, or no such version.
+        store: Opens it, which nothing but `like` needs.
     """
     given = Layer(flags, {name: option_name(name) for name in flags})
     layers = [_environment(os.environ), given]
@@ -96,8 +81,7 @@ def effective_settings(
             "--like and --preset exclude each other", hint="a version has its preset already"
         )
     reference = parse_reference(like)
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        manifest = store.registry.find(reference)
+    manifest = store().registry.find(reference)
     layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
     return merge(layers, manifest.config, manifest.id)
 

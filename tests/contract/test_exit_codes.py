@@ -14,8 +14,8 @@ import pytest
 
 from stocklstm import errors
 from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
+from stocklstm.client import Client
 from stocklstm.store.manifest_migrations import FORMAT
-from stocklstm.workflows.predict import predict as predicting
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.tampering import flip_bit, replace_manifest
 
@@ -64,7 +64,7 @@ def test_each_class_leaves_through_main_with_its_code(
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(predicting, "predict", fail)
+    monkeypatch.setattr(Client, "predict", fail)
     human, machine = cli("predict"), cli("predict", "--json")
 
     assert exit_code(error) == human.code == machine.code == DOCUMENTED[kind]
@@ -104,14 +104,14 @@ import sys
 import stocklstm.workflows.predict.predict as module
 from stocklstm.__main__ import main
 
-right = module._Evening._made
+right = module._Run._draft
 
-def made(evening, reference):
+def draft(run, reference):
     if reference.version == 1:
         return 1 / 0
-    return right(evening, reference)
+    return right(run, reference)
 
-module._Evening._made = made
+module._Run._draft = draft
 sys.argv = ["stocklstm", "predict", "--json", "-t", "PETR4.SA@v1", "-t", "PETR4.SA"]
 main()
 """

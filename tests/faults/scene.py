@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from stocklstm import predict
 from stocklstm.core.prices.series import Action
 from stocklstm.core.reference import CHAMPION
 from stocklstm.store.aliases import AliasChange
@@ -14,7 +15,6 @@ from stocklstm.store.database import integrity_faults
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.remove import Rule, collect_garbage
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.faults.processes import Ended, Forks

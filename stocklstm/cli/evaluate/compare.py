@@ -16,22 +16,6 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evaluate.compare import ComparedVersion, ComparisonResult
 
 
-def compare(references: Sequence[str], lock_timeout: float) -> "ComparisonResult":
-    """Compare versions of one ticker.
-
-    Args:
-        references: As typed, the first of them what the others are compared with.
-        lock_timeout: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: Fewer than two, of several tickers, or of several horizons.
-        NotFoundError: There is no store, or no such model.
-    """
-    from stocklstm.workflows.evaluate.compare import compare_versions
-
-    return compare_versions(references, lock_timeout_s=lock_timeout)
-
-
 def _document(item: "ComparedVersion") -> Mapping[str, Any]:
     scores = asdict(item.scores)
     return {
@@ -103,7 +87,6 @@ def _verdict(result: str) -> str:
 VIEW: "View[ComparisonResult, ComparedVersion]" = View(
     command="evaluate",
     key="comparison",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

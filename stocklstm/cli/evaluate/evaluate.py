@@ -16,6 +16,7 @@ from stocklstm.cli.output import (
     warn,
 )
 from stocklstm.cli.train.settings import tickers_progress
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -79,7 +80,7 @@ def evaluate(
     walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
     walks = sessions is not None
 
-    def show(view: View[R, T], work: Callable[[], R]) -> NoReturn:
+    def show(view: View[R, T], work: Callable[[Client], R]) -> NoReturn:
         def call() -> R:
             kinds = {
                 "--live": given,
@@ -92,7 +93,8 @@ def evaluate(
             living.check()
             walking.check(alone=not (given or compare or every))
             _require_place(model or (), compared=compare)
-            return work()
+            with Client(lock_timeout_s=lock_timeout) as client:
+                return work(client)
 
         conclude(view, call, as_json=as_json, quiet=quiet)
 
@@ -101,19 +103,19 @@ def evaluate(
 
     if walks:
         with walk_forward.stoppable():
-            show(walk_forward.VIEW, lambda: walk_forward.walk(tickers(), walking, lock_timeout))
+            show(walk_forward.VIEW, lambda client: walk_forward.walk(client, tickers(), walking))
     if given:
-        show(living.view, lambda: live.score(tickers(), living, lock_timeout))
+        show(living.view, lambda client: live.score(client, tickers(), living))
     if compare:
         versions = [*(model or ())]
-        show(comparison.VIEW, lambda: comparison.compare([*versions, *tickers()], lock_timeout))
+        show(comparison.VIEW, lambda client: client.compare_versions([*versions, *tickers()]))
     if every:
-        show(league.VIEW, lambda: league.score(tickers(), lock_timeout))
+        show(league.VIEW, lambda client: client.score_league(tickers()))
     if pool is not None:
-        show(pool_scores.VIEW, lambda: pool_scores.score(pool, tickers(), lock_timeout))
+        show(pool_scores.VIEW, lambda client: client.evaluate_pool(pool, tickers()))
     show(
         VIEW,
-        lambda: _score(tickers(), plot is not False, 1 if jobs is None else jobs, lock_timeout),
+        lambda client: _score(client, tickers(), plot is not False, 1 if jobs is None else jobs),
     )
 
 
@@ -139,15 +141,9 @@ def _require_place(models: Sequence[str], *, compared: bool) -> None:
         )
 
 
-def _score(
-    references: Sequence[str], plot: bool, jobs: int, lock_timeout: float
-) -> "EvaluateResult":
-    from stocklstm.workflows.evaluate.evaluate import evaluate
-
+def _score(client: Client, references: Sequence[str], plot: bool, jobs: int) -> "EvaluateResult":
     with tickers_progress("Scoring", shown=jobs > 1) as on_ticker:
-        result = evaluate(
-            references, plot=plot, jobs=jobs, lock_timeout_s=lock_timeout, on_ticker=on_ticker
-        )
+        result = client.evaluate(references, plot=plot, jobs=jobs, on_ticker=on_ticker)
     for scored in result.results:
         warn(scored.ticker, scored.warnings)
     return result
@@ -189,7 +185,6 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
 VIEW: "View[EvaluateResult, EvaluatedVersion]" = View(
     command="evaluate",
     key="results",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

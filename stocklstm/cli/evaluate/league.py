@@ -13,21 +13,6 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evaluate.league import LeagueResult, LeagueRow
 
 
-def score(references: Sequence[str], lock_timeout: float) -> "LeagueResult":
-    """Score every version.
-
-    Args:
-        references: As typed; none means every ticker that has a model.
-        lock_timeout: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no model at all.
-    """
-    from stocklstm.workflows.evaluate.league import score_league
-
-    return score_league(references, lock_timeout_s=lock_timeout)
-
-
 def _document(item: "LeagueRow") -> Mapping[str, Any]:
     scores, corrected = item.evaluation, item.corrected
     point, distribution = scores.point, scores.distribution
@@ -117,7 +102,6 @@ def _judged(verdict: str) -> "Text":
 VIEW: "View[LeagueResult, LeagueRow]" = View(
     command="evaluate",
     key="league",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

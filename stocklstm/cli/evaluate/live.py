@@ -9,6 +9,7 @@ import typer
 from stocklstm.cli.evaluate.scores import chance, evaluation_document, skill_words
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
+from stocklstm.client import Client
 from stocklstm.core.wording import error_digits, money, naive_words
 from stocklstm.errors import ConfigError
 
@@ -99,20 +100,9 @@ class Living:
         return replace(VIEW, code=_code) if self.fail_on else VIEW
 
 
-def score(references: Sequence[str], options: Living, lock_timeout: float) -> "LiveResult":
-    """Score the forecasts that were given.
-
-    Args:
-        references: TICKER or TICKER@version.
-        options: Checked.
-        lock_timeout: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no model at all.
-    """
-    from stocklstm.workflows.evaluate.live import evaluate_live
-
-    result = evaluate_live(references, last=options.last, lock_timeout_s=lock_timeout)
+def score(client: Client, references: Sequence[str], options: Living) -> "LiveResult":
+    """Score the forecasts that were given."""
+    result = client.evaluate_live(references, last=options.last)
     for scores in result.results:
         warn(scores.ticker, scores.warnings)
     return result
@@ -229,7 +219,6 @@ def _left_out(item: "LiveScores") -> str:
 VIEW: "View[LiveResult, LiveScores]" = View(
     command="evaluate",
     key="results",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

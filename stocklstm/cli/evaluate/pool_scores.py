@@ -19,22 +19,6 @@ if TYPE_CHECKING:
     )
 
 
-def score(model: str, tickers: Sequence[str], lock_timeout: float) -> "PoolScoresResult":
-    """Score a pooled model for each ticker.
-
-    Args:
-        model: As typed.
-        tickers: As typed; none means all that it knows.
-        lock_timeout: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no such model.
-    """
-    from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
-
-    return evaluate_pool(model, tickers, lock_timeout_s=lock_timeout)
-
-
 def _document(item: "PoolScores") -> Mapping[str, Any]:
     return {
         "ticker": item.ticker,
@@ -119,7 +103,6 @@ def _mean_beside(means: "PoolMeans") -> list["str | Text"]:
 VIEW: "View[PoolScoresResult, PoolScores]" = View(
     command="evaluate",
     key="pools",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

@@ -12,6 +12,7 @@ from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.dry_run import duration
+from stocklstm.client import Client
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,18 +106,8 @@ class Walking:
                 )
 
 
-def walk(references: Sequence[str], options: Walking, lock_timeout: float) -> "WalkForwardResult":
-    """Walk forward, and say on stderr how far it is.
-
-    Args:
-        references: As typed.
-        options: With `sessions` given.
-        lock_timeout: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: A number is outside its limits.
-        NotFoundError: There is no store, or no model at all.
-    """
+def walk(client: Client, references: Sequence[str], options: Walking) -> "WalkForwardResult":
+    """Walk forward, and say on stderr how far it is; `options.sessions` is given."""
     from stocklstm.core.prices.folds import REFIT_EVERY, WalkForward
 
     way = WalkForward(
@@ -124,17 +115,9 @@ def walk(references: Sequence[str], options: Walking, lock_timeout: float) -> "W
         REFIT_EVERY if options.refit_every is None else options.refit_every,
         options.embargo or 0,
     )
-    from stocklstm.workflows.evaluate.walk_forward import walk_forward
-
+    jobs = 1 if options.jobs is None else options.jobs
     with _progress() as (on_plan, on_fold):
-        result = walk_forward(
-            references,
-            way,
-            jobs=1 if options.jobs is None else options.jobs,
-            lock_timeout_s=lock_timeout,
-            on_plan=on_plan,
-            on_fold=on_fold,
-        )
+        result = client.walk_forward(references, way, jobs=jobs, on_plan=on_plan, on_fold=on_fold)
     for walked in result.results:
         warn(f"{walked.ticker}@v{walked.version}", walked.warnings)
     return result
@@ -260,7 +243,6 @@ def _trainings(count: int) -> str:
 VIEW: "View[WalkForwardResult, WalkedVersion]" = View(
     command="evaluate",
     key="walks",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

@@ -92,7 +92,6 @@ def _outcome(item: "Forecast", digits: int) -> str:
 VIEW: "View[PredictResult, Forecast]" = View(
     command="predict",
     key="forecasts",
-    items=lambda result: result.forecasts,
     document=as_document,
     tables=_tables,
     bare=_bare,

@@ -11,6 +11,7 @@ from stocklstm.cli.options import Json, LockTimeout, Models, Pool, Quiet, Ticker
 from stocklstm.cli.output import conclude
 from stocklstm.cli.predict.forecasts import VIEW, warned
 from stocklstm.cli.predict.spreadsheet import STDOUT
+from stocklstm.client import Client
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 
@@ -98,7 +99,7 @@ def predict(
 
     def call() -> "PredictResult":
         from stocklstm.workflows.predict.preconditions import Demands
-        from stocklstm.workflows.predict.predict import Wanted, predict
+        from stocklstm.workflows.predict.predict import Wanted
 
         if csv == STDOUT and (as_json or quiet):
             raise ConfigError(
@@ -107,11 +108,12 @@ def predict(
             )
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         names = all_tickers(ticker, tickers_file)
-        draw = _artist(plot, plot_file, names, model, lock_timeout)
-        failures = _refreshed(names, model, lock_timeout) if refresh else ()
-        demands = Demands(max_age, strict, _by_ticker(failures))
-        result = predict(names, wanted, pool=model, demands=demands, lock_timeout_s=lock_timeout)
-        result = _with_failures(warned(draw(result)), [f for f in failures if _is_bug(f)])
+        with Client(lock_timeout_s=lock_timeout) as client:
+            draw = _artist(client, plot, plot_file, names, model)
+            failures = _refreshed(client, names, model) if refresh else ()
+            demands = Demands(max_age, strict, _by_ticker(failures))
+            result = draw(client.predict(names, wanted, pool=model, demands=demands))
+        result = _with_failures(warned(result), [f for f in failures if _is_bug(f)])
         return result if csv is None else _written(csv, result, wanted.levels)
 
     view = replace(VIEW, items=lambda _: ()) if csv == STDOUT else VIEW
@@ -119,38 +121,33 @@ def predict(
 
 
 def _artist(
-    plot: bool,
-    file: Path | None,
-    references: Sequence[str],
-    pool: str | None,
-    lock_timeout_s: float,
+    client: Client, plot: bool, file: Path | None, references: Sequence[str], pool: str | None
 ) -> "Callable[[PredictResult], PredictResult]":
     """Give what draws the forecasts, if they are to be drawn; refuse a file for several."""
     if not plot and file is None:
         return lambda result: result
     # Only here: a forecast without a picture must not wait for matplotlib.
-    from stocklstm.workflows.pictures import draw_forecasts, require_one_picture
+    from stocklstm.workflows.pictures import require_one_picture, require_picture_name
 
     if file is not None:
-        require_one_picture(file, references, pool=pool)
-    return lambda result: draw_forecasts(result, file, lock_timeout_s=lock_timeout_s)
+        require_picture_name(file)
+        require_one_picture(client.store(), references, pool)
+    return lambda result: client.draw_forecasts(result, file)
 
 
-def _refreshed(
-    references: Sequence[str], pool: str | None, lock_timeout_s: float
-) -> "Sequence[Failure]":
+def _refreshed(client: Client, references: Sequence[str], pool: str | None) -> "Sequence[Failure]":
     # The one way from here to pandas and the network.
     from stocklstm.cli.fetch import refresh
     from stocklstm.workflows.loading.model import tickers_with_models
-    from stocklstm.workflows.loading.pooled_model import tickers_of_pool
+    from stocklstm.workflows.loading.pooled_model import pool_tickers
 
     tickers = (
-        tickers_with_models(references, lock_timeout_s=lock_timeout_s)
+        tickers_with_models(client.store(), references)
         if pool is None
-        else tickers_of_pool(pool, references, lock_timeout_s=lock_timeout_s)
+        else pool_tickers(client.store(), pool, references)
     )
     # None would mean all.
-    return refresh(tickers, lock_timeout_s) if tickers else ()
+    return refresh(client, tickers) if tickers else ()
 
 
 def _by_ticker(failures: "Sequence[Failure]") -> dict[str, StockLstmError]:

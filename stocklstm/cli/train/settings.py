@@ -100,13 +100,13 @@ class Given:
         Raises:
             ConfigError: One is no value of its kind, or they do not fit each other.
         """
-        from stocklstm.workflows.settings import effective_settings, unknown_variables
+        from stocklstm.client import Client
+        from stocklstm.workflows.settings import unknown_variables
 
         for name in unknown_variables():
             say(f"warning: {name} is no setting; stocklstm config show lists them")
-        return effective_settings(
-            self._flags(), file=self.file, like=self.like, lock_timeout_s=lock_timeout_s
-        )
+        with Client(lock_timeout_s=lock_timeout_s) as client:
+            return client.effective_settings(self._flags(), file=self.file, like=self.like)
 
     def require_none(self, work: str, command: str) -> None:
         """Refuse settings for work that has its own.

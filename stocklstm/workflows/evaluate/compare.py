@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, SeriesTooShortError
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.scoring import score_model
 
@@ -50,41 +48,20 @@ class ComparedVersion:
     result_text: str
 
 
-@dataclass(frozen=True)
-class ComparisonResult:
-    """All versions, in the order in which they were named."""
-
-    results: tuple[ComparedVersion, ...]
-    failures: tuple[Failure, ...] = ()
+ComparisonResult = Batch[ComparedVersion]
 
 
-def compare_versions(
-    references: Sequence[str],
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> ComparisonResult:
-    """Compare versions of one ticker with the first that is named.
+def compare_versions(store: Store, references: Sequence[str]) -> ComparisonResult:
+    """Compare versions of one ticker with the first that is named; see `Client.compare_versions`.
 
-    Args:
-        references: TICKER or TICKER@version, at least two.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for a writer.
-
-    Raises:
-        ConfigError: They are not at least two versions of one ticker, or of several horizons.
-        NotFoundError: There is no store, or no such version.
-        IntegrityError: A version is damaged.
-        SeriesTooShortError: No stored day is in the test part of all of them.
-        RejectedDataError: A version learned prices that have been rescaled since.
+    The results are in the order in which the versions were named.
     """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        models = _models(store, references)
-        manifest = models[0].manifest
-        bars = store.prices.bars(manifest.ticker)
-        origins = _shared_origins(models, bars)
-        days = [score_model(model, bars, origins) for model in models]
-        currency = store.prices.instrument(manifest.ticker).currency
+    models = _models(store, references)
+    manifest = models[0].manifest
+    bars = store.prices.bars(manifest.ticker)
+    origins = _shared_origins(models, bars)
+    days = [score_model(model, bars, origins) for model in models]
+    currency = store.prices.instrument(manifest.ticker).currency
     dates, scores = days[0].dates, compare_all(days)
     return ComparisonResult(
         tuple(

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
@@ -46,59 +45,37 @@ class EvaluatedVersion:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class EvaluateResult:
-    """Outcome for all tickers."""
-
-    results: tuple[EvaluatedVersion, ...]
-    failures: tuple[Failure, ...]
+EvaluateResult = Batch[EvaluatedVersion]
 
 
 def evaluate(
-    references: Sequence[str] = (),
+    store: Store,
+    references: Sequence[str],
     *,
-    plot: bool = True,
-    jobs: int = 1,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
+    plot: bool,
+    jobs: int,
+    on_ticker: Callable[["TickersDone"], None],
 ) -> EvaluateResult:
-    """Score models on the test part of the stored prices, through the serving graph.
+    """Score models on the test part of the stored prices; see `Client.evaluate`."""
+    names = chosen_references(store, references)
+    if jobs != 1:
+        # Scores of one model wait for no import of what trains.
+        from stocklstm.workflows.parallel import each_apart
 
-    Args:
-        references: TICKER or TICKER@version; none means the champion of every ticker.
-        plot: Draw forecasts beside outcomes, errors over time and calibration too.
-        jobs: Processes, each of which scores a model at a time.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        on_ticker: Called after every model that another process scores.
-
-    Raises:
-        ConfigError: The number of processes is outside its limits.
-        NotFoundError: There is no store, or no model at all.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = chosen_references(store, references)
-        if jobs != 1:
-            # Scores of one model wait for no import of what trains.
-            from stocklstm.workflows.parallel import each_apart
-
-            arguments = (plot, store.paths.home, lock_timeout_s)
-            return EvaluateResult(
-                *each_apart(names, parse_reference, jobs, _evaluate_apart, arguments, on_ticker)
-            )
+        arguments = (plot, store.paths.home, store.lock_timeout_s)
         return EvaluateResult(
-            *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
+            *each_apart(names, parse_reference, jobs, _evaluate_apart, arguments, on_ticker)
         )
+    return EvaluateResult(
+        *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
+    )
 
 
 def _evaluate_apart(
     name: str, plot: bool, home: Path, lock_timeout_s: float, _keeper: object
 ) -> EvaluatedVersion:
-    from stocklstm.workflows.parallel import only
-
-    result = evaluate([name], plot=plot, home=home, lock_timeout_s=lock_timeout_s)
-    return only(result.results, result.failures)
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        return _evaluate_one(store, parse_reference(name), plot)
 
 
 def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:

@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scores.comparison import LeagueScores, league
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import NoModelError
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
 from stocklstm.workflows.scoring import score_unseen
 
@@ -37,12 +35,8 @@ class LeagueRow:
     rows: int
 
 
-@dataclass(frozen=True)
-class LeagueResult:
-    """All versions, lowest CRPS ratio first, and those that could not be scored."""
-
-    results: tuple[LeagueRow, ...]
-    failures: tuple[Failure, ...]
+LeagueResult = Batch[LeagueRow]
+"""All versions, lowest CRPS ratio first, and those that could not be scored."""
 
 
 @dataclass(frozen=True)
@@ -53,29 +47,12 @@ class _Scored:
     evaluation: Evaluation
 
 
-def score_league(
-    references: Sequence[str] = (),
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> LeagueResult:
-    """Score every version on its own test part, and correct for how many there are.
-
-    A version that cannot be scored is no row, and so not counted by the correction.
-
-    Args:
-        references: TICKER for all its versions, TICKER@version for one; none means everything.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for a writer.
-
-    Raises:
-        NotFoundError: There is no store, or no model at all.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = chosen_references(store, references)
-        groups, unknown = for_each(names, str, lambda name: _versions(store, name))
-        every = [name for group in groups for name in group]
-        scored, broken = for_each(every, parse_reference, lambda chosen: _scored(store, chosen))
+def score_league(store: Store, references: Sequence[str]) -> LeagueResult:
+    """Score every version, and correct for how many there are; see `Client.score_league`."""
+    names = chosen_references(store, references)
+    groups, unknown = for_each(names, str, lambda name: _versions(store, name))
+    every = [name for group in groups for name in group]
+    scored, broken = for_each(every, parse_reference, lambda chosen: _scored(store, chosen))
     corrections = league([row.evaluation for row in scored])
     rows = [
         LeagueRow(row.ticker, row.version, row.preset, row.evaluation, corrected, len(scored))

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars, Floats
@@ -15,14 +14,13 @@ from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.drift import Drift, SkillReference, drift, skill_reference
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import (
     ArtifactVersionError,
     ConfigError,
     NotEnoughDataError,
 )
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import LeftOut, closed_forecasts, pinned_version
 from stocklstm.workflows.loading.model import (
     chosen_references,
@@ -66,41 +64,17 @@ class LiveScores:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LiveResult:
-    """Outcome for all tickers."""
-
-    results: tuple[LiveScores, ...]
-    failures: tuple[Failure, ...]
+LiveResult = Batch[LiveScores]
 
 
-def evaluate_live(
-    references: Sequence[str] = (),
-    *,
-    last: int | None = None,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> LiveResult:
-    """Score the forecasts of the ledger whose sessions have closed, and look for drift.
-
-    Args:
-        references: TICKER for what its users were given, whichever version was champion, or
-            TICKER@version for the forecasts of that one; none means every ticker with a model.
-        last: Only so many of the latest ones; None for all.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: `last` is below 1.
-        NotFoundError: There is no store, or no model at all.
-    """
+def evaluate_live(store: Store, references: Sequence[str], *, last: int | None) -> LiveResult:
+    """Score the forecasts of the ledger whose sessions have closed; see `Client.evaluate_live`."""
     if last is not None and last < 1:
         raise ConfigError(f"--last must be 1 or more, not {last}")
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = chosen_references(store, references)
-        return LiveResult(
-            *for_each(names, parse_reference, lambda chosen: _live_one(store, chosen, last))
-        )
+    names = chosen_references(store, references)
+    return LiveResult(
+        *for_each(names, parse_reference, lambda chosen: _live_one(store, chosen, last))
+    )
 
 
 def _live_one(store: Store, reference: ModelReference, last: int | None) -> LiveScores:

@@ -3,18 +3,16 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_pool_reference, parse_ticker
 from stocklstm.core.scores.evaluation import compare, mean_crps
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import IntegrityError, NotEnoughDataError
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool
 from stocklstm.workflows.scoring import score_model, score_unseen, unseen_origins
@@ -96,36 +94,15 @@ class PoolScores:
     rows: tuple[PoolRow, ...]
 
 
-@dataclass(frozen=True)
-class PoolScoresResult:
-    """Outcome of one pooled model; tickers that could not be scored are failures."""
-
-    results: tuple[PoolScores, ...]
-    failures: tuple[Failure, ...]
+PoolScoresResult = Batch[PoolScores]
+"""One pooled model; tickers that could not be scored are failures."""
 
 
-def evaluate_pool(
-    reference: str,
-    tickers: Sequence[str] = (),
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> PoolScoresResult:
-    """Score a pooled model on the test days of each ticker.
-
-    Args:
-        reference: Name of the model, perhaps with a version.
-        tickers: As typed; none means all that the model knows. Others may be named as well.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no such model.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        model = load_pool(store, parse_pool_reference(reference))
-        names = tickers or sorted(model.members)
-        rows, failures = for_each(names, parse_ticker, lambda ticker: _row(store, model, ticker))
+def evaluate_pool(store: Store, reference: str, tickers: Sequence[str]) -> PoolScoresResult:
+    """Score a pooled model on the test days of each ticker; see `Client.evaluate_pool`."""
+    model = load_pool(store, parse_pool_reference(reference))
+    names = tickers or sorted(model.members)
+    rows, failures = for_each(names, parse_ticker, lambda ticker: _row(store, model, ticker))
     manifest = model.manifest
     scores = PoolScores(
         ticker=manifest.ticker,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.folds import WalkForward, fold_splits
@@ -17,14 +17,14 @@ from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate
 from stocklstm.core.scores.pooling import pooled
 from stocklstm.core.scores.scores import Evaluation
-from stocklstm.core.settings.config import LEVELS, LOCK_TIMEOUT_S, TrainingConfig
+from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
 from stocklstm.learn.processes import Follower, run_apart
 from stocklstm.learn.stopping import Keeper
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
 from stocklstm.workflows.train.fit import fit_model, forecast_day, prepare
 
@@ -140,12 +140,7 @@ class WalkedVersion:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class WalkForwardResult:
-    """Outcome for all tickers."""
-
-    results: tuple[WalkedVersion, ...]
-    failures: tuple[Failure, ...]
+WalkForwardResult = Batch[WalkedVersion]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,39 +159,23 @@ class FoldOutcome:
 
 
 def walk_forward(
+    store: Store,
     references: Sequence[str],
     walk: WalkForward,
     *,
-    jobs: int = 1,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_plan: Callable[[WalkPlanned], None] = lambda _: None,
-    on_fold: Callable[[FoldEnded], None] = lambda _: None,
+    jobs: int,
+    on_plan: Callable[[WalkPlanned], None],
+    on_fold: Callable[[FoldEnded], None],
 ) -> WalkForwardResult:
-    """Train with the settings of each version again and again, each time on all that was known.
-
-    Args:
-        references: TICKER or TICKER@version; none means the champion of every ticker.
-        walk: How to walk.
-        jobs: Processes that train at the same time; the outcome is the same for any number.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        on_plan: Called before the trainings of a version.
-        on_fold: Called after every training.
-
-    Raises:
-        ConfigError: The number of processes is outside its limits.
-        NotFoundError: There is no store, or no model at all.
-    """
+    """Train with the settings of each version again and again; see `Client.walk_forward`."""
     if not 1 <= jobs <= 256:
         raise ConfigError(
             f"--jobs must be from 1 to 256, not {jobs}",
             hint="stocklstm evaluate --walk-forward 250 --jobs 2",
         )
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        walking = _Walking(store, walk, jobs, on_plan, on_fold)
-        names = chosen_references(store, references)
-        return WalkForwardResult(*for_each(names, parse_reference, walking.along))
+    walking = _Walking(store, walk, jobs, on_plan, on_fold)
+    names = chosen_references(store, references)
+    return WalkForwardResult(*for_each(names, parse_reference, walking.along))
 
 
 @dataclass(frozen=True)

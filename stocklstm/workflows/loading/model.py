@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import ModelReference, is_pool, parse_reference, version_id
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.reference import ModelReference, is_pool, version_id
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import SERVING_FILE, Manifest, corrupt, training_command
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 
 M = TypeVar("M")
 
@@ -145,24 +143,12 @@ def expand_reference(store: Store, reference: ModelReference, *, every_version: 
     return [version_id(reference.ticker, version) for version in chosen]
 
 
-def tickers_with_models(
-    references: Sequence[str], *, home: Path | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
-) -> tuple[str, ...]:
-    """Name those tickers of some references that have a model, or every one that has.
-
-    Args:
-        references: As typed.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no model at all.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        chosen = chosen_references(store, references)
-        known = set(store.registry.tickers())
+def tickers_with_models(store: Store, references: Sequence[str]) -> list[str]:
+    """Name those tickers of some references that have a model, or every one that has."""
+    chosen = chosen_references(store, references)
+    known = set(store.registry.tickers())
     named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
-    return tuple(ticker for ticker in named if ticker in known)
+    return [ticker for ticker in named if ticker in known]
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:
@@ -199,21 +185,6 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
             "split",
             hint=f"{training_command(manifest.ticker)} --like {manifest.id}",
         )
-
-
-def load(reference: str, *, home: Path | None = None) -> LoadedModel:
-    """Load a model from the store, for use from Python.
-
-    Args:
-        reference: TICKER, TICKER@v3, TICKER@champion or TICKER@previous.
-        home: The store; by default where the command line has it.
-
-    Raises:
-        NotFoundError: There is no such model.
-        ArtifactCorruptError: Its files are not those that were published.
-    """
-    with open_store(home) as store:
-        return load_model(store, parse_reference(reference))
 
 
 def load_model(store: Store, reference: ModelReference) -> LoadedModel:

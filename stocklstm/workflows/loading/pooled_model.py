@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -11,13 +10,13 @@ from stocklstm.core.prices.pool_splits import LEAST_ROWS, known_rows
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import ModelReference, parse_pool_reference
 from stocklstm.core.scores.baselines import Baselines, naive_error
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, ConfigError, SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import SERVING_FILE, DataRecord, Manifest, PoolRecord, corrupt
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, decode_members
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, Subject, chosen_references, load_with
 
 
@@ -179,28 +178,6 @@ def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> S
         return chosen_references(store, references)
     model = load_pool(store, parse_pool_reference(pool))
     return references or sorted(model.members)
-
-
-def tickers_of_pool(
-    pool: str,
-    references: Sequence[str],
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> tuple[str, ...]:
-    """Name the tickers that a pooled model is to forecast.
-
-    Args:
-        pool: Its name as typed.
-        references: Tickers as typed; none means all that it knows.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or no such pooled model.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        return tuple(pool_tickers(store, pool, references))
 
 
 def load_pool_version(store: Store, manifest: Manifest) -> PooledModel:

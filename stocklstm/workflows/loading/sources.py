@@ -17,7 +17,7 @@ from stocklstm.workflows.loading.pooled_model import load_pool
 
 
 @dataclass(frozen=True)
-class Makers:
+class ModelSource:
     """Where the models of the forecasts come from.
 
     Attributes:
@@ -36,7 +36,7 @@ class Makers:
     since: Callable[[ModelReference], str]
 
 
-def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> Makers:
+def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> ModelSource:
     """Let each ticker's own model make its forecast.
 
     Args:
@@ -49,7 +49,7 @@ def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel
         model = load(store, chosen)
         return lambda _: model
 
-    return Makers(
+    return ModelSource(
         names=lambda typed: chosen_references(store, typed),
         parse=parse_reference,
         load=model_of,
@@ -58,7 +58,7 @@ def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel
     )
 
 
-def pooled_model(store: Store, name: str) -> Makers:
+def pooled_model(store: Store, name: str) -> ModelSource:
     """Let one pooled model make all forecasts.
 
     Args:
@@ -71,7 +71,7 @@ def pooled_model(store: Store, name: str) -> Makers:
     reference = parse_pool_reference(name)
     # Read and checked once, however many tickers it forecasts.
     model, version = load_pool(store, reference), pinned_version(store, reference)
-    return Makers(
+    return ModelSource(
         names=lambda typed: typed or sorted(model.members),
         parse=lambda text: ModelReference(parse_ticker(text)),
         load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),

@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, Named, attempt_each, each_once
+from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import is_day, utc_now
 from stocklstm.core.forecasts.intervals import Interval, adapted_intervals, plain_intervals
@@ -16,14 +15,14 @@ from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, l
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_intervals
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.reference import ModelReference
-from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS, LOCK_TIMEOUT_S
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import SHOWN, closed_before, keep
 from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
-from stocklstm.workflows.loading.sources import Makers, own_models, pooled_model
+from stocklstm.workflows.loading.sources import ModelSource, own_models, pooled_model
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
 
 _TOGETHER = 64
@@ -126,82 +125,41 @@ class Forecast:
     plot: str | None = None
 
 
-@dataclass(frozen=True)
-class PredictResult:
-    """Outcome for all tickers."""
+class PredictResult(Batch[Forecast]):
+    """The forecasts of all tickers."""
 
-    forecasts: tuple[Forecast, ...]
-    failures: tuple[Failure, ...]
+    @property
+    def forecasts(self) -> tuple[Forecast, ...]:
+        """The same as `results`."""
+        return self.results
 
 
 def predict(
-    references: Sequence[str] = (),
-    wanted: Wanted = LATEST,
-    *,
-    pool: str | None = None,
-    demands: Demands = NO_DEMANDS,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    now: str | None = None,
-) -> PredictResult:
-    """Forecast a session to come of each ticker and keep the forecast in the ledger.
-
-    What would have been forecast on an earlier day is computed from the prices up to that day, in
-    today's scale, and is not kept: it was not made then.
-
-    Args:
-        references: TICKER or TICKER@version; none means the champion of every ticker. With a
-            pooled model tickers alone, and none means all that it knows.
-        wanted: Which session, from which day, with which intervals.
-        pool: Name of the pooled model that is to make the forecasts, perhaps with a version; None
-            for each ticker's own model.
-        demands: What prices and model must be like; what they are not is warned of, or refused.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        now: UTC timestamp; by default the current time.
-
-    Raises:
-        NotFoundError: There is no store, no such pooled model, or no model at all.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        return predict_from(store, references, wanted, pool=pool, demands=demands, now=now)
-
-
-def predict_from(
     store: Store,
     references: Sequence[str] = (),
-    wanted: Wanted = LATEST,
+    wanted: Wanted | None = None,
     *,
     pool: str | None = None,
-    demands: Demands = NO_DEMANDS,
+    demands: Demands | None = None,
     now: str | None = None,
     load: Callable[[Store, ModelReference], LoadedModel] = load_model,
 ) -> PredictResult:
-    """Do the same from a store that is open.
+    """Forecast a session to come of each ticker; see `Client.predict`.
 
     Args:
-        store: Open.
-        references: As for `predict`.
-        wanted: As for `predict`.
-        pool: As for `predict`.
-        demands: As for `predict`.
-        now: UTC timestamp; by default the current time.
         load: Gives the own model of a ticker; by default from the disk.
-
-    Raises:
-        NotFoundError: There is no such pooled model, or no model at all.
     """
-    makers = own_models(store, load) if pool is None else pooled_model(store, pool)
-    named = list(each_once(makers.names(references), makers.parse))
+    source = own_models(store, load) if pool is None else pooled_model(store, pool)
+    named = list(each_once(source.names(references), source.parse))
     chosen = [each for each in named if not isinstance(each.key, StockLstmError)]
     unknown = [
         Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
     ]
     sessions = store.sessions
     calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
-    evening = _Evening(store, makers, wanted, demands, now or utc_now(), calendar)
+    run = _Run(store, source, wanted or LATEST, demands or NO_DEMANDS, now or utc_now(), calendar)
     parts = [
-        evening.forecasts(chosen[first : first + _TOGETHER])
+        run.forecasts(chosen[first : first + _TOGETHER])
         for first in range(0, len(chosen), _TOGETHER)
     ]
     return PredictResult(
@@ -224,7 +182,7 @@ class _Calendar:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class _Draft:
     """A forecast before it is kept.
 
     Attributes:
@@ -249,9 +207,9 @@ class _Made:
 
 
 @dataclass(frozen=True)
-class _Evening:
+class _Run:
     store: Store
-    makers: Makers
+    models: ModelSource
     wanted: Wanted
     demands: Demands
     made_at: str
@@ -261,9 +219,9 @@ class _Evening:
         self, chosen: Sequence[Named[ModelReference]]
     ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
         """Make some forecasts, keep them in one transaction, and tell what to know of them."""
-        made, failed = attempt_each(chosen, self._made)
+        made, failed = attempt_each(chosen, self._draft)
         try:
-            records = self._kept(made)
+            records = self._recorded(made)
         except StockLstmError as error:
             return (), (*failed, *(Failure(each.reference.ticker, error) for each in made))
         told = (
@@ -273,10 +231,10 @@ class _Evening:
         shown, unshown = attempt_each(told, lambda each: self._shown(*each))
         return shown, failed + unshown
 
-    def _made(self, reference: ModelReference) -> _Made:
+    def _draft(self, reference: ModelReference) -> _Draft:
         store, wanted = self.store, self.wanted
         # Whether there is a model at all is said before anything of its prices.
-        model_of = self.makers.load(reference)
+        model_of = self.models.load(reference)
         instrument = store.prices.instrument(reference.ticker)
         bars = self._bars(reference)
         seen = _seen(bars, reference.ticker, wanted.at)
@@ -288,13 +246,13 @@ class _Evening:
         findings = examine(model, seen, stale, self.demands)
         require_all_well(model, findings, self.demands)
         checks = tuple(finding.check for finding in findings)
-        return _Made(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
+        return _Draft(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
 
     def _bars(self, reference: ModelReference) -> Bars:
         """Read as many prices as are needed; all of them if that cannot be told."""
         prices, ticker = self.store.prices, reference.ticker
         latest = self.wanted.at is None and not self.wanted.adaptive
-        start = self.makers.since(reference) if latest else ""
+        start = self.models.since(reference) if latest else ""
         if not start:
             return prices.bars(ticker)
         bars = prices.bars_since(ticker, start)
@@ -302,18 +260,18 @@ class _Evening:
         whole = len(bars) and str(bars.dates[0]) == start
         return bars if whole else prices.bars(ticker)
 
-    def _kept(self, made: Sequence[_Made]) -> list[tuple[bool, list[str]]]:
+    def _recorded(self, made: Sequence[_Draft]) -> list[tuple[bool, list[str]]]:
         """Tell of each whether it was on record already, and what to know about that."""
         if self.wanted.at is None:
             return keep(self.store, [each.entry for each in made])
         return [(False, _hindsight(each.model, each.entry.target_session)) for each in made]
 
-    def _shown(self, made: _Made, unchanged: bool, warnings: list[str]) -> Forecast:
+    def _shown(self, made: _Draft, unchanged: bool, warnings: list[str]) -> Forecast:
         """Put the forecast beside what is known of it, and of those before it."""
         store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
         closed = None
         if wanted.at is None:
-            version = self.makers.version(made.reference)
+            version = self.models.version(made.reference)
             closed = closed_before(store, made.bars, version, entry, adaptive=wanted.adaptive)
         intervals, remarks = _intervals(entry, wanted, closed)
         return Forecast(

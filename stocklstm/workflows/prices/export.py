@@ -1,13 +1,18 @@
-"""Stored prices as files for other programs."""
+"""prices export: stored prices as files for other programs."""
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError
+from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.store import Store
 
 FORMATS = ("csv", "parquet")
@@ -22,15 +27,95 @@ _CSV_HEADER = (
 )
 
 
-def encoder(file_format: str) -> Encoder:
-    """Find what writes a format.
+@dataclass(frozen=True)
+class Export:
+    """One exported ticker.
 
-    Args:
-        file_format: One of `FORMATS`.
-
-    Raises:
-        ConfigError: It is Parquet, and pyarrow is not installed.
+    Attributes:
+        ticker: Whose.
+        path: The file; None if `content` is to be written to standard output.
+        format: "csv" or "parquet".
+        rows: Sessions.
+        content: The CSV text where there is no file.
     """
+
+    ticker: str
+    path: str | None
+    format: str
+    rows: int
+    content: str = ""
+
+
+class ExportResult(Batch[Export]):
+    """The exported tickers."""
+
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        """The same as `results`."""
+        return self.results
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """An export whose options have been checked, before any store is opened.
+
+    Attributes:
+        tickers: As typed, each once.
+        format: "csv" or "parquet".
+        out: A file, or a directory that gets one for each ticker; None for the text alone.
+        into_directory: Which of the two.
+        encode: Turns the prices of a ticker into the content of a file.
+    """
+
+    tickers: tuple[str, ...]
+    format: str
+    out: Path | None
+    into_directory: bool
+    encode: Encoder
+
+
+def plan_export(tickers: Sequence[str], out: Path | None, file_format: str | None) -> ExportPlan:
+    """Check what is asked for; see `Client.export_prices`."""
+    names = tuple(dict.fromkeys(name.strip().upper() for name in tickers))
+    if not names:
+        raise ConfigError("no ticker was given", hint="stocklstm prices export --ticker PETR4.SA")
+    into_directory = out is not None and is_directory(out)
+    chosen = _format(None if into_directory else out, file_format)
+    if chosen == "parquet" and out is None:
+        raise ConfigError(
+            "Parquet is not text: it needs a file", hint="name it: --out PETR4.SA.parquet"
+        )
+    if len(names) > 1 and not into_directory:
+        raise ConfigError(
+            "several tickers need a directory to be written to",
+            hint="name one that exists: --out DIRECTORY",
+        )
+    return ExportPlan(names, chosen, out, into_directory, _encoder(chosen))
+
+
+def export_prices(store: Store, plan: ExportPlan) -> ExportResult:
+    """Write stored prices to files that other programs read; see `Client.export_prices`."""
+
+    def task(ticker: str) -> Export:
+        content, rows = plan.encode(store, ticker), len(store.prices.dates(ticker))
+        if plan.out is None:
+            return Export(ticker, None, plan.format, rows, content.decode())
+        path = plan.out / f"{ticker}.{plan.format}" if plan.into_directory else plan.out
+        write_file(path, content)
+        return Export(ticker, str(path), plan.format, rows)
+
+    return ExportResult(*for_each(plan.tickers, parse_ticker, task))
+
+
+def _format(file: Path | None, wanted: str | None) -> str:
+    suffix = "" if file is None else file.suffix.lstrip(".").lower()
+    chosen = wanted or (suffix if suffix in FORMATS else "csv")
+    if chosen not in FORMATS:
+        raise ConfigError(f"there is no format {chosen!a}", hint=f"take {' or '.join(FORMATS)}")
+    return chosen
+
+
+def _encoder(file_format: str) -> Encoder:
     return _parquet_encoder() if file_format == "parquet" else _csv
 
 

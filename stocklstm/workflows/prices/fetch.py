@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.series import (
@@ -20,7 +20,6 @@ from stocklstm.core.prices.series import (
 )
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
@@ -39,9 +38,8 @@ from stocklstm.market.revisions import (
     require_explained_jumps,
 )
 from stocklstm.market.source import ArchiveSource, FetchRequest, PriceSource, load_source
-from stocklstm.store.locks import writer_lock
 from stocklstm.store.prices import MergeResult
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.retry import Asker, Patience
 
@@ -83,9 +81,6 @@ class FetchOptions:
     patience: Patience = field(default_factory=Patience)
 
 
-DEFAULTS = FetchOptions()
-
-
 @dataclass(frozen=True)
 class FetchedTicker:
     """What one fetch did.
@@ -125,12 +120,7 @@ class FetchedTicker:
     unchanged: bool
 
 
-@dataclass(frozen=True)
-class FetchResult:
-    """Outcome for all tickers."""
-
-    results: tuple[FetchedTicker, ...]
-    failures: tuple[Failure, ...]
+FetchResult = Batch[FetchedTicker]
 
 
 @dataclass(frozen=True)
@@ -146,6 +136,21 @@ class TickerDone:
     ticker: str
     done: int
     total: int
+
+
+@dataclass(frozen=True)
+class FetchPlan:
+    """A fetch whose options have been checked, before any store is opened.
+
+    Attributes:
+        tickers: As typed; none means all that are stored, or all that are in the files.
+        source: Whom to ask; files of many tickers have been read.
+        options: With the calendar's proper name.
+    """
+
+    tickers: tuple[str, ...]
+    source: PriceSource
+    options: FetchOptions
 
 
 @dataclass(frozen=True)
@@ -188,35 +193,10 @@ class _Offer:
     start: str
 
 
-def fetch(
-    tickers: Sequence[str],
-    options: FetchOptions = DEFAULTS,
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_ticker: Callable[[TickerDone], None] = lambda _: None,
-    on_file: Callable[[FileRead], None] = lambda _: None,
-) -> FetchResult:
-    """Get prices from a source and merge them into the store.
-
-    Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
-
-    Args:
-        tickers: As typed; none means all that are stored, or all that are in the file.
-        options: Source and its details.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another fetch to end.
-        on_ticker: Told after each ticker.
-        on_file: Told after each file that was read, before anything is stored.
-
-    Raises:
-        ConfigError: No such source or calendar, nothing to fetch, or files or processes that the
-            source has no use for.
-        NotFoundError: There is no such file, of those that hold many tickers.
-        RejectedDataError: One of them is damaged; nothing of the others was stored.
-        StoreLockedError: Another fetch took too long.
-        StockLstmError: The store cannot be opened.
-    """
+def plan_fetch(
+    tickers: Sequence[str], options: FetchOptions, on_file: Callable[[FileRead], None]
+) -> FetchPlan:
+    """Check what is asked for, load the source, and read its files where they hold many tickers."""
     source = load_source(options.source)
     if options.calendar not in {None, AUTO}:
         options = replace(options, calendar=require_calendar(str(options.calendar)))
@@ -224,11 +204,14 @@ def fetch(
         source = read_files(options.source, options.files, tickers, options.jobs, on_file)
     else:
         _require_one_ticker_and_file(options, tickers)
-    with (
-        open_store(home, create=True, lock_timeout_s=lock_timeout_s) as store,
-        writer_lock(store.paths, "prices", lock_timeout_s),
-    ):
-        names = list(tickers) or _all_tickers(store, source)
+    return FetchPlan(tuple(tickers), source, options)
+
+
+def fetch(store: Store, plan: FetchPlan, on_ticker: Callable[[TickerDone], None]) -> FetchResult:
+    """Get prices from a source and merge them into the store; see `Client.fetch`."""
+    source, options = plan.source, plan.options
+    with store.writing("prices"):
+        names = list(plan.tickers) or _all_tickers(store, source)
         total = len({name.strip().upper() for name in names})
         asker = Asker(source, options.patience, total)
         run = _Run(store, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))

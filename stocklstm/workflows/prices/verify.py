@@ -1,4 +1,4 @@
-"""The checks of stored prices that `prices verify` and `validate --prices` share."""
+"""prices verify: whether stored prices can be what an exchange quoted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.prices.series import Bars, Dates
 from stocklstm.core.prices.soundness import (
@@ -44,33 +44,20 @@ class CheckedPrices:
     checks: tuple[Check, ...]
 
 
-def check_prices(
-    store: Store, tickers: Sequence[str]
-) -> tuple[tuple[CheckedPrices, ...], tuple[Failure, ...]]:
-    """Check the database and the stored prices of some tickers.
+VerifyResult = Batch[CheckedPrices]
 
-    Args:
-        store: Open.
-        tickers: As typed; none means all that are stored.
 
-    Raises:
-        NoPricesError: None was named and none is stored.
-        SchemaError: The database is damaged.
-    """
+def verify_prices(store: Store, tickers: Sequence[str]) -> VerifyResult:
+    """Check the database and the stored prices of some tickers; see `Client.verify_prices`."""
     database = _check_database(store)
     names = list(tickers) or stored_tickers(store)
-    return for_each(names, parse_ticker, lambda ticker: _check_one(store, ticker, database))
+    return VerifyResult(
+        *for_each(names, parse_ticker, lambda ticker: _check_one(store, ticker, database))
+    )
 
 
 def stored_tickers(store: Store) -> list[str]:
-    """List every ticker that has prices, in order.
-
-    Args:
-        store: Open.
-
-    Raises:
-        NoPricesError: There is none.
-    """
+    """List every ticker that has prices, in order; at least one."""
     names = store.prices.tickers()
     if not names:
         raise NoPricesError(

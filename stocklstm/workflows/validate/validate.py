@@ -32,7 +32,7 @@ from stocklstm.workflows.loading.model import (
     load_version,
 )
 from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool_version
-from stocklstm.workflows.prices.verify import CheckedPrices, check_prices
+from stocklstm.workflows.prices.verify import CheckedPrices, verify_prices
 from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from stocklstm.workflows.validate.leakage import audit_leakage
 from stocklstm.workflows.validate.pool_leakage import audit_pool
@@ -123,11 +123,16 @@ def validate(
         names = list(dict.fromkeys(name.partition("@")[0] for name in references))
         parts: list[Callable[[], ValidateResult]] = []
         if prices:
-            parts.append(lambda: ValidateResult(*check_prices(store, names)))
+            parts.append(lambda: _prices(store, names))
         if not prices or every_version or deep or leakage:
             further = _Further(deep=deep, leakage=leakage)
             parts.append(lambda: _models(store, references, every_version, further))
         return parts[0]() if len(parts) == 1 else _together(parts)
+
+
+def _prices(store: Store, tickers: Sequence[str]) -> ValidateResult:
+    found = verify_prices(store, tickers)
+    return ValidateResult(found.results, found.failures)
 
 
 def _together(parts: Sequence[Callable[[], ValidateResult]]) -> ValidateResult:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import load
 from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.store.store import open_store
-from stocklstm.workflows.loading.model import load
 
 
 @pytest.fixture

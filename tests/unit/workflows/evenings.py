@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from stocklstm import predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict.predict import Forecast, predict
+from stocklstm.workflows.predict.predict import Forecast
 from tests.conftest import TICKER
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import predict
 from stocklstm.cli.validate import VIEW
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
 

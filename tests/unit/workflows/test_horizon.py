@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import evaluate, predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import FEATURES, TrainingConfig
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.learn.loop import train_network
 from stocklstm.store.store import open_store
-from stocklstm.workflows.evaluate.evaluate import evaluate
 from stocklstm.workflows.loading.model import load_model, require_training_scale
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.fit import prepare
 from stocklstm.workflows.train.train import Beginning, train

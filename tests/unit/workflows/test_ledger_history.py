@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import predict
 from stocklstm.errors import NoPricesError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.ledger import ticker_history
-from stocklstm.workflows.predict.predict import predict
 from tests.conftest import TICKER
 from tests.unit.workflows.evenings import cut_off, execute, live_through
 

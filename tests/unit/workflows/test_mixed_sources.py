@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from stocklstm import fetch
 from stocklstm.core.prices.series import (
     Action,
     Bars,
@@ -19,7 +20,7 @@ from stocklstm.market.calendar import sessions
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices import fetch as module
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from tests.conftest import TICKER
 from tests.fakes import ScriptedSource
 from tests.unit.market.series import PETR4

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import predict
 from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.manifest_migrations import FORMAT
-from stocklstm.workflows.predict.predict import predict
 from tests.artifacts import FORMATS, adopt, forecast_of
 from tests.conftest import TICKER, Cli
 from tests.tampering import flip_bit

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm import evaluate_pool, predict
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError, NoPricesError, SeriesTooShortError
@@ -17,10 +18,9 @@ from stocklstm.store import prices as price_store
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.predict import predict as predicting
-from stocklstm.workflows.predict.predict import PredictResult, Wanted, predict
+from stocklstm.workflows.predict.predict import PredictResult, Wanted
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.pooled import train_pooled
 from stocklstm.workflows.train.train import train

@@ -111,7 +111,8 @@ def test_prices_that_were_revised_end_a_run(priced_home: Path, tiny: TrainingCon
 
 
 def add_rows(home: Path, day: str, close: float) -> None:
-    from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+    from stocklstm import fetch
+    from stocklstm.workflows.prices.fetch import FetchOptions
 
     file = home.parent / "more.csv"
     file.write_text(f"Date,Close\n{day},{close}\n")

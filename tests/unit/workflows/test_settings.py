@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import effective_settings
 from stocklstm.core.settings.config import PRESETS
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError
-from stocklstm.workflows.settings import (
-    config_file,
-    effective_settings,
-    show_paths,
-    show_settings,
-    unknown_variables,
-)
+from stocklstm.workflows.settings import config_file, show_paths, show_settings, unknown_variables
 from tests.conftest import TICKER, Cli
 
 

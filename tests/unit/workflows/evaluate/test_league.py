@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import compare_versions, evaluate, fetch, score_league
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.scores.comparison import AdjustedTest, ComparedScores
@@ -21,11 +22,9 @@ from stocklstm.errors import (
     SeriesTooShortError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.evaluate.compare import _words, compare_versions
-from stocklstm.workflows.evaluate.evaluate import evaluate
-from stocklstm.workflows.evaluate.league import score_league
+from stocklstm.workflows.evaluate.compare import _words
 from stocklstm.workflows.loading.model import load_model
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY

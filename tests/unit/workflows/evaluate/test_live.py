@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import evaluate_live, load, predict
 from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.scores.evaluation import evaluate as evaluate_days
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.evaluate.live import LiveScores, evaluate_live
-from stocklstm.workflows.loading.model import load
-from stocklstm.workflows.predict.predict import Wanted, predict
+from stocklstm.workflows.evaluate.live import LiveScores
+from stocklstm.workflows.predict.predict import Wanted
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
@@ -496,7 +496,7 @@ def test_the_document(journal: Path, cli: Cli) -> None:
         *("status", "alarms", "start", "n", "pit_stat", "pit_p", "cusum", "since")
     }
     assert (entry["n"], entry["test"]["n"], entry["live"]) == (DAYS, DAYS, True)
-    documented = (Path(__file__).parents[3] / "docs" / "json.md").read_text()
+    documented = (Path(__file__).parents[4] / "docs" / "json.md").read_text()
     for key in (*entry, *entry["drift"], *entry["left_out"]):
         assert f"`{key}`" in documented
 

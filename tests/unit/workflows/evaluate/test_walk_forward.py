@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stocklstm import walk_forward
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.folds import WalkForward, fold_splits
 from stocklstm.core.prices.series import Bars
@@ -28,7 +29,6 @@ from stocklstm.workflows.evaluate.walk_forward import (
     WalkForwardResult,
     WalkPlanned,
     run_fold,
-    walk_forward,
 )
 from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import predict
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.bundle import export_bundle, import_bundle
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import validate

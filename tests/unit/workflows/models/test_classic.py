@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from stocklstm import predict
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -22,14 +23,13 @@ from stocklstm.errors import (
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.classic import export_classic, import_classic
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.tampering import Bomb
 
-DOCS = Path(__file__).parents[3] / "docs" / "bundles.md"
+DOCS = Path(__file__).parents[4] / "docs" / "bundles.md"
 
 Readers = dict[str, Any]
 

@@ -7,11 +7,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from stocklstm import predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.exports import export_graph
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER
 

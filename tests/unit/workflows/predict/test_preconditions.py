@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stocklstm import load, predict
 from stocklstm.core.batch import Failure
 from stocklstm.core.inputs.features import input_ranges
 from stocklstm.core.settings.config import configure
@@ -21,9 +22,9 @@ from stocklstm.errors import (
     StockLstmError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.loading.model import load, tickers_with_models
+from stocklstm.workflows.loading.model import tickers_with_models
 from stocklstm.workflows.predict.preconditions import Demands
-from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted, predict
+from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted
 from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
@@ -258,7 +259,8 @@ def test_an_age_below_zero_is_none() -> None:
 
 
 def test_the_tickers_of_references(model_home: Path) -> None:
-    assert tickers_with_models([], home=model_home) == (TICKER,)
-    assert tickers_with_models(["petr4.sa@v1", TICKER], home=model_home) == (TICKER,)
-    # What has no model is not fetched for a forecast: it may be a slip of the finger.
-    assert tickers_with_models(["AAPL", TICKER], home=model_home) == (TICKER,)
+    with open_store(model_home) as store:
+        assert tickers_with_models(store, []) == [TICKER]
+        assert tickers_with_models(store, ["petr4.sa@v1", TICKER]) == [TICKER]
+        # What has no model is not fetched for a forecast: it may be a slip of the finger.
+        assert tickers_with_models(store, ["AAPL", TICKER]) == [TICKER]

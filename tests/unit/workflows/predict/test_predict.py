@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import load, predict
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.store import open_store
-from stocklstm.workflows.loading.model import load
-from stocklstm.workflows.predict.predict import Forecast, Wanted, predict
+from stocklstm.workflows.predict.predict import Forecast, Wanted
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import fetch
 from stocklstm.core.prices.series import (
     Action,
     Bars,
@@ -24,7 +25,7 @@ from stocklstm.errors import (
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions, TickerDone, fetch
+from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions, TickerDone
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import TICKER
 from tests.fakes import Reply, ScriptedSource

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm import fetch
 from stocklstm.core.prices.series import Bars
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.b3 import B3Source
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from tests.conftest import TICKER, Cli
 from tests.cotahist import Quote, cotahist, zipped

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import stocklstm.workflows.quantize.methods as module
+from stocklstm import predict
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import PARITY, validate

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import predict
 from stocklstm.core.settings.compression import Compression
 from stocklstm.errors import ConfigError, IntegrityError, RejectedDataError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict.predict import predict
 from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER

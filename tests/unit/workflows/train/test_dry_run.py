@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stocklstm import fetch
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ConfigError,
@@ -17,7 +18,7 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedTraining, plan_training
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY

@@ -287,7 +287,7 @@ def test_the_next_version_is_held_against_the_champion(pool_home: Path) -> None:
 
 def test_its_numbers_are_its_own(pool_home: Path) -> None:
     """Neither a ticker's versions nor forecasts of tickers move the numbers of a pool."""
-    from stocklstm.workflows.predict.predict import predict
+    from stocklstm import predict
 
     predict(pool="b3", home=pool_home)
     train([NAMES[0]], pool_config(), home=pool_home)

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from stocklstm import fetch, load
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, TrainingDivergedError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.loading.model import load, load_model
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.loading.model import load_model
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.result import TrainedVersion
 from stocklstm.workflows.train.train import EpochEnded, train

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stocklstm import fetch
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.settings.config import AXES, TrainingConfig, configure
@@ -25,7 +26,7 @@ from stocklstm.errors import (
 )
 from stocklstm.learn.trials import Trials
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions, fetch
+from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train import train as training
 from stocklstm.workflows.train.tune import (
     Search,
