@@ -130,7 +130,9 @@ class Guard:
         # h11 takes a head of any size that arrives in one piece.
         head = len(scope["raw_path"]) + len(scope["query_string"])
         if head + sum(len(n) + len(v) for n, v in scope["headers"]) > self._limits.head_bytes:
-            return http_problem(431, f"a head has at most {self._limits.head_bytes:,} bytes")
+            return http_problem(
+                431, f"the head of a request has at most {self._limits.head_bytes:,} bytes"
+            )
         if self._in_flight > self._limits.in_flight:
             words = f"{self._limits.in_flight} requests are under way"
             return http_problem(503, words, headers=_RETRY)
@@ -141,7 +143,7 @@ class Guard:
         if _declared_length(headers) > self._limits.body_bytes:
             return self._too_large()
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
-            return http_problem(415, "the body is JSON, and its Content-Type says so")
+            return http_problem(415, "the body must be JSON, with Content-Type: application/json")
         return None
 
     def _trusted(self, headers: Mapping[bytes, bytes]) -> bool:
@@ -149,7 +151,9 @@ class Guard:
         return token is None or token.matches(_given_token(headers.get(b"authorization", b"")))
 
     def _too_large(self) -> Problem:
-        return http_problem(413, f"a body has at most {self._limits.body_bytes:,} bytes")
+        return http_problem(
+            413, f"the body of a request has at most {self._limits.body_bytes:,} bytes"
+        )
 
     async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []

@@ -89,10 +89,12 @@ class PredictRequest(BaseModel):
         columns = (self.dates, self.opens, self.highs, self.lows, self.adj_closes, self.volumes)
         if self.closes is None:
             if self.ticker is not None or any(column is not None for column in columns):
-                raise ValueError("prices begin with closes; without them, name tickers")
+                raise ValueError(
+                    "other prices need closes; to forecast from the store, give tickers"
+                )
             return self
         if self.ticker is None or self.tickers is not None:
-            raise ValueError("closes are of one model: name it with ticker, and no tickers")
+            raise ValueError("closes need one model: give ticker, and leave out tickers")
         if self.adaptive:
             raise ValueError("adaptive intervals learn from the store, not from given closes")
         return self

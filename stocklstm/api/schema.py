@@ -83,7 +83,7 @@ class PredictDocument:
 
 @dataclass(frozen=True)
 class GivenDocument:
-    """The same, from prices that were given."""
+    """As `predict --json`, from prices in the request."""
 
     schema_version: Literal[1]
     command: Literal["predict"]

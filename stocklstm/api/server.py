@@ -98,7 +98,7 @@ def _cannot_listen(options: ServerOptions, error: OSError) -> ConfigError | TryA
     where = f"{options.host}:{options.port}"
     if error.errno == errno.EADDRINUSE:
         return TryAgainError(
-            f"something else listens on {where}",
+            f"{where} is in use by another program",
             hint="stop it, or name another port with --port; --port 0 takes one that is free",
         )
     if error.errno in {errno.EACCES, errno.EPERM}:
@@ -106,7 +106,7 @@ def _cannot_listen(options: ServerOptions, error: OSError) -> ConfigError | TryA
             f"listening on {where} is not allowed", hint="take a port above 1023 with --port"
         )
     return ConfigError(
-        f"nothing can listen on {where}: {error.strerror or error}",
+        f"cannot listen on {where}: {error.strerror or error}",
         hint="--host is an address of this machine, such as 127.0.0.1",
     )
 

@@ -132,6 +132,6 @@ def require_safe(options: ServerOptions, *, without_token: bool) -> None:
     if options.loopback or options.token is not None or without_token:
         return
     raise ConfigError(
-        f"on {options.host} whoever reaches this machine could use the server: it wants a token",
+        f"the server needs a token: on {options.host}, anybody who reaches this machine can use it",
         hint=f"export {VARIABLE}=$(openssl rand -hex 32), or --no-token if that is meant",
     )

@@ -168,7 +168,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not member.is_dir()]
     if len(members) != 1:
-        raise zipfile.BadZipFile(f"{len(members)} files in it, where COTAHIST has one")
+        raise zipfile.BadZipFile(f"it holds {len(members)} files, a COTAHIST archive one")
     return members[0]
 
 
@@ -225,7 +225,7 @@ def _read_date(line: bytes) -> int:
             return date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal() - _EPOCH
         except ValueError:
             pass
-    raise ValueError("its date is none")
+    raise ValueError("its date is not valid")
 
 
 def _read_number(line: bytes, place: slice, name: str) -> int:

@@ -44,7 +44,7 @@ class FileSet:
         """
         if request.date_format is not None:
             raise ConfigError(
-                "the dates of such a file are always written alike",
+                "the dates of these files have a fixed format",
                 hint="leave --date-format out",
             )
         found = [each[request.ticker] for each in self._answers if request.ticker in each]

@@ -43,7 +43,7 @@ class FetchRequest:
         """
         if self.file is not None:
             raise ConfigError(
-                f"the source {source} reads no file, and --file names one",
+                f"the source {source} reads no file, but --file was given",
                 hint=f"stocklstm fetch --ticker {self.ticker} --source csv --file {self.file}",
             )
 

@@ -1,4 +1,4 @@
-"""Names that point at versions, and every change of them."""
+"""Names of model versions, such as champion, and every change of them."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -30,16 +30,12 @@ class AliasChange:
 
 @dataclass(frozen=True)
 class Aliases:
-    """The aliases of all tickers.
-
-    Attributes:
-        connection: An open database.
-    """
+    """The aliases of all tickers."""
 
     connection: sqlite3.Connection
 
     def of(self, ticker: str) -> Mapping[str, int]:
-        """Read what every alias of a ticker points at."""
+        """Read the version of each alias of a ticker."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT name, version FROM aliases WHERE ticker = ? ORDER BY name", (ticker,)
@@ -57,11 +53,7 @@ class Aliases:
         return [AliasChange(*row) for row in rows]
 
     def faults(self) -> list[str]:
-        """Hold every alias against the list of versions and against the last line of its log.
-
-        Returns:
-            What does not agree, in words; none if all is well.
-        """
+        """Compare every alias with the list of versions and with its log; return what disagrees."""
         with database_errors():
             lost = self.connection.execute(
                 "SELECT ticker, name, version FROM aliases"
@@ -82,14 +74,7 @@ class Aliases:
         return faults
 
     def promote(self, ticker: str, version: int, *, reason: str, at: str) -> None:
-        """Point "champion" at a version and "previous" at the one it replaces.
-
-        Args:
-            ticker: Whose.
-            version: Published.
-            reason: Kept in the log.
-            at: UTC timestamp.
-        """
+        """Point "champion" at a version and "previous" at the one it replaces."""
         with transaction(self.connection):
             champion = self.of(ticker).get(CHAMPION)
             if champion == version:
@@ -99,15 +84,7 @@ class Aliases:
             self.point(ticker, CHAMPION, version, reason=reason, at=at)
 
     def point(self, ticker: str, name: str, version: int, *, reason: str, at: str) -> None:
-        """Point an alias at a version, unless it does so already.
-
-        Args:
-            ticker: Whose.
-            name: Alias; `promote` is for the champion.
-            version: Published.
-            reason: Kept in the log.
-            at: UTC timestamp.
-        """
+        """Point an alias other than the champion at a version, unless it does so already."""
         with transaction(self.connection):
             replaced = self.of(ticker).get(name)
             if replaced == version:
@@ -118,16 +95,7 @@ class Aliases:
             )
 
     def drop(self, ticker: str, name: str, *, reason: str, at: str) -> int:
-        """Remove an alias; the version it points at stays.
-
-        Args:
-            ticker: Whose.
-            name: Alias.
-            reason: Kept in the log.
-            at: UTC timestamp.
-
-        Returns:
-            What it pointed at.
+        """Remove an alias and return the version that it named.
 
         Raises:
             NoModelError: There is no such alias.

@@ -1,7 +1,7 @@
-"""Bundles: one version of a model as one file, to be carried to another store.
+"""Bundles: one version of a model as one file, to be taken to another store.
 
-A ZIP archive of `manifest.json` and every file that it lists, side by side and nothing else. The
-same version always gives the same bytes: nothing is compressed, dated or ordered by chance.
+A ZIP archive of `manifest.json` and every file that it lists, and nothing else. The same version
+always gives the same bytes: nothing is compressed, dated or ordered by chance.
 """
 
 import io
@@ -35,12 +35,10 @@ _AGAIN = "ask for it again; it is made with: stocklstm models export --format bu
 
 @dataclass(frozen=True)
 class Bundle:
-    """An open bundle whose list of members is that of its manifest.
+    """An open bundle, which holds exactly the files that its manifest lists.
 
     Attributes:
-        manifest: As it was in the other store.
         sha256: Of the manifest's bytes.
-        archive: Holds the files.
         name: What to call it in messages.
     """
 
@@ -50,11 +48,7 @@ class Bundle:
     name: str
 
     def read(self, name: str) -> bytes:
-        """Read one file that the manifest lists and check it against it.
-
-        Raises:
-            ArtifactCorruptError: Its size or hash differs.
-        """
+        """Read one file and check its size and hash against the manifest."""
         record = self.manifest.files[name]
         try:
             content = read_member(self.archive, self.archive.getinfo(name), record.size)
@@ -66,21 +60,16 @@ class Bundle:
 
 
 def damaged(name: str, reason: str) -> ArtifactCorruptError:
-    """Say that what is to be imported cannot be trusted.
+    """Make the error of a model that cannot be imported.
 
     Args:
-        name: What it is called.
         reason: What is wrong, without a full stop.
     """
     return ArtifactCorruptError(f"{name} cannot be imported: {reason}", hint=_AGAIN)
 
 
 def encode_bundle(manifest: bytes, files: dict[str, bytes]) -> bytes:
-    """Pack a version.
-
-    Args:
-        manifest: Bytes of its manifest.
-        files: Every file that it lists.
+    """Pack a version into a ZIP archive.
 
     Raises:
         ConfigError: It is larger than a bundle may be.
@@ -88,7 +77,8 @@ def encode_bundle(manifest: bytes, files: dict[str, bytes]) -> bytes:
     sizes = {name: len(content) for name, content in files.items()}
     fault = _oversize(sizes)
     if fault or len(manifest) > MOST_MANIFEST_BYTES:
-        raise ConfigError(f"this version does not fit into a bundle: {fault or 'its manifest'}")
+        reason = fault or "its manifest is too large"
+        raise ConfigError(f"this version does not fit into a bundle: {reason}")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [(FILE_NAME, manifest), *sorted(files.items())]:
@@ -102,10 +92,7 @@ def encode_bundle(manifest: bytes, files: dict[str, bytes]) -> bytes:
 
 @contextmanager
 def open_bundle(path: Path) -> Iterator[Bundle]:
-    """Open a bundle and check everything that can be told without reading the files in it.
-
-    Args:
-        path: A file from anybody.
+    """Open a bundle from anybody and check all but the contents of its files.
 
     Raises:
         NotFoundError: There is no such file.
@@ -158,7 +145,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> Bundle:
     except ArtifactCorruptError as error:
         raise ValueError(error.message) from error
     if names != sorted([FILE_NAME, *manifest.files]):
-        raise ValueError("its members are not exactly those that its manifest lists, each once")
+        raise ValueError("its files are not exactly those that its manifest lists, each once")
     if SERVING_FILE not in manifest.files:
         raise ValueError(f"it holds no {SERVING_FILE}")
     fault = _oversize({file: record.size for file, record in manifest.files.items()})
@@ -173,14 +160,10 @@ def _newer(error: ArtifactVersionError) -> str:
 
 
 def _require_plain(member: zipfile.ZipInfo) -> None:
-    """Refuse links, devices, directories and encrypted members.
-
-    Raises:
-        ValueError: It is one.
-    """
+    """Refuse links, devices, directories and encrypted members."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in {0, stat.S_IFREG} or member.is_dir():
-        raise ValueError(f"{member.filename[:100]!a} is no plain file")
+        raise ValueError(f"{member.filename[:100]!a} is not a regular file")
     if member.flag_bits & 0x1:
         raise ValueError(f"{member.filename[:100]!a} is encrypted")
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
@@ -188,7 +171,7 @@ def _require_plain(member: zipfile.ZipInfo) -> None:
 
 
 def _oversize(sizes: dict[str, int]) -> str:
-    """Tell what is larger than it may be; nothing if all is well."""
+    """Describe the first file that is too large; empty if none is."""
     if len(sizes) > MOST_FILES:
         return f"{len(sizes)} files, more than {MOST_FILES}"
     for name, size in sizes.items():

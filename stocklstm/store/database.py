@@ -1,4 +1,4 @@
-"""The SQLite file: opening, migrating, and what its errors mean."""
+"""The SQLite file: opening, migrating, and translating its errors."""
 
 import os
 import sqlite3
@@ -156,7 +156,7 @@ def database_errors() -> Iterator[None]:
 
 @contextmanager
 def stored_values() -> Iterator[None]:
-    """Do the same, and call values that mean nothing what they are: damage.
+    """Like `database_errors`, and report values that cannot be read as damage.
 
     Only for reading what this program wrote.
     """
@@ -180,11 +180,7 @@ def _damaged(error: Exception) -> SchemaError:
 
 
 def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
-    """Open the database for writing, creating or migrating it if need be.
-
-    Args:
-        path: The file; its directory is created.
-        lock_timeout_s: Seconds to wait for another writer.
+    """Open the database for writing; create or migrate it if necessary.
 
     Raises:
         SchemaError: It is damaged, or was written by a newer program.
@@ -209,11 +205,7 @@ def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
 
 
 def open_readonly(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
-    """Open the database without ever writing, even in a directory that may not be written.
-
-    Args:
-        path: The file, which exists.
-        lock_timeout_s: Seconds to wait for another process.
+    """Open an existing database without writing, even in a read-only directory.
 
     Raises:
         SchemaError: It is damaged, or of another schema than this program's.
@@ -279,7 +271,7 @@ def _schema_version(connection: sqlite3.Connection) -> int:
 
 
 def _use_wal(connection: sqlite3.Connection, lock_timeout_s: float) -> None:
-    """Switch the journal; SQLite does not wait for other processes here, so we do."""
+    """Switch to write-ahead logging; SQLite does not wait for other processes here, so we do."""
     deadline = time.monotonic() + lock_timeout_s
     while True:
         try:
@@ -302,33 +294,25 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def integrity_faults(connection: sqlite3.Connection) -> list[str]:
-    """Let SQLite check every page, index, value and reference.
-
-    Returns:
-        What it found, in its words; none if all is well.
-    """
+    """Let SQLite check every page, index, value and reference; return what it found."""
     with database_errors():
         pages = [row[0] for row in connection.execute("PRAGMA integrity_check")]
         orphans = [
-            f"a row of {table} refers to a {parent} that is not there"
+            f"a row of {table} refers to a missing row of {parent}"
             for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
         ]
     return [fault for fault in pages if fault != "ok"] + orphans
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
-    """Tell the schema of an open database.
-
-    Raises:
-        SchemaError: It is a newer one than this program's, or the file is damaged.
-    """
+    """Read the schema version of an open database."""
     with database_errors():
         return _schema_version(connection)
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do everything inside, or nothing of it; inside another one, as a part of that one.
+    """Commit everything done inside, or nothing; joins a transaction that is open already.
 
     Raises:
         StoreLockedError: Another process is writing for too long; and see `database_errors`.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and disk errors in words."""
+"""Durable and atomic writing, safe reading, and disk errors in words."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _FORBIDDEN = {
 
 @contextmanager
 def disk_errors(action: str) -> Iterator[None]:
-    """Turn what the operating system says into an error that names the next step.
+    """Turn the operating system's errors into ours.
 
     Args:
         action: What was being done, such as "write the model".
@@ -51,16 +51,11 @@ def disk_errors(action: str) -> Iterator[None]:
 
 
 class SymbolicLinkError(OSError):
-    """What should be a file leads somewhere else."""
+    """A symbolic link stands where a file should be."""
 
 
 def make_private(path: Path, *, exist_ok: bool = False) -> None:
-    """Make a directory, and those above it that are missing, for this user alone.
-
-    Args:
-        path: The directory.
-        exist_ok: It may be there already, and stays as it is.
-    """
+    """Make a directory and its missing parents for this user alone."""
     above = [parent for parent in reversed(path.parents) if not parent.exists()]
     for parent in above:
         parent.mkdir(mode=0o700, exist_ok=True)
@@ -79,17 +74,12 @@ class OversizedError(OSError):
     """
 
     def __init__(self, size: int) -> None:
-        """Tell how large it is."""
         super().__init__(errno.EFBIG, os.strerror(errno.EFBIG))
         self.size = size
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """Read a file, but not what a symbolic link or a pipe of this name leads to.
-
-    Args:
-        path: The file.
-        most: Bytes that it may have, so that one that has grown does not fill the memory.
+    """Read a regular file of at most so many bytes; refuse symbolic links, never wait for a pipe.
 
     Raises:
         SymbolicLinkError: It is one.
@@ -109,7 +99,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove whatever has this name; of a symbolic link the link, never where it leads."""
+    """Delete a file, directory or symbolic link; what a link points at stays."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     else:
@@ -117,7 +107,7 @@ def remove_tree(path: Path) -> None:
 
 
 def size_of(path: Path) -> int:
-    """Add up the bytes of all files below a path, following no symbolic link."""
+    """Add up the bytes of all files below a path; symbolic links are not followed."""
     if path.is_symlink() or not path.is_dir():
         files = [path]
     else:
@@ -139,7 +129,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part."""
+    """Write a file atomically: readers see the old content or the new."""
     make_private(path.parent, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -151,7 +141,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
+    """Wait until the entries of a directory are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -53,28 +53,19 @@ _INSERT = (
 
 @dataclass(frozen=True)
 class Ledger:
-    """The forecasts table.
-
-    Attributes:
-        connection: An open database.
-    """
+    """The forecasts table."""
 
     connection: sqlite3.Connection
 
     def record(self, entry: LedgerEntry) -> LedgerEntry | None:
-        """Write a forecast unless one of the same key is there; the first one stands.
-
-        Returns:
-            The one that was there; None if this one was written.
-        """
+        """Write a forecast unless one of the same key is there, which is then returned."""
         (earlier,) = self.record_all([entry])
         return earlier
 
     def record_all(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry | None]:
-        """Do the same for many, all of them or none, in one transaction.
+        """Record several forecasts in one transaction: all of them or none.
 
-        Returns:
-            Of each the one that was there; None where it was written.
+        Returns for each the one that was there already, or None where it was written.
         """
         with transaction(self.connection):
             # In one statement each: how many rows it wrote tells which were there.
@@ -93,7 +84,7 @@ class Ledger:
         return earlier
 
     def unknown_tickers(self) -> list[str]:
-        """Name tickers that have forecasts though nothing else is known of them."""
+        """List the tickers that have forecasts but no prices."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT ticker FROM forecasts EXCEPT SELECT ticker FROM instruments ORDER BY ticker"
@@ -101,24 +92,16 @@ class Ledger:
             return [ticker for (ticker,) in rows]
 
     def entries(self, ticker: str, pool: str = "") -> list[LedgerEntry]:
-        """Read all forecasts of a ticker that one model made, oldest target first.
-
-        Args:
-            ticker: Whose.
-            pool: Name of the pooled model; empty for the ticker's own.
-        """
+        """Read all forecasts of a ticker, by its own models or one pool's, oldest first."""
         return self._read("pool = ?", (ticker, pool))
 
     def latest(
         self, ticker: str, horizon: int, until: str, count: int, pool: str = ""
     ) -> list[LedgerEntry]:
-        """Read the latest forecasts of days up to one, oldest target first.
+        """Read the latest forecasts of sessions up to a day, oldest first.
 
         Args:
-            ticker: Whose.
-            horizon: Sessions ahead.
             until: ISO day: the last target wanted.
-            count: How many at most.
             pool: Name of the pooled model that made them; empty for the ticker's own.
         """
         entries = self._read(
@@ -129,13 +112,7 @@ class Ledger:
         return entries[::-1]
 
     def page(self, ticker: str, count: int, offset: int = 0) -> list[LedgerEntry]:
-        """Read some forecasts, those of the latest sessions first.
-
-        Args:
-            ticker: Whose.
-            count: How many at most.
-            offset: How many later ones to pass over.
-        """
+        """Read some forecasts, the latest sessions first, after skipping offset of them."""
         return self._read(
             "TRUE",
             (ticker, count, offset),

@@ -1,4 +1,4 @@
-"""What is on the disk though nothing needs it: the remains of processes that were killed."""
+"""What killed processes left on the disk and nothing needs."""
 
 import os
 import re
@@ -24,18 +24,16 @@ _TEMPORARY = re.compile(r"\..+\.([1-9][0-9]{0,9})")
 
 
 class InUseError(Exception):
-    """A living process works on it, or may: it stays."""
+    """A living process uses it, or may: it stays."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that may go.
+    """Something that may be removed.
 
     Attributes:
         kind: "draft", "removed version", "unlisted version", "pictures", "temporary file",
             "unfinished run" or "lock".
-        path: Where it lies.
-        ticker: Whose.
         remove: Removes it; raises `InUseError` if somebody needs it after all. With False it only
             looks whether somebody does.
     """
@@ -48,10 +46,9 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """The search for them.
+    """Finds them.
 
     Attributes:
-        paths: The store.
         listed: Gives the versions of a ticker that the database lists.
     """
 
@@ -61,11 +58,8 @@ class Leftovers:
     def of_models(self, ticker: str) -> Iterator[Leftover]:
         """Find what publishing and removing versions of a ticker left behind.
 
-        The caller holds the ticker's writer lock: without it a version that is just being
-        published would look like one that never was.
-
-        Args:
-            ticker: Whose.
+        The caller holds the ticker's writer lock: without it a version that is being published
+        would look like one that never was.
         """
         known = set(self.listed(ticker))
         for path in _entries(self.paths.ticker(ticker)):
@@ -95,10 +89,9 @@ class Leftovers:
         return names | {_owner(name) for name in runs}
 
     def of_runs(self, ticker: str, before: float) -> Iterator[Leftover]:
-        """Find unfinished runs that nobody has gone on with for long, and locks of runs that ended.
+        """Find abandoned runs, and the locks of runs that ended.
 
         Args:
-            ticker: Whose.
             before: Seconds since 1970; what was touched later stays.
         """
         runs = RunStore(self.paths)
@@ -117,12 +110,12 @@ class Leftovers:
 
 
 def _owner(run: str) -> str:
-    """Tell whose a run is."""
+    """Return the ticker of a run."""
     return run.rsplit("-", 2)[0]
 
 
 def _entries(directory: Path) -> list[Path]:
-    """List a directory, which is no symbolic link: nothing outside the store is looked at."""
+    """List a directory; none if it is a symbolic link, which may lead out of the store."""
     if directory.is_symlink() or not directory.is_dir():
         return []
     return sorted(directory.iterdir())
@@ -162,7 +155,7 @@ class _Run:
             try:
                 held.enter_context(self.runs.locked(self.name, 0.0))
             except StoreLockedError as error:
-                raise InUseError("a training is at work on it") from error
+                raise InUseError("a training is using it") from error
             if really:
                 remove_tree(self.runs.paths.run(self.name))
 
@@ -188,7 +181,7 @@ class _Temporary:
 
     def __call__(self, really: bool) -> None:
         if _lives(int(self.path.name.rpartition(".")[2])):
-            raise InUseError("its process is still there")
+            raise InUseError("its process is still running")
         if really:
             remove_tree(self.path)
 

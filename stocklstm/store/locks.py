@@ -13,23 +13,20 @@ from stocklstm.store.paths import StorePaths
 
 @contextmanager
 def work_lock(paths: StorePaths, kind: str, name: str, timeout_s: float = 0.0) -> Iterator[None]:
-    """Keep every other process from going on with the same piece of work.
+    """Keep other processes from working on the same run or study.
 
     Args:
-        paths: The store.
-        kind: What it is, such as "run".
-        name: Its identity.
         timeout_s: Seconds to wait; it may take hours, so waiting is of no use.
 
     Raises:
-        StoreLockedError: Another process is at work on it.
+        StoreLockedError: Another process is working on it.
     """
     with ExitStack() as held:
         try:
             held.enter_context(writer_lock(paths, f"{kind}-{name}", timeout_s))
         except StoreLockedError as error:
             raise StoreLockedError(
-                f"another process is at work on the {kind} {name}",
+                f"another process is working on the {kind} {name}",
                 hint="wait for it to end; what it makes will be in the store",
             ) from error
         yield
@@ -37,12 +34,7 @@ def work_lock(paths: StorePaths, kind: str, name: str, timeout_s: float = 0.0) -
 
 @contextmanager
 def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None]:
-    """Hold the lock of one ticker's writers.
-
-    Args:
-        paths: The store.
-        name: What is locked, such as the ticker.
-        timeout_s: Seconds to wait for another writer.
+    """Hold the writer lock of a ticker or other name.
 
     Raises:
         StoreLockedError: Another process still holds it after that time.
@@ -70,9 +62,9 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
 
 @contextmanager
 def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
-    """Make a directory and mark it as in use for as long as this process works on it.
+    """Make a directory and hold a lock on it until the end.
 
-    The mark is a lock on the directory itself: it moves with it and dies with the process.
+    The lock is on the directory itself: it moves with it and is freed when the process dies.
 
     Args:
         name: Gives a path that nothing has yet.
@@ -97,14 +89,7 @@ def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
 
 @contextmanager
 def unclaimed(path: Path) -> Iterator[bool]:
-    """Keep a directory from being worked on, unless it is already.
-
-    Args:
-        path: A directory from `claimed_directory`.
-
-    Yields:
-        False if a living process works on it, or nobody can tell.
-    """
+    """Hold the lock of such a directory; yield False if a living process has it, or may."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         try:

@@ -1,4 +1,4 @@
-"""The manifest: what a model version is, in one JSON file beside it."""
+"""The manifest: everything about a model version, in one JSON file beside it."""
 
 import re
 from dataclasses import dataclass, field
@@ -219,12 +219,12 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """Such as PETR4.SA@v3."""
+        """Identity, such as PETR4.SA@v3."""
         return version_id(self.ticker, self.version)
 
     @property
     def scaling(self) -> Scaling:
-        """The one scaling there is.
+        """The scaling that the target calls for.
 
         Raises:
             ArtifactCorruptError: There is none, or not the one that the target calls for.
@@ -232,8 +232,8 @@ class Manifest:
         """
         if self.pool is not None and self.anchor is None:
             raise ConfigError(
-                f"{self.id} is a pooled model, of {self.pool.tickers} tickers, and this is for "
-                "the model of one",
+                f"{self.id} is a pooled model of {self.pool.tickers} tickers; the model of a "
+                "single ticker is needed",
                 hint=f"stocklstm predict --model {self.ticker[1:]}, or evaluate --model "
                 f"{self.ticker[1:]}",
             )
@@ -243,7 +243,7 @@ class Manifest:
         return scaling
 
     def encode(self) -> bytes:
-        """Write JSON for people and programs."""
+        """Encode as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
@@ -260,7 +260,7 @@ class _Verdict(msgspec.Struct):
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """What a list of versions shows of a manifest."""
+    """The part of a manifest that a list of versions shows."""
 
     ticker: str
     version: int
@@ -279,7 +279,6 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
     """Read a manifest and check every field's type and limits.
 
     Args:
-        content: Bytes of the file.
         ticker: Whose version it should be.
         version: Number it should have.
 
@@ -291,17 +290,12 @@ def decode_manifest(content: bytes, ticker: str, version: int) -> Manifest:
     name = manifest.id
     for file in manifest.files:
         if not _FILE.fullmatch(file):
-            raise corrupt(name, f"its manifest lists {file[:40]!a}, which is no name of a file")
+            raise corrupt(name, f"its manifest lists {file[:40]!a}, which is not a file name")
     return manifest
 
 
 def decode_outline(content: bytes, ticker: str, version: int) -> Outline:
-    """Read what a list shows of a manifest that is known to be the one published.
-
-    Args:
-        content: Bytes of the file.
-        ticker: Whose version it should be.
-        version: Number it should have.
+    """Read what a list shows of a manifest that is known to be the published one.
 
     Raises:
         ArtifactVersionError: It has another format number.
@@ -311,14 +305,7 @@ def decode_outline(content: bytes, ticker: str, version: int) -> Outline:
 
 
 def stored_format(content: bytes) -> int:
-    """Read only the format of a manifest.
-
-    Args:
-        content: Bytes of the file.
-
-    Raises:
-        ArtifactCorruptError: It has none.
-    """
+    """Read only the format number of a manifest."""
     try:
         return msgspec.json.decode(content, type=_Header).format
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -348,7 +335,7 @@ def _decode(content: bytes, kind: type[D], ticker: str, version: int) -> D:
         )
     if (manifest.ticker, manifest.version) != (ticker, version):
         said = version_id(manifest.ticker, manifest.version)
-        raise corrupt(name, f"its manifest is that of {said!a}")
+        raise corrupt(name, f"its manifest belongs to {said!a}")
     return manifest
 
 
@@ -357,21 +344,16 @@ def _train_anew(ticker: str) -> str:
 
 
 def training_command(owner: str) -> str:
-    """Give the command that trains a model.
-
-    Args:
-        owner: A ticker, or the name of a pooled model with its mark.
-    """
+    """Return the command that trains a model of this ticker or pool (with its mark)."""
     if is_pool(owner):
         return f"stocklstm train --pooled --name {owner[1:]} --tickers-file FILE"
     return f"stocklstm train --ticker {owner}"
 
 
 def corrupt(name: str, reason: str) -> ArtifactCorruptError:
-    """Say that a version cannot be trusted, and what to do.
+    """Make the error of a damaged version.
 
     Args:
-        name: Its identity.
         reason: What is wrong, without a full stop.
     """
     ticker = name.partition("@")[0]

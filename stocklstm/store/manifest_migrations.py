@@ -1,7 +1,7 @@
-"""What manifests of past formats mean in the present one.
+"""Reading manifests of past formats as the present one.
 
-The number rises when an older program would misread what a newer one wrote: a field that changes
-the forecast and that it would pass over. A field that says more, and may be missing, needs no new
+The number rises when an older program would misread a newer manifest: when it would ignore a field
+that changes the forecast. A field that only adds information, and may be missing, needs no new
 number. Stored bytes are never rewritten: they are checked, and then read as the present format.
 """
 
@@ -16,11 +16,10 @@ Document = Mapping[str, Any]
 
 
 def migrate(document: Document, found: int) -> Document:
-    """Bring the values of a manifest up to the present format, one format after the other.
+    """Bring the values of a manifest to the present format, one format after the other.
 
     Args:
         document: Values of the JSON; left as it is.
-        found: Its format, from 1 to the present one.
 
     Raises:
         ArtifactVersionError: It means something that can no longer be expressed.
@@ -33,11 +32,8 @@ def migrate(document: Document, found: int) -> Document:
 def _from_1(document: Document) -> Document:
     """Refuse what format 2 no longer allows; all else means the same.
 
-    Volumes that are not known are taken for usual ones since format 2. A version of format 1 was
-    only ever trained on series that had them all, on which both readings are one.
-
-    Raises:
-        ArtifactVersionError: It cannot be read as format 2.
+    Since format 2, volumes that are missing count as usual ones. A version of format 1 was trained
+    only on series that had them all, on which both readings agree.
     """
     if "baseline" in document:
         raise _unreadable("it was made before drift and AR(1) were measured on its training part")
@@ -50,17 +46,17 @@ def _from_1(document: Document) -> Document:
 
 
 def _from_2(document: Document) -> Document:
-    """Nothing to fill in: an anchor without `level_decay` follows no level, then as now.
+    """Change nothing: an anchor without `level_decay` follows no level, then as now.
 
-    A program that knows only format 2 would pass over that field and forecast something else.
+    A program that knows only format 2 would ignore that field and forecast something else.
     """
     return document
 
 
 def _from_3(document: Document) -> Document:
-    """Nothing to fill in: a version without `pool` is of one ticker, as all were.
+    """Change nothing: a version without `pool` is of one ticker, as all were.
 
-    A program that knows only format 3 would look for the scaling of a pooled model in vain, and
+    A program that knows only format 3 would look in vain for the scaling of a pooled model, and
     call it damaged.
     """
     return document

@@ -1,4 +1,4 @@
-"""Where everything lies."""
+"""Paths of everything in the store."""
 
 import os
 from dataclasses import dataclass
@@ -8,11 +8,7 @@ from stocklstm.errors import ConfigError
 
 
 def data_home() -> Path:
-    """Find the store: `STOCKLSTM_HOME`, else the user data directory of this system.
-
-    Raises:
-        ConfigError: `STOCKLSTM_HOME` names a home directory that does not exist.
-    """
+    """Find the store: `STOCKLSTM_HOME`, else the user data directory of this system."""
     chosen = os.environ.get("STOCKLSTM_HOME")
     if chosen:
         try:
@@ -29,11 +25,7 @@ def data_home() -> Path:
 
 @dataclass(frozen=True)
 class StorePaths:
-    """The layout below one home directory.
-
-    Attributes:
-        home: The store's root.
-    """
+    """The layout below one home directory."""
 
     home: Path
 
@@ -60,7 +52,7 @@ class StorePaths:
         return self.home / "reports" / ticker
 
     def reports(self, ticker: str, version: int) -> Path:
-        """What was drawn or measured of a version after it was published; may be deleted."""
+        """Pictures and measurements of a published version; may be deleted."""
         return self.reports_of(ticker) / f"v{version}"
 
     def walk_forward(self, ticker: str, version: int) -> Path:
@@ -82,9 +74,9 @@ class StorePaths:
 
     @property
     def locks(self) -> Path:
-        """The files that are locked while somebody writes."""
+        """The lock files of writers."""
         return self.home / "locks"
 
     def lock(self, name: str) -> Path:
-        """The file whose lock guards one ticker's writers."""
+        """The lock file of one ticker's writers."""
         return self.locks / f"{name}.lock"

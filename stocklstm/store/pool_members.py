@@ -1,7 +1,7 @@
-"""What a pooled model holds of each of its tickers: one file of the version.
+"""The tickers of a pooled model: one file of the version.
 
-Apart from the manifest, which is read for every list of versions and stays small however many
-tickers there are.
+It is apart from the manifest, which is read for every list of versions and stays small however
+many tickers there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,11 +46,11 @@ class Member:
         data: Its prices that training, validation or test saw.
         windows: Training windows it gave; 0 if it was too young.
         anchor: Estimates its volatility.
-        baselines: What costs nothing, on its own training part.
+        baselines: Fitted on its own training part.
         mase_scale: Naive error of that part, in its currency.
         scores: On its test days; None if it had none.
-        state: Where its anchor stood some closes before the last one: with it the volatility of
-            tonight takes the latest prices alone. None if there were too few.
+        state: Of its anchor, some closes before the last one: with it, tonight's volatility is
+            computed from the latest prices alone. None if there were too few.
     """
 
     ticker: str
@@ -64,20 +64,13 @@ class Member:
 
 
 def encode_members(members: Sequence[Member]) -> bytes:
-    """Write the file: one ticker a line."""
+    """Encode the file, one ticker a line."""
     lines = b",\n".join(msgspec.json.encode(member) for member in members)
     return b"[\n" + lines + b"\n]\n"
 
 
 def decode_members(content: bytes, manifest: Manifest) -> Mapping[str, Member]:
-    """Read the file.
-
-    Args:
-        content: All of it, checked against the manifest.
-        manifest: Of the version.
-
-    Returns:
-        Members by ticker.
+    """Read the file, whose bytes were checked against the manifest; members by ticker.
 
     Raises:
         ArtifactCorruptError: It is no such file, or not that of this manifest.

@@ -1,4 +1,4 @@
-"""Stored prices: merged, never thinned out."""
+"""Stored prices: new rows are merged in, none is ever deleted."""
 
 import json
 import sqlite3
@@ -85,11 +85,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PriceStore:
-    """Bars, actions and instruments of all tickers.
-
-    Attributes:
-        connection: An open database.
-    """
+    """Bars, actions and instruments of all tickers."""
 
     connection: sqlite3.Connection
 
@@ -114,7 +110,6 @@ class PriceStore:
         """Look up currency and exchange.
 
         Args:
-            ticker: Whose.
             pinned: True for the calendar somebody chose, if there is one, in the place of the
                 exchange's own.
 
@@ -126,14 +121,13 @@ class PriceStore:
         return Instrument(ticker, currency, chosen, time_zone)
 
     def pinned_calendar(self, ticker: str) -> str | None:
-        """Look up the calendar somebody chose for a ticker; None if its exchange decides."""
+        """Look up the calendar that the user chose for a ticker; None if its exchange decides."""
         return self._instrument_row(ticker)[3] if self.has(ticker) else None
 
     def pin_calendar(self, ticker: str, calendar: str | None) -> None:
         """Choose a calendar for a ticker that has prices.
 
         Args:
-            ticker: Whose.
             calendar: Its name, "" for plain weekdays, or None to go by the exchange again.
         """
         with transaction(self.connection):
@@ -178,12 +172,7 @@ class PriceStore:
         return bars
 
     def bars_since(self, ticker: str, start: str) -> Bars:
-        """Read the stored sessions from a day on, oldest first; none is no error.
-
-        Args:
-            ticker: Whose.
-            start: First ISO day; "" for all.
-        """
+        """Read the stored sessions from an ISO day on ("" for all), oldest first; maybe none."""
         with stored_values():
             rows = self.connection.execute(
                 f"SELECT date, {', '.join(_COLUMNS)} FROM prices"  # noqa: S608 - fixed names
@@ -197,7 +186,7 @@ class PriceStore:
         return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
 
     def dates(self, ticker: str) -> Dates:
-        """Read the stored days alone, oldest first."""
+        """Read the stored days, oldest first."""
         with stored_values():
             rows = self.connection.execute(
                 "SELECT date FROM prices WHERE ticker = ? ORDER BY date", (ticker,)
@@ -219,7 +208,7 @@ class PriceStore:
             return np.datetime64(first, "D"), np.datetime64(last, "D")
 
     def sources(self, ticker: str) -> list[str]:
-        """List the sources that gave the stored rows, in order."""
+        """List the sources of the stored rows, in order."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT DISTINCT source FROM prices WHERE ticker = ? ORDER BY source", (ticker,)
@@ -227,7 +216,7 @@ class PriceStore:
             return [source for (source,) in rows]
 
     def provenance(self, ticker: str) -> Provenance:
-        """Read where each stored row came from and when."""
+        """Read the source and the time of each stored row."""
         with stored_values():
             rows = self.connection.execute(
                 "SELECT date, source, fetched_at FROM prices WHERE ticker = ? ORDER BY date",
@@ -237,7 +226,7 @@ class PriceStore:
         return Provenance(dates, tuple(row[1] for row in rows), tuple(row[2] for row in rows))
 
     def log(self, ticker: str) -> tuple[LogEntry, ...]:
-        """Read what happened to rows after they were first stored, oldest change first."""
+        """Read the changes of stored rows, oldest first."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT at, source, kind, first, last, rows, detail FROM price_log"
@@ -271,11 +260,8 @@ class PriceStore:
         A value that is missing never replaces one that is stored.
 
         Args:
-            instrument: Replaces what was known.
             bars: Clean rows, oldest first, no date twice.
             actions: Added to, or replacing, those of the same day and kind.
-            source: Kept with each row that is written.
-            at: UTC timestamp, kept likewise.
             rescaled: Stored rows that the source lacks, in the scale of `bars`; they keep the
                 source they came from.
             revision: Why the history as a whole changes, for the log; "" if only single days do.
@@ -305,7 +291,7 @@ class PriceStore:
         )
 
     def _write_instrument(self, instrument: Instrument, source: str, at: str) -> bool:
-        """Note what is known of a ticker and when; tell whether that is something new."""
+        """Store the traits of a ticker and the time; tell whether the traits changed."""
         values = (instrument.currency, instrument.exchange, instrument.time_zone)
         known = self.connection.execute(
             "SELECT currency, exchange, time_zone FROM instruments WHERE ticker = ?",
@@ -363,7 +349,7 @@ class PriceStore:
 
 
 def _first_day(*parts: Bars) -> str:
-    """Find the first day of several oldest-first series; "9" (beyond all) if all are empty."""
+    """Return the first day of several series; "9" (beyond all) if all are empty."""
     return min((str(part.dates[0]) for part in parts if len(part)), default="9")
 
 
@@ -388,7 +374,7 @@ def _no_prices(ticker: str) -> NoPricesError:
 
 
 def _differences(stored: Bars, given: Bars) -> tuple[Flags, Flags]:
-    """Tell which given rows are new and which differ, each (N,) bool over the given rows."""
+    """Mark the given rows that are new and those that differ, each (N,) bool."""
     _, in_given, in_stored = np.intersect1d(
         given.dates, stored.dates, assume_unique=True, return_indices=True
     )
@@ -400,7 +386,7 @@ def _differences(stored: Bars, given: Bars) -> tuple[Flags, Flags]:
 
 
 def _changes(stored: Bars, changed: Bars) -> list[tuple[str, str]]:
-    """Say for each changed day what each column was and is, as JSON."""
+    """List the old and new values of each changed day, as JSON."""
     places = np.searchsorted(stored.dates, changed.dates)
     before, after = _matrix(stored)[places], _matrix(changed)
     lines = []

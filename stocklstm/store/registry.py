@@ -62,11 +62,7 @@ class Draft:
     files: dict[str, FileRecord]
 
     def write(self, name: str, content: bytes) -> None:
-        """Write one file of the version and wait until it is on the disk.
-
-        Raises:
-            StorageError: The disk is full or failing; ConfigError if it may not be written.
-        """
+        """Write one file of the version and wait until it is on the disk."""
         with disk_errors("write the model"):
             write_durably(self.path / name, content)
         self.files[name] = FileRecord(sha256_hex(content), len(content))
@@ -74,10 +70,9 @@ class Draft:
 
 @dataclass(frozen=True)
 class StoredManifest:
-    """The bytes of a manifest, which are those that were published.
+    """The bytes of a manifest, as they were published.
 
     Attributes:
-        content: Of the file.
         signature: Made when it was published or later; None if it never was signed.
     """
 
@@ -85,7 +80,7 @@ class StoredManifest:
     signature: str | None
 
     def signed_with(self, key: SigningKey) -> bool | None:
-        """Tell if the signature is of this content and a key; None if there is no signature."""
+        """Tell whether the key made the signature; None if there is no signature."""
         return None if self.signature is None else key.signed(self.content, self.signature)
 
 
@@ -94,8 +89,6 @@ class Registry:
     """All model versions of a store.
 
     Attributes:
-        paths: Where they lie.
-        connection: An open database, which holds the aliases.
         key: Signs what is published, and checks the signature of what is read; None without one.
     """
 
@@ -104,7 +97,7 @@ class Registry:
     key: SigningKey | None = None
 
     def tickers(self) -> list[str]:
-        """List every ticker and every pooled model that has a published version, in order."""
+        """List the tickers and pooled models that have a published version, in order."""
         with database_errors():
             rows = self.connection.execute("SELECT DISTINCT ticker FROM versions ORDER BY ticker")
             return [ticker for (ticker,) in rows]
@@ -118,7 +111,7 @@ class Registry:
             return [version for (version,) in rows]
 
     def published(self, ticker: str) -> dict[int, str]:
-        """Tell when each version of a ticker was published, as UTC timestamps, oldest first."""
+        """Return the UTC timestamps of publication by version, oldest first."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT version, published_at FROM versions WHERE ticker = ? ORDER BY version",
@@ -156,7 +149,7 @@ class Registry:
         return self.manifest(reference.ticker, self.resolve(reference))
 
     def manifest(self, ticker: str, version: int) -> Manifest:
-        """Read and check a version's manifest, and its signature where there are one and a key.
+        """Read and check a version's manifest, and its signature if there is a key.
 
         Raises:
             ArtifactCorruptError: It is missing or damaged, or the signature is wrong;
@@ -168,7 +161,7 @@ class Registry:
         return decode_manifest(stored.content, ticker, version)
 
     def stored_manifest(self, ticker: str, version: int) -> StoredManifest:
-        """Read a version's manifest as it was published, whatever its format and signature.
+        """Read a version's manifest as it was published, of any format and signature.
 
         Raises:
             ArtifactCorruptError: It is missing, or not the one that was published.
@@ -185,13 +178,7 @@ class Registry:
         return StoredManifest(_published(content, row[0], ticker, version), row[1])
 
     def sign(self, ticker: str, version: int, signature: str) -> None:
-        """Keep a signature of a version, in place of any other; nothing else of it changes.
-
-        Args:
-            ticker: Whose.
-            version: Published.
-            signature: Of its manifest, whose files the caller has checked.
-        """
+        """Store a signature of a version's manifest, whose files the caller has checked."""
         with transaction(self.connection):
             self.connection.execute(
                 "UPDATE versions SET signature = ? WHERE ticker = ? AND version = ?",
@@ -199,11 +186,7 @@ class Registry:
             )
 
     def _require_signature(self, stored: StoredManifest, ticker: str, version: int) -> None:
-        """Refuse a signature that is not of this manifest, if there is a key to tell with.
-
-        Raises:
-            ArtifactCorruptError: It is not.
-        """
+        """Refuse a signature of another manifest or key, if there is a key to check with."""
         if self.key is not None and stored.signed_with(self.key) is False:
             name = version_id(ticker, version)
             raise ArtifactCorruptError(
@@ -215,16 +198,12 @@ class Registry:
     def outlines(
         self, ticker: str, *, any_signature: bool = False
     ) -> dict[int, Outline | StockLstmError]:
-        """Read what a list shows of every version of a ticker, or why that cannot be read.
+        """Read what a list shows of every version of a ticker, or the error, oldest first.
 
-        Every manifest is compared with its hash, and only what is shown of it is decoded.
+        Every manifest is compared with its hash; only what is shown of it is decoded.
 
         Args:
-            ticker: Whose.
             any_signature: Read also what has a signature that does not fit.
-
-        Returns:
-            By version, oldest first.
         """
         with database_errors():
             rows = self.connection.execute(
@@ -247,7 +226,7 @@ class Registry:
     def read_file(self, manifest: Manifest, name: str) -> bytes:
         """Read one file of a version and check it against the manifest.
 
-        The bytes that were checked are the bytes that are returned: nothing can change between.
+        The bytes that were checked are the bytes that are returned: nothing can change in between.
 
         Raises:
             ArtifactCorruptError: The file is missing, not listed, or its size or hash differs.
@@ -276,7 +255,7 @@ class Registry:
             except OversizedError as error:
                 raise corrupt(
                     version_id(ticker, version),
-                    f"{name} has {error.size} bytes, not {most} or fewer",
+                    f"{name} has {error.size} bytes, more than {most}",
                 ) from error
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 # A version is first taken off the list and then off the disk.
@@ -285,7 +264,7 @@ class Registry:
                 raise corrupt(version_id(ticker, version), f"{name} is missing") from error
 
     def unlisted_files(self, manifest: Manifest) -> list[str]:
-        """Name what lies in a version's directory though its manifest does not list it."""
+        """Name the files of a version's directory that its manifest does not list."""
         with disk_errors("read the model"):
             names = {
                 p.name for p in self.paths.version(manifest.ticker, manifest.version).iterdir()
@@ -294,14 +273,7 @@ class Registry:
 
     @contextmanager
     def draft(self, ticker: str) -> Iterator[Draft]:
-        """Open a directory for a new version; what is not published in it is removed.
-
-        Args:
-            ticker: Checked before.
-
-        Raises:
-            StorageError: The disk refuses; ConfigError if it may not be written.
-        """
+        """Open a directory for a new version; it is removed unless it was published."""
         with ExitStack() as held:
             with disk_errors("create the model"):
                 path = held.enter_context(claimed_directory(lambda: self._new_path(ticker, DRAFT)))
@@ -324,8 +296,6 @@ class Registry:
         The caller holds the ticker's writer lock.
 
         Args:
-            draft: All files written.
-            ticker: Whose.
             describe: Makes the manifest, given the version number.
             at: UTC timestamp.
             promotion: Why it becomes champion, kept in the log; None if it does not.
@@ -366,7 +336,7 @@ class Registry:
         return manifest
 
     def _next_version(self, ticker: str) -> int:
-        """Number the next version; no number is ever given twice, whatever became of the first."""
+        """Number the next version; no number is given twice, even if the first is gone."""
         with stored_values():
             (known,) = self.connection.execute(
                 "SELECT max(version) FROM (SELECT version FROM versions WHERE ticker = ?1"
@@ -385,14 +355,9 @@ class Registry:
     def remove(self, ticker: str, version: int, *, at: str) -> None:
         """Remove a version that no alias names; its number is never given again.
 
-        It goes off the list first: a reader finds either all of it or is told that it is gone, and
-        what a crash leaves on the disk after that is for `store.leftovers` to find. The caller
-        holds the ticker's writer lock.
-
-        Args:
-            ticker: Whose.
-            version: Published.
-            at: UTC timestamp.
+        It goes off the list first, so that a reader finds all of it or is told that it is gone;
+        what a crash leaves on the disk after that is found by `store.leftovers`. The caller holds
+        the ticker's writer lock.
 
         Raises:
             CheckFailedError: An alias names it.
@@ -417,8 +382,8 @@ class Registry:
         naming = [name for name, target in self.aliases.of(ticker).items() if target == version]
         if naming:
             raise CheckFailedError(
-                f"{version_id(ticker, version)} is {' and '.join(naming)}; what an alias names "
-                "is not removed",
+                f"{version_id(ticker, version)} is {' and '.join(naming)}; a version that an "
+                "alias names is not removed",
                 hint=_move_away(ticker, naming[0]),
             )
         removed = self.connection.execute(
@@ -437,7 +402,7 @@ class Registry:
 
     @property
     def aliases(self) -> Aliases:
-        """Names that point at versions, and every change of them."""
+        """The aliases of all tickers."""
         return Aliases(self.connection)
 
 

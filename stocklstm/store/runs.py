@@ -1,4 +1,4 @@
-"""Unfinished training: what a run needs to go on after it was stopped or killed."""
+"""Unfinished training: what a run needs to resume after it was stopped or killed."""
 
 import os
 import re
@@ -72,26 +72,17 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """One run's directory.
-
-    Attributes:
-        path: Where it lies.
-        record: What it is.
-    """
+    """One run's directory."""
 
     path: Path
     record: RunRecord
 
     def save_state(self, content: bytes) -> None:
-        """Keep what the run needs to go on; a crash leaves the state before.
-
-        Raises:
-            StorageError: The disk is full or failing; what was kept before is still there.
-        """
+        """Save what the run needs to resume; a crash leaves the state before."""
         self._replace(_STATE, content)
 
     def state(self) -> bytes | None:
-        """Read the state; None if the run has not come as far."""
+        """Read the state; None if none was saved yet."""
         with disk_errors("read the run"):
             try:
                 return (self.path / _STATE).read_bytes()
@@ -99,20 +90,16 @@ class Run:
                 return None
 
     def has_state(self) -> bool:
-        """Tell whether there is something to go on with."""
+        """Tell whether the run can be resumed."""
         with disk_errors("read the run"):
             return (self.path / _STATE).is_file()
 
     def save_checkpoint(self, epoch: int, content: bytes) -> None:
-        """Keep the checkpoint of an epoch."""
+        """Save the checkpoint of an epoch."""
         self._replace(checkpoint_name(epoch), content)
 
     def checkpoint(self, epoch: int) -> bytes:
-        """Read the checkpoint of an epoch.
-
-        Raises:
-            ArtifactCorruptError: It is not there.
-        """
+        """Read the checkpoint of an epoch."""
         with disk_errors("read the run"):
             try:
                 return (self.path / checkpoint_name(epoch)).read_bytes()
@@ -120,19 +107,19 @@ class Run:
                 raise _corrupt(self.record.id, f"{checkpoint_name(epoch)} is missing") from error
 
     def checkpoints(self) -> dict[int, bytes]:
-        """Read the checkpoints of all epochs that have one."""
+        """Read all checkpoints, by epoch."""
         with disk_errors("read the run"):
             names = [path.name for path in self.path.glob("checkpoint-epoch-*.pth")]
         epochs = sorted(int(name.removesuffix(".pth").rpartition("-")[2]) for name in names)
         return {epoch: self.checkpoint(epoch) for epoch in epochs}
 
     def drop_checkpoint(self, epoch: int) -> None:
-        """Remove the checkpoint of an epoch, if it is there."""
+        """Delete the checkpoint of an epoch, if there is one."""
         with disk_errors("write the run"):
             (self.path / checkpoint_name(epoch)).unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove all of it: it has been published, or can never be."""
+        """Delete the run: it was published, or can never be."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _replace(self, name: str, content: bytes) -> None:
@@ -142,20 +129,12 @@ class Run:
 
 @dataclass(frozen=True)
 class RunStore:
-    """All unfinished runs.
-
-    Attributes:
-        paths: The store.
-    """
+    """All unfinished runs."""
 
     paths: StorePaths
 
     def create(self, record: RunRecord) -> Run:
-        """Make a directory for a new run.
-
-        Raises:
-            ConfigError: The store may not be written; StorageError if the disk refuses.
-        """
+        """Make a directory for a new run."""
         run = Run(self.paths.run(record.id), record)
         with disk_errors("create the run"):
             make_private(run.path)
@@ -184,15 +163,11 @@ class RunStore:
         except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
             raise _corrupt(name, f"{_RECORD} cannot be read: {error}") from error
         if record.id != name:
-            raise _corrupt(name, f"{_RECORD} is that of {record.id!a}")
+            raise _corrupt(name, f"{_RECORD} belongs to {record.id!a}")
         return Run(path, record)
 
     def names(self, ticker: str | None = None) -> list[str]:
-        """List the identities of unfinished runs, oldest first.
-
-        Args:
-            ticker: Whose; None for all.
-        """
+        """List the identities of unfinished runs, of one ticker or all, oldest first."""
         with disk_errors("read the runs"):
             if not self.paths.runs.is_dir():
                 return []
@@ -201,12 +176,9 @@ class RunStore:
         return sorted(own, key=lambda name: name.rsplit("-", 2)[1:])
 
     def begun(self, ticker: str | None = None) -> list[str]:
-        """List those that can be told what they are, oldest first.
+        """List the runs that have a record, oldest first.
 
-        A process that is killed as it makes one leaves a directory in which nothing is kept yet.
-
-        Args:
-            ticker: Whose; None for all.
+        A process that is killed as it makes a run leaves a directory with nothing in it.
         """
         with disk_errors("read the runs"):
             return [
@@ -214,12 +186,9 @@ class RunStore:
             ]
 
     def idle(self, ticker: str) -> list[Run]:
-        """List runs that could be resumed now, oldest first.
+        """List the runs of a ticker that can be resumed now, oldest first.
 
-        They hold a state, they can be read, and no process is at work on them.
-
-        Args:
-            ticker: Whose.
+        They have a state, are readable, and no process works on them.
         """
         found = []
         for name in self.names(ticker):
@@ -233,11 +202,7 @@ class RunStore:
 
     @contextmanager
     def locked(self, name: str, timeout_s: float = _MOMENT_S) -> Iterator[None]:
-        """Keep every other process from going on with the same run.
-
-        Args:
-            name: Its identity.
-            timeout_s: Seconds to wait for another process.
+        """Keep other processes from resuming the same run.
 
         Raises:
             StoreLockedError: One does.
@@ -253,7 +218,7 @@ class RunStore:
 
 
 def _put(directory: Path, name: str, content: bytes) -> None:
-    """Write a file so that a crash leaves what was there before, and an error does, too."""
+    """Write a file; a crash or an error leaves the one that was there before."""
     draft = directory / f".{name}.new"
     try:
         draft.unlink(missing_ok=True)
@@ -266,12 +231,7 @@ def _put(directory: Path, name: str, content: bytes) -> None:
 
 
 def run_id(ticker: str, now: str) -> str:
-    """Name a new run.
-
-    Args:
-        ticker: Whose.
-        now: UTC timestamp.
-    """
+    """Name a new run of a ticker; now is a UTC timestamp."""
     moment = now.replace("-", "").replace(":", "")
     return f"{ticker}-{moment}-{os.urandom(2).hex()}"
 
@@ -282,7 +242,7 @@ def checkpoint_name(epoch: int) -> str:
 
 
 def _no_run(name: str, names: list[str]) -> NotFoundError:
-    shown = f"the unfinished runs are {', '.join(names[-5:])}" if names else "there is none"
+    shown = f"the unfinished runs are {', '.join(names[-5:])}" if names else "no run is unfinished"
     return NotFoundError(
         f"there is no unfinished run {name[:60]!a}; {shown}",
         hint="stocklstm train --ticker PETR4.SA starts a new one",

@@ -1,4 +1,4 @@
-"""The exchanges' sessions, so that a forecast needs no calendar library."""
+"""Trading sessions of the exchanges, so that a forecast needs no calendar library."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -11,19 +11,14 @@ from stocklstm.store.database import stored_values, transaction
 
 @dataclass(frozen=True)
 class SessionStore:
-    """Dates on which exchanges trade, with the UTC time each session ends.
-
-    Attributes:
-        connection: An open database.
-    """
+    """Dates on which exchanges trade, with the UTC time each session ends."""
 
     connection: sqlite3.Connection
 
     def put(self, exchange: str, dates: Dates, closes_utc: Dates) -> None:
-        """Replace what is known of an exchange between the first and the last of these dates.
+        """Replace the sessions of an exchange between the first and the last of these dates.
 
         Args:
-            exchange: Calendar name, such as BVMF.
             dates: (N,) sessions, increasing; none changes nothing.
             closes_utc: (N,) UTC times at which they end.
         """
@@ -50,13 +45,7 @@ class SessionStore:
             )
 
     def between(self, exchange: str, first: str, last: str) -> Dates:
-        """List the known sessions of an exchange over some days, both ends included.
-
-        Args:
-            exchange: Calendar name; of an unknown one none are known.
-            first: ISO day.
-            last: ISO day.
-        """
+        """List the known sessions of an exchange between two ISO days, both included."""
         with stored_values():
             rows = self.connection.execute(
                 "SELECT date FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?"
@@ -66,16 +55,7 @@ class SessionStore:
             return np.array([day for (day,) in rows], "datetime64[D]")
 
     def ends(self, exchange: str, first: str, last: str) -> dict[str, str]:
-        """Look up when the known sessions of an exchange end, both days included.
-
-        Args:
-            exchange: Calendar name; of an unknown one none are known.
-            first: ISO day.
-            last: ISO day.
-
-        Returns:
-            UTC timestamps by ISO day.
-        """
+        """Look up when the sessions between two ISO days end: UTC timestamps by ISO day."""
         with stored_values():
             rows = self.connection.execute(
                 "SELECT date, closes_at FROM sessions WHERE exchange = ? AND date BETWEEN ? AND ?",
@@ -84,13 +64,7 @@ class SessionStore:
             return {str(day): str(end) for day, end in rows}
 
     def next_after(self, exchange: str, date: str, count: int = 1) -> str:
-        """Find a session after a date; weekdays stand in for what the calendar does not reach.
-
-        Args:
-            exchange: Calendar name.
-            date: ISO day.
-            count: Which one, 1 being the first.
-        """
+        """Find the count-th session after an ISO day; weekdays where the calendar ends."""
         with stored_values():
             known = [
                 np.datetime64(day, "D")
@@ -107,15 +81,9 @@ class SessionStore:
         return str(np.busday_offset(last + 1, missing - 1, roll="forward"))
 
     def ended_since(self, exchange: str, date: str, now: str) -> int:
-        """Count the sessions after a date that have ended.
+        """Count the sessions after an ISO day that have ended by a UTC timestamp.
 
-        Args:
-            exchange: Calendar name.
-            date: ISO day.
-            now: UTC timestamp as `utc_now` gives it.
-
-        Returns:
-            Sessions; weekdays if nothing is known of the exchange after that date.
+        Weekdays count where nothing is known of the exchange after that day.
         """
         with stored_values():
             last, ended = self.connection.execute(

@@ -1,4 +1,4 @@
-"""The store as one thing to open."""
+"""The store: database, models, runs and locks below one directory."""
 
 import os
 import sqlite3
@@ -30,11 +30,6 @@ class Store:
     """An open store.
 
     Attributes:
-        paths: Where it lies.
-        prices: Bars, actions, instruments.
-        sessions: Trading days.
-        registry: Model versions and aliases.
-        ledger: Forecasts made.
         obstacle: Why it can only be read; None if it can be written.
         lock_timeout_s: Seconds to wait for another writer.
     """
@@ -49,26 +44,26 @@ class Store:
 
     @property
     def runs(self) -> "RunStore":
-        """Unfinished training; a forecast does not wait for its import."""
+        """Unfinished training; imported here, as a forecast does not need it."""
         from stocklstm.store.runs import RunStore
 
         return RunStore(self.paths)
 
     @property
     def studies(self) -> "StudyStore":
-        """Searches for settings; likewise."""
+        """Searches for settings; imported here likewise."""
         from stocklstm.store.studies import StudyStore
 
         return StudyStore(self.paths, self.prices.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do everything inside, in whichever part of the database, or nothing of it."""
+        """Write all changes made inside, in any part of the database, or none of them."""
         with transaction(self.prices.connection):
             yield
 
     def writing(self, name: str) -> AbstractContextManager[None]:
-        """Be the only writer of a ticker, or of a pooled model, meanwhile.
+        """Hold the writer lock of a ticker or a pooled model.
 
         Raises:
             StoreLockedError: Another process still is after `lock_timeout_s`.
@@ -81,7 +76,7 @@ class Store:
         return self.obstacle is None
 
     def require_writable(self) -> None:
-        """Refuse work whose result could not be kept, before it is done.
+        """Refuse work whose result could not be stored, before it is done.
 
         Raises:
             ConfigError: The store may not be written; StorageError if the disk refuses.
@@ -97,12 +92,11 @@ def open_store(
     create: bool = False,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Iterator[Store]:
-    """Open the store and close it again.
+    """Open the store, and close it at the end.
 
     Args:
         home: Its directory; by default `STOCKLSTM_HOME` or the user data directory.
         create: Make it if there is none.
-        lock_timeout_s: Seconds to wait for another writer.
 
     Raises:
         NotFoundError: There is no store and none is to be made.
@@ -137,7 +131,7 @@ def open_store(
 def _open(
     paths: StorePaths, *, create: bool, lock_timeout_s: float
 ) -> tuple[sqlite3.Connection, StockLstmError | None]:
-    """Open for writing; failing that, for reading, and tell what stood in the way."""
+    """Open for writing; where that is impossible for reading, with the reason."""
     # SQLite would open a file that it may not write, and say so only at the first write.
     allowed = os.access(paths.database, os.W_OK) and os.access(paths.home, os.W_OK)
     try:

@@ -1,4 +1,4 @@
-"""Searches for settings, finished or not, and every trial of them."""
+"""Searches for settings, and every trial of them."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from stocklstm.store.paths import StorePaths
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """What a search was told to do, on which prices.
+    """Task of a search: settings to start from, prices and limits.
 
     Attributes:
         id: Its name, such as PETR4.SA-20261121T213000Z-3f2a.
@@ -45,18 +45,13 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class StudyStore:
-    """The tables of studies and trials.
-
-    Attributes:
-        paths: The store.
-        connection: An open database.
-    """
+    """The tables of studies and trials."""
 
     paths: StorePaths
     connection: sqlite3.Connection
 
     def create(self, record: StudyRecord) -> None:
-        """Write down a new study."""
+        """Store a new study."""
         with transaction(self.connection):
             self.connection.execute(
                 "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
@@ -87,7 +82,7 @@ class StudyStore:
             ).fetchone()
         if row is None:
             unfinished = self.unfinished()
-            shown = f"unfinished are {', '.join(unfinished[-5:])}" if unfinished else ""
+            shown = f"the unfinished studies are {', '.join(unfinished[-5:])}" if unfinished else ""
             raise NotFoundError(
                 f"there is no study {name[:60]!a}" + (f"; {shown}" if shown else ""),
                 hint="stocklstm tune --ticker PETR4.SA starts a new one",
@@ -103,11 +98,7 @@ class StudyStore:
         return StudyRecord(name, ticker, created, sampler, most_trials, config, last, sha256)
 
     def unfinished(self, ticker: str | None = None) -> list[str]:
-        """List the identities of studies that can be gone on with, oldest first.
-
-        Args:
-            ticker: Whose; None for all.
-        """
+        """List the studies that can be resumed, of one ticker or all, oldest first."""
         with stored_values():
             rows = self.connection.execute(
                 "SELECT id FROM studies WHERE finished_at IS NULL AND ticker = coalesce(?, ticker)"
@@ -118,12 +109,12 @@ class StudyStore:
             return [name for (name,) in rows]
 
     def finish(self, name: str, at: str) -> None:
-        """Write down that a study has tried all that it will."""
+        """Mark a study as finished."""
         with transaction(self.connection):
             self.connection.execute("UPDATE studies SET finished_at = ? WHERE id = ?", (at, name))
 
     def add(self, name: str, trial: Trial) -> None:
-        """Write down a trial that is done."""
+        """Store a trial that is done."""
         with transaction(self.connection):
             self.connection.execute(
                 "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -164,7 +155,7 @@ class StudyStore:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Keep every other process from going on with the same study.
+        """Keep other processes from resuming the same study.
 
         Raises:
             StoreLockedError: One does.
@@ -180,5 +171,5 @@ class StudyStore:
 def _settings(text: str) -> Settings:
     settings: Settings = json.loads(text)
     if set(settings) != set(AXES) or not all(math.isfinite(settings[axis]) for axis in AXES):
-        raise ValueError(f"{text[:100]!a} are no settings of a trial")
+        raise ValueError(f"{text[:100]!a} are not the settings of a trial")
     return settings

@@ -1,4 +1,4 @@
-"""Manifests that were written in another store, by whomever."""
+"""Reading a manifest from another store, which anybody may have written."""
 
 import re
 from datetime import date
@@ -19,10 +19,7 @@ class _Identity(msgspec.Struct):
 
 
 def decode_untrusted_manifest(content: bytes) -> Manifest:
-    """Read a manifest of another store: as strictly, and without believing its words.
-
-    Args:
-        content: Bytes of the file.
+    """Read a manifest of another store, checking also its names, texts and days.
 
     Raises:
         ArtifactVersionError: It has another format number.
@@ -41,36 +38,22 @@ def decode_untrusted_manifest(content: bytes) -> Manifest:
 
 
 def _check_identity(identity: _Identity) -> None:
-    """Refuse what cannot be the name of a directory here.
-
-    Raises:
-        ConfigError: It cannot.
-    """
+    """Refuse a ticker or version that cannot be a directory's name."""
     if parse_owner(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
-        raise ConfigError("its ticker or version has a form that none has")
+        raise ConfigError("its ticker or version is not valid")
 
 
 def _check_kind(manifest: Manifest) -> None:
-    """Refuse a model of one ticker that is named as a pooled one, and the other way round.
-
-    Raises:
-        ConfigError: It is named so.
-    """
+    """Refuse a single model with the name of a pooled one, and the reverse."""
     if is_pool(manifest.ticker) != (manifest.pool is not None):
-        raise ConfigError("its name is not that of what it is")
+        named = "a pooled model" if is_pool(manifest.ticker) else "a single ticker"
+        raise ConfigError(f"its name is that of {named}, its content is not")
 
 
 def check_words(value: object) -> None:
-    """Refuse what would move the cursor of whoever looks at it, or fill the screen.
-
-    Args:
-        value: Of JSON, with all that is in it.
-
-    Raises:
-        ConfigError: There is such a word.
-    """
+    """Refuse text that would move the cursor of a terminal or fill the screen."""
     if isinstance(value, str) and not (value.isprintable() and len(value) <= _LONGEST_WORDS):
-        raise ConfigError(f"it holds {value[:40]!a}")
+        raise ConfigError(f"it holds text that is too long or not printable: {value[:40]!a}")
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
@@ -79,11 +62,7 @@ def check_words(value: object) -> None:
 
 
 def _check_days(manifest: Manifest) -> None:
-    """Refuse days that are none: much is decided by them later.
-
-    Raises:
-        ConfigError: A day is none, or the parts are out of order.
-    """
+    """Refuse days that are not dates or out of order: later decisions rely on them."""
     splits, data, scores = manifest.splits, manifest.data, manifest.evaluation
     days = [
         *(splits.train_start, splits.train_end, splits.validation_start),
@@ -91,10 +70,10 @@ def _check_days(manifest: Manifest) -> None:
     ]
     for day in (*days, data.first, data.last, scores.start, scores.end, manifest.created[:10]):
         if not _DAY.fullmatch(day):
-            raise ConfigError(f"{day[:40]!a} is no day")
+            raise ConfigError(f"{day[:40]!a} is not a date")
         try:
             date.fromisoformat(day)
         except ValueError as error:
-            raise ConfigError(f"{day!a} is no day") from error
+            raise ConfigError(f"{day!a} is not a date") from error
     if days != sorted(days):
-        raise ConfigError("its parts are out of order")
+        raise ConfigError("its training, validation and test dates are out of order")

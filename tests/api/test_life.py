@@ -227,13 +227,13 @@ def test_the_token(serve: Serve, model_home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "words"),
     [
-        (["--host", "0.0.0.0"], {}, 2, "wants a token"),  # noqa: S104 - it is refused
+        (["--host", "0.0.0.0"], {}, 2, "needs a token"),  # noqa: S104 - it is refused
         (["--host", "::"], {}, 2, "openssl rand -hex 32"),
         ([], {"STOCKLSTM_API_TOKEN": "short"}, 2, "could be guessed"),
         ([], {"STOCKLSTM_API_TOKEN": "a token with blanks in it"}, 2, "cannot be sent"),
         (["--no-token"], {"STOCKLSTM_API_TOKEN": TOKEN}, 2, "contradict"),
-        (["--host", "192.0.2.1", "--no-token"], {}, 2, "nothing can listen on 192.0.2.1"),
-        (["--host", "no.such.name.invalid", "--no-token"], {}, 2, "nothing can listen"),
+        (["--host", "192.0.2.1", "--no-token"], {}, 2, "cannot listen on 192.0.2.1"),
+        (["--host", "no.such.name.invalid", "--no-token"], {}, 2, "cannot listen"),
         (["--port", "70000"], {}, 2, "70000"),
         (["--json", "--quiet"], {}, 2, "exclude each other"),
     ],

@@ -121,8 +121,8 @@ def test_it_is_a_plug_in_like_any_other():
 @pytest.mark.parametrize(
     ("place", "text", "reason"),
     [
-        (slice(2, 10), b"20241399", "its date is none"),
-        (slice(2, 10), b"2024 3 1", "its date is none"),
+        (slice(2, 10), b"20241399", "its date is not valid"),
+        (slice(2, 10), b"2024 3 1", "its date is not valid"),
         (slice(108, 121), b"0000000036,19", "close: '0000000036,19' is not a number"),
         (slice(56, 69), b"             ", "open: '             ' is not a number"),
         (slice(152, 170), b"-00000000000000001", "quantity: .* is not a number"),
@@ -169,8 +169,8 @@ BROKEN = {
     "cut": (cotahist(WEEK)[:1500], "is cut short"),
     "lines lost": (cotahist(WEEK, records=9), "8 records, and its trailer counts 9"),
     "more behind the trailer": (cotahist(WEEK) + WEEK[0].record(), "is cut short"),
-    "two files": (member("A.TXT", "B.TXT"), "2 files in it"),
-    "no file": (member(), "0 files in it"),
+    "two files": (member("A.TXT", "B.TXT"), "it holds 2 files"),
+    "no file": (member(), "it holds 0 files"),
     "damaged inside": (flipped(zipped(cotahist(WEEK)), 80), "is damaged"),
     "another text inside": (zipped(b"hello\n"), "is not a COTAHIST file"),
 }
@@ -211,7 +211,7 @@ def test_a_file_is_needed_and_may_be_missing(tmp_path):
 
 
 def test_a_date_format_is_refused(file):
-    with pytest.raises(ConfigError, match="always written alike"):
+    with pytest.raises(ConfigError, match="have a fixed format"):
         fetch(write(file, cotahist(WEEK)), date_format="%d/%m/%Y")
 
 

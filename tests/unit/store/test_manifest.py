@@ -220,7 +220,7 @@ def test_another_format_may_look_entirely_different():
 
 @pytest.mark.parametrize(("ticker", "version"), [(TICKER, 2), ("VALE3.SA", 3), ("PETR4", 3)])
 def test_the_manifest_of_another_version(ticker, version):
-    with pytest.raises(ArtifactCorruptError, match=r"is that of 'PETR4.SA@v3'"):
+    with pytest.raises(ArtifactCorruptError, match=r"belongs to 'PETR4.SA@v3'"):
         decode_manifest(RETURNS.encode(), ticker, version)
 
 
@@ -242,7 +242,7 @@ def test_the_manifest_of_another_version(ticker, version):
 )
 def test_a_file_that_lies_elsewhere(name):
     files = {"model.onnx": {"sha256": "0" * 64, "size": 1}, name: {"sha256": "0" * 64, "size": 1}}
-    with pytest.raises(ArtifactCorruptError, match="which is no name of a file"):
+    with pytest.raises(ArtifactCorruptError, match="which is not a file name"):
         decoded(changed("files", to=files))
 
 

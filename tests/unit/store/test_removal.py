@@ -57,7 +57,7 @@ def test_a_number_is_never_given_twice(registry):
 def test_what_an_alias_names_is_not_removed(registry, version, name):
     registry.aliases.point(TICKER, "live", 3, reason="mine", at=NOON)
     with pytest.raises(
-        CheckFailedError, match=rf"PETR4\.SA@v{version} is {name}; what an alias names"
+        CheckFailedError, match=rf"PETR4\.SA@v{version} is {name}; a version that an alias"
     ) as caught:
         registry.remove(TICKER, version, at=LATER)
     assert ("unalias PETR4.SA@live" in caught.value.hint) == (name == "live")

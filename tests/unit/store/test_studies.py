@@ -128,7 +128,7 @@ def test_an_unknown_study_is_not_there_and_the_unfinished_are_named(store: Store
     assert "stocklstm tune" in caught.value.hint
 
     store.studies.create(RECORD)
-    with pytest.raises(NotFoundError, match=f"unfinished are {RECORD.id}"):
+    with pytest.raises(NotFoundError, match=f"the unfinished studies are {RECORD.id}"):
         store.studies.open("../../etc/passwd")
     with pytest.raises(NotFoundError) as caught:
         store.studies.open("x" * 1_000_000)

@@ -337,7 +337,7 @@ def test_runs_that_nobody_went_on_with_go_and_those_at_work_stay(
         (done,) = collect_garbage(home=home, now=NOW).results
     assert [(item.kind, item.name) for item in done.removed] == [("unfinished run", names[1])]
     assert [(item.name, item.reason) for item in done.skipped] == [
-        (names[0], "a training is at work on it")
+        (names[0], "a training is using it")
     ]
     assert versions.runs.names() == [names[0], names[2]]
     collect_garbage(home=home, rule=Rule(older_than_days=0.5, keep=9), now=NOW)

@@ -140,7 +140,7 @@ def test_files_and_processes_that_a_source_has_no_use_for_are_refused(
 
 def test_dates_need_no_format(home: Path, files: tuple[Path, ...]) -> None:
     (failure,) = fetch([TICKER], FetchOptions("b3", files, date_format="%Y"), home=home).failures
-    assert "always written alike" in failure.error.message
+    assert "have a fixed format" in failure.error.message
 
 
 def test_a_file_named_twice_is_read_once(files: tuple[Path, ...]) -> None:
