@@ -80,11 +80,11 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "grep -F \"pip install -e '.[test]'\" README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_json_keys_are_documented(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_json_keys_are_documented(cli: Cli) -> None:
     import json
 
     documented = (ROOT / "docs" / "json.md").read_text()
-    assert model_home.is_dir()
     for arguments in (
         *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
         *(["evaluate", "--all"], ["evaluate", "--walk-forward", "20"], ["models", "show", TICKER]),

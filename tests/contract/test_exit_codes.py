@@ -94,8 +94,8 @@ def test_every_code_is_in_help(cli: Cli) -> None:
     assert set(MEANINGS) == set(ExitCode)
 
 
-def test_0_when_all_is_well(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_0_when_all_is_well(cli: Cli) -> None:
     assert cli("predict").code == 0
 
 
@@ -117,8 +117,8 @@ main()
 """
 
 
-def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_1_for_a_bug_with_a_traceback_and_the_other_results() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BUGGY], capture_output=True, text=True, timeout=60, check=False
     )
@@ -131,6 +131,7 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) ->
     assert [(e["ticker"], e["code"]) for e in document["errors"]] == [(TICKER, 1)]
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -168,12 +169,9 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results(model_home: Path) ->
         ("evaluate", TICKER),
     ],
 )
-def test_2_for_usage_and_configuration(
-    cli: Cli, model_home: Path, arguments: tuple[str, ...]
-) -> None:
+def test_2_for_usage_and_configuration(cli: Cli, arguments: tuple[str, ...]) -> None:
     outcome = cli(*arguments)
 
-    assert model_home.is_dir()
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
     assert len(outcome.err) < 2000
@@ -256,8 +254,8 @@ def test_6_for_a_jump_that_nothing_explains(cli: Cli, tmp_path: Path) -> None:
     assert cli(*arguments, "--accept-revision").code == 0
 
 
-def test_6_for_a_check_that_warns_under_strict(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_6_for_a_check_that_warns_under_strict(cli: Cli) -> None:
     assert cli("predict").code == 0
 
     outcome = cli("predict", "--strict")
@@ -327,21 +325,20 @@ def test_5_for_prices_in_a_damaged_database(
     assert "Traceback" not in outcome.err
 
 
-def test_2_for_an_export_to_a_place_that_is_none(
-    cli: Cli, priced_home: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("priced_home")
+def test_2_for_an_export_to_a_place_that_is_none(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (f"{tmp_path}/file/petr4.csv", f"{tmp_path}/none/", "x" * 300):
         outcome = cli("prices", "export", "-t", TICKER, "--out", place)
 
-        assert priced_home.is_dir()
         assert outcome.code == 2
         assert "STOCKLSTM_HOME" not in outcome.err
     assert (tmp_path / "file").read_text() == ""
 
 
+@pytest.mark.usefixtures("priced_home")
 def test_75_for_an_export_to_a_full_disk(
-    cli: Cli, priced_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "petr4.csv"
     file.write_text("old")
@@ -352,7 +349,6 @@ def test_75_for_an_export_to_a_full_disk(
     monkeypatch.setattr(os, "fsync", refuse)
     outcome = cli("prices", "export", "-t", TICKER, "--out", str(file))
 
-    assert priced_home.is_dir()
     assert outcome.code == 75
     assert file.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "petr4.csv"]

@@ -69,10 +69,10 @@ def test_train(cli: Cli, priced_home: Path) -> None:
     assert Path(result["path"]).is_relative_to(priced_home)
 
 
-def test_train_dry_run(cli: Cli, priced_home: Path) -> None:
+@pytest.mark.usefixtures("priced_home")
+def test_train_dry_run(cli: Cli) -> None:
     (plan,) = document(cli, "train", "-t", TICKER, "--dry-run", *TINY_OPTIONS)["plans"]
 
-    assert priced_home.is_dir()
     assert plan.keys() == {
         *("ticker", "preset", "network", "parameters", "rows", "first", "last", "parts"),
         *("steps_per_epoch", "epochs", "steps", "patience", "start", "device"),
@@ -85,10 +85,10 @@ def test_train_dry_run(cli: Cli, priced_home: Path) -> None:
     assert all(part.keys() == {"name", "windows", "first", "last"} for part in plan["parts"])
 
 
-def test_evaluate(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_evaluate(cli: Cli) -> None:
     (result,) = document(cli, "evaluate", "-t", TICKER)["results"]
 
-    assert model_home.is_dir()
     assert result.keys() >= {"ticker", "version", "test", "verdict", "verdict_text"}
     assert result["test"].keys() == {"start", "end", "n", "horizon"}
     assert result["point"].keys() >= {
@@ -133,14 +133,14 @@ def test_evaluate_walk_forward(cli: Cli, model_home: Path) -> None:
     assert Path(result["report"]).is_relative_to(model_home)
 
 
-def test_evaluate_compare_and_all(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_evaluate_compare_and_all(cli: Cli) -> None:
     assert cli("quantize", "-t", TICKER, "--quiet").code in {0, 3}
     names = [f"{TICKER}@v1", f"{TICKER}@v2"]
 
     first, second = document(cli, "evaluate", "--compare", *names)["comparison"]
     rows = document(cli, "evaluate", "--all")["league"]
 
-    assert model_home.is_dir()
     for version in (first, second):
         assert version.keys() == {
             *("ticker", "version", "preset", "currency", "against", "test", "rmse"),
@@ -161,10 +161,10 @@ def test_evaluate_compare_and_all(cli: Cli, model_home: Path) -> None:
         assert row["coverage"].keys() == {"0.8", "0.95"}
 
 
-def test_predict(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_predict(cli: Cli) -> None:
     (result,) = document(cli, "predict", "-t", TICKER)["forecasts"]
 
-    assert model_home.is_dir()
     assert result.keys() >= {
         "ticker",
         "version",
@@ -196,10 +196,10 @@ def test_predict(cli: Cli, model_home: Path) -> None:
     assert again["unchanged"] is True
 
 
-def test_validate(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_validate(cli: Cli) -> None:
     results = document(cli, "validate")["results"]
 
-    assert model_home.is_dir()
     assert [(each["ticker"], each["version"]) for each in results] == [(TICKER, 1), (None, None)]
     for result in results:
         assert result.keys() == {"ticker", "version", "status", "corrupt", "checks"}
@@ -207,10 +207,10 @@ def test_validate(cli: Cli, model_home: Path) -> None:
         assert result["checks"][0].keys() == {"name", "status", "detail"}
 
 
-def test_quantize(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_quantize(cli: Cli) -> None:
     (result,) = document(cli, "quantize", "-t", TICKER)["results"]
 
-    assert model_home.is_dir()
     assert result.keys() >= {
         "ticker",
         "parent",
@@ -260,11 +260,11 @@ def test_tune(cli: Cli, priced_home: Path) -> None:
     assert Path(result["plot"]).is_relative_to(priced_home)
 
 
-def test_models(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_models(cli: Cli) -> None:
     (listed,) = document(cli, "models", "list")["models"]
     (shown,) = document(cli, "models", "show", TICKER)["models"]
 
-    assert model_home.is_dir()
     assert listed.keys() >= {
         "ticker",
         "version",
@@ -280,12 +280,12 @@ def test_models(cli: Cli, model_home: Path) -> None:
     assert shown["alias_log"][0]["name"] == "champion"
 
 
-def test_models_as_files(cli: Cli, model_home: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_models_as_files(cli: Cli, tmp_path: Path) -> None:
     arguments = ["models", "export", TICKER, "--output", str(tmp_path)]
     (exported,) = document(cli, *arguments)["exports"]
     (taken,) = document(cli, "models", "import", exported["path"])["imports"]
 
-    assert model_home.is_dir()
     assert exported.keys() == {"ticker", "version", "format", "path", "files", "bytes"}
     assert taken.keys() == {
         *("ticker", "version", "format", "origin", "parent", "promoted", "promotion"),
@@ -296,8 +296,8 @@ def test_models_as_files(cli: Cli, model_home: Path, tmp_path: Path) -> None:
     assert all(f"`{key}`" in documented for key in exported.keys() | taken.keys())
 
 
-def test_what_models_are_named(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_what_models_are_named(cli: Cli) -> None:
     keys = {"ticker", "alias", "version", "replaced", "previous", "reason", "unchanged"}
     for arguments in (("promote", f"{TICKER}@v1", "--as", "live"), ("unalias", f"{TICKER}@live")):
         (moved,) = document(cli, "models", *arguments)["results"]
@@ -308,16 +308,16 @@ def test_what_models_are_named(cli: Cli, model_home: Path) -> None:
     assert (moved["version"], moved["replaced"], moved["previous"]) == (1, 2, 2)
 
 
-def test_models_sign(cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_models_sign(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKLSTM_SIGNING_KEY", "a key that nobody can guess")
     (signed,) = document(cli, "models", "sign", f"{TICKER}@v1")["results"]
 
     assert signed.keys() == {"ticker", "version", "replaced", "unchanged"}
 
 
-def test_models_diff(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_models_diff(cli: Cli) -> None:
     (found,) = document(cli, "models", "diff", TICKER, f"{TICKER}@v1")["diffs"]
 
     assert found.keys() == {
@@ -338,8 +338,8 @@ def test_what_goes(cli: Cli, model_home: Path) -> None:
     assert removed.keys() == {"ticker", "version", "bytes", "children"}
 
 
-def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_prices(cli: Cli, tmp_path: Path) -> None:
     (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]
     (export,) = document(cli, "prices", "export", "-t", TICKER, "--out", str(tmp_path))["exports"]
     (verified,) = document(cli, "prices", "verify")["results"]
@@ -358,10 +358,10 @@ def test_prices(cli: Cli, priced_home: Path, tmp_path: Path) -> None:
     assert verified["version"] is None
 
 
-def test_an_error_of_one_ticker_is_an_object_beside_the_results(cli: Cli, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_an_error_of_one_ticker_is_an_object_beside_the_results(cli: Cli) -> None:
     outcome = cli("predict", "-t", TICKER, "-t", "NOPE3.SA", "--json")
 
-    assert model_home.is_dir()
     assert outcome.code == 4
     parsed = json.loads(outcome.out)
     assert [f["ticker"] for f in parsed["forecasts"]] == [TICKER]

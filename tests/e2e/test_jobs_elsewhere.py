@@ -41,21 +41,21 @@ def fixed(value: Any) -> Any:
     return [fixed(item) for item in value] if isinstance(value, list) else value
 
 
-def test_models_are_scored_at_once(program: Program, trained_home: Path) -> None:
+@pytest.mark.usefixtures("trained_home")
+def test_models_are_scored_at_once(program: Program) -> None:
     arguments = ["evaluate", *options(SOME), "--json"]
 
     alone, together = program(*arguments), program(*arguments, "--jobs", "2")
 
-    assert trained_home.is_dir()
     assert alone.returncode == together.returncode == 4
     assert alone.stdout == together.stdout
     assert "(3 of 3)" in together.stderr
 
 
-def test_jobs_are_of_no_other_kind_of_evaluation(cli: Cli, trained_home: Path) -> None:
+@pytest.mark.usefixtures("trained_home")
+def test_jobs_are_of_no_other_kind_of_evaluation(cli: Cli) -> None:
     outcome = cli("evaluate", "--all", "--jobs", "2")
 
-    assert trained_home.is_dir()
     assert outcome.code == 2
     assert "--jobs" in outcome.err
 

@@ -413,10 +413,10 @@ def test_replaced_files_without_their_hashes(attack: Attack) -> None:
     assert attack.run(*lines) == [5] * len(lines)
 
 
-def test_bad_classic_files(attack: Attack, model_home: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_bad_classic_files(attack: Attack) -> None:
     import joblib
 
-    assert model_home.is_dir()
     sound = io.BytesIO()
     torch.save({"x": torch.zeros(4).as_strided((HUGE // 4,), (0,))}, sound)
     plain = pickle.dumps({"seq_length": 10})

@@ -74,19 +74,19 @@ def test_from_ticker_to_forecast(program: Program, home: Path) -> None:
     assert home.is_dir()
 
 
-def test_stdout_is_the_result_and_nothing_else(program: Program, priced_home: Path) -> None:
+@pytest.mark.usefixtures("priced_home")
+def test_stdout_is_the_result_and_nothing_else(program: Program) -> None:
     trained = program("train", "-q", "-t", TICKER, *TINY_OPTIONS)
     predicted = program("predict", "--json")
 
-    assert priced_home.is_dir()
     assert trained.stdout == f"{TICKER}@v1\n"
     assert "epoch 2/2" in trained.stderr
     json.loads(predicted.stdout)
     assert "warning" in predicted.stderr
 
 
-def test_a_reader_who_goes_away_is_no_error(model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_a_reader_who_goes_away_is_no_error() -> None:
     process = subprocess.Popen(
         command("predict", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -101,11 +101,9 @@ def test_a_reader_who_goes_away_is_no_error(model_home: Path) -> None:
     assert "Broken pipe" not in said
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_pipe_that_knows_few_characters_is_no_bug(
-    program: Program, model_home: Path, encoding: str
-) -> None:
-    assert model_home.is_dir()
+def test_a_pipe_that_knows_few_characters_is_no_bug(program: Program, encoding: str) -> None:
     for command_line in (("evaluate", "--no-plot"), ("predict",), ("models", "list")):
         human = program(*command_line, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
         machine = program(*command_line, "--json", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
@@ -115,9 +113,9 @@ def test_a_pipe_that_knows_few_characters_is_no_bug(
         assert "PETR4.SA" in human.stdout
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
-def test_nobody_reading_the_warnings_costs_no_forecast(model_home: Path, redirection: str) -> None:
-    assert model_home.is_dir()
+def test_nobody_reading_the_warnings_costs_no_forecast(redirection: str) -> None:
     line = f"{shlex.join(command('predict', '-q'))} {redirection}"
 
     done = subprocess.run(["/bin/sh", "-c", line], stdout=subprocess.PIPE, timeout=60, check=False)
@@ -126,9 +124,9 @@ def test_nobody_reading_the_warnings_costs_no_forecast(model_home: Path, redirec
     assert float(done.stdout) > 0
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize("arguments", [("predict",), ("predict", "--json"), ("--version",)])
-def test_a_full_disk_behind_stdout_is_said(model_home: Path, arguments: tuple[str, ...]) -> None:
-    assert model_home.is_dir()
+def test_a_full_disk_behind_stdout_is_said(arguments: tuple[str, ...]) -> None:
     line = f"{shlex.join(command(*arguments))} >/dev/full"
 
     done = subprocess.run(
@@ -140,8 +138,8 @@ def test_a_full_disk_behind_stdout_is_said(model_home: Path, arguments: tuple[st
     assert "Traceback" not in done.stderr
 
 
-def test_a_narrow_terminal_shows_every_figure(model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_a_narrow_terminal_shows_every_figure() -> None:
     written = in_a_terminal(40, "predict", NO_COLOR="1")
 
     plain = re.sub(r"\x1b\[[0-9;]*m", "", written)
@@ -151,8 +149,8 @@ def test_a_narrow_terminal_shows_every_figure(model_home: Path) -> None:
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", written)
 
 
-def test_a_wide_terminal_shows_colours_and_a_bar(model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_a_wide_terminal_shows_colours_and_a_bar() -> None:
     written = in_a_terminal(160, "train", "-t", TICKER, *TINY_OPTIONS)
 
     assert "\x1b[" in written

@@ -33,12 +33,12 @@ def yahoo(tmp_path: Path) -> Iterator[YahooServer]:
         yield server
 
 
-def test_new_prices_come_first(program: Program, model_home: Path, yahoo: YahooServer) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_new_prices_come_first(program: Program, yahoo: YahooServer) -> None:
     before = program("predict", "--json")
 
     done = program("predict", "--fetch", "--json", **yahoo.environment)
 
-    assert model_home.is_dir()
     assert done.returncode == 0, done.stderr
     assert json.loads(before.stdout)["forecasts"][0]["as_of"] == "2024-03-13"
     (made,) = json.loads(done.stdout)["forecasts"]
@@ -46,15 +46,13 @@ def test_new_prices_come_first(program: Program, model_home: Path, yahoo: YahooS
     assert {query.ticker for query in yahoo.queries} == {TICKER}
 
 
-def test_a_network_that_fails_costs_a_warning(
-    program: Program, model_home: Path, yahoo: YahooServer
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_a_network_that_fails_costs_a_warning(program: Program, yahoo: YahooServer) -> None:
     yahoo.script = prices_only(TOO_MANY, GOOD)
 
     done = program("predict", "--fetch", "--json", **yahoo.environment)
     strict = program("predict", "--fetch", "--strict", "--json", **yahoo.environment)
 
-    assert model_home.is_dir()
     assert done.returncode == 0, done.stderr
     (made,) = json.loads(done.stdout)["forecasts"]
     assert made["as_of"] == "2024-03-13"
@@ -68,12 +66,10 @@ def test_a_network_that_fails_costs_a_warning(
     assert [error["error"] for error in document["errors"]] == ["RateLimitedError"]
 
 
-def test_a_ticker_that_yahoo_has_forgotten(
-    program: Program, model_home: Path, yahoo: YahooServer
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_a_ticker_that_yahoo_has_forgotten(program: Program, yahoo: YahooServer) -> None:
     yahoo.script = lambda _: NOT_FOUND
 
     strict = program("predict", "--fetch", "--strict", "--quiet", **yahoo.environment)
 
-    assert model_home.is_dir()
     assert (strict.returncode, strict.stdout) == (4, "")

@@ -119,8 +119,8 @@ def test_the_winner_is_published_with_the_loss_that_it_won_with(cli: Cli, short_
     assert cli("predict", "-t", TICKER, "--quiet").code == 0
 
 
-def test_quiet_prints_the_command_or_the_version(cli: Cli, short_home: Path) -> None:
-    assert short_home.is_dir()
+@pytest.mark.usefixtures("short_home")
+def test_quiet_prints_the_command_or_the_version(cli: Cli) -> None:
     arguments = ["tune", "-t", TICKER, "--trials", "1", *SMALLEST, "--quiet"]
 
     assert cli(*arguments).out.startswith(f"stocklstm train --ticker {TICKER} --preset calibrated")
@@ -137,6 +137,7 @@ def test_a_wrong_promotion_is_refused_before_the_search(cli: Cli, short_home: Pa
         assert store.studies.connection.execute("SELECT * FROM trials").fetchall() == []
 
 
+@pytest.mark.usefixtures("short_home")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -150,31 +151,27 @@ def test_a_wrong_promotion_is_refused_before_the_search(cli: Cli, short_home: Pa
         ("--schedule", "cosine", "--min-lr", "0.0005"),
     ],
 )
-def test_2_for_what_cannot_be_searched(
-    cli: Cli, short_home: Path, arguments: tuple[str, ...]
-) -> None:
+def test_2_for_what_cannot_be_searched(cli: Cli, arguments: tuple[str, ...]) -> None:
     outcome = cli("tune", "-t", TICKER, *arguments)
 
-    assert short_home.is_dir()
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
 
 
-def test_3_when_every_trial_diverges(cli: Cli, short_home: Path) -> None:
+@pytest.mark.usefixtures("short_home")
+def test_3_when_every_trial_diverges(cli: Cli) -> None:
     wild = ["--preset", "paper-short", "--scale-low", "-1e30", "--scale-high", "1e30"]
 
     outcome = cli("tune", "-t", TICKER, *SMALLEST, *wild, "--trials", "2")
 
-    assert short_home.is_dir()
     assert outcome.code == 3
     assert outcome.out == ""
     assert "none of 2 trials" in outcome.err
     assert "Traceback" not in outcome.err
 
 
-def test_no_width_loses_a_figure(
-    cli: Cli, short_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("short_home")
+def test_no_width_loses_a_figure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     study = json.loads(cli("tune", "-t", TICKER, "--trials", "4", *SMALLEST, "--json").out)
     (result,) = study["results"]
     figures = [
@@ -192,4 +189,3 @@ def test_no_width_loses_a_figure(
         assert "…" not in outcome.out
         joined = "".join(outcome.out.split())
         assert [figure for figure in figures if figure not in joined] == []
-    assert short_home.is_dir()

@@ -10,14 +10,12 @@ from tests.conftest import TICKER, Cli
 from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
 
 
-def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(
-    cli: Cli, model_home: Path
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(cli: Cli) -> None:
     arguments = ["evaluate", "--walk-forward", "30", "--refit-every", "20"]
 
     shown, document = cli(*arguments), json.loads(cli(*arguments, "--json").out)
 
-    assert model_home.is_dir()
     assert shown.code == 0
     first, *others = shown.err.splitlines()
     assert re.fullmatch(
@@ -55,11 +53,9 @@ def test_ctrl_c_ends_every_process_and_stores_nothing(model_home: Path) -> None:
     assert not (model_home / "reports").exists()
 
 
-def test_no_width_loses_a_figure(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_no_width_loses_a_figure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("quantize", "-t", TICKER, "--quiet").code in {0, 3}
-    assert model_home.is_dir()
     rows = json.loads(cli("evaluate", "--all", "--json").out)["league"]
     compare = ["evaluate", "--compare", f"{TICKER}@v1", f"{TICKER}@v2"]
     pair = json.loads(cli(*compare, "--json").out)["comparison"]

@@ -1,13 +1,14 @@
 """What is said on stderr."""
 
 import os
-from pathlib import Path
+
+import pytest
 
 from tests.conftest import Cli
 
 
-def test_verbose_is_of_one_command_line(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_verbose_is_of_one_command_line(cli: Cli) -> None:
     arguments = ("predict", "--levels", "x")
     verbose, plain = cli("--verbose", *arguments), cli(*arguments)
 

@@ -152,16 +152,16 @@ def test_several_tickers_stand_apart(capfd):
 # Through the command line
 
 
-def test_quiet_gives_bare_values(cli: Cli, priced_home, tmp_path):
+@pytest.mark.usefixtures("priced_home")
+def test_quiet_gives_bare_values(cli: Cli, tmp_path):
     file = tmp_path / "petr4.csv"
-    assert priced_home.is_dir()
     assert cli("prices", "show", "-q").out == "PETR4.SA 2024-03-13 36.380001\n"
     assert cli("prices", "verify", "-q").out == "PETR4.SA ok\n"
     assert cli("prices", "export", "-t", TICKER, "--out", f"{file}", "-q").out == f"{file}\n"
 
 
-def test_an_export_is_written_to_standard_output_or_to_a_file(cli: Cli, priced_home, tmp_path):
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_an_export_is_written_to_standard_output_or_to_a_file(cli: Cli, tmp_path):
     written = cli("prices", "export", "-t", TICKER)
     told = cli("prices", "export", "-t", TICKER, "--out", f"{tmp_path}/")
 
@@ -170,18 +170,18 @@ def test_an_export_is_written_to_standard_output_or_to_a_file(cli: Cli, priced_h
     assert told.out == f"PETR4.SA: 3514 rows in {tmp_path}/PETR4.SA.csv\n"
 
 
-def test_standard_output_takes_no_description_of_itself(cli: Cli, priced_home):
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_standard_output_takes_no_description_of_itself(cli: Cli):
     assert "--out" in cli("prices", "export", "-t", TICKER, "--json").err
 
 
-def test_checks_are_shown_as_a_table(cli: Cli, priced_home):
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_checks_are_shown_as_a_table(cli: Cli):
     out = cli("prices", "verify").out
     assert out.startswith("PETR4.SA prices: ok\n")
     assert "2 sessions without a row: 2012-02-22, 2020-11-20" in out
 
 
-def test_no_negative_number_of_rows(cli: Cli, priced_home):
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_no_negative_number_of_rows(cli: Cli):
     assert cli("prices", "show", "--last", "-1").code == 2

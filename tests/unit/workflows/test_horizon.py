@@ -76,10 +76,10 @@ def test_the_verdict_names_what_it_is_held_against(far_home: Path) -> None:
     assert "THAN THE CLOSE 5 SESSIONS BEFORE" in item.evaluation.verdict_text
 
 
-def test_tables_say_how_far_ahead(far_home: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("far_home")
+def test_tables_say_how_far_ahead(cli: Cli) -> None:
     far = f"{TICKER}@v2"
 
-    assert far_home.is_dir()
     assert "the close 5 sessions before" in cli("evaluate", "-t", far).out
     forecast = cli("predict", "-t", far).out
     assert "Forecast closes" in forecast
@@ -175,23 +175,21 @@ def test_a_price_is_not_told_from_returns_alone(tiny: TrainingConfig) -> None:
     assert caught.value.hint == "--features close,return,volatility"
 
 
-def test_features_from_the_command_line_and_a_file(
-    priced_home: Path, tmp_path: Path, cli: Cli
-) -> None:
+@pytest.mark.usefixtures("priced_home")
+def test_features_from_the_command_line_and_a_file(tmp_path: Path, cli: Cli) -> None:
     file = tmp_path / "run.toml"
     file.write_text('features = ["return", "volume"]\n')
 
     listed = cli("config", "show", "--config", str(file), "--json").out
     unknown = cli("train", "-t", TICKER, "--features", "return,moon")
 
-    assert priced_home.is_dir()
     assert '"return",\n' in listed
     assert "moon" not in listed
     assert unknown.code == 2
     assert "some of return, volatility, close, volume, range, gap" in unknown.err
 
 
-def test_a_feature_that_the_prices_lack_is_refused(home: Path, tmp_path: Path, cli: Cli) -> None:
+def test_a_feature_that_the_prices_lack_is_refused(tmp_path: Path, cli: Cli) -> None:
     days = np.datetime64("2022-01-03") + np.arange(400)
     rows = "".join(f"{day},{30 + i % 7}\n" for i, day in enumerate(days) if np.is_busday(day))
     file = tmp_path / "closes.csv"
@@ -200,7 +198,6 @@ def test_a_feature_that_the_prices_lack_is_refused(home: Path, tmp_path: Path, c
 
     outcome = cli("train", "-t", TICKER, "--features", "return,volume", "--seq-length", "5")
 
-    assert home.is_dir()
     assert outcome.code == 6
     assert "training days have a volume" in outcome.err
     assert "leave volume out of --features" in outcome.err

@@ -44,16 +44,17 @@ def test_it_is_whole_and_its_bytes_stay(cli: Cli, number: int, home: Path) -> No
     assert manifest.read_bytes() == before
 
 
-def test_damage_is_found_before_it_is_read(cli: Cli, number: int, home: Path) -> None:
-    assert number in FORMATS
+@pytest.mark.usefixtures("number")
+def test_damage_is_found_before_it_is_read(cli: Cli, home: Path) -> None:
     flip_bit(home / "models" / TICKER / "v2" / "manifest.json", 0.5)
 
     assert cli("predict").code == 5
     assert cli("validate").code == 5
 
 
+@pytest.mark.usefixtures("number")
 def test_it_is_listed_shown_and_carried_to_another_store(
-    cli: Cli, number: int, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli("models", "list", "--quiet").out == f"{TICKER}@v2\n"
     (shown,) = json.loads(cli("models", "show", TICKER, "--json").out)["models"]
@@ -68,14 +69,12 @@ def test_it_is_listed_shown_and_carried_to_another_store(
     assert (taken["format"], taken["imported_from"]["model"]) == (FORMAT, f"{TICKER}@v2")
     assert taken["anchor"] == shown["manifest"]["anchor"]
     assert shown["manifest"]["format"] == FORMAT
-    assert home.is_dir()
-    assert number in FORMATS
 
 
+@pytest.mark.usefixtures("number")
 def test_a_bundle_of_its_time_is_taken(
-    cli: Cli, number: int, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert number in FORMATS
     version = home / "models" / TICKER / "v2"
     files = {path.name: path.read_bytes() for path in version.iterdir()}
     bundle = tmp_path / "v2.zip"
@@ -88,9 +87,7 @@ def test_a_bundle_of_its_time_is_taken(
     assert cli("validate", "--quiet").code == 0
 
 
-def test_it_is_scored_made_smaller_and_compared(cli: Cli, number: int, home: Path) -> None:
-    assert number in FORMATS
-    assert home.is_dir()
+def test_it_is_scored_made_smaller_and_compared(cli: Cli, number: int) -> None:
     then = forecast_of(number)
 
     (scored,) = json.loads(cli("evaluate", "--json").out)["results"]

@@ -118,8 +118,8 @@ def test_a_file_that_cannot_take_the_picture_is_refused_before_the_forecast(
         assert not store.ledger.entries(TICKER)
 
 
-def test_one_model_named_twice_is_one(cli: Cli, model_home: Path, tmp_path: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_one_model_named_twice_is_one(cli: Cli, tmp_path: Path) -> None:
     twice = ["-t", TICKER, "-t", TICKER.lower()]
 
     assert cli("predict", *twice, "--plot-file", str(tmp_path / "x.png")).code == 0

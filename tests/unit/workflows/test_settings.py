@@ -47,10 +47,10 @@ def test_the_environment_may_choose_the_preset(monkeypatch: pytest.MonkeyPatch) 
     assert effective_settings({}).config == PRESETS["paper-short"]
 
 
+@pytest.mark.usefixtures("model_home")
 def test_a_version_stands_in_for_the_preset_and_the_users_own_file(
-    own: Path, model_home: Path
+    own: Path,
 ) -> None:
-    assert model_home.is_dir()
     own.write_text("hidden_size = 99\n")
 
     found = effective_settings({"seed": 5}, like=f"{TICKER}@v1")
@@ -110,9 +110,9 @@ def test_everything_is_shown(tmp_path: Path) -> None:
 # On the command line
 
 
-def test_exit_codes(cli: Cli, priced_home: Path, file: Path) -> None:
+@pytest.mark.usefixtures("priced_home")
+def test_exit_codes(cli: Cli, file: Path) -> None:
     file.write_text("epochs = 'many'")
-    assert priced_home.is_dir()
     assert cli("train", "-t", TICKER, "--config", str(file)).code == 2
     assert cli("train", "-t", TICKER, "--config", str(file) + "x").code == 4
     assert cli("train", "-t", TICKER, "--epochs", "many").code == 2

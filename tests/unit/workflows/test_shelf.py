@@ -93,8 +93,8 @@ def test_rolling_back_twice_is_back_where_one_was(cli: Cli, versions: Store) -> 
     assert versions.registry.aliases.of(TICKER) == before
 
 
-def test_a_first_champion_has_nothing_to_go_back_to(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_a_first_champion_has_nothing_to_go_back_to(cli: Cli) -> None:
     outcome = cli("models", "rollback", TICKER)
     assert outcome.code == 4
     assert "has had no champion before this one" in outcome.err

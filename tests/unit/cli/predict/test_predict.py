@@ -22,8 +22,8 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_standard_output_holds_the_rows_and_nothing_else(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_standard_output_holds_the_rows_and_nothing_else(cli: Cli) -> None:
     (made,) = json.loads(cli("predict", "--json").out)["forecasts"]
 
     outcome = cli("predict", "--csv", "-")
@@ -41,14 +41,14 @@ def test_standard_output_holds_the_rows_and_nothing_else(cli: Cli, model_home: P
     assert "sessions behind" in outcome.err
 
 
-def test_a_file_is_written_beside_the_table(cli: Cli, model_home: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_a_file_is_written_beside_the_table(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "forecasts.csv"
     file.write_text("yesterday's")
     arguments = ("predict", "--levels", "0.9,0.98", "--horizon", "3")
 
     outcome = cli(*arguments, "--csv", str(file))
 
-    assert model_home.is_dir()
     assert outcome.code == 0
     assert outcome.out == cli(*arguments).out
     assert "Forecast" in outcome.out
@@ -60,23 +60,20 @@ def test_a_file_is_written_beside_the_table(cli: Cli, model_home: Path, tmp_path
     assert row["horizon"] == "3"
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize("mode", ["--json", "--quiet"])
-def test_a_file_goes_with_every_other_output(
-    cli: Cli, model_home: Path, tmp_path: Path, mode: str
-) -> None:
+def test_a_file_goes_with_every_other_output(cli: Cli, tmp_path: Path, mode: str) -> None:
     file = tmp_path / "forecasts.csv"
 
     cli("predict")
     outcome = cli("predict", mode, "--csv", str(file))
 
-    assert model_home.is_dir()
     assert (outcome.code, outcome.out) == (0, cli("predict", mode).out)
     assert len(rows(file.read_text())) == 1
 
 
-def test_what_fails_is_no_row(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
-
+@pytest.mark.usefixtures("model_home")
+def test_what_fails_is_no_row(cli: Cli) -> None:
     outcome = cli("predict", "--csv", "-", "-t", TICKER, "-t", "NOPE3.SA")
 
     assert outcome.code == 4
@@ -84,23 +81,20 @@ def test_what_fails_is_no_row(cli: Cli, model_home: Path) -> None:
     assert "NOPE3.SA" in outcome.err
 
 
-def test_without_any_forecast_there_are_headings(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
-
+@pytest.mark.usefixtures("model_home")
+def test_without_any_forecast_there_are_headings(cli: Cli) -> None:
     outcome = cli("predict", "--csv", "-", "--strict")
 
     assert outcome.code == 6
     assert outcome.out == ",".join(COLUMNS) + "\n"
 
 
-def test_a_file_that_cannot_be_written_costs_no_forecast(
-    cli: Cli, model_home: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_a_file_that_cannot_be_written_costs_no_forecast(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     outcome = cli("predict", "--csv", f"{tmp_path}/file/forecasts.csv")
 
-    assert model_home.is_dir()
     assert outcome.code == 2
     assert "Forecast" in outcome.out
     assert "name another place with --csv" in outcome.err
@@ -117,8 +111,9 @@ def test_a_fetch_that_another_one_keeps_waiting_costs_a_warning(cli: Cli, model_
     assert (strict.code, strict.out) == (75, "")
 
 
+@pytest.mark.usefixtures("model_home")
 def test_a_bug_in_the_fetch_is_said_beside_the_forecast(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(_run: object, _ticker: str) -> None:
         raise ZeroDivisionError
@@ -127,19 +122,16 @@ def test_a_bug_in_the_fetch_is_said_beside_the_forecast(
 
     outcome = cli("predict", "--fetch", "--quiet")
 
-    assert model_home.is_dir()
     assert outcome.code == 1
     assert float(outcome.out) > 0
     assert "Traceback" in outcome.err
 
 
-def test_a_ticker_without_a_model_is_not_fetched(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_a_ticker_without_a_model_is_not_fetched(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError
 
-    assert model_home.is_dir()
     monkeypatch.setattr(fetching, "_fetch_one", never)
 
     outcome = cli("predict", "--fetch", "--ticker", "PETR44.SA")

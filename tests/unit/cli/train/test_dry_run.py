@@ -91,8 +91,8 @@ def test_a_plan_is_shown_and_nothing_is_stored(cli: Cli, priced_home: Path) -> N
     assert sorted(priced_home.rglob("*")) == before
 
 
-def test_quiet_writes_the_number_of_parameters(cli: Cli, priced_home: Path) -> None:
-    assert priced_home.is_dir()
+@pytest.mark.usefixtures("priced_home")
+def test_quiet_writes_the_number_of_parameters(cli: Cli) -> None:
     assert cli(*DRY, "--quiet").out == f"{4 * 16 * (2 + 16 + 2) + 15 * (16 + 1)}\n"
 
 
@@ -122,11 +122,11 @@ def test_the_codes_are_those_of_a_training(
     assert sorted(priced_home.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("priced_home")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_device_that_is_not_there(cli: Cli, priced_home: Path) -> None:
+def test_a_device_that_is_not_there(cli: Cli) -> None:
     outcome = cli(*DRY, "--device", "cuda", "--json")
 
-    assert priced_home.is_dir()
     assert outcome.code == 2
     document = json.loads(outcome.out)
     assert document["plans"] == []

@@ -145,11 +145,11 @@ def test_no_model_is_an_error(priced_home: Path) -> None:
         evaluate(home=priced_home)
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize("kind", [("--all",), ("--compare",), ("--live",), ("--walk-forward", "9")])
-def test_what_draws_nothing_says_so(cli: Cli, model_home: Path, kind: tuple[str, ...]) -> None:
+def test_what_draws_nothing_says_so(cli: Cli, kind: tuple[str, ...]) -> None:
     outcome = cli("evaluate", *kind, "--plot", "--json")
 
-    assert model_home.is_dir()
     assert outcome.code == 2
     (error,) = json.loads(outcome.out)["errors"]
     assert error["message"] == f"evaluate {kind[0]} draws no pictures"

@@ -451,10 +451,10 @@ def test_too_few_forecasts_adapt_nothing(model_home: Path, cli: Cli) -> None:
     assert "5 forecasts have closed" in cli("predict", "--adaptive").err
 
 
-def test_the_past_does_not_adapt_to_what_came_later(model_home: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_the_past_does_not_adapt_to_what_came_later(cli: Cli) -> None:
     outcome = cli("predict", "--adaptive", "--at", "2024-03-01")
 
-    assert model_home.is_dir()
     assert (outcome.code, outcome.out) == (2, "")
     assert "leave out --at" in outcome.err
 
@@ -462,6 +462,7 @@ def test_the_past_does_not_adapt_to_what_came_later(model_home: Path, cli: Cli) 
 # --- The command ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -471,20 +472,17 @@ def test_the_past_does_not_adapt_to_what_came_later(model_home: Path, cli: Cli) 
         (("--live", "--fail-on", "boredom"), "--fail-on knows nothing of 'boredom'"),
     ],
 )
-def test_options_that_make_no_sense(
-    model_home: Path, cli: Cli, arguments: tuple[str, ...], words: str
-) -> None:
+def test_options_that_make_no_sense(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
     outcome = cli("evaluate", *arguments)
 
-    assert model_home.is_dir()
     assert (outcome.code, outcome.out) == (2, "")
     assert words in outcome.err
 
 
-def test_the_document(journal: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("journal")
+def test_the_document(cli: Cli) -> None:
     outcome = cli("evaluate", "--live", "--fail-on", "drift", "--json")
 
-    assert journal.is_dir()
     assert outcome.code == 0
     (entry,) = json.loads(outcome.out, parse_constant=pytest.fail)["results"]
     assert entry.keys() == {
@@ -501,8 +499,9 @@ def test_the_document(journal: Path, cli: Cli) -> None:
         assert f"`{key}`" in documented
 
 
+@pytest.mark.usefixtures("journal")
 def test_the_keys_are_the_same_where_nothing_has_closed(
-    journal: Path, model_home_of_its_own: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    model_home_of_its_own: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = json.loads(cli("evaluate", "--live", "--json").out)["results"][0]
     monkeypatch.setenv("STOCKLSTM_HOME", str(model_home_of_its_own))
@@ -510,7 +509,6 @@ def test_the_keys_are_the_same_where_nothing_has_closed(
     outcome = cli("evaluate", "--live", "--fail-on", "drift", "--json")
 
     empty = json.loads(outcome.out)["results"][0]
-    assert journal.is_dir()
     assert outcome.code == 0
     assert empty.keys() == full.keys()
     assert (empty["n"], empty["point"], empty["verdict"]) == (0, None, None)
@@ -522,12 +520,12 @@ def model_home_of_its_own(_modelled: Path, tmp_path: Path) -> Path:
     return tmp_path / "other"
 
 
-def test_the_table_and_the_bare_line(journal: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("journal")
+def test_the_table_and_the_bare_line(cli: Cli) -> None:
     table = cli("evaluate", "--live").out
     bare = cli("evaluate", "--live", "--quiet").out
     few = cli("evaluate", "--live", "--last", "3").out
 
-    assert journal.is_dir()
     for words in ("live: 70 forecasts", "80 % interval", "CUSUM at", "1 waiting for a close"):
         assert words in table
     assert bare == f"{TICKER} 70 steady\n"

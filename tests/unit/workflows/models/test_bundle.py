@@ -177,8 +177,8 @@ def test_what_cannot_be_done_is_said(bundle: Path, other: Path, tmp_path: Path) 
         take(tmp_path / "none.zip", other)
 
 
-def test_the_command_line_says_what_it_did(cli: Cli, bundle: Path, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_the_command_line_says_what_it_did(cli: Cli, bundle: Path) -> None:
     outcome = cli("models", "import", str(bundle))
 
     assert outcome.code == 0

@@ -86,10 +86,10 @@ def test_a_refused_version_forecasts_nothing(cli: Cli, signed: Path, home: Path)
         assert connection.execute("SELECT count(*) FROM forecasts").fetchone() == (0,)
 
 
+@pytest.mark.usefixtures("signed")
 def test_another_key_finds_every_version_wrong_until_they_are_signed_anew(
-    cli: Cli, signed: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert signed.is_dir()
     use_key(monkeypatch, OTHER)
 
     assert cli("predict").code == 5
@@ -99,8 +99,9 @@ def test_another_key_finds_every_version_wrong_until_they_are_signed_anew(
     assert cli("predict").code == 0
 
 
+@pytest.mark.usefixtures("signed")
 def test_a_wrong_key_removes_nothing_that_another_version_was_made_from(
-    cli: Cli, signed: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli("quantize", "-t", V1, "--tolerance", "100").code == 0
     assert cli("models", "promote", f"{TICKER}@v2").code == 0
@@ -111,13 +112,11 @@ def test_a_wrong_key_removes_nothing_that_another_version_was_made_from(
 
     assert cli("models", "gc", "--keep", "0").code == 0
 
-    assert signed.is_dir()
 
-
+@pytest.mark.usefixtures("model_home")
 def test_a_version_without_a_signature_forecasts_with_a_warning(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert model_home.is_dir()
     use_key(monkeypatch)
 
     outcome = cli("predict", "--json")
@@ -128,8 +127,8 @@ def test_a_version_without_a_signature_forecasts_with_a_warning(
     assert check(cli) == (0, check(cli)[1] | {"signature": "warning"})
 
 
-def test_signing_twice_changes_nothing(cli: Cli, signed: Path, home: Path) -> None:
-    assert signed.is_dir()
+@pytest.mark.usefixtures("signed")
+def test_signing_twice_changes_nothing(cli: Cli, home: Path) -> None:
     before = signatures(home)
 
     (again,) = json.loads(cli("models", "sign", V1, "--json").out)["results"]
@@ -200,9 +199,8 @@ def refused(cli: Cli, *arguments: str) -> Outcome:
     return outcome
 
 
-def test_signing_needs_a_key_and_exact_names(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_signing_needs_a_key_and_exact_names(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openssl rand -hex 32" in refused(cli, V1).err
     use_key(monkeypatch)
     assert "--all" in refused(cli).err
@@ -210,13 +208,10 @@ def test_signing_needs_a_key_and_exact_names(
     use_key(monkeypatch, "short")
     assert "5 of at least 16 characters" in refused(cli, V1).err
     assert cli("predict").code == 2
-    assert model_home.is_dir()
 
 
-def test_the_key_is_no_unknown_setting(
-    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_the_key_is_no_unknown_setting(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     use_key(monkeypatch)
 
     assert "STOCKLSTM_SIGNING_KEY" not in cli("config", "show").err
-    assert model_home.is_dir()

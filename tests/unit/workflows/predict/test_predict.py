@@ -268,6 +268,7 @@ def test_other_intervals(model_home: Path) -> None:
     assert made.intervals[2].upper == made.quantiles["0.99"]
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -286,11 +287,10 @@ def test_other_intervals(model_home: Path) -> None:
     ],
 )
 def test_what_cannot_be_forecast(
-    model_home: Path, cli: Cli, arguments: tuple[str, str], code: int, words: str
+    cli: Cli, arguments: tuple[str, str], code: int, words: str
 ) -> None:
     outcome = cli("predict", "-t", TICKER, *arguments)
 
-    assert model_home.is_dir()
     assert (outcome.code, outcome.out) == (code, "")
     assert words in outcome.err
     assert "Traceback" not in outcome.err
@@ -312,10 +312,10 @@ def test_a_model_of_far_days_forecasts_no_nearer_ones(
     assert 1.9 < widths[1] / widths[0] < 2.1
 
 
-def test_the_table_shows_what_was_asked_for(model_home: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("model_home")
+def test_the_table_shows_what_was_asked_for(cli: Cli) -> None:
     outcome = cli("predict", "-t", TICKER, "--at", "2024-03-01", "--levels", "0.9")
 
-    assert model_home.is_dir()
     assert outcome.code == 0
     assert "Outcome" in outcome.out
     assert "90 %" in outcome.out

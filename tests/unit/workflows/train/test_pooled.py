@@ -223,13 +223,13 @@ def test_what_is_no_pool(
     assert not (prices_home / "runs").exists()
 
 
-def test_a_price_preset_is_refused(cli: Cli, prices_home: Path) -> None:
+@pytest.mark.usefixtures("prices_home")
+def test_a_price_preset_is_refused(cli: Cli) -> None:
     outcome = cli(
         "train", "--pooled", "--name", "b3", "--preset", "paper", "-t", "AAA3.SA", "-t", "BBB4.SA"
     )
     assert outcome.code == 2
     assert "a pooled model learns returns" in outcome.err
-    assert prices_home.is_dir()
 
 
 def test_one_usable_ticker_is_no_pool(prices_home: Path) -> None:
@@ -323,8 +323,9 @@ def test_it_is_listed_shown_diffed_renamed_and_removed(cli: Cli, pool_home: Path
     assert cli("validate", "--all", "--quiet").code == 0
 
 
+@pytest.mark.usefixtures("pool_home")
 def test_it_is_carried_to_another_store(
-    cli: Cli, pool_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "b3.zip"
     assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
@@ -336,7 +337,6 @@ def test_it_is_carried_to_another_store(
     assert cli("validate", "--deep", "--quiet").code == 0
     # There the model knows tickers of which no price is stored.
     assert cli("predict", "--model", "b3").code == 4
-    assert pool_home.is_dir()
 
 
 def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> None:
@@ -346,6 +346,7 @@ def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> Non
     assert cli("validate").code == 5
 
 
+@pytest.mark.usefixtures("pool_home")
 @pytest.mark.parametrize(
     "command",
     [
@@ -365,14 +366,11 @@ def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> Non
     ],
     ids=" ".join,
 )
-def test_where_a_pooled_model_has_no_place(
-    cli: Cli, pool_home: Path, command: tuple[str, ...]
-) -> None:
+def test_where_a_pooled_model_has_no_place(cli: Cli, command: tuple[str, ...]) -> None:
     outcome = cli(*command)
 
     assert outcome.code == 2, outcome.err
     assert "next: " in outcome.err
-    assert pool_home.is_dir()
 
 
 def test_its_settings_and_weights_serve_others_but_not_its_test_days(pool_home: Path) -> None:
@@ -467,6 +465,7 @@ def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None
     bundle.write_bytes(encode_bundle(json.dumps(manifest).encode(), files))
 
 
+@pytest.mark.usefixtures("pool_home")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -482,7 +481,6 @@ def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None
 )
 def test_a_bundle_that_no_program_made_is_refused(
     cli: Cli,
-    pool_home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[list[dict[str, Any]]], Any],
@@ -498,12 +496,10 @@ def test_a_bundle_that_no_program_made_is_refused(
     assert outcome.code == 5, outcome.err
     assert re.search(words, outcome.err), outcome.err
     assert not (tmp_path / "other").exists()
-    assert pool_home.is_dir()
 
 
-def test_a_bundle_under_the_name_of_a_ticker_is_refused(
-    cli: Cli, pool_home: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("pool_home")
+def test_a_bundle_under_the_name_of_a_ticker_is_refused(cli: Cli, tmp_path: Path) -> None:
     bundle = tmp_path / "b3.zip"
     assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
     with zipfile.ZipFile(bundle) as archive:
@@ -516,4 +512,3 @@ def test_a_bundle_under_the_name_of_a_ticker_is_refused(
 
     assert outcome.code == 5
     assert "not that of what it is" in outcome.err
-    assert pool_home.is_dir()

@@ -156,24 +156,24 @@ def test_many_faults_are_counted(model_home: Path) -> None:
     assert "; and 2 more: stocklstm models gc" in checked(model_home).checks[4].detail
 
 
+@pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
     ("arguments", "last"),
     [((), None), (("--all",), None), (("-t", TICKER, "--all"), None), (("-t", TICKER), TICKER)],
     ids=str,
 )
 def test_when_the_store_is_looked_at(
-    cli: Cli, model_home: Path, arguments: tuple[str, ...], last: str | None
+    cli: Cli, arguments: tuple[str, ...], last: str | None
 ) -> None:
     results = json.loads(cli("validate", *arguments, "--json").out)["results"]
 
-    assert model_home.is_dir()
     assert results[0]["ticker"] == TICKER
     assert results[-1]["ticker"] == last
     assert results[-1].keys() == {"ticker", "version", "status", "corrupt", "checks"}
 
 
-def test_it_has_a_table_and_a_line(cli: Cli, model_home: Path) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_it_has_a_table_and_a_line(cli: Cli) -> None:
     assert "the store: ok" in cli("validate").out
     assert cli("validate", "--quiet").out == f"{TICKER}@v1 ok\nthe store ok\n"
 

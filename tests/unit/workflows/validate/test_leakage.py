@@ -114,8 +114,8 @@ def test_prices_that_came_later_are_no_matter(model_home: Path) -> None:
     assert statuses(audit(model_home)) == dict.fromkeys(NAMES, "ok")
 
 
-def test_it_is_made_only_if_asked_for(model_home: Path, cli: Cli) -> None:
-    assert model_home.is_dir()
+@pytest.mark.usefixtures("model_home")
+def test_it_is_made_only_if_asked_for(cli: Cli) -> None:
     assert "leakage" not in cli("validate").out
     outcome = cli("validate", "--leakage")
     assert outcome.code == 0
