@@ -26,7 +26,8 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.train.pool_fit import fit_pool, resumable_state
+from stocklstm.workflows.train.fit import fit
+from stocklstm.workflows.train.pool_fit import prepare_pool, resumable_state
 from stocklstm.workflows.train.train import train
 
 NOON = "2026-11-20T12:00:00Z"
@@ -115,11 +116,11 @@ def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
     """Train a pooled model of the first ten tickers, and let it know every other one as well."""
     with open_store(home) as store:
         series = {name: store.prices.bars(name) for name in names[:10]}
-        fitted = fit_pool(series, config, lambda _: None)
+        fitted = fit(prepare_pool(series, config), lambda _: None)
         known = fitted.members[0]
         first = warm_up_rows(config) + config.seq_length - 1
         members = [_member(known, name, store.prices.bars(name), first) for name in names]
-        manifest = fitted.manifest(POOL, 1, {})
+        manifest = fitted.manifest(POOL, dict.fromkeys(series, ()), {})
         if manifest.pool is None:
             raise AssertionError("a pooled model without its pool")
         pool = replace(manifest.pool, tickers=len(members))

@@ -26,8 +26,8 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.infer.session import ServingGraph
 from stocklstm.workflows.loading.pooled_model import PooledModel
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.train.fit import fit_model
-from stocklstm.workflows.train.pool_fit import FittedPool, fit_pool, prepare_pool
+from stocklstm.workflows.train.fit import fit, prepare
+from stocklstm.workflows.train.pool_fit import FittedPool, prepare_pool
 
 MOST_LOSS = 1.005
 """CRPS of the pooled model over that of individual ones, mean over tickers."""
@@ -48,7 +48,7 @@ def all_prices(folder: Path | None) -> dict[str, Bars]:
 
 def of_all(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, float], FittedPool]:
     """Train one model on all tickers; give its CRPS ratio on each."""
-    fitted = fit_pool(series, config, lambda _: None)
+    fitted = fit(prepare_pool(series, config), lambda _: None)
     scores = {member.ticker: member.scores for member in fitted.members}
     ratios = {ticker: float(s.crps_ratio or 1) for ticker, s in scores.items() if s is not None}
     return ratios, fitted
@@ -60,7 +60,7 @@ def alone(ticker: str, series: dict[str, Bars], config: TrainingConfig) -> tuple
     days = prepare_pool(series, config).days
     bars = series[ticker]
     split = pool_split(bars.dates, days, warm_up_rows(config), config)
-    fitted = fit_model(bars, config, lambda _: None, split=split)
+    fitted = fit(prepare(bars, config, split), lambda _: None)
     ratio = float(fitted.evaluation.distribution.crps_ratio or 1)
     return ratio, time.perf_counter() - started
 
@@ -70,9 +70,9 @@ def held_out(
 ) -> tuple[float, list[float]]:
     """Train on all others and forecast a ticker that is new; give CRPS ratio and coverage."""
     others = {name: bars for name, bars in series.items() if name != ticker}
-    fitted = fit_pool(others, config, lambda _: None)
+    fitted = fit(prepare_pool(others, config), lambda _: None)
     model = PooledModel(
-        fitted.manifest("+others", 1, {}),
+        fitted.manifest("+others", dict.fromkeys(others, ()), {}),
         ServingGraph(fitted.onnx),
         {member.ticker: member for member in fitted.members},
     )

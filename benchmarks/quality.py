@@ -18,7 +18,7 @@ from series import chosen_settings, model_options, packed_series, prices
 
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.workflows.train.fit import fit_model
+from stocklstm.workflows.train.fit import fit, prepare
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Goal:
 
 def scored(ticker: str, packed: Path | None, config: TrainingConfig) -> Evaluation:
     """Train on a series and score it."""
-    return fit_model(prices(ticker, packed), config, lambda _: None).evaluation
+    return fit(prepare(prices(ticker, packed), config), lambda _: None).evaluation
 
 
 def goals(scores: list[Evaluation]) -> list[Goal]:

@@ -1,12 +1,14 @@
 """The manifest: everything about a model version, in one JSON file beside it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from stocklstm.core.inputs.features import InputRange
+from stocklstm.core.inputs.parts import SplitSeries, forecast_days
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
     PooledScaling,
@@ -104,6 +106,20 @@ class SplitRecord:
     validation_start: str
     test_start: str
     test_end: str
+
+
+def split_record(series: Sequence[SplitSeries], horizon: int) -> SplitRecord:
+    """Find where the parts of one ticker lie, or those of the tickers of a pool together."""
+    train, validation, test = (
+        forecast_days(series, part, horizon) for part in ("train", "validation", "test")
+    )
+    return SplitRecord(
+        train_start=train[0],
+        train_end=train[-1],
+        validation_start=validation[0],
+        test_start=test[0],
+        test_end=test[-1],
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import msgspec
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
+from stocklstm.core.inputs.parts import forecast_day
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.folds import WalkForward, fold_splits
 from stocklstm.core.prices.series import Bars
@@ -26,7 +27,7 @@ from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
-from stocklstm.workflows.train.fit import fit_model, forecast_day, prepare
+from stocklstm.workflows.train.fit import fit, prepare
 
 REPORT_FORMAT = 1
 """Number of the layout of what is stored."""
@@ -288,7 +289,7 @@ def run_fold(
     """
     known_to = str(bars.dates[split.test[0]])
     try:
-        model = fit_model(bars, config, lambda _: None, split=split, keeper=keeper)
+        model = fit(prepare(bars, config, split), lambda _: None, keeper=keeper)
     except TrainingDivergedError as error:
         raise TrainingDivergedError(
             f"the training on what was known on {known_to} failed: {error.message}",

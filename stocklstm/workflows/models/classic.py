@@ -6,9 +6,10 @@ from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.digest import sha256_hex
-from stocklstm.core.inputs.scaling import PriceScaling, warm_up_rows
+from stocklstm.core.inputs.parts import forecast_day, split_ticker
+from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.prices.splits import Split, split_origins
+from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import parse_reference, parse_ticker
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import (
@@ -44,7 +45,7 @@ from stocklstm.workflows.models.imports import (
     described,
 )
 from stocklstm.workflows.publishing import check_rule
-from stocklstm.workflows.train.fit import FittedModel, Prepared, assess, forecast_day
+from stocklstm.workflows.train.fit import FittedModel, PreparedTicker
 
 _PICTURES = ("training_history.png", "predictions_vs_actual.png")
 
@@ -204,8 +205,8 @@ class _Arrival:
 
     def _assess(self, bars: Bars) -> FittedModel:
         model, config = self.model, self.model.config
-        split = split_origins(len(bars), warm_up_rows(config), config)
-        scaling = model.scaling
+        series, scaling = split_ticker(bars, config), model.scaling
+        split = series.split
         data = TrainingData(
             scaling.inputs(bars), scaling.targets(bars), split.train, split.validation
         )
@@ -218,7 +219,7 @@ class _Arrival:
                 "weights": model.weights,
             },
         )
-        return assess(bars, config, Prepared(split, scaling, data), network)
+        return PreparedTicker(config, data, (series,), scaling).assess(network)
 
     def _publish(self, fitted: FittedModel, promote: str) -> ImportedVersion:
         store, registry = self.store, self.store.registry
@@ -239,7 +240,7 @@ class _Arrival:
                 predictions_png(fitted.days, fitted.evaluation, title, currency),
             )
             with writer_lock(store.paths, self.ticker, self.lock_timeout_s):
-                manifest = fitted.manifest(self.ticker, 1, sources, dict(draft.files))
+                manifest = fitted.manifest(self.ticker, {self.ticker: sources}, draft.files)
                 # Epochs that were made elsewhere left no curve to be judged by.
                 training = replace(manifest.training, diagnosis="")
                 manifest = replace(manifest, training=training, imported_from=record)
@@ -252,7 +253,7 @@ class _Arrival:
                     at=utc_now(),
                     promotion=promotion.reason if promotion.promoted else None,
                 )
-        warnings = _warnings(self.model, fitted.bars, fitted.split)
+        warnings = _warnings(self.model, fitted.prepared.bars, fitted.prepared.split)
         return described(store, published, promotion, warnings=warnings, origin=self.origin)
 
 

@@ -50,7 +50,7 @@ from stocklstm.workflows.quantize.methods import (
     weight_only,
     with_graph,
 )
-from stocklstm.workflows.train.fit import Prepared, calibrated, prepare, training_record
+from stocklstm.workflows.train.fit import PreparedTicker, calibrated, prepare, training_record
 
 # An average over about an epoch: fine-tuning is short, and one as slow as in training would still
 # hold the weights from before the rounding.
@@ -91,7 +91,7 @@ class _Workshop:
         self.parent = parent
         self.config = parent.manifest.config
         self.bars: Bars = parent.seen()
-        self.prepared: Prepared = prepare(self.bars, self.config)
+        self.prepared: PreparedTicker = prepare(self.bars, self.config)
         self.state: State = decode_checkpoint(parent.checkpoint())
         self.network: StockLSTM = rebuild_network(self.state)
 

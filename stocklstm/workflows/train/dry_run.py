@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.inputs.parts import forecast_day
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import parse_ticker
@@ -13,7 +14,7 @@ from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.train.fit import forecast_day, prepare
+from stocklstm.workflows.train.fit import prepare
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
     require_unseen_test_part,

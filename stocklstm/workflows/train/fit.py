@@ -1,12 +1,18 @@
-"""From prices and settings to a model with its scores, before it is stored anywhere."""
+"""From prices and settings to a model with its scores, before it is stored anywhere.
 
-from collections.abc import Callable
+What the model of one ticker and a pooled one share, and all of the model of one; see `pool_fit`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.inputs.features import input_ranges
+from stocklstm.core.inputs.features import InputRange, input_ranges
+from stocklstm.core.inputs.parts import SplitSeries, split_ticker
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
     PriceScaling,
@@ -14,8 +20,9 @@ from stocklstm.core.inputs.scaling import (
     fit_scaling,
     warm_up_rows,
 )
+from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.prices.splits import Split, split_origins
+from stocklstm.core.prices.splits import Split
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores.scores import Evaluation
@@ -27,37 +34,51 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.learn.stopping import Keeper, State
+from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import (
     DataRecord,
     FileRecord,
     Manifest,
-    SplitRecord,
     TrainingRecord,
+    split_record,
 )
 from stocklstm.workflows.environment import environment
 
+UNNUMBERED = 1
+"""Stands for the version number until the version is published."""
+
+Sources = Mapping[str, tuple[str, ...]]
+"""Where the prices of each ticker came from."""
+
+
+F_co = TypeVar("F_co", bound="Fitted", covariant=True)
+
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(ABC, Generic[F_co]):
     """Prices made ready for the network.
 
     Attributes:
-        split: Parts of them.
-        scaling: Fitted on the training part.
+        config: All settings.
         data: What the training loop may see.
+        series: The tickers; one, unless the model is pooled.
     """
 
-    split: Split
-    scaling: Scaling
+    config: TrainingConfig
     data: TrainingData
+    series: tuple[SplitSeries, ...]
+
+    @abstractmethod
+    def assess(self, network: TrainedNetwork) -> F_co:
+        """Score a trained network on the test part, through the serving graph."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained network, of one ticker or of several.
+class Fitted(ABC):
+    """A trained network, all that belongs to it, and how it did on the test part.
 
     Attributes:
-        config: Settings it was trained with.
+        prepared: What it was trained and tested on.
         network: The network and its history.
         onnx: Its serving graph.
         mase_scale: Naive error of the training part: in currency, or of several tickers in shares
@@ -65,11 +86,16 @@ class Fitted:
         evaluation: Scores on the test part.
     """
 
-    config: TrainingConfig
+    prepared: Prepared[Any]
     network: TrainedNetwork
     onnx: bytes
     mase_scale: float
     evaluation: Evaluation
+
+    @property
+    def config(self) -> TrainingConfig:
+        """Settings it was trained with."""
+        return self.prepared.config
 
     @property
     def seconds(self) -> float:
@@ -87,66 +113,193 @@ class Fitted:
         network = self.network
         return diagnose(network.history, network.constant, self.config, self.kept_epoch)
 
+    @abstractmethod
+    def title(self, owner: str) -> str:
+        """Name it above its pictures."""
+
+    @abstractmethod
+    def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
+        """Give the test part of each ticker that has one, scored day by day, in its currency."""
+
+    @abstractmethod
+    def own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
+        """Write the files that only a model of this kind has, by name."""
+
+    @abstractmethod
+    def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:
+        """Describe it as a version of a ticker, or of a pooled model, with `UNNUMBERED`."""
+
+    def _manifest(
+        self,
+        owner: str,
+        files: Mapping[str, FileRecord],
+        anchors: Sequence[VolatilityAnchor | None],
+        **own: Any,  # noqa: ANN401 - what a kind has of its own
+    ) -> Manifest:
+        return Manifest(
+            ticker=owner,
+            version=UNNUMBERED,
+            created=utc_now(),
+            config=self.config,
+            input_ranges=_seen_ranges(self.prepared.series, anchors, self.config),
+            mase_scale=self.mase_scale,
+            splits=split_record(self.prepared.series, self.config.horizon),
+            training=training_record(self.network, self.diagnosis.kind),
+            evaluation=self.evaluation,
+            environment=environment(),
+            files=dict(files),
+            **own,
+        )
+
+
+def fit(
+    prepared: Prepared[F_co],
+    on_epoch: Callable[[EpochRecord], None],
+    *,
+    keeper: Keeper | None = None,
+    resume: State | None = None,
+    start: State | None = None,
+) -> F_co:
+    """Train a network and score it through the serving graph.
+
+    Args:
+        prepared: From `prepare` or `pool_fit.prepare_pool`.
+        on_epoch: Called after every epoch.
+        keeper: Where the run keeps what must survive it; by default nowhere.
+        resume: State to go on from.
+        start: Checkpoint of the version whose weights are to be the first ones.
+
+    Raises:
+        TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
+        StoppedError: The keeper said so.
+        ConfigError: The weights to start from are of another architecture.
+    """
+    network = train_network(
+        prepared.config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start
+    )
+    return prepared.assess(network)
+
+
+# The model of one ticker
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTicker(Prepared["FittedModel"]):
+    """The prices of one ticker.
+
+    Attributes:
+        scaling: Fitted on the training part.
+    """
+
+    scaling: Scaling
+
+    @property
+    def bars(self) -> Bars:
+        """The prices, N sessions."""
+        return self.series[0].bars
+
+    @property
+    def split(self) -> Split:
+        """Parts of them."""
+        return self.series[0].split
+
+    def assess(self, network: TrainedNetwork) -> "FittedModel":
+        """Calibrate a network and score it on the test part."""
+        bars, split, config = self.bars, self.split, self.config
+        onnx = export_onnx(network.network, config)
+        forecaster = Forecaster(ServingGraph(onnx), config, self.scaling)
+        forecaster = calibrated(forecaster, bars, split)
+        baselines = Baselines.fit(bars, split.train_rows)
+        mase_scale = naive_error(bars, split.train_rows, config.horizon)
+        forecasts = forecaster.forecast(bars, split.test)
+        days = score_days(bars, split.test, forecasts, baselines, config.horizon)
+        return FittedModel(
+            prepared=self,
+            network=network,
+            onnx=onnx,
+            mase_scale=mase_scale,
+            evaluation=evaluate(days, mase_scale),
+            forecaster=forecaster,
+            baselines=baselines,
+            days=days,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class FittedModel(Fitted):
-    """A trained network, all that belongs to it, and how it did on the test part.
+    """The model of one ticker.
 
     Attributes:
-        bars: Prices it was trained and tested on.
-        split: Parts of them.
         forecaster: What the graph and the scaling forecast.
         baselines: What costs nothing, on the same training part.
         days: Test part, scored day by day.
     """
 
-    bars: Bars
-    split: Split
+    prepared: PreparedTicker
     forecaster: Forecaster
     baselines: Baselines
     days: ScoredDays
 
-    def manifest(
-        self, ticker: str, version: int, sources: tuple[str, ...], files: dict[str, FileRecord]
-    ) -> Manifest:
-        """Describe it as a version of a ticker.
+    def title(self, owner: str) -> str:
+        """Name it above its pictures."""
+        return f"{owner}, preset {self.config.preset}"
 
-        Args:
-            ticker: Whose.
-            version: Its number.
-            sources: Where the prices came from.
-            files: What was written of it.
-        """
+    def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
+        """Give its test part."""
+        return {owner: self.days}
+
+    def own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
+        """Draw forecasts beside outcomes."""
+        picture = predictions_png(self.days, self.evaluation, self.title(owner), currency)
+        return {"predictions_vs_actual.png": picture}
+
+    def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:
+        """Describe it as a version of a ticker, with `UNNUMBERED`."""
         scaling = self.forecaster.scaling
-        return Manifest(
-            ticker=ticker,
-            version=version,
-            created=utc_now(),
-            config=self.config,
+        return self._manifest(
+            owner,
+            files,
+            [scaling.anchor],
             anchor=scaling if isinstance(scaling, AnchorScaling) else None,
             prices=scaling if isinstance(scaling, PriceScaling) else None,
-            input_ranges=input_ranges(
-                self.config.features,
-                self.bars,
-                np.arange(scaling.warm_up, int(self.split.train[-1]) + 1),
-                scaling.anchor,
-            ),
             baselines=self.baselines,
-            mase_scale=self.mase_scale,
-            splits=_split_record(self.bars, self.split, self.config.horizon),
-            data=DataRecord(
-                rows=len(self.bars),
-                first=str(self.bars.dates[0]),
-                last=str(self.bars.dates[-1]),
-                last_close=float(self.bars.closes[-1]),
-                sha256=self.bars.fingerprint(),
-                sources=sources,
-            ),
-            training=training_record(self.network, self.diagnosis.kind),
-            evaluation=self.evaluation,
-            environment=environment(),
-            files=files,
+            data=data_record(self.prepared.bars, sources[owner]),
         )
+
+
+def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> PreparedTicker:
+    """Split prices, fit the scaling and build what training may see.
+
+    All rows after the last validation label are cut off before anything but their number is
+    looked at: no test row can reach a weight, a scaler or a choice.
+
+    Args:
+        bars: N sessions.
+        config: All settings.
+        split: Parts of the prices; by default those that the settings make.
+
+    Raises:
+        SeriesTooShortError: There are too few rows for these settings.
+    """
+    if split is None:
+        split = split_ticker(bars, config).split
+    seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
+    scaling = fit_scaling(seen, split, config)
+    data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)
+    return PreparedTicker(config, data, (SplitSeries(bars, split),), scaling)
+
+
+def calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
+    """Give a price model its intervals; a return model has its own."""
+    if not isinstance(forecaster.scaling, PriceScaling):
+        return forecaster
+    outputs = forecaster.outputs(bars, split.calibration)
+    return replace(
+        forecaster, scaling=forecaster.scaling.calibrate(outputs, bars, split.calibration)
+    )
+
+
+# Of what a manifest is made
 
 
 def training_record(network: TrainedNetwork, diagnosis: str = "") -> TrainingRecord:
@@ -170,130 +323,36 @@ def training_record(network: TrainedNetwork, diagnosis: str = "") -> TrainingRec
     )
 
 
-def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> Prepared:
-    """Split prices, fit the scaling and build what training may see.
-
-    All rows after the last validation label are cut off before anything but their number is
-    looked at: no test row can reach a weight, a scaler or a choice.
-
-    Args:
-        bars: N sessions.
-        config: All settings.
-        split: Parts of the prices; by default those that the settings make.
-
-    Raises:
-        SeriesTooShortError: There are too few rows for these settings.
-    """
-    if split is None:
-        split = split_origins(len(bars), warm_up_rows(config), config)
-    seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
-    scaling = fit_scaling(seen, split, config)
-    data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)
-    return Prepared(split, scaling, data)
+def data_record(bars: Bars, sources: tuple[str, ...]) -> DataRecord:
+    """Describe the prices of one ticker."""
+    return DataRecord(
+        rows=len(bars),
+        first=str(bars.dates[0]),
+        last=str(bars.dates[-1]),
+        last_close=float(bars.closes[-1]),
+        sha256=bars.fingerprint(),
+        sources=sources,
+    )
 
 
-def forecast_day(bars: Bars, origin: int, horizon: int) -> str:
-    """Name the ISO day that is forecast at an origin.
-
-    Args:
-        bars: N sessions.
-        origin: Row at whose close the forecast is made.
-        horizon: Sessions ahead.
-    """
-    return str(bars.dates[origin + horizon])
-
-
-def fit_model(
-    bars: Bars,
+def _seen_ranges(
+    series: Sequence[SplitSeries],
+    anchors: Sequence[VolatilityAnchor | None],
     config: TrainingConfig,
-    on_epoch: Callable[[EpochRecord], None],
-    *,
-    split: Split | None = None,
-    keeper: Keeper | None = None,
-    resume: State | None = None,
-    start: State | None = None,
-) -> FittedModel:
-    """Train a network and score it through the serving graph.
-
-    Args:
-        bars: N sessions.
-        config: All settings.
-        on_epoch: Called after every epoch.
-        split: Parts of the prices; by default those that the settings make.
-        keeper: Where the run keeps what must survive it; by default nowhere.
-        resume: State to go on from.
-        start: Checkpoint of the version whose weights are to be the first ones.
-
-    Raises:
-        SeriesTooShortError: There are too few rows for these settings.
-        TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
-        StoppedError: The keeper said so.
-        ConfigError: The weights to start from are of another architecture.
-    """
-    prepared = prepare(bars, config, split)
-    network = train_network(
-        config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start
-    )
-    return assess(bars, config, prepared, network)
-
-
-def assess(
-    bars: Bars, config: TrainingConfig, prepared: Prepared, network: TrainedNetwork
-) -> FittedModel:
-    """Calibrate a network and score it on the test part, through the serving graph.
-
-    Args:
-        bars: N sessions.
-        config: All settings.
-        prepared: Their parts and the scaling of them.
-        network: Trained.
-    """
-    split = prepared.split
-    onnx = export_onnx(network.network, config)
-    forecaster = Forecaster(ServingGraph(onnx), config, prepared.scaling)
-    forecaster = calibrated(forecaster, bars, split)
-    baselines = Baselines.fit(bars, split.train_rows)
-    mase_scale = naive_error(bars, split.train_rows, config.horizon)
-    forecasts = forecaster.forecast(bars, split.test)
-    days = score_days(bars, split.test, forecasts, baselines, config.horizon)
-    return FittedModel(
-        config=config,
-        bars=bars,
-        split=split,
-        network=network,
-        onnx=onnx,
-        forecaster=forecaster,
-        baselines=baselines,
-        mase_scale=mase_scale,
-        days=days,
-        evaluation=evaluate(days, mase_scale),
-    )
-
-
-def calibrated(forecaster: Forecaster, bars: Bars, split: Split) -> Forecaster:
-    """Give a price model its intervals; a return model has its own.
-
-    Args:
-        forecaster: What the network forecasts.
-        bars: N sessions.
-        split: Parts of them.
-    """
-    if not isinstance(forecaster.scaling, PriceScaling):
-        return forecaster
-    outputs = forecaster.outputs(bars, split.calibration)
-    return replace(
-        forecaster, scaling=forecaster.scaling.calibrate(outputs, bars, split.calibration)
-    )
-
-
-def _split_record(bars: Bars, split: Split, horizon: int) -> SplitRecord:
-    def day(origin: int) -> str:
-        return forecast_day(bars, origin, horizon)
-
-    return SplitRecord(
-        train_start=day(split.train[0]),
-        train_end=day(split.train[-1]),
-        validation_start=day(split.validation[0]),
-        test_start=day(split.test[0]),
-        test_end=day(split.test[-1]),
+) -> tuple[InputRange, ...]:
+    """Find what the training parts held of each feature, all together."""
+    warm_up = warm_up_rows(config)
+    found = [
+        input_ranges(
+            config.features,
+            each.bars,
+            np.arange(warm_up, int(each.split.train[-1]) + 1),
+            anchor,
+        )
+        for each, anchor in zip(series, anchors, strict=True)
+        if len(each.split.train)
+    ]
+    return tuple(
+        InputRange(same[0].name, min(r.low for r in same), max(r.high for r in same))
+        for same in zip(*found, strict=True)
     )

@@ -13,14 +13,10 @@ from stocklstm.learn.checkpoints import (
 )
 from stocklstm.learn.stopping import Keeper, StoppedError
 from stocklstm.report.loss_curves import history_png
-from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.runs import RunRecord, checkpoint_name
-from stocklstm.workflows.train.fit import Fitted, FittedModel, fit_model
+from stocklstm.workflows.train.fit import Fitted, fit, prepare
 from stocklstm.workflows.train.runs import RunFiles, RunKeeper, state_of
-
-UNNUMBERED = 1
-"""Stands for the version number until the version is published."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +111,21 @@ def carry_out(
     """
     if keeper.should_stop():
         raise StoppedError
-    model = fit_model(
-        order.bars,
-        order.record.config,
+    model = fit(
+        prepare(order.bars, order.record.config),
         on_epoch,
         keeper=RunKeeper(order.record, order.files, keeper.should_stop),
         resume=state_of(order.record, order.files),
         start=None if order.start is None else decode_checkpoint(order.start),
     )
-    files = _files(order, model)
+    files = fitted_files(model, order.files, model.title(order.record.ticker))
+    sources = {order.record.ticker: order.sources}
+    files |= model.own_files(order.record.ticker, sources, order.currency)
     records = {
         name: FileRecord(sha256_hex(content), len(content)) for name, content in files.items()
     }
     return FinishedVersion(
-        manifest=model.manifest(order.record.ticker, UNNUMBERED, order.sources, records),
+        manifest=model.manifest(order.record.ticker, sources, records),
         files=files,
         seconds=model.seconds,
         diagnosis=model.diagnosis.words,
@@ -155,9 +152,3 @@ def fitted_files(model: Fitted, files: RunFiles, title: str) -> dict[str, bytes]
             history, network.constant, config, model.kept_epoch, title, model.diagnosis.words
         ),
     }
-
-
-def _files(order: TrainingOrder, model: FittedModel) -> dict[str, bytes]:
-    title = f"{order.record.ticker}, preset {model.config.preset}"
-    picture = predictions_png(model.days, model.evaluation, title, order.currency)
-    return {**fitted_files(model, order.files, title), "predictions_vs_actual.png": picture}

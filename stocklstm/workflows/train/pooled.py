@@ -21,17 +21,16 @@ from stocklstm.errors import (
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
-from stocklstm.store.registry import Draft
+from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.loading.pinned import pinned_bars
 from stocklstm.workflows.loading.pooled_model import assembled
 from stocklstm.workflows.publishing import Promotion, check_rule, judge_pool
+from stocklstm.workflows.train.fit import fit
 from stocklstm.workflows.train.order import fitted_files
 from stocklstm.workflows.train.pool_fit import (
     FittedPool,
-    fit_pool,
     prepare_pool,
     require_scale_free,
 )
@@ -260,9 +259,8 @@ class _Pooling:
         record = run.record
         with kept(run):
             try:
-                model = fit_pool(
-                    series,
-                    record.config,
+                model = fit(
+                    prepare_pool(series, record.config),
                     lambda epoch: self.on_epoch(
                         EpochEnded(record.ticker, record.config.epochs, epoch)
                     ),
@@ -286,35 +284,31 @@ class _Pooling:
 
     def _publish(self, run: Run, model: FittedPool) -> tuple[Manifest, Promotion]:
         name, registry = run.record.ticker, self.store.registry
-        model = replace(model, members=tuple(map(self._with_sources, model.members)))
+        sources = {
+            member.ticker: tuple(self.store.prices.sources(member.ticker))
+            for member in model.members
+        }
+        files = fitted_files(model, run, model.title(name)) | model.own_files(name, sources, "")
         with registry.draft(name) as draft:
-            self._write(draft, run, model)
+            for file, content in files.items():
+                draft.write(file, content)
             with writer_lock(self.store.paths, name, self.lock_timeout_s):
-                promotion = self._judge(name, model)
+                promotion, at = self._judge(name, model, files[MEMBERS_FILE]), utc_now()
                 manifest = registry.publish(
                     draft,
                     name,
-                    lambda version: model.manifest(name, version, dict(draft.files)),
-                    at=utc_now(),
+                    lambda version: replace(
+                        model.manifest(name, sources, draft.files), version=version, created=at
+                    ),
+                    at=at,
                     promotion=promotion.reason if promotion.promoted else None,
                 )
         return manifest, promotion
 
-    def _with_sources(self, member: Member) -> Member:
-        sources = tuple(self.store.prices.sources(member.ticker))
-        return replace(member, data=replace(member.data, sources=sources))
-
-    def _write(self, draft: Draft, run: Run, model: FittedPool) -> None:
-        title = f"{run.record.ticker}, {len(model.members)} tickers, preset {model.config.preset}"
-        for name, content in fitted_files(model, run, title).items():
-            draft.write(name, content)
-        draft.write(MEMBERS_FILE, encode_members(model.members))
-
-    def _judge(self, name: str, model: FittedPool) -> Promotion:
+    def _judge(self, name: str, model: FittedPool, members: bytes) -> Promotion:
         if self.promote != "auto":
             return Promotion(promoted=self.promote == "always", reason=f"--promote {self.promote}")
-        challenger = assembled(
-            model.manifest(name, 1, {}), model.onnx, encode_members(model.members)
-        )
+        sources = {member.ticker: () for member in model.members}
+        challenger = assembled(model.manifest(name, sources, {}), model.onnx, members)
         series = {each.ticker: (each.bars, each.split.test) for each in model.prepared.series}
         return judge_pool(self.store, name, series, challenger)

@@ -16,7 +16,8 @@ from stocklstm.learn.stopping import Keeper
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest, decode_manifest
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.scoring import score_model
-from stocklstm.workflows.train.order import UNNUMBERED, FinishedVersion, TrainingOrder, carry_out
+from stocklstm.workflows.train.fit import UNNUMBERED
+from stocklstm.workflows.train.order import FinishedVersion, TrainingOrder, carry_out
 
 # Other processors round otherwise; a forecast of float32 weights agrees to about 1e-6.
 _SAME = 1e-4

@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 
 from stocklstm.core.checks import Check
+from stocklstm.core.inputs.parts import fit_shared, part_series
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.pool_splits import pool_days
 from stocklstm.core.prices.series import Bars
 from stocklstm.errors import StockLstmError
+from stocklstm.store.manifest import split_record
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.pooled_model import PooledModel
-from stocklstm.workflows.train.pool_parts import fit_shared, part_series, split_record
 from stocklstm.workflows.validate.leakage import (
     Audited,
     LeakError,
@@ -109,7 +110,7 @@ class _Audit:
 
     def subjects(self) -> dict[str, Audited]:
         """Make each ticker something that can be audited."""
-        shared = fit_shared([each for each in self.series if len(each.split.train)], self.config)
+        shared = fit_shared(self.series, self.config)
         end = np.datetime64(self.days.test_from, "D")
         sample = max(_LEAST_SAMPLE, _SAMPLE // len(self.series))
         return {

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from stocklstm.core.digest import sha256_hex
+from stocklstm.core.inputs import parts
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import (
     ConfigError,
@@ -27,7 +28,6 @@ from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
-from stocklstm.workflows.train import pool_parts
 from stocklstm.workflows.train.pool_fit import prepare_pool
 from stocklstm.workflows.train.pooled import PooledVersion, train_pooled
 from stocklstm.workflows.train.runs import TrainingStoppedError
@@ -410,17 +410,15 @@ def test_prices_that_were_revised_are_said(pool_home: Path) -> None:
 def test_an_anchor_that_saw_the_future_is_caught(
     prices_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = pool_parts.part_series
+    honest = parts.part_series
 
-    def looking_ahead(*arguments: object) -> pool_parts.PoolSeries:
+    def looking_ahead(*arguments: object) -> parts.PoolSeries:
         each = honest(*arguments)  # type: ignore[arg-type]
         seen = replace(each.anchor, floor=each.anchor.floor * 1.01)
         return replace(each, anchor=seen)
 
-    from stocklstm.workflows.train import pool_fit as pool_fitting
-
     with monkeypatch.context() as patch:
-        patch.setattr(pool_fitting, "part_series", looking_ahead)
+        patch.setattr(parts, "part_series", looking_ahead)
         trained(prices_home)
 
     assert audit(prices_home)["leakage: scaling"] == "failed"
@@ -429,16 +427,15 @@ def test_an_anchor_that_saw_the_future_is_caught(
 def test_parts_that_are_not_those_of_the_record_are_caught(
     prices_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stocklstm.core.scores import pooling
-    from stocklstm.workflows.train import pool_fit as pool_fitting
+    honest = parts.pool_days
 
-    def later(*arguments: object) -> pooling.PoolDays:
-        days = pooling.pool_days(*arguments)  # type: ignore[arg-type]
+    def later(*arguments: object) -> parts.PoolDays:
+        days = honest(*arguments)  # type: ignore[arg-type]
         moved = np.datetime64(days.test_from) + 7
         return replace(days, test_from=str(moved))
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool_fitting, "pool_days", later)
+        patch.setattr(parts, "pool_days", later)
         trained(prices_home)
 
     assert audit(prices_home)["leakage: parts"] == "failed"
