@@ -23,9 +23,9 @@ import torch
 
 from stocklstm import fetch
 from stocklstm.core.reference import parse_reference
-from stocklstm.core.scores.acceptance import signed
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.core.wording import percent_change
 from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
 from stocklstm.learn.model import network_outputs
 from stocklstm.store.manifest import CHECKPOINT_FILE
@@ -135,8 +135,8 @@ def _row(name: str, before: VersionFigures, after: VersionFigures, rest: Sequenc
         f"{before.compressed_bytes / after.compressed_bytes:.2f} ×",
         f"{before.latency_ms / after.latency_ms:.2f} ×",
         f"{before.latency_256_ms / after.latency_256_ms:.2f} ×",
-        f"{signed(100 * (after.rmse / before.rmse - 1))} %",
-        f"{signed(100 * (after.crps / before.crps - 1))} %",
+        percent_change(100 * (after.rmse / before.rmse - 1)),
+        percent_change(100 * (after.crps / before.crps - 1)),
         f"{100 * after.coverage['0.95']:.1f} %",
         *rest,
     ]

@@ -10,7 +10,7 @@ from stocklstm.core.forecasts.fan import fan_out
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import INTERVAL_LEVELS
-from stocklstm.core.wording import price_digits
+from stocklstm.core.wording import level_percent, price_digits
 from stocklstm.workflows.ledger import PastForecast, TickerHistory
 from stocklstm.workflows.predict.predict import Forecast
 
@@ -123,7 +123,7 @@ def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Ma
 
 def _described(made: Forecast, history: TickerHistory, digits: int) -> str:
     bounds = "; ".join(
-        f"{100 * i.level:g} % interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
+        f"{level_percent(i.level)} interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
         for i in made.intervals
     )
     return (

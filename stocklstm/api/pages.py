@@ -17,7 +17,7 @@ from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.reference import ModelReference, parse_ticker
-from stocklstm.core.wording import money, price_digits
+from stocklstm.core.wording import level_percent, money, percent, price_digits
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import PastForecast, ticker_history
@@ -195,7 +195,7 @@ def _row(made: Forecast) -> ForecastRow:
 
 def _bounds(made: Forecast | PastForecast, digits: int) -> tuple[Bounds, ...]:
     return tuple(
-        Bounds(f"{100 * i.level:g} %", f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}")
+        Bounds(level_percent(i.level), f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}")
         for i in made.intervals
     )
 
@@ -204,7 +204,7 @@ def _live_words(live: LiveRecord | None) -> str:
     if live is None:
         return "none closed yet"
     held = ", ".join(
-        f"{100 * float(level):g} % held {100 * share:.1f} %"
+        f"{level_percent(float(level))} held {percent(share)}"
         for level, share in live.coverage.items()
     )
     few = "" if live.n >= FEWEST else f", of {FEWEST} that would begin to tell something"

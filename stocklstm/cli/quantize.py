@@ -12,7 +12,7 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.settings import tickers_progress
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.wording import money
+from stocklstm.core.wording import money, percent, percent_change
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +197,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     console.print(Text(f"{words}. {item.reason}.", style))
     if item.method == "pruned-int8":
         shares = item.after.sparsity_by_matrix.items()
-        zeros = ", ".join(f"{name} {_percent(share)}" for name, share in shares)
+        zeros = ", ".join(f"{name} {percent(share)}" for name, share in shares)
         console.print(f"Zeros by matrix: {zeros}.")
     console.print(f"Note: {item.note}.")
     console.print(f"Picture: {item.plot}")
@@ -228,17 +228,15 @@ def _column(figures: "VersionFigures", currency: str) -> list[str]:
         f"{figures.load_ms:.2f} ms",
         money(figures.rmse, currency, 4),
         money(figures.crps, currency, 4),
-        _percent(figures.coverage["0.8"]),
-        _percent(figures.coverage["0.95"]),
+        percent(figures.coverage["0.8"]),
+        percent(figures.coverage["0.95"]),
         f"{figures.parameters:,}",
-        _percent(figures.sparsity),
+        percent(figures.sparsity),
     ]
 
 
 def _changes(item: "QuantizedVersion") -> list[str]:
     """Write what has changed from the first to the last column, in the order of `_ROWS`."""
-    from stocklstm.core.scores.acceptance import signed
-
     before, after = item.before, item.after
     return [
         _times(item.size_ratio, "smaller", "larger"),
@@ -246,18 +244,14 @@ def _changes(item: "QuantizedVersion") -> list[str]:
         _times(item.speed_ratio, "faster", "slower"),
         _times(before.latency_256_ms / after.latency_256_ms, "faster", "slower"),
         _times(before.load_ms / after.load_ms, "faster", "slower"),
-        f"{signed(item.rmse_change_pct)} %",
-        f"{signed(item.crps_change_pct)} %",
+        percent_change(item.rmse_change_pct),
+        percent_change(item.crps_change_pct),
         *("", "", "", ""),
     ]
 
 
 def _times(ratio: float, gain: str, loss: str) -> str:
     return f"{ratio:.2f} × {gain}" if ratio >= 1 else f"{1 / ratio:.2f} × {loss}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 VIEW: "View[QuantizeResult, QuantizedVersion]" = View(

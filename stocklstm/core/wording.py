@@ -1,6 +1,8 @@
-"""Amounts as the exchange quotes them."""
+"""How figures are written: money, per cent, p-values, horizons. Free of NumPy."""
 
 import math
+
+from stocklstm.core.settings.config import SIGNIFICANT
 
 _SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
 
@@ -14,7 +16,6 @@ def money(amount: float, currency: str, digits: int = 2) -> str:
     """Write an amount, such as R$ 38.42.
 
     Args:
-        amount: In currency.
         currency: ISO 4217 code.
         digits: Decimal places.
     """
@@ -31,18 +32,60 @@ def error_digits(rmse: float) -> int:
 
 
 def price_digits(price: float) -> int:
-    """Choose the decimal places of a price: two, and more for what costs less than one.
-
-    Args:
-        price: In currency, above zero.
-    """
+    """Choose the decimal places of a price: two, and more for what costs less than one."""
     return 2 if price >= 1 else min(8, 3 - math.floor(math.log10(max(price, 1e-8))))
 
 
-def naive_words(horizon: int) -> str:
-    """Name the naive forecast.
+def percent(share: float | None) -> str:
+    """Write a share, such as 81.3 %; a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
 
-    Args:
-        horizon: Sessions ahead.
-    """
+
+def level_percent(level: float) -> str:
+    """Write the probability of an interval with as many digits as it has: 80 %, 97.5 %."""
+    return f"{100 * level:g} %"
+
+
+def percent_change(change: float) -> str:
+    """Write a change that is in per cent already with its sign, and no change as +0.00 %."""
+    return f"{round(change, 2) + 0.0:+.2f} %"
+
+
+def p_words(p: float) -> str:
+    """Write a p-value in a sentence: two digits, and never so few that it reads as the limit."""
+    if p < 0.001:
+        return "p < 0.001"
+    # 0.0496 is not 0.05.
+    return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"
+
+
+def p_exact(p: float) -> str:
+    """Write a p-value in a reason that is kept: two digits, however small it is."""
+    return f"p = {p:.2g}"
+
+
+def p_cell(p: float | None) -> str:
+    """Write a p-value in a table, three decimals; a dash where there is none."""
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def sessions_ahead(horizon: int) -> str:
+    """Write how far ahead a forecast is, such as 5 sessions ahead."""
+    return f"{horizon} session{'s' if horizon > 1 else ''} ahead"
+
+
+def target_words(horizon: int) -> str:
+    """Name what is forecast: the next session, or one further ahead."""
+    return "the next session" if horizon == 1 else sessions_ahead(horizon)
+
+
+def horizon_suffix(horizon: int) -> str:
+    """Write how far ahead a forecast is at the end of a phrase; nothing for the next session."""
+    return f", {sessions_ahead(horizon)}" if horizon > 1 else ""
+
+
+def naive_words(horizon: int) -> str:
+    """Name the naive forecast, which is the last close."""
     return "yesterday's close" if horizon == 1 else f"the close {horizon} sessions before"

@@ -7,7 +7,7 @@ import numpy as np
 
 from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
-from stocklstm.core.wording import money, price_digits
+from stocklstm.core.wording import level_percent, money, price_digits
 from stocklstm.report.figure import (
     BLACK,
     BLUE,
@@ -83,7 +83,7 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
     digits = price_digits(last)
     for rank, level in enumerate(reversed(levels)):
         lower, upper = interval(fan.forecasts.quantiles, level)
-        label = f"{level * 100:g} %: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
+        label = f"{level_percent(level)}: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
         depth = 0.15 + 0.4 * rank / (len(levels) - 1 or 1)
         band(axes, ahead, lower, upper, depth=depth, label=label)
     axes.plot(

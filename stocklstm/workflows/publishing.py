@@ -12,12 +12,13 @@ from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.scores.evaluation import (
-    SIGNIFICANT,
     ScoredDays,
     compare,
     mean_crps,
 )
 from stocklstm.core.scores.pooling import pooled_days
+from stocklstm.core.settings.config import SIGNIFICANT
+from stocklstm.core.wording import p_exact, sessions_ahead
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
@@ -183,7 +184,7 @@ def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays) -> Promoti
     test = compare(own, others)
     figures = (
         f"{champion.id}: mean CRPS {mean_crps(own):.4g} against {mean_crps(others):.4g} "
-        f"on {test.n} shared test days, p = {test.p:.2g}"
+        f"on {test.n} shared test days, {p_exact(test.p)}"
     )
     if test.p < SIGNIFICANT:
         worse = test.stat > 0
@@ -195,10 +196,6 @@ def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays) -> Promoti
 def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:
     return Promotion(
         promoted=False,
-        reason=f"it forecasts {_ahead(own)}, the champion, {champion.id}, {_ahead(other)}; "
-        "--promote always takes it all the same",
+        reason=f"it forecasts {sessions_ahead(own)}, the champion, {champion.id}, "
+        f"{sessions_ahead(other)}; --promote always takes it all the same",
     )
-
-
-def _ahead(horizon: int) -> str:
-    return f"{horizon} session{'s' if horizon > 1 else ''} ahead"

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stocklstm.cli.evaluate.scores import chance, ratio
+from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
-from stocklstm.core.wording import error_digits, money
+from stocklstm.core.wording import error_digits, money, p_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,7 +77,7 @@ def _row(
     if test is None:
         return [name, shown, number, "", "", ""]
     judged = verdict_text(test.judged.replace("_", " "), _verdict(test.judged))
-    return [name, shown, number, chance(test.p), chance(test.holm_p), judged]
+    return [name, shown, number, p_cell(test.p), p_cell(test.holm_p), judged]
 
 
 def _verdict(result: str) -> str:

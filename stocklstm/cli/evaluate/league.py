@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stocklstm.cli.evaluate.scores import chance, ratio
+from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
+from stocklstm.core.wording import p_cell, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,9 +74,9 @@ def _spread_row(item: "LeagueRow") -> list["str | Text"]:
         _name(item),
         f"{item.evaluation.n}",
         ratio(spread.crps_ratio),
-        chance(spread.dm_p),
-        chance(item.corrected.crps_holm_p),
-        *(f"{100 * c.share:.1f} %" for c in spread.coverage),
+        p_cell(spread.dm_p),
+        p_cell(item.corrected.crps_holm_p),
+        *(percent(c.share) for c in spread.coverage),
         _judged(item.corrected.distribution_verdict),
     ]
 
@@ -87,8 +88,8 @@ def _point_row(item: "LeagueRow") -> list["str | Text"]:
         item.preset,
         f"{item.evaluation.n}",
         ratio(point.rmse_ratio),
-        chance(point.dm_p),
-        chance(item.corrected.dm_holm_p),
+        p_cell(point.dm_p),
+        p_cell(item.corrected.dm_holm_p),
         _judged(item.corrected.verdict),
     ]
 

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.evaluate.scores import chance, evaluation_document, skill_words
+from stocklstm.cli.evaluate.scores import evaluation_document, skill_words
 from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
-from stocklstm.core.wording import error_digits, money, naive_words
+from stocklstm.core.wording import (
+    error_digits,
+    horizon_suffix,
+    level_percent,
+    money,
+    naive_words,
+    p_cell,
+    percent,
+)
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -169,8 +177,9 @@ def _title(item: "LiveScores") -> str:
     if item.evaluation is None:
         return f"{name}, live: no forecast has closed"
     forecasts = "1 forecast" if item.n == 1 else f"{item.n} forecasts"
-    return f"{name}, live: {forecasts}, {item.evaluation.start} to {item.evaluation.end}" + (
-        f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
+    return (
+        f"{name}, live: {forecasts}, {item.evaluation.start} to {item.evaluation.end}"
+        + horizon_suffix(item.horizon)
     )
 
 
@@ -184,11 +193,11 @@ def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
     if point.skill is not None:
         rows.append(("Skill", skill_words(point)))
     if spread.crps_ratio is not None:
-        against = f"{spread.crps_ratio:.4f} of EWMA's (p {chance(spread.dm_p)})"
+        against = f"{spread.crps_ratio:.4f} of EWMA's (p {p_cell(spread.dm_p)})"
         rows.append(("CRPS", f"{crps}, {against}"))
     for c in spread.coverage:
         fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"
-        rows.append((f"{100 * c.level:g} % interval", f"held {100 * c.share:.1f} % ({fits})"))
+        rows.append((f"{level_percent(c.level)} interval", f"held {percent(c.share)} ({fits})"))
     return rows
 
 
@@ -197,7 +206,7 @@ def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
     if found.status == "too_few":
         return [("Drift", f"{found.n} forecasts are too few to tell", "yellow")]
     said = {
-        "calibration": f"chi-squared {found.pit_stat:.1f}, p {chance(found.pit_p)}",
+        "calibration": f"chi-squared {found.pit_stat:.1f}, p {p_cell(found.pit_p)}",
         "skill": "unknown: no test part to compare with",
     }
     if found.cusum is not None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stocklstm.cli.evaluate.scores import chance, evaluation_document, ratio
+from stocklstm.cli.evaluate.scores import evaluation_document, ratio
 from stocklstm.cli.output import View
+from stocklstm.core.wording import p_cell, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,21 +79,21 @@ def _row(row: "PoolRow") -> list["str | Text"]:
         row.ticker if row.known else f"{row.ticker} *",
         f"{row.evaluation.n}",
         ratio(spread.crps_ratio),
-        chance(spread.dm_p),
-        *(f"{100 * each.share:.1f} %" for each in spread.coverage),
+        p_cell(spread.dm_p),
+        *(percent(each.share) for each in spread.coverage),
         ratio(point.rmse_ratio),
-        chance(point.dm_p),
+        p_cell(point.dm_p),
     ]
 
 
 def _mean(means: "PoolMeans") -> list["str | Text"]:
-    shares = (f"{100 * share:.1f} %" for share in means.coverage.values())
+    shares = (percent(share) for share in means.coverage.values())
     return ["mean", "", ratio(means.crps_ratio), "", *shares, ratio(means.rmse_ratio), ""]
 
 
 def _beside(row: "PoolRow") -> list["str | Text"]:
     own = row.own
-    return [] if own is None else [row.ticker, own.model, ratio(own.crps_ratio), chance(own.p)]
+    return [] if own is None else [row.ticker, own.model, ratio(own.crps_ratio), p_cell(own.p)]
 
 
 def _mean_beside(means: "PoolMeans") -> list["str | Text"]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.core.settings.config import LEVELS
-from stocklstm.core.wording import error_digits, money, naive_words
+from stocklstm.core.wording import error_digits, money, naive_words, p_cell, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +89,7 @@ def _amount(item: "Scored", value: float) -> str:
 def _point_rows(item: "Scored") -> list[list[str]]:
     point, horizon = item.evaluation.point, item.evaluation.horizon
     rows = [
-        ("model", point.rmse, point.mae, point.rmse_ratio, chance(point.dm_p)),
+        ("model", point.rmse, point.mae, point.rmse_ratio, p_cell(point.dm_p)),
         (naive_words(horizon), point.rmse_naive, point.mae_naive, 1.0, ""),
     ]
     rows += [(r.name, r.rmse, r.mae, r.rmse_ratio, "") for r in item.evaluation.rivals]
@@ -103,7 +103,7 @@ def _point_words(point: "PointScores", horizon: int) -> str:
     if point.skill is None:
         return "Skill: none can be measured; the price never changed."
     words = (
-        f"Skill {skill_words(point)}, Clark-West p {chance(point.cw_p)}, MASE "
+        f"Skill {skill_words(point)}, Clark-West p {p_cell(point.cw_p)}, MASE "
         f"{ratio(point.mase)}, MAPE {point.mape:.2f} %."
     )
     if point.r2 is None or point.r2_naive is None:
@@ -113,7 +113,7 @@ def _point_words(point: "PointScores", horizon: int) -> str:
 
 def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
     likely = f"{percent(direction.low)} to {percent(direction.high)}"
-    foreseen = chance(direction.pt_p)
+    foreseen = p_cell(direction.pt_p)
     return [
         [f"model, {direction.n} days", percent(direction.accuracy), likely, foreseen],
         ["always up", percent(direction.always_up), "", ""],
@@ -131,7 +131,7 @@ def _spread_rows(item: "Scored") -> list[list[str]]:
             _amount(item, spread.crps),
             _amount(item, reference),
             ratio(relative),
-            chance(p),
+            p_cell(p),
         ]
         for name, reference, relative, p in rows
     ]
@@ -144,8 +144,8 @@ def _interval_rows(item: "Scored") -> list[list[str]]:
             percent(c.share),
             f"{100 * c.low:.1f} to {100 * c.high:.1f}",
             _amount(item, c.width),
-            chance(c.kupiec_p),
-            chance(c.christoffersen_p),
+            p_cell(c.kupiec_p),
+            p_cell(c.christoffersen_p),
         ]
         for c in item.evaluation.distribution.coverage
     ]
@@ -164,15 +164,3 @@ def skill_words(point: "PointScores") -> str:
 def ratio(value: float | None) -> str:
     """Write a ratio with the four digits that such small gains need."""
     return "-" if value is None else f"{value:.4f}"
-
-
-def chance(p: float | None) -> str:
-    """Write a p-value."""
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def percent(share: float | None) -> str:
-    """Write a share in per cent."""
-    return "-" if share is None else f"{100 * share:.1f} %"

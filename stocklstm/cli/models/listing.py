@@ -14,6 +14,7 @@ from stocklstm.cli.options import Json, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import say
 from stocklstm.core.batch import Failure
+from stocklstm.core.wording import target_words
 from stocklstm.workflows.documents import details_document
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ def _details_table(console: "Console", items: Sequence["ModelDetails"]) -> None:
 
 
 def _forecasts(target: str, horizon: int) -> str:
-    when = "the next session" if horizon == 1 else f"{horizon} sessions ahead"
-    return f"the {target} of {when}"
+    return f"the {target} of {target_words(horizon)}"
 
 
 def _origin(manifest: "Manifest") -> Sequence[tuple[str, str]]:

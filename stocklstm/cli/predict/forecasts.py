@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
-from stocklstm.core.wording import money, price_digits
+from stocklstm.core.wording import horizon_suffix, level_percent, money, percent, price_digits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ def _bare(item: "Forecast") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     from stocklstm.cli.tables import grid, verdict_text
 
-    intervals = [f"{interval.level * 100:g} %" for interval in items[0].intervals]
+    intervals = [level_percent(interval.level) for interval in items[0].intervals]
     known = any(item.outcome is not None for item in items)
     columns = ["Ticker", "Session", "Forecast", "Change", *intervals, *["Outcome"][: int(known)]]
     rows = [
@@ -46,8 +46,8 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     grid(console, "Next session's close" if near else "Forecast closes", columns, rows)
     for item in items:
         last = money(item.last_close, item.currency, price_digits(item.last_close))
-        ahead = f", {item.horizon} sessions ahead" if item.horizon > 1 else ""
-        console.print(f"\n{_maker(item)}, from the close of {item.as_of}, {last}{ahead}.")
+        begin = f"{last}{horizon_suffix(item.horizon)}"
+        console.print(f"\n{_maker(item)}, from the close of {item.as_of}, {begin}.")
         console.print(verdict_text(item.verdict_text, item.verdict))
         if item.live is not None:
             console.print(_live_words(item.live))
@@ -67,7 +67,7 @@ def _live_words(live: "LiveRecord") -> str:
     from stocklstm.core.forecasts.live import FEWEST
 
     held = [
-        f"{100 * float(level):g} % held {100 * share:.1f} %"
+        f"{level_percent(float(level))} held {percent(share)}"
         for level, share in live.coverage.items()
     ]
     skill = "" if live.skill is None else f", skill {100 * live.skill:+.1f} %"
@@ -78,7 +78,7 @@ def _live_words(live: "LiveRecord") -> str:
 
 def _adaptive_words(item: "Forecast") -> str:
     taken = [
-        f"{100 * interval.level:g} % as {100 * interval.effective_level:.1f} %"
+        f"{level_percent(interval.level)} as {percent(interval.effective_level)}"
         for interval in item.intervals
         if interval.effective_level is not None
     ]

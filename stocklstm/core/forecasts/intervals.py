@@ -9,6 +9,7 @@ from stocklstm.core.forecasts.live import ClosedForecasts
 from stocklstm.core.forecasts.quantiles import interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import LEVELS
+from stocklstm.core.wording import level_percent
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def adapted_intervals(
         intervals[level] = Interval(level, lower, upper, adaptive=True, effective_level=widest)
         if not adapted.reached:
             remarks.append(
-                f"past outcomes ask for a {100 * level:g} % interval wider than the "
+                f"past outcomes ask for a {level_percent(level)} interval wider than the "
                 f"{100 * widest:.0f} % one, the widest of the forecast: expect it to hold less"
             )
     return tuple(intervals[level] for level in levels), remarks

@@ -13,8 +13,10 @@ import numpy as np
 
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.prices.series import Floats
-from stocklstm.core.scores.evaluation import SIGNIFICANT, ScoredDays
+from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.significance import diebold_mariano, holm
+from stocklstm.core.settings.config import SIGNIFICANT
+from stocklstm.core.wording import p_exact, percent_change
 
 NEGLIGIBLE = 0.2
 """Share of the tolerance up to which a loss is none."""
@@ -82,7 +84,7 @@ def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float)
     )
     close = rmse <= tolerance_pct and spread <= tolerance_pct
     losses = [
-        f"{name} significantly worse (p = {test.p:.2g})"
+        f"{name} significantly worse ({p_exact(test.p)})"
         for name, test in (("RMSE", squared), ("CRPS", distribution))
         if test.found
     ]
@@ -95,7 +97,7 @@ def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float)
         distribution=distribution,
         largest_difference=float(np.abs(smaller.forecasts.points - parent.forecasts.points).max()),
         accepted=close and not losses,
-        reason=f"RMSE {signed(rmse)} %, CRPS {signed(spread)} %: "
+        reason=f"RMSE {percent_change(rmse)}, CRPS {percent_change(spread)}: "
         f"{'within' if close else 'more than'} the {tolerance_pct:g} % allowed; {tested}",
     )
 
@@ -107,11 +109,6 @@ def _tested(pairs: Sequence[tuple[Floats, Floats]], horizon: int) -> list[LossTe
         LossTest(test.stat if math.isfinite(test.stat) else None, chance, chance < SIGNIFICANT)
         for test, chance in zip(tests, chances, strict=True)
     ]
-
-
-def signed(percent: float) -> str:
-    """Write a change with its sign and two digits, and no change as +0.00."""
-    return f"{round(percent, 2) + 0.0:+.2f}"
 
 
 def _squares(days: ScoredDays) -> Floats:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.prices.series import Floats
-from stocklstm.core.scores.evaluation import SIGNIFICANT, ScoredDays
+from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.scores.significance import PairedTest, diebold_mariano, holm
+from stocklstm.core.settings.config import SIGNIFICANT
 
 BETTER, WORSE, NO_DIFFERENCE, NO_BETTER = "better", "worse", "no_difference", "no_better"
 

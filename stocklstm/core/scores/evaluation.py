@@ -40,10 +40,8 @@ from stocklstm.core.scores.significance import (
     skill_interval,
     wilson_interval,
 )
-from stocklstm.core.settings.config import INTERVAL_LEVELS
-from stocklstm.core.wording import naive_words
-
-SIGNIFICANT = 0.05
+from stocklstm.core.settings.config import INTERVAL_LEVELS, SIGNIFICANT
+from stocklstm.core.wording import naive_words, p_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +313,7 @@ def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
     if point.rmse_ratio is None:
         judged = "WORSE" if verdict == "worse" else "NO BETTER"
         return f"{judged} THAN {naive}: the price never changed on these days."
-    size, chance = _percent(abs(point.rmse_ratio - 1)), _chance(point.dm_p)
+    size, chance = _percent(abs(point.rmse_ratio - 1)), p_words(point.dm_p)
     if verdict == "worse":
         return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
     if verdict == "better":
@@ -337,16 +335,9 @@ def _interval_words(distribution: DistributionScores) -> str:
     if distribution.dm_p < SIGNIFICANT and distribution.crps_ratio is not None:
         side = "worse" if distribution.crps_ratio > 1 else "better"
         size = _percent(abs(distribution.crps_ratio - 1))
-        words += f" Distribution: {size} {side} than EWMA ({_chance(distribution.dm_p)})."
+        words += f" Distribution: {size} {side} than EWMA ({p_words(distribution.dm_p)})."
     return words
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
-
-
-def _chance(p: float) -> str:
-    if p < 0.001:
-        return "p < 0.001"
-    # Two digits, but never so few that 0.0496 would read as 0.05, the limit itself.
-    return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"

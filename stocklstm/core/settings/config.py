@@ -19,6 +19,9 @@ intervals."""
 INTERVAL_LEVELS = (0.8, 0.95)
 """Probabilities of the central intervals that are shown and tested."""
 
+SIGNIFICANT = 0.05
+"""p below which a difference counts as more than chance."""
+
 LOCK_TIMEOUT_S = 10.0
 """Seconds to wait for another writer, unless told otherwise."""
 

@@ -9,6 +9,7 @@ from stocklstm.core.batch import Batch
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
+from stocklstm.core.wording import p_words
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_model
@@ -135,7 +136,7 @@ def _words(name: str, first: str, scores: ComparedScores, crps: float) -> str:
     change = 100 * (scores.crps / crps - 1) if crps > 0 else 0.0
     digits = f"{abs(change):.2g}" if abs(change) < 10 else f"{abs(change):,.0f}"
     size = f"CRPS {digits} % {'higher' if change > 0 else 'lower'}"
-    chance = "p < 0.001" if test.holm_p < 0.001 else f"p = {test.holm_p:.2g}"
+    chance = p_words(test.holm_p)
     if test.judged == NO_DIFFERENCE:
         return f"{name} and {first} cannot be told apart: {size} ({chance})"
     judged = "better" if test.judged == BETTER else "worse"

@@ -16,6 +16,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_interv
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
+from stocklstm.core.wording import target_words
 from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
@@ -422,10 +423,9 @@ def untested(manifest: Manifest, horizon: int) -> list[str]:
     learned = manifest.config.horizon
     if horizon == learned:
         return []
-    tested = "the next session" if learned == 1 else f"{learned} sessions ahead"
     warning = (
-        f"the verdict on {manifest.id} is of forecasts of {tested}; how good those {horizon} "
-        "sessions ahead are was not tested"
+        f"the verdict on {manifest.id} is of forecasts of {target_words(learned)}; how good those "
+        f"{horizon} sessions ahead are was not tested"
     )
     return [warning]
 

@@ -10,12 +10,12 @@ from stocklstm.core.batch import Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_ticker
-from stocklstm.core.scores.evaluation import SIGNIFICANT
 from stocklstm.core.settings.config import (
     AXES,
     LOCK_TIMEOUT_S,
     PRESETS,
     SAMPLERS,
+    SIGNIFICANT,
     Settings,
     TrainingConfig,
 )
@@ -33,6 +33,7 @@ from stocklstm.core.training.search import (
     start_trial,
     untried,
 )
+from stocklstm.core.wording import p_exact
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
 from stocklstm.learn.search import Pruner, propose, require_optuna
@@ -465,7 +466,7 @@ def _conclusion(
     judged = "more than chance" if p < SIGNIFICANT else "may well be chance"
     return (
         f"validation loss {improvement:.2g} % lower than at the start, as the best of "
-        f"{len(trials)}: {judged} (p = {p:.2g} on {len(best.losses)} days)"
+        f"{len(trials)}: {judged} ({p_exact(p)} on {len(best.losses)} days)"
     )
 
 

@@ -12,7 +12,6 @@ from stocklstm.core.inputs.scaling import AnchorScaling
 from stocklstm.core.prices.series import outcomes
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.scores.evaluation import (
-    SIGNIFICANT,
     ScoredDays,
     _interval_words,
     _verdict,
@@ -23,7 +22,7 @@ from stocklstm.core.scores.evaluation import (
 )
 from stocklstm.core.scores.scores import Coverage, DistributionScores, PointScores
 from stocklstm.core.scores.significance import PairedTest, diebold_mariano, wilson_interval
-from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS, PRESETS
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS, PRESETS, SIGNIFICANT
 from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
 
 NORMAL = stats.norm.ppf(LEVELS)
