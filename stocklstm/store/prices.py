@@ -17,7 +17,7 @@ from stocklstm.core.prices.series import (
     completed,
     unstored,
 )
-from stocklstm.errors import NoPricesError
+from stocklstm.errors import NoPricesError, RejectedDataError
 from stocklstm.store.database import database_errors, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
@@ -184,6 +184,28 @@ class PriceStore:
             table = np.fromiter(rows, _ROW)
             dates = _increasing(table["date"].astype("datetime64[D]"))
         return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
+
+    def pinned(self, ticker: str, last: str, sha256: str, *, name: str, command: str) -> Bars:
+        """Read the prices that unfinished work began with; what came later stays out.
+
+        Args:
+            ticker: Whose.
+            last: Last ISO day of them.
+            sha256: `Bars.fingerprint` of them.
+            name: What to call the work, such as "the run PETR4.SA-…".
+            command: The subcommand that starts it anew.
+
+        Raises:
+            RejectedDataError: They are no longer what they were.
+        """
+        bars = self.bars(ticker)
+        bars = bars.select(bars.dates <= np.datetime64(last, "D"))
+        if bars.fingerprint() != sha256:
+            raise RejectedDataError(
+                f"the prices that {name} was given have been revised since",
+                hint=f"stocklstm {command} --ticker {ticker} starts a new one",
+            )
+        return bars
 
     def dates(self, ticker: str) -> Dates:
         """Read the stored days, oldest first."""

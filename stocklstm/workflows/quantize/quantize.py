@@ -20,7 +20,6 @@ from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.loading.model import load_model
-from stocklstm.workflows.loading.pinned import pinned_bars
 from stocklstm.workflows.quantize.measure import Measured, VersionFigures, measure
 from stocklstm.workflows.quantize.methods import AFTER_TRAINING, Candidate, EpochTaught, Parent
 
@@ -225,8 +224,7 @@ class _Quantization:
         return Parent(
             Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
             self.store.prices.bars(manifest.ticker),
-            seen=lambda: pinned_bars(
-                self.store,
+            seen=lambda: self.store.prices.pinned(
                 manifest.ticker,
                 data.last,
                 data.sha256,

@@ -24,7 +24,6 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.loading.pinned import pinned_bars
 from stocklstm.workflows.loading.pooled_model import assembled
 from stocklstm.workflows.publishing import Promotion, check_rule, judge_pool
 from stocklstm.workflows.train.fit import fit
@@ -241,8 +240,8 @@ class _Pooling:
             run = self.store.runs.open(run.record.id)
             name = f"the run {run.record.id}"
             series = {
-                each.ticker: pinned_bars(
-                    self.store, each.ticker, each.last, each.sha256, name=name, command="train"
+                each.ticker: self.store.prices.pinned(
+                    each.ticker, each.last, each.sha256, name=name, command="train"
                 )
                 for each in run.record.pool
             }

@@ -23,7 +23,6 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.registry import Draft
 from stocklstm.store.runs import Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.loading.pinned import pinned_bars
 from stocklstm.workflows.parallel import (
     HERE,
     Errand,
@@ -292,8 +291,8 @@ class _Training:
 
     def _same_bars(self, record: RunRecord) -> Bars:
         name = f"the run {record.id}"
-        return pinned_bars(
-            self.store, record.ticker, record.last, record.sha256, name=name, command="train"
+        return self.store.prices.pinned(
+            record.ticker, record.last, record.sha256, name=name, command="train"
         )
 
     def _order(self, record: RunRecord, bars: Bars, files: RunFiles) -> TrainingOrder:

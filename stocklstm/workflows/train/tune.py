@@ -44,7 +44,6 @@ from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.runs import run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.store.studies import StudyRecord
-from stocklstm.workflows.loading.pinned import pinned_bars
 from stocklstm.workflows.parallel import TickersDone, UnfinishedError, each_apart, listed, only
 from stocklstm.workflows.train.fit import prepare
 
@@ -331,8 +330,8 @@ class _Tuning:
         """Go on with a study, on the prices that it was given."""
         self._require(record.sampler)
         name = f"the study {record.id}"
-        bars = pinned_bars(
-            self.store, record.ticker, record.last, record.sha256, name=name, command="tune"
+        bars = self.store.prices.pinned(
+            record.ticker, record.last, record.sha256, name=name, command="tune"
         )
         with self.store.studies.locked(record.id):
             return self._search(record, bars, resumed=True)
