@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from stocklstm import __version__
-from stocklstm.cli.exits import exit_code, help_text
 from stocklstm.cli.output import VERBOSE, complain
 from stocklstm.cli.streams import write
+from stocklstm.core.exits import exit_code, help_text
 from stocklstm.errors import StorageError
 
 COMMANDS = {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from stocklstm.cli.exits import ExitCode
+from stocklstm.core.exits import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console

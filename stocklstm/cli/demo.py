@@ -8,7 +8,6 @@ import typer
 
 from stocklstm.cli import fetch, quantize, validate
 from stocklstm.cli.evaluate import evaluate
-from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import (
     Mode,
@@ -25,6 +24,7 @@ from stocklstm.cli.streams import write
 from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
+from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object

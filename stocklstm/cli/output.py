@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 import typer
 
-from stocklstm.cli.exits import ExitCode, exit_code, worst
 from stocklstm.cli.streams import say, write, writes_utf8
 from stocklstm.core.batch import Failure, unexpected
+from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 from stocklstm.workflows.documents import envelope
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.options import Jobs, Json, LockTimeout, OneOrMore, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.settings import tickers_progress
+from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import money, percent, percent_change
 

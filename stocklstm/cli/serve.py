@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.exits import ExitCode, exit_code
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import (
     Mode,
@@ -18,6 +17,7 @@ from stocklstm.cli.output import (
 )
 from stocklstm.cli.streams import say, write
 from stocklstm.core.batch import Failure
+from stocklstm.core.exits import ExitCode, exit_code
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import envelope

@@ -68,6 +68,11 @@ def exit_code(error: StockLstmError) -> ExitCode:
     return next((_CODES[kind] for kind in type(error).mro() if kind in _CODES), ExitCode.BUG)
 
 
+def help_text() -> str:
+    """List the codes for `--help`."""
+    return "Exit codes: " + " · ".join(f"{code.value} {text}" for code, text in MEANINGS.items())
+
+
 def worst(codes: list[ExitCode]) -> ExitCode:
     """Choose the code that stands for all; OK if there are none."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.OK)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stocklstm.cli.app import COMMANDS
-from stocklstm.cli.exits import MEANINGS
+from stocklstm.core.exits import MEANINGS
 from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
 from tests.conftest import TICKER, TINY_OPTIONS, Cli

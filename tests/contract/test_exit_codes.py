@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from stocklstm import errors
-from stocklstm.cli.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.client import Client
+from stocklstm.core.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.store.manifest_migrations import FORMAT
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.tampering import flip_bit, replace_manifest

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.evaluate.scores import evaluation_document, skill_words
-from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
+from stocklstm.core.exits import ExitCode
 from stocklstm.core.wording import (
     error_digits,
     horizon_suffix,

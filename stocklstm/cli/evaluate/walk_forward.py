@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.evaluate.scores import evaluation_document, ratio, scores_tables
-from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.dry_run import duration
 from stocklstm.client import Client
+from stocklstm.core.exits import ExitCode
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.exits import ExitCode
 from stocklstm.cli.streams import draws_bars, say
+from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.config import PRESETS, TrainingConfig
 from stocklstm.core.settings.layers import SETTINGS, EffectiveSettings
 from stocklstm.errors import ConfigError, InterruptedWorkError

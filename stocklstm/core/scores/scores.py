@@ -1,4 +1,9 @@
-"""What an evaluation yields; apart from how it is computed, which a forecast has no need of."""
+"""What an evaluation yields; apart from how it is computed, which a forecast has no need of.
+
+Manifests hold these classes. A field that is added needs a default, or every version that is stored
+already reads as damaged; one that is renamed or removed needs a new manifest format
+(`store.manifest_migrations`).
+"""
 
 from dataclasses import dataclass
 

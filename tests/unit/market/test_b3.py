@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.cli.exits import ExitCode, exit_code
+from stocklstm.core.exits import ExitCode, exit_code
 from stocklstm.core.prices.series import Basis, SourceAnswer
 from stocklstm.errors import (
     ConfigError,

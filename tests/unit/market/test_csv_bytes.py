@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stocklstm.cli.exits import ExitCode, exit_code
+from stocklstm.core.exits import ExitCode, exit_code
 from stocklstm.core.prices.series import Basis
 from stocklstm.errors import StockLstmError
 from stocklstm.market.calendar import sessions

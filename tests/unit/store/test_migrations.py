@@ -2,11 +2,21 @@
 
 import copy
 import json
+from dataclasses import MISSING, fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocklstm.core.scores.scores import (
+    Coverage,
+    DirectionScores,
+    DistributionRivalScores,
+    DistributionScores,
+    Evaluation,
+    PointScores,
+    RivalScores,
+)
 from stocklstm.errors import ArtifactVersionError
 from stocklstm.store.manifest import decode_manifest, decode_outline, stored_format
 from stocklstm.store.manifest_migrations import FORMAT, migrate
@@ -114,3 +124,26 @@ def test_what_never_measured_drift_is_not_made_up():
 
     with pytest.raises(ArtifactVersionError, match=r"before drift and AR\(1\) were measured"):
         decode_manifest(json.dumps(document).encode(), TICKER, VERSION)
+
+
+def required(kind: type) -> set[str]:
+    return {
+        row.name
+        for row in fields(kind)
+        if row.default is MISSING and row.default_factory is MISSING
+    }
+
+
+def test_a_score_that_is_added_has_a_default():
+    """Without one, every version that is stored already would read as damaged."""
+    said = document_of(FORMATS[-1])["evaluation"]
+    point, spread = said["point"], said["distribution"]
+
+    assert required(Evaluation) <= said.keys()
+    assert required(PointScores) <= point.keys()
+    assert required(RivalScores) <= said["rivals"][0].keys()
+    assert required(DirectionScores) <= said["direction"].keys()
+    assert required(DistributionScores) <= spread.keys()
+    assert required(Coverage) <= spread["coverage"][0].keys()
+    # No stored sample has GARCH beside it.
+    assert required(DistributionRivalScores) <= {"name", "crps", "crps_ratio", "dm_stat", "dm_p"}
