@@ -25,7 +25,7 @@
 
 The exit code of each class is decided in `stocklstm.core.exits`.
 
-Beside them stands InterruptedWorkError, a KeyboardInterrupt after which work can go on.
+InterruptedWorkError is apart from them: a KeyboardInterrupt after which work can be resumed.
 """
 
 from typing import Any
@@ -40,22 +40,16 @@ class StockLstmError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        """Keep the two lines that a person will read.
-
-        Args:
-            message: What happened, one line.
-            hint: What to do next, one line.
-        """
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes whole, whatever the class is made from."""
-        return _restored, (type(self), self.args, self.__dict__)
+        """Pickle whole, whatever the constructor of a subclass takes."""
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _restored(
+def _restore(
     kind: type[StockLstmError], arguments: tuple[Any, ...], attributes: dict[str, Any]
 ) -> StockLstmError:
     error = kind.__new__(kind, *arguments)
@@ -120,14 +114,6 @@ class SeriesTooShortError(NotEnoughDataError):
     """
 
     def __init__(self, message: str, *, needed: int, found: int, hint: str | None = None) -> None:
-        """Keep both counts beside the message.
-
-        Args:
-            message: What happened, one line.
-            needed: Rows needed.
-            found: Rows there are.
-            hint: What to do next, one line.
-        """
         super().__init__(message, hint=hint)
         self.needed = needed
         self.found = found
@@ -166,17 +152,12 @@ class RateLimitedError(TryAgainError):
 
 
 class InterruptedWorkError(KeyboardInterrupt):
-    """Somebody asked a long piece of work to stop; what is done of it is kept.
+    """A long task was interrupted; what is done of it is kept.
 
     Attributes:
-        command: Goes on with it.
+        command: Resumes it.
     """
 
     def __init__(self, command: str) -> None:
-        """Keep the command.
-
-        Args:
-            command: Goes on with it.
-        """
-        super().__init__(f"stopped; go on with: {command}")
+        super().__init__(f"stopped; resume with: {command}")
         self.command = command

@@ -90,7 +90,7 @@ class PredictRequest(BaseModel):
         if self.closes is None:
             if self.ticker is not None or any(column is not None for column in columns):
                 raise ValueError(
-                    "other prices need closes; to forecast from the store, give tickers"
+                    "ticker and prices need closes; to forecast from the store, give tickers"
                 )
             return self
         if self.ticker is None or self.tickers is not None:

@@ -16,13 +16,7 @@ from stocklstm.infer.session import ServingGraph
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
-    """A model ready to forecast.
-
-    Attributes:
-        graph: Serving graph.
-        config: Settings it was trained with.
-        scaling: Numbers it was trained with.
-    """
+    """A model ready to forecast."""
 
     graph: ServingGraph
     config: TrainingConfig
@@ -45,14 +39,13 @@ class Forecaster:
             raise ArtifactCorruptError("the serving graph does not fit the model's settings")
 
     def first_origin(self) -> int:
-        """Give the first row at whose close a forecast can be made."""
+        """Return the first row at whose close a forecast can be made."""
         return self.scaling.warm_up + self.config.seq_length - 1
 
     def outputs(self, bars: Bars, origins: Indices) -> Floats:
         """Run the network.
 
         Args:
-            bars: N sessions.
             origins: (M,) rows at whose close forecasts are made, none before `first_origin`.
 
         Returns:
@@ -88,7 +81,6 @@ class Forecaster:
         """Forecast the log return over the horizon from each origin.
 
         Args:
-            bars: N sessions.
             origins: (M,) rows, none before `first_origin`.
 
         Raises:

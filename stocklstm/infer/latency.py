@@ -1,4 +1,4 @@
-"""How long a forecast takes, and how long getting ready for it."""
+"""Latency of a forecast, and of loading a model."""
 
 import statistics
 import time
@@ -18,9 +18,7 @@ def latencies_ms(
     """Time graphs in turn, so that a busy machine slows all of them alike.
 
     Args:
-        graphs: With the same window shape.
         batch: Windows in a run.
-        rounds: Runs of each.
 
     Returns:
         Median milliseconds of a run, for each graph.
@@ -37,9 +35,6 @@ def latencies_ms(
 
 def load_times_ms(contents: Sequence[bytes]) -> list[float]:
     """Time in turn how long graphs take from bytes to being ready.
-
-    Args:
-        contents: ONNX models.
 
     Returns:
         Median milliseconds, for each.

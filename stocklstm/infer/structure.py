@@ -1,10 +1,10 @@
-"""Whether a serving graph is one that this program could have made, before anything loads it.
+"""Whether a serving graph is one that this program could have made, checked before it is loaded.
 
-An ONNX file can name other files to read weights from, hold subgraphs, and ask for any amount of
+An ONNX file can name other files to read weights from, hold subgraphs, and request any amount of
 memory, by a tensor that it declares or by an operator that makes one. The graphs made here are a
 chain of LSTM layers and a head, in float32 or in int8, whose weights may be stored in fewer bits
-and unpacked at load. The bytes are walked for just that: sizes and names, no weight is copied and
-no library asked.
+and unpacked at load. The bytes are parsed for just that: sizes and names, without copying a weight
+and without a library.
 """
 
 import re
@@ -52,10 +52,7 @@ class _Graph:
 
 
 def check_structure(content: bytes) -> bool:
-    """Refuse what is not a chain of LSTM layers and a head with all its weights inside.
-
-    Args:
-        content: The ONNX file.
+    """Refuse anything but a chain of LSTM layers and a head with all weights inside.
 
     Returns:
         True if some of its weights are to be unpacked at load.
@@ -75,10 +72,10 @@ def check_structure(content: bytes) -> bool:
 
 
 def _unpack(graph: _Graph) -> bool:
-    """Take what unpacks a constant for the constant; tell if there was any.
+    """Replace nodes that unpack a constant by the constant; tell if there were any.
 
-    Each constant is unpacked once, to at most eight times its bytes (4 bits to 32): what a file of
-    some size can ask for is that much and no more.
+    Each constant is unpacked once, to at most eight times its bytes (4 bits to 32), so the size of
+    the file bounds the memory it can request.
     """
     stored, rest = dict(graph.constants), list[_Node]()
     for node in graph.nodes:
@@ -99,7 +96,7 @@ def _unpack(graph: _Graph) -> bool:
 
 
 def _describe(graph: _Graph) -> str:
-    """Write the nodes in their order with where each input comes from."""
+    """List the nodes in their order with the origin of each input."""
     made: dict[str, tuple[int, int]] = {}
     words = []
     for number, (operator, inputs, outputs) in enumerate(graph.nodes):
@@ -166,7 +163,7 @@ def _read_node(data: memoryview) -> _Node:
 
 
 def _read_tensor(data: memoryview) -> tuple[str, int]:
-    """Give a constant's name and how many axes it has."""
+    """Return a constant's name and its number of axes."""
     name, dimensions = "", list[int]()
     for number, value in _fields(data):
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value):
@@ -216,7 +213,7 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Give the number and the value of each field of a message; values without bytes as 0."""
+    """Yield the number and the value of each field of a message; values without bytes as 0."""
     place = 0
     while place < len(data):
         key, place = _varint(data, place)

@@ -2,7 +2,7 @@
 
 A file has a record of 245 characters for every security, market and day: a header (type 00), the
 quotations (01) and a trailer (99) that counts them all. A year has about two million, most of
-them options; the shares of the cash market are a tenth of that and are all that is kept.
+them options; the shares of the cash market are a tenth of that, and only they are read.
 """
 
 import zipfile
@@ -61,7 +61,7 @@ _COLUMNS = len(_PRICES) + 1
 
 @dataclass(eq=False)
 class _Share:
-    """The records of one share, in the order of the file, in as little room as possible."""
+    """The records of one share in the order of the file, compactly."""
 
     days: "array[int]" = field(default_factory=lambda: array("q"))
     numbers: "array[float]" = field(default_factory=lambda: array("d"))
@@ -69,7 +69,7 @@ class _Share:
     rejections: list[Rejection] = field(default_factory=list)
 
     def bars(self) -> Bars:
-        """Give one row a day, oldest first: of several that of the standard lot, else the last."""
+        """Return one row a day, oldest first: the one of the standard lot, else the last."""
         table = np.array(self.numbers, np.float64).reshape(-1, _COLUMNS)
         days = np.array(self.days, np.int64)
         # `unique` takes the first of equals: the standard lot, and the later of two records.
@@ -85,7 +85,7 @@ class B3Source:
     """Reads COTAHIST files, ZIP or TXT."""
 
     def read(self, file: Path, tickers: Collection[str] | None = None) -> dict[str, SourceAnswer]:
-        """Get the bars of many shares as they were traded, in one pass over the file.
+        """Read the bars of many shares as they were traded, in one pass over the file.
 
         Args:
             file: COTAHIST, ZIP or TXT.
@@ -110,7 +110,7 @@ class B3Source:
         return {f"{code}{_SUFFIX}": _answer(code, shares[code]) for code in sorted(shares)}
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Get the bars of one share.
+        """Read the bars of one share.
 
         Args:
             request: Needs `file`; `start` is honoured.
@@ -139,7 +139,7 @@ def _answer(code: str, share: _Share) -> SourceAnswer:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, or the one file inside a ZIP, and translate what may go wrong on the way."""
+    """Open a file, or the one file inside a ZIP, and translate errors of reading it."""
     try:
         file = path.open("rb")
     except FileNotFoundError as error:
@@ -181,11 +181,7 @@ def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
 
 
 def _read(lines: Iterable[bytes], path: Path, wanted: Collection[str] | None) -> dict[str, _Share]:
-    """Take the cash market out of a whole file, in one pass; only some codes of it, if given.
-
-    Raises:
-        RejectedDataError: The header or the trailer is not what it should be.
-    """
+    """Read the cash market, or some codes of it, from a whole file in one pass."""
     shares: dict[str, _Share] = {}
     records, line = 0, b""
     for line in lines:

@@ -1,4 +1,4 @@
-"""Trading days of an exchange, past and to come, over exchange_calendars."""
+"""Trading sessions of an exchange, past and future, from exchange_calendars."""
 
 import warnings
 from dataclasses import dataclass
@@ -48,10 +48,7 @@ class Sessions:
     last: np.datetime64
 
     def closed_on(self, dates: Dates) -> Flags:
-        """Tell which days were certainly no session.
-
-        Args:
-            dates: (M,) datetime64[D].
+        """Mark the days that were certainly no session.
 
         Returns:
             (M,) true where the calendar covers the day and lacks it; never true where
@@ -63,11 +60,10 @@ class Sessions:
 
 
 def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Sessions:
-    """List the sessions of an exchange.
+    """List the sessions of an exchange between two days.
 
     Args:
         exchange: A name exchange_calendars knows, such as BVMF; any other gives weekdays.
-        start: First day wanted.
         end: Last day wanted. Some calendars end earlier; see `Sessions.last`.
     """
     first = np.clip(start.astype("datetime64[D]"), _FIRST_DAY, _LAST_DAY)
@@ -82,21 +78,14 @@ def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Session
 
 
 class Calendars:
-    """Sessions of several exchanges, each looked up once for many tickers."""
+    """Sessions of several exchanges, each read once for many tickers."""
 
     def __init__(self) -> None:
-        """Know none yet."""
         self._known: dict[str, Sessions] = {}
         self._asked: dict[str, tuple[np.datetime64, np.datetime64]] = {}
 
     def covering(self, exchange: str, start: np.datetime64, end: np.datetime64) -> Sessions:
-        """List the sessions of an exchange over some days, and over all that were asked before.
-
-        Args:
-            exchange: As for `sessions`.
-            start: First day wanted.
-            end: Last day wanted.
-        """
+        """List the sessions between two days, and between all days asked for before."""
         first, last = self._asked.get(exchange, (start, end))
         if exchange not in self._known or start < first or end > last:
             span = min(first, start), max(last, end)
@@ -106,10 +95,7 @@ class Calendars:
 
 
 def require_calendar(name: str) -> str:
-    """Check the name of a calendar that somebody chose.
-
-    Args:
-        name: As typed.
+    """Check the name of a calendar that the user chose.
 
     Returns:
         The name exchange_calendars has for it; "" for plain weekdays.
@@ -191,7 +177,6 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
     Args:
         calendar: Sessions of the exchange up to today at least.
         time_zone: IANA name; decides which day it is where no calendar is known.
-        now: The moment, with its time zone.
     """
     today = local_day(time_zone, now)
     if not calendar.known:
@@ -202,12 +187,7 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
 
 
 def local_day(time_zone: str, now: datetime) -> np.datetime64:
-    """Tell which day it is at an exchange.
-
-    Args:
-        time_zone: IANA name; one that this machine does not know counts as UTC.
-        now: The moment, with its time zone.
-    """
+    """Return the date at an exchange; UTC decides if this machine does not know the time zone."""
     try:
         zone = ZoneInfo(time_zone)
     except (ValueError, ZoneInfoNotFoundError, OSError):

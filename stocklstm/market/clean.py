@@ -1,4 +1,4 @@
-"""Which rows of an answer can be believed; every other row is named with its reason."""
+"""Which rows of a source's answer are credible; every other row is named with its reason."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _OLDEST_DAY = np.datetime64("1900-01-01", "D")
 
 @dataclass(frozen=True, eq=False)
 class CleanPrices:
-    """What is left of an answer once it has been judged.
+    """The credible part of an answer.
 
     Attributes:
         bars: Strictly increasing dates, closes finite and above zero; adjusted closes too, if
@@ -50,14 +50,13 @@ def clean(
     last_final: np.datetime64,
     start: str | None = None,
 ) -> CleanPrices:
-    """Judge an answer row by row.
+    """Check an answer row by row.
 
     A close outside the day's range is kept: it makes the range worthless, not the close.
-    Of several rows of one day the last one that can be believed wins.
+    Of several credible rows of one day the last one wins.
 
     Args:
         answer: Rows in any order and state.
-        calendar: Sessions of the instrument's exchange.
         last_final: Last day whose prices can no longer change; later rows are rejected.
         start: ISO day before which nothing was asked for.
 
@@ -132,7 +131,7 @@ def _date_faults(
 
 
 def _mark_order_faults(dates: Dates, reasons: np.ndarray) -> None:
-    """Name repeated days and rows that break the order of an otherwise ordered answer."""
+    """Reject repeated days, and rows that break the order of an otherwise ordered answer."""
     rows = np.flatnonzero(reasons == "")
     last_of_day = {day: row for row, day in zip(rows.tolist(), dates[rows].tolist(), strict=True)}
     unique = sorted(last_of_day.values())
@@ -143,8 +142,8 @@ def _mark_order_faults(dates: Dates, reasons: np.ndarray) -> None:
 def _misplaced(dates: Dates, rows: list[int]) -> list[int]:
     """Find single rows whose removal leaves the answer in order, oldest or newest first.
 
-    Such a date was probably mistyped. Where misplaced rows stand side by side the answer was
-    put together in no order, or from pieces, and its dates are not to blame: it is sorted.
+    Such a date was probably mistyped. Where misplaced rows are adjacent, the answer was put
+    together in no order, or from pieces, and its dates are not to blame: it is sorted.
     """
     days = dates[rows].astype(np.int64).tolist()
     if sum(later > earlier for earlier, later in pairwise(days)) * 2 < len(days) - 1:
@@ -157,7 +156,7 @@ def _misplaced(dates: Dates, rows: list[int]) -> list[int]:
 
 
 def _longest_increasing(values: Sequence[int]) -> list[int]:
-    """Give the places of a longest increasing subsequence (patience sorting)."""
+    """Return the positions of a longest increasing subsequence (patience sorting)."""
     tails: list[int] = []
     tail_places: list[int] = []
     before: list[int] = []

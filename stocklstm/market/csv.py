@@ -34,7 +34,7 @@ class CsvSource:
     def fetch(self, request: FetchRequest) -> SourceAnswer:
         """Read the file.
 
-        Dates, decimal commas, separators and encoding are found out from its contents.
+        Dates, decimal commas, separators and encoding are recognized from its contents.
 
         Args:
             request: Needs `file`, where "-" means standard input; `date_format` settles dates
@@ -105,8 +105,6 @@ def read_prices(
     """Read the contents of a file of prices.
 
     Args:
-        content: The whole file.
-        name: Its name, for messages.
         date_format: strptime pattern of its dates; None to find it out.
 
     Returns:
@@ -144,7 +142,7 @@ def _find_mark(table: Table) -> str:
 def _read_row(
     table: Table, row: list[str], read_date: DateReader, mark: str
 ) -> tuple[date, list[float]]:
-    """Read one row, or say in a ValueError's message why it cannot be."""
+    """Read one row; a ValueError says why it cannot be read."""
     if any(cell.strip() for cell in row[table.width :]):
         raise ValueError(f"{len(row)} cells, but the header names {table.width}")
     text = table.cell(row, "date")
@@ -170,5 +168,5 @@ def _bars(days: "array[int]", numbers: "array[float]") -> Bars:
 
 
 def _shown(text: str) -> str:
-    """Shorten what a file said, and keep control characters off a person's terminal."""
+    """Shorten a text of the file and escape its control characters."""
     return repr(text if len(text) <= 40 else text[:37] + "...")[1:-1]

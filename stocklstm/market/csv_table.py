@@ -1,4 +1,4 @@
-"""Bytes of a text file to a table whose columns are named as the program names them."""
+"""A text file as a table whose columns have the program's names."""
 
 import csv
 import io
@@ -48,13 +48,11 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, read anew from the bytes each time: as text they need ten times the room.
+    """Cells as text, read anew from the bytes each time: as text they need ten times the memory.
 
     Attributes:
-        content: The whole file.
         encoding: How its bytes are to be read.
         name: The file's name, for messages.
-        separator: What stands between its cells.
         columns: Place of each known column: date, close, and those others there are.
         width: Cells in the header.
         portuguese: True if the header is written in Portuguese.
@@ -69,11 +67,7 @@ class Table:
     portuguese: bool
 
     def rows(self) -> Iterator[list[str]]:
-        """Give the cells of each line below the header; lines may be too short or too long.
-
-        Raises:
-            RejectedDataError: A line is longer than any row of prices, or there are too many.
-        """
+        """Yield the cells of each line below the header; a line may be too short or too long."""
         lines = _lines(self.content, self.encoding, self.name)
         _header_line(lines)
         for number, line in enumerate(lines):
@@ -87,17 +81,13 @@ class Table:
                 yield row
 
     def cell(self, row: list[str], column: str) -> str:
-        """Give one cell without surrounding blanks; "" where the row or the column has none."""
+        """Return one cell without surrounding blanks; "" where the row or the column has none."""
         place = self.columns.get(column, len(row))
         return row[place].strip() if place < len(row) else ""
 
 
 def read_table(content: bytes, name: str) -> Table:
-    """Read a table of prices, whichever separator and encoding it uses.
-
-    Args:
-        content: The whole file.
-        name: The file's name, for messages.
+    """Read a table of prices with any usual separator and encoding.
 
     Raises:
         RejectedDataError: It is empty or no text, or has no header with a date and a close, or
@@ -147,11 +137,7 @@ def _chunks(content: bytes, encoding: str) -> Iterator[str]:
 
 
 def _lines(content: bytes, encoding: str, name: str) -> Iterator[str]:
-    """Give the lines one by one.
-
-    Raises:
-        RejectedDataError: A line is longer than any row of prices.
-    """
+    """Yield the lines one by one; refuse one that is longer than any row of prices."""
     for line in _open(content, encoding):
         if len(line) > _LONGEST_LINE:
             raise RejectedDataError(
@@ -162,7 +148,7 @@ def _lines(content: bytes, encoding: str, name: str) -> Iterator[str]:
 
 
 def _header_line(lines: Iterator[str]) -> str:
-    """Take the lines up to the header, and give that; "" if there is none."""
+    """Read up to the header and return it; "" if there is none."""
     return next(
         (line for line in lines if line.strip() and not _SEPARATOR_LINE.fullmatch(line)), ""
     )

@@ -1,4 +1,4 @@
-"""Files of many tickers that have been read, perhaps by several processes, as one source."""
+"""Several files of many tickers each, once they are read, as one source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,27 +13,26 @@ from stocklstm.market.source import FetchRequest
 
 
 class FileSet:
-    """What some files hold of each ticker, put together."""
+    """The prices of some files, merged by ticker."""
 
     def __init__(
         self, files: Sequence[Path], answers: Sequence[Mapping[str, SourceAnswer]]
     ) -> None:
-        """Take what was read.
+        """Keep what was read.
 
         Args:
             files: In the order in which they were named: of a day that several hold, the last
                 one's row counts.
-            answers: What each holds, by ticker.
         """
         self._files = files
         self._answers = answers
 
     def tickers(self) -> list[str]:
-        """List all that any of the files holds, in order."""
+        """List the tickers of all files, in order."""
         return sorted(set().union(*self._answers))
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Put together what the files hold of one ticker.
+        """Merge the rows that the files have of one ticker.
 
         Args:
             request: `start` is honoured; `file` is not looked at.

@@ -1,4 +1,4 @@
-"""Currency, calendar and time zone of a ticker, as far as its name or Yahoo's code tells."""
+"""Currency, calendar and time zone of a ticker, from its name or Yahoo's exchange code."""
 
 from stocklstm.core.prices.series import Instrument
 
@@ -135,10 +135,7 @@ _CALENDARS = {
 
 
 def guess_instrument(ticker: str) -> Instrument:
-    """Tell what a ticker's name alone says, for sources that give nothing but prices.
-
-    Args:
-        ticker: Yahoo's name, upper case.
+    """Derive currency, exchange and time zone from a ticker's name, for sources of prices only.
 
     Returns:
         The instrument. A name that says nothing has currency "", exchange "" (the calendar
@@ -161,12 +158,8 @@ def _traits(ticker: str) -> tuple[str, str, str]:
 
 
 def calendar_name(exchange_code: str) -> str:
-    """Translate Yahoo's code of an exchange into the name of its calendar.
+    """Translate Yahoo's code of an exchange, such as SAO, into the name of its calendar.
 
-    Args:
-        exchange_code: Yahoo's `exchangeName`, such as SAO or NMS.
-
-    Returns:
-        A name that exchange_calendars knows, such as BVMF; "" if the code is not in the table.
+    Returns "" if the code is not in the table.
     """
     return _CALENDARS.get(exchange_code, "")

@@ -1,4 +1,4 @@
-"""Numbers and dates the way people write them: 1,234.56 or 1.234,56; 2024-03-13 or 13/03/2024."""
+"""Numbers and dates as people write them: 1,234.56 or 1.234,56; 2024-03-13 or 13/03/2024."""
 
 import re
 from collections import Counter
@@ -38,15 +38,14 @@ DateReader = Callable[[str], date]
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a cell says that there is no value."""
+    """Tell whether a cell stands for a missing value."""
     return text.strip().casefold() in _BLANK
 
 
 def decimal_mark(texts: Iterable[str], *, otherwise: str) -> str:
-    """Find out from many numbers whether "." or "," comes before their decimals.
+    """Decide from many numbers whether "." or "," precedes the decimals.
 
     Args:
-        texts: Cells that hold numbers.
         otherwise: The answer if no cell shows it: 1.234 may be either.
     """
     votes: Counter[str] = Counter()
@@ -73,7 +72,7 @@ def _shown_mark(text: str) -> str:
 
 
 def _bare(text: str) -> tuple[str, float]:
-    """Take blanks, the currency sign and the scale (12.3M) off a number."""
+    """Strip blanks, the currency sign and the scale (12.3M) from a number."""
     number = _MONEY.sub("", re.sub(r"\s", "", text))
     if scaled := _SCALED.fullmatch(number):
         return scaled[1], _SCALES[scaled[2].upper()]
@@ -109,10 +108,9 @@ def _to_float(number: str, mark: str) -> float:
 
 
 def date_reader(texts: Iterable[str], date_format: str | None) -> DateReader:
-    """Find out how dates are written, from the dates themselves.
+    """Decide from the dates of a file how they are written.
 
     Args:
-        texts: The date cells of one file.
         date_format: A strptime pattern that settles the matter; None to find it out.
 
     Returns:
@@ -162,7 +160,7 @@ def _patterned(date_format: str) -> DateReader:
 
 
 def _day_or_month_first(pairs: list[tuple[int, int]], example: str) -> DateReader:
-    """Choose by the first two numbers of every date."""
+    """Decide by the first two numbers of every date."""
     day_first = any(first > 12 for first, _ in pairs)
     month_first = any(second > 12 for _, second in pairs)
     alike = all(first == second for first, second in pairs)

@@ -1,8 +1,8 @@
-"""What an answer says about days that are stored already, and whether to believe it.
+"""What an answer says about days that are stored already, and whether it is credible.
 
 A split revises everything before it, a dividend every earlier adjusted close, and now and then
 a source corrects a single day. Anything else that changes the past is an error of the source,
-until a person says otherwise.
+unless a person says otherwise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,13 +47,7 @@ _ACCEPT = "look at that day; if the new prices are right, repeat with --accept-r
 
 @dataclass(frozen=True, eq=False)
 class Reconciled:
-    """An answer made to fit the stored rows.
-
-    Attributes:
-        bars: Its rows, oldest first; what they lack comes from the stored rows of those days.
-        rescaled: Stored rows that the answer lacks, carried to its scale.
-        revision: What happened to the history as a whole, in words; "" if nothing did.
-    """
+    """An answer merged with the stored rows."""
 
     bars: Bars
     rescaled: Bars
@@ -61,7 +55,7 @@ class Reconciled:
 
 
 def reaches_further(stored: Bars, given: Bars) -> bool:
-    """Tell whether days before an answer may have changed too, so that all must be asked for.
+    """Tell whether days before an answer may have changed too, so that all must be fetched.
 
     Args:
         stored: Rows over the days of the answer, oldest first.
@@ -82,13 +76,11 @@ def reconcile(
     *,
     accept: bool,
 ) -> Reconciled:
-    """Decide what an answer does to the stored rows.
+    """Decide how an answer changes the stored rows.
 
     Args:
         stored: Rows that are stored, oldest first, over the days of the answer or more.
         given: Clean and adjusted rows, oldest first.
-        known: Dividends and splits that are stored.
-        actions: Those of the answer.
         accept: True to believe a revision that no event explains.
 
     Raises:
@@ -117,11 +109,10 @@ def reconcile(
 def require_explained_jumps(
     bars: Bars, actions: Iterable[Action], stored: Bars, *, accept: bool
 ) -> None:
-    """Refuse a series with a move that only a split or a slip of the source would explain.
+    """Refuse a series with a jump that only a split or an error of the source would explain.
 
     Args:
         bars: N sessions as they would be stored, oldest first.
-        actions: Known dividends and splits.
         stored: What is stored; a move that is there already has been accepted.
         accept: True to let such moves pass.
 
@@ -144,7 +135,7 @@ def require_explained_jumps(
 
 
 def joined(stored: Bars, *parts: Bars) -> Bars:
-    """Lay newer rows over stored ones, oldest first; of one day the last part's row counts."""
+    """Overlay stored rows with newer ones, oldest first; of one day the last part's row wins."""
     series = stored
     for part in parts:
         kept = series.select(~np.isin(series.dates, part.dates))
@@ -170,13 +161,13 @@ def _near(left: Floats, right: Floats | float, tolerance: float) -> Flags:
 
 
 def _differs(then: Bars, now: Bars) -> Flags:
-    """Tell on which days the closes differ by more than jitter, (N,)."""
+    """Mark the days on which the closes differ by more than jitter, (N,)."""
     closes = _near(now.closes, then.closes, JITTER)
     return ~(closes & _near(now.adj_closes, then.adj_closes, JITTER))
 
 
 def _is_revision(then: Bars, now: Bars) -> bool:
-    """Tell a history that changed from single days that did."""
+    """Tell a revised history from corrections of single days."""
     differing = _differs(then, now)
     if differing.sum() > max(_FEW, _FEW_SHARE * len(then)):
         return True
@@ -190,7 +181,7 @@ def _is_revision(then: Bars, now: Bars) -> bool:
 def _candidates(
     known: Iterable[Action], actions: Sequence[Action], last: np.datetime64
 ) -> list[Action]:
-    """Choose the events that may have revised the history since it was stored, oldest first."""
+    """Select the events that may have revised the history since it was stored, oldest first."""
     fresh = set(unstored(actions, known))
     return sorted(
         (
@@ -203,7 +194,7 @@ def _candidates(
 
 
 def _replaced(known: Iterable[Action], events: Iterable[Action]) -> list[Action]:
-    """Find what is stored in the place of these events: its effect goes as theirs comes."""
+    """Find the stored events that these replace: their effect is undone as the new one comes."""
     places = {(event.date, event.kind) for event in events}
     return [action for action in known if (action.date, action.kind) in places]
 
@@ -247,7 +238,7 @@ def _unexplained(then: Bars, now: Bars) -> RejectedDataError:
 
 
 def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
-    """Say for the log what happened to the history."""
+    """Describe for the log how the history changed."""
     day = np.flatnonzero(_differs(then, now))[0]
     shown = [f"{event.kind} of {event.value:.6g} on {event.date}" for event in events[-3:]]
     more = f" and {len(events) - 3} more" if len(events) > 3 else ""
@@ -261,7 +252,7 @@ def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
 def _scaled(
     bars: Bars, then: Bars, now: Bars, actions: Iterable[Action], *, by_shares: bool
 ) -> Bars:
-    """Carry stored rows to an answer's scale.
+    """Convert stored rows to an answer's scale.
 
     Args:
         bars: N stored rows, oldest first.
@@ -284,7 +275,7 @@ def _scaled(
 def _nearest(known: Dates, days: Dates, actions: Iterable[Action]) -> Indices:
     """Find for each day the known day whose prices were revised as its own were.
 
-    That is the next one, unless an event lies between, which revised the days before it alone;
+    That is the next one, unless an event lies between, which revised only the days before it;
     then it is the one before.
 
     Args:
@@ -300,7 +291,7 @@ def _nearest(known: Dates, days: Dates, actions: Iterable[Action]) -> Indices:
 
 
 def _is_known(bars: Bars, row: int, stored: Bars) -> bool:
-    """Tell whether the move from one row to the next is in the stored series as well."""
+    """Tell whether the stored series has the same move from one row to the next."""
     place = int(np.searchsorted(stored.dates, bars.dates[row]))
     pair = stored.select(slice(place, place + 2))
     if not np.array_equal(pair.dates, bars.dates[row : row + 2]):

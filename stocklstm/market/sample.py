@@ -18,10 +18,7 @@ class SampleSource:
     """Gives the bundled prices."""
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Read the bundled file.
-
-        Args:
-            request: Must ask for the bundled ticker; `start` is honoured.
+        """Read the bundled file from `start` on.
 
         Raises:
             UnknownTickerError: Another ticker was asked for.

@@ -92,10 +92,7 @@ def source_names() -> list[str]:
 
 
 def load_source(name: str) -> PriceSource:
-    """Import one source and make it.
-
-    Args:
-        name: Its entry-point name, such as "yahoo".
+    """Import one source by its entry-point name and make it.
 
     Raises:
         ConfigError: There is no such source, or it cannot be loaded.

@@ -1,4 +1,4 @@
-"""Prices from Yahoo Finance through yfinance, which hides what goes wrong; this does not."""
+"""Prices from Yahoo Finance through yfinance, with the errors that yfinance hides."""
 
 import logging
 import os
@@ -57,7 +57,7 @@ class YahooSource:
     pause_s = 0.2
 
     def __init__(self, timeout_s: float = 20.0) -> None:
-        """Set how patient to be.
+        """Set the time limit.
 
         Args:
             timeout_s: Longest wait for the prices. yfinance itself waits 10 s for the time zone
@@ -66,10 +66,7 @@ class YahooSource:
         self.timeout_s = timeout_s
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Get all daily bars, or those from `start` on, with dividends and splits.
-
-        Args:
-            request: `start` is honoured; there can be no file.
+        """Fetch all daily bars, or those from `start` on, with dividends and splits.
 
         Returns:
             Bars without rows if Yahoo knows the ticker but no session since `start`.
@@ -122,7 +119,7 @@ def _quiet() -> Iterator[None]:
 
 
 def cache_directory() -> Path:
-    """Say where yfinance keeps time zones and cookies: `STOCKLSTM_CACHE`, or the user's cache."""
+    """Return yfinance's directory, in `STOCKLSTM_CACHE` or the user's cache."""
     return Path(os.environ.get("STOCKLSTM_CACHE") or user_cache_dir("stocklstm")) / "yahoo"
 
 
@@ -147,7 +144,7 @@ def _cache_lock() -> Iterator[None]:
 
 
 def _wipe_cache() -> None:
-    """Throw yfinance's cache away and make it forget the files it has open."""
+    """Delete yfinance's cache and make it forget the files it has open."""
     from yfinance import cache as caches
 
     folder = cache_directory()
@@ -163,7 +160,7 @@ def _wipe_cache() -> None:
 
 @cache
 def _load_client() -> Any:  # noqa: ANN401 - yfinance ships no types
-    """Import yfinance and set it up, once: its cache must not move under its feet."""
+    """Import yfinance and set it up once: its cache must not move while it is in use."""
     import yfinance
 
     yfinance.config.debug.hide_exceptions = False
@@ -172,7 +169,7 @@ def _load_client() -> Any:  # noqa: ANN401 - yfinance ships no types
 
 
 def _moment(day: str) -> int:
-    """Give the second before which no exchange on earth can have begun a day.
+    """Return the second before which no exchange on earth can have begun a day.
 
     Not the day itself: yfinance looks for its midnight at the exchange, and on the days that
     clocks are changed there is none, or two.
@@ -181,7 +178,7 @@ def _moment(day: str) -> int:
 
 
 def _since(answer: SourceAnswer, start: str) -> SourceAnswer:
-    """Leave out the day before, which `_moment` may have asked for; any earlier one is odd."""
+    """Drop the day before, for which `_moment` may have asked; an earlier one is odd and stays."""
     day_before = np.datetime64(start, "D") - 1
     return replace(answer, bars=answer.bars.select(answer.bars.dates != day_before))
 
@@ -199,7 +196,7 @@ def _empty_answer(
     error: Any,  # noqa: ANN401
     metadata: Mapping[str, Any],
 ) -> SourceAnswer:
-    """Tell a range without sessions from an unknown ticker and from an answer that is neither."""
+    """Distinguish a range without sessions, an unknown ticker, and an answer that is neither."""
     reason = error.yahoo_reason or ""
     known = _NO_SESSIONS in reason or (not reason and "exchangeName" in metadata)
     if known and request.start is not None:
@@ -255,7 +252,7 @@ def _not_data(ticker: str) -> NetworkError:
 
 
 def _translated(error: Exception, ticker: str) -> StockLstmError:
-    """Say in our own terms what went wrong inside yfinance, pandas, peewee or the transport."""
+    """Turn errors of yfinance, pandas, peewee or the transport into ours."""
     from yfinance.exceptions import YFRateLimitError, YFTickerMissingError
 
     response = getattr(error, "response", None)

@@ -1,4 +1,4 @@
-"""The picture of what the forecast distributions promise and hold."""
+"""The calibration picture: promised against observed probabilities."""
 
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,6 @@ def calibration_png(days: ScoredDays, evaluation: Evaluation, title: str) -> byt
     The histogram of the probability integral transform is flat for right forecasts (Gneiting,
     Balabdaoui & Raftery 2007, JRSS B 69), their reliability is the diagonal. Both bands are of
     chance alone: exact binomial, of one day in h where spans of h sessions overlap.
-
-    Args:
-        days: n >= 1 scored days.
-        evaluation: Scores over all of them.
-        title: Version and preset.
 
     Returns:
         PNG, 1000 pixels wide.

@@ -39,8 +39,6 @@ def compression_png(
     Args:
         bars: The parent first, the version it is about last.
         tolerance_pct: Most growth of the errors that is allowed, in per cent.
-        title: What was made of what.
-        words: What was decided.
 
     Returns:
         PNG, 1000 pixels wide.

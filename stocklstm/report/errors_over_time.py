@@ -39,8 +39,6 @@ def errors_png(days: ScoredDays, evaluation: Evaluation, title: str) -> bytes:
 
     Args:
         days: n >= 1 scored days, all of which are shown.
-        evaluation: Scores over all of them.
-        title: Version and preset.
 
     Returns:
         PNG, 1000 pixels wide.
@@ -108,7 +106,7 @@ def _explain(axes: "Axes", words: str) -> None:
 
 
 def _name_sides(axes: "Axes", above: str, below: str) -> None:
-    """Leave room for the legend, and say at the right edge which way is better."""
+    """Leave room for the legend, and label the better side at the right edge."""
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.2 * (high - low), high + 0.35 * (high - low))
     for place, words, side in ((0.97, f"↑ {above}", "top"), (0.03, f"↓ {below}", "bottom")):

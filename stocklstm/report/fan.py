@@ -31,7 +31,7 @@ _INNER_LEVEL = 0.6
 
 
 def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency: str) -> bytes:
-    """Draw the latest closes and, on a scale of its own, what is forecast.
+    """Draw the latest closes and, on a scale of its own, the forecast.
 
     A single session beside sixty would be a sliver, so the sessions to come have a panel of their
     own, over the same prices.
@@ -39,9 +39,7 @@ def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency:
     Args:
         fan: The forecast, of which the last 60 closes before it are shown.
         levels: Probabilities of the intervals; one of 60 % is drawn inside them.
-        title: Version and day.
         words: The verdict, and what else must not be missed.
-        currency: ISO 4217 code, for the axis.
 
     Returns:
         PNG, 1000 pixels wide.

@@ -1,4 +1,4 @@
-"""What all pictures share: size, colours and the way to bytes."""
+"""What all pictures share: size, colours, axes, headings and the PNG."""
 
 import io
 import textwrap
@@ -27,7 +27,7 @@ Days = NDArray[np.object_]
 
 @contextmanager
 def canvas() -> Iterator[tuple["Figure", "Axes"]]:
-    """Open a figure 1000 pixels wide that no screen is needed for."""
+    """Open a figure 1000 pixels wide that needs no screen."""
     with _figure() as figure:
         yield figure, _with_grid(figure.add_subplot())
 
@@ -81,24 +81,15 @@ def _with_grid(axes: "Axes") -> "Axes":
 
 
 def calendar_days(dates: Dates) -> Days:
-    """Turn sessions into what a date axis takes.
-
-    Args:
-        dates: (n,) sessions.
-
-    Returns:
-        (n,) of Python's own kind.
-    """
+    """Convert sessions to the dates that a date axis takes."""
     days: Days = dates.astype("datetime64[D]").astype(object)
     return days
 
 
 def date_axis(axes: "Axes", days: Days, *, narrow: bool = False) -> None:
-    """Let the horizontal axis span some days, and mark few enough of them to be read.
+    """Set the limits of the horizontal axis to these days, with few enough ticks to be read.
 
     Args:
-        axes: The panel.
-        days: n >= 1 sessions that it shows.
         narrow: The panel shares the figure's width with another.
     """
     if narrow or len(days) <= 60:
@@ -113,16 +104,9 @@ def date_axis(axes: "Axes", days: Days, *, narrow: bool = False) -> None:
 
 
 def price_axis(axes: "Axes", label: str, currency: str) -> None:
-    """Say which price the vertical axis has, and write each as a price tag has it.
-
-    Args:
-        axes: The panel.
-        label: Which price, such as "close".
-        currency: ISO 4217 code.
-    """
+    """Label the vertical axis, and write each price in full: neither 1.2e-3 nor an offset."""
     from matplotlib.ticker import ScalarFormatter
 
-    # Neither 1.2e-3 nor a number to be added to all others.
     formatter = ScalarFormatter(useOffset=False)
     formatter.set_scientific(False)
     axes.yaxis.set_major_formatter(formatter)
@@ -132,17 +116,15 @@ def price_axis(axes: "Axes", label: str, currency: str) -> None:
 def band(
     axes: "Axes", places: NDArray[Any], lower: Floats, upper: Floats, *, depth: float, label: str
 ) -> None:
-    """Fill what lies between two curves; at a single place, which has no width, a thick line.
+    """Fill the area between two curves; at a single place, which has no width, a thick line.
 
     Bands that lie inside others are drawn after them, and look as they do in the legend.
 
     Args:
-        axes: The panel.
         places: n >= 1 sessions, or numbers.
         lower: (n,) lower bounds.
         upper: (n,) upper bounds.
         depth: Of the blue, from 0 (white) to 1.
-        label: For the legend.
     """
     from matplotlib.colors import to_rgb
 
@@ -156,14 +138,14 @@ def band(
 
 
 def png(figure: "Figure") -> bytes:
-    """Draw a figure; the same figure gives the same bytes."""
+    """Render a figure; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def heading(axes: "Axes", title: str, words: str) -> None:
-    """Put a bold title and, below it, a sentence that says what the picture shows."""
+    """Put a bold title and, below it, a sentence on what the picture shows."""
     lines = textwrap.wrap(words, 125)
     axes.set_title(title, loc="left", fontweight="bold", pad=12 + 13 * len(lines))
     axes.text(
@@ -172,7 +154,7 @@ def heading(axes: "Axes", title: str, words: str) -> None:
 
 
 def heading_across(figure: "Figure", title: str, words: str) -> None:
-    """Put the same above panels that stand side by side."""
+    """Put title and sentence above panels that stand side by side."""
     lines = textwrap.wrap(words, 135)
     top = 1 - 0.075 - 0.035 * len(lines)
     # A new engine, as the rectangle that is left for the panels is known only now.

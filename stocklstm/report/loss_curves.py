@@ -29,14 +29,6 @@ def history_png(
 ) -> bytes:
     """Draw training and validation loss and the step size over the epochs.
 
-    Args:
-        history: At least one epoch.
-        constant: Losses of a constant forecast, drawn for comparison.
-        config: Settings of the run.
-        kept_epoch: Epoch whose weights were kept.
-        title: Ticker and preset.
-        words: The diagnosis.
-
     Returns:
         PNG, 1000 pixels wide.
     """
@@ -114,7 +106,7 @@ def _draw_losses(axes: "Axes", history: History, constant: ConstantLosses, kept_
 
 
 def _zero_or_log(axes: "Axes", rates: list[float]) -> None:
-    """Begin a panel of rates at zero, so that a constant looks constant; or span decades."""
+    """Begin the axis of the rates at zero, so that a constant looks constant; log over decades."""
     if rates and min(rates) > 0 and max(rates) > 20 * min(rates):
         axes.set_yscale("log")
     elif any(rates):

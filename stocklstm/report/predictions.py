@@ -1,4 +1,4 @@
-"""The picture of forecasts beside what happened."""
+"""The picture of forecasts and outcomes."""
 
 from typing import TYPE_CHECKING
 
@@ -37,9 +37,6 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
 
     Args:
         days: n >= 1 scored days, of which the last 120 are shown.
-        evaluation: Scores over all of them.
-        title: Version and preset.
-        currency: ISO 4217 code, for the axis.
 
     Returns:
         PNG, 1000 pixels wide.

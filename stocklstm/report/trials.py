@@ -30,11 +30,7 @@ def trials_png(
 
     Args:
         trials: At least one with a finite loss.
-        best: The one with the lowest loss.
         start: The one with the settings that the search started from.
-        loss: Name of the loss, for the axis.
-        title: The ticker.
-        words: What was found.
 
     Returns:
         PNG, 1000 pixels wide.
@@ -59,7 +55,7 @@ def trials_png(
 
 
 def _limit(trials: Sequence[Trial]) -> float:
-    """Where to cut the axis, so that a few hopeless trials do not flatten all others."""
+    """Return where to cut the axis, so that a few hopeless trials do not flatten all others."""
     losses = sorted(trial.loss for trial in trials if math.isfinite(trial.loss))
     low, middle, high = losses[0], float(np.median(losses)), losses[-1]
     limit = min(high, middle + 3 * (middle - low))
