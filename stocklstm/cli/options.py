@@ -1,10 +1,11 @@
 """Options that several commands share."""
 
+import inspect
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -109,6 +110,60 @@ LockTimeout = Annotated[
         help="How long to wait for another writer.",
     ),
 ]
+
+
+def parameter(
+    name: str,
+    kind: Any,  # noqa: ANN401 - a type, which may be a union
+    help_text: str,
+    *,
+    metavar: str,
+    panel: str | None = None,
+) -> inspect.Parameter:
+    """Make a command's parameter of a row of a table: an option, or a flag where it is a bool.
+
+    Args:
+        name: With underscores.
+        kind: Type of the value; an option that is not given is None, and a flag False.
+        help_text: For `--help`.
+        metavar: What stands for the value there.
+        panel: Heading of its own there.
+    """
+    flag = kind == (bool | None)
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=help_text,
+        metavar=None if flag else metavar,
+        show_default=False,
+        rich_help_panel=panel,
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if flag else None,
+        annotation=Annotated[bool if flag else kind, option],
+    )
+
+
+def with_parameters(
+    command: Callable[..., None], parameters: Sequence[inspect.Parameter], after: str | None = None
+) -> Callable[..., None]:
+    """Give a command further options, which reach it as keyword arguments.
+
+    Args:
+        command: Takes them as `**` something.
+        parameters: From `parameter`.
+        after: The command's own parameter that they follow in the help; None for the last one.
+    """
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    at = len(own) if after is None else 1 + [p.name for p in own].index(after)
+    # Typer passes arguments by name, so that any of them may come first.
+    every = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own[:at], *parameters, *own[at:])]
+    # To mypy a function has no signature that could be set; to `inspect`, and so to Typer, it has.
+    command.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in every} | {"return": None}
+    return command
 
 
 def all_tickers(typed: Sequence[str] | None, file: Path | None) -> list[str]:

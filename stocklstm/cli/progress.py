@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.parallel import TickersDone
     from stocklstm.workflows.prices.fetch import TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
-    from stocklstm.workflows.quantize.methods import EpochTaught
+    from stocklstm.workflows.quantize.methods import EpochTrained
     from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.tune import TrialEnded
 
@@ -89,12 +89,12 @@ def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
 
 
 @contextmanager
-def teaching_bar() -> Iterator[Callable[["EpochTaught"], None]]:
+def retraining_bar() -> Iterator[Callable[["EpochTrained"], None]]:
     """Draw on stderr: model that is made smaller, epochs of the training under way, time left."""
     bar = _bar(TextColumn("{task.description}"), TextColumn("epochs"))
     tasks = {}
 
-    def on_epoch(event: "EpochTaught") -> None:
+    def on_epoch(event: "EpochTrained") -> None:
         if event.model not in tasks:
             tasks[event.model] = bar.add_task(event.model, total=event.epochs)
         elif event.epoch <= 1:

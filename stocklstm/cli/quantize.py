@@ -2,15 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import Jobs, Json, LockTimeout, OneOrMore, Quiet
+from stocklstm.cli.options import (
+    Jobs,
+    Json,
+    LockTimeout,
+    OneOrMore,
+    Quiet,
+    parameter,
+    with_parameters,
+)
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.settings import tickers_progress
 from stocklstm.core.exits import ExitCode
+from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import money, percent, percent_change
 
@@ -18,112 +27,43 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.quantize.measure import VersionFigures
-    from stocklstm.workflows.quantize.methods import EpochTaught
+    from stocklstm.workflows.quantize.methods import EpochTrained
     from stocklstm.workflows.quantize.quantize import QuantizedVersion, QuantizeResult
 
 
+def _with_method_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command an option for every row of `Compression`, after `--method`."""
+    rows = [
+        parameter(row.name, row.type, f"{row.metadata['words']}.", metavar=row.metadata["metavar"])
+        for row in options()
+    ]
+    return with_parameters(command, rows, after="method")
+
+
+@_with_method_options
 def quantize(
     ticker: OneOrMore = None,
     method: Annotated[
-        str,
-        typer.Option(
-            help="dynamic: int8, activations scaled as they come. static: int8 weights, float "
-            "activations. fp16: half precision weights. int4: 4-bit weights. qat: trained with "
-            "rounded weights. prune: most weights zero, or fewer units. distill: a smaller "
-            "student. pipeline: by --budget."
-        ),
+        str, typer.Option(help=" ".join(f"{name}: {row.words}." for name, row in METHODS.items()))
     ] = "dynamic",
-    per_tensor: Annotated[
-        bool,
-        typer.Option("--per-tensor", help="dynamic: one scale a matrix instead of one a row."),
-    ] = False,
-    calibration_windows: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="static, int4: training windows to correct the outputs on; 256.",
-            show_default=False,
-        ),
-    ] = None,
-    bits: Annotated[
-        int | None,
-        typer.Option(metavar="8|4|2", help="qat: of the weights; 8.", show_default=False),
-    ] = None,
-    sparsity: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="prune: of weights that become zero, 0.8; with --structured of units, 0.5; of a "
-            "pipeline, of units, 0.8.",
-            show_default=False,
-        ),
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="prune: polynomial (default) or once.", show_default=False
-        ),
-    ] = None,
-    structured: Annotated[
-        bool, typer.Option("--structured", help="prune: remove hidden units instead.")
-    ] = False,
-    student_hidden: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="distill: units of the student; half.", show_default=False),
-    ] = None,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            metavar="WEIGHT",
-            help="distill: of the teacher's outputs beside what came; 0.5.",
-            show_default=False,
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="qat: of fine-tuning; 12. prune, pipeline: of learning from the parent; as many "
-            "as make 1,000 steps, twice, or 8,000 for fewer units.",
-            show_default=False,
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="pipeline: size (default), latency or accuracy.",
-            show_default=False,
-        ),
-    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(metavar="PERCENT", help="Most growth of RMSE and CRPS to be accepted."),
-    ] = 0.5,
+    ] = TOLERANCE_PCT,
     jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    **method_options: Any,  # noqa: ANN401 - of whatever type each has
 ) -> None:
     """Make a smaller, faster version; champion only if its errors hardly grow."""
 
     def call() -> "QuantizeResult":
-        from stocklstm.core.settings.compression import Compression
         from stocklstm.workflows.quantize.quantize import quantize
 
-        compression = Compression(
-            method=method,
-            per_tensor=per_tensor or None,
-            calibration_windows=calibration_windows,
-            bits=bits,
-            epochs=epochs,
-            sparsity=sparsity,
-            schedule=schedule,
-            structured=structured or None,
-            student_hidden=student_hidden,
-            alpha=alpha,
-            budget=budget,
-        )
+        # A flag that was not given is no option of another method.
+        given = {name: value for name, value in method_options.items() if value is not False}
+        compression = Compression(method, **given)
         with (
             progress(shown=jobs == 1) as on_epoch,
             tickers_progress("Quantizing", shown=jobs > 1) as on_ticker,
@@ -143,7 +83,7 @@ def quantize(
 
 
 @contextmanager
-def progress(*, shown: bool = True) -> Iterator[Callable[["EpochTaught"], None]]:
+def progress(*, shown: bool = True) -> Iterator[Callable[["EpochTrained"], None]]:
     """Show epochs on stderr, on a terminal; elsewhere the notes say what is being done.
 
     Args:
@@ -152,9 +92,9 @@ def progress(*, shown: bool = True) -> Iterator[Callable[["EpochTaught"], None]]
     if not (shown and draws_bars()):
         yield lambda _: None
         return
-    from stocklstm.cli.progress import teaching_bar
+    from stocklstm.cli.progress import retraining_bar
 
-    with teaching_bar() as on_epoch:
+    with retraining_bar() as on_epoch:
         yield on_epoch
 
 

@@ -19,6 +19,7 @@ from stocklstm.core.prices.pool_splits import PoolDays
 from stocklstm.core.reference import is_pool, version_id
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.compression import Method
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -31,25 +32,6 @@ from stocklstm.store.manifest_migrations import FORMAT, migrate
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
-
-Method = Literal[
-    "float32",
-    "dynamic-int8",
-    "static-int8",
-    "float16",
-    "int4",
-    "qat-int8",
-    "qat-int4",
-    "qat-int2",
-    "pruned-int8",
-    "structured",
-    "distilled",
-    "structured-dynamic-int8",
-    "structured-static-int8",
-    "structured-int4",
-]
-FLOAT_METHODS = ("float32", "structured", "distilled")
-"""Those whose weights are still in float32 and could be made smaller."""
 
 # What a manifest lists lies beside it, never elsewhere on the disk.
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)

@@ -7,6 +7,7 @@ import pytest
 
 from stocklstm.cli.app import COMMANDS
 from stocklstm.core.exits import MEANINGS
+from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
@@ -70,6 +71,16 @@ def test_every_input_is_documented() -> None:
     rows = re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
 
     assert tuple(rows) == FEATURES
+
+
+def test_every_method_of_quantize_is_documented_with_its_options() -> None:
+    text = (ROOT / "docs" / "quantization.md").read_text()
+    rows = re.findall(r"^\| `(\w+)[^`]*` \| (.+) \|$", text, re.MULTILINE)
+
+    for method, row in METHODS.items():
+        documented = " ".join(words for name, words in rows if name == method)
+        own = [name for name in row.options if name != "structured"]
+        assert all(f"--{name.replace('_', '-')}" in documented for name in own), method
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

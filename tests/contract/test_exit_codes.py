@@ -156,6 +156,7 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results() -> None:
         ("fetch", "--ticker", TICKER, "--source", "csv"),
         ("fetch", "--ticker", "x" * 1_000_000, "--source", "sample"),
         ("quantize", "--ticker", TICKER, "--method", "magic"),
+        ("quantize", "--ticker", TICKER, "--method", "prune", "--schedule", "once"),
         ("evaluate", "--walk-forward", "0"),
         ("evaluate", "--walk-forward", "30", "--refit-every", "0"),
         ("evaluate", "--walk-forward", "30", "--embargo", "-1"),

@@ -1,6 +1,5 @@
 """What the commands that train share: an option for every setting, and an orderly stop."""
 
-import inspect
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli.options import parameter, with_parameters
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.config import PRESETS, TrainingConfig
@@ -43,31 +43,17 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: Takes them as keyword arguments.
     """
-    signature = inspect.signature(command)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    options = [
-        inspect.Parameter(
+    rows = [
+        parameter(
             name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None,
-                typer.Option(
-                    setting.option,
-                    metavar=_METAVARS[setting.kind],
-                    help=setting.help_text,
-                    show_default=False,
-                    rich_help_panel="Settings",
-                ),
-            ],
+            str | None,
+            setting.help_text,
+            metavar=_METAVARS[setting.kind],
+            panel="Settings",
         )
         for name, setting in SETTINGS.items()
     ]
-    parameters = [*own, *options]
-    # To mypy a function has no signature that could be set; to `inspect`, and so to Typer, it has.
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-    return command
+    return with_parameters(command, rows)
 
 
 @dataclass(frozen=True)

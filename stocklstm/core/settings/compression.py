@@ -1,41 +1,128 @@
-"""How a model is to be made smaller."""
+"""Methods of quantize and their options, one row each. Free of NumPy: `--help` reads it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
+from stocklstm.core.settings.config import Limits, at_least, between
 from stocklstm.errors import ConfigError
 
-METHODS: dict[str, tuple[str, ...]] = {
-    "dynamic": ("per_tensor",),
-    "static": ("calibration_windows",),
-    "fp16": (),
-    "int4": ("calibration_windows",),
-    "qat": ("bits", "epochs"),
-    "prune": ("sparsity", "schedule", "structured", "epochs"),
-    "distill": ("student_hidden", "alpha"),
-    "pipeline": ("budget", "sparsity", "epochs"),
-}
-"""Methods, each with the options that belong to it."""
+Method = Literal[
+    "float32",
+    "dynamic-int8",
+    "static-int8",
+    "float16",
+    "int4",
+    "qat-int8",
+    "qat-int4",
+    "qat-int2",
+    "pruned-int8",
+    "structured",
+    "distilled",
+    "structured-dynamic-int8",
+    "structured-static-int8",
+    "structured-int4",
+]
+"""What a manifest says of how its weights are stored and how they came to be so."""
+
+
+class Weights(NamedTuple):
+    """Weights as they are stored.
+
+    Attributes:
+        parity: Largest difference of checkpoint and serving graph, relative to the largest output:
+            rounding alone for float32, the coarseness of the stored weights otherwise.
+        float32: True if they could still be made smaller.
+    """
+
+    parity: float
+    float32: bool = False
+
+
+FLOAT32 = Weights(1e-5, float32=True)
+
+# Weights that were rounded in training have a checkpoint of their own, and it holds them rounded.
+_ROUNDED_IN_TRAINING = Weights(1e-4)
+
+
+class MethodRow(NamedTuple):
+    """One choice of `--method`.
+
+    Attributes:
+        words: What it is, for `--help`; no capital, no full stop.
+        note: What to know of it, printed with the result.
+        makes: Weights by what the manifest calls them.
+        options: Those that belong to it.
+    """
+
+    words: str
+    note: str
+    makes: Mapping[Method, Weights]
+    options: tuple[str, ...] = ()
+
 
 _AS_FLOAT = "weights are unpacked at load, so that a forecast takes as long as in float32"
 _TRAINED_ON = "it was trained on: only what it is better by than its controls is owed to the method"
 _TAUGHT = "its parent taught it to say the same, and nothing that came did"
 
-NOTES = {
-    "dynamic": "activations are scaled by their range, so that a forecast depends a little on "
-    "what else is in its batch; predict and evaluate make them one by one",
-    "static": f"activations stay float32, as ONNX Runtime has no LSTM for others; {_AS_FLOAT}",
-    "fp16": _AS_FLOAT,
-    "int4": _AS_FLOAT,
-    "qat": f"{_TRAINED_ON}; {_AS_FLOAT}",
-    "prune": "zeros make the file compress better and no forecast faster: ONNX Runtime multiplies "
-    f"them too; {_TAUGHT}",
-    "structured": _TAUGHT,
-    "distill": _TRAINED_ON,
-    "pipeline": _TAUGHT,
+METHODS: Mapping[str, MethodRow] = {
+    "dynamic": MethodRow(
+        "int8, activations scaled as they come",
+        "activations are scaled by their range, so that a forecast depends a little on what else "
+        "is in its batch; predict and evaluate make them one by one",
+        {"dynamic-int8": Weights(0.1)},
+        ("per_tensor",),
+    ),
+    "static": MethodRow(
+        "int8 weights, float activations",
+        f"activations stay float32, as ONNX Runtime has no LSTM for others; {_AS_FLOAT}",
+        {"static-int8": Weights(0.05)},
+        ("calibration_windows",),
+    ),
+    "fp16": MethodRow("half precision weights", _AS_FLOAT, {"float16": Weights(0.01)}),
+    "int4": MethodRow("4-bit weights", _AS_FLOAT, {"int4": Weights(0.5)}, ("calibration_windows",)),
+    "qat": MethodRow(
+        "trained with rounded weights",
+        f"{_TRAINED_ON}; {_AS_FLOAT}",
+        {
+            "qat-int8": _ROUNDED_IN_TRAINING,
+            "qat-int4": _ROUNDED_IN_TRAINING,
+            "qat-int2": _ROUNDED_IN_TRAINING,
+        },
+        ("bits", "epochs"),
+    ),
+    "prune": MethodRow(
+        "most weights zero, or fewer units",
+        "zeros make the file compress better and no forecast faster: ONNX Runtime multiplies "
+        f"them too; {_TAUGHT}",
+        {"pruned-int8": Weights(0.05), "structured": FLOAT32},
+        ("sparsity", "structured", "epochs"),
+    ),
+    "distill": MethodRow(
+        "a smaller student", _TRAINED_ON, {"distilled": FLOAT32}, ("student_hidden", "alpha")
+    ),
+    "pipeline": MethodRow(
+        "by --budget",
+        _TAUGHT,
+        {
+            "structured-int4": Weights(0.5),
+            "structured-dynamic-int8": Weights(0.1),
+            "structured-static-int8": Weights(0.05),
+            "qat-int8": _ROUNDED_IN_TRAINING,
+        },
+        ("budget", "sparsity", "epochs"),
+    ),
 }
-"""What to know of a method."""
+"""What `--method` can be."""
+
+WEIGHTS: Mapping[Method, Weights] = {
+    "float32": FLOAT32,
+    **{made: weights for row in METHODS.values() for made, weights in row.makes.items()},
+}
+"""Every kind of weights that a version can have."""
+
+TOLERANCE_PCT = 0.5
+"""Most growth of RMSE and CRPS of a version that is accepted, unless told otherwise."""
 
 CALIBRATION_WINDOWS = 256
 LEAST_CALIBRATION_WINDOWS = 32
@@ -53,61 +140,66 @@ FULL_SIZE_STEPS = 1_000
 with weights rounded to bytes."""
 MATCHING_BATCH = 128
 MATCHING_RATE = 3e-3
-SCHEDULES = ("polynomial", "once")
 ALPHA = 0.5
 BUDGETS = ("size", "latency", "accuracy")
 
-_LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "calibration_windows": (
-        lambda count: count >= LEAST_CALIBRATION_WINDOWS,
-        f"at least {LEAST_CALIBRATION_WINDOWS}",
-    ),
-    "bits": (lambda bits: bits in {8, 4, 2}, "8, 4 or 2"),
-    "epochs": (lambda epochs: 1 <= epochs <= 10_000, "from 1 to 10,000"),
-    "sparsity": (lambda share: 0 < share < 1, "above 0 and below 1"),
-    "schedule": (lambda name: name in SCHEDULES, "polynomial or once"),
-    "student_hidden": (lambda units: units >= 1, "at least 1"),
-    "alpha": (lambda weight: 0 <= weight <= 1, "from 0 to 1"),
-    "budget": (lambda name: name in BUDGETS, "size, latency or accuracy"),
-}
+
+def option(words: str, limits: Limits | None = None, metavar: str = "N") -> Any:  # noqa: ANN401 - of the option's type
+    """Make the row of an option, out of which come its check and its help on the command line.
+
+    Args:
+        words: Methods it belongs to, what it is, and its default; no full stop.
+        limits: None allows all values of its type.
+        metavar: What stands for its value in the help.
+    """
+    return field(default=None, metadata={"words": words, "limits": limits, "metavar": metavar})
 
 
 @dataclass(frozen=True)
 class Compression:
-    """A method and its options; what is None is as the method has it.
+    """A method of quantize and its options, of which None is as the method has it.
 
     Attributes:
         method: One of `METHODS`.
-        per_tensor: One scale for a whole matrix instead of one for each of its rows.
-        calibration_windows: Training windows on which the outputs are brought back to what they
-            were; 256 if None.
-        bits: Of the integers that weights are trained to be; 8 if None.
-        epochs: Of fine-tuning: 12 if None; of learning from the parent: as many as make
-            8,000 steps for fewer units and 1,000, twice, for zeros.
-        sparsity: Share of weights that become zero (0.8 if None), or of hidden units that are
-            removed, by `structured` (0.5) and by the pipeline (0.8).
-        schedule: "polynomial" (if None) or "once": how the share of zeros grows in training.
-        structured: Remove hidden units instead of setting weights to zero.
-        student_hidden: Hidden units of the student; half of the teacher's if None.
-        alpha: Weight of the teacher's outputs beside what came; 0.5 if None.
-        budget: What the pipeline is to save: "size" (if None), "latency", or as much as
-            "accuracy" allows, which removes no units.
     """
 
     method: str = "dynamic"
-    per_tensor: bool | None = None
-    calibration_windows: int | None = None
-    bits: int | None = None
-    epochs: int | None = None
-    sparsity: float | None = None
-    schedule: str | None = None
-    structured: bool | None = None
-    student_hidden: int | None = None
-    alpha: float | None = None
-    budget: str | None = None
+    per_tensor: bool | None = option("dynamic: one scale a matrix instead of one a row")
+    calibration_windows: int | None = option(
+        f"static, int4: training windows to correct the outputs on; {CALIBRATION_WINDOWS}",
+        at_least(LEAST_CALIBRATION_WINDOWS),
+    )
+    bits: int | None = option(
+        f"qat: of the weights; {BITS}",
+        Limits(lambda bits: bits in {8, 4, 2}, "8, 4 or 2"),
+        metavar="8|4|2",
+    )
+    sparsity: float | None = option(
+        f"prune: of weights that become zero, {SPARSITY}; with --structured of units, "
+        f"{STRUCTURED_SPARSITY}; of a pipeline, of units, {PIPELINE_SPARSITY}",
+        Limits(lambda share: 0 < share < 1, "above 0 and below 1"),
+        metavar="SHARE",
+    )
+    structured: bool | None = option("prune: remove hidden units instead")
+    student_hidden: int | None = option("distill: units of the student; half", at_least(1))
+    alpha: float | None = option(
+        f"distill: of the teacher's outputs beside what came; {ALPHA}",
+        between(0, 1),
+        metavar="WEIGHT",
+    )
+    epochs: int | None = option(
+        f"qat: of fine-tuning; {FINE_TUNING_EPOCHS}. prune, pipeline: of learning from the parent; "
+        f"as many as make {FULL_SIZE_STEPS:,} steps, twice, or {MATCHING_STEPS:,} for fewer units",
+        Limits(lambda epochs: 1 <= epochs <= 10_000, "from 1 to 10,000"),
+    )
+    budget: str | None = option(
+        "pipeline: size (default), latency or accuracy",
+        Limits(lambda name: name in BUDGETS, "size, latency or accuracy"),
+        metavar="NAME",
+    )
 
     def __post_init__(self) -> None:
-        """Refuse what there is not, and options of another method.
+        """Refuse an unknown method, and options of another one.
 
         Raises:
             ConfigError: There is no such method, an option does not belong to it, or is beyond
@@ -117,33 +209,32 @@ class Compression:
             raise ConfigError(
                 f"there is no method {self.method!r}", hint=f"use {', '.join(METHODS)}"
             )
-        for name in [field.name for field in fields(self) if field.name != "method"]:
-            value = getattr(self, name)
+        for row in options():
+            value, name = getattr(self, row.name), f"--{row.name.replace('_', '-')}"
             if value is None:
                 continue
-            option = f"--{name.replace('_', '-')}"
-            if name not in METHODS[self.method]:
-                owners = [method for method, options in METHODS.items() if name in options]
+            if row.name not in METHODS[self.method].options:
+                owners = [method for method, each in METHODS.items() if row.name in each.options]
                 raise ConfigError(
-                    f"{option} does not belong to method {self.method}",
+                    f"{name} does not belong to method {self.method}",
                     hint=f"it belongs to {', '.join(owners)}",
                 )
-            holds, limits = _LIMITS.get(name, (lambda _: True, ""))
-            if not holds(value):
-                raise ConfigError(f"{option} must be {limits}, not {value}")
+            limits = row.metadata["limits"]
+            if limits is not None and not limits.allows(value):
+                raise ConfigError(f"{name} must be {limits.words}, not {value}")
         if self.budget == "accuracy" and self.sparsity is not None:
             raise ConfigError(
                 "--sparsity does not belong to --budget accuracy: no units are removed",
                 hint="leave --sparsity out, or use --budget size",
             )
-        if self.structured and self.schedule is not None:
-            raise ConfigError(
-                "--schedule does not belong to --structured: units are removed at once",
-                hint="leave --schedule out",
-            )
 
     @property
     def note(self) -> str:
         """What to know of the method, in words."""
-        words = NOTES["structured" if self.structured else self.method]
+        words = _TAUGHT if self.structured else METHODS[self.method].note
         return f"{words}; integers of 2 bits take 4 in the file" if self.bits == 2 else words
+
+
+def options() -> list[Field[Any]]:
+    """List the rows of all options, in the order of the help."""
+    return [row for row in fields(Compression) if row.name != "method"]

@@ -10,6 +10,7 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.baselines import Baselines
+from stocklstm.core.settings.compression import WEIGHTS
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -26,7 +27,6 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
     FILE_NAME,
-    FLOAT_METHODS,
     SERVING_FILE,
     ImportRecord,
     Manifest,
@@ -302,7 +302,7 @@ def _parent_here(store: Store, child: Manifest) -> str | None:
             manifest = store.registry.manifest(child.ticker, version)
         except IntegrityError:
             continue
-        if manifest.method in FLOAT_METHODS and _training(manifest) == _training(child):
+        if WEIGHTS[manifest.method].float32 and _training(manifest) == _training(child):
             return manifest.id
     return None
 

@@ -1,18 +1,18 @@
-"""From a stored version to networks that say nearly the same and take less."""
+"""Methods of quantize that need no training; `trained_methods` has the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stocklstm.core.prices.series import Bars, Indices
-from stocklstm.core.settings.compression import CALIBRATION_WINDOWS, Compression
+from stocklstm.core.settings.compression import CALIBRATION_WINDOWS, Compression, Method
 from stocklstm.errors import SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.weights import fit_correction, store_half, store_integers
-from stocklstm.store.manifest import Manifest, Method
+from stocklstm.store.manifest import Manifest
 from stocklstm.workflows.loading.model import LoadedModel
 
 
@@ -39,12 +39,12 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class EpochTaught:
+class EpochTrained:
     """Sent after every epoch of a training on the way to a smaller model.
 
     Attributes:
         model: Identity of the parent.
-        epochs: Of this training; a method may take several.
+        epochs: Of this training; a method may need several trainings.
         epoch: The one that ended.
     """
 
@@ -55,39 +55,32 @@ class EpochTaught:
 
 @dataclass(frozen=True, eq=False)
 class Parent:
-    """What is to be made smaller.
+    """The version that is made smaller, with what the methods need of it.
 
     Attributes:
         candidate: The version as it is.
         bars: All stored sessions.
-        seen: Reads the sessions that it was trained and tested on when it was published.
+        training_bars: Reads the sessions that it was trained and tested on.
         checkpoint: Reads the file with its weights.
         on_note: Called with what is being done, in words.
-        on_epoch: Called after every epoch of what is trained.
+        on_epoch: Called after every epoch of a training.
     """
 
     candidate: Candidate
     bars: Bars
-    seen: Callable[[], Bars]
+    training_bars: Callable[[], Bars]
     checkpoint: Callable[[], bytes]
     on_note: Callable[[str], None]
-    on_epoch: Callable[[EpochTaught], None]
+    on_epoch: Callable[[EpochTrained], None]
 
     @property
     def manifest(self) -> Manifest:
-        """Of the version."""
+        """Manifest of the version."""
         return self.candidate.model.manifest
 
 
 def with_graph(model: Candidate, name: str, method: Method, content: bytes) -> Candidate:
-    """Give a model another graph, and leave all else as it is.
-
-    Args:
-        model: In float32.
-        name: What it becomes.
-        method: For the manifest.
-        content: ONNX model.
-    """
+    """Give a model another serving graph, and leave all else as it is."""
     manifest = replace(model.model.manifest, method=method)
     forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
     return replace(model, name=name, content=content, model=LoadedModel(manifest, forecaster))
@@ -101,7 +94,7 @@ def dynamic(
     Args:
         model: In float32.
         method: For the manifest.
-        per_tensor: One scale for a whole matrix instead of one for each row.
+        per_tensor: Use one scale for a whole matrix instead of one for each row.
     """
     content = quantize_dynamic_int8(model.content, per_channel=not per_tensor)
     return with_graph(model, "dynamic int8", method, content)
@@ -126,7 +119,7 @@ def weight_only(
         count: Training windows to fit the correction on.
 
     Raises:
-        SeriesTooShortError: There are not as many.
+        SeriesTooShortError: There are fewer.
     """
     origins = calibration_origins(model.model.manifest, bars, count)
     rough = with_graph(model, name, method, store_integers(model.content, bits))
@@ -137,12 +130,7 @@ def weight_only(
 
 
 def training_origins(manifest: Manifest, bars: Bars) -> Indices:
-    """List the rows from which the days of a model's training part are forecast.
-
-    Args:
-        manifest: Tells where that part begins and ends.
-        bars: N sessions.
-    """
+    """List the rows from which the days of a model's training part are forecast."""
     first, last = (
         np.datetime64(day, "D") for day in (manifest.splits.train_start, manifest.splits.train_end)
     )
@@ -152,15 +140,10 @@ def training_origins(manifest: Manifest, bars: Bars) -> Indices:
 
 
 def calibration_origins(manifest: Manifest, bars: Bars, count: int) -> Indices:
-    """Choose training windows at even distances.
-
-    Args:
-        manifest: Of the model.
-        bars: N sessions.
-        count: How many.
+    """Choose `count` training windows at even distances.
 
     Raises:
-        SeriesTooShortError: There are not as many.
+        SeriesTooShortError: There are fewer.
     """
     origins = training_origins(manifest, bars)
     if len(origins) < count:
@@ -194,4 +177,10 @@ def _int4(model: Candidate, bars: Bars, compression: Compression) -> Candidate:
     return weight_only(model, bars, 4, "int4", "int4", count)
 
 
-AFTER_TRAINING = {"dynamic": _dynamic, "static": _static, "fp16": _half, "int4": _int4}
+AFTER_TRAINING: Mapping[str, Callable[[Candidate, Bars, Compression], Candidate]] = {
+    "dynamic": _dynamic,
+    "static": _static,
+    "fp16": _half,
+    "int4": _int4,
+}
+"""What carries out each method, by its row in `core.settings.compression`."""

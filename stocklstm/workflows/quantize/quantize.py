@@ -9,24 +9,23 @@ from stocklstm.core.batch import Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
-from stocklstm.core.settings.compression import Compression
+from stocklstm.core.settings.compression import TOLERANCE_PCT, WEIGHTS, Compression
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 from stocklstm.report.compression import CompressedBar, compression_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, FLOAT_METHODS, SERVING_FILE, Manifest
+from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.quantize.measure import Measured, VersionFigures, measure
-from stocklstm.workflows.quantize.methods import AFTER_TRAINING, Candidate, EpochTaught, Parent
+from stocklstm.workflows.quantize.methods import AFTER_TRAINING, Candidate, EpochTrained, Parent
 
 if TYPE_CHECKING:
     from stocklstm.workflows.parallel import TickersDone
 
-TOLERANCE_PCT = 0.5
 PICTURE_FILE = "quantized.png"
 
 
@@ -112,7 +111,7 @@ def quantize(  # noqa: PLR0913 - all but one have a default
     home: Path | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     on_note: Callable[[str], None] = lambda _: None,
-    on_epoch: Callable[[EpochTaught], None] = lambda _: None,
+    on_epoch: Callable[[EpochTrained], None] = lambda _: None,
     on_ticker: Callable[["TickersDone"], None] = lambda _: None,
 ) -> QuantizeResult:
     """Make a smaller version of each model and promote it if its errors hardly grow.
@@ -179,7 +178,7 @@ class _Quantization:
     tolerance_pct: float
     lock_timeout_s: float
     on_note: Callable[[str], None]
-    on_epoch: Callable[[EpochTaught], None]
+    on_epoch: Callable[[EpochTrained], None]
 
     def quantize_one(self, reference: ModelReference) -> QuantizedVersion:
         parent = self._parent(reference)
@@ -215,7 +214,7 @@ class _Quantization:
     def _parent(self, reference: ModelReference) -> Parent:
         model = load_model(self.store, reference)
         manifest = model.manifest
-        if manifest.method not in FLOAT_METHODS:
+        if not WEIGHTS[manifest.method].float32:
             raise ConfigError(
                 f"{manifest.id} is {manifest.method} already",
                 hint=f"stocklstm quantize --ticker {manifest.parent}" if manifest.parent else None,
@@ -224,7 +223,7 @@ class _Quantization:
         return Parent(
             Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
             self.store.prices.bars(manifest.ticker),
-            seen=lambda: self.store.prices.pinned(
+            training_bars=lambda: self.store.prices.pinned(
                 manifest.ticker,
                 data.last,
                 data.sha256,

@@ -1,6 +1,7 @@
-"""Smaller networks that are trained: on the prices that their parent was trained on."""
+"""Methods of quantize that train, on the prices that the parent was trained on."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from stocklstm.core.inputs.scaling import PriceScaling
@@ -17,6 +18,7 @@ from stocklstm.core.settings.compression import (
     SPARSITY,
     STRUCTURED_SPARSITY,
     Compression,
+    Method,
 )
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
@@ -40,11 +42,10 @@ from stocklstm.learn.loop import OnEpoch, TrainedNetwork, adopt_network, train_n
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.learn.stopping import State
-from stocklstm.store.manifest import Method
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.quantize.methods import (
     Candidate,
-    EpochTaught,
+    EpochTrained,
     Parent,
     dynamic,
     weight_only,
@@ -60,76 +61,60 @@ _QAT_METHODS: dict[int, Method] = {8: "qat-int8", 4: "qat-int4", 2: "qat-int2"}
 
 
 def retrain(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
-    """Make a model smaller by training.
-
-    Args:
-        parent: In float32.
-        compression: How: quantization-aware training, pruning, distillation or the pipeline.
-
-    Returns:
-        The smaller model, last, and before it its controls.
-
-    Raises:
-        RejectedDataError: The prices have been revised since the parent was trained.
-        TrainingDivergedError: A loss became infinite, or worse than that of an untrained network.
-        ConfigError: The student would be as large as the teacher.
-    """
-    workshop = _Workshop(parent)
-    if compression.method == "qat":
-        return workshop.round(compression)
-    if compression.method == "distill":
-        return workshop.distill(compression)
-    if compression.method == "pipeline":
-        return workshop.combine(compression)
-    return workshop.shrink(compression) if compression.structured else workshop.prune(compression)
+    """Make a model smaller by training; see `quantize.compress`."""
+    return TRAINED[compression.method](_Retraining(parent), compression)
 
 
-class _Workshop:
-    """The parent's weights, the data they were trained on, and what can be done with both."""
+class _Retraining:
+    """The parent's weights, the data they were trained on, and the methods that use both."""
 
     def __init__(self, parent: Parent) -> None:
         self.parent = parent
         self.config = parent.manifest.config
-        self.bars: Bars = parent.seen()
+        self.bars: Bars = parent.training_bars()
         self.prepared: PreparedTicker = prepare(self.bars, self.config)
         self.state: State = decode_checkpoint(parent.checkpoint())
         self.network: StockLSTM = rebuild_network(self.state)
 
     # The methods
 
-    def round(self, compression: Compression) -> tuple[Candidate, ...]:
+    def qat(self, compression: Compression) -> tuple[Candidate, ...]:
         bits, epochs = compression.bits or BITS, compression.epochs or FINE_TUNING_EPOCHS
         control = self._fine_tuned(epochs)
-        self._say(f"training {bits}-bit weights for {epochs} epochs")
-        config, reshape = self._fine_tuning(epochs), fake_quantized(bits)
+        self._note(f"training {bits}-bit weights for {epochs} epochs")
+        config, reshape = self._fine_tuning_config(epochs), fake_quantized(bits)
         trained = fine_tune(config, self.prepared.data, self._start(), self._watch(config), reshape)
         method, after = _QAT_METHODS[bits], store_integers(control.content, bits)
         return (
             control,
             with_graph(control, f"int{bits} afterwards", method, after),
-            self._rounded(trained, bits, self.config),
+            self._quantized(trained, bits, self.config),
         )
 
     def prune(self, compression: Compression) -> tuple[Candidate, ...]:
+        if compression.structured:
+            return self._prune_structured(compression)
         sparsity = compression.sparsity or SPARSITY
-        at_once = self._sparse("pruned at once", bent(self._untouched(), Pruning(sparsity)))
-        growing = Pruning(sparsity, compression.schedule or "polynomial")
+        at_once = self._pruned("pruned at once", bent(self._without_dropout(), Pruning(sparsity)))
+        growing = Pruning(sparsity, "polynomial")
         epochs = self._epochs(compression, FULL_SIZE_STEPS)
-        self._say(f"pruning to {100 * sparsity:.0f} % zeros for {epochs} epochs, and {epochs} more")
+        self._note(
+            f"pruning to {100 * sparsity:.0f} % zeros for {epochs} epochs, and {epochs} more"
+        )
         # Full steps while zeros are being set, and falling ones when all of them are.
-        config = self._matching(self.config.hidden_size, epochs)
+        config = self._matching_config(self.config.hidden_size, epochs)
         rising = replace(config, schedule="constant")
         data = self.prepared.data
         sparse = match(rising, data, self.network, self.network, self._watch(config), growing)
         settled = Pruning(sparsity)
         trained = match(config, data, self.network, sparse.network, self._watch(config), settled)
-        pruned = self._sparse("pruned", bent(trained, settled))
+        pruned = self._pruned("pruned", bent(trained, settled))
         small = weight_only(pruned, self.bars, 8, "pruned int8", "pruned-int8")
         return at_once, pruned, small
 
-    def shrink(self, compression: Compression) -> tuple[Candidate, ...]:
-        hidden = self._left(compression.sparsity or STRUCTURED_SPARSITY)
-        return self._alone(hidden), self._shrunk(hidden, compression)
+    def _prune_structured(self, compression: Compression) -> tuple[Candidate, ...]:
+        hidden = self._units_left(compression.sparsity or STRUCTURED_SPARSITY)
+        return self._trained_small(hidden), self._with_fewer_units(hidden, compression)
 
     def distill(self, compression: Compression) -> tuple[Candidate, ...]:
         hidden = compression.student_hidden or max(1, self.config.hidden_size // 2)
@@ -140,18 +125,18 @@ class _Workshop:
                 hint=f"--student-hidden {max(1, self.config.hidden_size // 2)}",
             )
         alpha = ALPHA if compression.alpha is None else compression.alpha
-        alone = self._alone(hidden)
-        self._say(f"training a student of {hidden} units")
-        config = self._sized(hidden)
+        alone = self._trained_small(hidden)
+        self._note(f"training a student of {hidden} units")
+        config = self._resized(hidden)
         trained = distill(config, self.prepared.data, self.network, alpha, self._watch(config))
         return alone, self._candidate("distilled", "distilled", config, trained)
 
-    def combine(self, compression: Compression) -> tuple[Candidate, ...]:
-        """Shrink and then quantize, or quantize with training, by what is to be saved."""
+    def pipeline(self, compression: Compression) -> tuple[Candidate, ...]:
+        """Run the pipeline that `--budget` names."""
         if compression.budget == "accuracy":
-            return self._taught_in_bytes(compression)
-        left = self._left(compression.sparsity or PIPELINE_SPARSITY)
-        small = self._shrunk(left, compression)
+            return self._int8_by_matching(compression)
+        left = self._units_left(compression.sparsity or PIPELINE_SPARSITY)
+        small = self._with_fewer_units(left, compression)
         if compression.budget != "latency":
             return small, weight_only(small, self.bars, 4, "structured int4", "structured-int4")
         fast = replace(dynamic(small, "structured-dynamic-int8"), name="structured int8")
@@ -161,14 +146,16 @@ class _Workshop:
             return small, fast
         return small, weight_only(small, self.bars, 8, "structured int8", "structured-static-int8")
 
-    # Their steps
+    # Steps of the methods
 
-    def _taught_in_bytes(self, compression: Compression) -> tuple[Candidate, ...]:
+    def _int8_by_matching(self, compression: Compression) -> tuple[Candidate, ...]:
         afterwards = weight_only(
             self.parent.candidate, self.bars, 8, "int8 afterwards", "static-int8"
         )
-        config = self._matching(self.config.hidden_size, self._epochs(compression, FULL_SIZE_STEPS))
-        self._say(f"teaching 8-bit weights for {config.epochs} epochs")
+        config = self._matching_config(
+            self.config.hidden_size, self._epochs(compression, FULL_SIZE_STEPS)
+        )
+        self._note(f"teaching 8-bit weights for {config.epochs} epochs")
         trained = match(
             config,
             self.prepared.data,
@@ -177,49 +164,49 @@ class _Workshop:
             self._watch(config),
             fake_quantized(8),
         )
-        return afterwards, self._rounded(trained, 8, replace(self.config, dropout=0.0))
+        return afterwards, self._quantized(trained, 8, replace(self.config, dropout=0.0))
 
-    def _rounded(self, trained: TrainedNetwork, bits: int, config: TrainingConfig) -> Candidate:
+    def _quantized(self, trained: TrainedNetwork, bits: int, config: TrainingConfig) -> Candidate:
         # From the full weights: scales that come of rounded ones may be others.
         full = export_onnx(trained.network, config)
         content = store_integers(full, bits, scales=plain_scales)
         served = self._candidate("", "float32", config, bent(trained, fake_quantized(bits)))
         return with_graph(served, f"QAT int{bits}", _QAT_METHODS[bits], content)
 
-    def _left(self, share: float) -> int:
+    def _units_left(self, share: float) -> int:
         """Count the units that are kept of each layer."""
         return max(1, round(self.config.hidden_size * (1 - share)))
 
     def _fine_tuned(self, epochs: int) -> Candidate:
-        self._say(f"fine-tuning for {epochs} epochs, as a control")
-        config = self._fine_tuning(epochs)
+        self._note(f"fine-tuning for {epochs} epochs, as a control")
+        config = self._fine_tuning_config(epochs)
         trained = fine_tune(config, self.prepared.data, self._start(), self._watch(config))
         return self._candidate("fine-tuned only", "float32", self.config, trained)
 
-    def _alone(self, hidden: int) -> Candidate:
-        self._say(f"training a network of {hidden} units from scratch, as a control")
-        config = self._sized(hidden)
+    def _trained_small(self, hidden: int) -> Candidate:
+        self._note(f"training a network of {hidden} units from scratch, as a control")
+        config = self._resized(hidden)
         trained = train_network(config, self.prepared.data, self._watch(config))
         return self._candidate("trained small", "float32", config, trained)
 
-    def _shrunk(self, hidden: int, compression: Compression) -> Candidate:
+    def _with_fewer_units(self, hidden: int, compression: Compression) -> Candidate:
         epochs = self._epochs(compression, MATCHING_STEPS)
-        self._say(
+        self._note(
             f"keeping {hidden} of {self.config.hidden_size} units, and {epochs} epochs to make up "
             "for the others"
         )
-        config = self._matching(hidden, epochs)
+        config = self._matching_config(hidden, epochs)
         first = keep_units(self.network, hidden)
         trained = match(config, self.prepared.data, self.network, first, self._watch(config))
-        described = replace(self._sized(hidden), dropout=0.0)
+        described = replace(self._resized(hidden), dropout=0.0)
         return self._candidate("structured", "structured", described, trained)
 
-    def _untouched(self) -> TrainedNetwork:
+    def _without_dropout(self) -> TrainedNetwork:
         config = replace(self.config, dropout=0.0)
         state = starting_with(without_dropout(self.network), config)
         return adopt_network(config, self.prepared.data, state)
 
-    def _sparse(self, name: str, trained: TrainedNetwork) -> Candidate:
+    def _pruned(self, name: str, trained: TrainedNetwork) -> Candidate:
         return self._candidate(name, "float32", replace(self.config, dropout=0.0), trained)
 
     def _candidate(
@@ -243,11 +230,11 @@ class _Workshop:
     def _start(self) -> State:
         return starting_with(self.network, self.config)
 
-    def _fine_tuning(self, epochs: int) -> TrainingConfig:
+    def _fine_tuning_config(self, epochs: int) -> TrainingConfig:
         """Settings of a short training that begins where another one ended."""
         rate = self.config.learning_rate / 2
         return replace(
-            self._sized(self.config.hidden_size),
+            self._resized(self.config.hidden_size),
             epochs=epochs,
             patience=None,
             restore_best=True,
@@ -264,10 +251,10 @@ class _Workshop:
         batches = math.ceil(len(self.prepared.data.train) / MATCHING_BATCH)
         return compression.epochs or math.ceil(steps / batches)
 
-    def _matching(self, hidden: int, epochs: int) -> TrainingConfig:
+    def _matching_config(self, hidden: int, epochs: int) -> TrainingConfig:
         """Settings of a training that learns from the parent and not from what came."""
         return replace(
-            self._sized(hidden),
+            self._resized(hidden),
             dropout=0.0,
             epochs=epochs,
             patience=None,
@@ -282,12 +269,20 @@ class _Workshop:
             ema_decay=None,
         )
 
-    def _sized(self, hidden: int) -> TrainingConfig:
+    def _resized(self, hidden: int) -> TrainingConfig:
         return replace(self.config, hidden_size=hidden, checkpoint_every=None, top_k=0)
 
-    def _say(self, words: str) -> None:
+    def _note(self, words: str) -> None:
         self.parent.on_note(f"{self.parent.manifest.id}: {words}")
 
     def _watch(self, config: TrainingConfig) -> OnEpoch:
         model, epochs = self.parent.manifest.id, config.epochs
-        return lambda record: self.parent.on_epoch(EpochTaught(model, epochs, record.epoch))
+        return lambda record: self.parent.on_epoch(EpochTrained(model, epochs, record.epoch))
+
+
+TRAINED: Mapping[str, Callable[[_Retraining, Compression], tuple[Candidate, ...]]] = {
+    "qat": _Retraining.qat,
+    "prune": _Retraining.prune,
+    "distill": _Retraining.distill,
+    "pipeline": _Retraining.pipeline,
+}

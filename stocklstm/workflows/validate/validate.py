@@ -11,13 +11,13 @@ import numpy as np
 from stocklstm.core.batch import Failure, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.settings.compression import WEIGHTS
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
     Manifest,
-    Method,
     decode_manifest,
     stored_format,
 )
@@ -37,26 +37,6 @@ from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from stocklstm.workflows.validate.leakage import audit_leakage
 from stocklstm.workflows.validate.pool_leakage import audit_pool
 
-# Largest difference of checkpoint and serving graph, relative to the largest output: rounding
-# alone for float32, the coarseness of the stored weights otherwise.
-PARITY: dict[Method, float] = {
-    "float32": 1e-5,
-    "dynamic-int8": 0.1,
-    "static-int8": 0.05,
-    "float16": 0.01,
-    "int4": 0.5,
-    # These have a checkpoint of their own, and where weights were rounded in training it holds
-    # the rounded ones.
-    "qat-int8": 1e-4,
-    "qat-int4": 1e-4,
-    "qat-int2": 1e-4,
-    "pruned-int8": 0.05,
-    "structured": 1e-5,
-    "distilled": 1e-5,
-    "structured-dynamic-int8": 0.1,
-    "structured-static-int8": 0.05,
-    "structured-int4": 0.5,
-}
 _DUMMY_WINDOWS = 16
 
 T = TypeVar("T")
@@ -317,7 +297,7 @@ def _checkpoint(store: Store, model: LoadedModel | PooledModel) -> tuple[None, s
     expected = network_outputs(network, windows)
     found = model.graph.run(windows)
     difference = float(np.abs(found - expected).max() / np.abs(expected).max())
-    tolerance = PARITY[manifest.method]
+    tolerance = WEIGHTS[manifest.method].parity
     if difference > tolerance:
         raise ArtifactCorruptError(
             f"the serving graph differs from the checkpoint by {difference:.2g} (relative), "

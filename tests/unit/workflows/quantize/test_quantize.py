@@ -6,13 +6,14 @@ import pytest
 
 import stocklstm.workflows.quantize.methods as module
 from stocklstm import predict
-from stocklstm.core.settings.compression import Compression
+from stocklstm.core.settings.compression import METHODS, Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
+from stocklstm.workflows.quantize.trained_methods import TRAINED
 from stocklstm.workflows.train.train import train
-from stocklstm.workflows.validate.validate import PARITY, validate
+from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.tampering import noisy_graph
 
@@ -83,7 +84,7 @@ def test_every_method_serves_what_its_parent_serves(
     assert abs(after.point - before.point) <= difference
     (checked,) = validate([TICKER], deep=True, home=model_home).results
     assert [check.detail for check in checked.checks if check.status == "failed"] == []
-    assert PARITY.keys() >= {name}
+    assert METHODS[method].makes.keys() == {name}
 
 
 def test_a_larger_file_is_refused(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +171,7 @@ def test_calibration_sees_nothing_after_the_training_part(model_home: Path) -> N
     assert str(bars.dates[origins[-1] + 1]) == manifest.splits.train_end
     chosen = module.calibration_origins(manifest, bars, 100)
     assert (chosen[0], chosen[-1], len(set(chosen))) == (origins[0], origins[-1], 100)
+
+
+def test_every_method_is_carried_out_by_one_function() -> None:
+    assert {**module.AFTER_TRAINING, **TRAINED}.keys() == METHODS.keys()
