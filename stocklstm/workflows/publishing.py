@@ -1,15 +1,12 @@
 """How a new version is published, and whether it should become champion."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.inputs.scaling import warm_up_rows
-from stocklstm.core.prices.pool_splits import pool_split
-from stocklstm.core.prices.series import Bars, Indices
-from stocklstm.core.prices.splits import Split
+from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.scores.evaluation import (
     ScoredDays,
@@ -22,9 +19,8 @@ from stocklstm.core.wording import p_exact, sessions_ahead
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
-from stocklstm.workflows.loading.model import LoadedModel, load_model
-from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool
-from stocklstm.workflows.scoring import score_model
+from stocklstm.workflows.loading.pooled_model import AnyModel, load_any
+from stocklstm.workflows.scoring import score_model, test_origins
 
 PROMOTIONS = ("auto", "always", "never")
 
@@ -35,8 +31,8 @@ class Promotion:
 
     Attributes:
         promoted: True if the new version becomes champion.
-        reason: Why or why not, in words with figures: the mean CRPS of both, in currency, and the
-            p of their difference.
+        reason: Why or why not, in words with figures: the mean CRPS of both, in currency or for
+            a pooled model in shares of the last close, and the p of their difference.
     """
 
     promoted: bool
@@ -93,8 +89,19 @@ def publish(
     return manifest, promotion
 
 
-def judge_challenger(
-    store: Store, ticker: str, bars: Bars, split: Split, days: ScoredDays
+def promote_by(rule: str, judge: Callable[[], Promotion]) -> Promotion:
+    """Decide by the rule of `--promote`: "auto" asks for a judgement, "always", "never"."""
+    if rule == "auto":
+        return judge()
+    return Promotion(promoted=rule == "always", reason=f"--promote {rule}")
+
+
+def judge(
+    store: Store,
+    owner: str,
+    horizon: int,
+    bars: Mapping[str, Bars],
+    days: Mapping[str, ScoredDays],
 ) -> Promotion:
     """Compare a new version with the champion on days that neither was fitted or chosen on.
 
@@ -104,76 +111,45 @@ def judge_challenger(
 
     Args:
         store: Holds the champion.
-        ticker: Whose.
-        bars: Prices that the new version was trained and tested on.
-        split: Its parts.
-        days: Its scored test part.
+        owner: Ticker, or name of a pooled model with its mark.
+        horizon: Of the new version, in sessions.
+        bars: Prices by ticker, N sessions each.
+        days: The new version's scored test days by ticker.
     """
     try:
-        champion = load_model(store, ModelReference(ticker))
-        return _compared(champion, bars, split, days)
+        champion = load_any(store, ModelReference(owner))
+        other = champion.manifest.config.horizon
+        if horizon != other:
+            return _other_horizon(champion.manifest, horizon, other)
+        pairs = [
+            pair
+            for ticker in days
+            if ticker in champion.tickers
+            for pair in _shared(champion, ticker, bars[ticker], days[ticker])
+        ]
     except NoModelError:
         return Promotion(promoted=True, reason="there was no champion")
     except (IntegrityError, NotEnoughDataError) as error:
         # After a split a model that learned prices can forecast nothing any more; were it to stand
         # in the way, nothing would ever replace it.
         return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
-
-
-def judge_pool(
-    store: Store, name: str, series: Mapping[str, tuple[Bars, Indices]], challenger: PooledModel
-) -> Promotion:
-    """Do the same for a pooled model, over the test days of all tickers that both know.
-
-    Args:
-        store: Holds the champion.
-        name: Of the pooled model, with its mark.
-        series: Prices and test origins of each ticker of the new version.
-        challenger: The new version.
-    """
-    try:
-        champion = load_pool(store, ModelReference(name))
-    except NoModelError:
-        return Promotion(promoted=True, reason="there was no champion")
-    except IntegrityError as error:
-        return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
-    horizons = challenger.manifest.config.horizon, champion.manifest.config.horizon
-    if horizons[0] != horizons[1]:
-        return _other_horizon(champion.manifest, *horizons)
-    known = [ticker for ticker in series if ticker in champion.members]
-    scored = [_both(champion, challenger, ticker, *series[ticker]) for ticker in known]
-    pairs = [(own, others) for own, others in scored if len(own.dates)]
     if not pairs:
         return _nothing_shared(champion.manifest)
-    own, others = (pooled_days(side) for side in zip(*pairs, strict=True))
-    return _decided(champion.manifest, own, others)
+    own, others = ([pair[side] for pair in pairs] for side in (0, 1))
+    if champion.manifest.pool is None:
+        return _decided(champion.manifest, own[0], others[0])
+    return _decided(champion.manifest, pooled_days(own), pooled_days(others))
 
 
-def _both(
-    champion: PooledModel, challenger: PooledModel, ticker: str, bars: Bars, origins: Indices
-) -> tuple[ScoredDays, ScoredDays]:
-    unseen = pool_split(
-        bars.dates,
-        champion.record.days,
-        warm_up_rows(champion.manifest.config),
-        champion.manifest.config,
-    ).test
-    shared = np.intersect1d(origins, unseen)
-    own, others = (
-        score_model(model.of(ticker, bars), bars, shared) for model in (challenger, champion)
-    )
-    return own, others
-
-
-def _compared(champion: LoadedModel, bars: Bars, split: Split, days: ScoredDays) -> Promotion:
-    horizon = champion.manifest.config.horizon
-    if horizon != days.horizon:
-        return _other_horizon(champion.manifest, days.horizon, horizon)
-    shared = days.dates >= np.datetime64(champion.manifest.splits.test_start, "D")
-    if not shared.any():
-        return _nothing_shared(champion.manifest)
-    own, others = days.select(shared), score_model(champion, bars, split.test[shared])
-    return _decided(champion.manifest, own, others)
+def _shared(
+    champion: AnyModel, ticker: str, bars: Bars, own: ScoredDays
+) -> Iterator[tuple[ScoredDays, ScoredDays]]:
+    """Give the days that are in both test parts, as both forecast them; nothing without any."""
+    unseen = test_origins(champion.manifest, bars) + own.horizon
+    shared = np.isin(own.dates, bars.dates[unseen])
+    if shared.any():
+        origins = np.searchsorted(bars.dates, own.dates[shared]) - own.horizon
+        yield own.select(shared), score_model(champion.of(ticker, bars), bars, origins)
 
 
 def _nothing_shared(champion: Manifest) -> Promotion:

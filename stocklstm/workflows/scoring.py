@@ -52,13 +52,7 @@ def unseen_origins(manifest: Manifest, bars: Bars, ticker: str | None = None) ->
     Raises:
         SeriesTooShortError: No bar lies in the test part.
     """
-    targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
-    horizon = manifest.config.horizon
-    origins: Indices = targets[targets >= horizon] - horizon
-    if manifest.pool is not None:
-        origins = pool_split(
-            bars.dates, manifest.pool.days, warm_up_rows(manifest.config), manifest.config
-        ).test
+    origins = test_origins(manifest, bars)
     if len(origins) == 0:
         name = ticker or manifest.ticker
         raise SeriesTooShortError(
@@ -67,6 +61,16 @@ def unseen_origins(manifest: Manifest, bars: Bars, ticker: str | None = None) ->
             found=0,
             hint=f"stocklstm fetch --ticker {name}",
         )
+    return origins
+
+
+def test_origins(manifest: Manifest, bars: Bars) -> Indices:
+    """List the rows from which the days of a model's test part are forecast; perhaps none."""
+    config = manifest.config
+    if manifest.pool is not None:
+        return pool_split(bars.dates, manifest.pool.days, warm_up_rows(config), config).test
+    targets = np.flatnonzero(bars.dates >= np.datetime64(manifest.splits.test_start, "D"))
+    origins: Indices = targets[targets >= config.horizon] - config.horizon
     return origins
 
 

@@ -56,6 +56,15 @@ class LoadedModel:
         return self.manifest.ticker if self.subject is None else self.subject.ticker
 
     @property
+    def tickers(self) -> tuple[str, ...]:
+        """Those that it knows: one."""
+        return (self.ticker,)
+
+    def of(self, ticker: str, bars: Bars) -> "LoadedModel":  # noqa: ARG002 - as of a pooled model
+        """Give the model of its ticker: itself."""
+        return self
+
+    @property
     def graph(self) -> ServingGraph:
         """The serving graph."""
         return self.forecaster.graph
@@ -226,7 +235,16 @@ def load_version(store: Store, manifest: Manifest) -> LoadedModel:
         ArtifactCorruptError: Its serving file is not the one that was published.
         ConfigError: It is a pooled model.
     """
-    content = store.registry.read_file(manifest, SERVING_FILE)
+    return serve(manifest, store.registry.read_file(manifest, SERVING_FILE))
+
+
+def serve(manifest: Manifest, content: bytes) -> LoadedModel:
+    """Make a version of one ticker ready to forecast, given its serving file.
+
+    Raises:
+        ArtifactCorruptError: They do not fit each other.
+        ConfigError: It is a pooled model.
+    """
     try:
         forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
     except ArtifactCorruptError as error:

@@ -1,7 +1,8 @@
 """A pooled model in memory: one network, and what it needs to know of each ticker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,13 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import SERVING_FILE, DataRecord, Manifest, PoolRecord, corrupt
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, decode_members
 from stocklstm.store.store import Store
-from stocklstm.workflows.loading.model import LoadedModel, Subject, chosen_references, load_with
+from stocklstm.workflows.loading.model import (
+    LoadedModel,
+    Subject,
+    chosen_references,
+    load_with,
+    serve,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,11 @@ class PooledModel:
     def record(self) -> PoolRecord:
         """What makes it a pooled model."""
         return pool_of(self.manifest)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """Those that it knows, in order."""
+        return tuple(sorted(self.members))
 
     def of(self, ticker: str, bars: Bars) -> LoadedModel:
         """Make it the model of one ticker, whether or not it was trained on that one.
@@ -139,6 +151,10 @@ def _seen_of(bars: Bars, seen: DataRecord) -> DataRecord:
     )
 
 
+AnyModel = LoadedModel | PooledModel
+"""What a version is in memory: the model of one ticker, or a pooled one."""
+
+
 def pool_of(manifest: Manifest) -> PoolRecord:
     """Give what makes a version a pooled one.
 
@@ -153,14 +169,25 @@ def pool_of(manifest: Manifest) -> PoolRecord:
     return manifest.pool
 
 
+def load_any(store: Store, reference: ModelReference) -> AnyModel:
+    """Load the version that a reference means, whether of one ticker or pooled.
+
+    Raises:
+        NoModelError: There is none.
+        ArtifactCorruptError: Its files are not those that were published.
+    """
+    return load_with(load_any_version, store, reference)
+
+
 def load_pool(store: Store, reference: ModelReference) -> PooledModel:
     """Load the pooled version that a reference means.
 
     Raises:
         NoModelError: There is none.
         ArtifactCorruptError: Its files are not those that were published.
+        ConfigError: It is of one ticker.
     """
-    return load_with(load_pool_version, store, reference)
+    return load_with(_load_pool_version, store, reference)
 
 
 def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> Sequence[str]:
@@ -180,30 +207,43 @@ def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> S
     return references or sorted(model.members)
 
 
-def load_pool_version(store: Store, manifest: Manifest) -> PooledModel:
-    """Load the pooled version of a manifest.
+def load_any_version(store: Store, manifest: Manifest) -> AnyModel:
+    """Load the version of a manifest.
 
     Raises:
         ArtifactCorruptError: Its files are not those that were published.
-        ConfigError: It is of one ticker.
     """
-    read = store.registry.read_file
-    return assembled(manifest, read(manifest, SERVING_FILE), read(manifest, MEMBERS_FILE))
+    return assembled(manifest, partial(store.registry.read_file, manifest))
 
 
-def assembled(manifest: Manifest, graph: bytes, members: bytes) -> PooledModel:
-    """Put a pooled version together from its files.
+def _load_pool_version(store: Store, manifest: Manifest) -> PooledModel:
+    return assembled_pool(manifest, partial(store.registry.read_file, manifest))
+
+
+def assembled(manifest: Manifest, read: Callable[[str], bytes]) -> AnyModel:
+    """Put a version together from its files.
 
     Args:
         manifest: What it is.
-        graph: Its serving file.
-        members: What it holds of each ticker.
+        read: Gives the content of a file, given its name.
+
+    Raises:
+        ArtifactCorruptError: They do not fit each other.
+    """
+    if manifest.pool is None:
+        return serve(manifest, read(SERVING_FILE))
+    return assembled_pool(manifest, read)
+
+
+def assembled_pool(manifest: Manifest, read: Callable[[str], bytes]) -> PooledModel:
+    """Put a pooled version together from its files; see `assembled`.
 
     Raises:
         ArtifactCorruptError: They do not fit each other.
         ConfigError: It is of one ticker.
     """
     pool, config = pool_of(manifest), manifest.config
+    graph, members = read(SERVING_FILE), read(MEMBERS_FILE)
     try:
         model = PooledModel(manifest, ServingGraph(graph), decode_members(members, manifest))
         _require_fitting(model.graph, pool, config)

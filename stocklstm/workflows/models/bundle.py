@@ -36,15 +36,13 @@ from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.registry import Draft
 from stocklstm.store.store import Store, open_store
 from stocklstm.store.untrusted_manifest import check_words
-from stocklstm.workflows.loading.model import LoadedModel
-from stocklstm.workflows.loading.pooled_model import assembled
+from stocklstm.workflows.loading.pooled_model import assembled, assembled_pool
 from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult
 from stocklstm.workflows.models.imports import (
     ALREADY_THERE,
     ImportedVersion,
     ImportResult,
     decide,
-    decide_pool,
     described,
 )
 from stocklstm.workflows.publishing import Promotion, check_rule
@@ -150,16 +148,16 @@ def _require_working(bundle: Bundle) -> None:
 
 def _models(bundle: Bundle) -> list[tuple[Forecaster, Baselines, float]]:
     """Give what forecasts each ticker, what it is compared with, and a close to begin at."""
-    manifest, graph = bundle.manifest, bundle.read(SERVING_FILE)
+    manifest = bundle.manifest
     if manifest.pool is None:
-        forecaster = Forecaster(ServingGraph(graph), manifest.config, manifest.scaling)
+        graph = ServingGraph(bundle.read(SERVING_FILE))
+        forecaster = Forecaster(graph, manifest.config, manifest.scaling)
         return [(forecaster, manifest.baselines, manifest.data.last_close)]
     if MEMBERS_FILE not in manifest.files:
         raise ArtifactCorruptError(f"it holds no {MEMBERS_FILE}")
-    content = bundle.read(MEMBERS_FILE)
-    model = assembled(manifest, graph, content)
+    model = assembled_pool(manifest, bundle.read)
     try:
-        check_words(msgspec.json.decode(content))
+        check_words(msgspec.json.decode(bundle.read(MEMBERS_FILE)))
     except ConfigError as error:
         raise ArtifactCorruptError(f"{MEMBERS_FILE} cannot be read: {error}") from error
     shared = manifest.pool.scaling
@@ -243,12 +241,8 @@ def _import(store: Store, bundle: Bundle, draft: Draft, promote: str) -> Importe
 
 
 def _decide(store: Store, promote: str, manifest: Manifest, draft: Draft, origin: str) -> Promotion:
-    content = (draft.path / SERVING_FILE).read_bytes()
-    if manifest.pool is not None:
-        members = (draft.path / MEMBERS_FILE).read_bytes()
-        return decide_pool(store, promote, assembled(manifest, content, members), origin)
-    forecaster = Forecaster(ServingGraph(content), manifest.config, manifest.scaling)
-    return decide(store, promote, LoadedModel(manifest, forecaster), origin)
+    model = assembled(manifest, lambda name: (draft.path / name).read_bytes())
+    return decide(store, promote, model, origin)
 
 
 def _origin(manifest: Manifest) -> str:

@@ -1,21 +1,20 @@
 """What every kind of import shares: its outcome, and what becomes of the imported version."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stocklstm.core.batch import Failure
-from stocklstm.core.prices.series import Bars, Indices
-from stocklstm.core.prices.splits import Split
+from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import CHAMPION
 from stocklstm.core.scores.evaluation import ScoredDays
-from stocklstm.errors import IntegrityError, NoPricesError, NotEnoughDataError
+from stocklstm.errors import IntegrityError, NotEnoughDataError, StockLstmError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
-from stocklstm.workflows.loading.pooled_model import PooledModel
-from stocklstm.workflows.publishing import Promotion, judge_challenger, judge_pool
+from stocklstm.workflows.loading.pooled_model import AnyModel
+from stocklstm.workflows.publishing import Promotion, judge, promote_by
 from stocklstm.workflows.scoring import score_model, unseen_origins
 
 
@@ -93,7 +92,7 @@ def described(
     )
 
 
-def decide(store: Store, rule: str, model: LoadedModel, origin: str) -> Promotion:
+def decide(store: Store, rule: str, model: AnyModel, origin: str) -> Promotion:
     """Say whether an imported version becomes champion, by the rule of `train --promote`.
 
     Where there are no prices, or no champion, there is nothing to hold it against.
@@ -104,57 +103,46 @@ def decide(store: Store, rule: str, model: LoadedModel, origin: str) -> Promotio
         model: The imported one.
         origin: What it was imported from.
     """
-    if rule != "auto":
-        return _told(Promotion(promoted=rule == "always", reason=f"--promote {rule}"), origin)
-    ticker = model.manifest.ticker
-    if CHAMPION not in store.registry.aliases.of(ticker):
-        return _told(Promotion(promoted=True, reason="there was no champion"), origin)
-    try:
-        bars = store.prices.bars(ticker)
-    except NoPricesError:
-        reason = "no prices are stored to hold it against the champion"
-        return _told(Promotion(promoted=True, reason=reason), origin)
-    try:
-        origins, days = _scored(model, bars)
-    except (NotEnoughDataError, IntegrityError) as error:
-        reason = f"it cannot be scored on the stored prices: {error.message}"
-        return _told(Promotion(promoted=False, reason=reason), origin)
-    nothing = np.arange(0)
-    seen_by_none = Split(nothing, nothing, nothing, test=origins, train_rows=0)
-    return _told(judge_challenger(store, ticker, bars, seen_by_none, days), origin)
-
-
-def decide_pool(store: Store, rule: str, model: PooledModel, origin: str) -> Promotion:
-    """Do the same for a pooled model, on the prices that are stored of its tickers.
-
-    Args:
-        store: Holds the champion and the prices.
-        rule: "auto", "always" or "never".
-        model: The imported one.
-        origin: What it was imported from.
-    """
-    if rule != "auto":
-        return _told(Promotion(promoted=rule == "always", reason=f"--promote {rule}"), origin)
-    manifest = model.manifest
-    series = {}
-    for ticker in filter(store.prices.has, model.members):
-        bars = store.prices.bars(ticker)
-        with suppress(NotEnoughDataError):
-            series[ticker] = (bars, unseen_origins(manifest, bars, ticker))
-    return _told(judge_pool(store, manifest.ticker, series, model), origin)
-
-
-def _told(promotion: Promotion, origin: str) -> Promotion:
-    """Say in the log, too, that the version was made elsewhere."""
+    promotion = promote_by(rule, lambda: _judge(store, model))
+    # That the version was made elsewhere is to be seen in the log, too.
     return replace(promotion, reason=f"imported from {origin}: {promotion.reason}")
 
 
-def _scored(model: LoadedModel, bars: Bars) -> tuple[Indices, ScoredDays]:
-    origins = unseen_origins(model.manifest, bars)
-    days = score_model(model, bars, origins)
+def _judge(store: Store, model: AnyModel) -> Promotion:
+    owner = model.manifest.ticker
+    if CHAMPION not in store.registry.aliases.of(owner):
+        return Promotion(promoted=True, reason="there was no champion")
+    bars = {ticker: store.prices.bars(ticker) for ticker in filter(store.prices.has, model.tickers)}
+    if not bars:
+        reason = "no prices are stored to hold it against the champion"
+        return Promotion(promoted=True, reason=reason)
+    try:
+        days = _scored(model, bars)
+    except (NotEnoughDataError, IntegrityError) as error:
+        reason = f"it cannot be scored on the stored prices: {error.message}"
+        return Promotion(promoted=False, reason=reason)
+    return judge(store, owner, model.manifest.config.horizon, bars, days)
+
+
+def _scored(model: AnyModel, bars: Mapping[str, Bars]) -> dict[str, ScoredDays]:
+    """Score each ticker on the test part; those that cannot be are left out, unless none can."""
+    days: dict[str, ScoredDays] = {}
+    problem: StockLstmError | None = None
+    for ticker, each in bars.items():
+        try:
+            days[ticker] = _finite(model.of(ticker, each), each)
+        except (NotEnoughDataError, IntegrityError) as error:
+            problem = error
+    if problem is not None and not days:
+        raise problem
+    return days
+
+
+def _finite(model: LoadedModel, bars: Bars) -> ScoredDays:
+    days = score_model(model, bars, unseen_origins(model.manifest, bars, model.ticker))
     if not np.isfinite(days.forecasts.quantiles).all():
         raise NotEnoughDataError("its forecasts are not finite")
-    return origins, days
+    return days
 
 
 ALREADY_THERE = Promotion(promoted=False, reason="nothing was imported: it is in this store")

@@ -21,11 +21,9 @@ from stocklstm.errors import (
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.loading.pooled_model import assembled
-from stocklstm.workflows.publishing import Promotion, check_rule, judge_pool
+from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by
 from stocklstm.workflows.train.fit import fit
 from stocklstm.workflows.train.order import fitted_files
 from stocklstm.workflows.train.pool_fit import (
@@ -292,7 +290,7 @@ class _Pooling:
             for file, content in files.items():
                 draft.write(file, content)
             with writer_lock(self.store.paths, name, self.lock_timeout_s):
-                promotion, at = self._judge(name, model, files[MEMBERS_FILE]), utc_now()
+                promotion, at = self._judge(name, model), utc_now()
                 manifest = registry.publish(
                     draft,
                     name,
@@ -304,10 +302,9 @@ class _Pooling:
                 )
         return manifest, promotion
 
-    def _judge(self, name: str, model: FittedPool, members: bytes) -> Promotion:
-        if self.promote != "auto":
-            return Promotion(promoted=self.promote == "always", reason=f"--promote {self.promote}")
-        sources = {member.ticker: () for member in model.members}
-        challenger = assembled(model.manifest(name, sources, {}), model.onnx, members)
-        series = {each.ticker: (each.bars, each.split.test) for each in model.prepared.series}
-        return judge_pool(self.store, name, series, challenger)
+    def _judge(self, name: str, model: FittedPool) -> Promotion:
+        bars = {each.ticker: each.bars for each in model.prepared.series}
+        return promote_by(
+            self.promote,
+            lambda: judge(self.store, name, model.config.horizon, bars, model.days),
+        )

@@ -32,7 +32,7 @@ from stocklstm.workflows.parallel import (
     Where,
     listed,
 )
-from stocklstm.workflows.publishing import Promotion, check_rule, judge_challenger
+from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by
 from stocklstm.workflows.train.order import (
     FinishedVersion,
     RunInMemory,
@@ -337,11 +337,9 @@ class _Training:
         return manifest, promotion
 
     def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
-        if self.promote != "auto":
-            return Promotion(promoted=self.promote == "always", reason=f"--promote {self.promote}")
-        config, bars = order.record.config, order.bars
-        split = split_origins(len(bars), warm_up_rows(config), config)
-        return judge_challenger(self.store, order.record.ticker, bars, split, finished.days)
+        ticker, horizon = order.record.ticker, order.record.config.horizon
+        bars, days = {ticker: order.bars}, {ticker: finished.days}
+        return promote_by(self.promote, lambda: judge(self.store, ticker, horizon, bars, days))
 
 
 def _write(draft: Draft, finished: FinishedVersion) -> None:

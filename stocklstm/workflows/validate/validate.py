@@ -26,12 +26,10 @@ from stocklstm.store.signing import VARIABLE, SigningKey
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import differences
 from stocklstm.workflows.loading.model import (
-    LoadedModel,
     chosen_references,
     expand_reference,
-    load_version,
 )
-from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool_version
+from stocklstm.workflows.loading.pooled_model import AnyModel, PooledModel, load_any_version
 from stocklstm.workflows.prices.verify import CheckedPrices, verify_prices
 from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from stocklstm.workflows.validate.leakage import audit_leakage
@@ -262,14 +260,13 @@ def _unlisted(store: Store, manifest: Manifest) -> tuple[None, str]:
     return None, "none"
 
 
-def _graph(store: Store, manifest: Manifest) -> tuple[LoadedModel | PooledModel, str]:
-    load = load_version if manifest.pool is None else load_pool_version
-    model = load(store, manifest)
+def _graph(store: Store, manifest: Manifest) -> tuple[AnyModel, str]:
+    model = load_any_version(store, manifest)
     length, features = model.graph.window_shape
     return model, f"windows of {length} sessions × {features}, {manifest.config.outputs} outputs"
 
 
-def _dummy(model: LoadedModel | PooledModel) -> tuple[None, str]:
+def _dummy(model: AnyModel) -> tuple[None, str]:
     outputs = model.graph.run(_dummy_windows(model.graph))
     if outputs.shape != (_DUMMY_WINDOWS, model.manifest.config.outputs):
         raise ArtifactCorruptError(f"the forecast has shape {outputs.shape}")
@@ -283,7 +280,7 @@ def _dummy_windows(graph: ServingGraph) -> np.ndarray:
     return random.standard_normal((_DUMMY_WINDOWS, *graph.window_shape)).astype(np.float32)
 
 
-def _checkpoint(store: Store, model: LoadedModel | PooledModel) -> tuple[None, str]:
+def _checkpoint(store: Store, model: AnyModel) -> tuple[None, str]:
     from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
     from stocklstm.learn.model import network_outputs
 
