@@ -5,7 +5,7 @@ import io
 import pickle
 import warnings
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn, optim
@@ -20,6 +20,28 @@ from stocklstm.learn.safety import check_checkpoint
 
 FORMAT = 1
 
+State = dict[str, Any]
+"""Tensors, numbers, words, lists and dictionaries: what training changes."""
+
+
+class RunFiles(Protocol):
+    """Where a run saves what it needs to be resumed: `store.runs.Run`, or memory."""
+
+    def save_state(self, content: bytes) -> None:
+        """Save the state in the place of the one before."""
+
+    def state(self) -> bytes | None:
+        """Read the state; None if none was saved yet."""
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        """Save the checkpoint of an epoch."""
+
+    def checkpoint(self, epoch: int) -> bytes:
+        """Read the checkpoint of an epoch."""
+
+    def drop_checkpoint(self, epoch: int) -> None:
+        """Remove the checkpoint of an epoch, if it is there."""
+
 
 def snapshot(
     network: nn.Module,
@@ -28,7 +50,7 @@ def snapshot(
     schedule: Schedule,
     shuffler: torch.Tensor,
     epoch: int,
-) -> dict[str, Any]:
+) -> State:
     """Copy everything that training changes.
 
     Args:
@@ -51,7 +73,7 @@ def snapshot(
 
 
 def restore(
-    state: dict[str, Any],
+    state: State,
     network: nn.Module,
     averaged: AveragedModel | None,
     optimizer: optim.Optimizer,
@@ -91,7 +113,7 @@ def _on_cpu(state: Any) -> Any:  # noqa: ANN401 - what an optimizer's state is m
 
 
 def encode_checkpoint(
-    network: StockLSTM, state: dict[str, Any], config: TrainingConfig, history: History
+    network: StockLSTM, state: State, config: TrainingConfig, history: History
 ) -> bytes:
     """Write a checkpoint that `torch.load(weights_only=True)` reads.
 
@@ -117,7 +139,7 @@ def encode_checkpoint(
     return buffer.getvalue()
 
 
-def encode_state(state: dict[str, Any]) -> bytes:
+def encode_state(state: State) -> bytes:
     """Write what a run needs to go on.
 
     Args:
@@ -128,7 +150,7 @@ def encode_state(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_state(content: bytes, name: str) -> dict[str, Any]:
+def decode_state(content: bytes, name: str) -> State:
     """Read a state or a checkpoint; nothing in it is ever executed.
 
     Args:
@@ -165,7 +187,7 @@ def load_tensors(content: bytes, name: str) -> Any:  # noqa: ANN401 - what the f
         raise ArtifactCorruptError(f"{name} is not a safe checkpoint: {reason}") from error
 
 
-def decode_checkpoint(content: bytes) -> dict[str, Any]:
+def decode_checkpoint(content: bytes) -> State:
     """Read the checkpoint of a version.
 
     Raises:
@@ -174,7 +196,7 @@ def decode_checkpoint(content: bytes) -> dict[str, Any]:
     return decode_state(content, "model.pth")
 
 
-def rebuild_network(checkpoint: dict[str, Any]) -> StockLSTM:
+def rebuild_network(checkpoint: State) -> StockLSTM:
     """Make the network of a checkpoint, ready to forecast.
 
     Args:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
-from stocklstm.learn.stopping import Keeper, StoppedError
-from stocklstm.learn.workers import Call, Crew, Ended, ShouldStop, Task
+from stocklstm.learn.stopping import ShouldStop, StoppedError
+from stocklstm.learn.workers import Call, Crew, Ended, Task
 
 Versions = Callable[[], Mapping[str, str]]
 
@@ -75,28 +75,27 @@ class ClusterCrew(Crew):
             )
 
 
-class Wanted(Keeper):
-    """Stops a training on a worker once nobody waits for it.
+def _told_by_scheduler() -> ShouldStop:
+    """Make the stop condition of the Dask task that this thread runs.
 
-    It was called off, or who asked for it is gone: the scheduler tells the worker, which cannot
-    stop a thread of its own but knows what has become of the task.
+    It was cancelled, or its client is gone: the scheduler tells the worker, which cannot stop a
+    thread of its own but knows the state of the task.
     """
+    from distributed import get_worker
 
-    def __init__(self) -> None:
-        """Look up which task this is; to be made where it is done."""
-        from distributed import get_worker
+    worker = get_worker()
+    key = worker.get_current_task()
+    next_look = time.monotonic()
 
-        self._worker = get_worker()
-        self._key = self._worker.get_current_task()
-        self._next = time.monotonic()
-
-    def should_stop(self) -> bool:
-        """Look from time to time."""
-        if time.monotonic() < self._next:
+    def told() -> bool:
+        nonlocal next_look
+        if time.monotonic() < next_look:
             return False
-        self._next = time.monotonic() + _LOOK_S
-        state = self._worker.state.tasks.get(self._key)
-        return state is None or state.state == "cancelled"
+        next_look = time.monotonic() + _LOOK_S
+        task = worker.state.tasks.get(key)
+        return task is None or task.state == "cancelled"
+
+    return told
 
 
 def do_there(
@@ -116,9 +115,9 @@ def do_there(
     from distributed import get_worker
 
     _require_same(expected, dict(versions()), get_worker().address)
-    wanted = Wanted()
+    should_stop = _told_by_scheduler()
     with _ONE_AT_A_TIME:
-        return task(*arguments, wanted)
+        return task(*arguments, should_stop)
 
 
 class _ClusterWork:

@@ -17,12 +17,19 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.diagnosis import ConstantLosses
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ConfigError, TrainingDivergedError
-from stocklstm.learn.checkpoints import restore, snapshot
+from stocklstm.learn.checkpoints import (
+    RunFiles,
+    State,
+    encode_checkpoint,
+    encode_state,
+    restore,
+    snapshot,
+)
 from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
 from stocklstm.learn.losses import best_constant, loss_function
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
-from stocklstm.learn.stopping import Keeper, State, StoppedError
+from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 
 OnEpoch = Callable[[EpochRecord], None]
 
@@ -82,7 +89,8 @@ def train_network(
     data: TrainingData,
     on_epoch: OnEpoch,
     *,
-    keeper: Keeper | None = None,
+    should_stop: ShouldStop = never,
+    files: RunFiles | None = None,
     resume: State | None = None,
     start: State | None = None,
 ) -> TrainedNetwork:
@@ -95,19 +103,20 @@ def train_network(
         config: All settings.
         data: Features and labels.
         on_epoch: Called after each epoch.
-        keeper: Where states and checkpoints go; by default nowhere.
-        resume: State that a keeper was given, of a run with the same settings and data.
+        should_stop: Asked after every step.
+        files: Where states and checkpoints are saved; by default nowhere.
+        resume: State that was saved by a run with the same settings and data.
         start: Checkpoint of another version whose weights are to be the first ones.
 
     Raises:
         TrainingDivergedError: A loss is infinite or not a number, or twice that of an untrained
             network for two epochs or at the last one.
-        StoppedError: The keeper said so.
+        StoppedError: `should_stop` said so.
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
     """
     with isolated_torch(config):
-        run = TrainingRun(config, data, keeper or Keeper(), on_epoch)
+        run = TrainingRun(config, data, on_epoch, should_stop, files)
         if resume is not None:
             run.resume(resume)
         else:
@@ -127,7 +136,7 @@ def adopt_network(config: TrainingConfig, data: TrainingData, start: State) -> T
         ConfigError: The weights are of another architecture.
     """
     with isolated_torch(config):
-        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        run = TrainingRun(config, data, lambda _: None)
         run.begin(start)
         return run.adopted()
 
@@ -149,22 +158,29 @@ class TrainingRun:
     """One training from its first weights to the last ones; all of it inside `isolated_torch`."""
 
     def __init__(
-        self, config: TrainingConfig, data: TrainingData, keeper: Keeper, on_epoch: OnEpoch
+        self,
+        config: TrainingConfig,
+        data: TrainingData,
+        on_epoch: OnEpoch,
+        should_stop: ShouldStop = never,
+        files: RunFiles | None = None,
     ) -> None:
         """Make the network and what teaches it.
 
         Args:
             config: All settings.
             data: Features and labels.
-            keeper: Where states and checkpoints go.
             on_epoch: Called after each epoch.
+            should_stop: Asked after every step.
+            files: Where states and checkpoints are saved; by default nowhere.
 
         Raises:
             ConfigError: The device is not there.
         """
         self.config = config
-        self.keeper = keeper
         self.on_epoch = on_epoch
+        self.should_stop = should_stop
+        self.files = files
         self.device = choose_device(config)
         # Views of one array: a batch copies its own windows and nothing else.
         inputs = torch.from_numpy(data.inputs).to(self.device)
@@ -308,7 +324,7 @@ class TrainingRun:
             loss = self.step(chosen)
             self.total += loss * len(chosen)
             self.position += 1
-            if self.keeper.should_stop():
+            if self.should_stop():
                 self.spent = time.perf_counter() - started
                 self._save(epoch)
                 raise StoppedError
@@ -426,16 +442,20 @@ class TrainingRun:
         best = self.history[-1].best_epoch
         return next(record.val_loss for record in self.history if record.epoch == best)
 
-    # Keeping
+    # Saving
 
     def _end_epoch(self, epoch: int) -> None:
-        """Keep what the settings want; what is let go is let go last, in case of a crash."""
+        """Save this epoch, then remove superseded checkpoints: a crash in between loses none."""
+        if self.files is None:
+            return
         wanted = self._wanted(epoch)
         if epoch in wanted:
-            self.keeper.save_checkpoint(self.network, self._snapshot(epoch), tuple(self.history))
+            state, history = self._snapshot(epoch), tuple(self.history)
+            content = encode_checkpoint(self.network, state, self.config, history)
+            self.files.save_checkpoint(epoch, content)
         self._save(epoch)
         for past in set(self._wanted(epoch - 1)) - set(wanted):
-            self.keeper.drop_checkpoint(past)
+            self.files.drop_checkpoint(past)
 
     def _wanted(self, last: int) -> list[int]:
         """List the epochs up to one whose checkpoints are to be there then."""
@@ -446,18 +466,18 @@ class TrainingRun:
         return sorted(periodic | {record.epoch for record in best[: self.config.top_k]})
 
     def _save(self, epoch: int) -> None:
-        self.keeper.save_state(
-            self._snapshot(epoch)
-            | {
-                "history": [asdict(record) for record in self.history],
-                "best": self.best,
-                "position": self.position,
-                "total": self.total,
-                "spent": self.spent,
-                "constant": asdict(self.constant),
-                "gradient_scaler": self.gradient_scaler.state_dict(),
-            }
-        )
+        if self.files is None:
+            return
+        progress = {
+            "history": [asdict(record) for record in self.history],
+            "best": self.best,
+            "position": self.position,
+            "total": self.total,
+            "spent": self.spent,
+            "constant": asdict(self.constant),
+            "gradient_scaler": self.gradient_scaler.state_dict(),
+        }
+        self.files.save_state(encode_state(self._snapshot(epoch) | progress))
 
     def _snapshot(self, epoch: int) -> State:
         return snapshot(

@@ -1,17 +1,15 @@
 """Training in several processes: what comes back, and how all of them end."""
 
-import os
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 from stocklstm.errors import TryAgainError
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 
 T = TypeVar("T")
 
@@ -19,47 +17,11 @@ IDLE_S = 20
 """Seconds after which a process that nobody gives work ends itself."""
 
 
-class Stopper(Keeper):
-    """Keeps nothing, and stops a training when it is asked to."""
-
-    def __init__(self, should_stop: Callable[[], bool]) -> None:
-        """Remember whom to ask.
-
-        Args:
-            should_stop: Asked after every step.
-        """
-        self._should_stop = should_stop
-
-    def should_stop(self) -> bool:
-        """Ask."""
-        return self._should_stop()
-
-
-class Follower(Keeper):
-    """Ends its process in the middle of a training once the one that made this is gone."""
-
-    def __init__(self, stop: Path | None = None) -> None:
-        """Remember the process that makes this.
-
-        Args:
-            stop: File whose being there asks trainings to stop; None if nothing does.
-        """
-        self._leader = os.getpid()
-        self._stop = stop
-
-    def should_stop(self) -> bool:
-        """Look for the file; end the process if it has nobody left to give the training to."""
-        if os.getppid() != self._leader:
-            # Killed, so that it could end nobody.
-            os._exit(1)
-        return self._stop is not None and self._stop.exists()
-
-
 def run_apart(
     jobs: int,
     task: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: ShouldStop = never,
     *,
     hint: str,
 ) -> Iterator[T]:

@@ -1,36 +1,35 @@
-"""What a training tells while it goes on, and how it is asked to stop.
+"""How a training is asked to stop; free of PyTorch, for processes that only hand out work."""
 
-Without PyTorch: a process that only hands out trainings does not wait for its import.
-"""
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from typing import TYPE_CHECKING, Any
-
-from stocklstm.core.training.epochs import EpochRecord
-
-if TYPE_CHECKING:
-    from stocklstm.learn.model import StockLSTM
-
-State = dict[str, Any]
-
-
-class Keeper:
-    """Where a run puts what must survive it; this one keeps nothing and never stops."""
-
-    def save_state(self, state: State) -> None:
-        """Keep what the run needs to go on, in the place of what was kept before."""
-
-    def save_checkpoint(
-        self, network: "StockLSTM", state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        """Keep the checkpoint of an epoch."""
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        """Let the checkpoint of an epoch go, if it is there."""
-
-    def should_stop(self) -> bool:
-        """Tell whether somebody asked the run to stop."""
-        return False
+ShouldStop = Callable[[], bool]
+"""Asked after every step of a training; True ends it."""
 
 
 class StoppedError(Exception):
-    """The run was asked to stop, and its state is kept."""
+    """The run was asked to stop, and its state is saved."""
+
+
+def never() -> bool:
+    """Say no: the stop condition of what runs to its end."""
+    return False
+
+
+def told_by_parent(stop_file: Path | None = None) -> ShouldStop:
+    """Make the stop condition of tasks that this process hands to its worker processes.
+
+    Asked in a worker, it ends that process if this one is gone, killed so that it could end nobody.
+
+    Args:
+        stop_file: Asks to stop by being there; None never asks.
+    """
+    return partial(_told, os.getpid(), stop_file)
+
+
+def _told(parent: int, stop_file: Path | None) -> bool:
+    if os.getppid() != parent:
+        os._exit(1)
+    return stop_file is not None and stop_file.exists()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.learn.checkpoints import State
 from stocklstm.learn.devices import describe_device, finish_work
 from stocklstm.learn.loop import TrainingData, TrainingRun, isolated_torch
-from stocklstm.learn.stopping import Keeper, State
 
 # The first repetitions choose kernels and fill caches; a large network is not repeated for long.
 _WARM_UP = 2
@@ -62,7 +62,7 @@ def measure_pace(config: TrainingConfig, data: TrainingData, *, start: State | N
             there.
     """
     with isolated_torch(config):
-        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        run = TrainingRun(config, data, lambda _: None)
         run.begin(start)
         validation_s = _typical_s(run.validation_loss, run.device)
         batches = run.begin_epoch()

@@ -1,7 +1,7 @@
 """Training for a search: many short runs of which only the validation losses are kept."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,9 @@ from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.model import network_outputs
-from stocklstm.learn.processes import Follower, Stopper, run_apart
+from stocklstm.learn.processes import run_apart
 from stocklstm.learn.search import Pruner
-from stocklstm.learn.stopping import Keeper
+from stocklstm.learn.stopping import ShouldStop, never, told_by_parent
 
 
 class _BehindError(Exception):
@@ -40,7 +40,7 @@ class Trials:
     config: TrainingConfig
     data: TrainingData
     jobs: int = 1
-    should_stop: Callable[[], bool] = lambda: False
+    should_stop: ShouldStop = never
 
     def run(
         self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None = None
@@ -57,9 +57,8 @@ class Trials:
             TryAgainError: A process that trained was ended from outside.
         """
         if self.jobs == 1:
-            keeper = Stopper(self.should_stop)
             for number, settings in wanted:
-                yield run_trial(number, settings, self.config, self.data, pruner, keeper)
+                yield run_trial(number, settings, self.config, self.data, pruner, self.should_stop)
             return
         yield from self._run_apart(wanted, pruner)
 
@@ -68,7 +67,7 @@ class Trials:
     ) -> Iterator[Trial]:
         # The arrays travel with each task: a few thousand rows, against seconds of training.
         calls = [
-            (number, settings, self.config, self.data, pruner, Follower())
+            (number, settings, self.config, self.data, pruner, told_by_parent())
             for number, settings in wanted
         ]
         return run_apart(
@@ -86,7 +85,7 @@ def run_trial(
     config: TrainingConfig,
     data: TrainingData,
     pruner: Pruner | None,
-    keeper: Keeper,
+    should_stop: ShouldStop = never,
 ) -> Trial:
     """Train once and keep the losses.
 
@@ -96,10 +95,10 @@ def run_trial(
         config: All other settings.
         data: Features and labels.
         pruner: Tells when to give up; None never does.
-        keeper: Tells when to stop.
+        should_stop: Asked after every step.
 
     Raises:
-        StoppedError: The keeper said so.
+        StoppedError: `should_stop` said so.
     """
     chosen = applied(config, settings)
     curve: list[float] = []
@@ -113,7 +112,7 @@ def run_trial(
     status, loss, kept, losses = COMPLETE, float("inf"), 0, np.empty(0)
     started = time.perf_counter()
     try:
-        trained = train_network(chosen, data, on_epoch, keeper=keeper)
+        trained = train_network(chosen, data, on_epoch, should_stop=should_stop)
     except TrainingDivergedError:
         status = DIVERGED
     except _BehindError:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from stocklstm.errors import TryAgainError
-from stocklstm.learn.processes import IDLE_S, Follower, ignore_interrupts, interrupts_ignored
-from stocklstm.learn.stopping import StoppedError
+from stocklstm.learn.processes import IDLE_S, ignore_interrupts, interrupts_ignored
+from stocklstm.learn.stopping import ShouldStop, StoppedError, told_by_parent
 
 Task = Callable[..., Any]
-ShouldStop = Callable[[], bool]
 
 _MOMENT_S = 0.1
 
@@ -26,7 +25,7 @@ class Call:
 
     Attributes:
         key: Tells it from the others.
-        arguments: Of the task, which is given a `learn.stopping.Keeper` after them.
+        arguments: Of the task, which is given a `learn.stopping.ShouldStop` after them.
     """
 
     key: int
@@ -65,7 +64,7 @@ class Crew(ABC):
         again.
 
         Args:
-            task: Is told to stop by the `Keeper` that is its last argument.
+            task: Is told to stop by its last argument, a `learn.stopping.ShouldStop`.
             calls: Taken only when somebody is about to be free for them.
             should_stop: Asked all the time; once it says yes, no further call is taken, and those
                 that were end with a `StoppedError`.
@@ -134,7 +133,7 @@ class _LocalWork:
         self.task = task
         self.calls = calls
         self.stop = stop
-        self.keeper = Follower(stop)
+        self.told = told_by_parent(stop)
         self.under_way: dict[Any, Call] = {}
         self.suspects: deque[Call] = deque()
         self.alone: Call | None = None
@@ -175,7 +174,7 @@ class _LocalWork:
 
     def _submit(self, call: Call) -> None:
         try:
-            future = self.pool.submit(self.task, *call.arguments, self.keeper)
+            future = self.pool.submit(self.task, *call.arguments, self.told)
         except BrokenProcessPool:
             # It was broken before: what is new to it is to blame for nothing.
             self.pool.end()

@@ -192,7 +192,7 @@ def each_apart(
         names: As typed.
         parse: Reads one; what it gives must, as a string, be read as the same.
         jobs: Processes.
-        task: Is given a name, the arguments and a `learn.stopping.Keeper`; see `only`.
+        task: Is given a name, the arguments and a `learn.stopping.ShouldStop`; see `only`.
         arguments: The same for each.
         on_ended: Called before the first name and after every one.
         should_stop: Asked all the time.

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
-from stocklstm.learn.stopping import Keeper
 
 
 def distill(
@@ -44,7 +43,7 @@ class _DistillingRun(TrainingRun):
         alpha: float,
         on_epoch: OnEpoch,
     ) -> None:
-        super().__init__(config, data, Keeper(), on_epoch)
+        super().__init__(config, data, on_epoch)
         self.alpha = alpha
         self.taught = self._taught(teacher)
 

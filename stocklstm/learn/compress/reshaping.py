@@ -14,10 +14,10 @@ from torch.func import functional_call
 from torch.nn.utils import prune
 
 from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.learn.checkpoints import State
 from stocklstm.learn.compress.rounding import FEWEST_FOR_INT4, LARGEST, TERNARY_SCALE
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
-from stocklstm.learn.stopping import Keeper, State
 
 Reshape = Callable[[str, Tensor], Tensor]
 """Name of a parameter and its weights to the weights that are used."""
@@ -70,7 +70,7 @@ class ReshapedRun(TrainingRun):
             on_epoch: Called after each epoch.
             reshape: What is done to the weights in each forward pass; nothing if None.
         """
-        super().__init__(config, data, Keeper(), on_epoch)
+        super().__init__(config, data, on_epoch)
         self.reshape = reshape
         batches = -(-len(data.train) // config.batch_size)
         self.steps_planned, self.steps_made = config.epochs * batches, 0

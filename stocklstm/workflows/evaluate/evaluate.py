@@ -72,7 +72,7 @@ def evaluate(
 
 
 def _evaluate_apart(
-    name: str, plot: bool, home: Path, lock_timeout_s: float, _keeper: object
+    name: str, plot: bool, home: Path, lock_timeout_s: float, _should_stop: object
 ) -> EvaluatedVersion:
     with open_store(home, lock_timeout_s=lock_timeout_s) as store:
         return _evaluate_one(store, parse_reference(name), plot)

@@ -20,8 +20,8 @@ from stocklstm.core.scores.pooling import pooled
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
-from stocklstm.learn.processes import Follower, run_apart
-from stocklstm.learn.stopping import Keeper
+from stocklstm.learn.processes import run_apart
+from stocklstm.learn.stopping import ShouldStop, never, told_by_parent
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
@@ -234,7 +234,7 @@ class _Walking:
         yield from run_apart(
             self.jobs,
             run_fold,
-            [(*call, Follower()) for call in calls],
+            [(*call, told_by_parent()) for call in calls],
             hint="--jobs 1 needs less memory",
         )
 
@@ -272,7 +272,11 @@ class _Walking:
 
 
 def run_fold(
-    number: int, bars: Bars, split: Split, config: TrainingConfig, keeper: Keeper | None = None
+    number: int,
+    bars: Bars,
+    split: Split,
+    config: TrainingConfig,
+    should_stop: ShouldStop = never,
 ) -> FoldOutcome:
     """Train once and forecast the test part.
 
@@ -281,7 +285,7 @@ def run_fold(
         bars: N sessions, of which the last is the last that is forecast.
         split: What may teach and what is forecast.
         config: All settings.
-        keeper: Tells when to stop; by default never.
+        should_stop: Asked after every step.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
@@ -289,7 +293,7 @@ def run_fold(
     """
     known_to = str(bars.dates[split.test[0]])
     try:
-        model = fit(prepare(bars, config, split), lambda _: None, keeper=keeper)
+        model = fit(prepare(bars, config, split), lambda _: None, should_stop=should_stop)
     except TrainingDivergedError as error:
         raise TrainingDivergedError(
             f"the training on what was known on {known_to} failed: {error.message}",

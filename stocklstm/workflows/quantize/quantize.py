@@ -157,7 +157,7 @@ def _quantize_apart(
     tolerance_pct: float,
     home: Path,
     lock_timeout_s: float,
-    _keeper: object,
+    _should_stop: object,
 ) -> QuantizedVersion:
     from stocklstm.workflows.parallel import only
 

@@ -25,7 +25,7 @@ from stocklstm.errors import ConfigError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
-from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
+from stocklstm.learn.checkpoints import State, decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.compress.distillation import distill
 from stocklstm.learn.compress.matching import match, without_dropout
 from stocklstm.learn.compress.reshaping import (
@@ -41,7 +41,6 @@ from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, adopt_network, train_network
 from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
-from stocklstm.learn.stopping import State
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.quantize.methods import (
     Candidate,

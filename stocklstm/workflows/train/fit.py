@@ -31,9 +31,10 @@ from stocklstm.core.training.diagnosis import Diagnosis, diagnose
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.checkpoints import RunFiles, State
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.onnx_graph import export_onnx
-from stocklstm.learn.stopping import Keeper, State
+from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import (
     DataRecord,
@@ -156,7 +157,8 @@ def fit(
     prepared: Prepared[F_co],
     on_epoch: Callable[[EpochRecord], None],
     *,
-    keeper: Keeper | None = None,
+    should_stop: ShouldStop = never,
+    files: RunFiles | None = None,
     resume: State | None = None,
     start: State | None = None,
 ) -> F_co:
@@ -165,17 +167,24 @@ def fit(
     Args:
         prepared: From `prepare` or `pool_fit.prepare_pool`.
         on_epoch: Called after every epoch.
-        keeper: Where the run keeps what must survive it; by default nowhere.
+        should_stop: Asked after every step.
+        files: Where states and checkpoints are saved; by default nowhere.
         resume: State to go on from.
         start: Checkpoint of the version whose weights are to be the first ones.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
-        StoppedError: The keeper said so.
+        StoppedError: `should_stop` said so.
         ConfigError: The weights to start from are of another architecture.
     """
     network = train_network(
-        prepared.config, prepared.data, on_epoch, keeper=keeper, resume=resume, start=start
+        prepared.config,
+        prepared.data,
+        on_epoch,
+        should_stop=should_stop,
+        files=files,
+        resume=resume,
+        start=start,
     )
     return prepared.assess(network)
 

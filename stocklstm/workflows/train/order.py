@@ -7,16 +7,13 @@ from stocklstm.core.digest import sha256_hex
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.training.epochs import EpochRecord, history_csv
-from stocklstm.learn.checkpoints import (
-    decode_checkpoint,
-    encode_checkpoint,
-)
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.checkpoints import RunFiles, decode_checkpoint, encode_checkpoint
+from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.report.loss_curves import history_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.runs import RunRecord, checkpoint_name
 from stocklstm.workflows.train.fit import Fitted, fit, prepare
-from stocklstm.workflows.train.runs import RunFiles, RunKeeper, state_of
+from stocklstm.workflows.train.runs import state_of
 
 
 @dataclass(frozen=True)
@@ -93,28 +90,29 @@ class FinishedVersion:
 
 def carry_out(
     order: TrainingOrder,
-    keeper: Keeper,
+    should_stop: ShouldStop,
     on_epoch: Callable[[EpochRecord], None] = lambda _: None,
 ) -> FinishedVersion:
     """Train, or go on with training, up to the version's files.
 
     Args:
         order: What to do.
-        keeper: Tells when to stop.
+        should_stop: Asked after every step.
         on_epoch: Called after every epoch.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
-        StoppedError: The keeper said so.
+        StoppedError: `should_stop` said so.
         ArtifactCorruptError: What the run kept is damaged.
         ConfigError: The weights to start from are of another architecture.
     """
-    if keeper.should_stop():
+    if should_stop():
         raise StoppedError
     model = fit(
         prepare(order.bars, order.record.config),
         on_epoch,
-        keeper=RunKeeper(order.record, order.files, keeper.should_stop),
+        should_stop=should_stop,
+        files=order.files,
         resume=state_of(order.record, order.files),
         start=None if order.start is None else decode_checkpoint(order.start),
     )

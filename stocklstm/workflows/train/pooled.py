@@ -35,7 +35,6 @@ from stocklstm.workflows.train.result import TrainedVersion
 from stocklstm.workflows.train.runs import (
     AUTO,
     EpochEnded,
-    RunKeeper,
     TrainingStoppedError,
     kept,
     state_of,
@@ -261,7 +260,8 @@ class _Pooling:
                     lambda epoch: self.on_epoch(
                         EpochEnded(record.ticker, record.config.epochs, epoch)
                     ),
-                    keeper=RunKeeper(record, run, self.should_stop),
+                    should_stop=self.should_stop,
+                    files=run,
                     resume=state_of(record, run),
                 )
             except StoppedError as error:

@@ -12,7 +12,7 @@ from stocklstm.errors import ArtifactCorruptError, StockLstmError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checkpoints import decode_checkpoint
-from stocklstm.learn.stopping import Keeper
+from stocklstm.learn.stopping import ShouldStop
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest, decode_manifest
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.scoring import score_model
@@ -32,17 +32,17 @@ class _Parcel(msgspec.Struct, frozen=True):
     diagnosis: str
 
 
-def carry_out_far(order: TrainingOrder, keeper: Keeper) -> bytes:
+def carry_out_far(order: TrainingOrder, should_stop: ShouldStop) -> bytes:
     """Train, and pack the version's files; see `training.carry_out`.
 
     Args:
         order: What to do.
-        keeper: Tells when to stop.
+        should_stop: Asked after every step.
 
     Returns:
         What `unpacked` reads.
     """
-    made = carry_out(order, keeper)
+    made = carry_out(order, should_stop)
     parcel = _Parcel(made.manifest.encode(), made.files, made.seconds, made.diagnosis)
     return msgspec.msgpack.encode(parcel)
 

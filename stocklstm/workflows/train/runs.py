@@ -1,15 +1,12 @@
 """A training run under way: what it tells, and what it keeps so that it can be resumed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError, TrainingDivergedError
-from stocklstm.learn.checkpoints import decode_state, encode_checkpoint, encode_state
-from stocklstm.learn.model import StockLSTM
-from stocklstm.learn.stopping import Keeper, State
+from stocklstm.learn.checkpoints import RunFiles, State, decode_state
 from stocklstm.store.manifest import training_command
 from stocklstm.store.runs import Run, RunRecord
 
@@ -30,25 +27,6 @@ class EpochEnded:
     ticker: str
     epochs: int
     record: EpochRecord
-
-
-class RunFiles(Protocol):
-    """Where a run keeps what it needs to go on: `store.runs.Run`, or memory."""
-
-    def save_state(self, content: bytes) -> None:
-        """Keep what the run needs to go on."""
-
-    def state(self) -> bytes | None:
-        """Read it; None if the run has not come as far."""
-
-    def save_checkpoint(self, epoch: int, content: bytes) -> None:
-        """Keep the checkpoint of an epoch."""
-
-    def checkpoint(self, epoch: int) -> bytes:
-        """Read the checkpoint of an epoch."""
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        """Remove the checkpoint of an epoch, if it is there."""
 
 
 class TrainingStoppedError(InterruptedWorkError):
@@ -89,35 +67,6 @@ def state_of(record: RunRecord, files: RunFiles) -> State | None:
             f"the run {record.id} is damaged: {error.message}",
             hint=f"{training_command(record.ticker)} starts a new one",
         ) from error
-
-
-class RunKeeper(Keeper):
-    """Writes what the loop wants kept to where the run keeps it."""
-
-    def __init__(self, record: RunRecord, files: RunFiles, should_stop: Callable[[], bool]) -> None:
-        """Take the run and what tells when to stop."""
-        self.record = record
-        self.files = files
-        self._should_stop = should_stop
-
-    def should_stop(self) -> bool:
-        """Ask."""
-        return self._should_stop()
-
-    def save_state(self, state: State) -> None:
-        """Keep it in the place of the one before."""
-        self.files.save_state(encode_state(state))
-
-    def save_checkpoint(
-        self, network: StockLSTM, state: State, history: tuple[EpochRecord, ...]
-    ) -> None:
-        """Keep it beside the others."""
-        content = encode_checkpoint(network, state, self.record.config, history)
-        self.files.save_checkpoint(state["epoch"], content)
-
-    def drop_checkpoint(self, epoch: int) -> None:
-        """Let it go."""
-        self.files.drop_checkpoint(epoch)
 
 
 @contextmanager

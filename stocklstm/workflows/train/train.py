@@ -16,7 +16,7 @@ from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
 )
-from stocklstm.learn.processes import Stopper
+from stocklstm.learn.checkpoints import RunFiles
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Manifest
@@ -41,7 +41,7 @@ from stocklstm.workflows.train.order import (
 )
 from stocklstm.workflows.train.remote import carry_out_far, unpacked
 from stocklstm.workflows.train.result import TrainedVersion
-from stocklstm.workflows.train.runs import AUTO, EpochEnded, RunFiles, TrainingStoppedError, kept
+from stocklstm.workflows.train.runs import AUTO, EpochEnded, TrainingStoppedError, kept
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
     require_unseen_test_part,
@@ -210,7 +210,7 @@ class _Training:
             try:
                 finished = carry_out(
                     begun.order,
-                    Stopper(self.should_stop),
+                    self.should_stop,
                     lambda epoch: self.on_epoch(
                         EpochEnded(record.ticker, record.config.epochs, epoch)
                     ),

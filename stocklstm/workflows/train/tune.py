@@ -37,7 +37,7 @@ from stocklstm.core.wording import p_exact
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
 from stocklstm.learn.search import Pruner, propose, require_optuna
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.trials import Trials
 from stocklstm.report.trials import trials_png
 from stocklstm.store.disk import disk_errors, replace_file
@@ -273,14 +273,14 @@ def _tune_one(
     search: Search,
     home: Path,
     lock_timeout_s: float,
-    keeper: Keeper,
+    should_stop: ShouldStop,
 ) -> TunedTicker:
     try:
         result = tune(
             [ticker],
             config,
             search,
-            should_stop=keeper.should_stop,
+            should_stop=should_stop,
             home=home,
             lock_timeout_s=lock_timeout_s,
         )

@@ -8,18 +8,14 @@ import pytest
 import torch
 
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import (
     decode_checkpoint,
     decode_state,
     encode_checkpoint,
-    encode_state,
 )
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
-from stocklstm.learn.model import StockLSTM
 from stocklstm.learn.stopping import StoppedError
-from tests.conftest import TINY
 
 SCHEDULES = ("constant", "plateau", "cosine", "exponential", "warmup-cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
@@ -27,20 +23,23 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
 @dataclass
 class Memory:
-    """Keeps what a run gives it, as bytes, and stops it after some steps."""
+    """Holds what a run saves, and stops it after some steps."""
 
     steps: int = -1
-    state: bytes | None = None
+    saved: bytes | None = None
     checkpoints: dict[int, bytes] = field(default_factory=dict)
 
-    def save_state(self, state: dict[str, Any]) -> None:
-        self.state = encode_state(state)
+    def save_state(self, content: bytes) -> None:
+        self.saved = content
 
-    def save_checkpoint(
-        self, network: StockLSTM, state: dict[str, Any], history: tuple[EpochRecord, ...]
-    ) -> None:
-        config = configure("calibrated", **TINY)
-        self.checkpoints[state["epoch"]] = encode_checkpoint(network, state, config, history)
+    def state(self) -> bytes | None:
+        return self.saved
+
+    def save_checkpoint(self, epoch: int, content: bytes) -> None:
+        self.checkpoints[epoch] = content
+
+    def checkpoint(self, epoch: int) -> bytes:
+        return self.checkpoints[epoch]
 
     def drop_checkpoint(self, epoch: int) -> None:
         self.checkpoints.pop(epoch, None)
@@ -50,20 +49,22 @@ class Memory:
         return self.steps == 0
 
 
-def run(config: TrainingConfig, data: TrainingData, keeper: Memory) -> TrainedNetwork:
-    resume = None if keeper.state is None else decode_state(keeper.state, "state")
-    return train_network(config, data, lambda _: None, keeper=keeper, resume=resume)
+def run(config: TrainingConfig, data: TrainingData, memory: Memory) -> TrainedNetwork:
+    resume = None if memory.saved is None else decode_state(memory.saved, "state")
+    return train_network(
+        config, data, lambda _: None, should_stop=memory.should_stop, files=memory, resume=resume
+    )
 
 
 def run_in_pieces(
     config: TrainingConfig, data: TrainingData, *steps: int
 ) -> tuple[TrainedNetwork, Memory]:
-    keeper = Memory()
+    memory = Memory()
     for count in steps:
-        keeper.steps = count
+        memory.steps = count
         with pytest.raises(StoppedError):
-            run(config, data, keeper)
-    return run(config, data, keeper), keeper
+            run(config, data, memory)
+    return run(config, data, memory), memory
 
 
 def require_same(left: object, right: object, *, path: str = "") -> None:
@@ -93,8 +94,8 @@ def test_pieces_make_the_whole(
     config = replace(
         tiny, schedule=schedule, optimizer=optimizer, checkpoint_every=4, patience=None, **settings
     )
-    keeper = Memory()
-    whole = run(config, data, keeper)
+    memory = Memory()
+    whole = run(config, data, memory)
     steps = -(-len(data.train) // config.batch_size)
     assert steps >= 3
 
@@ -105,8 +106,8 @@ def test_pieces_make_the_whole(
     require_same(whole.network.state_dict(), pieces.network.state_dict())
     assert losses(whole) == losses(pieces)
     assert whole.checkpoints == pieces.checkpoints
-    assert sorted(kept.checkpoints) == sorted(keeper.checkpoints) == list(whole.checkpoints)
-    for epoch, content in keeper.checkpoints.items():
+    assert sorted(kept.checkpoints) == sorted(memory.checkpoints) == list(whole.checkpoints)
+    for epoch, content in memory.checkpoints.items():
         one, other = decode_checkpoint(content), decode_checkpoint(kept.checkpoints[epoch])
         require_same(one, other)
 
@@ -126,10 +127,10 @@ def test_early_stopping_remembers_how_long_it_has_waited(
 
 
 def test_a_run_that_had_ended_ends_again(tiny: TrainingConfig, data: TrainingData) -> None:
-    keeper = Memory()
-    whole = run(tiny, data, keeper)
+    memory = Memory()
+    whole = run(tiny, data, memory)
 
-    again = run(tiny, data, keeper)
+    again = run(tiny, data, memory)
 
     require_same(whole.state, again.state)
 
@@ -153,15 +154,15 @@ def test_presets_that_keep_the_last_epoch_resume_as_well(sample_bars: Any, prese
 
 def test_the_best_epochs_and_every_nth_are_kept(tiny: TrainingConfig, data: TrainingData) -> None:
     config = replace(tiny, epochs=7, patience=None, top_k=2, checkpoint_every=3)
-    keeper = Memory()
+    memory = Memory()
 
-    trained = run(config, data, keeper)
+    trained = run(config, data, memory)
 
     ranked = sorted((r.val_loss, r.epoch) for r in trained.history if r.epoch)
     best = {epoch for _, epoch in ranked[:2]}
-    assert set(keeper.checkpoints) == best | {3, 6}
-    assert trained.checkpoints == tuple(sorted(keeper.checkpoints))
-    for epoch, content in keeper.checkpoints.items():
+    assert set(memory.checkpoints) == best | {3, 6}
+    assert trained.checkpoints == tuple(sorted(memory.checkpoints))
+    for epoch, content in memory.checkpoints.items():
         checkpoint = decode_checkpoint(content)
         assert checkpoint["epoch"] == epoch
         assert checkpoint["losses"]["epoch"][-1] == epoch
@@ -238,8 +239,8 @@ def test_step_sizes_follow_their_schedule(tiny: TrainingConfig, data: TrainingDa
 
 
 def test_the_next_rate_is_that_of_the_next_epoch(tiny: TrainingConfig, data: TrainingData) -> None:
-    keeper = Memory()
+    memory = Memory()
     config = replace(tiny, schedule="exponential", lr_gamma=0.5, epochs=2, patience=None)
-    run(config, data, keeper)
-    state = decode_state(keeper.state or b"", "state")
+    run(config, data, memory)
+    state = decode_state(memory.saved or b"", "state")
     assert state["optimizer"]["param_groups"][0]["lr"] == pytest.approx(config.learning_rate * 0.25)

@@ -21,7 +21,7 @@ from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, ap
 from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.search import Pruner, propose, require_optuna
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.stopping import StoppedError
 from stocklstm.learn.trials import Trials, run_trial
 from tests.conftest import TINY
 from tests.unit.learn.conftest import training_data
@@ -32,7 +32,7 @@ needs_proc = pytest.mark.skipif(
 
 
 def tried(settings: Settings, config: TrainingConfig, data: TrainingData) -> Trial:
-    return run_trial(7, settings, config, data, None, Keeper())
+    return run_trial(7, settings, config, data, None)
 
 
 def without_time(trials: list[Trial]) -> list[tuple[object, ...]]:
@@ -167,14 +167,14 @@ def kill_one() -> None:
 
 ORPHAN = """
 import os, time
-from stocklstm.learn.processes import Follower
+from stocklstm.learn.stopping import told_by_parent
 
-keeper = Follower()
+should_stop = told_by_parent()
 if os.fork():
     time.sleep(0.2)
     os._exit(0)
 while True:
-    assert not keeper.should_stop()
+    assert not should_stop()
     time.sleep(0.01)
 """
 

@@ -8,40 +8,36 @@ from contextlib import closing
 from pathlib import Path
 
 from stocklstm.errors import ConfigError, TryAgainError
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 from stocklstm.learn.workers import Call, Ended, LocalCrew
 
 
-def square(number: int, _keeper: Keeper) -> int:
+def square(number: int, _should_stop: ShouldStop) -> int:
     if number < 0:
         raise ConfigError("below zero", hint="another one")
     return number * number
 
 
-def die(number: int, deadly: int, marks: Path, keeper: Keeper) -> int:
+def die(number: int, deadly: int, marks: Path, should_stop: ShouldStop) -> int:
     """End this process if the number is deadly; leave a mark for each attempt."""
     with (marks / f"{number}").open("a") as file:
         file.write("x")
     if number == deadly:
         os.kill(os.getpid(), signal.SIGKILL)
-    return square(number, keeper)
+    return square(number, should_stop)
 
 
-def die_once(number: int, deadly: int, marks: Path, keeper: Keeper) -> int:
+def die_once(number: int, deadly: int, marks: Path, should_stop: ShouldStop) -> int:
     """End this process at the first attempt."""
     again = (marks / f"{number}").exists()
-    return die(number, -1 if again else deadly, marks, keeper)
+    return die(number, -1 if again else deadly, marks, should_stop)
 
 
-def wait_to_be_stopped(marks: Path, keeper: Keeper) -> None:
+def wait_to_be_stopped(marks: Path, should_stop: ShouldStop) -> None:
     (marks / f"{os.getpid()}-{time.monotonic_ns()}").touch()
-    while not keeper.should_stop():
+    while not should_stop():
         time.sleep(0.01)
     raise StoppedError
-
-
-def never() -> bool:
-    return False
 
 
 def by_key(ended: Iterator[Ended]) -> dict[int, Ended]:

@@ -23,7 +23,6 @@ from stocklstm.errors import (
     RejectedDataError,
 )
 from stocklstm.learn.loop import TrainingRun, isolated_torch
-from stocklstm.learn.stopping import Keeper
 from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
@@ -102,7 +101,7 @@ def test_before_the_first_step_it_is_the_quantiles_of_all_tickers(prices_home: P
     config = pool_config()
     prepared = prepare_pool(series, config)
     with isolated_torch(config):
-        run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+        run = TrainingRun(config, prepared.data, lambda _: None)
         bias = run.network.head.bias.detach().numpy()
 
     labels = []
@@ -119,7 +118,7 @@ def test_no_window_reaches_from_one_ticker_into_another(prices_home: Path) -> No
     config = pool_config()
     prepared = prepare_pool(series, config)
     with isolated_torch(config):
-        run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+        run = TrainingRun(config, prepared.data, lambda _: None)
         found = run._windows_at(run.train_rows).numpy()
 
     expected = [
@@ -140,7 +139,7 @@ def test_memory_grows_with_rows_and_not_with_the_length_of_windows(prices_home: 
         tracemalloc.start()
         prepared = prepare_pool(series, config)
         with isolated_torch(config):
-            run = TrainingRun(config, prepared.data, Keeper(), lambda _: None)
+            run = TrainingRun(config, prepared.data, lambda _: None)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         # All windows are there, as views of the rows.
@@ -161,7 +160,7 @@ def test_validation_is_the_same_in_parts(
     config = pool_config()
     data = prepare_pool(series, config).data
     with isolated_torch(config):
-        run = TrainingRun(config, data, Keeper(), lambda _: None)
+        run = TrainingRun(config, data, lambda _: None)
         whole = run.validation_loss()
         monkeypatch.setattr(loop, "_VALIDATED_AT_ONCE", 7)
         assert run.validation_loss() == pytest.approx(whole, rel=1e-6)

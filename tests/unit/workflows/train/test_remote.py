@@ -10,17 +10,12 @@ import pytest
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.learn.stopping import Keeper, StoppedError
+from stocklstm.learn.stopping import StoppedError, never
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.order import RunInMemory, TrainingOrder, carry_out
 from stocklstm.workflows.train.remote import carry_out_far, unpacked
 from tests.conftest import TICKER
-
-
-class _Stopping(Keeper):
-    def should_stop(self) -> bool:
-        return True
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +40,12 @@ def order(_priced: Path) -> TrainingOrder:
 
 @pytest.fixture(scope="module")
 def parcel(order: TrainingOrder) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.msgpack.decode(carry_out_far(order, Keeper()))
+    found: dict[str, Any] = msgspec.msgpack.decode(carry_out_far(order, never))
     return found
 
 
 def test_what_comes_back_is_what_was_made(order: TrainingOrder, parcel: dict[str, Any]) -> None:
-    made = carry_out(replace(order, files=RunInMemory()), Keeper())
+    made = carry_out(replace(order, files=RunInMemory()), never)
 
     found = unpacked(msgspec.msgpack.encode(parcel), order)
 
@@ -64,7 +59,7 @@ def test_what_comes_back_is_what_was_made(order: TrainingOrder, parcel: dict[str
 
 def test_nothing_is_trained_that_was_called_off(order: TrainingOrder) -> None:
     with pytest.raises(StoppedError):
-        carry_out_far(order, _Stopping())
+        carry_out_far(order, lambda: True)
 
 
 def replaced(parcel: dict[str, Any], words: bytes, others: bytes) -> dict[str, Any]:
