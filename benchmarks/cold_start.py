@@ -1,4 +1,4 @@
-"""How long a forecast takes in a fresh process, as ratios to what everybody knows.
+"""How long a forecast takes in a fresh process, as ratios to well-known imports.
 
 Run: python benchmarks/cold_start.py [--rounds N]
 
@@ -28,7 +28,7 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: seconds of wall and CPU time, MiB of memory at its peak."""
+    """Cost of one run: seconds of wall and CPU time, MiB of memory at its peak."""
 
     wall_s: float
     cpu_s: float
@@ -36,7 +36,7 @@ class Cost:
 
 
 def measure(command: list[str]) -> Cost:
-    """Run a command to its end and read what the system counted."""
+    """Run a command to its end and read the system's counters."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -79,7 +79,7 @@ def medians(rounds: int) -> dict[str, Cost]:
 
 
 def main() -> int:
-    """Print costs and ratios; tell by the exit code whether all goals are met."""
+    """Print costs and ratios; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     rounds = parser.parse_args().rounds

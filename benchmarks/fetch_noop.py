@@ -1,14 +1,14 @@
-"""What an evening without news costs: `fetch` of 100 stored tickers, beyond what yfinance spends.
+"""Cost of an evening without new prices: `fetch` of 100 tickers, without what yfinance takes.
 
 Run: python benchmarks/fetch_noop.py [--tickers N] [--rounds N]
 
-Every ticker has 15 years of daily rows, and a Yahoo on the loopback interface, in a process of its
-own, answers with the days that are asked for: all of them stored, none of them changed. A fresh
-process fetches; what it spends inside yfinance, its import included, is taken off. A bare loop over
-`yfinance.Ticker(...).history` asks the same server for the same days. Rounds alternate, medians are
-compared. Neither waits between two tickers. Exit code 1 if the goal is missed.
+Every ticker has 15 years of daily rows, and a Yahoo server on the loopback interface, in a process
+of its own, answers with the days that are asked for: all of them stored, none of them changed. A
+fresh process fetches; the time inside yfinance, its import included, is subtracted. A bare loop
+over `yfinance.Ticker(...).history` asks the same server for the same days. Rounds alternate,
+medians are compared. Neither waits between two tickers. Exit code 1 if the goal is missed.
 
-The server is that of the tests: pip install 'stocklstm[test]'.
+The server is the one of the tests: pip install 'stocklstm[test]'.
 """
 
 import argparse
@@ -35,7 +35,7 @@ OVERLAP_DAYS = 15
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process spent, in seconds: on the clock, of CPU in all, of that inside yfinance."""
+    """Cost of one process in seconds: wall time, CPU time, and CPU time inside yfinance."""
 
     wall_s: float
     cpu_s: float
@@ -48,7 +48,7 @@ def names(count: int) -> list[str]:
 
 
 def prepare(count: int) -> list[list[Any]]:
-    """Fill the store and give its last rows as Yahoo would; all tickers have the same."""
+    """Fill the store, and return its last rows as Yahoo would; all tickers have the same."""
     import datetime as dt
 
     import numpy as np
@@ -80,7 +80,7 @@ def prepare(count: int) -> list[list[Any]]:
 
 
 def serve(folder: str) -> None:
-    """Be Yahoo until standard input ends; say first what a client's process must be told."""
+    """Act as Yahoo until standard input ends; print first the environment that a client needs."""
     sys.path.insert(0, str(ROOT))
     from tests.yahoo_server import YahooServer, history
 
@@ -92,7 +92,7 @@ def serve(folder: str) -> None:
 
 @contextmanager
 def yahoo(folder: str) -> Iterator[None]:
-    """Keep the server running, and this process' children pointed to it."""
+    """Keep the server running, with this process' children directed to it."""
     command = [sys.executable, __file__, "--serve", folder]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -107,12 +107,11 @@ class Meter:
     """Adds up the CPU time that a process spends inside some functions."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
         self.seconds = 0.0
         self._inside = False
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Count the calls of a function; those from within a counted one are counted already."""
+        """Count the calls of a function; calls from within a counted one are not counted again."""
 
         def call(*args: object, **options: object) -> object:
             if self._inside:
@@ -128,7 +127,7 @@ class Meter:
 
 
 def fetch_all(count: int) -> Cost:
-    """Fetch, counting apart what is yfinance's. While its thread works the other one waits."""
+    """Fetch, counting apart what yfinance takes. While its thread works, the other one waits."""
     from stocklstm import fetch
     from stocklstm.market import yahoo
 
@@ -155,7 +154,7 @@ def fetch_all(count: int) -> Cost:
 
 
 def ask_all(count: int) -> Cost:
-    """Ask yfinance for the same days, and throw the answers away."""
+    """Ask yfinance for the same days, and discard the answers."""
     from stocklstm.market.yahoo import cache_directory
     from stocklstm.store.store import open_store
 
@@ -180,14 +179,14 @@ ROLES = {"fetch": fetch_all, "bare yfinance loop": ask_all}
 
 
 def measure(role: str, count: int) -> Cost:
-    """Play a role in a fresh process."""
+    """Run a role in a fresh process."""
     command = [sys.executable, __file__, "--role", role, "--tickers", str(count)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return Cost(**json.loads(answer))
 
 
 def medians(count: int, rounds: int) -> dict[str, Cost]:
-    """Play all roles in turn; the first round only warms the caches, as earlier evenings did."""
+    """Run all roles in turn; the first round only warms the caches, as earlier evenings did."""
     costs: dict[str, list[Cost]] = {role: [] for role in ROLES}
     for number in range(rounds + 1):
         for role, runs in costs.items():
@@ -222,7 +221,7 @@ def report(count: int, rounds: int) -> int:
 
 
 def main() -> int:
-    """Measure, or play one of the parts."""
+    """Measure, or run one of the roles."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tickers", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,12 +1,12 @@
-"""What a forecast costs where there are very many: of own models, and of one pooled model.
+"""Cost of a forecast among very many: with own models, and with one pooled model.
 
 Run: python benchmarks/many_forecasts.py [--tickers N] [--rows N]
 
-Makes a store of made-up prices, N sessions of each ticker, and gives every ticker a model of the
-default size: weights do not matter here, so that of the first is published again for all others.
-Then `predict` runs for one ticker and for all of them, in this process; what all cost beyond the
-one, a ticker, is the cost after start-up. All of it counts: reading prices, hashes of files, the
-forecast, its row in the ledger. Exit code 1 if a goal is missed, in time of the processor.
+Makes a store of random prices, N sessions of each ticker, and gives every ticker a model of the
+default size; weights do not matter here, so the first model is published again for all others. Then
+`predict` runs for one ticker and for all of them, in this process; the difference, per ticker, is
+the cost after start-up. It includes reading prices, hashes of files, the forecast and its row in
+the ledger. Exit code 1 if a goal is missed, in processor time.
 """
 
 import argparse
@@ -46,12 +46,7 @@ POOLED_MS = 1.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds a ticker after start-up.
-
-    Attributes:
-        wall: By the clock.
-        cpu: Of the processor: what other work on the machine takes does not count.
-    """
+    """Milliseconds a ticker after start-up: wall time, and processor time without other work."""
 
     wall: float
     cpu: float
@@ -59,7 +54,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured.
+    """The measured costs.
 
     Attributes:
         tickers: How many.
@@ -81,7 +76,7 @@ class Costs:
 
 
 def made_up(rows: int, seed: int) -> Bars:
-    """Let a price wander, with opens, highs and lows around it."""
+    """Make a random walk of prices, with opens, highs and lows around it."""
     random = np.random.default_rng(seed)
     closes = 30 * np.exp(np.cumsum(0.015 * random.standard_normal(rows)))
     opens = closes * np.exp(0.005 * random.standard_normal(rows))
@@ -91,7 +86,7 @@ def made_up(rows: int, seed: int) -> Bars:
 
 
 def store_prices(store: Store, names: Sequence[str], rows: int) -> None:
-    """Put the prices of all tickers into a store."""
+    """Store the prices of all tickers."""
     with store.transaction():
         for seed, name in enumerate(names):
             instrument = Instrument(name, "BRL", "BVMF", "America/Sao_Paulo")
@@ -113,7 +108,7 @@ def give_models(home: Path, names: Sequence[str], config: TrainingConfig) -> Non
 
 
 def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
-    """Train a pooled model of the first ten tickers, and let it know every other one as well."""
+    """Train a pooled model of the first ten tickers, and add every other one as a member."""
     with open_store(home) as store:
         series = {name: store.prices.bars(name) for name in names[:10]}
         fitted = fit(prepare_pool(series, config), lambda _: None)
@@ -164,7 +159,7 @@ def after_start_up(home: Path, names: Sequence[str], pool: str | None) -> Cost:
 
 
 def fill_ledger(home: Path, names: Sequence[str]) -> None:
-    """Put forecasts of the last evenings on record: as many as a new one is shown beside."""
+    """Record forecasts of the last evenings: as many as a new one is shown beside."""
     with open_store(home) as store:
         for name in names:
             bars = store.prices.bars(name)
@@ -185,12 +180,7 @@ def fill_ledger(home: Path, names: Sequence[str]) -> None:
 
 
 def measure(tickers: int = 1000, rows: int = 500) -> Costs:
-    """Make a store and measure it.
-
-    Args:
-        tickers: How many, at least ten.
-        rows: Sessions of each.
-    """
+    """Make a store of at least ten tickers and measure it."""
     config = configure("calibrated", epochs=1, batch_size=1024)
     names = [f"T{number:05d}" for number in range(tickers)]
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""How quick the program is in a store with many models.
+"""Speed of the program in a store with many models.
 
 Run: python benchmarks/many_models.py [--rounds N] [--tickers N] [--versions N]
 
@@ -32,7 +32,7 @@ NUMPY = "import numpy"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: seconds of wall and CPU time."""
+    """Cost of one run: seconds of wall and CPU time."""
 
     wall_s: float
     cpu_s: float
@@ -81,7 +81,7 @@ def copy(registry: Registry, original: int, ticker: str) -> None:
 
 
 def measure(command: list[str], home: Path) -> Cost:
-    """Run a command to its end and read what the system counted."""
+    """Run a command to its end and read the system's counters."""
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -115,7 +115,7 @@ def medians(commands: dict[str, tuple[list[str], Path]], rounds: int) -> dict[st
 
 
 def main() -> int:
-    """Print costs and ratios; tell by the exit code whether all goals are met."""
+    """Print costs and ratios; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--tickers", type=int, default=500)

@@ -1,13 +1,13 @@
-"""What one pooled model is worth beside a model of each ticker, and for a ticker it never saw.
+"""Quality of one pooled model beside a model of each ticker, and for a ticker it never saw.
 
 Run: python benchmarks/pooled.py [--data FOLDER] [--seed N] [--jobs N] [--set NAME=VALUE ...]
 
-Three kinds of models with the same settings, the default preset's but for what --set changes, and
-the same parts of every series: one of each ticker alone, one of all tickers, and for each ticker
-one of all others, which forecasts a ticker that took no part in it. All are scored on the same
-test days; CRPS ratios below 1 are better than filtered historical simulation on EWMA volatility,
-means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds TICKER.csv files; by
-default the series that come with the program and the benchmarks are used.
+Three kinds of models have the same settings, those of the default preset except what --set
+changes, and the same parts of every series: one of each ticker alone, one of all tickers, and for
+each ticker one of all others, which forecasts the ticker that was held out. All are scored on the
+same test days; CRPS ratios below 1 are better than filtered historical simulation on EWMA
+volatility, means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds
+TICKER.csv files; by default the series that come with the program and the benchmarks are used.
 """
 
 import time
@@ -47,7 +47,7 @@ def all_prices(folder: Path | None) -> dict[str, Bars]:
 
 
 def of_all(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, float], FittedPool]:
-    """Train one model on all tickers; give its CRPS ratio on each."""
+    """Train one model on all tickers; return its CRPS ratio on each."""
     fitted = fit(prepare_pool(series, config), lambda _: None)
     scores = {member.ticker: member.scores for member in fitted.members}
     ratios = {ticker: float(s.crps_ratio or 1) for ticker, s in scores.items() if s is not None}
@@ -55,7 +55,7 @@ def of_all(series: dict[str, Bars], config: TrainingConfig) -> tuple[dict[str, f
 
 
 def alone(ticker: str, series: dict[str, Bars], config: TrainingConfig) -> tuple[float, float]:
-    """Train on one ticker, parted on the days of the pool; give CRPS ratio and seconds."""
+    """Train on one ticker, split at the days of the pool; return CRPS ratio and seconds."""
     started = time.perf_counter()
     days = prepare_pool(series, config).days
     bars = series[ticker]
@@ -68,7 +68,7 @@ def alone(ticker: str, series: dict[str, Bars], config: TrainingConfig) -> tuple
 def held_out(
     ticker: str, series: dict[str, Bars], config: TrainingConfig
 ) -> tuple[float, list[float]]:
-    """Train on all others and forecast a ticker that is new; give CRPS ratio and coverage."""
+    """Train on all others and forecast the ticker held out; return CRPS ratio and coverage."""
     others = {name: bars for name, bars in series.items() if name != ticker}
     fitted = fit(prepare_pool(others, config), lambda _: None)
     model = PooledModel(

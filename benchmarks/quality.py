@@ -1,9 +1,9 @@
-"""What the default model's forecasts are worth on seven real series, against what costs nothing.
+"""Quality of the default model's forecasts on seven real series, against free baselines.
 
 Run: python benchmarks/quality.py [--seed N] [--jobs N] [--set NAME=VALUE ...]
 
 For each series the default preset is trained and scored on its own test part, the last fifth of
-the days, which took part in no choice. Ratios below 1 are better than yesterday's close (RMSE) and
+the days, which no choice was based on. Ratios below 1 are better than yesterday's close (RMSE) and
 than filtered historical simulation on EWMA volatility (CRPS); means over series are geometric.
 Exit code 1 if a goal is missed. data/PROVENANCE.md says where the prices come from.
 """
@@ -23,14 +23,7 @@ from stocklstm.workflows.train.fit import fit, prepare
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure and where it must lie.
-
-    Attributes:
-        name: What it is.
-        value: As measured.
-        low: Least value.
-        high: Greatest value.
-    """
+    """A figure and its limits."""
 
     name: str
     value: float
@@ -49,7 +42,7 @@ def scored(ticker: str, packed: Path | None, config: TrainingConfig) -> Evaluati
 
 
 def goals(scores: list[Evaluation]) -> list[Goal]:
-    """Pool the series."""
+    """Average over the series."""
     days = np.array([score.n for score in scores])
     points = np.array([score.point.rmse_ratio for score in scores])
     spreads = np.array([score.distribution.crps_ratio for score in scores])

@@ -4,8 +4,8 @@
 
 Trains each model in a store of its own (or takes its latest float32 version from `--home`), makes
 every smaller version there is, and prints one Markdown table a model: all ratios to the float32
-model in the same process, errors on the test part. Differences of errors are to be read with the
-controls beside them: what was trained on may have become better for that alone. Two models are
+model in the same process, errors on the test part. Compare differences of errors with the controls
+beside them: a model that was trained longer may be better for that alone. Two models are
 worked on at a time, each in a process with one thread.
 """
 
@@ -144,7 +144,7 @@ def _row(name: str, before: VersionFigures, after: VersionFigures, rest: Sequenc
 
 
 def _torch_ratio(home: Path, reference: str) -> float:
-    """Time PyTorch and ONNX Runtime in turn, one window at a time; give the ratio of medians."""
+    """Time PyTorch and ONNX Runtime in turn, one window at a time; return the ratio of medians."""
     with open_store(home) as store:
         model = parse_reference(reference)
         manifest = store.registry.find(model)

@@ -1,4 +1,4 @@
-"""What many tickers cost: trained side by side, and ten of them beside two hundred.
+"""Cost of many tickers: trained in parallel, and ten of them beside two hundred.
 
 Run: python benchmarks/scale.py [--quick]
 
@@ -37,7 +37,7 @@ KIB_IN_MIB = 1024
 
 @dataclass
 class Watched:
-    """What the processes of one command took.
+    """Memory and processor time of the processes of one command.
 
     Attributes:
         leader: Identity of the process that hands out the work.
@@ -50,7 +50,7 @@ class Watched:
     leader_cpu_s: float = 0.0
 
     def look(self) -> None:
-        """Read the counters of every process of the command that is there."""
+        """Read the counters of every running process of the command."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
@@ -78,7 +78,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one command took.
+    """Cost of one command.
 
     Attributes:
         wall_s: From its start to its end.
@@ -102,7 +102,7 @@ def fetched(home: Path) -> None:
 
 
 def copies(original: Path, home: Path, count: int, rows: int) -> list[str]:
-    """Make a store with the last prices under many names, each a day further back."""
+    """Make a store with the last prices under many names, each ending a day earlier."""
     shutil.copytree(original, home)
     names = [f"T{number:04}.SA" for number in range(count)]
     connection = sqlite3.connect(home / "stocklstm.db")
@@ -127,7 +127,7 @@ def copies(original: Path, home: Path, count: int, rows: int) -> list[str]:
 
 
 def trained(home: Path, jobs: int, settings: list[str]) -> Cost:
-    """Train all tickers of a store, and watch."""
+    """Train all tickers of a store, and watch the processes."""
     arguments = ["train", "--tickers-file", str(home / "tickers.txt"), "--jobs", str(jobs)]
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -158,7 +158,7 @@ def trained(home: Path, jobs: int, settings: list[str]) -> Cost:
 
 
 def side_by_side(original: Path, directory: Path, tickers: int, rounds: int) -> float:
-    """Train with one process and with two, in turn; give how many times quicker two are."""
+    """Train with one process and with two, in turn; return the speed-up of two."""
     home = directory / "whole"
     copies(original, home, tickers, WHOLE_ROWS)
     walls: dict[int, list[float]] = {1: [], 2: []}
@@ -176,7 +176,7 @@ def side_by_side(original: Path, directory: Path, tickers: int, rounds: int) -> 
 
 
 def few_and_many(original: Path, directory: Path, few: int, many: int) -> tuple[Cost, Cost]:
-    """Train few tiny networks before and after many; give the better half of both."""
+    """Train few tiny networks before and after many; return the better of both costs."""
     homes = {count: directory / f"{count}" for count in (few, many)}
     for count, home in homes.items():
         copies(original, home, count, TINY_ROWS)
@@ -201,7 +201,7 @@ def few_and_many(original: Path, directory: Path, few: int, many: int) -> tuple[
 
 
 def main() -> int:
-    """Print costs and ratios; tell by the exit code whether all goals are met."""
+    """Print costs and ratios; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer tickers, for a look")
     quick = parser.parse_args().quick

@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def packed_series() -> dict[str, Path | None]:
-    """List the tickers in order, and the file of each; None for the one of the program itself."""
+    """List the tickers in order, each with its file; None for the one of the program itself."""
     files: dict[str, Path | None] = {
         path.name.removesuffix(".csv.gz"): path for path in DATA.glob("*.csv.gz")
     }
@@ -27,7 +27,6 @@ def prices(ticker: str, packed: Path | None) -> Bars:
     """Fetch a series into a store of its own, as a user would, and read it back.
 
     Args:
-        ticker: Whose.
         packed: CSV file, perhaps compressed; None for the prices that come with the program.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -46,11 +45,7 @@ def prices(ticker: str, packed: Path | None) -> Bars:
 
 
 def model_options(description: str) -> argparse.ArgumentParser:
-    """Make a parser of the options that choose the settings of models.
-
-    Args:
-        description: Of the benchmark.
-    """
+    """Make a parser of the options that choose the settings of models."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
@@ -59,7 +54,7 @@ def model_options(description: str) -> argparse.ArgumentParser:
 
 
 def chosen_settings(options: argparse.Namespace) -> TrainingConfig:
-    """Give the settings of the default preset but for what the options change."""
+    """Return the default preset's settings, changed as the options say."""
     changes = {
         name: SETTINGS[name].parse(value, "--set")
         for name, _, value in (word.partition("=") for word in options.set)

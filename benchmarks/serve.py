@@ -48,7 +48,7 @@ SERVE = [sys.executable, "-m", "stocklstm", "serve", "--port", "0", "--quiet"]
 
 @dataclass(frozen=True)
 class Load:
-    """What one round measured: requests per second, and latencies in milliseconds."""
+    """Figures of one round: requests per second, and latencies in milliseconds."""
 
     rate: float
     p50_ms: float
@@ -56,7 +56,7 @@ class Load:
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
-    """Write a request as it goes over the wire."""
+    """Encode a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -64,7 +64,7 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
 
 
 async def ask(port: int, wire: bytes, until: float, latencies: list[float]) -> None:
-    """Ask over one connection until the time is up."""
+    """Send requests over one connection until the time is up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while (started := time.perf_counter()) < until:
         writer.write(wire)
@@ -83,7 +83,7 @@ async def ask(port: int, wire: bytes, until: float, latencies: list[float]) -> N
 
 
 async def load(port: int, wire: bytes, seconds: float, connections: int) -> Load:
-    """Ask over many connections at once."""
+    """Send requests over many connections at once."""
     latencies: list[float] = []
     started = time.perf_counter()
     until = started + seconds
@@ -124,7 +124,7 @@ def medians(rounds: list[Load]) -> Load:
 
 
 def main() -> int:
-    """Print rates and ratios; tell by the exit code whether the goal is met."""
+    """Print rates and ratios; return 1 if the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")

@@ -1,4 +1,4 @@
-"""What our training loop costs beyond the steps themselves, as ratios within one run.
+"""Overhead of our training loop beyond the steps themselves, as ratios within one run.
 
 Run: python benchmarks/training.py [--rounds N] [--epochs N]
 
@@ -47,14 +47,14 @@ def reference(epochs: int) -> tuple[TrainingConfig, TrainingData]:
 def tensors(
     config: TrainingConfig, data: TrainingData, rows: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Copy windows and targets out, as a bare loop would have them ready."""
+    """Copy windows and targets into tensors, as a bare loop would have them ready."""
     length = config.seq_length
     windows = np.stack([data.inputs[row - length + 1 : row + 1] for row in rows])
     return torch.from_numpy(windows), torch.from_numpy(data.targets[rows])
 
 
 def bare(config: TrainingConfig, data: TrainingData) -> None:
-    """The least that makes the same steps and looks at the same validation windows."""
+    """Make the same steps and validate on the same windows with the shortest loop."""
     torch.manual_seed(config.seed)
     windows, targets = tensors(config, data, data.train)
     held_back, outcomes = tensors(config, data, data.validation)
@@ -73,7 +73,7 @@ def bare(config: TrainingConfig, data: TrainingData) -> None:
 
 
 def loader(config: TrainingConfig, data: TrainingData, batch_size: int, share: int = 1) -> None:
-    """The same with PyTorch's DataLoader, as most code has it."""
+    """Train with PyTorch's DataLoader, as most code does."""
     torch.manual_seed(config.seed)
     windows, targets = tensors(config, data, data.train[: len(data.train) // share])
     network = StockLSTM.from_config(config)

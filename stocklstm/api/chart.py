@@ -172,7 +172,7 @@ def _past_marks(scale: _Scale, place: int, past: PastForecast) -> Iterator[str]:
 def _misses(
     scale: _Scale, shown: Sequence[tuple[int, PastForecast]], closes: Floats
 ) -> Iterator[str]:
-    """Cross out the closes that lay outside their widest interval."""
+    """Cross out the closes outside their widest interval."""
     for place, past in shown:
         if past.held is not None and not past.held[f"{max(INTERVAL_LEVELS):g}"]:
             x, y = scale.x(place), scale.y(float(closes[place]))

@@ -71,7 +71,7 @@ class Metrics:
 
 
 class _ServiceCounts(Collector):
-    """What the service and the caches count themselves, read when figures are asked for."""
+    """Counters of the service and the caches, read when figures are asked for."""
 
     def __init__(self, service: "Service", cache: "ResponseCache") -> None:
         self._service, self._cache = service, cache

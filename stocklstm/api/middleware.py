@@ -46,8 +46,8 @@ class Guard:
     """ASGI application around another one.
 
     A request with a wrong host name or token, or of a wrong size, is refused before its body is
-    read. The body is read here, whole and within its time, so that no handler waits for a slow
-    client.
+    read. The body is read here, whole and within its time limit, so that no handler waits for a
+    slow client.
     """
 
     def __init__(self, app: ASGIApp, options: ServerOptions, metrics: Metrics) -> None:

@@ -1,4 +1,4 @@
-"""Two pages for people: all tickers, and one of them with its chart and its past."""
+"""Two HTML pages: all tickers, and one of them with its chart and past forecasts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _VERDICTS = {"better": "better", "no_better": "no better", "worse": "worse"}
 
 @dataclass(frozen=True)
 class Bounds:
-    """An interval as it is read.
+    """An interval as text.
 
     Attributes:
         level: Such as "80 %".
@@ -51,7 +51,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class ForecastRow:
-    """One ticker as it is read.
+    """One ticker as text.
 
     Attributes:
         ticker: Whose.
@@ -88,7 +88,7 @@ class ForecastRow:
 
 @dataclass(frozen=True)
 class PastRow:
-    """One forecast on record as it is read.
+    """One forecast on record as text.
 
     Attributes:
         session: ISO day that was forecast.

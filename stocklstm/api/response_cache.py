@@ -27,9 +27,8 @@ class _Response:
 class ResponseCache:
     """ASGI application around another one.
 
-    A response depends on the address and on the state of the store; where neither has changed, it
-    is known to the byte. Reading the query of a request takes FastAPI longer than all else that
-    such a response takes.
+    A response depends only on the address and the state of the store. Without this, reading the
+    query of a request would take FastAPI longer than everything else.
     """
 
     def __init__(
