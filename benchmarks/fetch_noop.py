@@ -82,7 +82,7 @@ def prepare(count: int) -> list[list[Any]]:
 def serve(folder: str) -> None:
     """Act as Yahoo until standard input ends; print first the environment that a client needs."""
     sys.path.insert(0, str(ROOT))
-    from tests.yahoo_server import YahooServer, history
+    from tests.support.yahoo_server import YahooServer, history
 
     rows = [tuple(row) for row in json.loads((Path(folder) / "rows.json").read_text())]
     with YahooServer(Path(folder), history(rows)) as server:

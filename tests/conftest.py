@@ -17,6 +17,9 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train.train import train
 
+# What helpers assert is to be said as well as what tests do.
+pytest.register_assert_rewrite("tests.support")
+
 TICKER = "PETR4.SA"
 
 # Real prices, a network that trains in a second.

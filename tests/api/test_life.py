@@ -19,7 +19,7 @@ from stocklstm.workflows.train.train import train
 from tests.api.conftest import Server, problem
 from tests.conftest import TICKER, TINY, Cli
 from tests.contract.test_import_hygiene import HEAVY
-from tests.tampering import flip_bit
+from tests.support.tampering import flip_bit
 
 Serve = Callable[..., Server]
 

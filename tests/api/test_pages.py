@@ -13,7 +13,7 @@ import pytest
 from stocklstm.core.wording import money
 from tests.api.conftest import Server, serving
 from tests.conftest import TICKER
-from tests.unit.workflows.evenings import cut_off, live_through
+from tests.support.evenings import cut_off, live_through
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -17,7 +17,7 @@ from stocklstm.client import Client
 from stocklstm.core.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.store.manifest_migrations import FORMAT
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
-from tests.tampering import flip_bit, replace_manifest
+from tests.support.tampering import flip_bit, replace_manifest
 
 DOCUMENTED = {
     errors.ConfigError: 2,

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies import give_names
-from tests.e2e.many import TICKERS
+from tests.support.many_tickers import TICKERS, give_names
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS, Cli
-from tests.e2e.clusters import Cluster, cluster
-from tests.e2e.many import SMALL, TICKERS, options, published, require_same_versions
-from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
 from tests.e2e.test_tune import Program
+from tests.support.dask_cluster import Cluster, cluster
+from tests.support.many_tickers import SMALL, TICKERS, options, published, require_same_versions
+from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 # Longer than anybody would wait.
 ENDLESS = [*TINY_OPTIONS, "--epochs", "10000", "--patience", "none"]

@@ -25,9 +25,9 @@ import pytest
 from stocklstm.core.prices.series import Action
 from stocklstm.market.yahoo import YahooSource
 from stocklstm.store.store import Store, open_store
-from tests.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
-from tests.forks import program as program_task
-from tests.yahoo_server import Answer, Query, Script, YahooServer, history
+from tests.support.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
+from tests.support.forks import program as program_task
+from tests.support.yahoo_server import Answer, Query, Script, YahooServer, history
 
 KILLS = int(os.environ.get("STOCKLSTM_KILLS", "16"))
 MEETINGS = 10

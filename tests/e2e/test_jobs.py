@@ -11,9 +11,9 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS, Cli
-from tests.cotahist import Quote, cotahist
-from tests.e2e.many import SMALL, TICKERS, options, published, require_same_versions
-from tests.e2e.terminal import (
+from tests.support.cotahist import Quote, cotahist
+from tests.support.many_tickers import SMALL, TICKERS, options, published, require_same_versions
+from tests.support.terminal import (
     alive,
     counts_processes,
     interrupted,

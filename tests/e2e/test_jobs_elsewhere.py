@@ -11,8 +11,8 @@ from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.train import train
 from tests.conftest import TINY, Cli
-from tests.e2e.many import SMALL, TICKERS, options, published
 from tests.e2e.test_tune import Program
+from tests.support.many_tickers import SMALL, TICKERS, options, published
 
 SOME = (TICKERS[0], "NONE3.SA", TICKERS[1])
 # What is measured with a clock differs from run to run, and what is named by the time of day.

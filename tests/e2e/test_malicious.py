@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stocklstm.workflows.models.bundle import export_bundle
 from tests.conftest import TICKER
-from tests.tampering import Bomb, replace_file
+from tests.support.tampering import Bomb, replace_file
 
 MOST_GROWTH_MB = 500
 HUGE = 10 << 30

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import TICKER
-from tests.yahoo_server import NOT_FOUND, TOO_MANY, YahooServer, history, prices_only
+from tests.support.yahoo_server import NOT_FOUND, TOO_MANY, YahooServer, history, prices_only
 
 Program = Callable[..., CompletedProcess[str]]
 

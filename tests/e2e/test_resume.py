@@ -16,7 +16,8 @@ from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.train import Beginning, train
 from tests.conftest import TICKER
-from tests.forks import TRAINING, forks_of
+from tests.support.forks import TRAINING, forks_of
+from tests.support.same_values import require_same
 
 SETTINGS = {
     "epochs": 4,
@@ -81,21 +82,6 @@ def contents(home: Path, version: int) -> dict[str, dict]:
             for name in sorted(manifest.files)
             if name.endswith(".pth")
         }
-
-
-def require_same(left: object, right: object) -> None:
-    if isinstance(left, torch.Tensor):
-        assert torch.equal(left, right)
-    elif isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for key, value in left.items():
-            require_same(value, right[key])
-    elif isinstance(left, list | tuple):
-        assert len(left) == len(right)
-        for one, other in zip(left, right, strict=True):
-            require_same(one, other)
-    else:
-        assert left == right
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome
-from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
+from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 SMALLEST = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
 # Enough epochs for a signal to come in the middle of a trial.

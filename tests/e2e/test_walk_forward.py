@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TICKER, Cli
-from tests.e2e.terminal import counts_processes, interrupted, started, wait_for
+from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 
 @pytest.mark.usefixtures("model_home")

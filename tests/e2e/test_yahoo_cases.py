@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from tests.forks import FETCHING, Ended, Forks, forks_of
-from tests.yahoo_server import (
+from tests.support.forks import FETCHING, Ended, Forks, forks_of
+from tests.support.yahoo_server import (
     HTML,
     NOT_FOUND,
     RESET,
@@ -176,7 +176,9 @@ class Machine:
 
     def _run(self, *arguments: str, environment: dict[str, str]) -> Ended:
         if self.forks is not None:
-            return self.forks.run("tests.forks:program", *arguments, environment=environment)
+            return self.forks.run(
+                "tests.support.forks:program", *arguments, environment=environment
+            )
         program = [sys.executable, "-m", "stocklstm", *arguments]
         run = subprocess.run(
             ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *program],

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TICKER
-from tests.faults.processes import Forks, forks_of
-from tests.faults.scene import COMMANDS, TRAINING, Scene, SceneOf, copied, known
+from tests.support.faults.disturbed_program import Forks, forks_of
+from tests.support.faults.store_invariants import COMMANDS, TRAINING, Scene, SceneOf, copied, known
 
 _SAMPLE = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.boundaries import Fault
-from tests.faults.processes import Forks
-from tests.faults.sample import PARTS, chosen
-from tests.faults.scene import (
+from tests.support.faults.boundaries import Fault
+from tests.support.faults.chosen_boundaries import PARTS, chosen
+from tests.support.faults.disturbed_program import Forks
+from tests.support.faults.store_invariants import (
     COMMANDS,
     SceneOf,
     assert_done,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TICKER
-from tests.faults.boundaries import Fault, sees_sqlite
-from tests.faults.processes import Forks
-from tests.faults.sample import PARTS, chosen, spread
-from tests.faults.scene import (
+from tests.support.faults.boundaries import Fault, sees_sqlite
+from tests.support.faults.chosen_boundaries import PARTS, chosen, spread
+from tests.support.faults.disturbed_program import Forks
+from tests.support.faults.store_invariants import (
     COMMANDS,
     SEEDED,
     SceneOf,

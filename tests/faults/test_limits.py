@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.conftest import TICKER
-from tests.faults.processes import Ended, Forks
-from tests.faults.scene import (
+from tests.support.faults.disturbed_program import Ended, Forks
+from tests.support.faults.store_invariants import (
     COMMANDS,
     Scene,
     SceneOf,

@@ -18,8 +18,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.faults.processes import Ended, Forks
-from tests.faults.scene import (
+from tests.support.faults.disturbed_program import Ended, Forks
+from tests.support.faults.store_invariants import (
     COMMANDS,
     SEEDED,
     TRAINING,

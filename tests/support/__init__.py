@@ -1,0 +1,1 @@
+"""What tests share: made data, processes to run and to disturb, and what holds of every store."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stocklstm.core import digest
 from stocklstm.core.digest import sha256_hex
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 
 def test_digests_of_the_standard():

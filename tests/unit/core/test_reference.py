@@ -17,7 +17,7 @@ from stocklstm.core.reference import (
     version_id,
 )
 from stocklstm.errors import ConfigError
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 
 @pytest.mark.parametrize(

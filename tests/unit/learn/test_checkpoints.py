@@ -13,7 +13,7 @@ from stocklstm.errors import ArtifactCorruptError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.model import network_outputs
-from tests.tampering import Bomb
+from tests.support.tampering import Bomb
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from scipy import stats
 
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.learn.garch import fit_garch
-from tests.unit.core.series import bars_of, made_bars
+from tests.support.made_prices import bars_of, made_bars
 
 
 def test_it_is_the_model_that_arch_fits(sample_bars):

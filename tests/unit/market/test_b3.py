@@ -24,7 +24,7 @@ from stocklstm.market.b3 import B3Source
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean
 from stocklstm.market.source import FetchRequest, load_source
-from tests.cotahist import Quote, cotahist, zipped
+from tests.support.cotahist import Quote, cotahist, zipped
 
 PETR4, VALE3 = "PETR4.SA", "VALE3.SA"
 WEEK = [

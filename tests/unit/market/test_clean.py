@@ -7,7 +7,7 @@ from stocklstm.core.prices.series import Action, Instrument, Rejection
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean
-from tests.unit.market.series import answer_of, bars_of
+from tests.support.price_rows import answer_of, bars_of_rows
 
 TODAY = np.datetime64("2024-12-31")
 CALENDAR = sessions("BVMF", np.datetime64("2024-01-01"), np.datetime64("2025-12-31"))
@@ -21,7 +21,7 @@ def cleaned(rows, **options):
 
 def test_good_rows_pass_unchanged():
     prices = cleaned(GOOD)
-    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+    assert prices.bars.fingerprint() == bars_of_rows(GOOD).fingerprint()
     assert prices.rejections == ()
 
 
@@ -50,7 +50,7 @@ def test_good_rows_pass_unchanged():
 def test_a_bad_row_is_named_and_the_rest_is_kept(row, reason):
     prices = cleaned([*GOOD, row])
     assert prices.rejections == (Rejection(row[0], reason),)
-    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+    assert prices.bars.fingerprint() == bars_of_rows(GOOD).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_weekends_count_where_the_exchange_is_unknown():
 
 def test_newest_first_is_turned_around():
     prices = cleaned(GOOD[::-1])
-    assert prices.bars.fingerprint() == bars_of(GOOD).fingerprint()
+    assert prices.bars.fingerprint() == bars_of_rows(GOOD).fingerprint()
     assert prices.rejections == ()
 
 

@@ -15,7 +15,7 @@ from stocklstm.core.prices.series import Basis, Rejection
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, StockLstmError
 from stocklstm.market.csv import CsvSource, read_prices
 from stocklstm.market.source import FetchRequest
-from tests.unit.market.series import PETR4
+from tests.support.price_rows import PETR4
 
 
 def read(text: str, encoding: str = "utf-8", date_format: str | None = None):

@@ -15,9 +15,9 @@ from stocklstm.market.revisions import (
     reconcile,
     require_explained_jumps,
 )
-from tests.unit.market.series import bars_of
+from tests.support.price_rows import bars_of_rows
 
-NOTHING = bars_of([])
+NOTHING = bars_of_rows([])
 PRICES = ("opens", "highs", "lows", "closes", "adj_closes")
 
 
@@ -26,7 +26,7 @@ def sessions(count: int, start: str = "2024-01-01") -> list[str]:
 
 
 def series(count: int = 20) -> Bars:
-    return bars_of([(day, 30 + n % 7) for n, day in enumerate(sessions(count))])
+    return bars_of_rows([(day, 30 + n % 7) for n, day in enumerate(sessions(count))])
 
 
 def scaled(bars: Bars, factor: float, *names: str) -> Bars:
@@ -61,7 +61,7 @@ def test_a_change_of_a_later_day_does_not():
 
 
 def test_an_answer_that_has_no_stored_day_says_nothing_of_the_past():
-    assert reaches_further(STORED, bars_of([("2025-01-02", 30.0)]))
+    assert reaches_further(STORED, bars_of_rows([("2025-01-02", 30.0)]))
     assert not reaches_further(STORED, NOTHING)
 
 
@@ -195,7 +195,7 @@ def test_returns_survive_a_split_whatever_the_answer_lacks(ratio, kept):
 
 
 def test_the_last_part_counts():
-    later = bars_of([("2024-01-02", 50.0), ("2025-01-02", 60.0)])
+    later = bars_of_rows([("2024-01-02", 50.0), ("2025-01-02", 60.0)])
     whole = joined(STORED, later)
     assert len(whole) == 21
     assert (whole.closes[1], whole.closes[-1]) == (50.0, 60.0)
@@ -205,7 +205,7 @@ def test_the_last_part_counts():
 # Jumps
 
 
-HALVED = bars_of([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
+HALVED = bars_of_rows([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
 
 
 def test_a_jump_without_a_split_is_refused():
@@ -216,7 +216,7 @@ def test_a_jump_without_a_split_is_refused():
 
 
 def test_every_further_jump_is_counted():
-    bars = bars_of([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
+    bars = bars_of_rows([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
     with pytest.raises(RejectedDataError, match=r"\+9900\.0% on 2024-03-12.*and 1 more"):
         require_explained_jumps(bars, (), NOTHING, accept=False)
 
@@ -229,7 +229,7 @@ def test_a_recorded_split_or_the_user_explains_a_jump():
 
 
 def test_a_jump_that_was_accepted_once_is_not_asked_about_again():
-    more = joined(HALVED, bars_of([("2024-03-14", 18.5)]))
+    more = joined(HALVED, bars_of_rows([("2024-03-14", 18.5)]))
     require_explained_jumps(more, (), HALVED, accept=False)
     require_explained_jumps(scaled(more, 0.9, "adj_closes"), (), HALVED, accept=False)
 

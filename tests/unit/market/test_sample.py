@@ -10,7 +10,7 @@ from stocklstm.market.clean import clean
 from stocklstm.market.revisions import require_explained_jumps
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest, load_source
-from tests.unit.market.series import PETR4
+from tests.support.price_rows import PETR4
 
 TODAY = np.datetime64("2024-03-14")
 

@@ -14,8 +14,8 @@ import pytest
 
 from stocklstm.errors import StockLstmError
 from stocklstm.market.source import FetchRequest, load_source
-from tests.forks import FETCHING, ROOT, Ended, Forks, forks_of
-from tests.yahoo_server import (
+from tests.support.forks import FETCHING, ROOT, Ended, Forks, forks_of
+from tests.support.yahoo_server import (
     HTML,
     NOT_FOUND,
     RESET,

@@ -25,7 +25,7 @@ from stocklstm.report.fan import fan_png
 from stocklstm.report.loss_curves import history_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.report.trials import trials_png
-from tests.unit.report.pictured import (
+from tests.support.figures import (
     LONG_TITLE,
     assert_readable,
     curve,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stocklstm.store.store import Store, open_store
-from tests.forks import Ended, forks_of
+from tests.support.forks import Ended, forks_of
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ Child = Callable[..., Ended]
 @pytest.fixture(scope="module")
 def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
     """Let another process act on a store, and wait for its end."""
-    with forks_of(tmp_path_factory.mktemp("forks"), "tests.unit.store.child") as forks:
+    with forks_of(tmp_path_factory.mktemp("forks"), "tests.support.store_actions") as forks:
 
         def act(action: str, home: Path, *arguments: object) -> Ended:
-            return forks.run("tests.unit.store.child:act", action, str(home), *arguments)
+            return forks.run("tests.support.store_actions:act", action, str(home), *arguments)
 
         yield act

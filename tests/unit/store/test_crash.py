@@ -10,8 +10,9 @@ from stocklstm.errors import NoModelError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.store import Store, open_store
-from tests.unit.store.child import merge, release
-from tests.unit.store.samples import DIVIDEND, FILES, NOON, PETR4, TICKER, WEEK, publish
+from tests.support.price_rows import PETR4
+from tests.support.store_actions import merge, release
+from tests.support.store_samples import DIVIDEND, FILES, NOON, TICKER, WEEK, publish
 
 MOST_STEPS = 120
 

@@ -9,8 +9,8 @@ from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.models.remove import collect_garbage
-from tests.unit.store.processes import running
-from tests.unit.store.samples import FILES, TICKER, entry_of, publish
+from tests.support.store_processes import running
+from tests.support.store_samples import FILES, TICKER, entry_of, publish
 from tests.unit.store.test_crash import killed_at_every_step
 
 

@@ -29,18 +29,10 @@ from stocklstm.store.database import (
     transaction,
 )
 from stocklstm.store.store import open_store
-from tests.unit.store.child import merge, release
-from tests.unit.store.processes import running
-from tests.unit.store.samples import (
-    DIVIDEND,
-    LATER,
-    NOON,
-    PETR4,
-    TICKER,
-    WEEK,
-    entry_of,
-    publish,
-)
+from tests.support.price_rows import PETR4
+from tests.support.store_actions import merge, release
+from tests.support.store_processes import running
+from tests.support.store_samples import DIVIDEND, LATER, NOON, TICKER, WEEK, entry_of, publish
 
 ADD = "INSERT INTO sessions VALUES ('BVMF', ?, 'noon')"
 COUNT = "SELECT count(*) FROM sessions"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stocklstm.errors import SchemaError, StoreLockedError
 from stocklstm.store.store import open_store
-from tests.unit.store.processes import running
-from tests.unit.store.samples import LATER, TICKER, entry_of
+from tests.support.store_processes import running
+from tests.support.store_samples import LATER, TICKER, entry_of
 
 
 def test_a_forecast_is_kept_once_and_the_first_one_stands(store):

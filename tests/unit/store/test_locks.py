@@ -6,7 +6,7 @@ from filelock import FileLock
 from stocklstm.errors import ConfigError, StoreLockedError
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
-from tests.unit.store.processes import running
+from tests.support.store_processes import running
 
 
 def take(home, name="PETR4.SA", timeout_s=30.0) -> str:

@@ -12,7 +12,7 @@ from stocklstm.core.scores.baselines import Baselines, EwmaBaseline
 from stocklstm.core.settings.config import FEATURES, configure
 from stocklstm.errors import ArtifactCorruptError, ArtifactVersionError
 from stocklstm.store.manifest import FORMAT, FileRecord, Manifest, decode_manifest
-from tests.unit.store.samples import TICKER, manifest_of, price_manifest
+from tests.support.store_samples import TICKER, manifest_of, price_manifest
 
 MODEL = FileRecord("0" * 64, 123)
 RETURNS = manifest_of(3, files={"model.onnx": MODEL}, parent="PETR4.SA@v1", method="dynamic-int8")

@@ -20,8 +20,8 @@ from stocklstm.core.scores.scores import (
 from stocklstm.errors import ArtifactVersionError
 from stocklstm.store.manifest import decode_manifest, decode_outline, stored_format
 from stocklstm.store.manifest_migrations import FORMAT, migrate
-from tests.artifacts import FORMATS, PAST, VERSION
 from tests.conftest import TICKER
+from tests.support.past_versions import FORMATS, PAST, VERSION
 
 
 def content_of(number: int) -> bytes:

@@ -19,16 +19,8 @@ from stocklstm.errors import (
 )
 from stocklstm.store.prices import MergeResult, PriceStore
 from stocklstm.store.store import Store, open_store
-from tests.unit.store.samples import (
-    DIVIDEND,
-    LATER,
-    NOON,
-    PETR4,
-    SPLIT,
-    TICKER,
-    WEEK,
-    bars_of,
-)
+from tests.support.price_rows import PETR4, bars_of_rows
+from tests.support.store_samples import DIVIDEND, LATER, NOON, SPLIT, TICKER, WEEK
 
 NAN = np.nan
 UNCHANGED = MergeResult(0, 0, unchanged=True)
@@ -145,7 +137,7 @@ def test_rows_that_a_newer_answer_lacks_are_kept(store, kept):
 
 def test_new_rows_before_between_and_after(store):
     merge(store, WEEK.select(np.array([0, 2])))
-    more = bars_of([("2024-03-08", 35.0), ("2024-03-12", 37.0), ("2024-03-14", 38.0)])
+    more = bars_of_rows([("2024-03-08", 35.0), ("2024-03-12", 37.0), ("2024-03-14", 38.0)])
     assert merge(store, more) == MergeResult(3, 0, unchanged=False)
     stored = store.prices.bars(TICKER)
     assert stored.dates.astype(str).tolist() == [
@@ -159,14 +151,14 @@ def test_new_rows_before_between_and_after(store):
 
 
 def test_closes_alone_stay_closes_alone(store):
-    bars = bars_of([("2024-03-11", NAN, NAN, NAN, 36.5, 33.1, NAN)])
+    bars = bars_of_rows([("2024-03-11", NAN, NAN, NAN, 36.5, 33.1, NAN)])
     assert merge(store, bars) == MergeResult(1, 0, unchanged=False)
     assert same(store.prices.bars(TICKER), bars)
     assert merge(store, bars) == UNCHANGED
 
 
 def test_a_range_that_comes_later_is_a_revision(store):
-    merge(store, bars_of([("2024-03-11", NAN, NAN, NAN, 36.5, 33.1, NAN)]))
+    merge(store, bars_of_rows([("2024-03-11", NAN, NAN, NAN, 36.5, 33.1, NAN)]))
     assert merge(store).revised == 1
     assert store.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
 
@@ -183,7 +175,7 @@ def test_a_missing_value_never_replaces_a_stored_one(store, name):
 
 def test_a_row_without_any_value_changes_nothing(store):
     merge(store)
-    nothing = bars_of([(day, *[NAN] * 6) for day in WEEK.dates.astype(str)])
+    nothing = bars_of_rows([(day, *[NAN] * 6) for day in WEEK.dates.astype(str)])
     before = rows(store)
     assert merge(store, nothing, source="yahoo", at=LATER) == UNCHANGED
     assert rows(store) == before
@@ -191,27 +183,27 @@ def test_a_row_without_any_value_changes_nothing(store):
 
 def test_a_revised_row_keeps_what_the_newer_one_lacks(store):
     merge(store)
-    newer = bars_of([("2024-03-12", 36.6, NAN, 36.2, 37.05, NAN, NAN)])
+    newer = bars_of_rows([("2024-03-12", 36.6, NAN, 36.2, 37.05, NAN, NAN)])
     assert merge(store, newer) == MergeResult(0, 1, unchanged=False)
-    expected = bars_of([("2024-03-12", 36.6, 37.2, 36.2, 37.05, 33.6, 6e7)])
+    expected = bars_of_rows([("2024-03-12", 36.6, 37.2, 36.2, 37.05, 33.6, 6e7)])
     assert same(store.prices.bars(TICKER).select(np.array([1])), expected)
     assert same(store.prices.bars(TICKER).select(np.array([0, 2])), WEEK.select(np.array([0, 2])))
 
 
 def test_what_is_given_is_not_written_to(store):
     merge(store)
-    given = bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
-    untouched = bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
+    given = bars_of_rows([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
+    untouched = bars_of_rows([("2024-03-12", NAN, NAN, NAN, 37.0, 33.6, NAN)])
     merge(store, given)
     assert same(given, untouched)
 
 
 def test_a_new_row_may_lack_values_but_not_its_closes(store):
     merge(store)
-    merge(store, bars_of([("2024-03-14", NAN, NAN, NAN, 37.5, 34.0, NAN)]))
+    merge(store, bars_of_rows([("2024-03-14", NAN, NAN, NAN, 37.5, 34.0, NAN)]))
     assert np.isnan(store.prices.bars(TICKER).opens).tolist() == [False] * 3 + [True]
     with pytest.raises(sqlite3.IntegrityError):
-        merge(store, bars_of([("2024-03-15", 1, 1, 1, 37.5, NAN, 1)]))
+        merge(store, bars_of_rows([("2024-03-15", 1, 1, 1, 37.5, NAN, 1)]))
 
 
 def test_new_and_changed_actions(store):
@@ -233,7 +225,7 @@ def test_a_dividend_and_a_split_of_one_day(store):
 def test_tickers_do_not_mix(store):
     merge(store)
     vale = Instrument("VALE3.SA", "BRL", "BVMF", "America/Sao_Paulo")
-    merge(store, bars_of([("2024-03-12", 60.0)]), (), instrument=vale)
+    merge(store, bars_of_rows([("2024-03-12", 60.0)]), (), instrument=vale)
     assert store.prices.tickers() == [TICKER, "VALE3.SA"]
     assert store.prices.bars(TICKER).fingerprint() == WEEK.fingerprint()
     assert store.prices.bars("VALE3.SA").closes.tolist() == [60.0]
@@ -257,7 +249,7 @@ def test_a_ticker_that_was_never_fetched(store, read):
 
 
 def test_a_ticker_whose_answer_was_empty(store):
-    assert merge(store, bars_of([]), ()) == UNCHANGED
+    assert merge(store, bars_of_rows([]), ()) == UNCHANGED
     assert store.prices.tickers() == []
     with pytest.raises(NoPricesError):
         store.prices.bars(TICKER)
@@ -277,7 +269,7 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(store, table, reacti
         f"CREATE TEMP TRIGGER fail BEFORE {action} ON main.{table} {when}"
         f" BEGIN SELECT RAISE({reaction}, 'stop here'); END"
     )
-    more = bars_of([("2024-03-13", 40.0), ("2024-03-14", 41.0), ("2024-03-15", 42.0)])
+    more = bars_of_rows([("2024-03-13", 40.0), ("2024-03-14", 41.0), ("2024-03-15", 42.0)])
     with pytest.raises(sqlite3.IntegrityError, match="stop here"):
         merge(store, more, (SPLIT,), source="yahoo", at=LATER)
     assert everything(store) == before
@@ -288,7 +280,7 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(store, table, reacti
 def test_an_answer_that_cannot_be_stored_changes_nothing(store):
     merge(store)
     before = everything(store)
-    more = bars_of([("2024-03-14", 41.0), ("2024-03-15", 1, 1, 1, NAN, 1, 1)])
+    more = bars_of_rows([("2024-03-14", 41.0), ("2024-03-15", 1, 1, 1, NAN, 1, 1)])
     with pytest.raises(sqlite3.IntegrityError):
         merge(store, more, (Action("2024-03-14", "dividend", 1.0),))
     assert everything(store) == before
@@ -299,7 +291,7 @@ def test_a_full_disk_loses_nothing(store, file_limit):
     before = everything(store)
     days = (np.datetime64("2010-01-01") + np.arange(4000)).astype(str)
     with file_limit(100_000), pytest.raises(StorageError):
-        merge(store, bars_of([(day, 30.0) for day in days]))
+        merge(store, bars_of_rows([(day, 30.0) for day in days]))
     assert everything(store) == before
 
 
@@ -349,7 +341,7 @@ def test_a_veto_leaves_everything_as_it_was(home, store, error):
     before = everything(store)
     files = {path.name: path.read_bytes() for path in home.iterdir() if path.suffix != ".db-shm"}
     moved = replace(PETR4, currency="USD")
-    more = bars_of([("2024-03-13", 40.0), ("2024-03-14", 41.0)])
+    more = bars_of_rows([("2024-03-13", 40.0), ("2024-03-14", 41.0)])
     with pytest.raises(type(error)) as caught:
         merge_and_raise(error, store, more, (SPLIT,), source="yahoo", at=LATER, instrument=moved)
     assert caught.value is error
@@ -385,7 +377,7 @@ def test_no_other_process_writes_in_between(home, store):
 def test_a_correction_is_logged_with_what_was_there(store):
     merge(store)
     assert store.prices.log(TICKER) == ()
-    merge(store, bars_of([("2024-03-12", 36.5, 37.5, 36.0, 37.25, 33.5, 6e7)]), at=LATER)
+    merge(store, bars_of_rows([("2024-03-12", 36.5, 37.5, 36.0, 37.25, 33.5, 6e7)]), at=LATER)
     (entry,) = store.prices.log(TICKER)
     assert (entry.at, entry.source, entry.kind) == (LATER, "csv", "corrected")
     assert (entry.first, entry.last, entry.rows) == ("2024-03-12", "2024-03-12", 1)
@@ -394,8 +386,8 @@ def test_a_correction_is_logged_with_what_was_there(store):
 
 
 def test_a_range_that_became_known_is_logged_as_such(store):
-    merge(store, bars_of([("2024-03-12", NAN, NAN, NAN, 37.0, 33.5, NAN)]))
-    merge(store, bars_of([("2024-03-12", 36.5, 37.5, 36.0, 37.0, 33.5, 6e7)]))
+    merge(store, bars_of_rows([("2024-03-12", NAN, NAN, NAN, 37.0, 33.5, NAN)]))
+    merge(store, bars_of_rows([("2024-03-12", 36.5, 37.5, 36.0, 37.0, 33.5, 6e7)]))
     (entry,) = store.prices.log(TICKER)
     assert json.loads(entry.detail) == {
         "open": [None, 36.5],
@@ -428,7 +420,7 @@ def test_a_revision_is_one_line_and_rescaled_rows_keep_their_source(store):
 
 def test_many_corrections_are_one_line(store):
     days = (np.datetime64("2020-01-01") + np.arange(60)).astype(str)
-    bars = bars_of([(day, 30.0) for day in days])
+    bars = bars_of_rows([(day, 30.0) for day in days])
     merge(store, bars, ())
     merge(store, scaled(bars, 1.001, "volumes"), ())
     (entry,) = store.prices.log(TICKER)
@@ -488,17 +480,19 @@ def test_any_answers_round_trip_to_the_last_bit(first, second):
         tempfile.TemporaryDirectory() as directory,
         open_store(Path(directory), create=True) as store,
     ):
-        merge(store, bars_of(first), ())
-        assert same(store.prices.bars(TICKER), bars_of(first))
-        assert merge(store, bars_of(first), ()) == UNCHANGED
-        merge(store, bars_of(second), ())
+        merge(store, bars_of_rows(first), ())
+        assert same(store.prices.bars(TICKER), bars_of_rows(first))
+        assert merge(store, bars_of_rows(first), ()) == UNCHANGED
+        merge(store, bars_of_rows(second), ())
         stored = store.prices.bars(TICKER)
         assert set(stored.dates.astype(str).tolist()) == {row[0] for row in first + second}
         # The newer answer stands, up to jitter.
         for name in ("opens", "highs", "lows", "volumes"):
             # What was known once is known still.
-            known = present(bars_of(first), name) | present(bars_of(second), name)
+            known = present(bars_of_rows(first), name) | present(bars_of_rows(second), name)
             assert present(stored, name) == known
-        given_again = np.isin(stored.dates, bars_of(second).dates)
-        assert np.allclose(stored.closes[given_again], bars_of(second).closes, rtol=1.1e-5, atol=0)
-        assert merge(store, bars_of(second), ()) == UNCHANGED
+        given_again = np.isin(stored.dates, bars_of_rows(second).dates)
+        assert np.allclose(
+            stored.closes[given_again], bars_of_rows(second).closes, rtol=1.1e-5, atol=0
+        )
+        assert merge(store, bars_of_rows(second), ()) == UNCHANGED

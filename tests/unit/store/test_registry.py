@@ -25,9 +25,9 @@ from stocklstm.store.aliases import AliasChange
 from stocklstm.store.database import transaction
 from stocklstm.store.manifest import FILE_NAME, FORMAT, FileRecord
 from stocklstm.store.store import open_store
-from tests.tampering import replace_manifest
-from tests.unit.store.processes import running
-from tests.unit.store.samples import FILES, LATER, NOON, TICKER, entry_of, manifest_of, publish
+from tests.support.store_processes import running
+from tests.support.store_samples import FILES, LATER, NOON, TICKER, entry_of, manifest_of, publish
+from tests.support.tampering import replace_manifest
 
 NOT_PUBLISHED = r"manifest.json is not the file that was published \(sha256\)"
 

@@ -12,7 +12,7 @@ from stocklstm.errors import ArtifactCorruptError, CheckFailedError, NoModelErro
 from stocklstm.store.disk import replace_file, size_of
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.store import open_store
-from tests.unit.store.samples import FILES, LATER, NOON, TICKER, entry_of, publish
+from tests.support.store_samples import FILES, LATER, NOON, TICKER, entry_of, publish
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 
 from stocklstm.errors import ConfigError, NotFoundError, SchemaError, StorageError
 from stocklstm.store.store import open_store
-from tests.unit.store.child import merge, release
-from tests.unit.store.processes import run_child
-from tests.unit.store.samples import DIVIDEND, NOON, PETR4, TICKER, WEEK, publish
+from tests.support.price_rows import PETR4
+from tests.support.store_actions import merge, release
+from tests.support.store_processes import run_child
+from tests.support.store_samples import DIVIDEND, NOON, TICKER, WEEK, publish
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stocklstm.errors import NotFoundError, SchemaError, StoreLockedError
 from stocklstm.store import database
 from stocklstm.store.store import Store, open_store
 from stocklstm.store.studies import StudyRecord
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 RECORD = StudyRecord(
     id="PETR4.SA-20261121T213000Z-3f2a",

@@ -21,7 +21,7 @@ from stocklstm.workflows.train.fit import prepare
 from stocklstm.workflows.train.train import Beginning, train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
-from tests.unit.core.series import other_future
+from tests.support.made_prices import other_future
 
 
 def bars_of(home: Path) -> Bars:

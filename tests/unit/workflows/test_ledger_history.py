@@ -9,7 +9,7 @@ from stocklstm.errors import NoPricesError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.ledger import ticker_history
 from tests.conftest import TICKER
-from tests.unit.workflows.evenings import cut_off, execute, live_through
+from tests.support.evenings import cut_off, execute, live_through
 
 SESSIONS = 6
 

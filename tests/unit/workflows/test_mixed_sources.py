@@ -22,8 +22,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.prices import fetch as module
 from stocklstm.workflows.prices.fetch import FetchOptions
 from tests.conftest import TICKER
-from tests.fakes import ScriptedSource
-from tests.unit.market.series import PETR4
+from tests.support.price_rows import PETR4
+from tests.support.scripted_source import ScriptedSource
 
 DAYS = sessions("BVMF", np.datetime64("2023-01-02"), np.datetime64("2023-06-30")).dates
 

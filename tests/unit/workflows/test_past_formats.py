@@ -9,9 +9,9 @@ from stocklstm import predict
 from stocklstm.store.bundles import encode_bundle
 from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.manifest_migrations import FORMAT
-from tests.artifacts import FORMATS, adopt, forecast_of
 from tests.conftest import TICKER, Cli
-from tests.tampering import flip_bit
+from tests.support.past_versions import FORMATS, adopt, forecast_of
+from tests.support.tampering import flip_bit
 
 
 @pytest.fixture(params=FORMATS)

@@ -26,8 +26,8 @@ from stocklstm.workflows.train.pooled import train_pooled
 from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
 from tests.contract.test_import_hygiene import HEAVY, loaded
-from tests.unit.core.series import PROPERTY, made_bars
-from tests.unit.workflows.pools import (
+from tests.support.made_prices import made_bars
+from tests.support.pooled_store import (
     EVENING,
     NAMES,
     POOL,
@@ -37,6 +37,7 @@ from tests.unit.workflows.pools import (
     put,
     trained_home,
 )
+from tests.support.property_tests import PROPERTY
 
 
 @pytest.fixture(scope="session")

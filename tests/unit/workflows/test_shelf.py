@@ -17,7 +17,7 @@ from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.models.remove import Rule, collect_garbage
 from tests.conftest import TICKER, Cli
-from tests.tampering import flip_bit, os_refuses_to_write
+from tests.support.tampering import flip_bit, os_refuses_to_write
 
 DAY_S = 86_400
 NOW = "2026-11-21T12:00:00Z"

@@ -8,8 +8,8 @@ from scipy import stats
 
 from stocklstm.core.forecasts.intervals import STEP, adapted_level, bounds
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.normal_forecasts import GRID
-from tests.unit.core.series import PROPERTY
+from tests.support.normal_forecasts import GRID
+from tests.support.property_tests import PROPERTY
 
 
 def grids(count: int, spread: float = 1.0) -> np.ndarray:

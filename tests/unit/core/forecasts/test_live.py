@@ -5,7 +5,7 @@ import pytest
 
 from stocklstm.core.forecasts.live import ClosedForecasts, live_record
 from stocklstm.core.scores.evaluation import evaluate
-from tests.unit.core.normal_forecasts import normal_days
+from tests.support.normal_forecasts import normal_days
 
 
 def closed_of(days, points: np.ndarray) -> ClosedForecasts:

@@ -13,7 +13,7 @@ from stocklstm.core.forecasts.quantiles import (
     rearrange,
 )
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 FORECASTS = arrays(np.float64, (3, len(LEVELS)), elements=st.floats(-1e6, 1e6))
 OUTCOMES = arrays(np.float64, 3, elements=st.floats(-1e6, 1e6))

@@ -21,7 +21,8 @@ from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import FEATURES, PRESETS, TrainingConfig
 from stocklstm.errors import RejectedDataError
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 ALL = replace(PRESETS["calibrated"], features=FEATURES)
 

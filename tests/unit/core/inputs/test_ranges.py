@@ -17,7 +17,8 @@ from stocklstm.core.inputs.features import (
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import FEATURES
-from tests.unit.core.series import PROPERTY, made_bars, other_future
+from tests.support.made_prices import made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 ANCHOR = VolatilityAnchor.fit(made_bars(300), 200)
 ROWS = np.arange(features_warm_up(FEATURES), 200)

@@ -20,7 +20,8 @@ from stocklstm.core.inputs.scaling import (
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.settings.config import LEVELS, PRESETS
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 MEDIAN = LEVELS.index(0.5)
 CALIBRATED = PRESETS["calibrated"]

@@ -13,7 +13,8 @@ from stocklstm.core.inputs.volatility import (
     valid_ranges,
 )
 from stocklstm.core.prices.series import Bars
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 RETURNS = VolatilityAnchor("returns", 0.94, 0.0)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm.core.inputs.windows import sliding_windows, windows_at
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 
 def rows_of(count: int, features: int) -> np.ndarray:

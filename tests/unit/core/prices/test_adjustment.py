@@ -11,19 +11,19 @@ from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.series import Action, Bars, Basis
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
-from tests.unit.market.series import bars_of
+from tests.support.price_rows import bars_of_rows
 
 DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15")
-NOTHING = bars_of([])
+NOTHING = bars_of_rows([])
 
 
 def week(*closes: float) -> Bars:
-    bars = bars_of(list(zip(DAYS, closes, strict=False)))
+    bars = bars_of_rows(list(zip(DAYS, closes, strict=False)))
     return replace(bars, adj_closes=np.full(len(bars), np.nan))
 
 
 def test_what_is_adjusted_already_is_left_alone():
-    bars = bars_of([("2024-03-11", 36.0)])
+    bars = bars_of_rows([("2024-03-11", 36.0)])
     assert adjust(bars, Basis.ADJUSTED, [Action("2024-03-12", "split", 2)], NOTHING) is bars
 
 
@@ -63,7 +63,7 @@ def test_a_dividend_nobody_can_place_changes_nothing():
 
 
 def test_stored_days_keep_their_adjusted_close_and_their_neighbours_its_scale():
-    stored = bars_of(
+    stored = bars_of_rows(
         [
             ("2024-03-12", 11, 12, 10, 11, 9.9, 1),
             ("2024-03-14", 12, 13, 11, 12, 12.0, 1),

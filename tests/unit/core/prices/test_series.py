@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError
-from tests.unit.core.series import PROPERTY, bars_of, made_bars
+from tests.support.made_prices import bars_of, made_bars
+from tests.support.property_tests import PROPERTY
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from stocklstm.core.prices.soundness import (
     gaps,
     unexplained_jumps,
 )
-from tests.unit.market.series import bars_of
+from tests.support.price_rows import bars_of_rows
 
 DAYS = [f"2024-03-{day}" for day in (11, 12, 13, 14, 15, 18, 19)]
-WEEK = bars_of([(day, 30 + n) for n, day in enumerate(DAYS)])
+WEEK = bars_of_rows([(day, 30 + n) for n, day in enumerate(DAYS)])
 SESSIONS = WEEK.dates
 TODAY = np.datetime64("2024-03-19")
 NAN, INF = np.nan, np.inf
@@ -74,13 +74,13 @@ def test_more_than_one_row_is_counted():
 
 def test_the_future_and_weekends_are_found():
     assert "2024-03-19: not over" in check_days(WEEK, SESSIONS, TODAY - 1).detail
-    saturday = bars_of([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
+    saturday = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
     assert check_days(saturday, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
 
 
 def test_a_filled_row_of_a_closed_day_is_found():
     sessions = np.delete(SESSIONS, 3)
-    filled = bars_of([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
+    filled = bars_of_rows([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
     assert check_days(filled, sessions, TODAY).detail == (
         "2024-03-14: the exchange was closed, nothing was traded"
     )
@@ -90,12 +90,12 @@ def test_a_filled_row_of_a_closed_day_is_found():
 
 
 def test_beyond_the_known_sessions_nothing_is_found():
-    filled = bars_of([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
+    filled = bars_of_rows([(str(day), 30, 30, 30, 30, 30, 0) for day in DAYS])
     assert check_days(filled, SESSIONS[2:4], TODAY).status == "ok"
 
 
 def test_a_session_on_a_saturday_is_none():
-    saturday = bars_of([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
+    saturday = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
     assert check_days(saturday, saturday.dates, TODAY).status == "ok"
     assert check_days(saturday, SESSIONS[:0], TODAY).status == "ok"
 
@@ -113,7 +113,7 @@ def test_events_are_counted():
 
 
 def test_jumps_without_a_split_are_found():
-    bars = bars_of([("2024-03-11", 10), ("2024-03-12", 20), ("2024-03-13", 10)])
+    bars = bars_of_rows([("2024-03-11", 10), ("2024-03-12", 20), ("2024-03-13", 10)])
     split = Action("2024-03-13", "split", 2.0)
     assert unexplained_jumps(bars, ()).astype(str).tolist() == ["2024-03-12", "2024-03-13"]
     assert unexplained_jumps(bars, (split,)).astype(str).tolist() == ["2024-03-12"]

@@ -11,7 +11,7 @@ from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.splits import LEAST_PART, Split, split_origins
 from stocklstm.core.settings.config import PRESETS, TrainingConfig, configure
 from stocklstm.errors import SeriesTooShortError
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 ORDER = ("train", "validation", "calibration", "test")
 

@@ -7,7 +7,8 @@ from stocklstm.core.forecasts.quantiles import interval
 from stocklstm.core.inputs.volatility import WARM_UP
 from stocklstm.core.scores.baselines import Baselines, EwmaBaseline
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 
 def test_filtered_historical_simulation_against_pandas(petr4):

@@ -16,7 +16,7 @@ from stocklstm.core.scores.calibration import (
     reliability,
 )
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 
 def hits_of(count: int, inside: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.scores.comparison import adjusted, compare_all, league
 from stocklstm.core.scores.evaluation import ScoredDays, compare, evaluate
 from stocklstm.core.scores.significance import PairedTest
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 
 def days_with(spread: float, bias: float = 0.0, *, count: int = 300, horizon: int = 1):

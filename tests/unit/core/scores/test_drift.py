@@ -20,8 +20,8 @@ from stocklstm.core.scores.drift import (
     skill_reference,
     uniformity,
 )
-from tests.unit.core.normal_forecasts import GRID, normal_days
-from tests.unit.core.series import PROPERTY
+from tests.support.normal_forecasts import GRID, normal_days
+from tests.support.property_tests import PROPERTY
 
 SHARES = np.array([0.1, 0.2, 0.2, 0.2, 0.2, 0.1])
 

@@ -23,7 +23,8 @@ from stocklstm.core.scores.evaluation import (
 from stocklstm.core.scores.scores import Coverage, DistributionScores, PointScores
 from stocklstm.core.scores.significance import PairedTest, diebold_mariano, wilson_interval
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS, PRESETS, SIGNIFICANT
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 NORMAL = stats.norm.ppf(LEVELS)
 CALIBRATED = PRESETS["calibrated"]

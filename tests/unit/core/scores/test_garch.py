@@ -6,7 +6,8 @@ from scipy import stats
 
 from stocklstm.core.scores.garch import Garch
 from stocklstm.core.settings.config import LEVELS
-from tests.unit.core.series import PROPERTY, bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.property_tests import PROPERTY
 
 GARCH = Garch(0.0005, 2e-5, 0.1, 0.85, 4e-4, tuple(stats.norm.ppf(LEVELS)))
 

@@ -22,7 +22,8 @@ from stocklstm.core.scores.evaluation import compare, evaluate, score_days
 from stocklstm.core.scores.pooling import pooled_days
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import SeriesTooShortError
-from tests.unit.core.series import PROPERTY, made_bars
+from tests.support.made_prices import made_bars
+from tests.support.property_tests import PROPERTY
 
 CONFIG = configure("calibrated", seq_length=10)
 WARM_UP = warm_up_rows(CONFIG)

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.scores.rolling import chance_band, cumulative_gain, rolling_ratio
 from stocklstm.core.scores.significance import diebold_mariano
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 LOSSES = arrays(
     np.float64, 8, elements=st.integers(0, 10**12).map(lambda millionths: millionths / 1e6)

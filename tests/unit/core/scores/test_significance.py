@@ -22,7 +22,7 @@ from stocklstm.core.scores.significance import (
     student_t_tail,
     wilson_interval,
 )
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 MANY = settings(PROPERTY, max_examples=1000)
 

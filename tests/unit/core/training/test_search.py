@@ -27,7 +27,7 @@ from stocklstm.core.training.search import (
     untried,
 )
 from stocklstm.errors import ConfigError
-from tests.unit.core.series import PROPERTY
+from tests.support.property_tests import PROPERTY
 
 Loss = Callable[[tuple[float, ...]], float]
 

@@ -28,7 +28,7 @@ from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
-from tests.tampering import flip_bit
+from tests.support.tampering import flip_bit
 
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "batch_size": 256}
 OTHER = "OTHR3.SA"

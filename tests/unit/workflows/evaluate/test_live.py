@@ -20,7 +20,7 @@ from stocklstm.workflows.predict.predict import Wanted
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
-from tests.unit.workflows.evenings import close, cut_off, evening, execute, live_through
+from tests.support.evenings import close, cut_off, evening, execute, live_through
 
 DAYS = 70
 

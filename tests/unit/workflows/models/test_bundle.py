@@ -18,7 +18,7 @@ from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
-from tests.tampering import flip_bit
+from tests.support.tampering import flip_bit
 
 
 def bundle_of(home: Path, directory: Path, reference: str = TICKER) -> Path:

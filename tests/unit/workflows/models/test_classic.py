@@ -27,7 +27,7 @@ from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.tampering import Bomb
+from tests.support.tampering import Bomb
 
 DOCS = Path(__file__).parents[4] / "docs" / "bundles.md"
 

@@ -9,7 +9,7 @@ from tempfile import gettempdir
 import pytest
 
 from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome
-from tests.tampering import flip_bit, replace_manifest
+from tests.support.tampering import flip_bit, replace_manifest
 
 KEY = "4f1c0ffee4f1c0ffee4f1c0ffee4f1c0"
 OTHER = "another key that nobody can guess"

@@ -28,7 +28,7 @@ from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted
 from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
-from tests.tampering import replace_manifest
+from tests.support.tampering import replace_manifest
 
 EVENING, LATER = "2024-03-13T23:00:00Z", "2024-03-18T23:00:00Z"
 STRICT = Demands(strict=True)

@@ -28,8 +28,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions, TickerDone
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import TICKER
-from tests.fakes import Reply, ScriptedSource
-from tests.unit.market.series import answer_of
+from tests.support.price_rows import answer_of
+from tests.support.scripted_source import Reply, ScriptedSource
 
 SAMPLE = FetchOptions(source="sample")
 

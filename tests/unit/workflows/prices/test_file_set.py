@@ -21,7 +21,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from tests.conftest import TICKER, Cli
-from tests.cotahist import Quote, cotahist, zipped
+from tests.support.cotahist import Quote, cotahist, zipped
 
 YEARS = ("2019", "2020", "2021")
 # A share that was listed later: real prices under another name.

@@ -10,8 +10,8 @@ from stocklstm.errors import NetworkError, RateLimitedError, UnknownTickerError
 from stocklstm.market.source import FetchRequest
 from stocklstm.workflows.prices import retry as asking
 from stocklstm.workflows.prices.retry import Asker, Patience
-from tests.fakes import Reply, ScriptedSource
-from tests.unit.market.series import answer_of
+from tests.support.price_rows import answer_of
+from tests.support.scripted_source import Reply, ScriptedSource
 
 GOOD = answer_of([("2024-03-13", 36.0)])
 DOWN = NetworkError("no answer from Yahoo")

@@ -21,7 +21,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.tampering import os_refuses_to_write
+from tests.support.tampering import os_refuses_to_write
 
 INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
 

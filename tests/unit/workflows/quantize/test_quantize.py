@@ -15,7 +15,7 @@ from stocklstm.workflows.quantize.trained_methods import TRAINED
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.tampering import noisy_graph
+from tests.support.tampering import noisy_graph
 
 
 def quantize_one(

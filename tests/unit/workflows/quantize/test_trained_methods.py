@@ -13,7 +13,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.tampering import flip_bit
+from tests.support.tampering import flip_bit
 
 
 def quantize_one(home: Path, reference: str = TICKER, **options: object) -> QuantizedVersion:

@@ -22,7 +22,7 @@ from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedTraining, plan_training
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
-from tests.tampering import os_refuses_to_write
+from tests.support.tampering import os_refuses_to_write
 
 
 def plan(home: Path, config: TrainingConfig, weights: str | None = None) -> PlannedTraining:

@@ -33,9 +33,9 @@ from stocklstm.workflows.train.runs import TrainingStoppedError
 from stocklstm.workflows.train.train import Beginning, train
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import Cli
-from tests.tampering import flip_bit
-from tests.unit.core.series import made_bars
-from tests.unit.workflows.pools import NAMES, POOL, YOUNG, dated, pool_config, priced, put
+from tests.support.made_prices import made_bars
+from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, priced, put
+from tests.support.tampering import flip_bit
 
 
 @pytest.fixture(scope="session")

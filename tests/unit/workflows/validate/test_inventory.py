@@ -14,7 +14,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.environment import differences, environment
 from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from tests.conftest import TICKER, Cli
-from tests.tampering import replace_manifest
+from tests.support.tampering import replace_manifest
 
 NAMES = ["database", "versions", "aliases", "ledger", "leftovers"]
 

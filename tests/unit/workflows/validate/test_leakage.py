@@ -27,8 +27,9 @@ from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate import leakage
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, TINY, Cli
-from tests.tampering import replace_manifest
-from tests.unit.core.series import PROPERTY, made_bars
+from tests.support.made_prices import made_bars
+from tests.support.property_tests import PROPERTY
+from tests.support.tampering import replace_manifest
 
 NAMES = ["prices", "parts", "scaling", "inputs", "forecasts"]
 

@@ -12,7 +12,7 @@ from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import ValidatedVersion, validate
 from tests.conftest import TICKER
-from tests.tampering import Bomb, flip_bit, noisy_graph, replace_file
+from tests.support.tampering import Bomb, flip_bit, noisy_graph, replace_file
 
 
 def check(home: Path, **options: bool) -> ValidatedVersion:

@@ -1,17 +1,42 @@
-"""What the tests of many tickers share: a store with several, and how to compare versions."""
+"""A store with several tickers, no two of them alike, and how to compare their versions."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE
 from stocklstm.store.store import open_store
-from tests.conftest import TINY_OPTIONS
-from tests.e2e.test_resume import require_same
+from tests.conftest import TICKER, TINY_OPTIONS
+from tests.support.same_values import require_same
 
 TICKERS = ("AAAA3.SA", "BBBB3.SA", "CCCC3.SA", "DDDD3.SA")
 SMALL = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
+
+ROWS = 600
+
+
+def give_names(home: Path, tickers: Sequence[str]) -> None:
+    """Store the last prices once more for each name, each time without some more of the last."""
+    connection = sqlite3.connect(home / "stocklstm.db")
+    with connection:
+        for place, ticker in enumerate(tickers):
+            connection.execute(
+                "CREATE TEMP TABLE days AS SELECT * FROM prices WHERE ticker = ?"
+                " ORDER BY date DESC LIMIT ? OFFSET ?",
+                (TICKER, ROWS, 10 * place),
+            )
+            connection.execute(
+                "CREATE TEMP TABLE names AS SELECT * FROM instruments WHERE ticker = ?", (TICKER,)
+            )
+            connection.execute("UPDATE days SET ticker = ?", (ticker,))
+            connection.execute("UPDATE names SET ticker = ?", (ticker,))
+            connection.execute("INSERT INTO instruments SELECT * FROM names")
+            connection.execute("INSERT INTO prices SELECT * FROM days")
+            connection.execute("DROP TABLE days")
+            connection.execute("DROP TABLE names")
+    connection.close()
 
 
 def options(tickers: Iterable[str]) -> list[str]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests import forks
-from tests.faults.boundaries import Fault
+from tests.support import forks
+from tests.support.faults.boundaries import Fault
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Forks:
             "log": str(log),
         }
         process = self.forks.start(
-            "tests.faults.driver:obey",
+            "tests.support.faults.forked_program:obey",
             order,
             environment={"STOCKLSTM_HOME": str(home), **(environment or {})},
         )
@@ -118,5 +118,7 @@ def forks_of(folder: Path) -> Iterator[Forks]:
     Args:
         folder: Holds `prices.csv` and `training`, a JSON list of options.
     """
-    with forks.forks_of(folder, prepared=("tests.faults.driver:warm_up", str(folder))) as started:
+    with forks.forks_of(
+        folder, prepared=("tests.support.faults.forked_program:warm_up", str(folder))
+    ) as started:
         yield Forks(started)

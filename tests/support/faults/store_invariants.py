@@ -17,7 +17,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.models.remove import Rule, collect_garbage
 from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
-from tests.faults.processes import Ended, Forks
+from tests.support.faults.disturbed_program import Ended, Forks
 
 # Every leftover, however young, and no version.
 EVERY_LEFTOVER = Rule(keep=10_000, older_than_days=0)

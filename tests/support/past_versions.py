@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.conftest import TICKER
 
-PAST = Path(__file__).parent / "data" / "manifests"
+PAST = Path(__file__).parents[1] / "data" / "manifests"
 FORMATS = (1, 2, 3)
 VERSION = 2
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def _command(action: str, *args: object) -> list[str]:
-    return [sys.executable, "-m", "tests.unit.store.child", action, *map(str, args)]
+    return [sys.executable, "-m", "tests.support.store_actions", action, *map(str, args)]
 
 
 def run_child(action: str, *args: object) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Bars, manifests and ledger entries, small but of the shape of real ones."""
+"""A week of prices, manifests and ledger entries, small but of the shape of real ones."""
 
 from dataclasses import replace
 from functools import cache
@@ -8,16 +8,16 @@ import numpy as np
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.inputs.features import FeatureScale
 from stocklstm.core.inputs.scaling import AnchorScaling, PriceScaling
-from stocklstm.core.prices.series import Action, Bars, Instrument
+from stocklstm.core.prices.series import Action, Bars
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.scores.evaluation import evaluate, score_days
 from stocklstm.core.settings.config import PRESETS, configure
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import DataRecord, Manifest, SplitRecord, TrainingRecord
 from stocklstm.store.registry import Registry
+from tests.support.price_rows import bars_of_rows
 
 TICKER = "PETR4.SA"
-PETR4 = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
 NOON = "2024-03-14T12:00:00Z"
 LATER = "2024-03-15T12:00:00Z"
 DIVIDEND = Action("2024-03-12", "dividend", 0.55)
@@ -25,18 +25,7 @@ SPLIT = Action("2024-03-13", "split", 2.0)
 FILES = {"model.onnx": bytes(range(256)) * 4, "model.pth": b"weights" * 40, "empty.csv": b""}
 
 
-def bars_of(rows: list[tuple]) -> Bars:
-    """Make bars of (day, close), or of (day, open, high, low, close, adjusted close, volume)."""
-    full = [
-        row if len(row) == 7 else (row[0], row[1], row[1] + 1, row[1] - 1, row[1], row[1], 100)
-        for row in rows
-    ]
-    dates = np.array([row[0] for row in full], "datetime64[D]")
-    numbers = np.array([row[1:] for row in full], np.float64).reshape(-1, 6)
-    return Bars(dates, *numbers.T.copy())
-
-
-WEEK = bars_of(
+WEEK = bars_of_rows(
     [
         ("2024-03-11", 36.0, 36.9, 35.8, 36.5, 33.1, 5e7),
         ("2024-03-12", 36.5, 37.2, 36.1, 37.0, 33.6, 6e7),

@@ -1,7 +1,7 @@
 """Processes at the price of a fork: one that has imported what they need makes a child for each.
 
 In all else a child is a process of its own, with its environment, an exit code, and files for what
-it says; its standard input is closed. `python -m tests.forks WORDS` is the one that forks.
+it says; its standard input is closed. `python -m tests.support.forks WORDS` is the one that forks.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 LONG_S = 120
 """How long a child may take before it is ended; nothing passes or fails by a time."""
@@ -141,7 +141,7 @@ def forks_of(
     with (
         (folder / "words").open("w") as said,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.forks", words],
+            [sys.executable, "-m", "tests.support.forks", words],
             cwd=ROOT,
             env={**os.environ, **_NO_THREADS, **(environment or {})},
             stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Short ways to write bars and answers down in tests."""
+"""Bars and answers of sources, written down row by row."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from stocklstm.core.prices.series import (
 PETR4 = Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo")
 
 
-def bars_of(rows: list[tuple]) -> Bars:
+def bars_of_rows(rows: list[tuple]) -> Bars:
     """Make bars of (day, close), or of (day, open, high, low, close, adjusted close, volume)."""
     full = [
         row if len(row) == 7 else (row[0], row[1], row[1] + 1, row[1] - 1, row[1], row[1], 100)
@@ -31,4 +31,4 @@ def answer_of(
     actions: tuple[Action, ...] = (),
     rejections: tuple[Rejection, ...] = (),
 ) -> SourceAnswer:
-    return SourceAnswer(instrument, bars_of(rows), actions, rejections, "csv")
+    return SourceAnswer(instrument, bars_of_rows(rows), actions, rejections, "csv")

@@ -1,14 +1,10 @@
-"""Series made for tests, and the settings of every property test here."""
+"""Prices made by formula: of given closes, of a share that looks real, and with another future."""
 
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import settings
 
 from stocklstm.core.prices.series import Bars
-
-PROPERTY = settings(deadline=None, derandomize=True)
-"""Machines differ in speed, and a run must not differ from the next."""
 
 
 def bars_of(closes, **columns) -> Bars:

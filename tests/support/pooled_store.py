@@ -9,7 +9,7 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.pooled import train_pooled
 from tests.conftest import TINY
-from tests.unit.core.series import made_bars
+from tests.support.made_prices import made_bars
 
 NAMES = ("AAA3.SA", "BBB4.SA", "CCC11.SA")
 YOUNG = "NEW3.SA"

@@ -1,4 +1,4 @@
-"""What another process does to a store: `python -m tests.unit.store.child ACTION HOME …`.
+"""What another process does to a store: `python -m tests.support.store_actions ACTION HOME …`.
 
 Each action prints "ready" and waits for its standard input to close where it holds something.
 """
@@ -17,15 +17,8 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.models.remove import Rule, collect_garbage
-from tests.unit.store.samples import (
-    DIVIDEND,
-    LATER,
-    PETR4,
-    TICKER,
-    bars_of,
-    entry_of,
-    publish,
-)
+from tests.support.price_rows import PETR4, bars_of_rows
+from tests.support.store_samples import DIVIDEND, LATER, TICKER, entry_of, publish
 
 
 def say(*words: object) -> None:
@@ -80,7 +73,7 @@ def publish_many(home: Path, gate: str, count: str) -> None:
 
 def merge(store: Store) -> None:
     rows = [("2024-03-13", 40.0), ("2024-03-14", 41.0), ("2024-03-15", 42.0)]
-    store.prices.merge(PETR4, bars_of(rows), (DIVIDEND,), source="csv", at=LATER)
+    store.prices.merge(PETR4, bars_of_rows(rows), (DIVIDEND,), source="csv", at=LATER)
 
 
 def release(store: Store) -> None:

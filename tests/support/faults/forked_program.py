@@ -13,14 +13,14 @@ from stocklstm.cli.app import run
 from stocklstm.workflows.quantize import quantize
 from stocklstm.workflows.train import order as training_files
 from tests.conftest import TICKER
-from tests.faults.boundaries import Boundaries, Fault, install
+from tests.support.faults.boundaries import Boundaries, Fault, install
 
 
 def obey(order: dict[str, Any]) -> int:
     """Run command lines one after the other until one fails.
 
     Args:
-        order: From `tests.faults.processes.Forks.start`.
+        order: From `tests.support.faults.disturbed_program.Forks.start`.
     """
     boundaries = Boundaries(None if order["fault"] is None else Fault(**order["fault"]))
     write = open(order["log"], "w").write  # noqa: SIM115, PTH123 - opened before it is counted

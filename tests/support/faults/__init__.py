@@ -1,0 +1,1 @@
+"""How tests/faults disturbs the program, and what must hold of the store whatever happened."""
