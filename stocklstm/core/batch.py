@@ -1,4 +1,4 @@
-"""Doing the same for many tickers, where one failing stops no other."""
+"""One task for many tickers, where a failure of one stops no other."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Batch(Generic[T]):
-    """What came of doing the same for many.
+    """Results of one task for many tickers.
 
     Attributes:
         results: Of those that went well, in the order they were asked for.
@@ -66,7 +66,6 @@ def each_once(names: Iterable[str], parse: Callable[[str], K]) -> Iterator[Named
     """Read names, and drop those that mean the same as one before.
 
     Args:
-        names: As typed.
         parse: Reads one; raises a `StockLstmError` where it is none.
     """
     done: set[K] = set()
@@ -103,12 +102,7 @@ def for_each(
 def attempt_each(
     wanted: Iterable[Named[K]], task: Callable[[K], T]
 ) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
-    """Do the same for names that have been read.
-
-    Args:
-        wanted: From `each_once`.
-        task: As for `for_each`.
-    """
+    """Run a task for names that have been read, as `for_each` does."""
     results: list[T] = []
     failures: list[Failure] = []
     for named in wanted:

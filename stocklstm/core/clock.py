@@ -1,4 +1,4 @@
-"""The time of day, in the one form in which it is stored and compared."""
+"""The current time and ISO days, in the one form in which they are stored and compared."""
 
 from datetime import UTC, date, datetime
 
@@ -9,7 +9,7 @@ def utc_now() -> str:
 
 
 def is_day(text: str) -> bool:
-    """Tell if this is an ISO day such as 2024-03-13.
+    """Tell if a text is an ISO day such as 2024-03-13.
 
     20240313 is ISO 8601 too, but to NumPy it is a year.
     """

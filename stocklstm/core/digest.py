@@ -15,14 +15,7 @@ except ImportError:
 
 
 def sha256_hex(*parts: bytes) -> str:
-    """Hash some bytes, one part after the other.
-
-    Args:
-        parts: In their order.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """Hash some bytes, one part after the other; 64 hexadecimal digits."""
     digest = sha256()
     for part in parts:
         digest.update(part)

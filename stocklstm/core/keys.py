@@ -11,10 +11,7 @@ _FEWEST_CHARACTERS = 16
 
 
 def given_key(variable: str) -> str | None:
-    """Take a secret from the environment; None if it is not set or empty.
-
-    Args:
-        variable: Its name.
+    """Read a secret from the environment; None if it is not set or empty.
 
     Raises:
         ConfigError: It is so short that it could be guessed.

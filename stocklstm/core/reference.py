@@ -1,4 +1,7 @@
-"""How a person names a model version: PETR4.SA, PETR4.SA@v3, PETR4.SA@previous, +b3@v1."""
+"""How models and tickers are named: PETR4.SA, PETR4.SA@v3, PETR4.SA@previous, +b3@v1.
+
+Free of NumPy: the command line reads names before it needs it.
+"""
 
 import re
 from dataclasses import dataclass
@@ -8,6 +11,13 @@ from stocklstm.errors import ConfigError
 CHAMPION = "champion"
 PREVIOUS = "previous"
 
+POOL_MARK = "+"
+"""Begins the name of a pooled model wherever a ticker could stand; no ticker begins so."""
+
+# Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK, M&M.NS. No path separator, no
+# leading dot.
+_TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&_-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 # What looks like a number but is none, such as v0 or v01, is no alias either.
 _ALIAS = re.compile(r"(?!v[0-9]+\Z)[a-z][a-z0-9_-]{0,31}")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
@@ -32,8 +42,53 @@ class ModelReference:
         return f"{self.ticker}@{f'v{self.version}' if self.version else self.alias}"
 
 
+def parse_ticker(text: str) -> str:
+    """Check a ticker before it becomes a key or a directory name; return it in upper case.
+
+    Letter case and surrounding blanks do not matter.
+
+    Raises:
+        ConfigError: It holds characters that no exchange uses, or is too long.
+    """
+    typed = text.strip()
+    ticker = typed.upper()
+    # Upper case turns some foreign letters, such as the long s, into ASCII ones.
+    if not typed.isascii() or not _TICKER.fullmatch(ticker) or ".." in ticker:
+        shown = ascii(text if len(text) <= 40 else text[:37] + "...")
+        raise ConfigError(
+            f"{shown} is not a ticker: up to 21 letters, digits, . - = & or _, perhaps after a ^",
+            hint="write it as Yahoo does, such as PETR4.SA, AAPL or ^BVSP",
+        )
+    return ticker
+
+
+def is_pool(name: str) -> bool:
+    """Tell a pooled model's name from a ticker."""
+    return name.startswith(POOL_MARK)
+
+
+def parse_pool(text: str) -> str:
+    """Check the name of a pooled model before it becomes a key or a directory name.
+
+    Letter case and whether the mark is typed do not matter; it is returned in lower case with
+    the mark.
+
+    Raises:
+        ConfigError: It has a form that none has.
+    """
+    typed = text.strip()
+    name = typed.removeprefix(POOL_MARK).lower()
+    # Lower case turns some foreign letters, such as the Kelvin sign, into ASCII ones.
+    if not typed.isascii() or not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{text[:40]!a} cannot be the name of a pooled model",
+            hint="up to 20 of a to z, 0 to 9, - and _, beginning with a letter, such as b3",
+        )
+    return POOL_MARK + name
+
+
 def parse_owner(text: str) -> str:
-    """Read whose a model is: a ticker, or the name of a pooled model with its mark.
+    """Read a ticker, or the name of a pooled model with its mark.
 
     Raises:
         ConfigError: It has a form that none has.
@@ -107,67 +162,3 @@ def parse_pool_reference(text: str) -> ModelReference:
 def version_id(ticker: str, version: int) -> str:
     """Write the identity of a version, such as PETR4.SA@v3."""
     return f"{ticker}@v{version}"
-
-
-# Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK, M&M.NS. No path separator, no
-# leading dot.
-_TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&_-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
-
-
-def parse_ticker(text: str) -> str:
-    """Check a ticker before it becomes a key or a directory name.
-
-    Args:
-        text: As typed; letter case and surrounding blanks do not matter.
-
-    Returns:
-        The ticker in upper case.
-
-    Raises:
-        ConfigError: It holds characters that no exchange uses, or is too long.
-    """
-    typed = text.strip()
-    ticker = typed.upper()
-    # Upper case turns some foreign letters, such as the long s, into ASCII ones.
-    if not typed.isascii() or not _TICKER.fullmatch(ticker) or ".." in ticker:
-        shown = ascii(text if len(text) <= 40 else text[:37] + "...")
-        raise ConfigError(
-            f"{shown} is not a ticker: up to 21 letters, digits, . - = & or _, perhaps after a ^",
-            hint="write it as Yahoo does, such as PETR4.SA, AAPL or ^BVSP",
-        )
-    return ticker
-
-
-POOL_MARK = "+"
-"""Begins the name of a pooled model wherever a ticker could stand; no ticker begins so."""
-
-
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
-
-
-def is_pool(name: str) -> bool:
-    """Tell a pooled model's name from a ticker."""
-    return name.startswith(POOL_MARK)
-
-
-def parse_pool(text: str) -> str:
-    """Check the name of a pooled model before it becomes a key or a directory name.
-
-    Args:
-        text: As typed, with or without the mark; letter case does not matter.
-
-    Returns:
-        The name in lower case, with the mark.
-
-    Raises:
-        ConfigError: It has a form that none has.
-    """
-    typed = text.strip()
-    name = typed.removeprefix(POOL_MARK).lower()
-    # Lower case turns some foreign letters, such as the Kelvin sign, into ASCII ones.
-    if not typed.isascii() or not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{text[:40]!a} cannot be the name of a pooled model",
-            hint="up to 20 of a to z, 0 to 9, - and _, beginning with a letter, such as b3",
-        )
-    return POOL_MARK + name

@@ -1,4 +1,4 @@
-"""ZIP archives that may come from anybody, opened without believing what they say of themselves.
+"""ZIP archives that may come from anybody, opened without trusting what they say of themselves.
 
 Nothing is ever unpacked to a path that an archive names: members are looked up, bounded and read
 into memory.
@@ -32,10 +32,7 @@ ZIP_ERRORS = (
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
-    """Open an archive whose directory is small and which hides nothing behind its end.
-
-    Args:
-        file: Seekable.
+    """Open a seekable archive whose directory is small and which hides nothing behind its end.
 
     Raises:
         ValueError: It is none, or its directory is larger than a megabyte.
@@ -59,12 +56,7 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> bytes:
-    """Read a member that should have a known size, and never more than that.
-
-    Args:
-        archive: From `open_archive`.
-        member: Of it.
-        size: Bytes it should have.
+    """Read a member that should have a known size in bytes, and never more than that.
 
     Raises:
         ValueError: It has another size, or cannot be read.

@@ -1,1 +1,1 @@
-"""Forecast distributions, their intervals, and how they did."""
+"""Forecast distributions, their intervals, and how forecasts on record did."""

@@ -1,4 +1,15 @@
-"""Intervals of the forecast close, as they are given out."""
+"""Intervals of the forecast close: plain ones, and adaptive ones that learn from their misses.
+
+Adaptive conformal inference: Gibbs & Candès (2021), "Adaptive Conformal Inference Under
+Distribution Shift", NeurIPS 34, arXiv 2106.00170. An interval that promises to miss with
+probability alpha is taken at another one, a; each miss lowers a, each hit raises it a little:
+
+    a ← a + gamma (alpha - 1) after a miss,  a ← a + gamma alpha after a hit
+
+Whatever the outcomes do, the share of misses over T days then lies within
+(max(alpha, 1 - alpha) + gamma) / (gamma T) of alpha, their proposition 4.1; as long, that is, as
+the grid is wide enough for what is asked of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +21,11 @@ from stocklstm.core.forecasts.quantiles import interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import level_percent
+
+STEP = 0.1
+"""gamma as a share of alpha: 0.02 of the 80 % interval, and 0.005, as in the paper, of the 95 %."""
+
+_WIDEST = LEVELS[-1] - LEVELS[0]
 
 
 @dataclass(frozen=True)
@@ -32,8 +48,23 @@ class Interval:
     effective_level: float | None = None
 
 
+@dataclass(frozen=True)
+class AdaptedLevel:
+    """The level at which an interval is to be taken.
+
+    Attributes:
+        promised: The coverage that is meant to come of it.
+        effective: Level at which to take it, from 0 to that of the widest interval of the grid.
+        reached: False if the grid has no interval as wide as was asked for.
+    """
+
+    promised: float
+    effective: float
+    reached: bool
+
+
 def plain_intervals(grid: Floats, levels: Sequence[float]) -> tuple[Interval, ...]:
-    """Take intervals where the forecast distribution has them.
+    """Take central intervals at their nominal levels.
 
     Args:
         grid: (Q,) quantiles over `LEVELS`, in currency.
@@ -46,7 +77,7 @@ def plain_intervals(grid: Floats, levels: Sequence[float]) -> tuple[Interval, ..
 def adapted_intervals(
     grid: Floats, levels: Sequence[float], closed: ClosedForecasts
 ) -> tuple[tuple[Interval, ...], list[str]]:
-    """Take intervals where past ones would have held what they promised.
+    """Choose levels that would have had nominal coverage on past forecasts.
 
     Args:
         grid: (Q,) quantiles over `LEVELS`, in currency.
@@ -69,28 +100,6 @@ def adapted_intervals(
                 f"{100 * widest:.0f} % one, the widest of the forecast: expect it to hold less"
             )
     return tuple(intervals[level] for level in levels), remarks
-
-
-STEP = 0.1
-"""gamma as a share of alpha: 0.02 of the 80 % interval, and 0.005, as in the paper, of the 95 %."""
-
-
-_WIDEST = LEVELS[-1] - LEVELS[0]
-
-
-@dataclass(frozen=True)
-class AdaptedLevel:
-    """At which level an interval is to be taken.
-
-    Attributes:
-        promised: The coverage that is meant to come of it.
-        effective: Level at which to take it, from 0 to that of the widest interval of the grid.
-        reached: False if the grid has no interval as wide as was asked for.
-    """
-
-    promised: float
-    effective: float
-    reached: bool
 
 
 def adapted_level(actuals: Floats, quantiles: Floats, level: float) -> AdaptedLevel:
@@ -116,15 +125,12 @@ def adapted_level(actuals: Floats, quantiles: Floats, level: float) -> AdaptedLe
 
 
 def bounds(grid: Floats, level: float) -> tuple[float, float]:
-    """Take a central interval of any level out of one forecast's grid.
+    """Interpolate a central interval of any level out of one forecast's grid.
 
     Args:
         grid: (Q,) quantiles over `LEVELS`.
-        level: Its probability; beyond the widest interval of the grid that one is given, for
-            nothing is known of what lies outside, and below zero the median.
-
-    Returns:
-        Lower and upper bound, interpolated between the quantiles.
+        level: Its probability; below zero the median is given, and beyond the widest interval of
+            the grid that one, for nothing is known of what lies outside.
     """
     tail = (1 - min(max(level, 0.0), _WIDEST)) / 2
     lower, upper = np.interp([tail, 1 - tail], LEVELS, grid)

@@ -1,4 +1,4 @@
-"""Forecasts as they were given, beside what came of them."""
+"""Forecasts as they were given, beside their outcomes."""
 
 from dataclasses import dataclass
 
@@ -47,11 +47,7 @@ class ClosedForecasts:
         return len(self.dates)
 
     def select(self, rows: Indices | Flags | slice) -> "ClosedForecasts":
-        """Keep some forecasts.
-
-        Args:
-            rows: Anything that indexes a NumPy array along its first axis.
-        """
+        """Keep some forecasts, chosen by anything that indexes an array along its first axis."""
         return ClosedForecasts(
             self.dates[rows],
             self.versions[rows],
@@ -80,11 +76,7 @@ class LiveRecord:
 
 
 def live_record(closed: ClosedForecasts) -> LiveRecord | None:
-    """Sum up closed forecasts.
-
-    Args:
-        closed: n forecasts; of none there is no record.
-    """
+    """Sum up closed forecasts; None if there are none."""
     if not len(closed):
         return None
     actuals = closed.actuals

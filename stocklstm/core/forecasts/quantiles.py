@@ -84,9 +84,6 @@ def available_intervals() -> tuple[float, ...]:
 def interval_positions(level: float) -> tuple[int, int]:
     """Find the two grid positions that bound a central interval.
 
-    Args:
-        level: Probability of the interval.
-
     Raises:
         ValueError: The grid does not hold both bounds.
     """
@@ -108,23 +105,12 @@ class ReturnForecasts:
     quantiles: Floats
 
     def closes(self, last_closes: Floats) -> "ReturnForecasts":
-        """Turn returns into closes.
-
-        Args:
-            last_closes: (N,) closes the returns start from, in currency.
-
-        Returns:
-            The same forecasts in currency.
-        """
+        """Turn returns into closes in currency, given the (N,) closes that they start from."""
         return ReturnForecasts(
             last_closes * np.exp(self.points), last_closes[:, None] * np.exp(self.quantiles)
         )
 
     def widened(self, factor: float) -> "ReturnForecasts":
-        """Spread the quantiles around each point: to h times the horizon by √h.
-
-        Args:
-            factor: What their distance from the point is multiplied by.
-        """
+        """Multiply each quantile's distance from the point: by √h for h times the horizon."""
         around = self.points[:, None]
         return ReturnForecasts(self.points, around + factor * (self.quantiles - around))

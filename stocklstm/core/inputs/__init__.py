@@ -1,1 +1,1 @@
-"""What a network is shown: features, volatility, and their scaling."""
+"""What a network is shown: features, volatility, and how they are scaled."""

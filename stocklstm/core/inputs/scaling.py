@@ -1,8 +1,8 @@
-"""From prices to what the network sees, and from what it says back to returns.
+"""How prices become inputs and targets of the network, and its outputs become forecasts.
 
 Two scalings serve the two targets. Both are fitted on training rows, kept as plain numbers in
-the manifest and never refitted. What both give back is the same: quantiles of the log return
-over the horizon, and a point forecast of it, so that all later code is one.
+the manifest and never refitted. Both turn outputs into quantiles of the log return over the
+horizon and a point forecast of it, so that all later code is the same for both.
 """
 
 import math
@@ -48,12 +48,7 @@ class AnchorScaling:
 
     @classmethod
     def fit(cls, bars: Bars, rows: int, config: TrainingConfig) -> "AnchorScaling":
-        """Measure the training part.
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
-            config: Names the features and the horizon.
+        """Fit volatility and features on the training part, the leading `rows`.
 
         Raises:
             RejectedDataError: The training part lacks what a feature is made of.
@@ -103,12 +98,10 @@ class PooledScaling:
     def fit(
         cls, parts: Sequence[tuple[Bars, int, VolatilityAnchor]], config: TrainingConfig
     ) -> "PooledScaling":
-        """Measure the training parts of all tickers as one.
+        """Fit the features on the training parts of all tickers as one.
 
         Args:
-            parts: Of each ticker its N sessions, the leading rows that belong to its training
-                part, and its anchor.
-            config: Names the features and the horizon.
+            parts: Bars of each ticker, the leading rows that are its training part, and its anchor.
 
         Raises:
             RejectedDataError: The training parts lack what a feature is made of.
@@ -147,12 +140,7 @@ class PriceScaling:
 
     @classmethod
     def fit(cls, bars: Bars, rows: int, config: TrainingConfig) -> "PriceScaling":
-        """Find the range of the training part.
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
-            config: Gives the ends of the scale, the features and the horizon.
+        """Fit the price range and the features on the training part, the leading `rows`.
 
         Raises:
             RejectedDataError: The training part lacks what a feature is made of.
@@ -179,7 +167,7 @@ class PriceScaling:
         return ((self.data_max - self.data_min) or 1.0) / (self.high - self.low)
 
     def scale(self, closes: Floats) -> Floats:
-        """Map closes in currency to the scale; outside the training range it goes on straight."""
+        """Map closes in currency to the scale, linearly also beyond the training range."""
         return self.low + (closes - self.data_min) / self._spread
 
     def unscale(self, scaled: Floats) -> Floats:
@@ -197,7 +185,7 @@ class PriceScaling:
         return labels.astype(np.float32)
 
     def points(self, outputs: Floats, bars: Bars, origins: Indices) -> Floats:
-        """Translate outputs, (N, 1), to log returns, (N,).
+        """Turn outputs, (N, 1), into log returns, (N,).
 
         A network that forecasts a price at or below zero is taken at a thousandth of the last
         close: a price cannot be negative, and such a forecast is wrong in any case.
@@ -213,7 +201,6 @@ class PriceScaling:
 
         Args:
             outputs: (M, 1) network outputs.
-            bars: N sessions.
             origins: (M,) rows of the calibration part.
         """
         actuals = bars.returns_over(self.horizon)[origins]
@@ -221,7 +208,7 @@ class PriceScaling:
         return replace(self, residuals=tuple(conformal_quantiles(residuals).tolist()))
 
     def forecasts(self, outputs: Floats, bars: Bars, origins: Indices) -> ReturnForecasts:
-        """Put the calibration residuals around each point.
+        """Put the quantiles of the calibration residuals around each point.
 
         Raises:
             ValueError: The residuals have not been measured.
@@ -233,7 +220,7 @@ class PriceScaling:
 
 
 def conformal_quantiles(ordered: Floats) -> Floats:
-    """Take the grid's quantiles with the finite-sample correction of split conformal.
+    """Take the grid's quantiles with the finite-sample correction of split conformal prediction.
 
     Args:
         ordered: (n,) residuals, ascending, n >= 1.
@@ -253,12 +240,7 @@ Scaling = AnchorScaling | PriceScaling
 
 
 def fit_scaling(bars: Bars, split: Split, config: TrainingConfig) -> Scaling:
-    """Fit the scaling that the target calls for on the training part.
-
-    Args:
-        bars: N sessions.
-        split: Tells where the training part ends.
-        config: Tells the target.
+    """Fit the scaling of the target on the training part.
 
     Raises:
         RejectedDataError: The training part lacks what a feature is made of.
@@ -269,6 +251,6 @@ def fit_scaling(bars: Bars, split: Split, config: TrainingConfig) -> Scaling:
 
 
 def warm_up_rows(config: TrainingConfig) -> int:
-    """Tell how many leading rows have no inputs, or no volatility to measure a return in."""
+    """Count the leading rows without inputs, or without a volatility to measure a return in."""
     least = WARM_UP if config.target == "return" else 0
     return max(least, features_warm_up(config.features))

@@ -57,14 +57,10 @@ class VolatilityAnchor:
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
-        """Choose the estimator and its floor from training rows only.
+        """Choose the estimator and its floor by the training part, the leading `rows`.
 
         The range needs opens, highs and lows that agree with the closes on at least nine
         training days in ten; otherwise squared returns serve.
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
         """
         valid = valid_ranges(bars)[1:rows]
         ranged = valid.size > 0 and float(valid.mean()) >= 0.9
@@ -74,12 +70,7 @@ class VolatilityAnchor:
 
     @classmethod
     def fit_returns(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
-        """Take the classic moving average of squared returns (RiskMetrics 1996).
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
-        """
+        """Take the classic moving average of squared returns (RiskMetrics 1996)."""
         return cls("returns", 0.94, 0.0).with_floor(bars, rows)
 
     def with_floor(self, bars: Bars, rows: int) -> "VolatilityAnchor":
@@ -89,9 +80,6 @@ class VolatilityAnchor:
 
     def sigmas(self, bars: Bars) -> Floats:
         """Estimate volatility after each close, using nothing later than that close.
-
-        Args:
-            bars: N sessions.
 
         Returns:
             (N,) standard deviations of the next log return; NaN in the first `WARM_UP` rows. The
@@ -105,12 +93,7 @@ class VolatilityAnchor:
         return known[self]
 
     def state(self, bars: Bars, row: int) -> AnchorState:
-        """Tell where the averages stand after a close, to go on from there another time.
-
-        Args:
-            bars: N sessions.
-            row: From `WARM_UP` to N - 1.
-        """
+        """Return the averages after the close of a row, from `WARM_UP` on, to resume from later."""
         averages, levels = self._averages(bars)
         return AnchorState(str(bars.dates[row]), float(averages[row]), float(levels[row]))
 
@@ -122,7 +105,7 @@ class VolatilityAnchor:
         return np.where(np.isnan(estimates), np.nan, np.maximum(estimates, floor))
 
     def _averages(self, bars: Bars) -> tuple[Floats, Floats]:
-        """Follow the variances and their level, each (N,)."""
+        """Compute the averages of the variances and their levels, each (N,)."""
         squared = bars.log_returns**2
         if self.estimator == "range":
             squared = np.where(valid_ranges(bars), range_variances(bars), squared)
@@ -160,7 +143,7 @@ def _moving_average(values: Floats, decay: float, begun: int, average: float | N
 
 
 def _levels(returns: Floats, estimates: Floats, decay: float, begun: int, level: float) -> Floats:
-    """Follow by how much returns exceed what was estimated the day before.
+    """Average by how much returns exceed what was estimated the day before.
 
     Args:
         returns: (N,) log returns.
@@ -184,10 +167,7 @@ def _levels(returns: Floats, estimates: Floats, decay: float, begun: int, level:
 
 
 def valid_ranges(bars: Bars) -> Flags:
-    """Tell which days have a believable range.
-
-    Args:
-        bars: N sessions.
+    """Flag the days with a believable range.
 
     Returns:
         (N,) true where 0 < low <= open, close <= high and the price moved within the day; never
@@ -209,9 +189,6 @@ def range_variances(bars: Bars) -> Floats:
 
     Overnight² (previous close to open, dividends added back) plus the intraday estimator of
     Rogers & Satchell (1991), which any drift leaves unbiased.
-
-    Args:
-        bars: N sessions.
 
     Returns:
         (N,) squared log returns; the first is NaN, and rows without a valid range mean nothing.

@@ -1,4 +1,4 @@
-"""Windows over an array without copying it."""
+"""Windows of consecutive rows, without copying them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def sliding_windows(values: NDArray[np.float32], length: int) -> NDArray[np.floa
 
 
 def windows_at(values: NDArray[np.float32], origins: Indices, length: int) -> NDArray[np.float32]:
-    """Give the windows that end at some rows.
+    """Take the windows that end at some rows.
 
     Args:
         values: (N, F) features, oldest row first.

@@ -1,1 +1,1 @@
-"""Price series as arrays, their soundness, and how they are cut into parts."""
+"""Price series as arrays, whether they are sound, and how they are cut into parts."""

@@ -1,4 +1,4 @@
-"""Prices as they were traded, carried to today's shares and to total return."""
+"""Prices as they were traded, adjusted for splits and dividends."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,21 +15,17 @@ from stocklstm.core.prices.series import (
 
 
 def adjust(bars: Bars, basis: Basis, actions: Iterable[Action], stored: Bars) -> Bars:
-    """Work in what a source left out: splits, and dividends in the adjusted close.
+    """Adjust for splits, and compute adjusted closes, where the source has not done so.
 
-    The adjusted close is CRSP's total-return adjustment as Yahoo computes it: every close
-    before an ex-date is multiplied by 1 - dividend / last close before that date. Where there
-    are stored rows its scale is theirs, so that a day which is stored keeps its adjusted close.
+    The adjusted close is CRSP's total-return adjustment as Yahoo computes it: every close before
+    an ex-date is multiplied by 1 - dividend / last close before that date. Where there are stored
+    rows its scale is theirs, so that a day which is stored keeps its adjusted close.
 
     Args:
-        bars: N clean rows, oldest first.
+        bars: Clean rows, oldest first.
         basis: What they allow for already.
         actions: Known splits and dividends, the latter per share of today.
-        stored: M rows of the same ticker that are adjusted, oldest first; may be none.
-
-    Returns:
-        The N rows, adjusted for splits, with adjusted closes; the same ones if the source has
-        done all that.
+        stored: Adjusted rows of the same ticker, oldest first; may be none.
     """
     if basis is Basis.ADJUSTED or not len(bars):
         return bars
@@ -60,7 +56,7 @@ def _without_splits(bars: Bars, actions: Iterable[Action]) -> Bars:
 
 
 def _dividend_factors(dates: Dates, closes: Floats, actions: Iterable[Action]) -> Floats:
-    """Find for each day the product of the factors of all later dividends, (N,), 1 at the end."""
+    """Multiply for each day the factors of all later dividends, (N,), 1 at the end."""
     factors = np.ones(len(dates))
     for action in actions:
         if action.kind != "dividend":

@@ -14,7 +14,7 @@ REFIT_EVERY = 20
 
 @dataclass(frozen=True)
 class WalkForward:
-    """How to walk.
+    """How a walk-forward evaluation moves through the sessions.
 
     Attributes:
         sessions: Latest sessions that are forecast.
@@ -27,11 +27,7 @@ class WalkForward:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done.
-
-        Raises:
-            ConfigError: A number is outside its limits.
-        """
+        """Refuse numbers outside their limits."""
         limits = {
             "--walk-forward": (self.sessions, 1),
             "--refit-every": (self.refit_every, 1),
@@ -48,7 +44,7 @@ class WalkForward:
 def fold_splits(
     rows: int, warm_up: int, config: TrainingConfig, walk: WalkForward
 ) -> tuple[Split, ...]:
-    """Cut a series once for every training, oldest first.
+    """Split a series once for every training, oldest first.
 
     The test parts follow each other and end with the series. Everything else of a split was known
     at the close of the first row of its test part, labels included.
@@ -57,7 +53,6 @@ def fold_splits(
         rows: Rows of the series.
         warm_up: Leading rows that cannot be in any window.
         config: Gives window length, horizon and the shares of the parts.
-        walk: How to walk.
 
     Raises:
         SeriesTooShortError: There is too little before the first day that is to be forecast.

@@ -1,4 +1,8 @@
-"""TODO."""
+"""How the series of several tickers are split on the same days, for a pooled model.
+
+Shares move together: what one did on a day says much about what another did on it. No day that
+any ticker is judged on may have taught anything.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +40,6 @@ def pool_days(series: Sequence[Dates], warm_up: int, config: TrainingConfig) -> 
     Args:
         series: Days of each ticker, oldest first.
         warm_up: Leading rows of each that cannot be in any window.
-        config: Gives window length, horizon and the shares of the parts.
 
     Raises:
         SeriesTooShortError: There are too few windows for three parts.
@@ -59,28 +62,22 @@ def pool_days(series: Sequence[Dates], warm_up: int, config: TrainingConfig) -> 
 def known_rows(dates: Dates, days: PoolDays) -> int:
     """Count the leading rows that a ticker's anchor and baselines are measured on.
 
-    Those before the validation part; of a ticker that is younger, the first ones it takes to say
-    anything. Either way no later row changes the number.
-
-    Args:
-        dates: Days of the ticker.
-        days: Of the pool.
+    Those before the validation part; of a ticker that is younger, the fewest that its anchor
+    needs. Either way no later row changes the number.
     """
     before = int(np.searchsorted(dates, np.datetime64(days.validation_from, "D")))
     return max(LEAST_ROWS, before)
 
 
 def pool_split(dates: Dates, days: PoolDays, warm_up: int, config: TrainingConfig) -> Split:
-    """Cut one ticker's rows into parts on the days of its pool.
+    """Split one ticker's rows on the days of its pool.
 
     A ticker that was too young to teach anything is still validated and tested on, from the row on
     at which its anchor is known.
 
     Args:
         dates: Its days, oldest first.
-        days: Of the pool.
         warm_up: Leading rows that cannot be in any window.
-        config: Gives window length and horizon.
 
     Returns:
         Parts that may be empty; `train_rows` is `known_rows`.
@@ -104,10 +101,6 @@ def pool_split(dates: Dates, days: PoolDays, warm_up: int, config: TrainingConfi
 
 def require_parts(splits: Sequence[Split], config: TrainingConfig) -> None:
     """Refuse a pool whose parts, over all tickers, are too small to mean anything.
-
-    Args:
-        splits: Of all its tickers.
-        config: Gives the horizon.
 
     Raises:
         SeriesTooShortError: They are.

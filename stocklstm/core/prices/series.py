@@ -44,11 +44,7 @@ class Bars:
         return len(self.dates)
 
     def select(self, rows: Indices | Flags | slice) -> "Bars":
-        """Keep some rows.
-
-        Args:
-            rows: Anything that indexes a NumPy array along its first axis.
-        """
+        """Keep some rows, chosen by anything that indexes an array along its first axis."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(Bars)})
 
     @cached_property
@@ -60,14 +56,11 @@ class Bars:
 
     @cached_property
     def volatilities(self) -> "dict[object, Floats]":
-        """Volatilities that were estimated of these bars, by what estimated them."""
+        """Cache of the volatilities of these bars, by the anchor that estimated them."""
         return {}
 
     def returns_over(self, horizon: int) -> Floats:
-        """Sum log returns to those over several sessions.
-
-        Args:
-            horizon: Sessions h, from 1 to N - 1.
+        """Sum log returns over a horizon h, from 1 to N - 1 sessions.
 
         Returns:
             (N - h,) the return from each row's adjusted close to that of h rows later.
@@ -77,7 +70,7 @@ class Bars:
         return total
 
     def fingerprint(self) -> str:
-        """Hash dates and every price, so that a model can say which rows it saw (hex sha256)."""
+        """Hash dates and every price (hex sha256): a model keeps it of the rows that it saw."""
         dates = self.dates.astype("datetime64[D]").astype("<i8").tobytes()
         columns = (getattr(self, field.name).astype("<f8").tobytes() for field in fields(Bars)[1:])
         return sha256_hex(dates, *columns)
@@ -184,12 +177,7 @@ def completed(given: Bars, stored: Bars) -> Bars:
 
 
 def unstored(given: Iterable[Action], stored: Iterable[Action]) -> list[Action]:
-    """Choose the actions that are not stored yet, or with another value.
-
-    Args:
-        given: In any order, which is kept.
-        stored: In any order.
-    """
+    """Choose the actions that are not stored yet, or with another value, in the given order."""
     known = {(action.date, action.kind): action.value for action in stored}
     return [
         action
@@ -204,9 +192,7 @@ def outcomes(bars: Bars, origins: Indices, horizon: int = 1) -> Floats:
     """Give the closes that came after each origin, dividends added back.
 
     Args:
-        bars: N sessions.
         origins: (n,) rows, each below N - horizon.
-        horizon: Sessions ahead.
 
     Returns:
         (n,) in currency.

@@ -18,11 +18,7 @@ LARGEST_JUMP = 0.35
 
 
 def check_bars(bars: Bars) -> Check:
-    """Check every row by itself, and their order.
-
-    Args:
-        bars: N stored rows.
-    """
+    """Check every row by itself, and their order."""
     faults: list[tuple[Flags, str]] = [
         (_bad(bars.closes), "the close is not a price"),
         (_bad(bars.adj_closes), "the adjusted close is not a price"),
@@ -41,11 +37,7 @@ def check_bars(bars: Bars) -> Check:
 
 
 def check_actions(actions: Sequence[Action]) -> Check:
-    """Check dividends and splits.
-
-    Args:
-        actions: Those that are stored.
-    """
+    """Check dividends and splits."""
     found = [
         f"{action.date}: the {action.kind} is not above zero"
         for action in actions
@@ -62,10 +54,9 @@ def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
     made by people, and prices by trades.
 
     Args:
-        bars: N stored rows, oldest first.
+        bars: Stored rows, oldest first.
         sessions: (M,) days on which the exchange trades, reaching beyond the rows where they can;
             none if that is not known.
-        today: The day it is.
     """
     closed = np.zeros(len(bars), dtype=bool)
     if len(sessions):
@@ -85,7 +76,7 @@ def unexplained_jumps(bars: Bars, actions: Sequence[Action]) -> Dates:
     """Find moves that only a split or a slip of the source would explain.
 
     Args:
-        bars: N rows, oldest first, adjusted closes above zero.
+        bars: Oldest first, adjusted closes above zero.
         actions: Known dividends and splits.
 
     Returns:
@@ -111,13 +102,9 @@ def moves(bars: Bars) -> Floats:
 
 
 def untraded(bars: Bars) -> Flags:
-    """Tell which rows stand for a day without a trade: one price all day, and no volume.
+    """Flag the days without a trade, (N,): one price all day, and no volume.
 
-    Args:
-        bars: N rows.
-
-    Returns:
-        (N,) flags; a row that lacks one of these values is not flagged.
+    A row that lacks one of these values is not flagged.
     """
     flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
     flags: Flags = flat & (bars.volumes == 0)
@@ -125,7 +112,7 @@ def untraded(bars: Bars) -> Flags:
 
 
 def gaps(dates: Dates, sessions: Dates) -> Dates:
-    """List the sessions between the first and the last row that have none.
+    """List the sessions between the first and the last row that have no row.
 
     Args:
         dates: (N,) days of the rows, oldest first.

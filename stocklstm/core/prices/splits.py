@@ -1,4 +1,4 @@
-"""Which windows may teach, which may choose, and which may only judge."""
+"""Which windows train the network, which choose among its epochs, and which only judge it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Split:
     out (purged), so that no label of one part lies in the other.
 
     Attributes:
-        train: Teaches weights, scalers and anchors.
+        train: Trains weights, scalers and anchors.
         validation: Chooses the epoch.
         calibration: Measures residuals; may be empty.
         test: Judges, and does nothing else.
@@ -40,12 +40,11 @@ class Split:
 
 
 def split_origins(rows: int, warm_up: int, config: TrainingConfig) -> Split:
-    """Cut the rows of a series into parts in the order of time.
+    """Split the rows of a series into parts in the order of time.
 
     Args:
         rows: Rows of the series.
         warm_up: Leading rows that cannot be in any window.
-        config: Gives window length, horizon and the shares of the parts.
 
     Raises:
         SeriesTooShortError: A part would have fewer than `LEAST_PART` windows, or than
@@ -66,7 +65,7 @@ def split_origins(rows: int, warm_up: int, config: TrainingConfig) -> Split:
 
 
 def split_before(test: Indices, warm_up: int, config: TrainingConfig, embargo: int = 0) -> Split:
-    """Cut what was known at the first of some origins into the parts that come before them.
+    """Split what was known at the first origin of a test part into the parts that come before it.
 
     Where the origins are the test part of `split_origins`, so are all other parts.
 
@@ -122,7 +121,7 @@ def _least(config: TrainingConfig) -> int:
 
 
 def _sizes_before(windows: int, config: TrainingConfig, gap: int) -> dict[str, int]:
-    """Share out the windows before a test part, those of the gap before it included."""
+    """Size the parts before a test part; `windows` includes those of the gap before it."""
     shares = {"validation": config.validation_fraction}
     if config.calibration_fraction:
         shares["calibration"] = config.calibration_fraction

@@ -1,1 +1,1 @@
-"""How good forecasts were: scores, tests of significance, rivals, drift."""
+"""How good forecasts were: scores, tests of significance, baselines, drift."""

@@ -1,8 +1,8 @@
-"""Whether a smaller model may take the place of the one it was made from.
+"""Whether a smaller model may replace the one it was made from.
 
 A network whose weights were rounded errs nearly as its parent does, every day, so that a paired
 test tells the two apart however small the difference: +0.03 % is highly significant, and nobody's
-loss. What is tested is therefore whether the loss is beyond a part of what is allowed anyway.
+loss. The tests therefore ask whether the loss is larger than a negligible part of what is allowed.
 """
 
 import math
@@ -64,11 +64,9 @@ class Acceptance:
 
 
 def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float) -> Acceptance:
-    """Compare a smaller model with its parent, day by day.
+    """Compare a smaller model with its parent on the same n days.
 
     Args:
-        smaller: n days.
-        parent: The same days.
         tolerance_pct: Most growth of RMSE and CRPS that is allowed, in per cent; a fifth of it is
             negligible.
     """

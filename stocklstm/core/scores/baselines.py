@@ -1,4 +1,4 @@
-"""Forecasts that cost nothing: what any model has to beat."""
+"""Forecasts without a network: what any model has to beat."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from stocklstm.core.settings.config import LEVELS
 
 
 class DistributionBaseline(Protocol):
-    """A way to forecast the distribution of a return without a network."""
+    """A forecast of the distribution of a return without a network."""
 
     @property
     def name(self) -> str:
@@ -45,12 +45,7 @@ class EwmaBaseline:
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "EwmaBaseline":
-        """Measure the training part.
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
-        """
+        """Measure the training part, the leading `rows`."""
         anchor = VolatilityAnchor.fit_returns(bars, rows)
         sigmas = anchor.sigmas(bars)
         ratios = bars.log_returns[WARM_UP + 1 : rows] / sigmas[WARM_UP : rows - 1]
@@ -60,7 +55,6 @@ class EwmaBaseline:
         """Forecast quantiles of the log return to come.
 
         Args:
-            bars: N sessions.
             origins: (M,) rows at whose close the forecasts are made.
             horizon: Sessions h ahead; the spread grows with √h.
 
@@ -91,12 +85,7 @@ class Baselines:
 
     @classmethod
     def fit(cls, bars: Bars, rows: int) -> "Baselines":
-        """Measure the training part; the autoregression by least squares.
-
-        Args:
-            bars: N sessions.
-            rows: Leading rows that belong to the training part.
-        """
+        """Measure the training part, the leading `rows`; the autoregression by least squares."""
         returns = bars.log_returns[1:rows]
         before, after = returns[:-1] - returns[:-1].mean(), returns[1:] - returns[1:].mean()
         spread = float(before @ before)
@@ -112,7 +101,6 @@ class Baselines:
         """Forecast the log return to come, in several simple ways.
 
         Args:
-            bars: N sessions.
             origins: (M,) rows at whose close the forecasts are made, none the first.
             horizon: Sessions h ahead.
 
@@ -127,15 +115,9 @@ class Baselines:
 
 
 def naive_error(bars: Bars, rows: int, horizon: int = 1) -> float:
-    """Measure the mean absolute error of the last close over the training part.
+    """Measure the mean absolute error of the last close over the leading `rows`, the training part.
 
-    Args:
-        bars: N sessions.
-        rows: Leading rows that belong to the training part.
-        horizon: Sessions ahead.
-
-    Returns:
-        In currency: the scale of MASE.
+    In currency: the scale of MASE.
     """
     origins = np.arange(rows - horizon)
     return float(np.abs(outcomes(bars, origins, horizon) - bars.closes[origins]).mean())

@@ -1,4 +1,4 @@
-"""Do intervals hold what they promise? Tests of coverage, and where outcomes fall.
+"""Whether intervals hold as often as promised: tests of coverage, and where outcomes fall.
 
 References: Kupiec (1995), Journal of Derivatives 3; Christoffersen (1998), International Economic
 Review 39; Gneiting, Balabdaoui & Raftery (2007), JRSS B 69.
@@ -65,7 +65,7 @@ def _log_likelihood(inside: int, outside: int, level: float) -> float:
 
 
 def _best_log_likelihood(inside: int, outside: int) -> float:
-    """Take the share that was seen: 0 · log 0 is 0."""
+    """Take the observed share: 0 · log 0 is 0."""
     if not inside or not outside:
         return 0.0
     return _log_likelihood(inside, outside, inside / (inside + outside))
@@ -79,7 +79,7 @@ def _chi_squared(stat: float, freedom: int) -> LikelihoodRatioTest:
 
 
 def probability_transform(actuals: Floats, quantiles: Floats) -> Floats:
-    """Tell where in its forecast distribution each outcome fell.
+    """Find where in its forecast distribution each outcome fell.
 
     Args:
         actuals: (n,) outcomes.

@@ -1,4 +1,4 @@
-"""Many versions at once: which differences are more than chance, having looked many times."""
+"""Many versions at once: which differences are significant, corrected for their number."""
 
 import math
 from collections.abc import Sequence
@@ -87,11 +87,7 @@ def compare_all(models: Sequence[ScoredDays]) -> tuple[ComparedScores, ...]:
 
 
 def adjusted(tests: Sequence[PairedTest]) -> list[AdjustedTest]:
-    """Judge tests that are made together.
-
-    Args:
-        tests: In any order.
-    """
+    """Judge tests that are made together, corrected for their number."""
     chances = holm([test.p for test in tests])
     return [
         AdjustedTest(
@@ -128,12 +124,9 @@ class LeagueScores:
 
 
 def league(evaluations: Sequence[Evaluation]) -> tuple[LeagueScores, ...]:
-    """Correct what evaluations say for their number, by Holm's method.
+    """Correct the verdicts of evaluations for their number, by Holm's method.
 
     The errors against yesterday's close are one family of tests, the CRPS against EWMA another.
-
-    Args:
-        evaluations: In any order.
     """
     points = holm([scores.point.dm_p for scores in evaluations])
     spreads = holm([scores.distribution.dm_p for scores in evaluations])

@@ -1,4 +1,4 @@
-"""Has a forecaster become worse than it was? Two alarms that may be looked at every evening.
+"""Has a forecaster become worse than it was? Two alarms that may be checked every evening.
 
 A test at 5 % that is repeated every evening raises a false alarm sooner or later. Both alarms are
 therefore set by what happens in a year of evenings: of 100 years in which nothing is wrong, about
@@ -92,14 +92,11 @@ class Drift:
 
 
 def skill_reference(days: ScoredDays) -> SkillReference | None:
-    """Measure on the test part what is to be expected of a version.
+    """Measure on a version's test part what is to be expected of it.
 
     The control limit comes from the test part itself: losses are neither normal nor independent,
     and no table allows for that. Blocks of two weeks are drawn to make years, and test parts to
     measure each year by, since the real one is only a sample too.
-
-    Args:
-        days: The version's test part.
 
     Returns:
         None if it has fewer than 200 separate spans, or does not differ from EWMA.
@@ -130,7 +127,7 @@ def drift(days: ScoredDays, versions: Indices, references: Mapping[int, SkillRef
     """Look for drift in the latest year of forecasts.
 
     An alarm is answered by a new version: where one took over while an alarm was raised, both
-    begin again with it.
+    alarms begin again with it.
 
     Args:
         days: n forecasts as they were given, oldest first.
@@ -170,12 +167,12 @@ def _look(days: ScoredDays, bins: Indices, steps: Floats, span: slice) -> Drift:
 
 
 def _separate(days: ScoredDays) -> ScoredDays:
-    """Keep one forecast in h, whose spans do not overlap."""
+    """Keep one forecast in h, so that their spans do not overlap."""
     return days.select(np.arange(len(days.dates)) % days.horizon == 0)
 
 
 def _differences(days: ScoredDays) -> Floats:
-    """Compare the losses of each day in the width of EWMA's 80 % interval, whatever the times."""
+    """Compare each day's losses in widths of EWMA's 80 % interval: wild times weigh no more."""
     lower, upper = interval(days.ewma, 0.8)
     losses = crps(days.actuals, days.forecasts.quantiles) - crps(days.actuals, days.ewma)
     widths = upper - lower
@@ -187,7 +184,7 @@ def _standardised(differences: Floats, mean: Floats | float, deviation: Floats |
 
 
 def _steps(days: ScoredDays, versions: Indices, references: Mapping[int, SkillReference]) -> Floats:
-    """Give what each day adds to the sum, as a share of its version's limit; NaN if unknown."""
+    """Compute what each day adds to the sum, as a share of its version's limit; NaN if unknown."""
     unknown = SkillReference(math.nan, math.nan, math.nan)
     expected = [references.get(version, unknown) for version in versions.tolist()]
     means, deviations, limits = (
@@ -213,7 +210,7 @@ def cumulative_sums(steps: Floats) -> Floats:
 
 
 def outcome_bins(actuals: Floats, quantiles: Floats) -> Indices:
-    """Tell between which of the 10, 30, 50, 70 and 90 % quantiles each outcome fell.
+    """Find between which of the 10, 30, 50, 70 and 90 % quantiles each outcome fell.
 
     Args:
         actuals: (n,) outcomes.

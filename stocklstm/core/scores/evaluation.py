@@ -1,4 +1,4 @@
-"""How good forecasts were: against yesterday's close, against EWMA, and in words.
+"""Scores of forecasts against yesterday's close and against EWMA, and the verdict in words.
 
 All errors are in the currency of the closes. The outcome of a day is the last close carried on
 by the return of the adjusted close, so that on an ex-dividend day the dividend is added back:
@@ -72,15 +72,11 @@ class ScoredDays:
 
     @property
     def span(self) -> int:
-        """Entries in a row that share much of what happened: only one in so many is news."""
+        """Consecutive entries that overlap; one in `span` is independent."""
         return self.horizon * self.together
 
     def select(self, chosen: Flags) -> "ScoredDays":
-        """Keep some days.
-
-        Args:
-            chosen: (n,) true for those to keep.
-        """
+        """Keep the days that are flagged."""
         return ScoredDays(
             self.dates[chosen],
             self.last_closes[chosen],
@@ -102,10 +98,9 @@ def score_days(
     horizon: int = 1,
     others: Sequence[DistributionBaseline] = (),
 ) -> ScoredDays:
-    """Put forecasts beside what happened.
+    """Put forecasts beside their outcomes.
 
     Args:
-        bars: N sessions.
         origins: (n,) rows at whose close the forecasts were made.
         forecasts: n return forecasts made there.
         baselines: Fitted on the model's training part.
@@ -130,10 +125,9 @@ def score_days(
 
 
 def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
-    """Compute every score and the verdict.
+    """Compute every score and the verdict of at least one day.
 
     Args:
-        days: n >= 1 days.
         mase_scale: From `naive_error`.
     """
     point = _point_scores(days, mase_scale)
@@ -155,12 +149,7 @@ def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
 
 
 def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
-    """Test whether two models' distributions of the same days are equally good (CRPS).
-
-    Args:
-        days: n days of one model.
-        reference: The same days of the other.
-    """
+    """Test whether two models' distributions of the same days are equally good (CRPS)."""
     return diebold_mariano(
         crps(days.actuals, days.forecasts.quantiles),
         crps(reference.actuals, reference.forecasts.quantiles),

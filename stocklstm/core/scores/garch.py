@@ -30,14 +30,7 @@ class Garch:
     name: str = "GARCH(1,1)-t"
 
     def variances(self, bars: Bars) -> Floats:
-        """Give the variance expected, at each close, for the next log return.
-
-        Args:
-            bars: N sessions.
-
-        Returns:
-            (N,) squared log returns.
-        """
+        """Compute at each close the variance expected of the next log return, (N,)."""
         expected = np.empty(len(bars))
         expected[0] = variance = self.start
         for row, surprise in enumerate((bars.log_returns[1:] - self.mean).tolist(), start=1):
@@ -52,7 +45,6 @@ class Garch:
         to be that of one innovation.
 
         Args:
-            bars: N sessions.
             origins: (M,) rows at whose close the forecasts are made.
             horizon: Sessions ahead.
 

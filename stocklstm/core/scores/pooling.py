@@ -1,8 +1,4 @@
-"""Parts and scores of several tickers together.
-
-Shares move together: what one did on a day says much about what another did on it. So all tickers
-of a pool are parted on the same days: no day that any of them is judged on has taught anything.
-"""
+"""Scored days of several tickers, or of several trainings, put together."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +12,7 @@ from stocklstm.core.scores.evaluation import ScoredDays
 
 
 def pooled_days(series: Sequence[ScoredDays]) -> ScoredDays:
-    """Put the scored days of several tickers into one, in the order of time.
+    """Join the scored days of several tickers, in the order of time.
 
     Every price becomes a share of the close it was forecast from: currencies do not add up, and a
     share that costs more is not worth more.
@@ -53,7 +49,7 @@ def pooled_days(series: Sequence[ScoredDays]) -> ScoredDays:
 
 
 def pooled(parts: Sequence[ScoredDays]) -> ScoredDays:
-    """Put the days of several trainings together, as if one had forecast them all.
+    """Join the days of several trainings, as if one had forecast them all.
 
     Args:
         parts: At least one, oldest first, of the same horizon.

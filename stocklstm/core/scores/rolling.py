@@ -1,4 +1,4 @@
-"""How two forecasts compare as time goes by: does one win on the whole, or in one lucky month?"""
+"""How two forecasts compare over time: does one win on the whole, or in one lucky month?"""
 
 import math
 
@@ -33,7 +33,7 @@ def cumulative_gain(losses: Floats, reference: Floats) -> Floats:
 
 
 def chance_band(losses: Floats, reference: Floats, horizon: int = 1) -> Floats:
-    """Tell how far two equally good forecasts drift apart by chance.
+    """Bound how far two equally good forecasts drift apart by chance.
 
     The variance of the differences so far, scaled so that at the end it is that of the test of
     Diebold & Mariano: there the curve is outside the band if the test's p is below 0.05.

@@ -196,7 +196,7 @@ def _block_sums(values: Floats, length: int) -> Floats:
 
 
 def normal_tail(stat: float) -> float:
-    """Give the probability that a standard normal variable exceeds a value."""
+    """Compute the probability that a standard normal variable exceeds a value."""
     return math.erfc(stat / math.sqrt(2)) / 2
 
 
@@ -209,24 +209,14 @@ def _long_run_variance(values: Floats, lags: int) -> float:
 
 
 def student_t_tail(stat: float, freedom: float) -> float:
-    """Give the probability that Student's t exceeds a value.
-
-    Args:
-        stat: Zero or above.
-        freedom: Degrees of freedom, above 0.
-    """
+    """Compute the probability that Student's t exceeds a value, zero or above."""
     if math.isinf(stat):
         return 0.0
     return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + stat * stat)) / 2
 
 
 def student_t_quantile(probability: float, freedom: float) -> float:
-    """Find the value that Student's t stays below with a given probability.
-
-    Args:
-        probability: From 0.5 up to, but not including, 1.
-        freedom: Degrees of freedom, above 0.
-    """
+    """Find the value that Student's t stays below with a probability, from 0.5 to below 1."""
     low, high = 0.0, 1.0
     while student_t_tail(high, freedom) > 1 - probability:
         low, high = high, 2 * high
@@ -241,14 +231,9 @@ def student_t_quantile(probability: float, freedom: float) -> float:
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
-    """Compute the regularised incomplete beta function I_x(a, b).
+    """Compute the regularised incomplete beta function I_x(a, b), a and b above 0, x from 0 to 1.
 
     Continued fraction of DLMF 8.17.22 by Lentz's method, on the side where it converges fast.
-
-    Args:
-        a: Above 0.
-        b: Above 0.
-        x: From 0 to 1.
     """
     if x <= 0 or x >= 1:
         return float(x >= 1)
@@ -278,13 +263,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
 
 
 def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Bound a proportion (Wilson 1927).
-
-    Args:
-        successes: From 0 to `trials`.
-        trials: Zero gives the whole range 0 … 1.
-        level: Confidence.
-    """
+    """Bound a proportion (Wilson 1927); without trials by the whole range 0 … 1."""
     if trials == 0:
         return 0.0, 1.0
     from statistics import NormalDist
@@ -298,15 +277,12 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
 
 
 def binomial_band(trials: int, probability: float, level: float) -> tuple[float, float]:
-    """Give the share of hits that a right forecast stays within.
+    """Bound the share of hits that a right forecast stays within, exactly binomial.
 
     Args:
         trials: Days n, at least 1.
         probability: Promised coverage, strictly between 0 and 1.
         level: Probability of the band; at most (1 - level) / 2 lies beyond each end.
-
-    Returns:
-        Lowest and highest share, exact binomial.
     """
     hits = np.arange(trials + 1)
     logs = np.array(

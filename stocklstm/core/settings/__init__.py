@@ -1,1 +1,1 @@
-"""Settings of a training and of a compression: names, limits, where they come from."""
+"""Settings of a training and of a compression: rows, limits, presets, and how layers merge."""

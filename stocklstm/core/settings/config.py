@@ -240,11 +240,7 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot work.
-
-        Raises:
-            ConfigError: A value is outside its limits.
-        """
+        """Refuse values outside their limits, and settings that do not fit each other."""
         for row in fields(self):
             limits, value = row.metadata.get("limits"), getattr(self, row.name)
             if limits is not None and not limits.allows(value):
@@ -331,7 +327,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
 
 
 def configure(preset: str, **overrides: object) -> TrainingConfig:
-    """Start from a preset and change what is given.
+    """Start from a preset and change some settings.
 
     Args:
         preset: Name of a preset.

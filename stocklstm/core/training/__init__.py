@@ -1,1 +1,1 @@
-"""What a training says of itself: its epochs, their diagnosis, a search over settings."""
+"""What a training or a search records of itself, and what its curves mean."""

@@ -80,7 +80,6 @@ def diagnose(
     Args:
         history: At least one epoch.
         constant: Losses of a constant forecast on the same windows.
-        config: Settings of the run.
         kept_epoch: Epoch whose weights were kept.
     """
     curves = _Curves(history, constant, config, kept_epoch)
@@ -107,7 +106,7 @@ class _Curves:
 
     @property
     def best_words(self) -> str:
-        """Where validation was lowest, and what became of it."""
+        """Where validation was lowest, and whether those weights were kept."""
         words = f"validation loss was lowest at epoch {self.best.epoch}"
         if self.kept.epoch == self.best.epoch:
             return f"{words}, whose weights were kept"

@@ -29,14 +29,7 @@ History = Sequence[EpochRecord]
 
 
 def history_csv(history: History) -> str:
-    """Write the history as a table for spreadsheets.
-
-    Args:
-        history: In the order of epochs.
-
-    Returns:
-        CSV with a header; an unknown training loss is empty.
-    """
+    """Write the history as CSV with a header; an unknown training loss is empty."""
     lines = ["epoch,train_loss,val_loss,learning_rate,seconds,best_epoch"]
     lines += [
         f"{r.epoch},{'' if r.train_loss is None else r.train_loss},{r.val_loss},"

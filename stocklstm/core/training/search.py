@@ -1,7 +1,7 @@
-"""Searching for settings: what has been tried, and what to try next.
+"""Searching for settings: which trials there are, and which to run next.
 
-Everything here follows from the list of trials alone, so a search that was stopped goes on where
-it was by looking at what is stored.
+Everything here follows from the list of trials alone, so a search that was stopped resumes by
+looking at what is stored.
 """
 
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ class Trial:
 
 
 def settings_of(config: TrainingConfig) -> Settings:
-    """Pick the axes out of all settings."""
+    """Select the searched settings of a configuration."""
     return {name: getattr(config, name) for name in AXES}
 
 
 def applied(config: TrainingConfig, settings: Settings) -> TrainingConfig:
-    """Put values of the axes into all settings.
+    """Replace the searched settings of a configuration.
 
     Raises:
         ConfigError: They do not fit the others.
@@ -57,22 +57,16 @@ def applied(config: TrainingConfig, settings: Settings) -> TrainingConfig:
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
-    """Choose the complete trial with the lowest loss; of equals the first.
+    """Choose the complete trial with the lowest loss, of equals the first.
 
-    Args:
-        trials: At least one; if none is complete, the first is all there is.
+    Where none is complete, the first trial is all there is.
     """
     complete = [trial for trial in trials if trial.status == COMPLETE]
     return min(complete or trials[:1], key=lambda trial: (trial.loss, trial.number))
 
 
 def start_trial(trials: Sequence[Trial], start: Settings) -> Trial:
-    """Find the trial of the settings that a search started from.
-
-    Args:
-        trials: That one among them.
-        start: The settings.
-    """
+    """Find the trial of the settings that a search started from; it is among them."""
     return next(trial for trial in trials if _key(trial.settings) == _key(start))
 
 
@@ -81,11 +75,6 @@ def against_start(best: Trial, start: Trial, horizon: int = 1) -> PairedTest | N
 
     A paired test of the losses on the same validation days (Diebold & Mariano 1995). The best
     was picked because it came out best, which the test cannot know: its p is too small.
-
-    Args:
-        best: From `best_trial`.
-        start: From `start_trial`.
-        horizon: Sessions ahead of the forecasts whose losses these are.
 
     Returns:
         None if one of them has no losses.
@@ -96,7 +85,7 @@ def against_start(best: Trial, start: Trial, horizon: int = 1) -> PairedTest | N
 
 
 def next_coordinate(trials: Sequence[Trial], start: Settings) -> list[Settings]:
-    """Say what a coordinate search tries next: one axis after the other, best value kept.
+    """Choose what a coordinate search tries next: one axis after the other, best value kept.
 
     Args:
         trials: All so far, in any order.
@@ -110,18 +99,13 @@ def next_coordinate(trials: Sequence[Trial], start: Settings) -> list[Settings]:
 
 
 def most_coordinate(trials: Sequence[Trial], start: Settings) -> int:
-    """Bound the number of trials of a whole coordinate search from above.
-
-    Args:
-        trials: All so far.
-        start: Settings that it starts from.
-    """
+    """Bound the number of trials of a whole coordinate search from above."""
     missing, later = _walk(trials, start)
     return len(trials) + len(missing) + sum(len(AXES[axis]) for axis in later)
 
 
 def _walk(trials: Sequence[Trial], start: Settings) -> tuple[list[Settings], list[str]]:
-    """Go along the axes as far as trials reach: what is missing there, and which are left."""
+    """Follow the axes as far as trials reach; return what is missing there, and the axes left."""
     losses = {_key(trial.settings): trial.loss for trial in trials}
     best, axes = start, list(AXES)
     for place, axis in enumerate(axes):
@@ -137,10 +121,6 @@ def combinations(start: Settings, seed: int) -> list[Settings]:
     """List every combination: first the start, then all in a shuffled order.
 
     Shuffled, because a search that is cut short should have seen a little of everything.
-
-    Args:
-        start: Settings that the search starts from.
-        seed: Of the order.
     """
     every = [dict(zip(AXES, values, strict=True)) for values in product(*AXES.values())]
     shuffled = [every[place] for place in np.random.default_rng(seed).permutation(len(every))]
