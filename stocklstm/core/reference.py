@@ -17,7 +17,7 @@ POOL_MARK = "+"
 # Yahoo's alphabet: PETR4.SA, ^BVSP, BRK-B, EURUSD=X, 0700.HK, M&M.NS. No path separator, no
 # leading dot.
 _TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&_-]{0,18}[A-Z0-9]|\^?[A-Z0-9]")
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
+_POOL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 # What looks like a number but is none, such as v0 or v01, is no alias either.
 _ALIAS = re.compile(r"(?!v[0-9]+\Z)[a-z][a-z0-9_-]{0,31}")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
@@ -79,7 +79,7 @@ def parse_pool(text: str) -> str:
     typed = text.strip()
     name = typed.removeprefix(POOL_MARK).lower()
     # Lower case turns some foreign letters, such as the Kelvin sign, into ASCII ones.
-    if not typed.isascii() or not _NAME.fullmatch(name):
+    if not typed.isascii() or not _POOL_NAME.fullmatch(name):
         raise ConfigError(
             f"{text[:40]!a} cannot be the name of a pooled model",
             hint="up to 20 of a to z, 0 to 9, - and _, beginning with a letter, such as b3",

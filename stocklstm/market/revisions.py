@@ -18,8 +18,8 @@ from stocklstm.core.prices.series import (
     Flags,
     Floats,
     Indices,
-    completed,
-    unstored,
+    fill_missing,
+    new_actions,
 )
 from stocklstm.core.prices.soundness import moves, unexplained_jumps
 from stocklstm.errors import RejectedDataError
@@ -100,7 +100,7 @@ def reconcile(
     scaled = _scaled(stored, then, now, (*known, *actions), by_shares=by_shares)
     lacking = ~np.isin(stored.dates, given.dates)
     return Reconciled(
-        bars=completed(given, scaled),
+        bars=fill_missing(given, scaled),
         rescaled=scaled.select(lacking & _differs(stored, scaled)),
         revision=_words(then, now, events),
     )
@@ -182,7 +182,7 @@ def _candidates(
     known: Iterable[Action], actions: Sequence[Action], last: np.datetime64
 ) -> list[Action]:
     """Select the events that may have revised the history since it was stored, oldest first."""
-    fresh = set(unstored(actions, known))
+    fresh = set(new_actions(actions, known))
     return sorted(
         (
             action

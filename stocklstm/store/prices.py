@@ -14,8 +14,8 @@ from stocklstm.core.prices.series import (
     Flags,
     Floats,
     Instrument,
-    completed,
-    unstored,
+    fill_missing,
+    new_actions,
 )
 from stocklstm.errors import NoPricesError, RejectedDataError
 from stocklstm.store.database import database_errors, stored_values, transaction
@@ -292,11 +292,11 @@ class PriceStore:
         rescaled = bars.select(slice(0)) if rescaled is None else rescaled
         with transaction(self.connection):
             stored = self.bars_since(ticker, _first_day(bars, rescaled))
-            bars = completed(bars, stored)
+            bars = fill_missing(bars, stored)
             new, changed = _differences(stored, bars)
             # In a steady order, whatever the source's was.
             fresh_actions = sorted(
-                unstored(actions, self.actions(ticker)),
+                new_actions(actions, self.actions(ticker)),
                 key=lambda action: (action.date, action.kind),
             )
             fresh_instrument = self._write_instrument(instrument, source, at)

@@ -13,7 +13,7 @@ from stocklstm.core.scores.evaluation import (
     compare,
     mean_crps,
 )
-from stocklstm.core.scores.pooling import pooled_days
+from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.settings.config import SIGNIFICANT
 from stocklstm.core.wording import p_exact, sessions_ahead
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
@@ -138,7 +138,7 @@ def judge(
     own, others = ([pair[side] for pair in pairs] for side in (0, 1))
     if champion.manifest.pool is None:
         return _decided(champion.manifest, own[0], others[0])
-    return _decided(champion.manifest, pooled_days(own), pooled_days(others))
+    return _decided(champion.manifest, join_tickers(own), join_tickers(others))
 
 
 def _shared(

@@ -154,7 +154,7 @@ class SourceAnswer:
     basis: Basis = Basis.ADJUSTED
 
 
-def completed(given: Bars, stored: Bars) -> Bars:
+def fill_missing(given: Bars, stored: Bars) -> Bars:
     """Fill what given rows lack with what is stored for the same days.
 
     Args:
@@ -176,7 +176,7 @@ def completed(given: Bars, stored: Bars) -> Bars:
     return replace(given, **columns)
 
 
-def unstored(given: Iterable[Action], stored: Iterable[Action]) -> list[Action]:
+def new_actions(given: Iterable[Action], stored: Iterable[Action]) -> list[Action]:
     """Choose the actions that are not stored yet, or with another value, in the given order."""
     known = {(action.date, action.kind): action.value for action in stored}
     return [

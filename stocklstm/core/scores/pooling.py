@@ -11,7 +11,7 @@ from stocklstm.core.prices.series import Floats, Indices
 from stocklstm.core.scores.evaluation import ScoredDays
 
 
-def pooled_days(series: Sequence[ScoredDays]) -> ScoredDays:
+def join_tickers(series: Sequence[ScoredDays]) -> ScoredDays:
     """Join the scored days of several tickers, in the order of time.
 
     Every price becomes a share of the close it was forecast from: currencies do not add up, and a
@@ -48,8 +48,8 @@ def pooled_days(series: Sequence[ScoredDays]) -> ScoredDays:
     )
 
 
-def pooled(parts: Sequence[ScoredDays]) -> ScoredDays:
-    """Join the days of several trainings, as if one had forecast them all.
+def join_folds(parts: Sequence[ScoredDays]) -> ScoredDays:
+    """Join the days of the trainings of a walk-forward evaluation, as if one had forecast all.
 
     Args:
         parts: At least one, oldest first, of the same horizon.

@@ -16,7 +16,7 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate
-from stocklstm.core.scores.pooling import pooled
+from stocklstm.core.scores.pooling import join_folds
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
@@ -241,7 +241,7 @@ class _Walking:
     def _walked(
         self, manifest: Manifest, bars: Bars, outcomes: Sequence[FoldOutcome]
     ) -> WalkedVersion:
-        days = pooled([outcome.days for outcome in outcomes])
+        days = join_folds([outcome.days for outcome in outcomes])
         total = sum(outcome.mase_scale * outcome.fold.n for outcome in outcomes)
         path = self.store.paths.walk_forward(manifest.ticker, manifest.version)
         walked = WalkedVersion(

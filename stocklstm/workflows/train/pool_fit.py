@@ -13,7 +13,7 @@ from stocklstm.core.prices.pool_splits import PoolDays
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.scores.baselines import Baselines, EwmaBaseline, naive_error
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
-from stocklstm.core.scores.pooling import pooled_days
+from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
@@ -58,7 +58,7 @@ class PreparedPool(Prepared["FittedPool"]):
             network=network,
             onnx=onnx,
             mase_scale=mase_scale,
-            evaluation=evaluate(pooled_days(list(scored.values())), mase_scale),
+            evaluation=evaluate(join_tickers(list(scored.values())), mase_scale),
             members=tuple(members),
             days=scored,
         )

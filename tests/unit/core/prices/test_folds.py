@@ -12,7 +12,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.folds import WalkForward, fold_splits
 from stocklstm.core.prices.splits import split_before, split_origins
 from stocklstm.core.scores.evaluation import ScoredDays
-from stocklstm.core.scores.pooling import pooled
+from stocklstm.core.scores.pooling import join_folds
 from stocklstm.core.settings.config import PRESETS, configure
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from tests.support.property_tests import PROPERTY
@@ -124,7 +124,7 @@ def test_what_was_cut_apart_is_put_together_as_it_was():
     whole = days_of(0, 30, 2)
     place = np.arange(30)
 
-    again = pooled(
+    again = join_folds(
         [
             whole.select(place < 7),
             whole.select((place >= 7) & (place < 8)),

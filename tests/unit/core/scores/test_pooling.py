@@ -19,7 +19,7 @@ from stocklstm.core.prices.pool_splits import (
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.core.scores.evaluation import compare, evaluate, score_days
-from stocklstm.core.scores.pooling import pooled_days
+from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import SeriesTooShortError
 from tests.support.made_prices import made_bars
@@ -137,8 +137,8 @@ def scored(seed, currency=1.0):
 
 
 def test_currencies_do_not_matter():
-    once = pooled_days([scored(1), scored(2)])
-    dearer = pooled_days([scored(1), scored(2, currency=1000.0)])
+    once = join_tickers([scored(1), scored(2)])
+    dearer = join_tickers([scored(1), scored(2, currency=1000.0)])
 
     assert np.allclose(once.actuals, dearer.actuals, rtol=1e-12)
     assert np.allclose(once.forecasts.quantiles, dearer.forecasts.quantiles, rtol=1e-12)
@@ -149,8 +149,8 @@ def test_currencies_do_not_matter():
 def test_a_ticker_named_twice_is_not_twice_the_evidence():
     """Copies of one ticker tell nothing new: their p must not fall as if they did."""
     alone = scored(3)
-    copies = pooled_days([alone] * 5)
-    one, five = evaluate(pooled_days([alone]), 1.0), evaluate(copies, 1.0)
+    copies = join_tickers([alone] * 5)
+    one, five = evaluate(join_tickers([alone]), 1.0), evaluate(copies, 1.0)
 
     assert copies.span == 5
     assert five.n == 5 * one.n
@@ -162,5 +162,5 @@ def test_a_ticker_named_twice_is_not_twice_the_evidence():
 
 
 def test_two_models_are_compared_day_by_day_over_all_tickers():
-    left, right = pooled_days([scored(1), scored(2)]), pooled_days([scored(1), scored(2)])
+    left, right = join_tickers([scored(1), scored(2)]), join_tickers([scored(1), scored(2)])
     assert compare(left, right).p == 1.0
