@@ -29,11 +29,10 @@ from stocklstm.workflows.loading.model import (
     chosen_references,
     expand_reference,
 )
-from stocklstm.workflows.loading.pooled_model import AnyModel, PooledModel, load_any_version
+from stocklstm.workflows.loading.pooled_model import AnyModel, load_any_version
 from stocklstm.workflows.prices.verify import CheckedPrices, verify_prices
 from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from stocklstm.workflows.validate.leakage import audit_leakage
-from stocklstm.workflows.validate.pool_leakage import audit_pool
 
 _DUMMY_WINDOWS = 16
 
@@ -176,11 +175,7 @@ def _run_checks(
             if further.deep:
                 recorder.run("checkpoint", lambda: _checkpoint(store, model))
             if further.leakage:
-                recorder.checks += (
-                    audit_pool(store, model)
-                    if isinstance(model, PooledModel)
-                    else audit_leakage(store, model)
-                )
+                recorder.checks += audit_leakage(store, model)
     return tuple(recorder.checks), recorder.corrupt
 
 

@@ -189,9 +189,9 @@ def looking_ahead(values: Callable[..., Floats]) -> Callable[..., Floats]:
 def test_a_feature_that_looks_one_day_ahead_is_caught(
     model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = features._FEATURES["return"]
+    honest = features.ROWS["return"]
     leaking = replace(honest, values=looking_ahead(honest.values), warm_up=honest.warm_up)
-    monkeypatch.setitem(features._FEATURES, "return", leaking)
+    monkeypatch.setitem(features.ROWS, "return", leaking)
 
     found = audit(model_home)
 
@@ -205,13 +205,13 @@ def test_a_feature_that_looks_one_day_ahead_is_caught(
 def test_a_feature_centred_on_the_whole_history_is_caught(
     model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = features._FEATURES["return"]
+    honest = features.ROWS["return"]
 
     def centred(bars: Bars, sigmas: Floats | None) -> Floats:
         values = honest.values(bars, sigmas)
         return values - np.nanmean(values)
 
-    monkeypatch.setitem(features._FEATURES, "return", replace(honest, values=centred))
+    monkeypatch.setitem(features.ROWS, "return", replace(honest, values=centred))
 
     found = audit(model_home)
 
@@ -293,9 +293,9 @@ def test_a_leak_shows_with_revised_prices_too(
     change_prices(
         model_home, "UPDATE prices SET adj_close = adj_close * 0.99 WHERE date < '2015-06-01'"
     )
-    honest = features._FEATURES["return"]
+    honest = features.ROWS["return"]
     leaking = replace(honest, values=looking_ahead(honest.values))
-    monkeypatch.setitem(features._FEATURES, "return", leaking)
+    monkeypatch.setitem(features.ROWS, "return", leaking)
 
     assert audit(model_home)["forecasts"].status == "failed"
 
