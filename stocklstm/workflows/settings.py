@@ -122,7 +122,7 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise ConfigError(
-            f"nobody can tell whether there is a file {path}: {error.strerror}",
+            f"cannot check {path}: {error.strerror}",
             hint="set STOCKLSTM_CONFIG, STOCKLSTM_HOME and STOCKLSTM_CACHE to places of your own",
         ) from error
 

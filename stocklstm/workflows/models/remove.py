@@ -246,7 +246,7 @@ def _known_ticker(name: str, known: Sequence[str]) -> str:
     ticker = parse_owner(name)
     if ticker not in known:
         raise NoModelError(
-            f"the store has no model of {ticker}, nor what is left of one",
+            f"the store has nothing of {ticker}",
             hint="stocklstm models list shows what there is",
         )
     return ticker
