@@ -60,14 +60,14 @@ import sys
 import stocklstm.workflows.predict.predict as module
 from stocklstm.__main__ import main
 
-right = module._Evening._made
+right = module._Run._draft
 
-def made(evening, reference):
+def draft(run, reference):
     if reference.version == 1:
         return 1 / 0
-    return right(evening, reference)
+    return right(run, reference)
 
-module._Evening._made = made
+module._Run._draft = draft
 sys.argv = ["stocklstm", "serve", "--port", "0", "--quiet"]
 main()
 """
