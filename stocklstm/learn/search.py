@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stocklstm.core.settings.config import AXES, Settings
+from stocklstm.core.settings.config import AXES, AxisValues
 from stocklstm.core.training.search import COMPLETE, DIVERGED, Trial
 from stocklstm.errors import ConfigError
 
@@ -31,7 +31,7 @@ def require_optuna() -> None:
         ) from error
 
 
-def propose(sampler: str, trials: Sequence[Trial], count: int, seed: int) -> list[Settings]:
+def propose(sampler: str, trials: Sequence[Trial], count: int, seed: int) -> list[AxisValues]:
     """Choose settings to try at the same time.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 
 from stocklstm.core.inputs.windows import sliding_windows
 from stocklstm.core.prices.series import Floats
-from stocklstm.core.settings.config import Settings, TrainingConfig
+from stocklstm.core.settings.config import AxisValues, TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, applied
 from stocklstm.errors import TrainingDivergedError
@@ -43,7 +43,7 @@ class Trials:
     should_stop: ShouldStop = never
 
     def run(
-        self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None = None
+        self, wanted: Sequence[tuple[int, AxisValues]], pruner: Pruner | None = None
     ) -> Iterator[Trial]:
         """Train once for each, and give each as it is done.
 
@@ -63,7 +63,7 @@ class Trials:
         yield from self._run_apart(wanted, pruner)
 
     def _run_apart(
-        self, wanted: Sequence[tuple[int, Settings]], pruner: Pruner | None
+        self, wanted: Sequence[tuple[int, AxisValues]], pruner: Pruner | None
     ) -> Iterator[Trial]:
         # The arrays travel with each task: a few thousand rows, against seconds of training.
         calls = [
@@ -81,7 +81,7 @@ class Trials:
 
 def run_trial(
     number: int,
-    settings: Settings,
+    settings: AxisValues,
     config: TrainingConfig,
     data: TrainingData,
     pruner: Pruner | None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from stocklstm.core.settings.config import AXES, Settings, TrainingConfig
+from stocklstm.core.settings.config import AXES, AxisValues, TrainingConfig
 from stocklstm.core.training.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
 from stocklstm.store.database import stored_values, transaction
@@ -168,8 +168,8 @@ class StudyStore:
                     self.paths.lock(f"study-{name}").unlink(missing_ok=True)
 
 
-def _settings(text: str) -> Settings:
-    settings: Settings = json.loads(text)
+def _settings(text: str) -> AxisValues:
+    settings: AxisValues = json.loads(text)
     if set(settings) != set(AXES) or not all(math.isfinite(settings[axis]) for axis in AXES):
         raise ValueError(f"{text[:100]!a} are not the settings of a trial")
     return settings

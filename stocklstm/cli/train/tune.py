@@ -26,7 +26,7 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.settings.config import Settings
+    from stocklstm.core.settings.config import AxisValues
     from stocklstm.workflows.train.result import TrainedVersion
     from stocklstm.workflows.train.tune import TrialEnded, TriedSettings, TunedTicker, TuneResult
 
@@ -185,7 +185,7 @@ def _log(event: "TrialEnded") -> None:
     )
 
 
-def _words(settings: "Settings") -> str:
+def _words(settings: "AxisValues") -> str:
     return ", ".join(f"{name} {settings[name]:g}" for name in AXES)
 
 

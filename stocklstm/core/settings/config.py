@@ -37,7 +37,7 @@ AXES: Mapping[str, tuple[float, ...]] = {
 SAMPLERS = ("coordinate", "grid", "random", "tpe")
 """Ways in which `tune` chooses what to try next."""
 
-Settings = dict[str, Any]
+AxisValues = dict[str, Any]
 """A value for each of `AXES`."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.scores.significance import PairedTest, diebold_mariano
-from stocklstm.core.settings.config import AXES, Settings, TrainingConfig
+from stocklstm.core.settings.config import AXES, AxisValues, TrainingConfig
 
 COMPLETE, PRUNED, DIVERGED = "complete", "pruned", "diverged"
 
@@ -33,7 +33,7 @@ class Trial:
     """
 
     number: int
-    settings: Settings
+    settings: AxisValues
     status: str
     loss: float
     curve: tuple[float, ...]
@@ -42,12 +42,12 @@ class Trial:
     seconds: float
 
 
-def settings_of(config: TrainingConfig) -> Settings:
+def settings_of(config: TrainingConfig) -> AxisValues:
     """Select the searched settings of a configuration."""
     return {name: getattr(config, name) for name in AXES}
 
 
-def applied(config: TrainingConfig, settings: Settings) -> TrainingConfig:
+def applied(config: TrainingConfig, settings: AxisValues) -> TrainingConfig:
     """Replace the searched settings of a configuration.
 
     Raises:
@@ -65,7 +65,7 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     return min(complete or trials[:1], key=lambda trial: (trial.loss, trial.number))
 
 
-def start_trial(trials: Sequence[Trial], start: Settings) -> Trial:
+def start_trial(trials: Sequence[Trial], start: AxisValues) -> Trial:
     """Find the trial of the settings that a search started from; it is among them."""
     return next(trial for trial in trials if _key(trial.settings) == _key(start))
 
@@ -84,7 +84,7 @@ def against_start(best: Trial, start: Trial, horizon: int = 1) -> PairedTest | N
     return diebold_mariano(best.losses, start.losses, horizon)
 
 
-def next_coordinate(trials: Sequence[Trial], start: Settings) -> list[Settings]:
+def next_coordinate(trials: Sequence[Trial], start: AxisValues) -> list[AxisValues]:
     """Choose what a coordinate search tries next: one axis after the other, best value kept.
 
     Args:
@@ -98,13 +98,13 @@ def next_coordinate(trials: Sequence[Trial], start: Settings) -> list[Settings]:
     return missing
 
 
-def most_coordinate(trials: Sequence[Trial], start: Settings) -> int:
+def most_coordinate(trials: Sequence[Trial], start: AxisValues) -> int:
     """Bound the number of trials of a whole coordinate search from above."""
     missing, later = _walk(trials, start)
     return len(trials) + len(missing) + sum(len(AXES[axis]) for axis in later)
 
 
-def _walk(trials: Sequence[Trial], start: Settings) -> tuple[list[Settings], list[str]]:
+def _walk(trials: Sequence[Trial], start: AxisValues) -> tuple[list[AxisValues], list[str]]:
     """Follow the axes as far as trials reach; return what is missing there, and the axes left."""
     losses = {_key(trial.settings): trial.loss for trial in trials}
     best, axes = start, list(AXES)
@@ -117,7 +117,7 @@ def _walk(trials: Sequence[Trial], start: Settings) -> tuple[list[Settings], lis
     return [], []
 
 
-def combinations(start: Settings, seed: int) -> list[Settings]:
+def combinations(start: AxisValues, seed: int) -> list[AxisValues]:
     """List every combination: first the start, then all in a shuffled order.
 
     Shuffled, because a search that is cut short should have seen a little of everything.
@@ -127,11 +127,11 @@ def combinations(start: Settings, seed: int) -> list[Settings]:
     return [start, *(settings for settings in shuffled if _key(settings) != _key(start))]
 
 
-def untried(wanted: Sequence[Settings], trials: Sequence[Trial]) -> list[Settings]:
+def untried(wanted: Sequence[AxisValues], trials: Sequence[Trial]) -> list[AxisValues]:
     """Leave out what has been tried."""
     tried = {_key(trial.settings) for trial in trials}
     return [settings for settings in wanted if _key(settings) not in tried]
 
 
-def _key(settings: Settings) -> tuple[float, ...]:
+def _key(settings: AxisValues) -> tuple[float, ...]:
     return tuple(float(settings[axis]) for axis in AXES)

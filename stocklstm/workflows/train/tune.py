@@ -16,7 +16,7 @@ from stocklstm.core.settings.config import (
     PRESETS,
     SAMPLERS,
     SIGNIFICANT,
-    Settings,
+    AxisValues,
     TrainingConfig,
 )
 from stocklstm.core.settings.layers import SETTINGS, format_value
@@ -122,7 +122,7 @@ class TriedSettings:
     """
 
     number: int
-    settings: Settings
+    settings: AxisValues
     status: str
     val_loss: float | None
     epochs: int
@@ -362,7 +362,7 @@ class _Tuning:
         self.store.studies.finish(record.id, utc_now())
         return self._found(record, trials, resumed=resumed)
 
-    def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[Settings]:
+    def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[AxisValues]:
         start = settings_of(record.config)
         room = math.inf if record.most_trials is None else record.most_trials - len(trials)
         if room <= 0:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.settings.config import AXES, Settings, TrainingConfig, configure
+from stocklstm.core.settings.config import AXES, AxisValues, TrainingConfig, configure
 from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, applied, settings_of
 from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn.loop import TrainingData, train_network
@@ -31,7 +31,7 @@ needs_proc = pytest.mark.skipif(
 )
 
 
-def tried(settings: Settings, config: TrainingConfig, data: TrainingData) -> Trial:
+def tried(settings: AxisValues, config: TrainingConfig, data: TrainingData) -> Trial:
     return run_trial(7, settings, config, data, None)
 
 
@@ -69,7 +69,7 @@ def test_the_loss_is_that_of_a_training_with_the_same_settings(
     assert trial.losses.mean() == pytest.approx(trial.loss, rel=1e-5)
 
 
-def wild_and_sane(bars: Bars) -> tuple[TrainingConfig, TrainingData, list[tuple[int, Settings]]]:
+def wild_and_sane(bars: Bars) -> tuple[TrainingConfig, TrainingData, list[tuple[int, AxisValues]]]:
     config = configure("paper-short", **{**TINY, "optimizer": "sgd"})
     sane = settings_of(config)
     data = training_data(bars.select(slice(-500, None)), config)

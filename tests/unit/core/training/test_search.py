@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stocklstm.core.settings.config import AXES, Settings, configure
+from stocklstm.core.settings.config import AXES, AxisValues, configure
 from stocklstm.core.training.search import (
     COMPLETE,
     DIVERGED,
@@ -46,16 +46,16 @@ LOSSES = st.sampled_from([0.0, 0.1, 0.2, math.inf]) | st.floats(0, 1)
 TABLES = st.functions(like=lambda settings: settings, returns=LOSSES, pure=True)
 
 
-def key(settings: Settings) -> tuple[float, ...]:
+def key(settings: AxisValues) -> tuple[float, ...]:
     return tuple(settings[axis] for axis in AXES)
 
 
-def trial(number: int, settings: Settings, loss: float, losses: Sequence[float] = ()) -> Trial:
+def trial(number: int, settings: AxisValues, loss: float, losses: Sequence[float] = ()) -> Trial:
     status = COMPLETE if math.isfinite(loss) else DIVERGED
     return Trial(number, settings, status, loss, (), 0, np.array(losses, np.float64), 0.0)
 
 
-def searched(start: Settings, loss: Loss, trials: Sequence[Trial] = ()) -> list[Trial]:
+def searched(start: AxisValues, loss: Loss, trials: Sequence[Trial] = ()) -> list[Trial]:
     """Go on to the end; a trial that was lost has its number back."""
     done = list(trials)
     while wanted := next_coordinate(done, start):
@@ -67,7 +67,7 @@ def searched(start: Settings, loss: Loss, trials: Sequence[Trial] = ()) -> list[
     return sorted(done, key=lambda one: one.number)
 
 
-def plainly_searched(start: Settings, loss: Loss) -> Settings:
+def plainly_searched(start: AxisValues, loss: Loss) -> AxisValues:
     best = start
     for axis, values in AXES.items():
         line = [best, *({**best, axis: value} for value in values)]
@@ -75,13 +75,13 @@ def plainly_searched(start: Settings, loss: Loss) -> Settings:
     return best
 
 
-def changed(settings: Settings, other: Settings) -> set[str]:
+def changed(settings: AxisValues, other: AxisValues) -> set[str]:
     return {axis for axis in AXES if settings[axis] != other[axis]}
 
 
 @PROPERTY
 @given(start=ANYWHERE, loss=TABLES)
-def test_a_search_ends_at_what_is_lowest_on_every_line(start: Settings, loss: Loss) -> None:
+def test_a_search_ends_at_what_is_lowest_on_every_line(start: AxisValues, loss: Loss) -> None:
     trials = searched(start, loss)
 
     best = plainly_searched(start, loss)
@@ -97,7 +97,7 @@ def test_a_search_ends_at_what_is_lowest_on_every_line(start: Settings, loss: Lo
 
 @PROPERTY
 @given(start=ANYWHERE, loss=TABLES)
-def test_one_axis_after_the_other_is_changed_from_the_best(start: Settings, loss: Loss) -> None:
+def test_one_axis_after_the_other_is_changed_from_the_best(start: AxisValues, loss: Loss) -> None:
     trials: list[Trial] = []
     best, axes = start, []
     while wanted := next_coordinate(trials, start):
@@ -116,7 +116,7 @@ def test_one_axis_after_the_other_is_changed_from_the_best(start: Settings, loss
 @PROPERTY
 @given(data=st.data(), start=ANYWHERE, loss=TABLES)
 def test_a_search_goes_on_from_any_of_its_trials_in_any_order(
-    data: st.DataObject, start: Settings, loss: Loss
+    data: st.DataObject, start: AxisValues, loss: Loss
 ) -> None:
     whole = searched(start, loss)
     some = data.draw(st.lists(st.sampled_from(whole), unique_by=lambda one: one.number))
@@ -131,7 +131,9 @@ def test_a_search_goes_on_from_any_of_its_trials_in_any_order(
 
 @PROPERTY
 @given(data=st.data(), start=ANYWHERE, loss=TABLES)
-def test_the_bound_holds_and_never_grows(data: st.DataObject, start: Settings, loss: Loss) -> None:
+def test_the_bound_holds_and_never_grows(
+    data: st.DataObject, start: AxisValues, loss: Loss
+) -> None:
     trials: list[Trial] = []
     bounds = [most_coordinate([], start)]
     while wanted := next_coordinate(trials, start):
@@ -170,7 +172,7 @@ def test_what_did_not_come_to_its_end_is_not_the_best() -> None:
 
 @PROPERTY
 @given(start=ANYWHERE, seed=st.integers(0, 2**63 - 1))
-def test_a_grid_is_every_combination_once_after_the_start(start: Settings, seed: int) -> None:
+def test_a_grid_is_every_combination_once_after_the_start(start: AxisValues, seed: int) -> None:
     found = combinations(start, seed)
 
     inside = all(start[axis] in values for axis, values in AXES.items())
