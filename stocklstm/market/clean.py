@@ -149,10 +149,10 @@ def _misplaced(dates: Dates, rows: list[int]) -> list[int]:
     if sum(later > earlier for earlier, later in pairwise(days)) * 2 < len(days) - 1:
         days = [-day for day in days]
     ordered = set(_longest_increasing(days))
-    strangers = [place for place in range(len(days)) if place not in ordered]
-    if any(later == earlier + 1 for earlier, later in pairwise(strangers)):
+    misplaced = [place for place in range(len(days)) if place not in ordered]
+    if any(later == earlier + 1 for earlier, later in pairwise(misplaced)):
         return []
-    return [rows[place] for place in strangers]
+    return [rows[place] for place in misplaced]
 
 
 def _longest_increasing(values: Sequence[int]) -> list[int]:

@@ -66,20 +66,20 @@ class Leftovers:
             name = path.name
             number = _VERSION.fullmatch(name)
             if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
-                yield Leftover("draft", path, ticker, _Draft(path))
+                yield Leftover("draft", path, ticker, _RemoveDraft(path))
             elif name.startswith((TRASH, DRAFT)):
-                yield Leftover("removed version", path, ticker, _Nobodys(path))
+                yield Leftover("removed version", path, ticker, _RemoveAnything(path))
             elif number and int(number[1]) not in known:
-                yield Leftover("unlisted version", path, ticker, _Nobodys(path))
+                yield Leftover("unlisted version", path, ticker, _RemoveAnything(path))
         for path in _entries(self.paths.reports_of(ticker)):
             number = _VERSION.fullmatch(path.name)
             if number and int(number[1]) not in known:
-                yield Leftover("pictures", path, ticker, _Nobodys(path))
+                yield Leftover("pictures", path, ticker, _RemoveAnything(path))
             else:
                 inside = _entries(path) if path.is_dir() else []
                 for file in [path, *inside]:
                     if _TEMPORARY.fullmatch(file.name):
-                        yield Leftover("temporary file", file, ticker, _Temporary(file))
+                        yield Leftover("temporary file", file, ticker, _RemoveTemporary(file))
 
     def tickers(self) -> set[str]:
         """Name the directories in which leftovers may lie; not each need be a ticker."""
@@ -98,10 +98,10 @@ class Leftovers:
         for name in runs.names(ticker):
             path = self.paths.run(name)
             if not path.is_symlink() and path.stat().st_mtime <= before:
-                yield Leftover("unfinished run", path, ticker, _Run(runs, name))
+                yield Leftover("unfinished run", path, ticker, _RemoveRun(runs, name))
         for name, path in self._locks().items():
             if _owner(name) == ticker and not self.paths.run(name).exists():
-                yield Leftover("lock", path, ticker, _Lock(self.paths, name))
+                yield Leftover("lock", path, ticker, _RemoveLock(self.paths, name))
 
     def _locks(self) -> dict[str, Path]:
         """Find the lock files of runs, by the identity of the run."""
@@ -122,7 +122,7 @@ def _entries(directory: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class _Nobodys:
+class _RemoveAnything:
     path: Path
 
     def __call__(self, really: bool) -> None:
@@ -131,7 +131,7 @@ class _Nobodys:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _RemoveDraft:
     path: Path
 
     def __call__(self, really: bool) -> None:
@@ -146,7 +146,7 @@ class _Draft:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _RemoveRun:
     runs: RunStore
     name: str
 
@@ -161,7 +161,7 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Lock:
+class _RemoveLock:
     paths: StorePaths
     run: str
 
@@ -176,7 +176,7 @@ class _Lock:
 
 
 @dataclass(frozen=True)
-class _Temporary:
+class _RemoveTemporary:
     path: Path
 
     def __call__(self, really: bool) -> None:

@@ -78,7 +78,7 @@ def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
             except FileNotFoundError:
                 continue
             held.callback(os.close, handle)
-            # Some network file systems have no such locks; what is there, nobody may clean up.
+            # Some network file systems have no such locks; `unclaimed` then calls all in use.
             with suppress(OSError):
                 fcntl.flock(handle, fcntl.LOCK_EX)
             # Before it was marked, somebody who cleans up may have taken it for a leftover.

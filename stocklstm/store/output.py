@@ -11,11 +11,7 @@ _ELSEWHERE = "name another place with {}"
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether a path leads to a directory.
-
-    Raises:
-        ConfigError: It cannot be looked at, or cannot be a path.
-    """
+    """Tell whether a path leads to a directory."""
     try:
         with disk_errors(f"look at {path}"):
             return path.is_dir()
@@ -24,19 +20,10 @@ def is_directory(path: Path) -> bool:
 
 
 def write_file(path: Path, content: bytes, option: str = "--out") -> None:
-    """Write a file that is whole or, if the disk is full, what it was before.
+    """Write a file atomically; the option that names it is for the hint of an error.
 
     A link keeps pointing to the file it names, and a pipe or a device is written to: putting a
     file in its place would take it away from everybody else.
-
-    Args:
-        path: The file; its directory is made if need be.
-        content: All of it.
-        option: What names the file on the command line.
-
-    Raises:
-        ConfigError: The place may not be written.
-        StorageError: The disk is full or failing.
     """
     try:
         with disk_errors(f"write {path}"):

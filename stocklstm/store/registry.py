@@ -174,8 +174,8 @@ class Registry:
                 (ticker, version),
             ).fetchone()
         if row is None:
-            raise _gone(ticker, version)
-        return StoredManifest(_published(content, row[0], ticker, version), row[1])
+            raise _no_version(ticker, version)
+        return StoredManifest(_require_published(content, row[0], ticker, version), row[1])
 
     def sign(self, ticker: str, version: int, signature: str) -> None:
         """Store a signature of a version's manifest, whose files the caller has checked."""
@@ -215,7 +215,7 @@ class Registry:
         for version, sha256, signature in rows:
             try:
                 content = self._read(ticker, version, FILE_NAME, MOST_MANIFEST_BYTES)
-                _published(content, sha256, ticker, version)
+                _require_published(content, sha256, ticker, version)
                 if not any_signature:
                     self._require_signature(StoredManifest(content, signature), ticker, version)
                 found[version] = decode_outline(content, ticker, version)
@@ -260,7 +260,7 @@ class Registry:
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 # A version is first taken off the list and then off the disk.
                 if version not in self.versions(ticker):
-                    raise _gone(ticker, version) from error
+                    raise _no_version(ticker, version) from error
                 raise corrupt(version_id(ticker, version), f"{name} is missing") from error
 
     def unlisted_files(self, manifest: Manifest) -> list[str]:
@@ -368,7 +368,7 @@ class Registry:
         if directory.parent.is_symlink():
             raise corrupt(version_id(ticker, version), "its directory is a symbolic link")
         with transaction(self.connection):
-            self._take_off_the_list(ticker, version, at)
+            self._unlist(ticker, version, at)
         with disk_errors("remove the model"), suppress(FileNotFoundError):
             trash = self._new_path(ticker, TRASH)
             directory.rename(trash)
@@ -378,13 +378,13 @@ class Registry:
             with disk_errors("remove the pictures of the model"):
                 remove_tree(pictures)
 
-    def _take_off_the_list(self, ticker: str, version: int, at: str) -> None:
+    def _unlist(self, ticker: str, version: int, at: str) -> None:
         naming = [name for name, target in self.aliases.of(ticker).items() if target == version]
         if naming:
             raise CheckFailedError(
                 f"{version_id(ticker, version)} is {' and '.join(naming)}; a version that an "
                 "alias names is not removed",
-                hint=_move_away(ticker, naming[0]),
+                hint=_command_to_free(ticker, naming[0]),
             )
         removed = self.connection.execute(
             "INSERT INTO removals SELECT ticker, version, manifest_sha256, published_at, ?"
@@ -392,7 +392,7 @@ class Registry:
             (at, ticker, version),
         )
         if removed.rowcount == 0:
-            raise _gone(ticker, version)
+            raise _no_version(ticker, version)
         self.connection.execute(
             "DELETE FROM versions WHERE ticker = ? AND version = ?", (ticker, version)
         )
@@ -406,7 +406,7 @@ class Registry:
         return Aliases(self.connection)
 
 
-def _published(content: bytes, sha256: str, ticker: str, version: int) -> bytes:
+def _require_published(content: bytes, sha256: str, ticker: str, version: int) -> bytes:
     if sha256_hex(content) != sha256:
         raise corrupt(
             version_id(ticker, version), f"{FILE_NAME} is not the file that was published (sha256)"
@@ -414,14 +414,14 @@ def _published(content: bytes, sha256: str, ticker: str, version: int) -> bytes:
     return content
 
 
-def _gone(ticker: str, version: int) -> NoModelError:
+def _no_version(ticker: str, version: int) -> NoModelError:
     return NoModelError(
         f"there is no {version_id(ticker, version)}; it may have been removed",
         hint=f"stocklstm models list --ticker {ticker}",
     )
 
 
-def _move_away(ticker: str, name: str) -> str:
+def _command_to_free(ticker: str, name: str) -> str:
     if name in {CHAMPION, PREVIOUS}:
         return f"stocklstm models promote {ticker}@VERSION makes another one the champion"
     return f"stocklstm models unalias {ticker}@{name}"
