@@ -13,7 +13,7 @@ _ELSEWHERE = "name another place with {}"
 def is_directory(path: Path) -> bool:
     """Tell whether a path leads to a directory."""
     try:
-        with disk_errors(f"look at {path}"):
+        with disk_errors(f"check {path}"):
             return path.is_dir()
     except (ConfigError, StorageError) as error:
         raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
