@@ -83,6 +83,16 @@ def test_every_method_of_quantize_is_documented_with_its_options() -> None:
         assert all(f"--{name.replace('_', '-')}" in documented for name in own), method
 
 
+def test_every_file_of_the_program_that_is_named_exists() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {
+        name for page in pages for name in re.findall(r"stocklstm/[\w/]+\.py", page.read_text())
+    }
+
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     (line,) = [line for line in README.splitlines() if "pip install -e '.[test]'" in line]
 

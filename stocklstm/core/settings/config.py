@@ -98,6 +98,9 @@ class TrainingConfig:
         preset: Name of the preset the settings started from.
     """
 
+    # Manifests hold this class: a setting that is added needs a default, one that means what was
+    # done without it, or every version that is stored already reads as damaged.
+
     preset: str
     target: str = setting(
         REQUIRED,

@@ -17,6 +17,7 @@ from stocklstm.core.scores.scores import (
     PointScores,
     RivalScores,
 )
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactVersionError
 from stocklstm.store.manifest import decode_manifest, decode_outline, stored_format
 from stocklstm.store.manifest_migrations import FORMAT, migrate
@@ -147,3 +148,7 @@ def test_a_score_that_is_added_has_a_default():
     assert required(Coverage) <= spread["coverage"][0].keys()
     # No stored sample has GARCH beside it.
     assert required(DistributionRivalScores) <= {"name", "crps", "crps_ratio", "dm_stat", "dm_p"}
+
+
+def test_a_setting_that_is_added_has_a_default():
+    assert required(TrainingConfig) <= document_of(1)["config"].keys()
