@@ -14,19 +14,19 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _FUNCTIONS = (
-    *("compare_versions", "draw_forecasts", "effective_settings", "evaluate", "evaluate_live"),
-    *("evaluate_pool", "export_prices", "fetch", "load", "predict", "score_league", "show_prices"),
-    *("verify_prices", "walk_forward"),
+    *("collect_garbage", "compare_versions", "diff_models", "draw_forecasts", "effective_settings"),
+    *("evaluate", "evaluate_live", "evaluate_pool", "export_model", "export_prices", "fetch"),
+    *("import_model", "list_models", "load", "predict", "promote", "quantize", "remove_versions"),
+    *("rollback", "score_league", "show_model", "show_prices", "sign_versions", "unalias"),
+    *("validate", "verify_prices", "walk_forward"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 
 _ELSEWHERE = {
     "Client": "stocklstm.client",
     "open": "stocklstm.client",
-    "quantize": "stocklstm.workflows.quantize.quantize",
     "train": "stocklstm.workflows.train.train",
     "tune": "stocklstm.workflows.train.tune",
-    "validate": "stocklstm.workflows.validate.validate",
 }
 
 __all__ = ["__version__", *_FUNCTIONS, *_ELSEWHERE]  # noqa: PLE0604 - names, every one

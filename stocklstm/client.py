@@ -8,10 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from stocklstm.core.reference import CHAMPION
+from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
     from stocklstm.core.prices.folds import WalkForward
+    from stocklstm.core.settings.compression import Compression
     from stocklstm.core.settings.layers import EffectiveSettings
     from stocklstm.store.store import Store
     from stocklstm.workflows.evaluate.compare import ComparisonResult
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
     from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkForwardResult, WalkPlanned
     from stocklstm.workflows.loading.model import LoadedModel
+    from stocklstm.workflows.models.aliases import AliasMove
+    from stocklstm.workflows.models.diff import Difference
+    from stocklstm.workflows.models.exports import ModelExportResult
+    from stocklstm.workflows.models.imports import ImportResult
+    from stocklstm.workflows.models.listing import ModelDetails, ModelsResult
+    from stocklstm.workflows.models.remove import CollectResult, RemoveResult, Rule
+    from stocklstm.workflows.models.sign import SignResult
     from stocklstm.workflows.parallel import TickersDone
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
@@ -29,6 +39,9 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.file_set import FileRead
     from stocklstm.workflows.prices.show import PricesResult
     from stocklstm.workflows.prices.verify import VerifyResult
+    from stocklstm.workflows.quantize.methods import EpochTrained
+    from stocklstm.workflows.quantize.quantize import QuantizeResult
+    from stocklstm.workflows.validate.validate import ValidateResult
 
 
 def _ignore(_: object) -> None:
@@ -364,6 +377,319 @@ class Client:
         return walk_forward(
             self.store(), references, walk, jobs=jobs, on_plan=on_plan, on_fold=on_fold
         )
+
+    # Smaller models.
+
+    def quantize(
+        self,
+        references: Sequence[str],
+        compression: "Compression | None" = None,
+        *,
+        tolerance_pct: float = TOLERANCE_PCT,
+        jobs: int = 1,
+        on_note: Callable[[str], None] = _ignore,
+        on_epoch: "Callable[[EpochTrained], None]" = _ignore,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+    ) -> "QuantizeResult":
+        """Make a smaller version of each model, and promote it if its errors hardly grow.
+
+        Args:
+            references: TICKER or TICKER@version; at least one.
+            compression: Method and options; dynamic int8 if None.
+            tolerance_pct: Most growth of RMSE and CRPS, in per cent, for it to be accepted.
+            jobs: Processes, each of which makes a model smaller at a time.
+            on_note: Called with what is being done, in words, where that takes long.
+            on_epoch: Called after every epoch of a training in this process.
+            on_ticker: Called after every model that another process makes smaller.
+
+        Raises:
+            ConfigError: No ticker, a tolerance below 0, a number of processes outside its limits,
+                or the store may not be written.
+            NotFoundError: There is no store.
+        """
+        from stocklstm.core.settings.compression import Compression
+        from stocklstm.workflows.quantize.quantize import check_quantize, quantize
+
+        check_quantize(references, tolerance_pct)
+        return quantize(
+            self.store(),
+            references,
+            compression or Compression(),
+            tolerance_pct=tolerance_pct,
+            jobs=jobs,
+            on_note=on_note,
+            on_epoch=on_epoch,
+            on_ticker=on_ticker,
+        )
+
+    # Stored versions.
+
+    def validate(
+        self,
+        references: Sequence[str] = (),
+        *,
+        every_version: bool = False,
+        deep: bool = False,
+        leakage: bool = False,
+        prices: bool = False,
+    ) -> "ValidateResult":
+        """Check stored versions byte for byte and make a dummy forecast with each.
+
+        Where no ticker is named, or every version is wanted, the store as a whole is checked, too.
+
+        Args:
+            references: TICKER or TICKER@version; none means the champion of every ticker.
+            every_version: Check all versions of these tickers, not only the one that is meant.
+            deep: Also load the checkpoint, rebuild the network and compare it with the serving
+                graph; this needs PyTorch.
+            leakage: Also replace the prices after the split by noise, and look for anything
+                earlier that changes with it.
+            prices: Check the stored prices of these tickers, or of all; models as well only with
+                one of the three options above, which are about models alone.
+
+        Raises:
+            NotFoundError: There is no store, or nothing in it of what is to be checked.
+            SchemaError: The database is damaged.
+        """
+        from stocklstm.workflows.validate.validate import validate
+
+        return validate(
+            self.store(),
+            references,
+            every_version=every_version,
+            deep=deep,
+            leakage=leakage,
+            prices=prices,
+        )
+
+    def list_models(self, tickers: Sequence[str] = ()) -> "ModelsResult":
+        """List the versions in the store.
+
+        Args:
+            tickers: As typed; none means all.
+
+        Raises:
+            NotFoundError: There is no store.
+        """
+        from stocklstm.workflows.models.listing import list_models
+
+        return list_models(self.store(), tickers)
+
+    def show_model(self, reference: str) -> "ModelDetails":
+        """Read everything about one version.
+
+        Args:
+            reference: TICKER, TICKER@v3 or TICKER@alias.
+
+        Raises:
+            NotFoundError: There is no such version.
+            IntegrityError: Its manifest is damaged.
+        """
+        from stocklstm.workflows.models.listing import show_model
+
+        return show_model(self.store(), reference)
+
+    def diff_models(self, left: str, right: str) -> "Difference":
+        """Put two versions side by side, as they were published.
+
+        Args:
+            left: TICKER, TICKER@v3 or TICKER@alias.
+            right: The other one, of this or another ticker.
+
+        Raises:
+            NotFoundError: There is no such version.
+            IntegrityError: A manifest is damaged.
+        """
+        from stocklstm.workflows.models.diff import diff_models
+
+        return diff_models(self.store(), left, right)
+
+    def promote(self, reference: str, *, alias: str = CHAMPION, reason: str = "") -> "AliasMove":
+        """Point "champion", or an alias of one's own, at a version.
+
+        Args:
+            reference: TICKER@v3 or TICKER@alias.
+            alias: "champion" or a name of one's own; "previous" only follows the champion.
+            reason: Kept in the log.
+
+        Raises:
+            ConfigError: Such an alias cannot be set, the reason is not one line, or the store may
+                not be written.
+            NotFoundError: There is no such version.
+            ArtifactCorruptError: Its manifest or serving file is not the one that was published.
+        """
+        from stocklstm.workflows.models.aliases import promote
+
+        return promote(self.store(), reference, alias=alias, reason=reason)
+
+    def rollback(self, ticker: str, *, reason: str = "") -> "AliasMove":
+        """Make the previous champion the champion again, and the present one the previous.
+
+        Args:
+            ticker: Such as PETR4.SA, or the name of a pooled model with its mark.
+            reason: Kept in the log.
+
+        Raises:
+            ConfigError: The reason is not one line, or the store may not be written.
+            NotFoundError: There is no previous champion.
+            ArtifactCorruptError: Its manifest or serving file is not the one that was published.
+        """
+        from stocklstm.workflows.models.aliases import rollback
+
+        return rollback(self.store(), ticker, reason=reason)
+
+    def unalias(self, reference: str, *, reason: str = "") -> "AliasMove":
+        """Remove an alias of one's own; the version it points at stays.
+
+        Args:
+            reference: TICKER@alias.
+            reason: Kept in the log.
+
+        Raises:
+            ConfigError: It is no alias of one's own, the reason is not one line, or the store may
+                not be written.
+            NotFoundError: There is no such alias.
+        """
+        from stocklstm.workflows.models.aliases import unalias
+
+        return unalias(self.store(), reference, reason=reason)
+
+    def sign_versions(
+        self, references: Sequence[str] = (), *, every_version: bool = False, replace: bool = False
+    ) -> "SignResult":
+        """Sign versions whose every byte is what was published.
+
+        Args:
+            references: TICKER@vN; with `every_version` tickers, and none means all of them.
+            every_version: Sign all versions of these tickers.
+            replace: Sign also what has a signature that does not fit, as after a change of the key.
+
+        Raises:
+            ConfigError: There is no key, nothing is named, or the store may not be written.
+            NotFoundError: There is no store, or no model at all.
+        """
+        from stocklstm.workflows.models.sign import check_sign, sign_versions
+
+        check_sign(references, every_version=every_version)
+        return sign_versions(self.store(), references, every_version=every_version, replace=replace)
+
+    def remove_versions(self, references: Sequence[str]) -> "RemoveResult":
+        """Remove versions that no alias names; forecasts that they made stay in the ledger.
+
+        Args:
+            references: TICKER@v3 each.
+
+        Raises:
+            NotFoundError: There is no store.
+            ConfigError: It may not be written.
+        """
+        from stocklstm.workflows.models.remove import remove_versions
+
+        return remove_versions(self.store(), references)
+
+    def collect_garbage(
+        self,
+        tickers: Sequence[str] = (),
+        rule: "Rule | None" = None,
+        *,
+        dry_run: bool = False,
+        now: str | None = None,
+    ) -> "CollectResult":
+        """Remove old versions that nothing needs, and what killed processes left behind.
+
+        Never removed: what an alias names, what a version that stays was made from, what an
+        unfinished run began with, and what a living process works on.
+
+        Args:
+            tickers: As typed; none means all.
+            rule: Which versions; by default none, only leftovers.
+            dry_run: Only tell what would be removed.
+            now: UTC timestamp from which ages count; by default the present.
+
+        Raises:
+            NotFoundError: There is no store.
+            ConfigError: It may not be written.
+        """
+        from stocklstm.workflows.models.remove import Rule, collect_garbage
+
+        return collect_garbage(self.store(), tickers, rule or Rule(), dry_run=dry_run, now=now)
+
+    def export_model(
+        self, reference: str, output: Path | None = None, *, file_format: str = "bundle"
+    ) -> "ModelExportResult":
+        """Write a version to files, for another store or another program.
+
+        Args:
+            reference: TICKER, TICKER@v3 or TICKER@alias.
+            output: The file of a bundle, or a directory for it; the directory of other formats. By
+                default a name made of ticker and version, where the program runs.
+            file_format: "bundle": one file that `import_model` reads; "onnx": the serving graph
+                and the numbers that turn prices into its inputs; "classic": weights, scaler and
+                settings as tutorials have them.
+
+        Raises:
+            NotFoundError: There is no such version.
+            IntegrityError: Its files are not those that were published.
+            ConfigError: No such format, the version does not fit it, or the place may not be
+                written.
+        """
+        from stocklstm.workflows.models.exports import check_format, export_graph
+
+        check_format(file_format, ("bundle", "onnx", "classic"))
+        if file_format == "onnx":
+            return export_graph(self.store(), reference, output)
+        if file_format == "classic":
+            from stocklstm.workflows.models.classic import export_classic
+
+            return export_classic(self.store(), reference, output)
+        from stocklstm.workflows.models.bundle import export_bundle
+
+        return export_bundle(self.store(), reference, output)
+
+    def import_model(
+        self,
+        path: Path,
+        *,
+        file_format: str | None = None,
+        ticker: str | None = None,
+        promote: str = "auto",
+    ) -> "ImportResult":
+        """Make the version in some files the next version of its ticker in this store.
+
+        Nothing of the files is believed or executed: names, sizes, hashes and the graph of a bundle
+        are checked, and a forecast is made with it, before anything is published. For a bundle the
+        store is made if there is none; the classic files are scored on the stored prices.
+
+        Args:
+            path: A bundle, or a directory of model_lstm.pth, scaler.pkl and config.pkl.
+            file_format: "bundle" or "classic"; None to go by the path.
+            ticker: Whose model it must be; None for whose the files say.
+            promote: "auto" makes it champion unless it is significantly worse than the champion on
+                the same test days; "always"; "never".
+
+        Raises:
+            NotFoundError: There is no such file; of classic files also no store, or no prices.
+            IntegrityError: A file is damaged, or asks for more than plain values.
+            ConfigError: No such format or promotion rule, a bundle is of another ticker, or
+                classic files describe a network that cannot be taken over.
+            NotEnoughDataError: There are too few prices to test classic files on.
+        """
+        from stocklstm.workflows.models.exports import check_format
+        from stocklstm.workflows.publishing import check_rule
+
+        chosen = file_format or ("classic" if path.is_dir() else "bundle")
+        check_format(chosen, ("bundle", "classic"))
+        check_rule(promote)
+        if chosen == "classic":
+            from stocklstm.workflows.models.classic import import_classic, read_classic
+
+            files = read_classic(path, ticker)
+            return import_classic(self.store(), files, promote)
+        from stocklstm.workflows.models.bundle import checked_bundle, import_bundle
+
+        # What cannot work is refused before a store is made for it.
+        with checked_bundle(path, ticker) as checked:
+            return import_bundle(self.store(create=True), checked, promote)
 
     # Settings.
 

@@ -114,14 +114,14 @@ def predict_given_json(
 
 def models_json(store: Store) -> bytes:
     """List the versions as `models list --json` does."""
-    result = list_models(home=store.paths.home)
+    result = list_models(store)
     entries = [asdict(model) for model in result.models]
     return encode(envelope("models list", "models", entries, result.failures))
 
 
 def model_json(store: Store, reference: str) -> bytes:
     """Show a version as `models show --json` does."""
-    details = show_model(reference, home=store.paths.home)
+    details = show_model(store, reference)
     return encode(envelope("models show", "models", [details_document(details)], ()))
 
 

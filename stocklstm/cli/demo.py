@@ -78,18 +78,14 @@ def _new_home(chosen: Path | None) -> Path:
 
 def _run(tour: "_Tour", home: Path) -> None:
     from stocklstm.workflows.prices.fetch import FetchOptions
-    from stocklstm.workflows.quantize import quantize as quantizing
-    from stocklstm.workflows.validate import validate as validating
 
     sample = FetchOptions(source="sample")
     with Client(home) as client:
         tour.step("1. Prices", fetch.VIEW, lambda: client.fetch([TICKER], sample))
         tour.step("2. Training", train.VIEW, lambda: _train(home))
         tour.step("3. Evaluation", evaluate.VIEW, lambda: client.evaluate([TICKER]))
-        tour.step(
-            "4. Quantization", quantize.VIEW, lambda: quantizing.quantize([TICKER], home=home)
-        )
-        tour.step("5. Validation", validate.VIEW, lambda: validating.validate([TICKER], home=home))
+        tour.step("4. Quantization", quantize.VIEW, lambda: client.quantize([TICKER]))
+        tour.step("5. Validation", validate.VIEW, lambda: client.validate([TICKER]))
         tour.step("6. Forecast", forecasts.VIEW, lambda: forecasts.warned(client.predict([TICKER])))
 
 

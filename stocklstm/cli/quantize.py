@@ -18,6 +18,7 @@ from stocklstm.cli.options import (
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train.settings import tickers_progress
+from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
@@ -59,21 +60,19 @@ def quantize(
     """Make a smaller, faster version; champion only if its errors hardly grow."""
 
     def call() -> "QuantizeResult":
-        from stocklstm.workflows.quantize.quantize import quantize
-
         # A flag that was not given is no option of another method.
         given = {name: value for name, value in method_options.items() if value is not False}
         compression = Compression(method, **given)
         with (
+            Client(lock_timeout_s=lock_timeout) as client,
             progress(shown=jobs == 1) as on_epoch,
             tickers_progress("Quantizing", shown=jobs > 1) as on_ticker,
         ):
-            return quantize(
+            return client.quantize(
                 ticker or (),
                 compression,
                 tolerance_pct=tolerance,
                 jobs=jobs,
-                lock_timeout_s=lock_timeout,
                 on_note=lambda words: say(f"note: {words}"),
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
@@ -197,7 +196,6 @@ def _times(ratio: float, gain: str, loss: str) -> str:
 VIEW: "View[QuantizeResult, QuantizedVersion]" = View(
     command="quantize",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=_tables,
     bare=_bare,

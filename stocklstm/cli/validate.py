@@ -8,6 +8,7 @@ import typer
 from stocklstm.cli.checks import Checked, checked_name, checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -48,16 +49,14 @@ def validate(
     """Check every byte of stored models and make a dummy forecast with each; or the prices."""
 
     def call() -> "ValidateResult":
-        from stocklstm.workflows.validate.validate import validate
-
-        return validate(
-            ticker or (),
-            every_version=every_version,
-            deep=deep,
-            leakage=leakage,
-            prices=prices,
-            lock_timeout_s=lock_timeout,
-        )
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.validate(
+                ticker or (),
+                every_version=every_version,
+                deep=deep,
+                leakage=leakage,
+                prices=prices,
+            )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -69,7 +68,6 @@ def _bare(item: Checked) -> Iterable[str]:
 VIEW: "View[ValidateResult, ValidatedVersion | CheckedPrices | CheckedStore]" = View(
     command="validate",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=checks_tables,
     bare=_bare,

@@ -39,14 +39,14 @@ class Promotion:
     reason: str
 
 
-def check_rule(promote: str) -> None:
-    """Refuse a promotion rule that there is not.
+ALREADY_THERE = Promotion(promoted=False, reason="nothing was imported: it is in this store")
 
-    Args:
-        promote: As typed.
+
+def check_rule(promote: str) -> None:
+    """Refuse a value of `--promote` that there is not.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is none of `PROMOTIONS`.
     """
     if promote not in PROMOTIONS:
         raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
@@ -58,6 +58,7 @@ def publish(
     files: Iterable[tuple[str, bytes]],
     describe: Callable[[Mapping[str, FileRecord]], Manifest],
     decide: Callable[[], Promotion],
+    find_same: Callable[[], Manifest | None] = lambda: None,
 ) -> tuple[Manifest, Promotion]:
     """Write the files of a new version, decide whether it becomes champion, and publish it.
 
@@ -65,25 +66,30 @@ def publish(
     process at a time decides and publishes for an owner.
 
     Args:
-        store: Open.
         owner: Ticker, or name of a pooled model with its mark.
         files: Names and contents.
-        describe: Makes the manifest, given a record of every file; number and time are filled in.
+        describe: Makes the manifest, given a record of every file; its number is filled in.
         decide: Is asked while no other process can change the champion.
+        find_same: Finds a version in the store that makes this one superfluous, while no other
+            process can publish one.
 
     Returns:
-        The manifest as published, and the decision.
+        The manifest as published, and the decision; that of the version found and `ALREADY_THERE`
+        if this one is superfluous.
     """
     with store.registry.draft(owner) as draft:
         for name, content in files:
             draft.write(name, content)
         with store.writing(owner):
-            promotion, at = decide(), utc_now()
+            same = find_same()
+            if same is not None:
+                return same, ALREADY_THERE
+            promotion = decide()
             manifest = store.registry.publish(
                 draft,
                 owner,
-                lambda version: replace(describe(dict(draft.files)), version=version, created=at),
-                at=at,
+                lambda version: replace(describe(dict(draft.files)), version=version),
+                at=utc_now(),
                 promotion=promotion.reason if promotion.promoted else None,
             )
     return manifest, promotion

@@ -24,7 +24,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from stocklstm.workflows.models.bundle import export_bundle
+from stocklstm import export_model
 from tests.conftest import TICKER
 from tests.support.tampering import Bomb, replace_file
 
@@ -112,7 +112,7 @@ def attack(model_home: Path, tmp_path: Path) -> Attack:
 @pytest.fixture
 def members(model_home: Path, tmp_path: Path) -> dict[str, bytes]:
     """Give what a sound bundle holds."""
-    (made,) = export_bundle(TICKER, tmp_path / "sound.zip", home=model_home).exports
+    (made,) = export_model(TICKER, tmp_path / "sound.zip", home=model_home).results
     with zipfile.ZipFile(made.path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import validate
 from stocklstm.core.reference import CHAMPION, parse_reference
 from stocklstm.errors import NoModelError
 from stocklstm.store.locks import work_lock, writer_lock
@@ -16,7 +17,6 @@ from stocklstm.store.paths import StorePaths
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.support.faults.disturbed_program import Ended, Forks
 from tests.support.faults.store_invariants import (

@@ -11,12 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from stocklstm import collect_garbage
 from stocklstm.errors import StockLstmError
 from stocklstm.store.database import transaction
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.models.remove import Rule, collect_garbage
+from stocklstm.workflows.models.remove import Rule
 from tests.support.price_rows import PETR4, bars_of_rows
 from tests.support.store_samples import DIVIDEND, LATER, TICKER, entry_of, publish
 

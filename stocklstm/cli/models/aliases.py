@@ -1,14 +1,14 @@
 """stocklstm models promote, rollback and unalias."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.core.batch import Failure
+from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ Reason = Annotated[
     str,
     typer.Option(metavar="TEXT", help="Why; kept in the log that models show prints."),
 ]
-
-
-@dataclass(frozen=True)
-class _Moves:
-    moves: tuple["AliasMove", ...]
-    failures: tuple[Failure, ...] = ()
 
 
 def promote(
@@ -43,10 +37,9 @@ def promote(
 ) -> None:
     """Make a version the champion, or what a name of your own means."""
 
-    def call() -> _Moves:
-        from stocklstm.workflows.models.aliases import promote
-
-        return _Moves((promote(model, alias=alias, reason=reason, lock_timeout_s=lock_timeout),))
+    def call() -> "Batch[AliasMove]":
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return Batch((client.promote(model, alias=alias, reason=reason),))
 
     conclude(_view("models promote"), call, as_json=as_json, quiet=quiet)
 
@@ -60,10 +53,9 @@ def rollback(
 ) -> None:
     """Make the previous champion the champion again; twice, and all is as it was."""
 
-    def call() -> _Moves:
-        from stocklstm.workflows.models.aliases import rollback
-
-        return _Moves((rollback(ticker, reason=reason, lock_timeout_s=lock_timeout),))
+    def call() -> "Batch[AliasMove]":
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return Batch((client.rollback(ticker, reason=reason),))
 
     conclude(_view("models rollback"), call, as_json=as_json, quiet=quiet)
 
@@ -77,10 +69,9 @@ def unalias(
 ) -> None:
     """Remove a name of your own; the version it means stays."""
 
-    def call() -> _Moves:
-        from stocklstm.workflows.models.aliases import unalias
-
-        return _Moves((unalias(alias, reason=reason, lock_timeout_s=lock_timeout),))
+    def call() -> "Batch[AliasMove]":
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return Batch((client.unalias(alias, reason=reason),))
 
     conclude(_view("models unalias"), call, as_json=as_json, quiet=quiet)
 
@@ -111,11 +102,10 @@ def _tables(console: "Console", items: Sequence["AliasMove"]) -> None:
         facts(console, item.ticker, pairs)
 
 
-def _view(command: str) -> "View[_Moves, AliasMove]":
+def _view(command: str) -> "View[Batch[AliasMove], AliasMove]":
     return View(
         command=command,
         key="results",
-        items=lambda result: result.moves,
         document=as_document,
         tables=_tables,
         bare=_bare,

@@ -14,17 +14,14 @@ from stocklstm.cli.output import (
     conclude,
     warn,
 )
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult
     from stocklstm.workflows.models.imports import ImportedVersion, ImportResult
-
-_EXPORT_FORMATS = ("bundle", "onnx", "classic")
-_IMPORT_FORMATS = ("bundle", "classic")
 
 
 @app.command("export")
@@ -54,18 +51,8 @@ def export_model(
     """Write a version to files, for another store or another program."""
 
     def call() -> "ModelExportResult":
-        _require(file_format, _EXPORT_FORMATS)
-        if file_format == "classic":
-            from stocklstm.workflows.models.classic import export_classic
-
-            return export_classic(model, output)
-        if file_format == "onnx":
-            from stocklstm.workflows.models.exports import export_graph
-
-            return export_graph(model, output)
-        from stocklstm.workflows.models.bundle import export_bundle
-
-        return export_bundle(model, output)
+        with Client() as client:
+            return client.export_model(model, output, file_format=file_format)
 
     conclude(EXPORT, call, as_json=as_json, quiet=quiet)
 
@@ -104,24 +91,15 @@ def import_model(
     """Take a version from files; nothing in them is executed or believed unchecked."""
 
     def call() -> "ImportResult":
-        chosen = file_format or ("classic" if path.is_dir() else "bundle")
-        _require(chosen, _IMPORT_FORMATS)
-        if chosen == "classic":
-            from stocklstm.workflows.models.classic import import_classic as take
-        else:
-            from stocklstm.workflows.models.bundle import import_bundle as take
-
-        result = take(path, ticker=ticker, promote=promote, lock_timeout_s=lock_timeout)
-        for item in result.imports:
+        with Client(lock_timeout_s=lock_timeout) as client:
+            result = client.import_model(
+                path, file_format=file_format, ticker=ticker, promote=promote
+            )
+        for item in result.results:
             warn(f"{item.ticker}@v{item.version}", item.warnings)
         return result
 
     conclude(IMPORT, call, as_json=as_json, quiet=quiet)
-
-
-def _require(chosen: str, formats: Sequence[str]) -> None:
-    if chosen not in formats:
-        raise ConfigError(f"--format is one of {', '.join(formats)}, not {chosen[:40]!a}")
 
 
 def _bare_export(item: "ExportedModel") -> Iterable[str]:
@@ -169,7 +147,6 @@ def _import_tables(console: "Console", items: Sequence["ImportedVersion"]) -> No
 EXPORT: "View[ModelExportResult, ExportedModel]" = View(
     command="models export",
     key="exports",
-    items=lambda result: result.exports,
     document=as_document,
     tables=_export_tables,
     bare=_bare_export,
@@ -178,7 +155,6 @@ EXPORT: "View[ModelExportResult, ExportedModel]" = View(
 IMPORT: "View[ImportResult, ImportedVersion]" = View(
     command="models import",
     key="imports",
-    items=lambda result: result.imports,
     document=as_document,
     tables=_import_tables,
     bare=_bare_import,

@@ -1,25 +1,19 @@
 """stocklstm models diff."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.core.batch import Failure
+from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.models.diff import Difference, Pair, Value
-
-
-@dataclass(frozen=True)
-class _Compared:
-    diffs: tuple["Difference", ...]
-    failures: tuple[Failure, ...] = ()
 
 
 def diff(
@@ -30,10 +24,9 @@ def diff(
 ) -> None:
     """Put two versions side by side: settings, scores, prices, libraries, files."""
 
-    def call() -> _Compared:
-        from stocklstm.workflows.models.diff import find_differences
-
-        return _Compared((find_differences(left, right),))
+    def call() -> "Batch[Difference]":
+        with Client() as client:
+            return Batch((client.diff_models(left, right),))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -90,10 +83,9 @@ def _shown(value: "Value") -> str:
     return f"{text[:12]}…" if len(text) == 64 else text.replace("no_better", "no better")
 
 
-VIEW: "View[_Compared, Difference]" = View(
+VIEW: "View[Batch[Difference], Difference]" = View(
     command="models diff",
     key="diffs",
-    items=lambda result: result.diffs,
     document=as_document,
     tables=_tables,
     bare=_bare,

@@ -1,7 +1,6 @@
 """stocklstm models: list and show; its other commands are registered here."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,8 @@ from stocklstm.cli.models.sign import sign
 from stocklstm.cli.options import Json, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import say
-from stocklstm.core.batch import Failure
+from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 from stocklstm.core.wording import target_words
 from stocklstm.workflows.documents import details_document
 
@@ -35,9 +35,8 @@ def list_models(ticker: Tickers = None, as_json: Json = False, quiet: Quiet = Fa
     """List all versions, or those of some tickers."""
 
     def call() -> "ModelsResult":
-        from stocklstm.workflows.models.listing import list_models
-
-        result = list_models(ticker or ())
+        with Client() as client:
+            result = client.list_models(ticker or ())
         if not result.models and not result.failures:
             say("the store has no model yet: stocklstm train --ticker PETR4.SA")
         return result
@@ -53,22 +52,15 @@ def show_model(
 ) -> None:
     """Show everything about one version."""
 
-    def call() -> "_Shown":
-        from stocklstm.workflows.models.listing import show_model
-
-        return _Shown((show_model(model),))
+    def call() -> "Batch[ModelDetails]":
+        with Client() as client:
+            return Batch((client.show_model(model),))
 
     conclude(SHOW, call, as_json=as_json, quiet=quiet)
 
 
 for command in (promote, rollback, unalias, diff, sign, rm, gc):
     app.command()(command)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    models: tuple["ModelDetails", ...]
-    failures: tuple[Failure, ...] = ()
 
 
 def _summary_bare(item: "ModelSummary") -> Iterable[str]:
@@ -182,16 +174,14 @@ def _change(change: "AliasChange") -> str:
 LIST: "View[ModelsResult, ModelSummary]" = View(
     command="models list",
     key="models",
-    items=lambda result: result.models,
     document=as_document,
     tables=_summary_table,
     bare=_summary_bare,
 )
 
-SHOW: "View[_Shown, ModelDetails]" = View(
+SHOW: "View[Batch[ModelDetails], ModelDetails]" = View(
     command="models show",
     key="models",
-    items=lambda result: result.models,
     document=details_document,
     tables=_details_table,
     bare=_details_bare,

@@ -13,6 +13,7 @@ from stocklstm.cli.output import (
     warn,
 )
 from stocklstm.cli.streams import say
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def rm(
     """Remove versions that no alias names; their forecasts stay in the ledger."""
 
     def call() -> "RemoveResult":
-        from stocklstm.workflows.models.remove import remove_versions
-
-        result = remove_versions(models, lock_timeout_s=lock_timeout)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            result = client.remove_versions(models)
         for item in result.results:
             warn(item.ticker, _warnings(item))
         return result
@@ -81,11 +81,11 @@ def gc(
     """
 
     def call() -> "CollectResult":
-        from stocklstm.workflows.models.remove import Rule, collect_garbage
+        from stocklstm.workflows.models.remove import Rule
 
-        result = collect_garbage(
-            ticker or (), Rule(keep, older_than), dry_run=dry_run, lock_timeout_s=lock_timeout
-        )
+        rule = Rule(keep, older_than)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            result = client.collect_garbage(ticker or (), rule, dry_run=dry_run)
         for done in result.results:
             for item in done.skipped:
                 say(f"kept: {item.ticker}: {item.name}: {item.reason}")
@@ -134,7 +134,6 @@ def _collected_table(console: "Console", items: Sequence["Collection"]) -> None:
 REMOVE: "View[RemoveResult, RemovedVersion]" = View(
     command="models rm",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=_removed_table,
     bare=_removed_bare,
@@ -143,7 +142,6 @@ REMOVE: "View[RemoveResult, RemovedVersion]" = View(
 COLLECT: "View[CollectResult, Collection]" = View(
     command="models gc",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=_collected_table,
     bare=_collected_bare,

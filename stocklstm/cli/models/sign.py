@@ -7,6 +7,7 @@ import typer
 
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -38,14 +39,8 @@ def sign(
     """Sign versions with STOCKLSTM_SIGNING_KEY, after checking every byte of them."""
 
     def call() -> "SignResult":
-        from stocklstm.workflows.models.sign import sign_versions
-
-        return sign_versions(
-            models or (),
-            every_version=every_version,
-            replace=replace,
-            lock_timeout_s=lock_timeout,
-        )
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.sign_versions(models or (), every_version=every_version, replace=replace)
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -70,7 +65,6 @@ def _words(item: "SignedVersion") -> str:
 VIEW: "View[SignResult, SignedVersion]" = View(
     command="models sign",
     key="results",
-    items=lambda result: result.results,
     document=as_document,
     tables=_table,
     bare=_bare,

@@ -1,24 +1,21 @@
-"""models promote, rollback and unalias: what the names of versions mean."""
+"""models promote, rollback and unalias: the names of versions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import CHAMPION, PREVIOUS, parse_alias, parse_owner, parse_reference
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NoModelError
-from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import SERVING_FILE
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 
 _LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
 class AliasMove:
-    """What an alias meant and what it means now.
+    """An alias before and after.
 
     Attributes:
         ticker: Whose.
@@ -39,34 +36,13 @@ class AliasMove:
     unchanged: bool
 
 
-def promote(
-    reference: str,
-    *,
-    alias: str = CHAMPION,
-    reason: str = "",
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> AliasMove:
-    """Point "champion", or an alias of one's own, at a version.
-
-    Args:
-        reference: TICKER@v3 or TICKER@alias.
-        alias: "champion" or a name of one's own; "previous" only follows the champion.
-        reason: Kept in the log.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: Such an alias cannot be set, the reason is not one line, or the store may not
-            be written.
-        NotFoundError: There is no such version.
-        ArtifactCorruptError: Its manifest or serving file is not the one that was published.
-    """
+def promote(store: Store, reference: str, *, alias: str, reason: str) -> AliasMove:
+    """Point "champion", or an alias of one's own, at a version; see `Client.promote`."""
     name = parse_alias(alias)
     words = _one_line(reason) or "models promote"
     wanted = parse_reference(reference)
     ticker = wanted.ticker
-    with _writing(ticker, home, lock_timeout_s) as store:
+    with _writing(store, ticker):
         version = store.registry.resolve(wanted)
         before = store.registry.aliases.of(ticker).get(name)
         _require_sound(store, ticker, version)
@@ -77,29 +53,11 @@ def promote(
         return _moved(store, ticker, name, before, words)
 
 
-def rollback(
-    ticker: str,
-    *,
-    reason: str = "",
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> AliasMove:
-    """Make the previous champion the champion again, and the present one the previous.
-
-    Args:
-        ticker: Whose.
-        reason: Kept in the log.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: The reason is not one line, or the store may not be written.
-        NotFoundError: There is no previous champion.
-        ArtifactCorruptError: Its manifest or serving file is not the one that was published.
-    """
+def rollback(store: Store, ticker: str, *, reason: str) -> AliasMove:
+    """Make the previous champion the champion again; see `Client.rollback`."""
     name = parse_owner(ticker)
     words = _one_line(reason) or "models rollback"
-    with _writing(name, home, lock_timeout_s) as store:
+    with _writing(store, name):
         aliases = store.registry.aliases.of(name)
         if PREVIOUS not in aliases:
             # Whether there is any model is said by what looks for the champion.
@@ -113,26 +71,8 @@ def rollback(
         return _moved(store, name, CHAMPION, aliases.get(CHAMPION), words)
 
 
-def unalias(
-    reference: str,
-    *,
-    reason: str = "",
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> AliasMove:
-    """Remove an alias of one's own; the version it points at stays.
-
-    Args:
-        reference: TICKER@alias.
-        reason: Kept in the log.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        ConfigError: It is no alias of one's own, the reason is not one line, or the store may not
-            be written.
-        NotFoundError: There is no such alias.
-    """
+def unalias(store: Store, reference: str, *, reason: str) -> AliasMove:
+    """Remove an alias of one's own; see `Client.unalias`."""
     wanted = parse_reference(reference)
     if wanted.version is not None:
         raise ConfigError(
@@ -145,7 +85,7 @@ def unalias(
             hint=f"stocklstm models promote {wanted.ticker}@VERSION",
         )
     words = _one_line(reason) or "models unalias"
-    with _writing(wanted.ticker, home, lock_timeout_s) as store:
+    with _writing(store, wanted.ticker):
         before = store.registry.aliases.drop(
             wanted.ticker, wanted.alias, reason=words, at=utc_now()
         )
@@ -153,7 +93,7 @@ def unalias(
 
 
 def _one_line(reason: str) -> str:
-    """Refuse what would not fit the log, or would play tricks on the terminal that shows it."""
+    """Strip a reason, and refuse one that is too long for the log or would disturb a terminal."""
     if not reason.isprintable() or len(reason) > _LONGEST_REASON:
         raise ConfigError(
             f"--reason is one line of at most {_LONGEST_REASON} characters",
@@ -163,15 +103,18 @@ def _one_line(reason: str) -> str:
 
 
 @contextmanager
-def _writing(ticker: str, home: Path | None, lock_timeout_s: float) -> Iterator[Store]:
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        with writer_lock(store.paths, ticker, lock_timeout_s):
-            yield store
+def _writing(store: Store, ticker: str) -> Iterator[None]:
+    store.require_writable()
+    with store.writing(ticker):
+        yield
 
 
 def _require_sound(store: Store, ticker: str, version: int) -> None:
-    """Read what every forecast will read; what is damaged is put into use by nobody."""
+    """Read what every forecast will read: a damaged version is not put into use.
+
+    Raises:
+        ArtifactCorruptError: It is damaged.
+    """
     store.registry.read_file(store.registry.manifest(ticker, version), SERVING_FILE)
 
 

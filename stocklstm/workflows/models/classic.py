@@ -1,9 +1,11 @@
 """models export and import --format classic: the files of the tutorials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from stocklstm.core.batch import Batch
 from stocklstm.core.clock import utc_now
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.parts import forecast_day, split_ticker
@@ -11,11 +13,9 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import parse_reference, parse_ticker
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
-    IntegrityError,
     NotFoundError,
 )
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
@@ -32,48 +32,44 @@ from stocklstm.learn.model import architecture_of
 from stocklstm.learn.safety import MOST_CHECKPOINT_BYTES
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import OversizedError, SymbolicLinkError, read_regular
-from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, ImportRecord, Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.manifest import (
+    CHECKPOINT_FILE,
+    SERVING_FILE,
+    FileRecord,
+    ImportRecord,
+    Manifest,
+)
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.models.exports import ModelExportResult, write_directory
 from stocklstm.workflows.models.imports import (
-    ALREADY_THERE,
-    ImportedVersion,
     ImportResult,
-    decide,
-    described,
+    find_whole,
+    imported_version,
+    judge_import,
 )
-from stocklstm.workflows.publishing import check_rule
+from stocklstm.workflows.publishing import ALREADY_THERE, Promotion, publish
 from stocklstm.workflows.train.fit import FittedModel, PreparedTicker
 
 _PICTURES = ("training_history.png", "predictions_vs_actual.png")
 
 
-def export_classic(
-    reference: str, output: Path | None = None, *, home: Path | None = None
-) -> ModelExportResult:
+def export_classic(store: Store, reference: str, output: Path | None) -> ModelExportResult:
     """Write a version as the tutorials have it: weights, scaler and settings, and the pictures.
 
     Args:
-        reference: TICKER, TICKER@v3 or TICKER@alias.
         output: The directory; by default TICKER-v3-classic where the program runs.
-        home: The store; by default where the command line has it.
 
     Raises:
-        NotFoundError: There is no such version.
-        IntegrityError: Its files are not those that were published.
         ConfigError: It is not of a kind that a MinMaxScaler can serve.
     """
-    wanted = parse_reference(reference)
-    with open_store(home) as store:
-        registry = store.registry
-        manifest = registry.find(wanted)
-        scaling = _price_scaling(manifest)
-        checkpoint = decode_checkpoint(registry.read_file(manifest, CHECKPOINT_FILE))
-        pictures = {
-            name: registry.read_file(manifest, name) for name in _PICTURES if name in manifest.files
-        }
+    registry = store.registry
+    manifest = registry.find(parse_reference(reference))
+    scaling = _price_scaling(manifest)
+    checkpoint = decode_checkpoint(registry.read_file(manifest, CHECKPOINT_FILE))
+    pictures = {
+        name: registry.read_file(manifest, name) for name in _PICTURES if name in manifest.files
+    }
     facts = {
         "ticker": manifest.ticker,
         "model": manifest.id,
@@ -106,33 +102,35 @@ def _price_scaling(manifest: Manifest) -> PriceScaling:
     return manifest.prices
 
 
-def import_classic(
-    path: Path,
-    *,
-    ticker: str | None = None,
-    promote: str = "auto",
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> ImportResult:
-    """Make model_lstm.pth, scaler.pkl and config.pkl the next version of a ticker.
+@dataclass(frozen=True, eq=False)
+class ClassicFiles:
+    """The three files, read and checked.
 
-    It predicts the same price as they do. Intervals, which they have none of, are measured on the
-    stored prices, and so is how it compares with yesterday's close.
+    Attributes:
+        ticker: Whose model.
+        origin: Their directory.
+        sha256: Of all three.
+        model: What they say.
+    """
+
+    ticker: str
+    origin: str
+    sha256: str
+    model: ClassicModel
+
+
+def read_classic(path: Path, ticker: str | None) -> ClassicFiles:
+    """Read model_lstm.pth, scaler.pkl and config.pkl without running anything in them.
 
     Args:
-        path: The directory of the three files.
-        ticker: Whose it is; None if config.pkl says so.
-        promote: As for `train`.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
+        path: Their directory.
+        ticker: Whose model it is; None if config.pkl says so.
 
     Raises:
-        NotFoundError: A file is missing, or there is no store, or no prices of the ticker.
-        IntegrityError: A file is damaged, or asks for more than plain values.
-        ConfigError: They describe a network that cannot be taken over.
-        NotEnoughDataError: There are too few prices to test it on.
+        NotFoundError: A file is missing.
+        IntegrityError: One is damaged, or asks for more than plain values.
+        ConfigError: They describe a network that cannot be taken over, or not whose it is.
     """
-    check_rule(promote)
     files = {name: _read(path, name) for name in (WEIGHTS_FILE, SCALER_FILE, CONFIG_FILE)}
     model = decode_classic(files)
     if ticker is None and model.ticker is None:
@@ -140,13 +138,8 @@ def import_classic(
             f"{CONFIG_FILE} does not say whose model it is",
             hint=f"stocklstm models import {path} --ticker PETR4.SA",
         )
-    name = parse_ticker(ticker or model.ticker or "")
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        arrival = _Arrival(
-            store, name, str(path), sha256_hex(*files.values()), model, lock_timeout_s
-        )
-        return ImportResult((arrival.take(promote),))
+    owner = parse_ticker(ticker or model.ticker or "")
+    return ClassicFiles(owner, str(path), sha256_hex(*files.values()), model)
 
 
 def _read(directory: Path, name: str) -> bytes:
@@ -169,92 +162,83 @@ def _read(directory: Path, name: str) -> bytes:
         ) from error
 
 
-@dataclass(frozen=True)
-class _Arrival:
-    """One classic model on its way into the store."""
+def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportResult:
+    """Make three classic files the next version of a ticker; see `Client.import_model`.
 
-    store: Store
-    ticker: str
-    origin: str
-    sha256: str
-    model: ClassicModel
-    lock_timeout_s: float
+    It predicts the same price as they do. Intervals, which they have none of, are measured on the
+    stored prices, and so is how it compares with yesterday's close.
+    """
+    store.require_writable()
+    bars = store.prices.bars(files.ticker)
+    # Scoring takes seconds, and what is here already needs none.
+    same = _same_version(store, files)
+    if same is not None:
+        return Batch((imported_version(store, same, ALREADY_THERE, files.origin),))
+    fitted = _assess(files.model, bars)
+    manifest, promotion = _publish(store, files, fitted, promote)
+    warnings = _warnings(files.model, bars, fitted.prepared.split)
+    return Batch((imported_version(store, manifest, promotion, files.origin, warnings),))
 
-    def take(self, promote: str) -> ImportedVersion:
-        bars = self.store.prices.bars(self.ticker)
-        same = self._same_version()
-        if same is not None:
-            return described(self.store, same, ALREADY_THERE, unchanged=True, origin=self.origin)
-        fitted = self._assess(bars)
-        return self._publish(fitted, promote)
 
-    def _same_version(self) -> Manifest | None:
-        registry = self.store.registry
-        for version in registry.versions(self.ticker):
-            try:
-                manifest = registry.manifest(self.ticker, version)
-                source = manifest.imported_from
-                if source is None or source.sha256 != self.sha256:
-                    continue
-                for name in manifest.files:
-                    registry.read_file(manifest, name)
-            except IntegrityError:
-                continue
-            return manifest
-        return None
+def _same_version(store: Store, files: ClassicFiles) -> Manifest | None:
+    def is_same(manifest: Manifest) -> bool:
+        source = manifest.imported_from
+        return source is not None and source.sha256 == files.sha256
 
-    def _assess(self, bars: Bars) -> FittedModel:
-        model, config = self.model, self.model.config
-        series, scaling = split_ticker(bars, config), model.scaling
-        split = series.split
-        data = TrainingData(
-            scaling.inputs(bars), scaling.targets(bars), split.train, split.validation
-        )
-        network = adopt_network(
-            config,
-            data,
-            {
-                "architecture": architecture_of(config),
-                "config": {"target": config.target, "features": config.features},
-                "weights": model.weights,
-            },
-        )
-        return PreparedTicker(config, data, (series,), scaling).assess(network)
+    return find_whole(store, files.ticker, is_same)
 
-    def _publish(self, fitted: FittedModel, promote: str) -> ImportedVersion:
-        store, registry = self.store, self.store.registry
-        record = ImportRecord("classic", "", None, self.sha256, utc_now())
-        sources = tuple(store.prices.sources(self.ticker))
-        currency = store.prices.instrument(self.ticker).currency
-        origin = "classic files"
-        with registry.draft(self.ticker) as draft:
-            network = fitted.network
-            draft.write(SERVING_FILE, fitted.onnx)
-            draft.write(
-                CHECKPOINT_FILE,
-                encode_checkpoint(network.network, network.state, fitted.config, network.history),
-            )
-            title = f"{self.ticker}, imported from {origin}"
-            draft.write(
-                "predictions_vs_actual.png",
-                predictions_png(fitted.days, fitted.evaluation, title, currency),
-            )
-            with writer_lock(store.paths, self.ticker, self.lock_timeout_s):
-                manifest = fitted.manifest(self.ticker, {self.ticker: sources}, draft.files)
-                # Epochs that were made elsewhere left no curve to be judged by.
-                training = replace(manifest.training, diagnosis="")
-                manifest = replace(manifest, training=training, imported_from=record)
-                model = LoadedModel(manifest, fitted.forecaster)
-                promotion = decide(store, promote, model, origin)
-                published = registry.publish(
-                    draft,
-                    self.ticker,
-                    lambda version: replace(manifest, version=version),
-                    at=utc_now(),
-                    promotion=promotion.reason if promotion.promoted else None,
-                )
-        warnings = _warnings(self.model, fitted.prepared.bars, fitted.prepared.split)
-        return described(store, published, promotion, warnings=warnings, origin=self.origin)
+
+def _assess(model: ClassicModel, bars: Bars) -> FittedModel:
+    config = model.config
+    series, scaling = split_ticker(bars, config), model.scaling
+    split = series.split
+    data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
+    network = adopt_network(
+        config,
+        data,
+        {
+            "architecture": architecture_of(config),
+            "config": {"target": config.target, "features": config.features},
+            "weights": model.weights,
+        },
+    )
+    return PreparedTicker(config, data, (series,), scaling).assess(network)
+
+
+def _publish(
+    store: Store, files: ClassicFiles, fitted: FittedModel, promote: str
+) -> tuple[Manifest, Promotion]:
+    ticker, origin = files.ticker, "classic files"
+    sources = {ticker: tuple(store.prices.sources(ticker))}
+    network = fitted.network
+    currency = store.prices.instrument(ticker).currency
+    title = f"{ticker}, imported from {origin}"
+    content = {
+        SERVING_FILE: fitted.onnx,
+        CHECKPOINT_FILE: encode_checkpoint(
+            network.network, network.state, fitted.config, network.history
+        ),
+        "predictions_vs_actual.png": predictions_png(
+            fitted.days, fitted.evaluation, title, currency
+        ),
+    }
+
+    def describe(records: Mapping[str, FileRecord]) -> Manifest:
+        manifest = fitted.manifest(ticker, sources, records)
+        # Epochs that were made elsewhere left no curve to be judged by.
+        training = replace(manifest.training, diagnosis="")
+        record = ImportRecord("classic", "", None, files.sha256, utc_now())
+        return replace(manifest, training=training, imported_from=record)
+
+    model = LoadedModel(describe({}), fitted.forecaster)
+    return publish(
+        store,
+        ticker,
+        content.items(),
+        describe,
+        lambda: judge_import(store, promote, model, origin),
+        lambda: _same_version(store, files),
+    )
 
 
 def _warnings(model: ClassicModel, bars: Bars, split: Split) -> tuple[str, ...]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 from stocklstm.core.reference import parse_reference
 from stocklstm.store.manifest import Manifest
-from stocklstm.store.store import open_store
+from stocklstm.store.store import Store
 
 Value = str | int | float | bool | None
 
@@ -53,20 +52,9 @@ class Difference:
     files: tuple[Pair, ...]
 
 
-def find_differences(left: str, right: str, *, home: Path | None = None) -> Difference:
-    """Put two versions side by side, as they were published.
-
-    Args:
-        left: TICKER, TICKER@v3 or TICKER@alias.
-        right: The same, of this or another ticker.
-        home: The store; by default where the command line has it.
-
-    Raises:
-        NotFoundError: There is no such version.
-        IntegrityError: A manifest is damaged.
-    """
-    with open_store(home) as store:
-        one, other = (store.registry.find(parse_reference(name)) for name in (left, right))
+def diff_models(store: Store, left: str, right: str) -> Difference:
+    """Put two versions side by side, as they were published; see `Client.diff_models`."""
+    one, other = (store.registry.find(parse_reference(name)) for name in (left, right))
     return Difference(
         left=one.id,
         right=other.id,

@@ -1,18 +1,19 @@
 """models export: what every format shares, and the format "onnx", for any ONNX program."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch
 from stocklstm.core.inputs.volatility import WARM_UP
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.output import is_directory, write_file
-from stocklstm.store.store import open_store
+from stocklstm.store.store import Store
 
 SIDECAR_FILE = "model.json"
 SIDECAR_FORMAT = 1
@@ -39,12 +40,17 @@ class ExportedModel:
     bytes: int
 
 
-@dataclass(frozen=True)
-class ModelExportResult:
-    """Outcome of one export."""
+ModelExportResult = Batch[ExportedModel]
 
-    exports: tuple[ExportedModel, ...]
-    failures: tuple[Failure, ...] = ()
+
+def check_format(file_format: str, formats: Sequence[str]) -> None:
+    """Refuse a format that is not among these.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if file_format not in formats:
+        raise ConfigError(f"--format is one of {', '.join(formats)}, not {file_format[:40]!a}")
 
 
 def write_directory(
@@ -53,7 +59,6 @@ def write_directory(
     """Write files side by side; files of the same names are replaced, others stay.
 
     Args:
-        manifest: Of the version that is exported.
         file_format: "onnx" or "classic".
         output: The directory; by default TICKER-v3-onnx or -classic where the program runs.
         files: Contents by name.
@@ -76,38 +81,23 @@ def write_directory(
         files=tuple(files),
         bytes=sum(map(len, files.values())),
     )
-    return ModelExportResult((made,))
+    return Batch((made,))
 
 
-def export_graph(
-    reference: str, output: Path | None = None, *, home: Path | None = None
-) -> ModelExportResult:
+def export_graph(store: Store, reference: str, output: Path | None) -> ModelExportResult:
     """Write the serving graph, and beside it the numbers that turn prices into its inputs.
 
     Args:
-        reference: TICKER, TICKER@v3 or TICKER@alias.
         output: The directory; by default TICKER-v3-onnx where the program runs.
-        home: The store; by default where the command line has it.
-
-    Raises:
-        NotFoundError: There is no such version.
-        IntegrityError: Its files are not those that were published.
-        ConfigError: The place may not be written.
     """
-    wanted = parse_reference(reference)
-    with open_store(home) as store:
-        manifest = store.registry.find(wanted)
-        graph = store.registry.read_file(manifest, SERVING_FILE)
+    manifest = store.registry.find(parse_reference(reference))
+    graph = store.registry.read_file(manifest, SERVING_FILE)
     text = msgspec.json.format(msgspec.json.encode(sidecar(manifest)), indent=2) + b"\n"
     return write_directory(manifest, "onnx", output, {SERVING_FILE: graph, SIDECAR_FILE: text})
 
 
 def sidecar(manifest: Manifest) -> dict[str, object]:
-    """Describe inputs and outputs of a serving graph; `docs/bundles.md` says how to use it.
-
-    Args:
-        manifest: Of the version.
-    """
+    """Describe inputs and outputs of a serving graph; `docs/bundles.md` says how to use it."""
     config, scaling = manifest.config, manifest.scaling
     anchor = scaling.anchor
     return {

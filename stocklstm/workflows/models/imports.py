@@ -1,20 +1,20 @@
-"""What every kind of import shares: its outcome, and what becomes of the imported version."""
+"""models import: what every format shares, the outcome and the promotion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import CHAMPION
 from stocklstm.core.scores.evaluation import ScoredDays
-from stocklstm.errors import IntegrityError, NotEnoughDataError, StockLstmError
+from stocklstm.errors import IntegrityError, NotEnoughDataError, NotFoundError, StockLstmError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel
-from stocklstm.workflows.publishing import Promotion, judge, promote_by
+from stocklstm.workflows.publishing import ALREADY_THERE, Promotion, judge, promote_by
 from stocklstm.workflows.scoring import score_model, unseen_origins
 
 
@@ -49,59 +49,58 @@ class ImportedVersion:
     path: str
 
 
-@dataclass(frozen=True)
-class ImportResult:
-    """Outcome of one import."""
-
-    imports: tuple[ImportedVersion, ...]
-    failures: tuple[Failure, ...] = ()
+ImportResult = Batch[ImportedVersion]
 
 
-def described(
+def imported_version(
     store: Store,
     manifest: Manifest,
     promotion: Promotion,
-    *,
-    unchanged: bool = False,
+    origin: str,
     warnings: tuple[str, ...] = (),
-    origin: str = "",
 ) -> ImportedVersion:
-    """Put the outcome of an import together.
-
-    Args:
-        store: Holds the version.
-        manifest: Of the version in this store.
-        promotion: What became of it.
-        unchanged: True if it was there already.
-        warnings: What to know before relying on it.
-        origin: What it was imported from; by default what its manifest says.
-    """
+    """Put the outcome of an import together, given what `publish` returned."""
     source = manifest.imported_from
     return ImportedVersion(
         ticker=manifest.ticker,
         version=manifest.version,
         format="bundle" if source is None else source.kind,
-        origin=origin or ("" if source is None else source.model),
+        origin=origin,
         parent=manifest.parent,
         promoted=promotion.promoted,
         promotion=promotion.reason,
-        unchanged=unchanged,
+        unchanged=promotion is ALREADY_THERE,
         verdict_text=manifest.evaluation.verdict_text,
         warnings=warnings,
         path=str(store.paths.version(manifest.ticker, manifest.version)),
     )
 
 
-def decide(store: Store, rule: str, model: AnyModel, origin: str) -> Promotion:
+def find_whole(store: Store, ticker: str, is_same: Callable[[Manifest], bool]) -> Manifest | None:
+    """Find a version by its manifest, all files of which are those that were published."""
+    registry = store.registry
+    for version in registry.versions(ticker):
+        try:
+            manifest = registry.manifest(ticker, version)
+            if not is_same(manifest):
+                continue
+            for name in manifest.files:
+                registry.read_file(manifest, name)
+        except (IntegrityError, NotFoundError):
+            # A damaged version is no reason to refuse a whole one.
+            continue
+        return manifest
+    return None
+
+
+def judge_import(store: Store, rule: str, model: AnyModel, origin: str) -> Promotion:
     """Say whether an imported version becomes champion, by the rule of `train --promote`.
 
     Where there are no prices, or no champion, there is nothing to hold it against.
 
     Args:
-        store: Holds the champion and the prices.
         rule: "auto", "always" or "never".
-        model: The imported one.
-        origin: What it was imported from.
+        origin: What it was imported from, for the log.
     """
     promotion = promote_by(rule, lambda: _judge(store, model))
     # That the version was made elsewhere is to be seen in the log, too.
@@ -143,6 +142,3 @@ def _finite(model: LoadedModel, bars: Bars) -> ScoredDays:
     if not np.isfinite(days.forecasts.quantiles).all():
         raise NotEnoughDataError("its forecasts are not finite")
     return days
-
-
-ALREADY_THERE = Promotion(promoted=False, reason="nothing was imported: it is in this store")

@@ -1,16 +1,15 @@
-"""models: what is in the store."""
+"""models list and show: the versions in the store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.reference import parse_owner, parse_reference
 from stocklstm.errors import NoModelError, StockLstmError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline, training_command
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,13 @@ class ModelSummary:
     verdict: str
 
 
-@dataclass(frozen=True)
-class ModelsResult:
+class ModelsResult(Batch[ModelSummary]):
     """All versions, and those that could not be read."""
 
-    models: tuple[ModelSummary, ...]
-    failures: tuple[Failure, ...]
+    @property
+    def models(self) -> tuple[ModelSummary, ...]:
+        """The versions, by ticker and number."""
+        return self.results
 
 
 @dataclass(frozen=True)
@@ -67,45 +67,26 @@ class ModelDetails:
     walk_forward: str | None
 
 
-def list_models(tickers: Sequence[str] = (), *, home: Path | None = None) -> ModelsResult:
-    """List the versions in the store.
-
-    Args:
-        tickers: Whose; none means all.
-        home: The store; by default where the command line has it.
-
-    Raises:
-        NotFoundError: There is no store.
-    """
-    with open_store(home) as store:
-        names = tickers or store.registry.tickers()
-        groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
-        models = tuple(model for found, _ in groups for model in found)
-        unreadable = tuple(failure for _, failed in groups for failure in failed)
-        return ModelsResult(models, unknown + unreadable)
+def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
+    """List the versions in the store; see `Client.list_models`."""
+    names = tickers or store.registry.tickers()
+    groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
+    models = tuple(model for found, _ in groups for model in found)
+    unreadable = tuple(failure for _, failed in groups for failure in failed)
+    return ModelsResult(models, unknown + unreadable)
 
 
-def show_model(reference: str, *, home: Path | None = None) -> ModelDetails:
-    """Read everything about one version.
-
-    Args:
-        reference: TICKER, TICKER@v3 or TICKER@alias.
-        home: The store; by default where the command line has it.
-
-    Raises:
-        NotFoundError: There is no such version.
-        IntegrityError: Its manifest is damaged.
-    """
-    wanted = parse_reference(reference)
-    with open_store(home) as store:
-        version = store.registry.resolve(wanted)
-        return ModelDetails(
-            manifest=store.registry.manifest(wanted.ticker, version),
-            aliases=names_of(store.registry.aliases.of(wanted.ticker), version),
-            alias_log=tuple(store.registry.aliases.log(wanted.ticker)),
-            path=str(store.paths.version(wanted.ticker, version)),
-            walk_forward=_walk_forward(store, wanted.ticker, version),
-        )
+def show_model(store: Store, reference: str) -> ModelDetails:
+    """Read everything about one version; see `Client.show_model`."""
+    manifest = store.registry.find(parse_reference(reference))
+    ticker, version = manifest.ticker, manifest.version
+    return ModelDetails(
+        manifest=manifest,
+        aliases=names_of(store.registry.aliases.of(ticker), version),
+        alias_log=tuple(store.registry.aliases.log(ticker)),
+        path=str(store.paths.version(ticker, version)),
+        walk_forward=_walk_forward(store, ticker, version),
+    )
 
 
 def _walk_forward(store: Store, ticker: str, version: int) -> str | None:

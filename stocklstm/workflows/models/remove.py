@@ -1,11 +1,10 @@
-"""models rm and gc: what goes, and what never does."""
+"""models rm and gc: removing versions and leftovers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     ModelReference,
@@ -14,13 +13,11 @@ from stocklstm.core.reference import (
     parse_reference,
     version_id,
 )
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NoModelError, StockLstmError, StoreLockedError
 from stocklstm.store.disk import disk_errors, size_of
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
-from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import Outline
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 
 # How long an unfinished run may wait for somebody to go on with it, unless told otherwise.
 RUN_DAYS = 30.0
@@ -43,12 +40,7 @@ class RemovedVersion:
     children: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class RemoveResult:
-    """Outcome for all versions."""
-
-    results: tuple[RemovedVersion, ...]
-    failures: tuple[Failure, ...]
+RemoveResult = Batch[RemovedVersion]
 
 
 @dataclass(frozen=True)
@@ -102,12 +94,7 @@ class Collection:
     bytes: int
 
 
-@dataclass(frozen=True)
-class CollectResult:
-    """The cleaning, and the tickers where it failed."""
-
-    results: tuple[Collection, ...]
-    failures: tuple[Failure, ...]
+CollectResult = Batch[Collection]
 
 
 @dataclass(frozen=True)
@@ -137,31 +124,15 @@ class Rule:
             raise ConfigError(f"--older-than is 0 to 36500 days, not {self.older_than_days:g}")
 
 
-def remove_versions(
-    references: Sequence[str],
-    *,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-) -> RemoveResult:
-    """Remove versions that no alias names; forecasts that they made stay in the ledger.
+def remove_versions(store: Store, references: Sequence[str]) -> RemoveResult:
+    """Remove versions that no alias names; see `Client.remove_versions`."""
+    store.require_writable()
 
-    Args:
-        references: TICKER@v3 each.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
+    def remove(reference: ModelReference) -> RemovedVersion:
+        with store.writing(reference.ticker):
+            return _remove(store, reference.ticker, store.registry.resolve(reference))
 
-    Raises:
-        NotFoundError: There is no store.
-        ConfigError: It may not be written.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-
-        def remove(reference: ModelReference) -> RemovedVersion:
-            with writer_lock(store.paths, reference.ticker, lock_timeout_s):
-                return _remove(store, reference.ticker, store.registry.resolve(reference))
-
-        return RemoveResult(*for_each(references, parse_exact, remove))
+    return Batch(*for_each(references, parse_exact, remove))
 
 
 def _remove(store: Store, ticker: str, version: int) -> RemovedVersion:
@@ -174,7 +145,7 @@ def _remove(store: Store, ticker: str, version: int) -> RemovedVersion:
 
 
 def _size(store: Store, ticker: str, version: int) -> int:
-    """Measure a version and its pictures; what is not there takes nothing."""
+    """Measure a version and its pictures, in bytes; 0 for what is not there."""
     places = (store.paths.version(ticker, version), store.paths.reports(ticker, version))
     with disk_errors("read the model"):
         return sum(size_of(place) for place in places if place.exists() or place.is_symlink())
@@ -191,51 +162,23 @@ def _parents(store: Store, ticker: str) -> dict[int, int]:
 
 
 def collect_garbage(
-    tickers: Sequence[str] = (),
-    rule: Rule | None = None,
-    *,
-    dry_run: bool = False,
-    home: Path | None = None,
-    now: str | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    store: Store, tickers: Sequence[str], rule: Rule, *, dry_run: bool, now: str | None
 ) -> CollectResult:
-    """Remove old versions that nothing needs, and what killed processes left behind.
-
-    Never goes: what an alias names, what a version that stays was made from, what an unfinished
-    run began with, and what a living process works on.
-
-    Args:
-        tickers: Whose; none means all.
-        rule: Which versions; by default none, only leftovers.
-        dry_run: Only tell what would go.
-        home: The store; by default where the command line has it.
-        now: UTC timestamp from which ages count; by default the present.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store.
-        ConfigError: It may not be written.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        present = datetime.fromisoformat(now or utc_now())
-        work = _Cleaning(store, rule or Rule(), dry_run, present, lock_timeout_s)
-        known = _all_tickers(store, work.leftovers)
-        done, failures = for_each(
-            tickers or known, lambda name: _known_ticker(name, known), work.clean
-        )
-    removed = tuple(item for part, _ in done for item in part)
-    return CollectResult(
-        (
-            Collection(
-                dry_run=dry_run,
-                removed=removed,
-                skipped=tuple(item for _, part in done for item in part),
-                bytes=sum(item.bytes for item in removed),
-            ),
-        ),
-        failures,
+    """Remove old versions, and what killed processes left behind; see `Client.collect_garbage`."""
+    store.require_writable()
+    collector = _Collector(store, rule, dry_run, datetime.fromisoformat(now or utc_now()))
+    known = _all_tickers(store, collector.leftovers)
+    done, failures = for_each(
+        tickers or known, lambda name: _known_ticker(name, known), collector.collect
     )
+    removed = tuple(item for part, _ in done for item in part)
+    collection = Collection(
+        dry_run=dry_run,
+        removed=removed,
+        skipped=tuple(item for _, part in done for item in part),
+        bytes=sum(item.bytes for item in removed),
+    )
+    return Batch((collection,), failures)
 
 
 def _all_tickers(store: Store, leftovers: Leftovers) -> list[str]:
@@ -261,25 +204,24 @@ def _is_ticker(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Cleaning:
+class _Collector:
     store: Store
     rule: Rule
     dry_run: bool
     now: datetime
-    lock_timeout_s: float
 
     @property
     def leftovers(self) -> Leftovers:
         return Leftovers(self.store.paths, self.store.registry.versions)
 
-    def clean(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
+    def collect(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
         try:
-            with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                return self._clean(ticker)
+            with self.store.writing(ticker):
+                return self._collect(ticker)
         except StoreLockedError as error:
             return [], [Skipped(ticker, ticker, error.message)]
 
-    def _clean(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
+    def _collect(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
         removed, skipped = [], []
         for version in self._spare(ticker):
             size = _size(self.store, ticker, version)

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ArtifactCorruptError, ConfigError
-from stocklstm.store.locks import writer_lock
 from stocklstm.store.manifest import decode_manifest
 from stocklstm.store.signing import VARIABLE, SigningKey
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, expand_reference
 
 
@@ -32,55 +29,40 @@ class SignedVersion:
     unchanged: bool
 
 
-@dataclass(frozen=True)
-class SignResult:
-    """Outcome for all versions."""
-
-    results: tuple[SignedVersion, ...]
-    failures: tuple[Failure, ...]
+SignResult = Batch[SignedVersion]
 
 
 def sign_versions(
-    references: Sequence[str] = (),
-    *,
-    every_version: bool = False,
-    replace: bool = False,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    store: Store, references: Sequence[str], *, every_version: bool, replace: bool
 ) -> SignResult:
-    """Sign versions whose every byte is what was published.
+    """Sign versions whose every byte is what was published; see `Client.sign_versions`."""
+    key = store.registry.key
+    if key is None:
+        raise ConfigError(
+            f"{VARIABLE} is not set", hint=f"export {VARIABLE}=$(openssl rand -hex 32)"
+        )
+    store.require_writable()
+    names, unknown = _names(store, references, every_version=every_version)
 
-    Args:
-        references: TICKER@vN; with `every_version` tickers, and none means all of them.
-        every_version: Sign all versions of these tickers.
-        replace: Sign also what has a signature that does not fit, as after a change of the key.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
+    def sign(reference: ModelReference) -> SignedVersion:
+        with store.writing(reference.ticker):
+            return _sign_one(store, reference, key, replace=replace)
+
+    signed, failures = for_each(names, parse_exact, sign)
+    return Batch(signed, unknown + failures)
+
+
+def check_sign(references: Sequence[str], *, every_version: bool) -> None:
+    """Refuse to sign nothing.
 
     Raises:
-        ConfigError: There is no key, nothing was named, or the store may not be written.
-        NotFoundError: There is no store, or no model at all.
+        ConfigError: No version is named, and not all are meant.
     """
     if not references and not every_version:
         raise ConfigError(
-            "nothing was named that is to be signed",
+            "no version is named",
             hint="stocklstm models sign PETR4.SA@v3, or --all for every version",
         )
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        key = store.registry.key
-        if key is None:
-            raise ConfigError(
-                f"{VARIABLE} is not set", hint=f"export {VARIABLE}=$(openssl rand -hex 32)"
-            )
-        store.require_writable()
-        names, unknown = _names(store, references, every_version=every_version)
-
-        def sign(reference: ModelReference) -> SignedVersion:
-            with writer_lock(store.paths, reference.ticker, lock_timeout_s):
-                return _sign_one(store, reference, key, replace=replace)
-
-        signed, failures = for_each(names, parse_exact, sign)
-        return SignResult(signed, unknown + failures)
 
 
 def _names(

@@ -65,11 +65,7 @@ class Measured:
 
 
 def measure(candidates: Sequence[Candidate], bars: Bars) -> tuple[Measured, ...]:
-    """Measure networks on the same days and in the same minute, taking turns.
-
-    Args:
-        candidates: At least one, with the same window.
-        bars: N sessions.
+    """Measure networks with the same window on the same days and in the same minute, in turns.
 
     Raises:
         SeriesTooShortError: No bar lies in the test part.

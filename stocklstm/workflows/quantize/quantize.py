@@ -1,25 +1,23 @@
 """quantize: a smaller, faster version, kept as champion only if it forecasts as well."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
-from stocklstm.core.settings.compression import TOLERANCE_PCT, WEIGHTS, Compression
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.compression import WEIGHTS, Compression
 from stocklstm.errors import ConfigError
 from stocklstm.report.compression import CompressedBar, compression_png
 from stocklstm.report.predictions import predictions_png
-from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, Manifest
-from stocklstm.store.registry import Draft
+from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.loading.model import load_model
+from stocklstm.workflows.publishing import Promotion, publish
 from stocklstm.workflows.quantize.measure import Measured, VersionFigures, measure
 from stocklstm.workflows.quantize.methods import AFTER_TRAINING, Candidate, EpochTrained, Parent
 
@@ -94,81 +92,61 @@ class QuantizedVersion:
     plot: str
 
 
-@dataclass(frozen=True)
-class QuantizeResult:
-    """Outcome for all tickers."""
-
-    results: tuple[QuantizedVersion, ...]
-    failures: tuple[Failure, ...]
+QuantizeResult = Batch[QuantizedVersion]
 
 
-def quantize(  # noqa: PLR0913 - all but one have a default
+def quantize(
+    store: Store,
     references: Sequence[str],
-    compression: Compression | None = None,
+    compression: Compression,
     *,
-    tolerance_pct: float = TOLERANCE_PCT,
-    jobs: int = 1,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_note: Callable[[str], None] = lambda _: None,
-    on_epoch: Callable[[EpochTrained], None] = lambda _: None,
-    on_ticker: Callable[["TickersDone"], None] = lambda _: None,
+    tolerance_pct: float,
+    jobs: int,
+    on_note: Callable[[str], None],
+    on_epoch: Callable[[EpochTrained], None],
+    on_ticker: Callable[["TickersDone"], None],
 ) -> QuantizeResult:
-    """Make a smaller version of each model and promote it if its errors hardly grow.
+    """Make a smaller version of each model; see `Client.quantize`."""
+    store.require_writable()
+    if jobs != 1:
+        # A model that is not trained for it waits for no import of what trains.
+        from stocklstm.workflows.parallel import each_apart
 
-    Args:
-        references: TICKER or TICKER@version; at least one.
-        compression: How; dynamic int8 if None.
-        tolerance_pct: Most growth of RMSE and CRPS, in per cent, for it to be accepted.
-        jobs: Processes, each of which makes a model smaller at a time.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        on_note: Called with what is being done, in words, where that takes long.
-        on_epoch: Called after every epoch of what is trained on the way in this process.
-        on_ticker: Called after every model that another process makes smaller.
+        given = (compression, tolerance_pct, store.paths.home, store.lock_timeout_s)
+        return Batch(
+            *each_apart(references, parse_reference, jobs, _quantize_apart, given, on_ticker)
+        )
+    run = _Quantization(store, compression, tolerance_pct, on_note, on_epoch)
+    return Batch(*for_each(references, parse_reference, run.quantize_one))
+
+
+def check_quantize(references: Sequence[str], tolerance_pct: float) -> None:
+    """Refuse what needs no store to be refused.
 
     Raises:
-        ConfigError: No ticker, a tolerance below 0, or a number of processes that cannot be.
-        NotFoundError: There is no store.
+        ConfigError: No ticker, or a tolerance below 0.
     """
     if not tolerance_pct >= 0:
         raise ConfigError(f"--tolerance must be at least 0, not {tolerance_pct}")
     if not references:
         raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        if jobs != 1:
-            # A model that is not trained for it waits for no import of what trains.
-            from stocklstm.workflows.parallel import each_apart
-
-            given = (compression, tolerance_pct, store.paths.home, lock_timeout_s)
-            return QuantizeResult(
-                *each_apart(references, parse_reference, jobs, _quantize_apart, given, on_ticker)
-            )
-        run = _Quantization(
-            store, compression or Compression(), tolerance_pct, lock_timeout_s, on_note, on_epoch
-        )
-        return QuantizeResult(*for_each(references, parse_reference, run.quantize_one))
 
 
 def _quantize_apart(
     name: str,
-    compression: Compression | None,
+    compression: Compression,
     tolerance_pct: float,
     home: Path,
     lock_timeout_s: float,
     _should_stop: object,
 ) -> QuantizedVersion:
-    from stocklstm.workflows.parallel import only
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        run = _Quantization(store, compression, tolerance_pct, _ignore, _ignore)
+        return run.quantize_one(parse_reference(name))
 
-    result = quantize(
-        [name],
-        compression,
-        tolerance_pct=tolerance_pct,
-        home=home,
-        lock_timeout_s=lock_timeout_s,
-    )
-    return only(result.results, result.failures)
+
+def _ignore(_: object) -> None:
+    """Show no progress: another process shows that of all models."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +154,6 @@ class _Quantization:
     store: Store
     compression: Compression
     tolerance_pct: float
-    lock_timeout_s: float
     on_note: Callable[[str], None]
     on_epoch: Callable[[EpochTrained], None]
 
@@ -185,7 +162,7 @@ class _Quantization:
         candidates = (parent.candidate, *compress(parent, self.compression))
         before, *steps, after = measure(candidates, parent.bars)
         acceptance = _judge(before, after, self.tolerance_pct)
-        made, promoted = self._publish(before, steps, after, acceptance)
+        made, promotion = self._publish(before, steps, after, acceptance)
         old, new = before.figures, after.figures
         return QuantizedVersion(
             ticker=made.ticker,
@@ -205,7 +182,7 @@ class _Quantization:
             distribution=acceptance.distribution,
             largest_difference=acceptance.largest_difference,
             accepted=acceptance.accepted,
-            promoted=promoted,
+            promoted=promotion.promoted,
             reason=acceptance.reason,
             note=self.compression.note,
             plot=str(self.store.paths.version(made.ticker, made.version) / PICTURE_FILE),
@@ -241,60 +218,54 @@ class _Quantization:
         steps: Sequence[Measured],
         after: Measured,
         acceptance: Acceptance,
-    ) -> tuple[Manifest, bool]:
+    ) -> tuple[Manifest, Promotion]:
         parent, described = before.candidate.model.manifest, after.candidate.model.manifest
-        ticker, registry = parent.ticker, self.store.registry
-        at = utc_now()
-        with registry.draft(ticker) as draft:
-            self._write(draft, before, steps, after, acceptance)
-            with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                # A smaller copy of a model that is not in use is not put into use either.
-                in_use = registry.aliases.of(ticker).get(CHAMPION) == parent.version
-                promoted = acceptance.accepted and in_use
-                manifest = registry.publish(
-                    draft,
-                    ticker,
-                    lambda version: replace(
-                        described,
-                        version=version,
-                        created=at,
-                        parent=parent.id,
-                        evaluation=after.evaluation,
-                        environment=environment(),
-                        files=dict(draft.files),
-                        imported_from=None,
-                    ),
-                    at=at,
-                    promotion=acceptance.reason if promoted else None,
-                )
-        return manifest, promoted
 
-    def _write(
+        def describe(files: Mapping[str, FileRecord]) -> Manifest:
+            return replace(
+                described,
+                created=utc_now(),
+                parent=parent.id,
+                evaluation=after.evaluation,
+                environment=environment(),
+                files=dict(files),
+                imported_from=None,
+            )
+
+        def decide() -> Promotion:
+            # A smaller copy of a model that is not in use is not put into use either.
+            champion = self.store.registry.aliases.of(parent.ticker).get(CHAMPION)
+            in_use = champion == parent.version
+            return Promotion(acceptance.accepted and in_use, acceptance.reason)
+
+        files = self._files(before, steps, after, acceptance)
+        return publish(self.store, parent.ticker, files.items(), describe, decide)
+
+    def _files(
         self,
-        draft: Draft,
         before: Measured,
         steps: Sequence[Measured],
         after: Measured,
         acceptance: Acceptance,
-    ) -> None:
-        """Write the files of the new version."""
+    ) -> dict[str, bytes]:
+        """Give the files of the new version by name."""
         parent, made = before.candidate.model.manifest, after.candidate
         currency = self.store.prices.instrument(parent.ticker).currency
         title = f"{made.model.manifest.method} of {parent.id}"
-        draft.write(SERVING_FILE, made.content)
+        files = {SERVING_FILE: made.content}
         if made.checkpoint is not None:
-            draft.write(CHECKPOINT_FILE, made.checkpoint)
-        draft.write(
-            "predictions_vs_actual.png",
-            predictions_png(after.days, after.evaluation, title, currency),
+            files[CHECKPOINT_FILE] = made.checkpoint
+        files["predictions_vs_actual.png"] = predictions_png(
+            after.days, after.evaluation, title, currency
         )
         words = f"{'Accepted' if acceptance.accepted else 'Refused'}. {acceptance.reason}."
         bars = [_bar(each, before, self.tolerance_pct) for each in (before, *steps, after)]
-        draft.write(PICTURE_FILE, compression_png(bars, self.tolerance_pct, title, words))
+        files[PICTURE_FILE] = compression_png(bars, self.tolerance_pct, title, words)
+        return files
 
 
 def _judge(before: Measured, after: Measured, tolerance_pct: float) -> Acceptance:
-    """Hold the smaller version against its parent; one that is not smaller is refused."""
+    """Compare the smaller version with its parent; refuse one that is not smaller."""
     acceptance = judge_smaller(after.days, before.days, tolerance_pct)
     old, new = before.figures.bytes, after.figures.bytes
     if new < old:
@@ -318,19 +289,15 @@ def _bar(measured: Measured, parent: Measured, tolerance_pct: float) -> Compress
 
 
 def compress(parent: Parent, compression: Compression) -> tuple[Candidate, ...]:
-    """Make a model smaller.
-
-    Args:
-        parent: In float32.
-        compression: How.
+    """Make a float32 model smaller.
 
     Returns:
         The smaller model, last, and before it what it has to be compared with.
 
     Raises:
         SeriesTooShortError: There are not as many training windows as are to be used.
-        RejectedDataError: It is to be trained on, and the prices have been revised.
-        TrainingDivergedError: Training on went wrong.
+        RejectedDataError: The method trains, and the prices have been revised.
+        TrainingDivergedError: A loss became infinite, or worse than that of an untrained network.
         ConfigError: The student would be as large as the teacher.
     """
     if compression.method in AFTER_TRAINING:

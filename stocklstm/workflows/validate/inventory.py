@@ -1,4 +1,4 @@
-"""The checks of the store as a whole: of the database, and of what it says about the disk."""
+"""validate: the store as a whole, the database and what it says about the disk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class CheckedStore:
-    """All checks of a store that are of no single version.
+    """Checks of a store as a whole.
 
     Attributes:
         ticker: Always None: they are of all.
@@ -38,27 +38,21 @@ class CheckedStore:
 
 
 def check_store(store: Store) -> CheckedStore:
-    """Look for what the parts of a store say of each other and is not so.
+    """Find contradictions between the database and the disk.
 
     Nothing is locked and nothing is changed; what another process is just making or removing is
     no fault.
-
-    Args:
-        store: Open.
-
-    Raises:
-        ConfigError: A directory may not be read; StorageError if the disk fails.
     """
-    connection, names = store.prices.connection, store.registry.aliases
+    connection, aliases = store.prices.connection, store.registry.aliases
     schema = f"schema {schema_version(connection)}, pages and references sound"
-    looks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
+    checks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
         ("database", lambda: integrity_faults(connection), schema),
-        ("versions", lambda: _lost(store), "each listed one is on the disk"),
-        ("aliases", names.faults, "each as its log says, on a listed version"),
-        ("ledger", lambda: _strangers(store), "every forecast is of a known ticker"),
+        ("versions", lambda: _missing_versions(store), "each listed one is on the disk"),
+        ("aliases", aliases.faults, "each as its log says, on a listed version"),
+        ("ledger", lambda: _unknown_tickers(store), "every forecast is of a known ticker"),
         ("leftovers", lambda: _leftovers(store), "none"),
     )
-    outcomes = [_check(*look) for look in looks]
+    outcomes = [_check(*check) for check in checks]
     failed = any(check.status == "failed" for check, _ in outcomes)
     return CheckedStore(
         ticker=None,
@@ -69,15 +63,15 @@ def check_store(store: Store) -> CheckedStore:
     )
 
 
-def _check(name: str, look: Callable[[], list[str]], well: str) -> tuple[Check, bool]:
-    """Tell what a look found, and whether that means that bytes are wrong or gone."""
+def _check(name: str, find_faults: Callable[[], list[str]], sound: str) -> tuple[Check, bool]:
+    """Give the outcome of a check, and whether bytes are wrong or gone."""
     try:
-        faults = look()
+        faults = find_faults()
     except IntegrityError as error:
         # A damaged database may be too damaged for one question and not for the next.
         return Check(name, "failed", error.message), True
     if not faults:
-        return Check(name, "ok", well), False
+        return Check(name, "ok", sound), False
     if name == "leftovers":
         advice = "stocklstm models gc removes them"
         return Check(name, "warning", f"{_listed(faults)}: {advice}"), False
@@ -89,7 +83,7 @@ def _listed(faults: Sequence[str]) -> str:
     return "; ".join(faults[:_NAMED]) + more
 
 
-def _lost(store: Store) -> list[str]:
+def _missing_versions(store: Store) -> list[str]:
     """Name listed versions that have no directory."""
     registry = store.registry
     with disk_errors("look for the models"):
@@ -107,7 +101,7 @@ def _lost(store: Store) -> list[str]:
     ]
 
 
-def _strangers(store: Store) -> list[str]:
+def _unknown_tickers(store: Store) -> list[str]:
     return [
         f"there are forecasts of {name}, of which nothing else is known"
         for name in store.ledger.unknown_tickers()
@@ -115,7 +109,7 @@ def _strangers(store: Store) -> list[str]:
 
 
 def _leftovers(store: Store) -> list[str]:
-    """Name what nothing needs."""
+    """Name files and directories that nothing needs."""
     listed = store.registry.versions
     search = Leftovers(store.paths, listed)
     with disk_errors("look for leftovers"):

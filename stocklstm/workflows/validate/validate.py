@@ -1,18 +1,16 @@
-"""validate: is every stored version what it was when it was published, and does it work?"""
+"""validate: stored versions are checked byte for byte, and made to forecast."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.settings.compression import WEIGHTS
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.manifest import (
@@ -23,7 +21,7 @@ from stocklstm.store.manifest import (
 )
 from stocklstm.store.registry import StoredManifest
 from stocklstm.store.signing import VARIABLE, SigningKey
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.environment import differences
 from stocklstm.workflows.loading.model import (
     chosen_references,
@@ -58,53 +56,27 @@ class ValidatedVersion:
     checks: tuple[Check, ...]
 
 
-@dataclass(frozen=True)
-class ValidateResult:
-    """Outcome for all versions, prices, and the store as a whole."""
-
-    results: tuple[ValidatedVersion | CheckedPrices | CheckedStore, ...]
-    failures: tuple[Failure, ...]
+ValidateResult = Batch[ValidatedVersion | CheckedPrices | CheckedStore]
 
 
 def validate(
-    references: Sequence[str] = (),
+    store: Store,
+    references: Sequence[str],
     *,
-    every_version: bool = False,
-    deep: bool = False,
-    leakage: bool = False,
-    prices: bool = False,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    every_version: bool,
+    deep: bool,
+    leakage: bool,
+    prices: bool,
 ) -> ValidateResult:
-    """Check stored versions byte for byte and make a dummy forecast with each.
-
-    Where no ticker is named, or every version is wanted, the store is looked at as a whole, too.
-
-    Args:
-        references: TICKER or TICKER@version; none means the champion of every ticker.
-        every_version: Check all versions of these tickers, not only the one that is meant.
-        deep: Also load the checkpoint, rebuild the network and compare it with the serving
-            graph; this needs PyTorch.
-        leakage: Also replace the prices after the split by noise, and look for anything earlier
-            that changes with it.
-        prices: Check the stored prices of these tickers, or of all; models as well only with
-            one of the three options above, which are about models alone.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-
-    Raises:
-        NotFoundError: There is no store, or nothing in it of what is to be checked.
-        SchemaError: The database is damaged.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        names = list(dict.fromkeys(name.partition("@")[0] for name in references))
-        parts: list[Callable[[], ValidateResult]] = []
-        if prices:
-            parts.append(lambda: _prices(store, names))
-        if not prices or every_version or deep or leakage:
-            further = _Further(deep=deep, leakage=leakage)
-            parts.append(lambda: _models(store, references, every_version, further))
-        return parts[0]() if len(parts) == 1 else _together(parts)
+    """Check stored versions byte for byte, or prices; see `Client.validate`."""
+    names = list(dict.fromkeys(name.partition("@")[0] for name in references))
+    parts: list[Callable[[], ValidateResult]] = []
+    if prices:
+        parts.append(lambda: _prices(store, names))
+    if not prices or every_version or deep or leakage:
+        extra = _ExtraChecks(deep=deep, leakage=leakage)
+        parts.append(lambda: _models(store, references, every_version, extra))
+    return parts[0]() if len(parts) == 1 else _together(parts)
 
 
 def _prices(store: Store, tickers: Sequence[str]) -> ValidateResult:
@@ -113,7 +85,7 @@ def _prices(store: Store, tickers: Sequence[str]) -> ValidateResult:
 
 
 def _together(parts: Sequence[Callable[[], ValidateResult]]) -> ValidateResult:
-    """Do all of it: that one part has nothing to check stops no other."""
+    """Run all parts, even where one has nothing to check."""
     done = []
     for part in parts:
         try:
@@ -127,7 +99,7 @@ def _together(parts: Sequence[Callable[[], ValidateResult]]) -> ValidateResult:
 
 
 def _models(
-    store: Store, references: Sequence[str], every_version: bool, further: "_Further"
+    store: Store, references: Sequence[str], every_version: bool, extra: "_ExtraChecks"
 ) -> ValidateResult:
     expanded, unknown = for_each(
         chosen_references(store, references, pools=True),
@@ -137,15 +109,17 @@ def _models(
     results, failures = for_each(
         [name for group in expanded for name in group],
         parse_reference,
-        lambda reference: _validate_one(store, reference, further),
+        lambda reference: _validate_one(store, reference, extra),
     )
     whole = () if references and not every_version else (check_store(store),)
     return ValidateResult((*results, *whole), unknown + failures)
 
 
-def _validate_one(store: Store, reference: ModelReference, further: "_Further") -> ValidatedVersion:
+def _validate_one(
+    store: Store, reference: ModelReference, extra: "_ExtraChecks"
+) -> ValidatedVersion:
     version = store.registry.resolve(reference)
-    checks, corrupt = _run_checks(store, reference.ticker, version, further)
+    checks, corrupt = _run_checks(store, reference.ticker, version, extra)
     failed = any(check.status == "failed" for check in checks)
     return ValidatedVersion(
         ticker=reference.ticker,
@@ -157,9 +131,9 @@ def _validate_one(store: Store, reference: ModelReference, further: "_Further") 
 
 
 def _run_checks(
-    store: Store, ticker: str, version: int, further: "_Further"
+    store: Store, ticker: str, version: int, extra: "_ExtraChecks"
 ) -> tuple[tuple[Check, ...], bool]:
-    """Go on as long as there is something left to check with; tell if bytes are wrong."""
+    """Run the checks that can be run; tell whether bytes are wrong."""
     recorder = _Recorder()
     found = recorder.run("manifest", lambda: _manifest(store, ticker, version))
     if found is not None:
@@ -172,20 +146,20 @@ def _run_checks(
         model = recorder.run("serving graph", lambda: _graph(store, manifest))
         if model is not None:
             recorder.run("dummy forecast", lambda: _dummy(model))
-            if further.deep:
+            if extra.deep:
                 recorder.run("checkpoint", lambda: _checkpoint(store, model))
-            if further.leakage:
+            if extra.leakage:
                 recorder.checks += audit_leakage(store, model)
     return tuple(recorder.checks), recorder.corrupt
 
 
 @dataclass(frozen=True)
-class _Further:
+class _ExtraChecks:
     """Checks that are made only if asked for.
 
     Attributes:
-        deep: Of the checkpoint.
-        leakage: For anything of the future.
+        deep: Compare the checkpoint with the serving graph.
+        leakage: Look for anything that depends on the future.
     """
 
     deep: bool
@@ -193,7 +167,7 @@ class _Further:
 
 
 class _Recorder:
-    """Turns what a check returns or raises into a line."""
+    """Turns what a check returns or raises into a `Check`."""
 
     def __init__(self) -> None:
         self.checks: list[Check] = []

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stocklstm import predict
+from stocklstm import collect_garbage, predict, validate
 from stocklstm.core.prices.series import Action
 from stocklstm.core.reference import CHAMPION
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.database import integrity_faults
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.models.remove import Rule, collect_garbage
-from stocklstm.workflows.validate.validate import validate
+from stocklstm.workflows.models.remove import Rule
 from tests.conftest import TICKER
 from tests.support.faults.disturbed_program import Ended, Forks
 

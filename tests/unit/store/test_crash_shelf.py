@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
+from stocklstm import collect_garbage
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.models.remove import collect_garbage
 from tests.support.store_processes import running
 from tests.support.store_samples import FILES, TICKER, entry_of, publish
 from tests.unit.store.test_crash import killed_at_every_step

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import predict
+from stocklstm import predict, validate
 from stocklstm.cli.validate import VIEW
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
 
 FILES = {

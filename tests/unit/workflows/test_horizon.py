@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import evaluate, predict
+from stocklstm import evaluate, predict, validate
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import FEATURES, TrainingConfig
@@ -19,7 +19,6 @@ from stocklstm.workflows.loading.model import load_model, require_training_scale
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.fit import prepare
 from stocklstm.workflows.train.train import Beginning, train
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
 from tests.support.made_prices import other_future
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import collect_garbage
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
 from stocklstm.store.locks import work_lock
 from stocklstm.store.manifest import CHECKPOINT_FILE, Manifest
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.models.remove import Rule, collect_garbage
+from stocklstm.workflows.models.remove import Rule
 from tests.conftest import TICKER, Cli
 from tests.support.tampering import flip_bit, os_refuses_to_write
 

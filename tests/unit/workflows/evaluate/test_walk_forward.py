@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stocklstm import walk_forward
+from stocklstm import quantize, walk_forward
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.folds import WalkForward, fold_splits
 from stocklstm.core.prices.series import Bars
@@ -30,7 +30,6 @@ from stocklstm.workflows.evaluate.walk_forward import (
     WalkPlanned,
     run_fold,
 )
-from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 

@@ -7,27 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import predict
+from stocklstm import export_model, import_model, predict, quantize, validate
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.models.bundle import export_bundle, import_bundle
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER, Cli
 from tests.support.tampering import flip_bit
 
 
 def bundle_of(home: Path, directory: Path, reference: str = TICKER) -> Path:
-    (made,) = export_bundle(reference, directory, home=home).exports
+    (made,) = export_model(reference, directory, home=home).results
     return Path(made.path)
 
 
 def take(bundle: Path, home: Path, **options: str) -> ImportedVersion:
-    (taken,) = import_bundle(bundle, home=home, **options).imports
+    (taken,) = import_model(bundle, file_format="bundle", home=home, **options).results
     return taken
 
 

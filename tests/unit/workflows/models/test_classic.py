@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm import predict
+from stocklstm import export_model, import_model, predict, quantize, validate
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -21,11 +21,8 @@ from stocklstm.errors import (
     NotFoundError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.models.classic import export_classic, import_classic
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.quantize.quantize import quantize
 from stocklstm.workflows.train.train import train
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.support.tampering import Bomb
 
@@ -40,7 +37,7 @@ def _paper(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(_priced, home)
     config = configure("paper", epochs=2, hidden_size=8, seq_length=10, batch_size=256)
     assert not train([TICKER], config, home=home).failures
-    export_classic(TICKER, home / "classic", home=home)
+    export_model(TICKER, home / "classic", file_format="classic", home=home)
     return home
 
 
@@ -70,7 +67,7 @@ def closes_of(home: Path) -> np.ndarray:
 
 
 def take(files: Path, home: Path, **options: str) -> ImportedVersion:
-    (taken,) = import_classic(files, home=home, **options).imports
+    (taken,) = import_model(files, file_format="classic", home=home, **options).results
     return taken
 
 
@@ -136,7 +133,7 @@ def test_what_was_exported_comes_back_and_only_once(files: Path, paper_home: Pat
 
 def test_only_a_price_model_is_classic(model_home: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MinMaxScaler") as caught:
-        export_classic(TICKER, tmp_path / "x", home=model_home)
+        export_model(TICKER, tmp_path / "x", file_format="classic", home=model_home)
 
     assert caught.value.hint is not None
     assert "--format bundle" in caught.value.hint
@@ -147,7 +144,7 @@ def test_an_int8_version_has_no_weights_for_torch(paper_home: Path, tmp_path: Pa
     quantize([TICKER], home=paper_home)
 
     with pytest.raises(ConfigError, match="no weights for PyTorch"):
-        export_classic(f"{TICKER}@v2", tmp_path / "x", home=paper_home)
+        export_model(f"{TICKER}@v2", tmp_path / "x", file_format="classic", home=paper_home)
 
 
 def test_what_is_missing_is_said(files: Path, paper_home: Path, tmp_path: Path) -> None:

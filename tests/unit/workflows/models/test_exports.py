@@ -7,11 +7,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from stocklstm import predict
+from stocklstm import export_model, predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.models.exports import export_graph
 from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER
 
@@ -73,7 +72,7 @@ def test_two_files_reproduce_the_forecast(preset: str, model_home: Path, tmp_pat
     if preset != "calibrated":
         config = configure(preset, epochs=2, hidden_size=8)
         train([TICKER], config, home=model_home, promote="always")
-    export_graph(TICKER, tmp_path / "onnx", home=model_home)
+    export_model(TICKER, tmp_path / "onnx", file_format="onnx", home=model_home)
     with open_store(model_home) as store:
         bars = store.prices.bars(TICKER)
 

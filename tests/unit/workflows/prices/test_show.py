@@ -12,14 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from stocklstm import export_prices, fetch, show_prices, verify_prices
+from stocklstm import export_prices, fetch, show_prices, validate, verify_prices
 from stocklstm.core.checks import Check
 from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import ConfigError, NoModelError, NoPricesError, NotFoundError
 from stocklstm.market.csv import read_prices
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import TICKER
 from tests.support.tampering import os_refuses_to_write
 

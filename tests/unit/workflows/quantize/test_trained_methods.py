@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import predict
+from stocklstm import predict, quantize, validate
 from stocklstm.core.settings.compression import METHODS, Compression
 from stocklstm.errors import ConfigError, IntegrityError, RejectedDataError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.quantize.quantize import QuantizedVersion, quantize
-from stocklstm.workflows.validate.validate import validate
+from stocklstm.workflows.quantize.quantize import QuantizedVersion
 from tests.conftest import TICKER
 from tests.support.tampering import flip_bit
 

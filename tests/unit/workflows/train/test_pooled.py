@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stocklstm import validate
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs import parts
 from stocklstm.core.reference import ModelReference
@@ -31,7 +32,6 @@ from stocklstm.workflows.train.pool_fit import prepare_pool
 from stocklstm.workflows.train.pooled import PooledVersion, train_pooled
 from stocklstm.workflows.train.runs import TrainingStoppedError
 from stocklstm.workflows.train.train import Beginning, train
-from stocklstm.workflows.validate.validate import validate
 from tests.conftest import Cli
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, priced, put
