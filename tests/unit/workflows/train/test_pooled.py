@@ -507,4 +507,4 @@ def test_a_bundle_under_the_name_of_a_ticker_is_refused(cli: Cli, tmp_path: Path
     outcome = cli("models", "import", str(bundle))
 
     assert outcome.code == 5
-    assert "not that of what it is" in outcome.err
+    assert "its name is that of a single ticker, its content is not" in outcome.err
