@@ -40,6 +40,7 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
+Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +80,7 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.fixture
-def program(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def program(home: Path) -> Program:
     """Run the program in a process of its own, as cron does."""
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stocklstm.store.store import open_store
-from tests.api.conftest import Server, problem
 from tests.conftest import TICKER, Cli
+from tests.support.api_server import Server, problem
 
 
 def in_json(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:

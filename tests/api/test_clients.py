@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import Server, problem, serving
 from tests.conftest import TICKER
+from tests.support.api_server import Server, problem, serving
 
 # The limits of the command are seconds; these are the same code with less patience.
 IMPATIENT = """

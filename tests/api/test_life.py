@@ -16,9 +16,9 @@ from stocklstm.core.settings.config import configure
 from stocklstm.store import database
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.train import train
-from tests.api.conftest import Server, problem
 from tests.conftest import TICKER, TINY, Cli
-from tests.contract.test_import_hygiene import HEAVY
+from tests.support.api_server import Server, problem
+from tests.support.loaded_modules import HEAVY
 from tests.support.tampering import flip_bit
 
 Serve = Callable[..., Server]

@@ -15,8 +15,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from stocklstm.core.settings.layers import SETTINGS
-from tests.api.conftest import Server
 from tests.conftest import TICKER
+from tests.support.api_server import Server
 
 CHECKS = [
     not_a_server_error,

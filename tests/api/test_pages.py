@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stocklstm.core.wording import money
-from tests.api.conftest import Server, serving
 from tests.conftest import TICKER
+from tests.support.api_server import Server, serving
 from tests.support.evenings import cut_off, live_through
 
 if TYPE_CHECKING:

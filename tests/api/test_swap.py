@@ -11,8 +11,8 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.train import train
-from tests.api.conftest import Server
 from tests.conftest import TICKER, TINY
+from tests.support.api_server import Server
 
 CLIENTS = 6
 SWAPS = 12

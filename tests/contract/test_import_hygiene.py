@@ -4,7 +4,6 @@ The import contract sees every import that is written down; only a running proce
 deferred one stays deferred.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -13,45 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY_OPTIONS
-
-HEAVY = {
-    "torch",
-    "sklearn",
-    "pandas",
-    "joblib",
-    "matplotlib",
-    "yfinance",
-    "scipy",
-    "onnx",
-    "exchange_calendars",
-    "pyarrow",
-}
-
-CODE = """
-import json, sys
-from stocklstm.__main__ import main
-sys.argv = ["stocklstm", *json.loads(sys.argv[1])]
-try:
-    main()
-except SystemExit as end:
-    code = end.code
-roots = sorted({name.partition(".")[0] for name in sys.modules})
-print(json.dumps({"code": code, "modules": roots}), file=sys.stderr)
-"""
-
-
-def loaded(home: Path, *arguments: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps(arguments)],
-        env={**os.environ, "STOCKLSTM_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    report = json.loads(done.stderr.splitlines()[-1])
-    assert report["code"] == 0, done.stderr
-    return set(report["modules"])
+from tests.support.loaded_modules import HEAVY, loaded
 
 
 @pytest.mark.parametrize(

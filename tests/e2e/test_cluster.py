@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from stocklstm.store.store import open_store
-from tests.conftest import TINY_OPTIONS, Cli
-from tests.e2e.test_tune import Program
+from tests.conftest import TINY_OPTIONS, Cli, Program
 from tests.support.dask_cluster import Cluster, cluster
 from tests.support.many_tickers import SMALL, TICKERS, options, published, require_same_versions
 from tests.support.terminal import counts_processes, interrupted, started, wait_for

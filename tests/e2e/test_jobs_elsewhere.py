@@ -10,8 +10,7 @@ import pytest
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.train.train import train
-from tests.conftest import TINY, Cli
-from tests.e2e.test_tune import Program
+from tests.conftest import TINY, Cli, Program
 from tests.support.many_tickers import SMALL, TICKERS, options, published
 
 SOME = (TICKERS[0], "NONE3.SA", TICKERS[1])

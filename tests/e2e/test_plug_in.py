@@ -3,17 +3,15 @@
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
+
+from tests.conftest import Program
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "prices.md").read_text()
 MODULE = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
 NAME, VALUE = re.findall(r'^(\w+) = "(my_prices:\w+)"$', DOCUMENT, re.MULTILINE)[0]
-
-Program = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture

@@ -12,15 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stocklstm.store.store import open_store
-from tests.conftest import TICKER, TINY_OPTIONS
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
+from tests.conftest import TICKER, TINY_OPTIONS, Program
 
 
 def command(*arguments: str) -> list[str]:

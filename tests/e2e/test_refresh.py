@@ -1,17 +1,14 @@
 """predict --fetch, as cron runs it: new prices first, and a forecast whatever comes of that."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from tests.conftest import TICKER
+from tests.conftest import TICKER, Program
 from tests.support.yahoo_server import NOT_FOUND, TOO_MANY, YahooServer, history, prices_only
-
-Program = Callable[..., CompletedProcess[str]]
 
 SAMPLE = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
 NEXT = "2024-03-14"

@@ -4,8 +4,6 @@ import json
 import re
 import signal
 import sqlite3
-import subprocess
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from stocklstm.store.store import open_store
-from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome
+from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome, Program
 from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 SMALLEST = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
@@ -46,9 +44,6 @@ def result_of(outcome: Outcome) -> dict[str, Any]:
     assert outcome.code == 0, outcome.err
     (result,) = json.loads(outcome.out, parse_constant=pytest.fail)["results"]
     return result
-
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home: Path) -> None:

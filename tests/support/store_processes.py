@@ -1,12 +1,23 @@
 """Starting other processes that work on the same store."""
 
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from stocklstm.store.store import Store, open_store
+from tests.support.forks import Ended
+
 ROOT = Path(__file__).parents[2]
+
+MOST_STEPS = 120
+
+Child = Callable[..., Ended]
 
 
 def _command(action: str, *args: object) -> list[str]:
@@ -40,3 +51,26 @@ def running(action: str, *args: object) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def killed_at_every_step(child: Child, before: Path, folder: Path, action: str) -> Iterator[Store]:
+    """Run an action again and again, each time killed one step later, until it ends alive.
+
+    Args:
+        child: Lets another process act on a store.
+        before: The store that each begins with, copied.
+        folder: Takes the copies.
+        action: One of `store_actions`.
+    """
+    for step in range(MOST_STEPS):
+        home = folder / f"step-{step}"
+        shutil.copytree(before, home)
+        ended = child("die_at_step", home, action, step)
+        if ended.code == 0:
+            assert step > 10, "the steps were not counted"
+            return
+        assert ended.code == -signal.SIGKILL
+        with open_store(home) as store:
+            yield store
+        shutil.rmtree(home)
+    pytest.fail(f"{action} has more than {MOST_STEPS} steps")

@@ -14,7 +14,7 @@ from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.model import network_outputs
 from tests.conftest import TINY
-from tests.unit.learn.conftest import training_data
+from tests.support.training_data import training_data
 
 
 def run(config: TrainingConfig, data: TrainingData) -> TrainedNetwork:

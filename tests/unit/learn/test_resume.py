@@ -137,7 +137,7 @@ def test_a_run_that_had_ended_ends_again(tiny: TrainingConfig, data: TrainingDat
 
 @pytest.mark.parametrize("preset", ["paper", "paper-short"])
 def test_presets_that_keep_the_last_epoch_resume_as_well(sample_bars: Any, preset: str) -> None:
-    from tests.unit.learn.conftest import training_data
+    from tests.support.training_data import training_data
 
     config = configure(preset, epochs=3, hidden_size=4, seq_length=8, batch_size=64)
     data = training_data(sample_bars.select(slice(-500, None)), config)

@@ -24,7 +24,7 @@ from stocklstm.learn.search import Pruner, propose, require_optuna
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.learn.trials import Trials, run_trial
 from tests.conftest import TINY
-from tests.unit.learn.conftest import training_data
+from tests.support.training_data import training_data
 
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="reads what the Linux kernel says of a process"

@@ -1,5 +1,5 @@
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 
 from stocklstm.store.store import Store, open_store
 from tests.support.forks import Ended, forks_of
+from tests.support.store_processes import Child
 
 
 @pytest.fixture
@@ -29,9 +30,6 @@ def _file_limit(size: int) -> Iterator[None]:
 def file_limit():
     """Make the operating system refuse to write beyond so many bytes of any file."""
     return _file_limit
-
-
-Child = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")

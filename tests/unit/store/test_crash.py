@@ -12,9 +12,8 @@ from stocklstm.store.manifest import FILE_NAME
 from stocklstm.store.store import Store, open_store
 from tests.support.price_rows import PETR4
 from tests.support.store_actions import merge, release
+from tests.support.store_processes import killed_at_every_step
 from tests.support.store_samples import DIVIDEND, FILES, NOON, TICKER, WEEK, publish
-
-MOST_STEPS = 120
 
 
 @pytest.fixture
@@ -69,23 +68,12 @@ def directories(store: Store) -> list[int]:
     return sorted(int(path.name[1:]) for path in store.paths.ticker(TICKER).glob("v*"))
 
 
-def killed_at_every_step(child, before, tmp_path, action, *, check=True):
-    """Run an action again and again, each time killed one step later, until it ends alive."""
-    for step in range(MOST_STEPS):
-        home = tmp_path / f"step-{step}"
-        shutil.copytree(before, home)
-        ended = child("die_at_step", home, action, step)
-        if ended.code == 0:
-            assert step > 10, "the steps were not counted"
-            return
-        assert ended.code == -signal.SIGKILL
-        with open_store(home) as store:
-            yield store
-            if check:
-                assert_whole(store)
-                assert_goes_on(store)
-        shutil.rmtree(home)
-    pytest.fail(f"{action} has more than {MOST_STEPS} steps")
+def whole_at_every_step(child, before, tmp_path, action):
+    """Kill an action at every step, and check each time that the store is whole and goes on."""
+    for store in killed_at_every_step(child, before, tmp_path, action):
+        yield store
+        assert_whole(store)
+        assert_goes_on(store)
 
 
 def test_prices_are_merged_or_not(child, before, tmp_path):
@@ -93,7 +81,7 @@ def test_prices_are_merged_or_not(child, before, tmp_path):
         old = prices(store)
     new = merged(before, tmp_path)
     seen = []
-    for store in killed_at_every_step(child, before, tmp_path, "merge"):
+    for store in whole_at_every_step(child, before, tmp_path, "merge"):
         found = prices(store)
         assert found in {old, new}
         seen.append(found == new)
@@ -104,7 +92,7 @@ def test_prices_are_merged_or_not(child, before, tmp_path):
 
 def test_a_version_is_published_and_champion_or_neither(child, before, tmp_path):
     seen = []
-    for store in killed_at_every_step(child, before, tmp_path, "release"):
+    for store in whole_at_every_step(child, before, tmp_path, "release"):
         registry = store.registry
         versions = registry.versions(TICKER)
         champion = registry.resolve(ModelReference(TICKER))
@@ -158,7 +146,7 @@ def test_a_first_version_is_published_or_not(child, tmp_path):
     with open_store(home, create=True):
         pass
     seen = []
-    for store in killed_at_every_step(child, home, tmp_path, "release", check=False):
+    for store in killed_at_every_step(child, home, tmp_path, "release"):
         registry = store.registry
         found = (registry.tickers(), registry.versions(TICKER), dict(registry.aliases.of(TICKER)))
         assert found in [([], [], {}), ([TICKER], [1], {"champion": 1})]

@@ -1,15 +1,84 @@
-"""Who was champion when a forecast was made."""
+"""Forecasts on record: what came of them, and who was champion when they were made."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm import predict
+from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
-from stocklstm.workflows.ledger import _Champions
+from stocklstm.store.store import open_store
+from stocklstm.workflows.ledger import _Champions, ticker_history
+from tests.conftest import TICKER
+from tests.support.evenings import cut_off, execute, live_through
+
+SESSIONS = 6
 
 MOMENTS = st.integers(0, 9).map(lambda hour: f"2024-03-13T0{hour}:00:00Z")
+
+
+def test_what_came_stands_beside_what_was_forecast(model_home: Path) -> None:
+    bars = cut_off(model_home, SESSIONS)
+    made = live_through(model_home, bars, range(len(bars) - SESSIONS, len(bars)))
+
+    with open_store(model_home) as store:
+        history = ticker_history(store, TICKER, count=10, sessions=4)
+        second = ticker_history(store, TICKER, count=1, offset=1)
+
+    assert history.closes.tolist() == bars.closes[-4:].tolist()
+    assert [past.target_session for past in history.forecasts] == [
+        forecast.target_session for forecast in made[::-1]
+    ]
+    assert second.forecasts == history.forecasts[1:2]
+    newest, *closed = history.forecasts
+    assert (newest.outcome, newest.held, newest.late) == (None, None, False)
+    # By hand: no dividend fell due in these days, so the outcome is the close itself.
+    for back, past in enumerate(closed, 1):
+        assert past.outcome == pytest.approx(bars.closes[-back])
+        assert past.point == made[-1 - back].point
+        for interval in past.intervals:
+            inside = interval.lower <= bars.closes[-back] <= interval.upper
+            assert past.held[f"{interval.level:g}"] is bool(inside)
+        assert past.scale == 1
+
+
+def test_a_split_since_rescales_but_changes_no_record(model_home: Path) -> None:
+    bars = cut_off(model_home, 2)
+    live_through(model_home, bars, range(len(bars) - 2, len(bars)))
+    with open_store(model_home) as store:
+        before = ticker_history(store, TICKER, count=2).forecasts[1]
+    for column in ("open", "high", "low", "close", "adj_close"):
+        execute(model_home, f"UPDATE prices SET {column} = {column} / 2")  # noqa: S608 - names
+
+    with open_store(model_home) as store:
+        after = ticker_history(store, TICKER, count=2).forecasts[1]
+
+    assert after.scale == pytest.approx(0.5)
+    assert (after.point, after.last_close, after.held) == (
+        before.point,
+        before.last_close,
+        before.held,
+    )
+    assert after.outcome == pytest.approx(before.outcome)
+
+
+def test_made_after_its_session_had_closed(model_home: Path) -> None:
+    predict([TICKER], home=model_home, now="2024-03-20T12:00:00Z")
+
+    with open_store(model_home) as store:
+        (past,) = ticker_history(store, TICKER, count=5).forecasts
+
+    assert past.target_session == "2024-03-14"
+    assert past.late
+
+
+def test_a_ticker_without_prices(model_home: Path) -> None:
+    with open_store(model_home) as store, pytest.raises(NoPricesError):
+        ticker_history(store, "NOPE3.SA", count=1)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from stocklstm.core.scores.pooling import join_folds
 from stocklstm.core.settings.config import PRESETS, configure
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from tests.support.property_tests import PROPERTY
-from tests.unit.core.prices.test_splits import configs, parts_of
+from tests.support.splits import configs, parts_of
 
 walks = st.builds(WalkForward, st.integers(1, 300), st.integers(1, 120), st.integers(0, 30))
 

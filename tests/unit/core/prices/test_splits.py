@@ -1,4 +1,3 @@
-import copy
 from dataclasses import fields
 from itertools import pairwise
 
@@ -12,19 +11,7 @@ from stocklstm.core.prices.splits import LEAST_PART, Split, split_origins
 from stocklstm.core.settings.config import PRESETS, TrainingConfig, configure
 from stocklstm.errors import SeriesTooShortError
 from tests.support.property_tests import PROPERTY
-
-ORDER = ("train", "validation", "calibration", "test")
-
-
-def with_horizon(config: TrainingConfig, horizon: int) -> TrainingConfig:
-    """Look further ahead than the limits of settings allow so far; splits do not mind."""
-    config = copy.copy(config)
-    object.__setattr__(config, "horizon", horizon)
-    return config
-
-
-def parts_of(split: Split) -> list[np.ndarray]:
-    return [part for name in ORDER if len(part := getattr(split, name))]
+from tests.support.splits import ORDER, configs, parts_of
 
 
 def try_split(rows: int, warm_up: int, config: TrainingConfig) -> Split | SeriesTooShortError:
@@ -39,18 +26,6 @@ def needed_rows(warm_up: int, config: TrainingConfig, rows: int = 0) -> int:
         split_origins(rows, warm_up, config)
     assert caught.value.found == rows
     return caught.value.needed
-
-
-@st.composite
-def configs(draw) -> TrainingConfig:
-    config = configure(
-        draw(st.sampled_from(list(PRESETS))),
-        seq_length=draw(st.integers(2, 120)),
-        validation_fraction=draw(st.floats(0.05, 0.4)),
-        calibration_fraction=draw(st.floats(0.05, 0.4)),
-        test_fraction=draw(st.floats(0.05, 0.6)),
-    )
-    return with_horizon(config, draw(st.integers(1, 10)))
 
 
 def test_the_parts_of_the_default_preset_by_hand():

@@ -9,9 +9,8 @@ from stocklstm import collect_garbage
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store, open_store
-from tests.support.store_processes import running
+from tests.support.store_processes import killed_at_every_step, running
 from tests.support.store_samples import FILES, TICKER, entry_of, publish
-from tests.unit.store.test_crash import killed_at_every_step
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def assert_tidied(store: Store) -> None:
 
 def test_a_champion_is_the_old_one_or_the_new(child, shelf, tmp_path):
     seen = []
-    for store in killed_at_every_step(child, shelf, tmp_path, "promote", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "promote"):
         versions, aliases = state(store)
         assert versions == (1, 2, 3)
         assert aliases in {(("champion", 1),), (("champion", 3), ("previous", 1))}
@@ -68,7 +67,7 @@ def test_a_champion_is_the_old_one_or_the_new(child, shelf, tmp_path):
 
 def test_a_version_is_whole_or_not_listed(child, shelf, tmp_path):
     seen = set()
-    for store in killed_at_every_step(child, shelf, tmp_path, "remove", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "remove"):
         versions, aliases = state(store)
         assert versions in {(1, 2, 3), (1, 3)}
         assert aliases == (("champion", 1),)
@@ -84,7 +83,7 @@ def test_a_version_is_whole_or_not_listed(child, shelf, tmp_path):
 
 def test_cleaning_up_loses_nothing_that_is_named(child, shelf, tmp_path):
     seen = set()
-    for store in killed_at_every_step(child, shelf, tmp_path, "collect", check=False):
+    for store in killed_at_every_step(child, shelf, tmp_path, "collect"):
         versions, aliases = state(store)
         assert aliases == (("champion", 1),)
         seen.add(versions)

@@ -8,7 +8,7 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import configure
 from stocklstm.core.training.diagnosis import diagnose
 from stocklstm.learn.loop import train_network
-from tests.unit.learn.conftest import training_data
+from tests.support.training_data import training_data
 
 SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
 

@@ -25,7 +25,7 @@ from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.pooled import train_pooled
 from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
-from tests.contract.test_import_hygiene import HEAVY, loaded
+from tests.support.loaded_modules import HEAVY, loaded
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import (
     EVENING,
