@@ -89,7 +89,7 @@ class Log:
 
     @property
     def registry(self) -> SimpleNamespace:
-        return SimpleNamespace(alias_log=lambda _: self.changes)
+        return SimpleNamespace(aliases=SimpleNamespace(log=lambda _: self.changes))
 
 
 CHANGES = st.lists(
