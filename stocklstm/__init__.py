@@ -5,7 +5,7 @@ The names below are loaded on first use, so that `import stocklstm` costs nothin
 
 import os
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -22,14 +22,46 @@ _FUNCTIONS = (
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 
-_ELSEWHERE = {
-    "Client": "stocklstm.client",
-    "open": "stocklstm.client",
-    "train": "stocklstm.workflows.train.train",
-    "tune": "stocklstm.workflows.train.tune",
+_MODULES = {
+    "stocklstm.client": ("Client", "open"),
+    "stocklstm.core.prices.folds": ("WalkForward",),
+    "stocklstm.core.prices.series": (
+        *("Action", "Bars", "Basis", "Instrument", "Rejection", "SourceAnswer"),
+    ),
+    "stocklstm.core.settings.config": ("TrainingConfig", "configure"),
+    "stocklstm.market.instrument": ("guess_instrument",),
+    "stocklstm.market.source": ("FetchRequest",),
+    "stocklstm.workflows.predict.preconditions": ("Demands",),
+    "stocklstm.workflows.predict.predict": ("Wanted",),
+    "stocklstm.workflows.prices.fetch": ("FetchOptions",),
+    "stocklstm.workflows.prices.retry": ("Patience",),
+    "stocklstm.workflows.train.train": ("train",),
+    "stocklstm.workflows.train.tune": ("tune",),
 }
+"""What else is public: whatever functions and price sources are given, by the place it lies at."""
 
-__all__ = ["__version__", *_FUNCTIONS, *_ELSEWHERE]  # noqa: PLE0604 - names, every one
+if TYPE_CHECKING:
+    from stocklstm.client import Client as Client
+    from stocklstm.client import open as open  # noqa: A004 - see there
+    from stocklstm.core.prices.folds import WalkForward as WalkForward
+    from stocklstm.core.prices.series import Action as Action
+    from stocklstm.core.prices.series import Bars as Bars
+    from stocklstm.core.prices.series import Basis as Basis
+    from stocklstm.core.prices.series import Instrument as Instrument
+    from stocklstm.core.prices.series import Rejection as Rejection
+    from stocklstm.core.prices.series import SourceAnswer as SourceAnswer
+    from stocklstm.core.settings.config import TrainingConfig as TrainingConfig
+    from stocklstm.core.settings.config import configure as configure
+    from stocklstm.market.instrument import guess_instrument as guess_instrument
+    from stocklstm.market.source import FetchRequest as FetchRequest
+    from stocklstm.workflows.predict.preconditions import Demands as Demands
+    from stocklstm.workflows.predict.predict import Wanted as Wanted
+    from stocklstm.workflows.prices.fetch import FetchOptions as FetchOptions
+    from stocklstm.workflows.prices.retry import Patience as Patience
+
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["__version__", *_FUNCTIONS, *_PLACES]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shapes
@@ -37,9 +69,13 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shap
         from stocklstm.client import function_of
 
         found = function_of(name)
-    elif name in _ELSEWHERE:
-        found = getattr(import_module(_ELSEWHERE[name]), name)
+    elif name in _PLACES:
+        found = getattr(import_module(_PLACES[name]), name)
     else:
         raise AttributeError(f"module 'stocklstm' has no attribute {name!r}")
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

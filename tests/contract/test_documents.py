@@ -33,6 +33,14 @@ def test_every_preset_is_described() -> None:
     assert all(f"| `{preset}`" in README for preset in PRESETS)
 
 
+@pytest.mark.usefixtures("model_home")
+def test_the_python_of_the_readme_runs() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+    assert len(blocks) == 2
+    exec("".join(blocks), {})  # noqa: S102 - our own words
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: str) -> None:
     arguments = [

@@ -1,0 +1,76 @@
+"""A command line opens its store once, whatever it does with it."""
+
+from pathlib import Path
+
+import pytest
+
+from stocklstm.market.sample import SampleSource
+from stocklstm.store import store as store_module
+from tests.conftest import TICKER, Cli
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """List the database of each store that is opened."""
+    found: list[Path] = []
+    for name in ("open_database", "open_readonly"):
+        right = getattr(store_module, name)
+
+        def spy(path: Path, *, lock_timeout_s: float, right=right) -> object:
+            found.append(path)
+            return right(path, lock_timeout_s=lock_timeout_s)
+
+        monkeypatch.setattr(store_module, name, spy)
+    # No network: what Yahoo would be asked, the bundled prices answer.
+    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: SampleSource())
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fetch", "-t", TICKER),
+        ("predict", "--json"),
+        ("predict", "--fetch", "--plot"),
+        ("predict", "--fetch", "--plot-file", "fan.png", "--csv", "forecasts.csv"),
+        ("evaluate",),
+        ("evaluate", "--no-plot", "--json"),
+        ("evaluate", "--live"),
+        ("evaluate", "--all"),
+        ("evaluate", "--walk-forward", "2", "--refit-every", "2"),
+        ("prices", "show"),
+        ("prices", "export", "-t", TICKER),
+        ("prices", "verify"),
+        ("config", "show", "--like", TICKER),
+        ("models", "list"),
+        ("models", "show", TICKER),
+        ("models", "promote", f"{TICKER}@v1", "--as", "live"),
+        ("models", "export", TICKER, "--output", "model.zip"),
+        ("models", "gc"),
+        ("validate", "--all", "--leakage"),
+        ("validate", "--prices"),
+        ("quantize", "-t", TICKER),
+    ],
+    ids=" ".join,
+)
+def test_a_command_opens_its_store_once(
+    cli: Cli,
+    model_home: Path,
+    tmp_path: Path,
+    openings: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    outcome = cli(*arguments)
+
+    assert outcome.code == 0, outcome.err
+    assert openings == [model_home / "stocklstm.db"]
+
+
+@pytest.mark.usefixtures("model_home")
+def test_settings_without_a_version_open_none(cli: Cli, openings: list[Path]) -> None:
+    assert cli("config", "show").code == 0
+    assert cli("config", "path").code == 0
+    assert openings == []

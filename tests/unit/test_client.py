@@ -1,0 +1,138 @@
+"""The client and the names of the package: one list, one store, one place to import from."""
+
+import ast
+import inspect
+import pickle
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import stocklstm
+from stocklstm import FetchOptions
+from stocklstm.client import Client, function_of
+from stocklstm.errors import ConfigError, NotFoundError
+from stocklstm.store import store as store_module
+from tests.conftest import TICKER
+
+PACKAGE = Path(stocklstm.__file__)
+
+# What it takes to have a client at all.
+OF_THE_CLIENT = {"close", "store"}
+
+
+def test_each_method_of_the_client_is_a_function_of_the_package() -> None:
+    methods = {name for name in vars(Client) if not name.startswith("_")}
+
+    assert set(stocklstm._FUNCTIONS) == methods - OF_THE_CLIENT
+    assert sorted(stocklstm._FUNCTIONS) == list(stocklstm._FUNCTIONS)
+
+
+def test_every_public_name_is_there() -> None:
+    assert len(set(stocklstm.__all__)) == len(stocklstm.__all__)
+    for name in stocklstm.__all__:
+        assert getattr(stocklstm, name) is getattr(stocklstm, name), name
+        assert name in dir(stocklstm)
+    with pytest.raises(AttributeError, match="'stocklstm' has no attribute 'foretell'"):
+        stocklstm.foretell  # noqa: B018 - it is asked for
+
+
+def test_type_checkers_are_told_of_the_very_same_classes() -> None:
+    """What is loaded on first use cannot be seen by them, so that it stands there twice."""
+    (block,) = (node for node in ast.parse(PACKAGE.read_text()).body if isinstance(node, ast.If))
+    told = {
+        (alias.name, node.module)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname
+    }
+
+    found = stocklstm._PLACES.items()
+    assert told == {
+        pair for pair in found if not inspect.isfunction(getattr(stocklstm, pair[0]))
+    } | {pair for pair in found if pair[0] in {"configure", "guess_instrument", "open"}}
+    for name, module in found:
+        assert getattr(import_module(module), name) is getattr(stocklstm, name)
+
+
+def test_a_function_takes_what_its_method_takes_and_which_store() -> None:
+    taken = inspect.signature(stocklstm.predict).parameters
+
+    assert list(taken) == [
+        *("references", "wanted", "pool", "demands", "now"),
+        *("home", "lock_timeout_s"),
+    ]
+    assert taken["home"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert stocklstm.predict.__doc__ == Client.predict.__doc__
+    again = pickle.loads(pickle.dumps(stocklstm.predict))  # noqa: S301 - of this process
+    assert again is stocklstm.predict
+    assert function_of("fetch").__name__ == "fetch"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """List the database of each store that is opened."""
+    found: list[Path] = []
+    for name in ("open_database", "open_readonly"):
+        right = getattr(store_module, name)
+
+        def spy(path: Path, *, lock_timeout_s: float, right=right) -> object:
+            found.append(path)
+            return right(path, lock_timeout_s=lock_timeout_s)
+
+        monkeypatch.setattr(store_module, name, spy)
+    return found
+
+
+def test_a_client_opens_its_store_at_the_first_call_and_once(
+    model_home: Path, opened: list[Path]
+) -> None:
+    with stocklstm.open(model_home) as client:
+        assert opened == []
+        result = client.predict([TICKER])
+        client.draw_forecasts(result)
+        assert client.load(TICKER).ticker == TICKER
+        assert client.evaluate_live([TICKER]).results[0].n == 0
+
+    assert opened == [model_home / "stocklstm.db"]
+    client.list_models()
+    client.close()
+    assert len(opened) == 2
+
+
+def test_only_a_fetch_makes_a_store(home: Path) -> None:
+    with stocklstm.open(home) as client:
+        with pytest.raises(NotFoundError, match="there is no store"):
+            client.predict([TICKER])
+        with pytest.raises(ConfigError, match="there is no price source"):
+            client.fetch([TICKER], FetchOptions(source="nowhere"))
+        assert not home.exists()
+
+        assert not client.fetch([TICKER], FetchOptions(source="sample")).failures
+        assert client.show_prices().prices[0].ticker == TICKER
+
+
+def test_a_store_that_is_open_and_can_only_be_read_is_not_fetched_into(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Permissions do not bind a superuser.
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    with stocklstm.open(str(model_home)) as client:
+        assert client.predict([TICKER]).forecasts
+        with pytest.raises(ConfigError, match="cannot be written: no permission"):
+            client.fetch([TICKER], FetchOptions(source="sample"))
+
+
+def test_a_function_opens_and_closes_the_store_that_it_is_told(
+    model_home: Path, opened: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Client] = []
+    right = Client.close
+    monkeypatch.setattr(Client, "close", lambda client: (closed.append(client), right(client)))
+
+    stocklstm.predict([TICKER], home=model_home, lock_timeout_s=1.5)
+
+    assert opened == [model_home / "stocklstm.db"]
+    assert [client.lock_timeout_s for client in closed] == [1.5]
