@@ -7,7 +7,7 @@ import numpy as np
 from stocklstm.core.prices.series import Bars, Instrument
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.pooled import train_pooled
+from stocklstm.workflows.train.pooled import PooledVersion, train_pooled
 from tests.conftest import TINY
 from tests.support.made_prices import made_bars
 
@@ -49,3 +49,9 @@ def trained_home(home: Path) -> Path:
     result = train_pooled("b3", NAMES, pool_config(), home=home)
     assert len(result.results) == 1
     return home
+
+
+def train_pool(home: Path, *tickers: str, **changes: object) -> PooledVersion:
+    """Train one more version of that model, by default on the three."""
+    (version,) = train_pooled("b3", tickers or NAMES, pool_config(**changes), home=home).results
+    return version

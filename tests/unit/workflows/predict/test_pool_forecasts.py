@@ -1,7 +1,6 @@
 """Forecasts of a pooled model: of many tickers at once, of new ones, and from the latest prices."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.predict import predict as predicting
 from stocklstm.workflows.predict.predict import PredictResult, Wanted
-from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.pooled import train_pooled
 from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
@@ -35,20 +33,8 @@ from tests.support.pooled_store import (
     dated,
     pool_config,
     put,
-    trained_home,
 )
 from tests.support.property_tests import PROPERTY
-
-
-@pytest.fixture(scope="session")
-def _pool_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained_home(tmp_path_factory.mktemp("forecasts") / "home")
-
-
-@pytest.fixture
-def pool_home(_pool_home: Path, home: Path) -> Path:
-    shutil.copytree(_pool_home, home)
-    return home
 
 
 def forecasts(home: Path, *tickers: str, **options: object) -> PredictResult:
@@ -182,40 +168,9 @@ def test_the_ledger_keeps_who_made_it(pool_home: Path) -> None:
     assert (second.pool, second.point) == (POOL, pooled.point)
 
 
-def test_its_record_is_that_of_its_own_forecasts(pool_home: Path) -> None:
-    train([NAMES[0]], pool_config(), home=pool_home)
-    with open_store(pool_home) as store:
-        days = store.prices.bars(NAMES[0]).dates.astype(str)
-        (entry,) = _entry(store, pool_home)
-        # As if they had been given on the evenings of a year.
-        past = [
-            replace(entry, target_session=days[row + 1], as_of=days[row], made_at=f"{days[row]}T23")
-            for row in range(200, 418)
-        ]
-        store.ledger.record_all(past)
-        store.ledger.record_all([replace(each, pool="", point=1.0) for each in past[-30:]])
-
-    made = forecasts(pool_home, NAMES[0]).forecasts[0]
-    own = predict([NAMES[0]], home=pool_home, now=EVENING).forecasts[0]
-
-    assert made.live is not None
-    assert made.live.n == 60
-    assert own.live is not None
-    assert own.live.n == 30
-
-
 def _entry(store: object, home: Path) -> list[object]:
     forecasts(home, NAMES[0])
     return store.ledger.entries(NAMES[0], POOL)  # type: ignore[attr-defined, no-any-return]
-
-
-def test_days_that_it_learned_from_prove_nothing(pool_home: Path) -> None:
-    with open_store(pool_home) as store:
-        splits = load_pool(store, ModelReference(POOL)).manifest.splits
-    made = forecasts(pool_home, NAMES[0], wanted=Wanted(at=splits.train_end)).forecasts[0]
-    assert any("with" in w and "in sight" in w for w in made.warnings)
-    late = forecasts(pool_home, NAMES[0], wanted=Wanted(at=splits.test_end)).forecasts[0]
-    assert not any("in sight" in w for w in late.warnings)
 
 
 def test_one_ticker_without_prices_stops_no_other(pool_home: Path) -> None:
@@ -259,58 +214,6 @@ def test_tickers_from_a_file_and_a_picture_of_one(
     assert cli("predict", "--model", "b3", "--plot-file", picture).code == 2
 
 
-def test_it_is_scored_ticker_by_ticker_beside_their_own(pool_home: Path) -> None:
-    train([NAMES[0]], pool_config(), home=pool_home)
-
-    result = evaluate_pool("b3", [*NAMES, YOUNG], home=pool_home)
-
-    (scores,) = result.results
-    assert [failure.ticker for failure in result.failures] == [YOUNG]
-    with open_store(pool_home) as store:
-        model = load_pool(store, ModelReference(POOL))
-        bars = store.prices.bars(NAMES[1])
-        _, expected = score_unseen(model.of(NAMES[1], bars), bars)
-    assert scores.rows[1].evaluation == expected
-    member = model.members[NAMES[1]].scores
-    assert member is not None
-    assert (member.n, member.crps_ratio) == (expected.n, expected.distribution.crps_ratio)
-    own = scores.rows[0].own
-    assert own is not None
-    assert own.model == f"{NAMES[0]}@v1"
-    assert own.crps_ratio == pytest.approx(1, abs=0.1)
-    assert [row.own for row in scores.rows[1:]] == [None, None]
-    ratios = [row.evaluation.distribution.crps_ratio or 1 for row in scores.rows]
-    assert scores.means.crps_ratio == pytest.approx(float(np.prod(ratios)) ** (1 / 3))
-    assert scores.means.owned == 1
-
-
-def test_tables_fit_eighty_columns(
-    cli: Cli, pool_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train([NAMES[0]], pool_config(), home=pool_home)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    lines = cli("evaluate", "--model", "b3").out.splitlines()
-
-    assert max(map(len, lines)) <= 80
-    (first, second) = [line.split() for line in lines if line.startswith(NAMES[0])]
-    assert len(first) == 10
-    assert second[:2] == [NAMES[0], f"{NAMES[0]}@v1"]
-
-
-def test_a_ticker_that_it_never_saw_is_scored_too(cli: Cli, pool_home: Path) -> None:
-    put(pool_home, "OLD3.SA", dated(made_bars(420, 8)))
-
-    outcome = cli("evaluate", "--model", "b3", "-t", "OLD3.SA", "-t", NAMES[0])
-
-    assert outcome.code == 0, outcome.err
-    assert "OLD3.SA *" in outcome.out
-    assert "Pooled / own" not in outcome.out
-    assert cli("evaluate", "--model", "b3", "--quiet").out.splitlines()[0].startswith("+b3@v1 AAA3")
-    (pool,) = json.loads(cli("evaluate", "--model", "b3@v1", "--json").out)["pools"]
-    assert [row["ticker"] for row in pool["rows"]] == sorted(NAMES)
-
-
 def test_a_version_of_a_pool_forecasts_and_is_scored_by_number(pool_home: Path) -> None:
     train_pooled("b3", NAMES[:2], pool_config(epochs=1), promote="always", home=pool_home)
 
@@ -332,3 +235,34 @@ def test_a_version_of_a_pool_forecasts_and_is_scored_by_number(pool_home: Path) 
 )
 def test_no_heavy_library_is_loaded(pool_home: Path, arguments: tuple[str, ...]) -> None:
     assert not loaded(pool_home, *arguments) & HEAVY
+
+
+def test_its_record_is_that_of_its_own_forecasts(pool_home: Path) -> None:
+    train([NAMES[0]], pool_config(), home=pool_home)
+    with open_store(pool_home) as store:
+        days = store.prices.bars(NAMES[0]).dates.astype(str)
+        (entry,) = _entry(store, pool_home)
+        # As if they had been given on the evenings of a year.
+        past = [
+            replace(entry, target_session=days[row + 1], as_of=days[row], made_at=f"{days[row]}T23")
+            for row in range(200, 418)
+        ]
+        store.ledger.record_all(past)
+        store.ledger.record_all([replace(each, pool="", point=1.0) for each in past[-30:]])
+
+    made = forecasts(pool_home, NAMES[0]).forecasts[0]
+    own = predict([NAMES[0]], home=pool_home, now=EVENING).forecasts[0]
+
+    assert made.live is not None
+    assert made.live.n == 60
+    assert own.live is not None
+    assert own.live.n == 30
+
+
+def test_days_that_it_learned_from_prove_nothing(pool_home: Path) -> None:
+    with open_store(pool_home) as store:
+        splits = load_pool(store, ModelReference(POOL)).manifest.splits
+    made = forecasts(pool_home, NAMES[0], wanted=Wanted(at=splits.train_end)).forecasts[0]
+    assert any("with" in w and "in sight" in w for w in made.warnings)
+    late = forecasts(pool_home, NAMES[0], wanted=Wanted(at=splits.test_end)).forecasts[0]
+    assert not any("in sight" in w for w in late.warnings)

@@ -1,21 +1,11 @@
 """One model of several tickers is trained, kept, checked and carried about as any other."""
 
-import json
-import re
-import shutil
 import tracemalloc
-import zipfile
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from stocklstm import validate
-from stocklstm.core.digest import sha256_hex
-from stocklstm.core.inputs import parts
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import (
     ConfigError,
@@ -24,46 +14,15 @@ from stocklstm.errors import (
     RejectedDataError,
 )
 from stocklstm.learn.loop import TrainingRun, isolated_torch
-from stocklstm.store.bundles import encode_bundle
-from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.train.pool_fit import prepare_pool
-from stocklstm.workflows.train.pooled import PooledVersion, train_pooled
+from stocklstm.workflows.train.pooled import train_pooled
 from stocklstm.workflows.train.runs import TrainingStoppedError
 from stocklstm.workflows.train.train import Beginning, train
 from tests.conftest import Cli
 from tests.support.made_prices import made_bars
-from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, priced, put
-from tests.support.tampering import flip_bit
-
-
-@pytest.fixture(scope="session")
-def _pooled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("pooled") / "home"
-    priced(home)
-    train_pooled("b3", [*NAMES], pool_config(), home=home)
-    return home
-
-
-@pytest.fixture
-def pool_home(_pooled_home: Path, home: Path) -> Path:
-    shutil.copytree(_pooled_home, home)
-    return home
-
-
-@pytest.fixture
-def prices_home(home: Path) -> Path:
-    priced(home)
-    return home
-
-
-def trained(home: Path, *tickers: str, **changes: object) -> PooledVersion:
-    (version,) = train_pooled("b3", tickers or NAMES, pool_config(**changes), home=home).results
-    return version
-
-
-# Training
+from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, put, train_pool
 
 
 def test_one_version_knows_all_its_tickers(pool_home: Path) -> None:
@@ -87,7 +46,7 @@ def test_one_version_knows_all_its_tickers(pool_home: Path) -> None:
 
 
 def test_the_order_of_the_tickers_does_not_matter(pool_home: Path) -> None:
-    trained(pool_home, *reversed(NAMES))
+    train_pool(pool_home, *reversed(NAMES))
 
     first, second = (pool_home / "models" / POOL / f"v{n}" / "model.onnx" for n in (1, 2))
     assert first.read_bytes() == second.read_bytes()
@@ -189,7 +148,7 @@ def test_a_ticker_that_cannot_be_used_is_left_out_and_the_others_go_on(prices_ho
 def test_a_young_ticker_adds_what_it_has(prices_home: Path) -> None:
     put(prices_home, "MID3.SA", dated(made_bars(170, 6)))
 
-    trained(prices_home, *NAMES, "MID3.SA")
+    train_pool(prices_home, *NAMES, "MID3.SA")
 
     with open_store(prices_home) as store:
         member = load_pool(store, ModelReference(POOL)).members["MID3.SA"]
@@ -276,7 +235,7 @@ def test_runs_of_pools_and_of_tickers_are_kept_apart(prices_home: Path) -> None:
 
 
 def test_the_next_version_is_held_against_the_champion(pool_home: Path) -> None:
-    version = trained(pool_home, epochs=1)
+    version = train_pool(pool_home, epochs=1)
 
     assert version.version == 2
     assert "+b3@v1: mean CRPS" in version.promotion
@@ -291,85 +250,9 @@ def test_its_numbers_are_its_own(pool_home: Path) -> None:
     predict(pool="b3", home=pool_home)
     train([NAMES[0]], pool_config(), home=pool_home)
 
-    assert trained(pool_home).version == 2
+    assert train_pool(pool_home).version == 2
     with open_store(pool_home) as store:
         assert store.registry.versions(NAMES[0]) == [1]
-
-
-# As any other version
-
-
-def test_it_is_listed_shown_diffed_renamed_and_removed(cli: Cli, pool_home: Path) -> None:
-    trained(pool_home, epochs=1)
-
-    assert cli("models", "list", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]
-    assert cli("models", "list", "-t", "+b3", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]
-    (shown,) = json.loads(cli("models", "show", "+b3@v1", "--json").out)["models"]
-    assert shown["manifest"]["pool"]["tickers"] == 3
-    assert cli("models", "diff", "+b3@v1", "+b3@v2").code == 0
-    assert cli("models", "promote", "+b3@v1").code == 0
-    assert cli("models", "rollback", "+b3").code == 0
-    assert cli("models", "promote", "+b3@v1", "--as", "live").code == 0
-    assert cli("models", "rm", "+b3@v1").code == 3
-    assert cli("models", "unalias", "+b3@live").code == 0
-    assert cli("models", "promote", "+b3@v1").code == 0
-    third = trained(pool_home)
-    assert third.version == 3
-    names = json.loads(cli("models", "list", "--json").out)["models"]
-    spare = next(f"+b3@v{m['version']}" for m in names if not m["aliases"])
-    assert cli("models", "rm", spare).code == 0
-    assert cli("models", "gc", "-t", "+b3").code == 0
-    assert cli("validate", "--all", "--quiet").code == 0
-
-
-@pytest.mark.usefixtures("pool_home")
-def test_it_is_carried_to_another_store(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = tmp_path / "b3.zip"
-    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
-    assert "is in this store" in cli("models", "import", str(bundle)).out
-    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "other"))
-
-    assert cli("models", "import", str(bundle), "--quiet").out == "+b3@v1\n"
-
-    assert cli("validate", "--deep", "--quiet").code == 0
-    # There the model knows tickers of which no price is stored.
-    assert cli("predict", "--model", "b3").code == 4
-
-
-def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> None:
-    flip_bit(pool_home / "models" / POOL / "v1" / MEMBERS_FILE, 0.5)
-
-    assert cli("predict", "--model", "b3").code == 5
-    assert cli("validate").code == 5
-
-
-@pytest.mark.usefixtures("pool_home")
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("predict", "-t", "+b3"),
-        ("evaluate", "-t", "+b3"),
-        ("evaluate", "--live", "-t", "+b3"),
-        ("evaluate", "--all", "-t", "+b3@v1"),
-        ("evaluate", "--walk-forward", "20", "-t", "+b3"),
-        ("quantize", "-t", "+b3"),
-        ("models", "export", "+b3", "--format", "onnx"),
-        ("models", "export", "+b3", "--format", "classic"),
-        ("train", "-t", "+b3"),
-        ("train", "-t", "AAA3.SA", "--name", "b3"),
-        ("train", "--pooled", "--name", "b3", "-t", "AAA3.SA", "-t", "BBB4.SA", "--dry-run"),
-        ("predict", "--model", "AAA3.SA"),
-        ("evaluate", "--model", "b3", "--all"),
-    ],
-    ids=" ".join,
-)
-def test_where_a_pooled_model_has_no_place(cli: Cli, command: tuple[str, ...]) -> None:
-    outcome = cli(*command)
-
-    assert outcome.code == 2, outcome.err
-    assert "next: " in outcome.err
 
 
 def test_its_settings_and_weights_serve_others_but_not_its_test_days(pool_home: Path) -> None:
@@ -386,125 +269,6 @@ def test_its_settings_and_weights_serve_others_but_not_its_test_days(pool_home: 
     assert not result.failures
 
 
-# Leakage
-
-
-def audit(home: Path) -> dict[str, str]:
-    (result,) = validate([POOL], leakage=True, home=home).results
-    return {c.name: c.status for c in result.checks if c.name.startswith("leakage")}
-
-
-def test_an_honest_pool_passes_the_audit(pool_home: Path) -> None:
-    names = ["prices", "parts", "scaling", "inputs", "forecasts"]
-    assert audit(pool_home) == {f"leakage: {name}": "ok" for name in names}
-
-
-def test_prices_that_were_revised_are_said(pool_home: Path) -> None:
-    put(pool_home, NAMES[1], dated(made_bars(420, 78)))
-    found = audit(pool_home)
-    assert found.pop("leakage: prices") == "warning"
-    assert set(found.values()) == {"ok"}
-
-
-def test_an_anchor_that_saw_the_future_is_caught(
-    prices_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = parts.part_series
-
-    def looking_ahead(*arguments: object) -> parts.PoolSeries:
-        each = honest(*arguments)  # type: ignore[arg-type]
-        seen = replace(each.anchor, floor=each.anchor.floor * 1.01)
-        return replace(each, anchor=seen)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(parts, "part_series", looking_ahead)
-        trained(prices_home)
-
-    assert audit(prices_home)["leakage: scaling"] == "failed"
-
-
-def test_parts_that_are_not_those_of_the_record_are_caught(
-    prices_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = parts.pool_days
-
-    def later(*arguments: object) -> parts.PoolDays:
-        days = honest(*arguments)  # type: ignore[arg-type]
-        moved = np.datetime64(days.test_from) + 7
-        return replace(days, test_from=str(moved))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(parts, "pool_days", later)
-        trained(prices_home)
-
-    assert audit(prices_home)["leakage: parts"] == "failed"
-
-
 def test_a_ticker_of_120_days_is_no_member_but_known_of(prices_home: Path) -> None:
     with pytest.raises(NotEnoughDataError, match="1 of 2"):
         train_pooled("b3", [NAMES[0], YOUNG], pool_config(), home=prices_home)
-
-
-# From anybody
-
-
-def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
-    """Change what a bundle holds of its tickers, with hashes that fit."""
-    with zipfile.ZipFile(bundle) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(files.pop("manifest.json"))
-    members = json.loads(files[MEMBERS_FILE])
-    change(members)
-    files[MEMBERS_FILE] = json.dumps(members).encode()
-    record = {"sha256": sha256_hex(files[MEMBERS_FILE]), "size": len(files[MEMBERS_FILE])}
-    manifest["files"][MEMBERS_FILE] = record
-    bundle.write_bytes(encode_bundle(json.dumps(manifest).encode(), files))
-
-
-@pytest.mark.usefixtures("pool_home")
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is no number"),
-        (lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]), "costs nothing"),
-        (lambda members: members[0].update(ticker="../../etc"), "pool.json cannot be read"),
-        (lambda members: members[0]["data"].update(first="\u001b[2J"), "pool.json cannot be read"),
-        (lambda members: members.pop(), "holds 2 tickers, the manifest 3"),
-        (lambda members: members.append(members[0]), "holds 3 tickers, the manifest 3"),
-        (lambda members: members[0].pop("anchor"), "pool.json cannot be read"),
-    ],
-    ids=["decay", "quantiles", "path", "escape", "fewer", "twice", "no-anchor"],
-)
-def test_a_bundle_that_no_program_made_is_refused(
-    cli: Cli,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[list[dict[str, Any]]], Any],
-    words: str,
-) -> None:
-    bundle = tmp_path / "b3.zip"
-    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
-    monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "other"))
-    rebuilt(bundle, change)
-
-    outcome = cli("models", "import", str(bundle))
-
-    assert outcome.code == 5, outcome.err
-    assert re.search(words, outcome.err), outcome.err
-    assert not (tmp_path / "other").exists()
-
-
-@pytest.mark.usefixtures("pool_home")
-def test_a_bundle_under_the_name_of_a_ticker_is_refused(cli: Cli, tmp_path: Path) -> None:
-    bundle = tmp_path / "b3.zip"
-    assert cli("models", "export", "+b3", "--output", str(bundle)).code == 0
-    with zipfile.ZipFile(bundle) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(files.pop("manifest.json"))
-    changed = json.dumps({**manifest, "ticker": "PETR4.SA"}).encode()
-    bundle.write_bytes(encode_bundle(changed, files))
-
-    outcome = cli("models", "import", str(bundle))
-
-    assert outcome.code == 5
-    assert "its name is that of a single ticker, its content is not" in outcome.err
