@@ -11,6 +11,9 @@ from stocklstm.errors import ConfigError
 CHAMPION = "champion"
 PREVIOUS = "previous"
 
+AUTO = "auto"
+"""Leaves a choice to the program: the latest unfinished run or study, the usual calendar."""
+
 POOL_MARK = "+"
 """Begins the name of a pooled model wherever a ticker could stand; no ticker begins so."""
 

@@ -1,4 +1,4 @@
-"""A crew of Dask workers, which need share no file with this machine."""
+"""Workers of a Dask cluster, which need share no file with this machine."""
 
 import socket
 import time
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from stocklstm.errors import ConfigError, NetworkError, StockLstmError, TryAgainError
 from stocklstm.learn.stopping import ShouldStop, StoppedError
-from stocklstm.learn.workers import Call, Crew, Ended, Task
+from stocklstm.learn.workers import Call, Completed, Task, Workers
 
 Versions = Callable[[], Mapping[str, str]]
 
@@ -29,8 +29,8 @@ _DESERTED_S = 60.0
 _ONE_AT_A_TIME = Lock()
 
 
-class ClusterCrew(Crew):
-    """Workers of a Dask cluster. Whose process is lost, his tasks the scheduler gives to others."""
+class DaskWorkers(Workers):
+    """Workers of a Dask cluster; the scheduler gives the tasks of a lost one to others."""
 
     def __init__(
         self, address: str, versions: Versions, on_note: Callable[[str], None] = lambda _: None
@@ -47,8 +47,10 @@ class ClusterCrew(Crew):
         self.versions = versions
         self.on_note = on_note
 
-    def each(self, task: Task, calls: Iterable[Call], should_stop: ShouldStop) -> Generator[Ended]:
-        """See `Crew`.
+    def run(
+        self, task: Task, calls: Iterable[Call], should_stop: ShouldStop
+    ) -> Generator[Completed]:
+        """See `Workers.run`.
 
         Raises:
             ConfigError: Dask is not installed, the address is none, or a worker has other versions.
@@ -56,8 +58,8 @@ class ClusterCrew(Crew):
         """
         with _connected(self.address) as client:
             self._check(client)
-            work = _ClusterWork(self, client, task, iter(calls))
-            yield from work.ended(should_stop)
+            calls_made = _DaskCalls(self, client, task, iter(calls))
+            yield from calls_made.completed(should_stop)
 
     def _check(self, client: Any) -> None:  # noqa: ANN401 - Dask's types are not checked
         here = dict(self.versions())
@@ -104,7 +106,7 @@ def do_there(
     """Do a task on a worker: what every worker runs.
 
     Args:
-        task: See `Crew.each`.
+        task: See `Workers.run`.
         versions: Lists what is installed here.
         expected: What is installed where the outcome goes.
         arguments: Of the task.
@@ -120,27 +122,33 @@ def do_there(
         return task(*arguments, should_stop)
 
 
-class _ClusterWork:
-    """The calls of one `ClusterCrew.each`."""
+class _DaskCalls:
+    """The calls of one `DaskWorkers.run`."""
 
-    def __init__(self, crew: ClusterCrew, client: Any, task: Task, calls: Iterator[Call]) -> None:  # noqa: ANN401
-        self.crew = crew
+    def __init__(
+        self,
+        workers: DaskWorkers,
+        client: Any,  # noqa: ANN401
+        task: Task,
+        calls: Iterator[Call],
+    ) -> None:
+        self.workers = workers
         self.client = client
         self.task = task
         self.calls = calls
-        self.expected = dict(crew.versions())
+        self.expected = dict(workers.versions())
         self.under_way: dict[str, tuple[Any, Call]] = {}
         self.ready: SimpleQueue[Any] = SimpleQueue()
         self.room = 0
         self.next_look = self.last_seen = time.monotonic()
 
-    def ended(self, should_stop: ShouldStop) -> Iterator[Ended]:
+    def completed(self, should_stop: ShouldStop) -> Iterator[Completed]:
         while True:
             if should_stop():
                 yield from self._all_end(StoppedError())
                 return
             if not self._look_after():
-                yield from self._all_end(_no_worker(self.crew.address))
+                yield from self._all_end(_no_worker(self.workers.address))
                 return
             self._hand_out()
             if not self.under_way:
@@ -167,7 +175,7 @@ class _ClusterWork:
             future = self.client.submit(
                 do_there,
                 self.task,
-                self.crew.versions,
+                self.workers.versions,
                 self.expected,
                 call.arguments,
                 # The outcome of a task with the same key would be taken for this one's.
@@ -176,45 +184,45 @@ class _ClusterWork:
             self.under_way[future.key] = future, call
             future.add_done_callback(self.ready.put)
 
-    def _taken(self, future: Any) -> Iterator[Ended]:  # noqa: ANN401
+    def _taken(self, future: Any) -> Iterator[Completed]:  # noqa: ANN401
         _, call = self.under_way[future.key]
         try:
-            ended = Ended(call.key, future.result(timeout=_FETCH_S))
+            completed = Completed(call.key, future.result(timeout=_FETCH_S))
         except TimeoutError:
             # Who had done it is gone, and somebody does it again.
             future.add_done_callback(self.ready.put)
             return
         except Exception as error:  # noqa: BLE001 - whatever it raised is given on
-            ended = Ended(call.key, error=self._told(error))
+            completed = Completed(call.key, error=self._translated(error))
         del self.under_way[future.key]
-        yield ended
+        yield completed
 
-    def _told(self, error: Exception) -> Exception:
+    def _translated(self, error: Exception) -> Exception:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
-        told: StockLstmError
+        translated: StockLstmError
         if isinstance(error, KilledWorker):
-            told = TryAgainError(
+            translated = TryAgainError(
                 f"it was given up: {error.allowed_failures + 1} workers ended as they trained it, "
                 "perhaps for want of memory",
                 hint="try again with more memory for a worker",
             )
         elif isinstance(error, FutureCancelledError):
-            told = NetworkError(
-                f"the scheduler at {self.crew.address} is gone, and this training with it",
+            translated = NetworkError(
+                f"the scheduler at {self.workers.address} is gone, and this training with it",
                 hint="start it again, and give the same command for what is missing",
             )
         else:
             return error
-        told.__cause__ = error
-        return told
+        translated.__cause__ = error
+        return translated
 
-    def _all_end(self, error: StockLstmError | StoppedError) -> Iterator[Ended]:
+    def _all_end(self, error: StockLstmError | StoppedError) -> Iterator[Completed]:
         with suppress(OSError, TimeoutError):
             self.client.cancel([future for future, _ in self.under_way.values()], force=True)
         for _, call in self.under_way.values():
-            yield Ended(call.key, error=error)
+            yield Completed(call.key, error=error)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Training for a search: many short runs of which only the validation losses are kept."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
 from stocklstm.learn.model import network_outputs
-from stocklstm.learn.processes import run_apart
 from stocklstm.learn.search import Pruner
-from stocklstm.learn.stopping import ShouldStop, never, told_by_parent
+from stocklstm.learn.stopping import ShouldStop, never
+from stocklstm.learn.workers import LocalWorkers, results
 
 
 class _BehindError(Exception):
@@ -32,19 +32,19 @@ class Trials:
     Attributes:
         config: All settings; those that are searched are replaced.
         data: Features and labels, of which nothing lies in the test part.
-        jobs: Processes; 1 trains in this one.
+        workers: Processes that train; this one if there is but one.
         should_stop: Asked after every step where trials train in this process, else after every
             trial.
     """
 
     config: TrainingConfig
     data: TrainingData
-    jobs: int = 1
+    workers: LocalWorkers = field(default_factory=lambda: LocalWorkers(1))
     should_stop: ShouldStop = never
 
     def run(
         self, wanted: Sequence[tuple[int, AxisValues]], pruner: Pruner | None = None
-    ) -> Iterator[Trial]:
+    ) -> Generator[Trial]:
         """Train once for each, and give each as it is done.
 
         Args:
@@ -56,22 +56,10 @@ class Trials:
             ConfigError: Settings do not fit each other, or the device is not there.
             TryAgainError: A process that trained was ended from outside.
         """
-        if self.jobs == 1:
-            for number, settings in wanted:
-                yield run_trial(number, settings, self.config, self.data, pruner, self.should_stop)
-            return
-        yield from self._run_apart(wanted, pruner)
-
-    def _run_apart(
-        self, wanted: Sequence[tuple[int, AxisValues]], pruner: Pruner | None
-    ) -> Iterator[Trial]:
         # The arrays travel with each task: a few thousand rows, against seconds of training.
-        calls = [
-            (number, settings, self.config, self.data, pruner, told_by_parent())
-            for number, settings in wanted
-        ]
-        return run_apart(
-            self.jobs,
+        calls = [(number, settings, self.config, self.data, pruner) for number, settings in wanted]
+        return results(
+            self.workers,
             run_trial,
             calls,
             self.should_stop,

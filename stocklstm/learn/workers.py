@@ -1,31 +1,39 @@
-"""Crews: processes of this machine, or of a Dask cluster, that do the same task many times."""
+"""Worker processes: they call a task many times, and a killed one costs only what it was doing."""
 
+import signal
 import tempfile
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import current_thread, main_thread
+from typing import Any, Self, TypeVar
 
 from stocklstm.errors import TryAgainError
-from stocklstm.learn.processes import IDLE_S, ignore_interrupts, interrupts_ignored
-from stocklstm.learn.stopping import ShouldStop, StoppedError, told_by_parent
+from stocklstm.learn.stopping import ShouldStop, StoppedError, never, told_by_parent
 
+T = TypeVar("T")
 Task = Callable[..., Any]
+"""Function of a module, whose arguments and result can be pickled. Its last argument, a
+`learn.stopping.ShouldStop`, tells it when to stop."""
 
-_MOMENT_S = 0.1
+# A process that has had nothing to do for as long ends: should this one be killed, nobody else ends
+# those that it leaves behind.
+_IDLE_S = 20
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Call:
-    """One time that the task is to be done.
+    """One call of the task.
 
     Attributes:
         key: Tells it from the others.
-        arguments: Of the task, which is given a `learn.stopping.ShouldStop` after them.
+        arguments: Of the task, before `should_stop`.
     """
 
     key: int
@@ -33,112 +41,169 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Completed:
     """How one call ended.
 
     Attributes:
         key: Of the call.
-        outcome: What the task returned; None if it raised.
+        value: What the task returned; None if it raised.
         error: What it raised, `StoppedError` if it was asked to stop; None if it returned.
     """
 
     key: int
-    outcome: Any = None
+    value: Any = None
     error: BaseException | None = None
 
     def result(self) -> Any:  # noqa: ANN401 - whatever the task returns
-        """Give what the task returned, or raise what it raised."""
+        """Return what the task returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
-        return self.outcome
+        return self.value
 
 
-class Crew(ABC):
-    """Processes that do tasks; a task is a function of a module, and all that passes is pickled."""
+class Workers(ABC):
+    """Processes that call tasks; those that are started for it end with the `with` block."""
 
     @abstractmethod
-    def each(self, task: Task, calls: Iterable[Call], should_stop: ShouldStop) -> Generator[Ended]:
-        """Do a task for every call, and give each as it ends, in whichever order.
+    def run(
+        self, task: Task, calls: Iterable[Call], should_stop: ShouldStop
+    ) -> Generator[Completed]:
+        """Make every call, and yield each as it ends, in any order.
 
-        Every call that was taken is given back once. Those of a process that is lost are done
-        again.
+        A call that was taken is yielded once. Those of a process that is lost are made again.
 
         Args:
-            task: Is told to stop by its last argument, a `learn.stopping.ShouldStop`.
-            calls: Taken only when somebody is about to be free for them.
+            task: Called for each.
+            calls: Taken only when a process is about to be free for them.
             should_stop: Asked all the time; once it says yes, no further call is taken, and those
-                that were end with a `StoppedError`.
+                under way end with a `StoppedError`.
         """
 
+    def __enter__(self) -> Self:
+        return self
 
-class LocalCrew(Crew):
-    """Processes of this machine, which end with the one that made them."""
+    def __exit__(self, *_: object) -> None:  # noqa: B027 - those of a cluster are not ours to end
+        """End the processes that were started for it."""
+
+
+class LocalWorkers(Workers):
+    """Processes of this machine, started with the first call."""
 
     def __init__(self, jobs: int) -> None:
-        """Remember how many.
+        """Set their number."""
+        self.jobs = jobs
+        self._executor: Any = None
+
+    def run(
+        self,
+        task: Task,
+        calls: Iterable[Call],
+        should_stop: ShouldStop = never,
+        *,
+        attempts: int = 2,
+    ) -> Generator[Completed]:
+        """See `Workers.run`.
 
         Args:
-            jobs: Processes.
-        """
-        self.jobs = jobs
-
-    def each(self, task: Task, calls: Iterable[Call], should_stop: ShouldStop) -> Generator[Ended]:
-        """See `Crew`.
-
-        Should a process be ended from outside, all calls that were under way are done again, one
-        after the other; one whose process is ended again, when it was alone, is given up.
+            task: See there.
+            calls: See there.
+            should_stop: See there.
+            attempts: If 2, all calls that were under way when a process was ended from outside are
+                made again one by one, and one whose process is ended again ends with a
+                `TryAgainError`. If 1, all end with a `BrokenProcessPool` at once.
         """
         with tempfile.TemporaryDirectory(prefix="stocklstm-") as scratch:
-            work = _LocalWork(self.jobs, task, iter(calls), Path(scratch) / "stop")
+            calls_made = _LocalCalls(self, task, iter(calls), Path(scratch) / "stop", attempts)
             try:
-                yield from work.ended(should_stop)
-            finally:
-                work.pool.end()
+                yield from calls_made.completed(should_stop)
+            except BaseException:
+                self.end()
+                raise
 
+    def submit(self, task: Task, *arguments: object) -> Any:  # noqa: ANN401 - loky has no types
+        """Give a call to the processes.
 
-class _Pool:
-    """Loky's processes; those of a broken pool are replaced."""
+        Raises:
+            BrokenProcessPool: One of them is gone; `end`, and the next call starts others.
+        """
+        if self._executor is None:
+            from loky import ProcessPoolExecutor
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
-        self.executor: Any = None
-
-    def submit(self, task: Task, *arguments: object) -> Any:  # noqa: ANN401 - joblib has no types
-        if self.executor is not None:
-            return self.executor.submit(task, *arguments)
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        self.executor = ProcessPoolExecutor(
-            self.jobs,
-            # Should this process be killed, those that it leaves behind end soon.
-            timeout=IDLE_S,
-            env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-            initializer=ignore_interrupts,
-        )
-        # Until they are as far as to ignore it themselves.
-        with interrupts_ignored():
-            return self.executor.submit(task, *arguments)
+            self._executor = ProcessPoolExecutor(
+                self.jobs,
+                timeout=_IDLE_S,
+                env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+                initializer=_ignore_interrupts,
+            )
+        # Processes that this starts hear none until they are as far as to ignore it themselves.
+        with _interrupts_ignored():
+            return self._executor.submit(task, *arguments)
 
     def end(self) -> None:
-        if self.executor is not None:
-            self.executor.shutdown(wait=True, kill_workers=True)
-            self.executor = None
+        """End the processes, whatever they are doing."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, kill_workers=True)
+            self._executor = None
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
+        self.end()
 
 
-class _LocalWork:
-    """The calls of one `LocalCrew.each`: waiting, under way, and to be done again alone."""
+def results(
+    workers: LocalWorkers,
+    task: Callable[..., T],
+    calls: Iterable[tuple[Any, ...]],
+    should_stop: ShouldStop = never,
+    *,
+    hint: str,
+) -> Generator[T]:
+    """Call a task in worker processes and yield its results in any order; none may fail.
 
-    def __init__(self, jobs: int, task: Task, calls: Iterator[Call], stop: Path) -> None:
-        self.pool = _Pool(jobs)
+    Args:
+        workers: A single one is not started: then this process does it, one call after the other.
+        task: See `Task`.
+        calls: Arguments of each call.
+        should_stop: Asked after every step in this process, and after every result of the others.
+        hint: What to do if a process is ended from outside.
+
+    Raises:
+        StoppedError: `should_stop` said so.
+        TryAgainError: A process was ended from outside.
+    """
+    if workers.jobs == 1:
+        for arguments in calls:
+            yield task(*arguments, should_stop)
+        return
+    numbered = (Call(number, arguments) for number, arguments in enumerate(calls))
+    with closing(workers.run(task, numbered, attempts=1)) as completed:
+        for each in completed:
+            if isinstance(each.error, BrokenProcessPool):
+                raise TryAgainError(
+                    "a process was ended from outside, perhaps for want of memory", hint=hint
+                ) from each.error
+            yield each.result()
+            if should_stop():
+                raise StoppedError
+
+
+class _LocalCalls:
+    """The calls of one `LocalWorkers.run`: waiting, under way, and to be made again alone."""
+
+    def __init__(
+        self, workers: LocalWorkers, task: Task, calls: Iterator[Call], stop: Path, attempts: int
+    ) -> None:
+        self.workers = workers
         self.task = task
         self.calls = calls
         self.stop = stop
         self.told = told_by_parent(stop)
+        self.attempts = attempts
         self.under_way: dict[Any, Call] = {}
         self.suspects: deque[Call] = deque()
         self.alone: Call | None = None
 
-    def ended(self, should_stop: ShouldStop) -> Iterator[Ended]:
+    def completed(self, should_stop: ShouldStop) -> Iterator[Completed]:
         while True:
             if not self.stop.exists() and should_stop():
                 self.stop.touch()
@@ -147,16 +212,16 @@ class _LocalWork:
                 if self.suspects:
                     continue
                 return
-            done, _ = wait(self.under_way, _MOMENT_S, FIRST_COMPLETED)
+            done, _ = wait(self.under_way, _POLL_S, FIRST_COMPLETED)
             for future in done:
                 call = self.under_way.pop(future)
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
                     yield from self._lost(call, error)
                 elif error is not None:
-                    yield Ended(call.key, error=error)
+                    yield Completed(call.key, error=error)
                 else:
-                    yield Ended(call.key, future.result())
+                    yield Completed(call.key, future.result())
 
     def _hand_out(self) -> None:
         if not self.under_way:
@@ -165,8 +230,8 @@ class _LocalWork:
                 self._submit(self.alone)
         if self.suspects or self.alone is not None:
             return
-        # One more than there are processes, so that none waits while an outcome is looked at.
-        while len(self.under_way) <= self.pool.jobs and not self.stop.exists():
+        # One more than there are processes, so that none waits while a result is looked at.
+        while len(self.under_way) <= self.workers.jobs and not self.stop.exists():
             call = next(self.calls, None)
             if call is None:
                 return
@@ -174,21 +239,23 @@ class _LocalWork:
 
     def _submit(self, call: Call) -> None:
         try:
-            future = self.pool.submit(self.task, *call.arguments, self.told)
+            future = self.workers.submit(self.task, *call.arguments, self.told)
         except BrokenProcessPool:
-            # It was broken before: what is new to it is to blame for nothing.
-            self.pool.end()
+            # It was broken before: a call that is new to it is to blame for nothing.
+            self.workers.end()
             self.suspects.appendleft(call)
         else:
             self.under_way[future] = call
 
-    def _lost(self, call: Call, error: BrokenProcessPool) -> Iterator[Ended]:
+    def _lost(self, call: Call, error: BrokenProcessPool) -> Iterator[Completed]:
         # A pool that has lost one process ends the others, too.
-        self.pool.end()
+        self.workers.end()
         if self.stop.exists():
-            yield Ended(call.key, error=StoppedError())
+            yield Completed(call.key, error=StoppedError())
+        elif self.attempts == 1:
+            yield Completed(call.key, error=error)
         elif call is self.alone:
-            yield Ended(call.key, error=_given_up(error))
+            yield Completed(call.key, error=_given_up(error))
         else:
             self.suspects.append(call)
 
@@ -200,3 +267,24 @@ def _given_up(cause: Exception) -> TryAgainError:
     )
     error.__cause__ = cause
     return error
+
+
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C in this process from now on; see `_interrupts_ignored`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that are started meanwhile inherit that they ignore Ctrl-C.
+
+    It reaches every process of a terminal, and is for the one that hands out the work.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

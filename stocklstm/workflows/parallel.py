@@ -7,15 +7,28 @@ from typing import Any, Generic, TypeVar
 
 from stocklstm.core.batch import Failure, Named, each_once, unexpected
 from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
-from stocklstm.learn.cluster import ClusterCrew
+from stocklstm.learn.cluster import DaskWorkers
 from stocklstm.learn.stopping import StoppedError
-from stocklstm.learn.workers import Call, Crew, Ended, LocalCrew
+from stocklstm.learn.workers import Call, Completed, LocalWorkers, Workers
 from stocklstm.workflows.environment import packages
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
-MOST_JOBS = 256
+_MOST_JOBS = 256
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of processes outside its limits.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if not 1 <= jobs <= _MOST_JOBS:
+        raise ConfigError(
+            f"--jobs must be from 1 to {_MOST_JOBS}, not {jobs}",
+            hint="as many as the machine has cores is a good number",
+        )
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,7 @@ class Where:
         Raises:
             ConfigError: The number is outside its limits, or both were given.
         """
-        if not 1 <= self.jobs <= MOST_JOBS:
-            raise ConfigError(
-                f"--jobs must be from 1 to {MOST_JOBS}, not {self.jobs}",
-                hint="as many as the machine has cores is a good number",
-            )
+        check_jobs(self.jobs)
         if self.scheduler is not None and self.jobs != 1:
             raise ConfigError(
                 "--jobs is about this machine, and --scheduler about others",
@@ -64,15 +73,15 @@ class Where:
             return f" --scheduler {self.scheduler}"
         return "" if self.jobs == 1 else f" --jobs {self.jobs}"
 
-    def crew(self, on_note: Callable[[str], None] = lambda _: None) -> Crew:
+    def workers(self, on_note: Callable[[str], None] = lambda _: None) -> Workers:
         """Give the processes.
 
         Args:
             on_note: Called with what a person may want to know of a cluster.
         """
         if self.scheduler is None:
-            return LocalCrew(self.jobs)
-        return ClusterCrew(self.scheduler, packages, on_note)
+            return LocalWorkers(self.jobs)
+        return DaskWorkers(self.scheduler, packages, on_note)
 
 
 HERE = Where()
@@ -130,15 +139,15 @@ class Sharing(Generic[K, T]):
     """How to share out.
 
     Attributes:
-        crew: Who does it.
-        task: Done for every ticker; see `learn.workers.Crew.each`.
+        workers: Processes that do it; they end with it.
+        task: Done for every ticker; see `learn.workers.Task`.
         begin: Gives a ticker's errand; what it holds, such as a lock, it holds until the errand is
             finished or has failed, which it is told as any context manager is.
         should_stop: Asked all the time.
         on_ended: Called before the first ticker and after every one.
     """
 
-    crew: Crew
+    workers: Workers
     task: Callable[..., Any]
     begin: Callable[[K], AbstractContextManager[Errand[T]]]
     should_stop: Callable[[], bool]
@@ -163,9 +172,12 @@ class Sharing(Generic[K, T]):
         gathering = _Gathering(self, wanted)
         self.on_ended(TickersDone("", 0, len(wanted), None))
         try:
-            with closing(self.crew.each(self.task, gathering.calls(), self.should_stop)) as each:
-                for ended in each:
-                    gathering.finish(ended)
+            with (
+                self.workers as workers,
+                closing(workers.run(self.task, gathering.calls(), self.should_stop)) as completed,
+            ):
+                for each in completed:
+                    gathering.finish(each)
         finally:
             gathering.abandon()
         if left := gathering.left():
@@ -208,7 +220,7 @@ def each_apart(
         return nullcontext(Errand((str(key), *arguments), lambda result: result))
 
     where = Where(jobs)
-    return Sharing(where.crew(), task, begin, should_stop, on_ended).for_each(names, parse)
+    return Sharing(where.workers(), task, begin, should_stop, on_ended).for_each(names, parse)
 
 
 def only(results: Sequence[T], failures: Sequence[Failure]) -> T:
@@ -252,25 +264,25 @@ class _Gathering(Generic[K, T]):
                 self.under_way[place] = stack, errand
                 yield Call(place, errand.arguments)
 
-    def finish(self, ended: Ended) -> None:
+    def finish(self, completed: Completed) -> None:
         """Take back what was done for one ticker."""
-        stack, errand = self.under_way.pop(ended.key)
+        stack, errand = self.under_way.pop(completed.key)
         try:
             with stack:
-                self.results[ended.key] = errand.finish(ended.result())
+                self.results[completed.key] = errand.finish(completed.result())
         except StoppedError:
             return
         except StockLstmError as error:
-            self._failed(ended.key, error)
+            self._failed(completed.key, error)
         except Exception as error:  # noqa: BLE001 - likewise
-            self._failed(ended.key, unexpected(error))
+            self._failed(completed.key, unexpected(error))
         else:
-            self._say(ended.key, None)
+            self._say(completed.key, None)
 
     def abandon(self) -> None:
         """Let go of what will not come back."""
         for place in list(self.under_way):
-            self.finish(Ended(place, error=StoppedError()))
+            self.finish(Completed(place, error=StoppedError()))
 
     def left(self) -> tuple[str, ...]:
         """Name those that are neither done nor have failed."""

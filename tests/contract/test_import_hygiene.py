@@ -52,7 +52,7 @@ def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]
 
 
 def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
-    assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib"}
+    assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib", "loky"}
 
 
 @pytest.mark.parametrize(

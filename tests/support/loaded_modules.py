@@ -11,6 +11,7 @@ HEAVY = {
     "sklearn",
     "pandas",
     "joblib",
+    "loky",
     "matplotlib",
     "yfinance",
     "scipy",

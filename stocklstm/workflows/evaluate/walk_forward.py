@@ -20,13 +20,14 @@ from stocklstm.core.scores.pooling import join_folds
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
-from stocklstm.learn.processes import run_apart
-from stocklstm.learn.stopping import ShouldStop, never, told_by_parent
+from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.learn.timing import measure_pace
+from stocklstm.learn.workers import LocalWorkers, results
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
+from stocklstm.workflows.parallel import check_jobs
 from stocklstm.workflows.train.fit import fit, prepare
 
 REPORT_FORMAT = 1
@@ -169,21 +170,18 @@ def walk_forward(
     on_fold: Callable[[FoldEnded], None],
 ) -> WalkForwardResult:
     """Train with the settings of each version again and again; see `Client.walk_forward`."""
-    if not 1 <= jobs <= 256:
-        raise ConfigError(
-            f"--jobs must be from 1 to 256, not {jobs}",
-            hint="stocklstm evaluate --walk-forward 250 --jobs 2",
-        )
-    walking = _Walking(store, walk, jobs, on_plan, on_fold)
+    check_jobs(jobs)
     names = chosen_references(store, references)
-    return WalkForwardResult(*for_each(names, parse_reference, walking.along))
+    with LocalWorkers(jobs) as workers:
+        walking = _Walking(store, walk, workers, on_plan, on_fold)
+        return WalkForwardResult(*for_each(names, parse_reference, walking.along))
 
 
 @dataclass(frozen=True)
 class _Walking:
     store: Store
     walk: WalkForward
-    jobs: int
+    workers: LocalWorkers
     on_plan: Callable[[WalkPlanned], None]
     on_fold: Callable[[FoldEnded], None]
 
@@ -217,7 +215,7 @@ class _Walking:
             epochs=config.epochs,
             first=forecast_day(bars, int(splits[0].test[0]), config.horizon),
             last=forecast_day(bars, int(last.test[-1]), config.horizon),
-            seconds=pace.seconds(config.epochs) * -(-len(splits) // self.jobs),
+            seconds=pace.seconds(config.epochs) * -(-len(splits) // self.workers.jobs),
         )
 
     def _outcomes(
@@ -228,15 +226,7 @@ class _Walking:
             (number, bars.select(slice(0, int(split.test[-1]) + config.horizon + 1)), split, config)
             for number, split in enumerate(splits, 1)
         ]
-        if self.jobs == 1:
-            yield from (run_fold(*call) for call in calls)
-            return
-        yield from run_apart(
-            self.jobs,
-            run_fold,
-            [(*call, told_by_parent()) for call in calls],
-            hint="--jobs 1 needs less memory",
-        )
+        return results(self.workers, run_fold, calls, hint="--jobs 1 needs less memory")
 
     def _walked(
         self, manifest: Manifest, bars: Bars, outcomes: Sequence[FoldOutcome]

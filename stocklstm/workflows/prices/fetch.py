@@ -19,7 +19,7 @@ from stocklstm.core.prices.series import (
     SourceAnswer,
 )
 from stocklstm.core.prices.soundness import gaps
-from stocklstm.core.reference import parse_ticker
+from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
@@ -48,9 +48,6 @@ _YEAR = np.timedelta64(365, "D")
 # How far behind the last stored day an answer starts: about ten sessions, to see whether the
 # source has changed its mind about them.
 _OVERLAP = np.timedelta64(15, "D")
-
-AUTO = "auto"
-"""What to call the calendar of a ticker's own exchange."""
 
 
 @dataclass(frozen=True)

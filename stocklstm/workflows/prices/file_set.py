@@ -1,6 +1,6 @@
 """Reading files of many tickers, several at once."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,11 @@ from typing import cast
 from stocklstm.core.batch import each_once
 from stocklstm.core.prices.series import SourceAnswer
 from stocklstm.core.reference import parse_ticker
-from stocklstm.learn.processes import run_apart
+from stocklstm.learn.workers import LocalWorkers, results
 from stocklstm.market.file_set import FileSet
 from stocklstm.market.source import ArchiveSource, load_source
-from stocklstm.workflows.parallel import Where
+from stocklstm.workflows.parallel import check_jobs
 
-_Call = tuple[str, int, Path, frozenset[str] | None]
 _Found = tuple[int, Mapping[str, SourceAnswer]]
 
 
@@ -55,24 +54,20 @@ def read_files(
         RejectedDataError: A file is not of the kind, or is damaged.
         TryAgainError: A process was ended from outside.
     """
-    Where(jobs)  # which refuses a number that cannot be
+    check_jobs(jobs)
     files = list(dict.fromkeys(files))
     wanted = _wanted(tickers)
     calls = [(source, place, file, wanted) for place, file in enumerate(files)]
     answers: dict[int, Mapping[str, SourceAnswer]] = {}
-    with closing(_each(calls, min(jobs, len(files)))) as outcomes:
+    hint = "give the same command again, with fewer --jobs"
+    with (
+        LocalWorkers(min(jobs, len(files))) as workers,
+        closing(results(workers, _read, calls, hint=hint)) as outcomes,
+    ):
         for place, found in outcomes:
             answers[place] = found
             on_file(FileRead(files[place], len(answers), len(files)))
     return FileSet(files, [answers[place] for place in range(len(files))])
-
-
-def _each(calls: Sequence[_Call], jobs: int) -> Generator[_Found]:
-    if jobs == 1:
-        yield from (_read(*call) for call in calls)
-    else:
-        again = "give the same command again, with fewer --jobs"
-        yield from run_apart(jobs, _read, calls, hint=again)
 
 
 def _wanted(tickers: Iterable[str]) -> frozenset[str] | None:
@@ -81,6 +76,8 @@ def _wanted(tickers: Iterable[str]) -> frozenset[str] | None:
     return frozenset(key for key in read if isinstance(key, str)) if read else None
 
 
-def _read(source: str, place: int, file: Path, tickers: frozenset[str] | None) -> _Found:
+def _read(
+    source: str, place: int, file: Path, tickers: frozenset[str] | None, _should_stop: object
+) -> _Found:
     """Read one file, here or in another process."""
     return place, cast("ArchiveSource", load_source(source)).read(file, tickers)

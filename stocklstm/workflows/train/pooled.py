@@ -10,7 +10,7 @@ from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.pool_splits import LEAST_ROWS
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import parse_pool, parse_ticker
+from stocklstm.core.reference import AUTO, parse_pool, parse_ticker
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.errors import (
     ConfigError,
@@ -33,7 +33,6 @@ from stocklstm.workflows.train.pool_fit import (
 )
 from stocklstm.workflows.train.result import TrainedVersion
 from stocklstm.workflows.train.runs import (
-    AUTO,
     EpochEnded,
     TrainingStoppedError,
     kept,

@@ -10,9 +10,6 @@ from stocklstm.learn.checkpoints import RunFiles, State, decode_state
 from stocklstm.store.manifest import training_command
 from stocklstm.store.runs import Run, RunRecord
 
-AUTO = "auto"
-"""What to call the latest unfinished run."""
-
 
 @dataclass(frozen=True)
 class EpochEnded:

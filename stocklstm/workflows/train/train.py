@@ -10,7 +10,7 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import split_origins
-from stocklstm.core.reference import is_pool, parse_ticker
+from stocklstm.core.reference import AUTO, is_pool, parse_ticker
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -41,7 +41,7 @@ from stocklstm.workflows.train.order import (
 )
 from stocklstm.workflows.train.remote import carry_out_far, unpacked
 from stocklstm.workflows.train.result import TrainedVersion
-from stocklstm.workflows.train.runs import AUTO, EpochEnded, TrainingStoppedError, kept
+from stocklstm.workflows.train.runs import EpochEnded, TrainingStoppedError, kept
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
     require_unseen_test_part,
@@ -136,7 +136,7 @@ def _train_apart(
 ) -> TrainResult:
     where = training.where
     sharing = Sharing(
-        where.crew(training.on_note),
+        where.workers(training.on_note),
         carry_out_far if where.is_far else carry_out,
         training.errand,
         training.should_stop,

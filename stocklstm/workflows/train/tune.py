@@ -9,7 +9,7 @@ from pathlib import Path
 from stocklstm.core.batch import Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import parse_ticker
+from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.core.settings.config import (
     AXES,
     LOCK_TIMEOUT_S,
@@ -39,16 +39,21 @@ from stocklstm.learn.devices import choose_device
 from stocklstm.learn.search import Pruner, propose, require_optuna
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.trials import Trials
+from stocklstm.learn.workers import LocalWorkers
 from stocklstm.report.trials import trials_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.runs import run_id
 from stocklstm.store.store import Store, open_store
 from stocklstm.store.studies import StudyRecord
-from stocklstm.workflows.parallel import TickersDone, UnfinishedError, each_apart, listed, only
+from stocklstm.workflows.parallel import (
+    TickersDone,
+    UnfinishedError,
+    check_jobs,
+    each_apart,
+    listed,
+    only,
+)
 from stocklstm.workflows.train.fit import prepare
-
-AUTO = "auto"
-"""What to call the latest unfinished study."""
 
 # Where the samplers that would never end on their own end.
 _DEFAULT_TRIALS = 30
@@ -78,14 +83,13 @@ class Search:
         """Refuse what cannot be done.
 
         Raises:
-            ConfigError: No such sampler, or a number below 1.
+            ConfigError: No such sampler, or a number outside its limits.
         """
         if self.sampler not in SAMPLERS:
             raise ConfigError(f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}")
         if self.most_trials is not None and self.most_trials < 1:
             raise ConfigError(f"--trials must be at least 1, not {self.most_trials}")
-        if not 1 <= self.jobs <= 256:
-            raise ConfigError(f"--jobs must be from 1 to 256, not {self.jobs}")
+        check_jobs(self.jobs)
 
 
 @dataclass(frozen=True)
@@ -342,25 +346,36 @@ class _Tuning:
 
     def _search(self, record: StudyRecord, bars: Bars, *, resumed: bool) -> TunedTicker:
         data = prepare(bars, record.config).data
-        training = Trials(record.config, data, self.search.jobs, self.should_stop)
         trials = list(self.store.studies.trials(record.id))
         try:
-            while wanted := self._next(record, trials):
-                # A trial that was lost leaves a gap, which the same one fills: of equal losses the
-                # first counts, so that a search must not depend on where it was stopped.
-                used = {trial.number for trial in trials}
-                numbers = (number for number in count() if number not in used)
-                pruner = None if record.sampler == "coordinate" else Pruner(tuple(trials))
-                for trial in training.run(list(zip(numbers, wanted, strict=False)), pruner):
-                    self.store.studies.add(record.id, trial)
-                    trials.append(trial)
-                    self._report(record, trials, trial)
-                # Processes end in any order.
-                trials.sort(key=lambda trial: trial.number)
+            with LocalWorkers(self.search.jobs) as workers:
+                training = Trials(record.config, data, workers, self.should_stop)
+                while wanted := self._next(record, trials):
+                    self._try_out(record, training, wanted, trials)
         except (StoppedError, KeyboardInterrupt) as error:
             raise TuningStoppedError(f"stocklstm tune --resume {record.id}") from error
         self.store.studies.finish(record.id, utc_now())
         return self._found(record, trials, resumed=resumed)
+
+    def _try_out(
+        self,
+        record: StudyRecord,
+        training: Trials,
+        wanted: Sequence[AxisValues],
+        trials: list[Trial],
+    ) -> None:
+        """Train with each of some settings; store the trials, and add them to the others."""
+        # A trial that was lost leaves a gap, which the same one fills: of equal losses the
+        # first counts, so that a search must not depend on where it was stopped.
+        used = {trial.number for trial in trials}
+        numbers = (number for number in count() if number not in used)
+        pruner = None if record.sampler == "coordinate" else Pruner(tuple(trials))
+        for trial in training.run(list(zip(numbers, wanted, strict=False)), pruner):
+            self.store.studies.add(record.id, trial)
+            trials.append(trial)
+            self._report(record, trials, trial)
+        # Processes end in any order.
+        trials.sort(key=lambda trial: trial.number)
 
     def _next(self, record: StudyRecord, trials: Sequence[Trial]) -> list[AxisValues]:
         start = settings_of(record.config)

@@ -23,6 +23,7 @@ from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.search import Pruner, propose, require_optuna
 from stocklstm.learn.stopping import StoppedError
 from stocklstm.learn.trials import Trials, run_trial
+from stocklstm.learn.workers import LocalWorkers
 from tests.conftest import TINY
 from tests.support.training_data import training_data
 
@@ -124,11 +125,12 @@ def test_two_processes_try_the_same_and_do_not_hear_ctrl_c(sample_bars: Bars) ->
     alone = list(Trials(config, data).run(wanted))
     before = signal.getsignal(signal.SIGINT)
 
-    with closing(Trials(config, data, jobs=2).run(wanted)) as trials:
+    with LocalWorkers(2) as pool, closing(Trials(config, data, pool).run(wanted)) as trials:
         together = [next(trials)]
         # They never learn to: a process that is still starting would answer with a traceback.
         assert list(map(ignores_interrupts, workers())) == [True, True]
         together += trials
+    assert list(workers()) == []
 
     assert signal.getsignal(signal.SIGINT) is before
     assert without_time(together) == without_time(alone)
@@ -142,14 +144,14 @@ def test_a_search_in_two_processes_can_be_stopped_and_closed(
     short = {**settings_of(config), "batch_size": 100_000}
     endless = {**settings_of(config), "batch_size": 1}
 
-    training = Trials(replace(config, epochs=1), data, 2, should_stop=lambda: True)
+    training = Trials(replace(config, epochs=1), data, LocalWorkers(2), should_stop=lambda: True)
     trials = training.run([(number, short) for number in range(9)])
     assert next(trials).status == COMPLETE
     with pytest.raises(StoppedError):
         next(trials)
     assert list(workers()) == []
 
-    trials = Trials(config, data, 2).run([(0, endless), (1, endless)])
+    trials = Trials(config, data, LocalWorkers(2)).run([(0, endless), (1, endless)])
     killer = Thread(target=kill_one)
     killer.start()
     with pytest.raises(TryAgainError, match="ended from outside") as caught:

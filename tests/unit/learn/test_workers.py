@@ -1,4 +1,4 @@
-"""A crew gives every call back once, whatever becomes of its processes."""
+"""Workers give every call back once, whatever becomes of their processes."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from stocklstm.errors import ConfigError, TryAgainError
-from stocklstm.learn.stopping import ShouldStop, StoppedError, never
-from stocklstm.learn.workers import Call, Ended, LocalCrew
+from stocklstm.learn.stopping import ShouldStop, StoppedError
+from stocklstm.learn.workers import Call, Completed, LocalWorkers
 
 
 def square(number: int, _should_stop: ShouldStop) -> int:
@@ -40,8 +40,8 @@ def wait_to_be_stopped(marks: Path, should_stop: ShouldStop) -> None:
     raise StoppedError
 
 
-def by_key(ended: Iterator[Ended]) -> dict[int, Ended]:
-    found: dict[int, Ended] = {}
+def by_key(ended: Iterator[Completed]) -> dict[int, Completed]:
+    found: dict[int, Completed] = {}
     for each in ended:
         assert each.key not in found
         found[each.key] = each
@@ -51,9 +51,10 @@ def by_key(ended: Iterator[Ended]) -> dict[int, Ended]:
 def test_every_call_comes_back_once_with_what_it_gave_or_raised() -> None:
     numbers = [3, -1, 4, 1, 5]
 
-    found = by_key(LocalCrew(2).each(square, [Call(i, (n,)) for i, n in enumerate(numbers)], never))
+    with LocalWorkers(2) as workers:
+        found = by_key(workers.run(square, [Call(i, (n,)) for i, n in enumerate(numbers)]))
 
-    assert [found[i].outcome for i in range(5)] == [9, None, 16, 1, 25]
+    assert [found[i].value for i in range(5)] == [9, None, 16, 1, 25]
     error = found[1].error
     assert isinstance(error, ConfigError)
     assert (error.message, error.hint) == ("below zero", "another one")
@@ -67,17 +68,18 @@ def test_calls_are_taken_only_when_somebody_is_about_to_be_free() -> None:
             taken.append(number)
             yield Call(number, (number,))
 
-    with closing(LocalCrew(2).each(square, calls(), never)) as ended:
-        next(ended)
+    with LocalWorkers(2) as workers, closing(workers.run(square, calls())) as completed:
+        next(completed)
         assert len(taken) <= 4
 
 
 def test_who_kills_his_process_twice_is_given_up_and_nobody_else(tmp_path: Path) -> None:
     calls = [Call(number, (number, 2, tmp_path)) for number in range(6)]
 
-    found = by_key(LocalCrew(2).each(die, calls, never))
+    with LocalWorkers(2) as workers:
+        found = by_key(workers.run(die, calls))
 
-    assert [found[n].outcome for n in range(6)] == [0, 1, None, 9, 16, 25]
+    assert [found[n].value for n in range(6)] == [0, 1, None, 9, 16, 25]
     assert isinstance(found[2].error, TryAgainError)
     assert (tmp_path / "2").read_text() == "xx"
 
@@ -85,9 +87,10 @@ def test_who_kills_his_process_twice_is_given_up_and_nobody_else(tmp_path: Path)
 def test_a_process_that_is_killed_once_costs_nothing(tmp_path: Path) -> None:
     calls = [Call(number, (number, 1, tmp_path)) for number in range(4)]
 
-    found = by_key(LocalCrew(2).each(die_once, calls, never))
+    with LocalWorkers(2) as workers:
+        found = by_key(workers.run(die_once, calls))
 
-    assert [found[n].outcome for n in range(4)] == [0, 1, 4, 9]
+    assert [found[n].value for n in range(4)] == [0, 1, 4, 9]
 
 
 def test_all_that_was_taken_ends_when_it_is_asked_to_stop(tmp_path: Path) -> None:
@@ -98,9 +101,10 @@ def test_all_that_was_taken_ends_when_it_is_asked_to_stop(tmp_path: Path) -> Non
             taken.append(number)
             yield Call(number, (tmp_path,))
 
-    found = by_key(
-        LocalCrew(2).each(wait_to_be_stopped, calls(), lambda: len(list(tmp_path.iterdir())) == 2)
-    )
+    with LocalWorkers(2) as workers:
+        found = by_key(
+            workers.run(wait_to_be_stopped, calls(), lambda: len(list(tmp_path.iterdir())) == 2)
+        )
 
     assert sorted(found) == taken
     assert len(taken) < 5
