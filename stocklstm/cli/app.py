@@ -34,7 +34,7 @@ _ROOMS = {"train": "train.train", "evaluate": "evaluate.evaluate", "predict": "p
 _ROOMS |= {"tune": "train.tune", "models": "models.listing"}
 
 # Modules whose commands belong to the group of another: what they load is no concern of its own.
-_FURTHER = {"models": ("models.bundle",)}
+_FURTHER = {"models": ("models.export_import",)}
 
 # Set by the shell when it asks which words could come next.
 _COMPLETION = "_STOCKLSTM_COMPLETE"

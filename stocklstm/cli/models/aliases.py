@@ -27,7 +27,7 @@ def promote(
     alias: Annotated[
         str,
         typer.Option(
-            "--as", metavar="NAME", help="A name of your own instead, which predict understands."
+            "--as", metavar="NAME", help="A name of your own instead, for predict and others."
         ),
     ] = "champion",
     reason: Reason = "",
@@ -35,7 +35,7 @@ def promote(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Make a version the champion, or what a name of your own means."""
+    """Make a version the champion, or give it a name of your own."""
 
     def call() -> "Batch[AliasMove]":
         with Client(lock_timeout_s=lock_timeout) as client:
@@ -51,7 +51,7 @@ def rollback(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Make the previous champion the champion again; twice, and all is as it was."""
+    """Make the previous champion the champion again, and the champion the previous one."""
 
     def call() -> "Batch[AliasMove]":
         with Client(lock_timeout_s=lock_timeout) as client:

@@ -62,8 +62,8 @@ class MethodRow(NamedTuple):
 
 
 _AS_FLOAT = "weights are unpacked at load, so that a forecast takes as long as in float32"
-_TRAINED_ON = "it was trained on: only what it is better by than its controls is owed to the method"
-_TAUGHT = "its parent taught it to say the same, and nothing that came did"
+_TRAINED_ON = "it was trained further: only its advantage over the controls is due to the method"
+_TAUGHT = "it learned from the outputs of its parent, not from prices that came"
 
 METHODS: Mapping[str, MethodRow] = {
     "dynamic": MethodRow(
@@ -134,10 +134,10 @@ SPARSITY = 0.8
 STRUCTURED_SPARSITY = 0.5
 PIPELINE_SPARSITY = 0.8
 MATCHING_STEPS = 8_000
-"""Of learning to say with fewer units what all of them said."""
+"""Steps in which fewer units learn the outputs of all of them."""
 FULL_SIZE_STEPS = 1_000
-"""Of learning it with as many units: while weights become zero and again when all of them are, or
-with weights rounded to bytes."""
+"""Steps in which as many units learn them: while weights become zero and again when all of them
+are, or with weights rounded to bytes."""
 MATCHING_BATCH = 128
 MATCHING_RATE = 3e-3
 ALPHA = 0.5
@@ -166,30 +166,31 @@ class Compression:
     method: str = "dynamic"
     per_tensor: bool | None = option("dynamic: one scale a matrix instead of one a row")
     calibration_windows: int | None = option(
-        f"static, int4: training windows to correct the outputs on; {CALIBRATION_WINDOWS}",
+        f"static, int4: training windows to correct the outputs on (default {CALIBRATION_WINDOWS})",
         at_least(LEAST_CALIBRATION_WINDOWS),
     )
     bits: int | None = option(
-        f"qat: of the weights; {BITS}",
+        f"qat: bits of the weights (default {BITS})",
         Limits(lambda bits: bits in {8, 4, 2}, "8, 4 or 2"),
         metavar="8|4|2",
     )
     sparsity: float | None = option(
-        f"prune: of weights that become zero, {SPARSITY}; with --structured of units, "
-        f"{STRUCTURED_SPARSITY}; of a pipeline, of units, {PIPELINE_SPARSITY}",
+        f"prune: share of weights that become zero (default {SPARSITY}), with --structured of "
+        f"units ({STRUCTURED_SPARSITY}); pipeline: of units ({PIPELINE_SPARSITY})",
         Limits(lambda share: 0 < share < 1, "above 0 and below 1"),
         metavar="SHARE",
     )
     structured: bool | None = option("prune: remove hidden units instead")
-    student_hidden: int | None = option("distill: units of the student; half", at_least(1))
+    student_hidden: int | None = option("distill: units of the student (default half)", at_least(1))
     alpha: float | None = option(
-        f"distill: of the teacher's outputs beside what came; {ALPHA}",
+        f"distill: weight of the teacher's outputs beside actual prices (default {ALPHA})",
         between(0, 1),
         metavar="WEIGHT",
     )
     epochs: int | None = option(
-        f"qat: of fine-tuning; {FINE_TUNING_EPOCHS}. prune, pipeline: of learning from the parent; "
-        f"as many as make {FULL_SIZE_STEPS:,} steps, twice, or {MATCHING_STEPS:,} for fewer units",
+        f"qat: epochs of fine-tuning (default {FINE_TUNING_EPOCHS}); prune, pipeline: of learning "
+        f"from the parent (default {FULL_SIZE_STEPS:,} steps twice, {MATCHING_STEPS:,} for fewer "
+        "units)",
         Limits(lambda epochs: 1 <= epochs <= 10_000, "from 1 to 10,000"),
     )
     budget: str | None = option(

@@ -184,9 +184,9 @@ def _require_forecast(
     except (ValueError, ArithmeticError, IndexError, TypeError) as error:
         raise damaged(name, f"it makes no forecast: {error}") from error
     if not (np.isfinite(forecast.quantiles).all() and np.isfinite(forecast.points).all()):
-        raise damaged(name, "its forecast of made-up prices is no number")
+        raise damaged(name, "its forecast from made-up prices is not finite")
     if baseline.shape != forecast.quantiles.shape or not np.isfinite(baseline).all():
-        raise damaged(name, "its figures of what costs nothing make no forecast")
+        raise damaged(name, "its baselines make no forecast")
 
 
 def _made_up_bars(rows: int, close: float) -> Bars:
@@ -260,6 +260,6 @@ def _warnings(manifest: Manifest) -> tuple[str, ...]:
     if missing is not None and CHECKPOINT_FILE not in manifest.files:
         warnings.append(
             f"the version it was made from, {missing} of the other store, is not in this "
-            "one: validate --deep has nothing to hold it against"
+            "one: validate --deep has nothing to compare it with"
         )
     return tuple(warnings)

@@ -154,7 +154,7 @@ def _read(directory: Path, name: str) -> bytes:
     except SymbolicLinkError as error:
         raise ArtifactCorruptError(f"{name} is a link and is not followed") from error
     except (OversizedError, IsADirectoryError) as error:
-        raise ArtifactCorruptError(f"{name} is no plain file, or too large") from error
+        raise ArtifactCorruptError(f"{name} is not a plain file, or is too large") from error
     except (OSError, ValueError) as error:
         raise NotFoundError(
             f"there is no {name} in {directory}",

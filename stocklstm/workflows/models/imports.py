@@ -96,7 +96,7 @@ def find_whole(store: Store, ticker: str, is_same: Callable[[Manifest], bool]) -
 def judge_import(store: Store, rule: str, model: AnyModel, origin: str) -> Promotion:
     """Say whether an imported version becomes champion, by the rule of `train --promote`.
 
-    Where there are no prices, or no champion, there is nothing to hold it against.
+    Where there are no prices, or no champion, it becomes champion: nothing can be compared.
 
     Args:
         rule: "auto", "always" or "never".
@@ -113,7 +113,7 @@ def _judge(store: Store, model: AnyModel) -> Promotion:
         return Promotion(promoted=True, reason="there was no champion")
     bars = {ticker: store.prices.bars(ticker) for ticker in filter(store.prices.has, model.tickers)}
     if not bars:
-        reason = "no prices are stored to hold it against the champion"
+        reason = "no prices are stored to compare it with the champion on"
         return Promotion(promoted=True, reason=reason)
     try:
         days = _scored(model, bars)

@@ -19,7 +19,7 @@ from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
 from stocklstm.store.manifest import Outline
 from stocklstm.store.store import Store
 
-# How long an unfinished run may wait for somebody to go on with it, unless told otherwise.
+# Days that an unfinished run is kept for `--resume`, unless told otherwise.
 RUN_DAYS = 30.0
 
 
@@ -79,7 +79,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Collection:
-    """What a cleaning removed.
+    """What `models gc` removed.
 
     Attributes:
         dry_run: True if nothing was removed, only looked for.
@@ -99,29 +99,31 @@ CollectResult = Batch[Collection]
 
 @dataclass(frozen=True)
 class Rule:
-    """Which versions go, of those that nothing needs.
+    """Which of the versions that nothing needs are removed.
 
-    With both limits a version goes only if it is beyond both; with neither no version goes.
+    With both limits a version is removed only if it is beyond both; with neither none is.
 
     Attributes:
         keep: How many of the newest versions of a ticker stay; None for no such limit.
-        older_than_days: Days since publication after which one goes; None for no such limit. Of
-            unfinished runs, days since anybody went on with one; `RUN_DAYS` if None.
+        older_than_days: Days since publication after which one is removed; None for no such limit.
+            Of unfinished runs, days since one was last worked on; `RUN_DAYS` if None.
     """
 
     keep: int | None = None
     older_than_days: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse limits that are none.
+        """Refuse impossible limits.
 
         Raises:
-            ConfigError: One is below 0 or beyond all time.
+            ConfigError: One is below 0 or too large.
         """
         if self.keep is not None and self.keep < 0:
-            raise ConfigError(f"--keep is at least 0, not {self.keep}")
+            raise ConfigError(f"--keep must be at least 0, not {self.keep}")
         if self.older_than_days is not None and not 0 <= self.older_than_days <= 36_500:
-            raise ConfigError(f"--older-than is 0 to 36500 days, not {self.older_than_days:g}")
+            raise ConfigError(
+                f"--older-than must be from 0 to 36500 days, not {self.older_than_days:g}"
+            )
 
 
 def remove_versions(store: Store, references: Sequence[str]) -> RemoveResult:
@@ -152,7 +154,7 @@ def _size(store: Store, ticker: str, version: int) -> int:
 
 
 def _parents(store: Store, ticker: str) -> dict[int, int]:
-    """Tell which version each version of a ticker was made from, where it can be read."""
+    """Give the version that each version of a ticker was made from, where it can be read."""
     found = {}
     # Under a wrong key no signature fits, and what others were made from must stay even then.
     for version, outline in store.registry.outlines(ticker, any_signature=True).items():
@@ -196,7 +198,7 @@ def _known_ticker(name: str, known: Sequence[str]) -> str:
 
 
 def _is_ticker(name: str) -> bool:
-    """Tell whether a directory is a ticker's: what else lies there is somebody else's."""
+    """Tell whether a directory bears the name of a ticker."""
     try:
         return parse_owner(name) == name
     except ConfigError:
@@ -248,7 +250,7 @@ class _Collector:
         yield from self.leftovers.of_runs(ticker, before.timestamp())
 
     def _spare(self, ticker: str) -> list[int]:
-        """List the versions that the rule lets go and that nothing needs, oldest first."""
+        """List the versions that the rule names and nothing needs, oldest first."""
         keep, days = self.rule.keep, self.rule.older_than_days
         if keep is None and days is None:
             return []

@@ -42,7 +42,7 @@ class MeasuredStep:
 
 @dataclass(frozen=True)
 class QuantizedVersion:
-    """Before and after.
+    """A smaller version beside the one it was made from.
 
     Attributes:
         ticker: Whose model.

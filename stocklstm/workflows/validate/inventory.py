@@ -103,7 +103,7 @@ def _missing_versions(store: Store) -> list[str]:
 
 def _unknown_tickers(store: Store) -> list[str]:
     return [
-        f"there are forecasts of {name}, of which nothing else is known"
+        f"there are forecasts of {name}, which has neither prices nor a model"
         for name in store.ledger.unknown_tickers()
     ]
 

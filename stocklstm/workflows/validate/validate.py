@@ -200,7 +200,7 @@ def _check_signature(recorder: _Recorder, stored: StoredManifest, key: SigningKe
         status = "ok" if key is None else "warning"
         recorder.checks.append(Check("signature", status, "not signed"))
     elif key is None:
-        detail = f"there is one; whether it fits cannot be told without {VARIABLE}"
+        detail = f"there is one, which cannot be checked without {VARIABLE}"
         recorder.checks.append(Check("signature", "warning", detail))
     else:
         recorder.run("signature", lambda: _signature(stored, key))
@@ -208,13 +208,15 @@ def _check_signature(recorder: _Recorder, stored: StoredManifest, key: SigningKe
 
 def _signature(stored: StoredManifest, key: SigningKey) -> tuple[None, str]:
     if not stored.signed_with(key):
-        raise ArtifactCorruptError(f"it is not that of this manifest and of {VARIABLE}")
-    return None, f"of this manifest and of {VARIABLE}"
+        raise ArtifactCorruptError(f"it does not fit this manifest and {VARIABLE}")
+    return None, f"fits this manifest and {VARIABLE}"
 
 
 def _environment(manifest: Manifest) -> Check:
     found = differences(manifest.environment)
-    return Check("environment", "warning" if found else "ok", "; ".join(found) or "as it was made")
+    return Check(
+        "environment", "warning" if found else "ok", "; ".join(found) or "same as when it was made"
+    )
 
 
 def _file(store: Store, manifest: Manifest, name: str) -> tuple[None, str]:
@@ -256,7 +258,7 @@ def _checkpoint(store: Store, model: AnyModel) -> tuple[None, str]:
     manifest = model.manifest
     own = CHECKPOINT_FILE in manifest.files
     if manifest.parent is None and manifest.method != "float32" and not own:
-        return None, "not held against the version it was made from, which was not imported"
+        return None, "not compared: the version it was made from was not imported"
     owner = manifest if manifest.parent is None or own else _parent(store, manifest)
     network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
     windows = _dummy_windows(model.graph)

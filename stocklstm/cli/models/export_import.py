@@ -88,7 +88,7 @@ def import_model(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Take a version from files; nothing in them is executed or believed unchecked."""
+    """Import a version from files; nothing in them is executed or trusted unchecked."""
 
     def call() -> "ImportResult":
         with Client(lock_timeout_s=lock_timeout) as client:
