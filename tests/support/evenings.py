@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from stocklstm import predict
+from stocklstm import evaluate_live, predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.store.store import open_store
+from stocklstm.workflows.evaluate.live import LiveScores
 from stocklstm.workflows.predict.predict import Forecast
 from tests.conftest import TICKER
+
+DAYS = 70
+"""Forecasts of the fixture `journal` that have closed."""
 
 
 def cut_off(home: Path, days: int) -> Bars:
@@ -50,3 +54,10 @@ def live_through(
 def execute(home: Path, command: str, *values: str | float) -> None:
     with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
         connection.execute(command, values)
+
+
+def scores_of(home: Path, reference: str = TICKER, last: int | None = None) -> LiveScores:
+    """Score what was forecast, evening by evening."""
+    result = evaluate_live([reference], last=last, home=home)
+    assert not result.failures
+    return result.results[0]

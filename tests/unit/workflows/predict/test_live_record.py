@@ -1,0 +1,154 @@
+"""A forecast shows how the last ones did, and adapts its intervals to them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stocklstm import predict
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.store import open_store
+from stocklstm.workflows.predict.predict import Wanted
+from stocklstm.workflows.train.train import train
+from tests.conftest import TICKER, Cli
+from tests.support.evenings import cut_off, evening, execute, live_through, scores_of
+
+# --- What predict shows --------------------------------------------------------------------------
+
+
+def test_predict_shows_the_last_sixty(journal: Path, cli: Cli) -> None:
+    (made,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    outcome = cli("predict", "-t", TICKER)
+
+    sixty = scores_of(journal, last=60).evaluation
+    assert sixty is not None
+    assert made.live is not None
+    assert made.live.n == 60
+    assert made.live.skill == sixty.point.skill
+    assert made.live.coverage == {f"{c.level:g}": c.share for c in sixty.distribution.coverage}
+    assert made.unchanged
+    assert f"Live, last 60 sessions: 80 % held {100 * made.live.coverage['0.8']:.1f} %" in (
+        outcome.out
+    )
+
+
+@pytest.mark.parametrize("versions", [(2,), (2, 3), (2, 3, 4)])
+def test_forecasts_of_others_than_the_champion_take_no_place(
+    journal: Path, versions: tuple[int, ...]
+) -> None:
+    (alone,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+    with open_store(journal) as store:
+        for entry in store.ledger.entries(TICKER):
+            others = [replace(entry, version=version, point=1.0) for version in versions]
+            store.ledger.record_all(others)
+
+    (among,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
+
+    assert alone.live is not None
+    assert alone.live.n == 60
+    assert among.live == alone.live
+
+
+def test_it_shows_those_of_the_version_and_horizon_that_are_asked_for(
+    journal: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, hidden_size=8), home=journal, promote="always")
+
+    by_name = {
+        name: predict([name], home=journal).forecasts[0].live
+        for name in (TICKER, f"{TICKER}@v1", f"{TICKER}@v2")
+    }
+    (far,) = predict([TICKER], Wanted(horizon=5), home=journal).forecasts
+    (past,) = predict([TICKER], Wanted(at="2024-03-01"), home=journal).forecasts
+
+    assert by_name[f"{TICKER}@v2"] is None
+    assert by_name[TICKER] == by_name[f"{TICKER}@v1"]
+    assert by_name[TICKER] is not None
+    assert (far.live, past.live) == (None, None)
+
+
+# --- Adaptive intervals --------------------------------------------------------------------------
+
+
+def narrowed(home: Path, factor: float) -> None:
+    """Make the forecasts on record narrower than they were."""
+    with open_store(home) as store:
+        entries = store.ledger.entries(TICKER)
+    execute(home, "DELETE FROM forecasts")
+    with open_store(home) as store:
+        for entry in entries:
+            store.ledger.record(narrower(entry, factor))
+
+
+def narrower(entry: LedgerEntry, factor: float) -> LedgerEntry:
+    quantiles = tuple(entry.point + factor * (q - entry.point) for q in entry.quantiles)
+    return replace(entry, quantiles=quantiles)
+
+
+def test_intervals_that_were_too_narrow_are_widened(journal: Path) -> None:
+    (plain,) = predict([TICKER], home=journal).forecasts
+    narrowed(journal, 0.6)
+    before = kept(journal)
+
+    (made,) = predict([TICKER], Wanted(adaptive=True), home=journal).forecasts
+
+    for adapted, given in zip(made.intervals, plain.intervals, strict=True):
+        assert adapted.adaptive
+        assert not given.adaptive
+        assert (given.effective_level, adapted.level) == (None, given.level)
+        assert adapted.effective_level is not None
+        assert adapted.effective_level > adapted.level
+        assert adapted.lower < given.lower < given.upper < adapted.upper
+    # What is shown adapts; what is kept, and what the grid says, does not.
+    assert made.quantiles == plain.quantiles
+    assert kept(journal) == before
+
+
+def kept(home: Path) -> list[LedgerEntry]:
+    with open_store(home) as store:
+        return store.ledger.entries(TICKER)
+
+
+def test_intervals_that_promise_more_are_never_narrower(journal: Path) -> None:
+    narrowed(journal, 0.5)
+    wanted = Wanted(levels=(0.98, 0.8, 0.2, 0.95, 0.9), adaptive=True)
+
+    (made,) = predict([TICKER], wanted, home=journal).forecasts
+
+    assert [i.level for i in made.intervals] == [0.98, 0.8, 0.2, 0.95, 0.9]
+    widths = [i.upper - i.lower for i in sorted(made.intervals, key=lambda i: i.level)]
+    assert widths == sorted(widths)
+
+
+def test_what_the_grid_cannot_give_is_said(journal: Path) -> None:
+    narrowed(journal, 0.01)
+
+    (made,) = predict([TICKER], Wanted(adaptive=True), home=journal).forecasts
+
+    assert made.intervals[1].effective_level == pytest.approx(0.98)
+    assert made.intervals[1].upper == pytest.approx(made.quantiles["0.99"])
+    assert any("the widest of the forecast" in warning for warning in made.warnings)
+
+
+def test_too_few_forecasts_adapt_nothing(model_home: Path, cli: Cli) -> None:
+    bars = cut_off(model_home, 5)
+    live_through(model_home, bars, range(len(bars) - 6, len(bars)))
+
+    (plain,) = predict([TICKER], home=model_home, now=evening(bars, -1)).forecasts
+    wanted = Wanted(adaptive=True)
+    (made,) = predict([TICKER], wanted, home=model_home, now=evening(bars, -1)).forecasts
+
+    assert made.intervals == plain.intervals
+    assert made.warnings == (
+        "the intervals are not adapted: 5 forecasts have closed, of 20 needed",
+    )
+    assert "5 forecasts have closed" in cli("predict", "--adaptive").err
+
+
+@pytest.mark.usefixtures("model_home")
+def test_the_past_does_not_adapt_to_what_came_later(cli: Cli) -> None:
+    outcome = cli("predict", "--adaptive", "--at", "2024-03-01")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "leave out --at" in outcome.err
