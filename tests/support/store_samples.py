@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.inputs.features import FeatureScale
 from stocklstm.core.inputs.scaling import AnchorScaling, PriceScaling
 from stocklstm.core.prices.series import Action, Bars
+from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.scores.evaluation import evaluate, score_days
 from stocklstm.core.settings.config import PRESETS, configure
@@ -119,3 +121,20 @@ def entry_of(**changes) -> LedgerEntry:
         made_at=NOON,
     )
     return replace(entry, **changes)
+
+
+def directory_of(registry: Registry, version: int | None = None, ticker: str = TICKER) -> Path:
+    paths = registry.paths
+    return paths.ticker(ticker) if version is None else paths.version(ticker, version)
+
+
+def names_in(path: Path) -> list[str]:
+    return sorted(found.name for found in path.iterdir()) if path.exists() else []
+
+
+def promote(registry: Registry, version: int, reason: str = "better", at: str = NOON) -> None:
+    registry.aliases.promote(TICKER, version, reason=reason, at=at)
+
+
+def resolve(registry: Registry, text: str) -> int:
+    return registry.resolve(parse_reference(text))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm.store.registry import Registry
 from stocklstm.store.store import Store, open_store
 from tests.support.forks import Ended, forks_of
 from tests.support.store_processes import Child
@@ -14,6 +15,11 @@ from tests.support.store_processes import Child
 def store(home: Path) -> Iterator[Store]:
     with open_store(home, create=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def registry(store: Store) -> Registry:
+    return store.registry
 
 
 @contextmanager
