@@ -1,11 +1,18 @@
 """Stores for tests that run whole commands."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.forks import FETCHING, Forks, forks_of
 from tests.support.many_tickers import TICKERS, give_names
+from tests.support.yahoo_machine import GOOD, ITUB4, OLD, PETR4, VALE3, Machine
+from tests.support.yahoo_server import (
+    YahooServer,
+    history,
+)
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +28,36 @@ def many_home(_many: Path, home: Path) -> Path:
     """Give this test's store the prices of several tickers, no two of them alike."""
     shutil.copytree(_many, home)
     return home
+
+
+@pytest.fixture(scope="session")
+def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    with YahooServer(folder, history(OLD)) as yahoo:
+        machine = Machine(folder, yahoo)
+        fetched = machine.fetch("-t", PETR4, "-t", VALE3, "-t", ITUB4, "--json")
+    assert fetched.code == 0, fetched.err
+    assert [item["rows_added"] for item in fetched.document["results"]] == [len(OLD)] * 3
+    assert fetched.starts == ["", "", ""]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forks_of(tmp_path_factory.mktemp("forks"), *FETCHING) as started:
+        yield started
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, forks: Forks) -> Iterator[Machine]:
+    """Start with nothing stored."""
+    with YahooServer(tmp_path, GOOD) as yahoo:
+        yield Machine(tmp_path, yahoo, forks=forks)
+
+
+@pytest.fixture
+def filled(fresh: Machine, _filled: Path) -> Machine:
+    """Start with three tickers fetched up to 2024-03-08, and the client's cache of that day."""
+    shutil.copytree(_filled / "home", fresh.home)
+    shutil.copytree(_filled / "own", fresh.cache)
+    return fresh
