@@ -46,7 +46,7 @@ from stocklstm.core.wording import naive_words, p_words
 
 @dataclass(frozen=True, eq=False)
 class ScoredDays:
-    """Forecasts beside what happened, n days; prices in currency.
+    """Forecasts beside their outcomes, n days; prices in currency.
 
     Attributes:
         dates: (n,) days that were forecast.
