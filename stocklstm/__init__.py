@@ -25,9 +25,8 @@ _FUNCTIONS = (
 _MODULES = {
     "stocklstm.client": ("Client", "open"),
     "stocklstm.core.prices.folds": ("WalkForward",),
-    "stocklstm.core.prices.series": (
-        *("Action", "Bars", "Basis", "Instrument", "Rejection", "SourceAnswer"),
-    ),
+    "stocklstm.core.prices.answers": ("Basis", "Rejection", "SourceAnswer"),
+    "stocklstm.core.prices.series": ("Action", "Bars", "Instrument"),
     "stocklstm.core.settings.config": ("TrainingConfig", "configure"),
     "stocklstm.market.instrument": ("guess_instrument",),
     "stocklstm.market.source": ("FetchRequest",),
@@ -43,13 +42,13 @@ _MODULES = {
 if TYPE_CHECKING:
     from stocklstm.client import Client as Client
     from stocklstm.client import open as open  # noqa: A004 - see there
+    from stocklstm.core.prices.answers import Basis as Basis
+    from stocklstm.core.prices.answers import Rejection as Rejection
+    from stocklstm.core.prices.answers import SourceAnswer as SourceAnswer
     from stocklstm.core.prices.folds import WalkForward as WalkForward
     from stocklstm.core.prices.series import Action as Action
     from stocklstm.core.prices.series import Bars as Bars
-    from stocklstm.core.prices.series import Basis as Basis
     from stocklstm.core.prices.series import Instrument as Instrument
-    from stocklstm.core.prices.series import Rejection as Rejection
-    from stocklstm.core.prices.series import SourceAnswer as SourceAnswer
     from stocklstm.core.settings.config import TrainingConfig as TrainingConfig
     from stocklstm.core.settings.config import configure as configure
     from stocklstm.market.instrument import guess_instrument as guess_instrument

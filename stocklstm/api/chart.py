@@ -11,7 +11,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.core.wording import level_percent, price_digits
-from stocklstm.workflows.ledger import PastForecast, TickerHistory
+from stocklstm.workflows.predict.history import PastForecast, TickerHistory
 from stocklstm.workflows.predict.predict import Forecast
 
 # Share of the width for the sessions to come: a single one beside sixty would be a sliver.

@@ -20,7 +20,7 @@ from stocklstm.core.reference import ModelReference, parse_ticker
 from stocklstm.core.wording import level_percent, money, percent, price_digits
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import PastForecast, ticker_history
+from stocklstm.workflows.predict.history import PastForecast, ticker_history
 from stocklstm.workflows.predict.predict import Forecast
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from stocklstm.core.reference import CHAMPION, is_pool, parse_reference, parse_t
 from stocklstm.errors import StockLstmError, UnexpectedError
 from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
-from stocklstm.workflows.ledger import ticker_history
 from stocklstm.workflows.models.listing import list_models, show_model
 from stocklstm.workflows.predict import predict as workflow
 from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
+from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
 from stocklstm.workflows.predict.predict import LATEST, PredictResult, Wanted
 

@@ -14,9 +14,9 @@ from stocklstm.api.problems import MEDIA_TYPE
 from stocklstm.api.responses import Health
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.settings.layers import SETTINGS
-from stocklstm.workflows.ledger import PastForecast
 from stocklstm.workflows.models.listing import ModelDetails, ModelSummary
 from stocklstm.workflows.predict.from_prices import GivenForecast
+from stocklstm.workflows.predict.history import PastForecast
 from stocklstm.workflows.predict.predict import Forecast
 
 DESCRIPTION = (

@@ -16,12 +16,8 @@ from typing import IO
 
 import numpy as np
 
-from stocklstm.core.prices.series import (
-    Bars,
-    Basis,
-    Rejection,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.series import Bars
 from stocklstm.core.zips import ZIP_ERRORS
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.file_set import FileSet

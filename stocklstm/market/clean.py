@@ -7,14 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.series import (
     Action,
     Bars,
-    Basis,
     Dates,
     Flags,
-    Rejection,
-    SourceAnswer,
 )
 from stocklstm.core.prices.soundness import untraded
 from stocklstm.errors import RejectedDataError

@@ -8,12 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stocklstm.core.prices.series import (
-    Bars,
-    Basis,
-    Rejection,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.series import Bars
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.csv_table import Table, read_table
 from stocklstm.market.instrument import guess_instrument

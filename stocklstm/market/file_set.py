@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import ConfigError, UnknownTickerError
 from stocklstm.market.revisions import joined
 from stocklstm.market.source import FetchRequest

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import UnknownTickerError
 from stocklstm.market.csv import read_prices
 from stocklstm.market.instrument import guess_instrument

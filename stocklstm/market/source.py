@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import ConfigError
 
 GROUP = "stocklstm.sources"

@@ -15,12 +15,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.prices.series import (
     Action,
     Bars,
     Floats,
     Instrument,
-    SourceAnswer,
 )
 from stocklstm.errors import (
     NetworkError,

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from stocklstm.core.inputs.features import InputRange
-from stocklstm.core.inputs.parts import SplitSeries, forecast_days
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
     PooledScaling,
@@ -28,6 +27,9 @@ from stocklstm.errors import (
     StockLstmError,
 )
 from stocklstm.store.manifest_migrations import FORMAT, migrate
+
+if TYPE_CHECKING:
+    from stocklstm.core.inputs.parts import SplitSeries
 
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
@@ -90,8 +92,10 @@ class SplitRecord:
     test_end: str
 
 
-def split_record(series: Sequence[SplitSeries], horizon: int) -> SplitRecord:
+def split_record(series: "Sequence[SplitSeries]", horizon: int) -> SplitRecord:
     """Find where the parts of one ticker lie, or those of the tickers of a pool together."""
+    from stocklstm.core.inputs.parts import forecast_days
+
     train, validation, test = (
         forecast_days(series, part, horizon) for part in ("train", "validation", "test")
     )

@@ -2,13 +2,8 @@
 
 import numpy as np
 
-from stocklstm.core.prices.series import (
-    Action,
-    Bars,
-    Instrument,
-    Rejection,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Rejection, SourceAnswer
+from stocklstm.core.prices.series import Action, Bars, Instrument
 
 PETR4 = Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo")
 

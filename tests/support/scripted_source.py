@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.market.source import FetchRequest
 
 Reply = SourceAnswer | BaseException

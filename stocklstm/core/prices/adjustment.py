@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from stocklstm.core.prices.answers import Basis
 from stocklstm.core.prices.series import (
     Action,
     Bars,
-    Basis,
     Dates,
     Floats,
 )

@@ -21,7 +21,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import LeftOut, closed_forecasts, pinned_version
+from stocklstm.workflows.ledger import closed_forecasts, pinned_version
 from stocklstm.workflows.loading.model import (
     chosen_references,
     load_version,
@@ -29,6 +29,31 @@ from stocklstm.workflows.loading.model import (
     scale_since_training,
 )
 from stocklstm.workflows.scoring import score_unseen
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Forecasts on record that are not scored, by the reason.
+
+    Attributes:
+        open: The session has not closed yet, or its close is still to be fetched.
+        too_late: Made after the session had closed.
+        other_horizon: Of another number of sessions ahead.
+        not_champion: Of a version that was not the champion when it made them.
+        repeated: Of a session that an earlier forecast of another champion stands for.
+        not_stored: The prices no longer hold the day of the forecast or that of the outcome.
+        version_removed: The version is gone, and with it what it is to be compared with.
+        earlier: Closed before the latest N that were asked for.
+    """
+
+    open: int = 0
+    too_late: int = 0
+    other_horizon: int = 0
+    not_champion: int = 0
+    repeated: int = 0
+    not_stored: int = 0
+    version_removed: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True)

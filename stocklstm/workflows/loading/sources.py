@@ -1,4 +1,4 @@
-"""Who makes forecasts: the own model of each ticker, or a pooled one for all."""
+"""What makes the forecasts: the own model of each ticker, or one pooled model for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from stocklstm.core.reference import (
 from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import pinned_version
 from stocklstm.workflows.loading.model import LoadedModel, chosen_references, require_ticker
-from stocklstm.workflows.loading.pooled_model import load_pool
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,7 @@ class ModelSource:
 
 
 def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> ModelSource:
-    """Let each ticker's own model make its forecast.
-
-    Args:
-        store: Open.
-        load: Gives the model that a reference means.
-    """
+    """Let each ticker's own model make its forecast; `load` finds the one of a reference."""
 
     def model_of(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
         require_ticker(chosen)
@@ -59,20 +53,15 @@ def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel
 
 
 def pooled_model(store: Store, name: str) -> ModelSource:
-    """Let one pooled model make all forecasts.
+    """Let one pooled model make all forecasts; its name as typed, perhaps with a version."""
+    # Few forecasts are made by one, and the others need not wait for this.
+    from stocklstm.workflows.loading.pooled_model import load_pool
 
-    Args:
-        store: Open.
-        name: Of the model, perhaps with a version, as typed.
-
-    Raises:
-        NoModelError: There is none.
-    """
     reference = parse_pool_reference(name)
     # Read and checked once, however many tickers it forecasts.
     model, version = load_pool(store, reference), pinned_version(store, reference)
     return ModelSource(
-        names=lambda typed: typed or sorted(model.members),
+        names=lambda typed: typed or model.tickers,
         parse=lambda text: ModelReference(parse_ticker(text)),
         load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),
         version=lambda _: version,

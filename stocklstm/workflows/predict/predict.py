@@ -21,7 +21,7 @@ from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import SHOWN, closed_before, keep
+from stocklstm.workflows.ledger import SHOWN, closed_before, record_forecasts
 from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
 from stocklstm.workflows.loading.sources import ModelSource, own_models, pooled_model
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
@@ -156,9 +156,7 @@ def predict(
     unknown = [
         Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
     ]
-    sessions = store.sessions
-    calendar = _Calendar(cache(sessions.next_after), cache(sessions.ended_since))
-    run = _Run(store, source, wanted or LATEST, demands or NO_DEMANDS, now or utc_now(), calendar)
+    run = _Run(store, source, wanted or LATEST, demands or NO_DEMANDS, now or utc_now())
     parts = [
         run.forecasts(chosen[first : first + _TOGETHER])
         for first in range(0, len(chosen), _TOGETHER)
@@ -167,19 +165,6 @@ def predict(
         tuple(forecast for made, _ in parts for forecast in made),
         (*unknown, *(failure for _, failed in parts for failure in failed)),
     )
-
-
-@dataclass(frozen=True)
-class _Calendar:
-    """What the sessions of the store answer, remembered: most tickers ask the very same.
-
-    Attributes:
-        next_after: As `SessionStore.next_after`.
-        ended_since: As `SessionStore.ended_since`.
-    """
-
-    next_after: Callable[[str, str, int], str]
-    ended_since: Callable[[str, str, str], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,30 +192,36 @@ class _Draft:
     checks: tuple[Check, ...]
 
 
-@dataclass(frozen=True)
 class _Run:
-    store: Store
-    models: ModelSource
-    wanted: Wanted
-    demands: Demands
-    made_at: str
-    calendar: _Calendar
+    """The forecasts of one call."""
+
+    def __init__(
+        self, store: Store, models: ModelSource, wanted: Wanted, demands: Demands, made_at: str
+    ) -> None:
+        self.store = store
+        self.models = models
+        self.wanted = wanted
+        self.demands = demands
+        self.made_at = made_at
+        # Most tickers ask the very same of the calendar.
+        self.next_session = cache(store.sessions.next_after)
+        self.sessions_ended = cache(store.sessions.ended_since)
 
     def forecasts(
         self, chosen: Sequence[Named[ModelReference]]
     ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
-        """Make some forecasts, keep them in one transaction, and tell what to know of them."""
-        made, failed = attempt_each(chosen, self._draft)
+        """Make some forecasts, record them in one transaction, and add what is known of them."""
+        drafts, failed = attempt_each(chosen, self._draft)
         try:
-            records = self._recorded(made)
+            records = self._recorded(drafts)
         except StockLstmError as error:
-            return (), (*failed, *(Failure(each.reference.ticker, error) for each in made))
-        told = (
+            return (), (*failed, *(Failure(each.reference.ticker, error) for each in drafts))
+        recorded = (
             Named(str(each.reference), each.reference.ticker, (each, *record))
-            for each, record in zip(made, records, strict=True)
+            for each, record in zip(drafts, records, strict=True)
         )
-        shown, unshown = attempt_each(told, lambda each: self._shown(*each))
-        return shown, failed + unshown
+        completed, incomplete = attempt_each(recorded, lambda each: self._completed(*each))
+        return completed, failed + incomplete
 
     def _draft(self, reference: ModelReference) -> _Draft:
         store, wanted = self.store, self.wanted
@@ -241,9 +232,9 @@ class _Run:
         seen = _seen(bars, reference.ticker, wanted.at)
         model = model_of(seen)
         horizon = horizon_ahead(model.manifest, wanted.horizon)
-        target, outcome = _target(self.calendar, instrument.exchange, bars, len(seen) - 1, horizon)
+        target, outcome = self._target(instrument.exchange, bars, len(seen) - 1, horizon)
         entry = _forecast(model, seen, target, horizon, self.made_at)
-        stale = _behind(self.calendar, instrument.exchange, bars, wanted.at, self.made_at)
+        stale = self._sessions_behind(instrument.exchange, bars)
         findings = examine(model, seen, stale, self.demands)
         require_all_well(model, findings, self.demands)
         checks = tuple(finding.check for finding in findings)
@@ -261,13 +252,32 @@ class _Run:
         whole = len(bars) and str(bars.dates[0]) == start
         return bars if whole else prices.bars(ticker)
 
-    def _recorded(self, made: Sequence[_Draft]) -> list[tuple[bool, list[str]]]:
+    def _target(
+        self, exchange: str, bars: Bars, origin: int, horizon: int
+    ) -> tuple[str, float | None]:
+        """Find the session that is forecast, and its close if that is known by now."""
+        if origin + horizon < len(bars):
+            known = outcomes(bars, np.array([origin]), horizon)
+            return str(bars.dates[origin + horizon]), float(known[0])
+        missing = origin + horizon - (len(bars) - 1)
+        return self.next_session(exchange, str(bars.dates[-1]), missing), None
+
+    def _sessions_behind(self, exchange: str, bars: Bars) -> int | None:
+        """Count the sessions that the prices lack; None if they hold the day that was asked for."""
+        at, last = self.wanted.at, str(bars.dates[-1])
+        if at is None:
+            return self.sessions_ended(exchange, last, self.made_at)
+        # The evening of a day to come has not been: by then as little is known as now.
+        evening = min(self.made_at, f"{at}T23:59:59Z")
+        return self.sessions_ended(exchange, last, evening) or None
+
+    def _recorded(self, drafts: Sequence[_Draft]) -> list[tuple[bool, list[str]]]:
         """Tell of each whether it was on record already, and what to know about that."""
         if self.wanted.at is None:
-            return keep(self.store, [each.entry for each in made])
-        return [(False, _hindsight(each.model, each.entry.target_session)) for each in made]
+            return record_forecasts(self.store, [each.entry for each in drafts])
+        return [(False, _hindsight(each.model, each.entry.target_session)) for each in drafts]
 
-    def _shown(self, made: _Draft, unchanged: bool, warnings: list[str]) -> Forecast:
+    def _completed(self, made: _Draft, unchanged: bool, warnings: list[str]) -> Forecast:
         """Put the forecast beside what is known of it, and of those before it."""
         store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
         closed = None
@@ -333,16 +343,6 @@ def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
     return seen
 
 
-def _behind(calendar: _Calendar, exchange: str, bars: Bars, at: str | None, now: str) -> int | None:
-    """Count the sessions that the prices lack; None if they hold the day that was asked for."""
-    last = str(bars.dates[-1])
-    if at is None:
-        return calendar.ended_since(exchange, last, now)
-    # The evening of a day to come has not been: by then as little is known as now.
-    evening = min(now, f"{at}T23:59:59Z")
-    return calendar.ended_since(exchange, last, evening) or None
-
-
 def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
     """Take the horizon that is wanted, or the one that the model learned.
 
@@ -356,17 +356,6 @@ def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
             hint=f"{training_command(manifest.ticker)} --horizon {wanted}",
         )
     return wanted or learned
-
-
-def _target(
-    calendar: _Calendar, exchange: str, bars: Bars, origin: int, horizon: int
-) -> tuple[str, float | None]:
-    """Find the session that is forecast, and its close if that is known by now."""
-    if origin + horizon < len(bars):
-        known = outcomes(bars, np.array([origin]), horizon)
-        return str(bars.dates[origin + horizon]), float(known[0])
-    missing = origin + horizon - (len(bars) - 1)
-    return calendar.next_after(exchange, str(bars.dates[-1]), missing), None
 
 
 def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:

@@ -10,14 +10,8 @@ import numpy as np
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.adjustment import adjust
-from stocklstm.core.prices.series import (
-    Action,
-    Basis,
-    Dates,
-    Instrument,
-    Rejection,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.series import Action, Dates, Instrument
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.errors import ConfigError, RejectedDataError

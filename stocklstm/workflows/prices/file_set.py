@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from stocklstm.core.batch import each_once
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.reference import parse_ticker
 from stocklstm.learn.workers import LocalWorkers, results
 from stocklstm.market.file_set import FileSet

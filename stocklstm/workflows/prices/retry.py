@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import NetworkError, RateLimitedError, StockLstmError
 from stocklstm.market.source import FetchRequest, PriceSource
 

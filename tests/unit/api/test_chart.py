@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stocklstm.api.chart import NARROW, WIDE, _round_prices, draw
 from stocklstm.core.forecasts.intervals import plain_intervals
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
-from stocklstm.workflows.ledger import TickerHistory
+from stocklstm.workflows.predict.history import TickerHistory
 from stocklstm.workflows.predict.predict import Forecast
 
 SPREAD = np.linspace(-0.1, 0.1, len(LEVELS))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.exits import ExitCode, exit_code
-from stocklstm.core.prices.series import Basis, SourceAnswer
+from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.errors import (
     ConfigError,
     NotFoundError,

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.prices.series import Action, Instrument, Rejection
+from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.series import Action, Instrument
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean

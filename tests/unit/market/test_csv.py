@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stocklstm.core.prices.series import Basis, Rejection
+from stocklstm.core.prices.answers import Basis, Rejection
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError, StockLstmError
 from stocklstm.market.csv import CsvSource, read_prices
 from stocklstm.market.source import FetchRequest

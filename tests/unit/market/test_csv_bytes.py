@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.exits import ExitCode, exit_code
-from stocklstm.core.prices.series import Basis
+from stocklstm.core.prices.answers import Basis
 from stocklstm.errors import StockLstmError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stocklstm.core.inputs.volatility import valid_ranges
-from stocklstm.core.prices.series import Basis
+from stocklstm.core.prices.answers import Basis
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.errors import UnknownTickerError
 from stocklstm.market.calendar import sessions

@@ -12,7 +12,8 @@ from stocklstm import predict
 from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.store import open_store
-from stocklstm.workflows.ledger import _Champions, ticker_history
+from stocklstm.workflows.ledger import _Champions
+from stocklstm.workflows.predict.history import ticker_history
 from tests.conftest import TICKER
 from tests.support.evenings import cut_off, execute, live_through
 

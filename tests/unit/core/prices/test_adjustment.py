@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm.core.prices.adjustment import adjust
-from stocklstm.core.prices.series import Action, Bars, Basis
+from stocklstm.core.prices.answers import Basis
+from stocklstm.core.prices.series import Action, Bars
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from tests.support.price_rows import bars_of_rows

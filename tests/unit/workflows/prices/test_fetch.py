@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 
 from stocklstm import fetch
-from stocklstm.core.prices.series import (
-    Action,
-    Bars,
-    Basis,
-    Instrument,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Basis, SourceAnswer
+from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import (
     ConfigError,
     NetworkError,

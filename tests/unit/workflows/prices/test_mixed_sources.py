@@ -10,12 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from stocklstm import fetch
-from stocklstm.core.prices.series import (
-    Action,
-    Bars,
-    Basis,
-    SourceAnswer,
-)
+from stocklstm.core.prices.answers import Basis, SourceAnswer
+from stocklstm.core.prices.series import Action, Bars
 from stocklstm.market.calendar import sessions
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stocklstm.core.prices.series import SourceAnswer
+from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import NetworkError, RateLimitedError, UnknownTickerError
 from stocklstm.market.source import FetchRequest
 from stocklstm.workflows.prices import retry as asking

@@ -1,0 +1,52 @@
+"""What price sources answer: prices of all sorts, before they are judged and adjusted."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from stocklstm.core.prices.series import Action, Bars, Instrument
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that a source gave and that was not stored.
+
+    Attributes:
+        date: As far as it can be told: an ISO day, or what stood in its place.
+        reason: Why, in words.
+    """
+
+    date: str
+    reason: str
+
+
+class Basis(Enum):
+    """What a source has already worked into its prices.
+
+    A source of history as it was traded leaves splits and dividends to us; one that gives a
+    close and no adjusted close has taken care of splits only.
+    """
+
+    ADJUSTED = "adjusted"
+    SPLIT_ADJUSTED = "split adjusted"
+    AS_TRADED = "as traded"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceAnswer:
+    """What a price source answered, before it is judged row by row.
+
+    Attributes:
+        instrument: The ticker and its exchange.
+        bars: Rows in whatever order and state the source gave them.
+        actions: Dividends and splits.
+        rejections: Rows the source could not even read as numbers.
+        source: Name of the source, such as "yahoo".
+        basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
+    """
+
+    instrument: Instrument
+    bars: Bars
+    actions: tuple[Action, ...]
+    rejections: tuple[Rejection, ...]
+    source: str
+    basis: Basis = Basis.ADJUSTED

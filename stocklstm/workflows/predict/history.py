@@ -1,0 +1,142 @@
+"""The forecasts on record of a ticker and what came of them: what the server shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.forecasts.intervals import Interval, plain_intervals
+from stocklstm.core.prices.series import (
+    JITTER,
+    Bars,
+    Dates,
+    Floats,
+)
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
+from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.store import Store
+
+
+@dataclass(frozen=True)
+class PastForecast:
+    """A forecast on record; every price in the scale in which it was given.
+
+    Attributes:
+        ticker: Whose.
+        version: Model version that made it.
+        target_session: ISO day that was forecast.
+        horizon: Sessions ahead.
+        as_of: ISO day of the last close it saw.
+        last_close: That close, in currency.
+        currency: ISO 4217 code.
+        point: Forecast close, in currency.
+        change_pct: Change from the last close, in per cent.
+        intervals: Of 80 and 95 %, as the model made them.
+        quantiles: The whole grid, by probability.
+        made_at: UTC timestamp.
+        late: True if its session had closed by then; such a one is never scored.
+        outcome: Close that came, dividends added back, in currency; None until it is stored.
+        held: Whether each interval held it, by its level; None with it.
+        scale: What a price of then is multiplied by to be one of today: 1 unless a split or a
+            correction came between; 1 also if the day is no longer stored.
+    """
+
+    ticker: str
+    version: int
+    target_session: str
+    horizon: int
+    as_of: str
+    last_close: float
+    currency: str
+    point: float
+    change_pct: float
+    intervals: tuple[Interval, ...]
+    quantiles: dict[str, float]
+    made_at: str
+    late: bool
+    outcome: float | None
+    held: dict[str, bool] | None
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class TickerHistory:
+    """What is known of a ticker's past.
+
+    Attributes:
+        ticker: Whose.
+        currency: ISO 4217 code.
+        dates: (N,) latest sessions, oldest first.
+        closes: (N,) their closes, in currency.
+        forecasts: Those asked for, of the latest sessions first.
+    """
+
+    ticker: str
+    currency: str
+    dates: Dates
+    closes: Floats
+    forecasts: tuple[PastForecast, ...]
+
+
+def ticker_history(
+    store: Store, ticker: str, *, count: int, offset: int = 0, sessions: int = 60
+) -> TickerHistory:
+    """Read the forecasts on record, and the latest closes.
+
+    Args:
+        count: Forecasts at most.
+        offset: Later forecasts to pass over.
+        sessions: Closes at most.
+    """
+    instrument = store.prices.instrument(ticker)
+    bars = store.prices.bars(ticker)
+    entries = store.ledger.page(ticker, count, offset)
+    targets = [entry.target_session for entry in entries] or [""]
+    ends = store.sessions.ends(instrument.exchange, min(targets), max(targets))
+    return TickerHistory(
+        ticker=ticker,
+        currency=instrument.currency,
+        dates=bars.dates[-sessions:],
+        closes=bars.closes[-sessions:],
+        forecasts=tuple(_past(entry, bars, instrument.currency, ends) for entry in entries),
+    )
+
+
+def _past(entry: LedgerEntry, bars: Bars, currency: str, ends: dict[str, str]) -> PastForecast:
+    grid = np.array(entry.quantiles)
+    intervals = plain_intervals(grid, INTERVAL_LEVELS)
+    origin, target = (_row(bars, day) for day in (entry.as_of, entry.target_session))
+    outcome, scale = None, 1.0
+    if origin is not None:
+        change = float(bars.closes[origin]) / entry.last_close
+        scale = change if abs(change - 1) > JITTER else 1.0
+        if target is not None:
+            carried = bars.adj_closes[target] / bars.adj_closes[origin]
+            outcome = entry.last_close * float(carried)
+    held = None
+    if outcome is not None:
+        held = {f"{i.level:g}": i.lower <= outcome <= i.upper for i in intervals}
+    return PastForecast(
+        ticker=entry.ticker,
+        version=entry.version,
+        target_session=entry.target_session,
+        horizon=entry.horizon,
+        as_of=entry.as_of,
+        last_close=entry.last_close,
+        currency=currency,
+        point=entry.point,
+        change_pct=100 * (entry.point / entry.last_close - 1),
+        intervals=intervals,
+        quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
+        made_at=entry.made_at,
+        # Of a session whose end is not known, the day itself is all there is to go by.
+        late=entry.made_at >= ends.get(entry.target_session, f"{entry.target_session}T99"),
+        outcome=outcome,
+        held=held,
+        scale=scale,
+    )
+
+
+def _row(bars: Bars, day: str) -> int | None:
+    date = np.datetime64(day, "D")
+    row = int(np.searchsorted(bars.dates, date))
+    return row if row < len(bars) and bars.dates[row] == date else None
