@@ -74,7 +74,7 @@ NOT_FOUND = json_answer(
 
 def chart(
     ticker: str,
-    rows: list[tuple],
+    rows: list[tuple[Any, ...]],
     *,
     currency: str = "BRL",
     exchange: str = "SAO",
@@ -97,7 +97,7 @@ def chart(
     names = ("open", "high", "low", "close")
     quote = {name: list(column) for name, column in zip(names, columns[1:5], strict=True)}
     quote["volume"] = list(columns[6])
-    result = {
+    result: dict[str, Any] = {
         "meta": {
             "currency": currency,
             "symbol": ticker,
@@ -121,7 +121,7 @@ def chart(
     }
     if rows:
         result["timestamp"] = [moment(day) for day in columns[0]]
-    events: dict[str, dict] = {}
+    events: dict[str, dict[str, Any]] = {}
     if dividends:
         events["dividends"] = {
             str(moment(day)): {"amount": amount, "date": moment(day)}
@@ -145,7 +145,7 @@ def chart(
 Script = Callable[[Query], Answer]
 
 
-def history(rows: list[tuple], **traits: Any) -> Script:
+def history(rows: list[tuple[Any, ...]], **traits: Any) -> Script:
     """Answer as Yahoo does: rows and events of the days that were asked for, no others.
 
     Args:
