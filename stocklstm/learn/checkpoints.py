@@ -1,4 +1,4 @@
-"""Checkpoints: all that is needed to serve a network or to go on training it, as bytes."""
+"""Checkpoints: a network and the state of its training, as bytes."""
 
 import copy
 import io
@@ -21,7 +21,7 @@ from stocklstm.learn.safety import check_checkpoint
 FORMAT = 1
 
 State = dict[str, Any]
-"""Tensors, numbers, words, lists and dictionaries: what training changes."""
+"""The state of a training: tensors, numbers, words, lists and dictionaries."""
 
 
 class RunFiles(Protocol):
@@ -54,12 +54,12 @@ def snapshot(
     """Copy everything that training changes.
 
     Args:
-        network: The network that takes the steps.
-        averaged: Moving average of its weights, if one is kept; then that is what is served.
-        optimizer: Its moments.
-        schedule: The place in the schedule.
+        network: The one that takes the steps.
+        averaged: Moving average of its weights, if the settings want one; then that is served.
+        optimizer: Of the network.
+        schedule: Of the learning rate.
         shuffler: State of the generator of the data order.
-        epoch: The epoch that has ended, or that is under way.
+        epoch: The one that has ended, or is under way.
     """
     return {
         "weights": _cloned(network if averaged is None else averaged.module),
@@ -79,15 +79,7 @@ def restore(
     optimizer: optim.Optimizer,
     schedule: Schedule,
 ) -> None:
-    """Put everything back to where `snapshot` copied it, to the last bit.
-
-    Args:
-        state: From `snapshot`.
-        network: Of the same architecture.
-        averaged: As it was then.
-        optimizer: Of the same kind.
-        schedule: Of the same kind.
-    """
+    """Restore everything from a `snapshot`, to the last bit."""
     if averaged is None:
         network.load_state_dict(state["weights"])
     else:
@@ -117,11 +109,7 @@ def encode_checkpoint(
 ) -> bytes:
     """Write a checkpoint that `torch.load(weights_only=True)` reads.
 
-    Args:
-        network: Gives the architecture.
-        state: From `snapshot`.
-        config: Settings of the run.
-        history: All epochs of the run; the weights are those of `state["epoch"]`.
+    The history is of the whole run; the weights are those of `state["epoch"]`.
     """
     checkpoint = state | {
         "format": FORMAT,
@@ -140,11 +128,7 @@ def encode_checkpoint(
 
 
 def encode_state(state: State) -> bytes:
-    """Write what a run needs to go on.
-
-    Args:
-        state: Tensors, numbers, words, lists and dictionaries.
-    """
+    """Write the state of a run."""
     buffer = io.BytesIO()
     torch.save(state | {"format": FORMAT}, buffer)
     return buffer.getvalue()
@@ -153,12 +137,8 @@ def encode_state(state: State) -> bytes:
 def decode_state(content: bytes, name: str) -> State:
     """Read a state or a checkpoint; nothing in it is ever executed.
 
-    Args:
-        content: The whole file.
-        name: The file's name, for messages.
-
     Raises:
-        ArtifactCorruptError: The bytes are none of this program.
+        ArtifactCorruptError: It is none, or damaged.
     """
     state = load_tensors(content, name)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
@@ -168,10 +148,6 @@ def decode_state(content: bytes, name: str) -> State:
 
 def load_tensors(content: bytes, name: str) -> Any:  # noqa: ANN401 - what the file holds
     """Read a PyTorch file of plain values and tensors; nothing in it is ever executed.
-
-    Args:
-        content: The whole file.
-        name: The file's name, for messages.
 
     Raises:
         ArtifactCorruptError: It is none, or asks for more memory than it has bytes.
@@ -191,16 +167,13 @@ def decode_checkpoint(content: bytes) -> State:
     """Read the checkpoint of a version.
 
     Raises:
-        ArtifactCorruptError: The bytes are no checkpoint of this program.
+        ArtifactCorruptError: It is none, or damaged.
     """
     return decode_state(content, "model.pth")
 
 
 def rebuild_network(checkpoint: State) -> StockLSTM:
-    """Make the network of a checkpoint, ready to forecast.
-
-    Args:
-        checkpoint: From `decode_checkpoint`.
+    """Rebuild the network of a checkpoint, in evaluation mode.
 
     Raises:
         ArtifactCorruptError: Architecture and weights do not fit each other.

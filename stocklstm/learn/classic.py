@@ -38,13 +38,13 @@ _WINDOW_NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class ClassicModel:
-    """What the three files say.
+    """A model as the three files describe it.
 
     Attributes:
-        config: Settings of such a network; what training they do not tell is the preset's.
+        config: Settings of such a network; those that the files do not say are the preset's.
         scaling: The scaler's numbers.
         weights: Named as in `StockLSTM`.
-        ticker: Whose, if they say so.
+        ticker: If they say so.
         test_start: First ISO day that it never saw, if they say so.
     """
 
@@ -61,14 +61,7 @@ def encode_classic(
     scaling: PriceScaling,
     facts: Mapping[str, object],
 ) -> dict[str, bytes]:
-    """Write the three files.
-
-    Args:
-        weights: Of a `StockLSTM`.
-        config: Its settings.
-        scaling: Its price scale.
-        facts: Plain values that go into config.pkl besides.
-    """
+    """Write the three files of a `StockLSTM`; `facts` are more plain values for config.pkl."""
     import joblib
     from sklearn.preprocessing import MinMaxScaler
 
@@ -98,10 +91,7 @@ def encode_classic(
 
 
 def decode_classic(files: Mapping[str, bytes]) -> ClassicModel:
-    """Read the three files; nothing in them is ever executed.
-
-    Args:
-        files: Contents by name.
+    """Read the three files, by name; nothing in them is ever executed.
 
     Raises:
         ArtifactCorruptError: A file is damaged, or asks for more than plain values.
@@ -170,7 +160,7 @@ def _scale(scaler: Mapping[str, Any]) -> tuple[float, float, float, float]:
 
 
 def _weights(found: object) -> dict[str, torch.Tensor]:
-    """Name the weights of an LSTM and a linear layer, whatever they are called, as `StockLSTM`."""
+    """Give the weights of one LSTM and one linear layer the names that `StockLSTM` has for them."""
     if not isinstance(found, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
     ):
@@ -200,11 +190,7 @@ def _weights(found: object) -> dict[str, torch.Tensor]:
 
 
 def _require_fit(config: TrainingConfig, weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights that do not make a network from one close a day to one price.
-
-    Raises:
-        ConfigError: They do not.
-    """
+    """Raise `ConfigError` if the weights are no network from one close a day to one price."""
     try:
         rebuild_network({"architecture": architecture_of(config), "weights": weights})
     except ArtifactCorruptError as error:

@@ -16,14 +16,14 @@ from stocklstm.learn.workers import Call, Completed, Task, Workers
 
 Versions = Callable[[], Mapping[str, str]]
 
-_MOMENT_S = 0.1
-# Of looking how many workers there are, and whether a task is still wanted.
+_POLL_S = 0.1
+# Between two looks at the number of workers, and at whether a task was cancelled.
 _LOOK_S = 1.0
 _ANSWER_S = 5.0
 _CONNECT_S = 15.0
 _FETCH_S = 10.0
-# How long to do without any worker: those that are restarted come back sooner.
-_DESERTED_S = 60.0
+# How long to wait without any worker: those that are restarted come back sooner.
+_NO_WORKER_S = 60.0
 
 # PyTorch's random numbers and threads are of a process: two trainings in one would mix them.
 _ONE_AT_A_TIME = Lock()
@@ -35,12 +35,12 @@ class DaskWorkers(Workers):
     def __init__(
         self, address: str, versions: Versions, on_note: Callable[[str], None] = lambda _: None
     ) -> None:
-        """Remember where it is.
+        """Take the address of the scheduler, such as tcp://host:8786.
 
         Args:
-            address: Of the scheduler, such as tcp://host:8786.
-            versions: Function of a module that lists the versions of what shapes a result; they
-                must be the same here and there.
+            address: Connected to with each `run`.
+            versions: Function of a module that lists the packages that shape a result, with their
+                versions; they must be the same here and there.
             on_note: Called with what a person may want to know of the cluster.
         """
         self.address = address
@@ -53,7 +53,8 @@ class DaskWorkers(Workers):
         """See `Workers.run`.
 
         Raises:
-            ConfigError: Dask is not installed, the address is none, or a worker has other versions.
+            ConfigError: Dask is not installed, the address is invalid, or a worker has other
+                versions.
             NetworkError: Nobody answers there, or there is no worker.
         """
         with _connected(self.address) as client:
@@ -100,19 +101,12 @@ def _told_by_scheduler() -> ShouldStop:
     return told
 
 
-def do_there(
+def run_task(
     task: Task, versions: Versions, expected: Mapping[str, str], arguments: tuple[Any, ...]
 ) -> Any:  # noqa: ANN401 - whatever the task returns
-    """Do a task on a worker: what every worker runs.
+    """Run a task on a Dask worker, whose versions must be the expected ones.
 
-    Args:
-        task: See `Workers.run`.
-        versions: Lists what is installed here.
-        expected: What is installed where the outcome goes.
-        arguments: Of the task.
-
-    Raises:
-        ConfigError: The versions differ: the worker came after the others had been looked at.
+    They were compared before, but this worker may have come later.
     """
     from distributed import get_worker
 
@@ -145,27 +139,27 @@ class _DaskCalls:
     def completed(self, should_stop: ShouldStop) -> Iterator[Completed]:
         while True:
             if should_stop():
-                yield from self._all_end(StoppedError())
+                yield from self._end_all(StoppedError())
                 return
-            if not self._look_after():
-                yield from self._all_end(_no_worker(self.workers.address))
+            if not self._count_workers():
+                yield from self._end_all(_no_worker(self.workers.address))
                 return
             self._hand_out()
             if not self.under_way:
                 return
             with suppress(Empty):
-                yield from self._taken(self.ready.get(timeout=_MOMENT_S))
+                yield from self._completed(self.ready.get(timeout=_POLL_S))
 
-    def _look_after(self) -> bool:
-        """Count the workers; tell whether to go on hoping for one."""
+    def _count_workers(self) -> bool:
+        """Count the workers; tell whether to go on waiting for one."""
         now = time.monotonic()
         if now >= self.next_look:
             with suppress(OSError, TimeoutError):
-                # One more for each, so that none waits while an outcome is looked at.
+                # One more for each, so that none waits while a result is looked at.
                 self.room = 2 * len(self.client.nthreads())
             self.next_look = now + _LOOK_S
             self.last_seen = now if self.room else self.last_seen
-        return now < self.last_seen + _DESERTED_S
+        return now < self.last_seen + _NO_WORKER_S
 
     def _hand_out(self) -> None:
         while len(self.under_way) < self.room:
@@ -173,23 +167,23 @@ class _DaskCalls:
             if call is None:
                 return
             future = self.client.submit(
-                do_there,
+                run_task,
                 self.task,
                 self.workers.versions,
                 self.expected,
                 call.arguments,
-                # The outcome of a task with the same key would be taken for this one's.
+                # The result of a task with the same key would be taken for this one's.
                 key=f"stocklstm-{call.key}-{uuid4().hex}",
             )
             self.under_way[future.key] = future, call
             future.add_done_callback(self.ready.put)
 
-    def _taken(self, future: Any) -> Iterator[Completed]:  # noqa: ANN401
+    def _completed(self, future: Any) -> Iterator[Completed]:  # noqa: ANN401
         _, call = self.under_way[future.key]
         try:
             completed = Completed(call.key, future.result(timeout=_FETCH_S))
         except TimeoutError:
-            # Who had done it is gone, and somebody does it again.
+            # The worker that holds the result is gone; another one makes it again.
             future.add_done_callback(self.ready.put)
             return
         except Exception as error:  # noqa: BLE001 - whatever it raised is given on
@@ -218,7 +212,7 @@ class _DaskCalls:
         translated.__cause__ = error
         return translated
 
-    def _all_end(self, error: StockLstmError | StoppedError) -> Iterator[Completed]:
+    def _end_all(self, error: StockLstmError | StoppedError) -> Iterator[Completed]:
         with suppress(OSError, TimeoutError):
             self.client.cancel([future for future, _ in self.under_way.values()], force=True)
         for _, call in self.under_way.values():
@@ -251,11 +245,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _require_answer(address: str) -> str:
-    """See whether anybody is there, sooner than Dask, which tries again and again.
-
-    Returns:
-        The protocol, "tcp" or "tls".
-    """
+    """Connect once, sooner than Dask gives up, and return the protocol, "tcp" or "tls"."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port

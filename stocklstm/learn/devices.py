@@ -1,4 +1,4 @@
-"""Where the network trains, and in which precision."""
+"""The device the network trains on, and its precision."""
 
 import torch
 
@@ -9,10 +9,7 @@ _MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def choose_device(config: TrainingConfig) -> torch.device:
-    """Find the device that the settings ask for.
-
-    Args:
-        config: `device` and `precision`.
+    """Choose the device by the settings `device` and `precision`.
 
     Raises:
         ConfigError: This machine has no such device, or it cannot train in that precision.
@@ -65,44 +62,27 @@ def _is_there(name: str) -> bool:
 
 
 def describe_device(device: torch.device) -> str:
-    """Name a device for the record, such as "cpu" or "cuda (NVIDIA H200)".
-
-    Args:
-        device: From `choose_device`.
-    """
+    """Name a device, such as "cpu" or "cuda (NVIDIA H200)"."""
     if device.type != "cuda":
         return device.type
     return f"cuda ({torch.cuda.get_device_name(device)})"
 
 
 def finish_work(device: torch.device) -> None:
-    """Wait until a device has done what it was given: a GPU works on while Python goes on.
-
-    Args:
-        device: From `choose_device`.
-    """
+    """Wait for a GPU to finish its work, which it does while Python goes on."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
-    """Make the context in which a forward pass runs: half precision where it is safe, or nothing.
+    """Make the context of a forward pass: mixed precision by the setting `precision`, or nothing.
 
     The weights stay float32 (Micikevicius et al. 2018, arXiv 1710.03740).
-
-    Args:
-        config: `precision`.
-        device: Where the network is.
     """
     dtype = _MIXED.get(config.precision)
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
 def gradient_scaler(config: TrainingConfig, device: torch.device) -> torch.amp.GradScaler:
-    """Make what keeps small gradients from vanishing in float16; it does nothing otherwise.
-
-    Args:
-        config: `precision`.
-        device: Where the network is.
-    """
+    """Make the scaler that keeps small gradients from vanishing in float16; else it is disabled."""
     return torch.amp.GradScaler(device.type, enabled=config.precision == "16-mixed")

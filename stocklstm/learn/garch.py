@@ -13,11 +13,7 @@ _LEAST_RETURNS = 250
 
 
 def fit_garch(bars: Bars, rows: int) -> Garch | None:
-    """Estimate the model by maximum likelihood.
-
-    Args:
-        bars: N sessions.
-        rows: Leading rows that belong to the training part.
+    """Estimate the model on the leading rows, by maximum likelihood.
 
     Returns:
         None if arch is not installed, or nothing can be estimated: less than a year of returns,
@@ -31,7 +27,7 @@ def fit_garch(bars: Bars, rows: int) -> Garch | None:
 
     model = arch_model(percent, mean="Constant", vol="GARCH", p=1, q=1, dist="t", rescale=False)
     with warnings.catch_warnings():
-        # What they say is read from the result.
+        # The result says as much.
         warnings.simplefilter("ignore")
         found = model.fit(disp="off", show_warning=False)
     mean, omega, alpha, beta, freedom = (float(value) for value in found.params)

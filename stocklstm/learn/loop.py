@@ -45,10 +45,10 @@ _VALIDATED_AT_ONCE = 8192
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What the loop may see; nothing of the test part.
+    """Features and labels of the training and validation parts.
 
     The rows of several series may follow each other: only windows that end at a row of `train` or
-    `validation` are ever looked at, and none of these begins in another series.
+    `validation` are read, and none of these begins in another series.
 
     Attributes:
         inputs: (N, F) float32 features of every row.
@@ -65,15 +65,15 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """Outcome of a run.
+    """Result of a run.
 
     Attributes:
-        network: With the weights that were kept, in evaluation mode.
+        network: With the weights of the kept epoch, in evaluation mode.
         state: Checkpoint state of the same epoch.
         history: One record an epoch.
         constant: Losses of the best constant forecast on the same windows.
         device: Where it was trained, in words.
-        checkpoints: Epochs whose checkpoints the settings want beside the model.
+        checkpoints: Epochs whose checkpoints are published with the model, by the settings.
     """
 
     network: StockLSTM
@@ -100,8 +100,6 @@ def train_network(
     the run was stopped and resumed on the way.
 
     Args:
-        config: All settings.
-        data: Features and labels.
         on_epoch: Called after each epoch.
         should_stop: Asked after every step.
         files: Where states and checkpoints are saved; by default nowhere.
@@ -125,12 +123,10 @@ def train_network(
 
 
 def adopt_network(config: TrainingConfig, data: TrainingData, start: State) -> TrainedNetwork:
-    """Take a network that was trained elsewhere as it is, and measure its validation loss.
+    """Take over a network that was trained elsewhere, and measure its validation loss.
 
     Args:
-        config: Settings that describe it.
-        data: Features and labels.
-        start: Its "architecture" and "weights", and of its "config" "target" and "features".
+        start: Has its "architecture", "weights", and "target" and "features" in "config".
 
     Raises:
         ConfigError: The weights are of another architecture.
@@ -165,18 +161,7 @@ class TrainingRun:
         should_stop: ShouldStop = never,
         files: RunFiles | None = None,
     ) -> None:
-        """Make the network and what teaches it.
-
-        Args:
-            config: All settings.
-            data: Features and labels.
-            on_epoch: Called after each epoch.
-            should_stop: Asked after every step.
-            files: Where states and checkpoints are saved; by default nowhere.
-
-        Raises:
-            ConfigError: The device is not there.
-        """
+        """Build the network, optimizer and schedule; see `train_network` for the arguments."""
         self.config = config
         self.on_epoch = on_epoch
         self.should_stop = should_stop
@@ -197,7 +182,7 @@ class TrainingRun:
         self.constant = self._constant_losses(constant)
         self.untrained = self.constant.train
         if not self.constant.is_start:
-            # Before its first step such a network says about nothing, which is worse.
+            # Before its first step such a network forecasts about zero, which is worse.
             nothing = self._constant_loss(np.zeros_like(constant), self.train_rows)
             self.untrained = max(self.untrained, nothing)
         self.network.to(self.device)
@@ -236,10 +221,10 @@ class TrainingRun:
     def _served(self) -> nn.Module:
         return self.network if self.averaged is None else self.averaged.module
 
-    # Beginning
+    # Starting
 
     def begin(self, start: State | None) -> None:
-        """Take the first weights; where they forecast something already, they are a candidate."""
+        """Set the first weights; where they are a forecast already, they compete as epoch 0."""
         if start is not None:
             self._take_weights(start)
             self.constant = replace(self.constant, is_start=False)
@@ -266,7 +251,7 @@ class TrainingRun:
             self.averaged.module.load_state_dict(start["weights"])
 
     def resume(self, state: State) -> None:
-        """Go back to where a state was kept."""
+        """Restore a saved state."""
         restore(state, self.network, self.averaged, self.optimizer, self.schedule)
         self.gradient_scaler.load_state_dict(state["gradient_scaler"])
         self.shuffler.set_state(state["rng"]["shuffle"])
@@ -278,7 +263,7 @@ class TrainingRun:
         self.constant = ConstantLosses(**state["constant"])
 
     def adopted(self) -> TrainedNetwork:
-        """Give back the first weights, without a step."""
+        """The network with its first weights, without a step."""
         return TrainedNetwork(
             self.network.cpu().eval(),
             self._snapshot(0),
@@ -287,17 +272,17 @@ class TrainingRun:
             "not known",
         )
 
-    # Going on
+    # Training
 
     def train(self) -> TrainedNetwork:
-        """Go on to the last epoch, or to the one after which patience ends."""
+        """Train to the last epoch, or until patience ends."""
         first = self.history[-1].epoch + 1 if self.history else 1
         for epoch in range(first, self.config.epochs + 1):
-            if self._has_waited_enough():
+            if self._patience_is_over():
                 break
             started = time.perf_counter() - self.spent
             self._record(epoch, self._pass(epoch, started), started)
-            self._require_sane(epoch)
+            self._check_divergence(epoch)
             self.spent = 0.0
             self.schedule.step(self.history[-1].val_loss)
             self._end_epoch(epoch)
@@ -310,10 +295,10 @@ class TrainingRun:
             tuple(self.history),
             self.constant,
             describe_device(self.device),
-            tuple(self._wanted(last)),
+            tuple(self._checkpoint_epochs(last)),
         )
 
-    def _has_waited_enough(self) -> bool:
+    def _patience_is_over(self) -> bool:
         if not self.config.patience or not self.history:
             return False
         last = self.history[-1]
@@ -332,24 +317,24 @@ class TrainingRun:
         self.order_state, self.position, self.total = self.shuffler.get_state(), 0, 0.0
         return mean
 
-    def _require_sane(self, epoch: int) -> None:
-        lost = [self._is_lost(record.train_loss) for record in self.history[-2:]]
-        ends = epoch == self.config.epochs or self._has_waited_enough()
+    def _check_divergence(self, epoch: int) -> None:
+        lost = [self._is_diverged(record.train_loss) for record in self.history[-2:]]
+        ends = epoch == self.config.epochs or self._patience_is_over()
         if lost == [True, True] or (ends and lost[-1]):
             raise _diverged(
                 f"the loss of epoch {epoch} is over {_DIVERGED:g} times that of an untrained "
                 f"network: {self.history[-1].train_loss:.4g} against {self.untrained:.4g}"
             )
 
-    def _is_lost(self, loss: float | None) -> bool:
+    def _is_diverged(self, loss: float | None) -> bool:
         # Prices that never moved leave nothing to lose, and nothing to compare with.
         return loss is not None and 0 < self.untrained < loss / _DIVERGED
 
     def begin_epoch(self) -> tuple[Tensor, ...]:
-        """Get ready to learn and shuffle the training windows.
+        """Shuffle the training windows.
 
         Returns:
-            The windows of each step, as places in `train_rows`.
+            The windows of each step, as indices into `train_rows`.
         """
         self.network.train()
         self.order_state = self.shuffler.get_state()
@@ -357,10 +342,7 @@ class TrainingRun:
         return torch.split(order, self.config.batch_size)
 
     def step(self, chosen: Tensor) -> float:
-        """Learn from some windows.
-
-        Args:
-            chosen: One of what `begin_epoch` gave.
+        """Take an optimizer step on the windows of one batch from `begin_epoch`.
 
         Returns:
             The loss on them before the step.
@@ -370,7 +352,7 @@ class TrainingRun:
         """
         rows = self.train_rows[chosen]
         self.optimizer.zero_grad()
-        loss = self._lesson(rows)
+        loss = self._step_loss(rows)
         value = loss.item()
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")
@@ -384,12 +366,12 @@ class TrainingRun:
             self.averaged.update_parameters(self.network)
         return value
 
-    def _lesson(self, rows: Tensor) -> Tensor:
-        """Give the loss that a step makes smaller."""
-        return self.loss(self._answers(self._windows_at(rows)), self.targets[rows])
+    def _step_loss(self, rows: Tensor) -> Tensor:
+        """The loss that a step minimizes."""
+        return self.loss(self._training_outputs(self._windows_at(rows)), self.targets[rows])
 
-    def _answers(self, windows: Tensor) -> Tensor:
-        """Ask the network that learns, in the precision of training."""
+    def _training_outputs(self, windows: Tensor) -> Tensor:
+        """Run the trained network, in the precision of training."""
         with self.autocast:
             outputs = self._outputs(self.network, windows)
         return outputs.float()
@@ -403,10 +385,10 @@ class TrainingRun:
         return self.windows[rows - (self.config.seq_length - 1)]
 
     def validation_loss(self) -> float:
-        """Score the weights that would be kept.
+        """Loss of the weights that would be served.
 
         Raises:
-            TrainingDivergedError: The loss is infinite or not a number.
+            TrainingDivergedError: It is infinite or not a number.
         """
         served, parts = self._served.eval(), torch.split(self.validation_rows, _VALIDATED_AT_ONCE)
         with torch.inference_mode():
@@ -448,17 +430,17 @@ class TrainingRun:
         """Save this epoch, then remove superseded checkpoints: a crash in between loses none."""
         if self.files is None:
             return
-        wanted = self._wanted(epoch)
+        wanted = self._checkpoint_epochs(epoch)
         if epoch in wanted:
             state, history = self._snapshot(epoch), tuple(self.history)
             content = encode_checkpoint(self.network, state, self.config, history)
             self.files.save_checkpoint(epoch, content)
         self._save(epoch)
-        for past in set(self._wanted(epoch - 1)) - set(wanted):
+        for past in set(self._checkpoint_epochs(epoch - 1)) - set(wanted):
             self.files.drop_checkpoint(past)
 
-    def _wanted(self, last: int) -> list[int]:
-        """List the epochs up to one whose checkpoints are to be there then."""
+    def _checkpoint_epochs(self, last: int) -> list[int]:
+        """Epochs whose checkpoints are to be there after the last one so far."""
         records = [record for record in self.history if 1 <= record.epoch <= last]
         every = self.config.checkpoint_every
         periodic = {r.epoch for r in records if every is not None and r.epoch % every == 0}

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Loss functions."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_function(name: str) -> Loss:
-    """Choose by name.
-
-    Args:
-        name: "pinball", "mse", "mae" or "huber", as the settings allow.
-    """
+    """Look up "pinball", "mse", "mae" or "huber"."""
     return {
         "pinball": pinball_loss,
         "mse": squared_loss,
@@ -31,10 +27,9 @@ def loss_function(name: str) -> Loss:
 
 
 def best_constant(name: str, targets: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Find the forecast that ignores the window and has the lowest loss.
+    """Find the constant forecast with the lowest loss.
 
     Args:
-        name: Of the loss.
         targets: (N,) training labels.
 
     Returns:

@@ -22,7 +22,7 @@ class Architecture(TypedDict):
 
 
 def architecture_of(config: TrainingConfig) -> Architecture:
-    """Give the architecture that the settings describe."""
+    """The architecture that the settings describe."""
     return {
         "input_size": config.input_size,
         "hidden_size": config.hidden_size,
@@ -48,7 +48,7 @@ class StockLSTM(nn.Module):
             hidden_size: Units H of each LSTM layer.
             num_layers: LSTM layers.
             dropout: Share dropped between layers and before the head.
-            outputs: Numbers Q given per window.
+            outputs: Numbers Q returned per window.
         """
         super().__init__()
         self.lstm = nn.LSTM(
@@ -64,7 +64,7 @@ class StockLSTM(nn.Module):
 
     @classmethod
     def from_config(cls, config: TrainingConfig) -> "StockLSTM":
-        """Make the network that the settings describe."""
+        """Build the network that the settings describe."""
         return cls(**architecture_of(config))
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class StockLSTM(nn.Module):
         return outputs
 
     def start_from(self, quantiles: Tensor) -> None:
-        """Make the untrained network forecast fixed quantiles whatever the window.
+        """Set the head so that the untrained network forecasts fixed quantiles for every window.
 
         Args:
             quantiles: (Q,) of the training targets.

@@ -1,4 +1,4 @@
-"""From weights to the serving graph.
+"""The serving graph of a network, as ONNX.
 
 Built by hand: PyTorch's exporter takes thousands of times longer, and its graph cannot be
 quantized. The graph is a transposition, one LSTM and one squeeze a layer, and the head.
@@ -23,10 +23,8 @@ Weights = Mapping[str, NDArray[np.float32]]
 def export_onnx(network: StockLSTM, config: TrainingConfig) -> bytes:
     """Write the network as ONNX, equal to it but for rounding.
 
-    Args:
-        network: Trained.
-        config: Gives the window length, which is fixed: ONNX Runtime would accept a shorter
-            window without a word if that axis were open.
+    The window length is fixed: ONNX Runtime would accept a shorter window without a word if that
+    axis were open.
 
     Returns:
         A model with input "windows" (batch, T, F) and output "outputs" (batch, Q), float32; any

@@ -1,4 +1,4 @@
-"""How weights are moved: the optimizer, and the schedule of its step size."""
+"""The optimizer, and the schedule of its learning rate."""
 
 import inspect
 import warnings
@@ -15,7 +15,7 @@ Kind = TypeVar("Kind", bound=optim.Optimizer)
 
 
 def _uncompiled(kind: type[Kind]) -> type[Kind]:
-    """Make the same optimizer without what it has for PyTorch's compiler, which is never used here.
+    """Derive an optimizer whose methods do not import PyTorch's compiler, which is never used here.
 
     The decorators of these methods import it when they are called first: 1.3 s and 65 MiB for
     every process that trains. What they decorate is all that training needs.
@@ -32,12 +32,7 @@ _SGD, _RMSprop = _uncompiled(optim.SGD), _uncompiled(optim.RMSprop)
 
 
 def make_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
-    """Make the optimizer that the settings name.
-
-    Args:
-        config: `optimizer`, `learning_rate`, `weight_decay` and `momentum`.
-        parameters: Weights to move.
-    """
+    """Make the optimizer of the settings, which weight decay and momentum belong to."""
     rate, decay, momentum = config.learning_rate, config.weight_decay, config.momentum
     match config.optimizer:
         case "adamw":
@@ -51,29 +46,20 @@ def make_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -
 
 
 class Schedule:
-    """The step size from epoch to epoch."""
+    """The learning rate from epoch to epoch, by the setting `schedule`."""
 
     def __init__(self, config: TrainingConfig, optimizer: optim.Optimizer) -> None:
-        """Set the step size of the first epoch.
-
-        Args:
-            config: `schedule` and the settings that belong to it.
-            optimizer: Whose step size it is.
-        """
+        """Set the learning rate of the first epoch."""
         self._optimizer = optimizer
         self._scheduler = _make_scheduler(config, optimizer)
 
     @property
     def learning_rate(self) -> float:
-        """Step size of the epoch to come."""
+        """That of the epoch to come."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def step(self, val_loss: float) -> None:
-        """Go on to the next epoch.
-
-        Args:
-            val_loss: Validation loss of the one that has ended.
-        """
+        """Go on to the next epoch, given the validation loss of the one that has ended."""
         with warnings.catch_warnings():
             # A resumed run may end an epoch whose steps another process made; PyTorch misses them.
             warnings.simplefilter("ignore")
@@ -83,7 +69,7 @@ class Schedule:
                 self._scheduler.step()
 
     def state_dict(self) -> dict[str, object]:
-        """Give its place in the schedule."""
+        """The place in the schedule."""
         return self._scheduler.state_dict()
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -121,5 +107,5 @@ def _make_scheduler(
 def _cosine(
     config: TrainingConfig, optimizer: optim.Optimizer, epochs: int
 ) -> lr_scheduler.CosineAnnealingLR:
-    # The first of these epochs has the whole step size, the last one the smallest.
+    # The first of these epochs has the whole learning rate, the last one the smallest.
     return lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs - 1), eta_min=config.min_lr)

@@ -1,4 +1,4 @@
-"""Reading what strangers pickled, without doing what a pickle says.
+"""Reading pickles of unknown origin without executing them.
 
 A pickle is a program. This reader runs the part of its language that builds plain values, looks
 up no name in any module, and calls nothing but the functions below, which make arrays out of
@@ -34,17 +34,12 @@ PICKLE_ERRORS = (
     *(pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError),
     *(OverflowError, RecursionError, TypeError, UnicodeDecodeError, ValueError, struct.error),
 )
-"""What reading a pickle that is damaged or means harm may raise."""
+"""Raised by reading a pickle that is damaged or hostile."""
 
 
 @dataclass
 class Inert:
-    """What stands for an object: its name and the state that it was given.
-
-    Attributes:
-        name: Module and name of its class.
-        state: As pickled.
-    """
+    """Stands for an object: the module and name of its class, and its state as pickled."""
 
     name: str
     state: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +67,7 @@ class _DType:
 
 @dataclass(frozen=True)
 class _Name:
-    """A name that may be mentioned and not be called."""
+    """A name that may be mentioned but not called."""
 
     name: str
 
@@ -89,16 +84,12 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
     read: Callable[[int], bytes]
 
     def __init__(self, content: bytes) -> None:
-        """Get ready to read.
-
-        Args:
-            content: The whole pickle.
-        """
+        """Take the whole pickle."""
         self._file = io.BytesIO(content)
         super().__init__(self._file)
 
     def find_class(self, module: str, name: str) -> object:
-        """Give what stands for a name; nothing is imported."""
+        """Look up a stand-in for a name; nothing is imported."""
         allowed = _ALLOWED.get((module, name))
         if allowed is None:
             raise pickle.UnpicklingError(
@@ -107,14 +98,14 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         return allowed
 
     def persistent_load(self, pid: object) -> object:  # noqa: ARG002 - the interpreter calls it so
-        """Refuse: only PyTorch's archives have such."""
+        """Refuse: only PyTorch's archives have such references."""
         raise pickle.UnpicklingError("it refers to something outside of it")
 
     def load_reduce(self) -> None:
-        """Call one of the functions below."""
+        """Call one of the constructors below."""
         arguments = self.stack.pop()
         function = self.stack[-1]
-        if not isinstance(function, _Maker) or not isinstance(arguments, tuple):
+        if not isinstance(function, _Constructor) or not isinstance(arguments, tuple):
             raise pickle.UnpicklingError("it calls what is no function")
         self.stack[-1] = function.make(*arguments)
 
@@ -127,7 +118,7 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         self.stack[-1] = Inert(kind.name)
 
     def load_build(self) -> None:
-        """Give a stand-in its state; where joblib put an array beside the pickle, read it."""
+        """Set the state of a stand-in; read an array that joblib put beside the pickle."""
         state = self.stack.pop()
         target = self.stack[-1]
         if isinstance(target, _DType) and isinstance(state, tuple):
@@ -143,7 +134,7 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
             raise pickle.UnpicklingError("it gives a state to what has none")
 
     def load_bytearray8(self) -> None:
-        """Read bytes that may be there, instead of making room for all that are declared."""
+        """Read the bytes that are there, instead of allocating all that are declared."""
         (size,) = struct.unpack("<Q", self.read(8))
         self.stack.append(self.read(size))
 
@@ -162,8 +153,8 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """A function that a pickle may call."""
+class _Constructor:
+    """A constructor that a pickle may call."""
 
     make: Callable[..., object]
 
@@ -187,33 +178,31 @@ def _from_buffer(content: object, kind: object, shape: object, order: object) ->
 _SCALER = "sklearn.preprocessing._data.MinMaxScaler"
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 
-_ALLOWED: dict[tuple[str, str], _Maker | _Name] = {
+_ALLOWED: dict[tuple[str, str], _Constructor | _Name] = {
     ("sklearn.preprocessing._data", "MinMaxScaler"): _Name(_SCALER),
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Name(_WRAPPER),
     ("numpy", "ndarray"): _Name("numpy.ndarray"),
-    ("numpy", "dtype"): _Maker(lambda kind, *_: _DType(str(kind))),
-    ("collections", "OrderedDict"): _Maker(dict),
+    ("numpy", "dtype"): _Constructor(lambda kind, *_: _DType(str(kind))),
+    ("collections", "OrderedDict"): _Constructor(dict),
     # How bytes were written before there was a way to.
-    ("_codecs", "encode"): _Maker(lambda text, _: text.encode("latin-1")),
+    ("_codecs", "encode"): _Constructor(lambda text, _: text.encode("latin-1")),
     **{
         (f"numpy.{core}.multiarray", name): maker
         for core in ("core", "_core")
         for name, maker in (
-            ("_reconstruct", _Maker(lambda *_: _Array())),
-            ("scalar", _Maker(_scalar)),
+            ("_reconstruct", _Constructor(lambda *_: _Array())),
+            ("scalar", _Constructor(_scalar)),
         )
     },
     **{
-        (f"numpy.{core}.numeric", "_frombuffer"): _Maker(_from_buffer) for core in ("core", "_core")
+        (f"numpy.{core}.numeric", "_frombuffer"): _Constructor(_from_buffer)
+        for core in ("core", "_core")
     },
 }
 
 
 def read_plain(content: bytes) -> object:
-    """Read a pickle of plain values, arrays of numbers and MinMaxScalers.
-
-    Args:
-        content: As `pickle.dump` or `joblib.dump` (without compression) write it.
+    """Read a pickle of plain values, arrays of numbers and MinMaxScalers, uncompressed.
 
     Returns:
         Plain values; arrays as NumPy arrays; a scaler as the dictionary of its attributes.
@@ -230,11 +219,8 @@ def read_plain(content: bytes) -> object:
 
 
 def _plain(value: object, known: dict[int, object], depth: int = 0) -> object:
-    """Take the numbers out of the stand-ins; what is mentioned twice is made once.
-
-    Raises:
-        ValueError: It is nested deeper than any settings are.
-    """
+    """Replace stand-ins by their values; an object that is referred to twice is made once."""
+    # Deeper than any settings are.
     if depth > 8:
         raise ValueError("it is nested too deeply")
     if id(value) in known:

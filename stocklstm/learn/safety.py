@@ -1,4 +1,4 @@
-"""Whether a PyTorch file asks for more memory than it has bytes, before PyTorch loads it.
+"""Checks that a PyTorch file asks for no more memory than it has bytes, before PyTorch loads it.
 
 `torch.load(weights_only=True)` executes nothing, but believes sizes: a compressed record may
 unpack to any size, and a tensor may be declared far larger than what is stored of it.
@@ -25,10 +25,7 @@ _ITEM_BYTES = {kind: size for size, kinds in _KINDS_BY_BYTES.items() for kind in
 
 
 def check_checkpoint(content: bytes) -> None:
-    """Refuse a PyTorch file that is compressed, or declares what it does not hold.
-
-    Args:
-        content: The whole file.
+    """Refuse a PyTorch file that is compressed, or declares more than it holds.
 
     Raises:
         ValueError: It is such a file, or none of PyTorch's since 1.6.
@@ -48,15 +45,15 @@ def check_checkpoint(content: bytes) -> None:
     root = pickles[0].filename.removesuffix("data.pkl")
     records = {member.filename: member.file_size for member in members}
     try:
-        _Measuring(described, root, records).load()
+        _SizeCheck(described, root, records).load()
     except PICKLE_ERRORS as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-class _Measuring(RestrictedUnpickler):
-    """Builds no tensor; compares what each declares with what is stored of it.
+class _SizeCheck(RestrictedUnpickler):
+    """Builds no tensor, but compares the declared size of each with the bytes that are stored.
 
-    Which of PyTorch's names may be used it decides itself, afterwards: here they stand for nothing.
+    All names of PyTorch are allowed, and stand for nothing: `torch.load` refuses them afterwards.
     """
 
     dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()

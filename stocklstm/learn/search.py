@@ -1,4 +1,4 @@
-"""What to try next, and what to give up, by Optuna (Akiba et al. 2019, arXiv 1907.10902)."""
+"""Sampling and pruning of trials by Optuna (Akiba et al. 2019, arXiv 1907.10902)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,13 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     import optuna
 
-# Complete trials before any is given up, and epochs before one is.
+# Complete trials before any is pruned, and epochs before one is.
 _STARTUP_TRIALS = 5
 _WARM_UP_EPOCHS = 3
 
 
 def require_optuna() -> None:
-    """Refuse a search that needs Optuna where it is not installed.
-
-    Raises:
-        ConfigError: It is not.
-    """
+    """Raise `ConfigError` if Optuna is not installed."""
     try:
         import optuna  # noqa: F401 - to see whether it is there
     except ImportError as error:
@@ -32,13 +28,13 @@ def require_optuna() -> None:
 
 
 def propose(sampler: str, trials: Sequence[Trial], count: int, seed: int) -> list[AxisValues]:
-    """Choose settings to try at the same time.
+    """Choose settings of the next trials; the same seed and past trials give the same ones.
 
     Args:
         sampler: "tpe" (Bergstra et al. 2011) or "random".
-        trials: All so far, by number.
-        count: How many are wanted.
-        seed: The same seed and trials give the same proposals.
+        trials: All past ones, by number.
+        count: How many to choose.
+        seed: Of the search.
     """
     import optuna
 
@@ -66,10 +62,10 @@ def _study(
     sampler: "optuna.samplers.BaseSampler | None" = None,
     pruner: "optuna.pruners.BasePruner | None" = None,
 ) -> "optuna.Study":
-    """Tell Optuna of all trials; it is asked anew each time, so nothing of its own is stored."""
+    """Make an Optuna study of all trials; a new one each time, so that none has to be stored."""
     import optuna
 
-    # What it has to say of each trial is in our own table.
+    # It would log every trial, which our own table shows.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=sampler, pruner=pruner)
     study.add_trials([_frozen(trial) for trial in trials])
@@ -77,7 +73,7 @@ def _study(
 
 
 def _space() -> "dict[str, optuna.distributions.BaseDistribution]":
-    """Span the same ranges as `AXES`, with all that lies between."""
+    """The ranges of `AXES`, with all values in between."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -124,7 +120,7 @@ def _frozen(trial: Trial) -> "optuna.trial.FrozenTrial":
 
 @dataclass(frozen=True)
 class Pruner:
-    """Gives up a trial whose best epoch is behind the median of the others at the same epoch.
+    """Prunes a trial whose best epoch is behind the median of the others at the same epoch.
 
     Attributes:
         trials: Those that were there when the trial began.
@@ -132,12 +128,8 @@ class Pruner:
 
     trials: tuple[Trial, ...]
 
-    def is_behind(self, curve: Sequence[float]) -> bool:
-        """Tell whether to give up.
-
-        Args:
-            curve: Validation loss after each epoch so far, at least one.
-        """
+    def should_prune(self, curve: Sequence[float]) -> bool:
+        """Tell whether to end a trial, by its validation loss after each epoch, at least one."""
         import optuna
 
         pruner = optuna.pruners.MedianPruner(

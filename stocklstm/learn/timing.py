@@ -1,4 +1,4 @@
-"""How long a training would take, measured by taking its first steps."""
+"""How long a training would take, measured on its first steps."""
 
 import itertools
 import statistics
@@ -22,7 +22,7 @@ _BUDGET_S = 1.0
 
 @dataclass(frozen=True)
 class Pace:
-    """What the first steps of a training show.
+    """Times of the first steps of a training.
 
     Attributes:
         parameters: Trainable numbers of the network.
@@ -39,25 +39,16 @@ class Pace:
     validation_s: float
 
     def seconds(self, epochs: int) -> float:
-        """Estimate the wall time of a training that stops at no epoch before the last.
-
-        Args:
-            epochs: How many; the weights before the first are validated as well.
-        """
+        """Estimate the wall time of so many epochs; the first weights are validated as well."""
         steps = epochs * self.steps_per_epoch
         return steps * self.step_s + (epochs + 1) * self.validation_s
 
 
 def measure_pace(config: TrainingConfig, data: TrainingData, *, start: State | None = None) -> Pace:
-    """Begin a training as `train_network` would, time some steps, and forget it.
-
-    Args:
-        config: All settings.
-        data: Features and labels.
-        start: Checkpoint of another version whose weights are to be the first ones.
+    """Start a training as `train_network` would, time some steps, and discard it.
 
     Raises:
-        TrainingDivergedError: A loss is infinite or not a number so early already.
+        TrainingDivergedError: A loss is infinite or not a number that early.
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
     """

@@ -1,4 +1,4 @@
-"""Training for a search: many short runs of which only the validation losses are kept."""
+"""Trials of a search: trainings of which only the validation losses are kept."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -21,13 +21,13 @@ from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.learn.workers import LocalWorkers, results
 
 
-class _BehindError(Exception):
-    """The trial is behind the others."""
+class _PrunedError(Exception):
+    """The pruner ended the trial."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """What all trials of a search share.
+    """Runs the trials of one search.
 
     Attributes:
         config: All settings; those that are searched are replaced.
@@ -45,11 +45,7 @@ class Trials:
     def run(
         self, wanted: Sequence[tuple[int, AxisValues]], pruner: Pruner | None = None
     ) -> Generator[Trial]:
-        """Train once for each, and give each as it is done.
-
-        Args:
-            wanted: Number and settings of each trial.
-            pruner: Tells which to give up; by default none.
+        """Run trials, given by number and settings, and yield each as it ends.
 
         Raises:
             StoppedError: `should_stop` said so.
@@ -75,15 +71,7 @@ def run_trial(
     pruner: Pruner | None,
     should_stop: ShouldStop = never,
 ) -> Trial:
-    """Train once and keep the losses.
-
-    Args:
-        number: Of the trial.
-        settings: What is tried.
-        config: All other settings.
-        data: Features and labels.
-        pruner: Tells when to give up; None never does.
-        should_stop: Asked after every step.
+    """Train once with some settings changed, and keep the losses.
 
     Raises:
         StoppedError: `should_stop` said so.
@@ -94,8 +82,8 @@ def run_trial(
     def on_epoch(record: EpochRecord) -> None:
         if record.epoch > 0:
             curve.append(record.val_loss)
-            if pruner is not None and pruner.is_behind(curve):
-                raise _BehindError
+            if pruner is not None and pruner.should_prune(curve):
+                raise _PrunedError
 
     status, loss, kept, losses = COMPLETE, float("inf"), 0, np.empty(0)
     started = time.perf_counter()
@@ -103,7 +91,7 @@ def run_trial(
         trained = train_network(chosen, data, on_epoch, should_stop=should_stop)
     except TrainingDivergedError:
         status = DIVERGED
-    except _BehindError:
+    except _PrunedError:
         status, loss, kept = PRUNED, min(curve), int(np.argmin(curve)) + 1
     else:
         kept = int(trained.state["epoch"])

@@ -105,9 +105,6 @@ class LocalWorkers(Workers):
         """See `Workers.run`.
 
         Args:
-            task: See there.
-            calls: See there.
-            should_stop: See there.
             attempts: If 2, all calls that were under way when a process was ended from outside are
                 made again one by one, and one whose process is ended again ends with a
                 `TryAgainError`. If 1, all end with a `BrokenProcessPool` at once.

@@ -1,4 +1,4 @@
-"""A smaller network that learns from what came and from what a larger one says."""
+"""Distillation: a smaller network learns from the labels and from a larger network."""
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +19,9 @@ def distill(
 
     Args:
         config: The student's settings; inputs and outputs are those of the teacher.
-        data: Features and labels.
-        teacher: Trained, in evaluation mode.
-        alpha: Weight of the mean squared difference from the teacher's outputs; the rest is that
-            of the loss on what came. Epochs are compared by the loss on what came alone.
-        on_epoch: Called after each epoch.
-
-    Raises:
-        TrainingDivergedError: As for `train_network`.
+        teacher: In evaluation mode.
+        alpha: Weight of the mean squared difference from the teacher's outputs; the rest is the
+            weight of the loss on the labels. Epochs are compared by the latter alone.
     """
     with isolated_torch(config):
         run = _DistillingRun(config, data, teacher, alpha, on_epoch)
@@ -45,19 +40,19 @@ class _DistillingRun(TrainingRun):
     ) -> None:
         super().__init__(config, data, on_epoch)
         self.alpha = alpha
-        self.taught = self._taught(teacher)
+        self.taught = self._teacher_outputs(teacher)
 
-    def _taught(self, teacher: StockLSTM) -> Tensor:
-        """Ask the teacher about each training window, once."""
-        answers = torch.zeros(len(self.targets), self.config.outputs, device=self.device)
+    def _teacher_outputs(self, teacher: StockLSTM) -> Tensor:
+        """Run the teacher on each training window, once; rows of others are zero."""
+        outputs = torch.zeros(len(self.targets), self.config.outputs, device=self.device)
         teacher = teacher.to(self.device)
         with torch.no_grad():
             for rows in torch.split(self.train_rows, 1_024):
-                answers[rows] = teacher(self._windows_at(rows))
+                outputs[rows] = teacher(self._windows_at(rows))
         teacher.cpu()
-        return answers
+        return outputs
 
-    def _lesson(self, rows: Tensor) -> Tensor:
-        outputs = self._answers(self._windows_at(rows))
+    def _step_loss(self, rows: Tensor) -> Tensor:
+        outputs = self._training_outputs(self._windows_at(rows))
         taught = nn.functional.mse_loss(outputs, self.taught[rows])
         return (1 - self.alpha) * self.loss(outputs, self.targets[rows]) + self.alpha * taught

@@ -12,21 +12,18 @@ from pathlib import Path
 
 from stocklstm.errors import ConfigError, StockLstmError, StorageError
 
-# A place that no amount of free space makes writable; ENOENT if there is none at all.
+# Errors that no free space cures; ENOENT if there is no directory at all.
 _FORBIDDEN = {errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 
 _HINT = "free some space, or set TMPDIR to another disk, then run it again"
 
 
 def quantize_dynamic_int8(content: bytes, *, per_channel: bool = True) -> bytes:
-    """Quantize all matrix products of a serving graph.
+    """Quantize all matrix products of a float32 serving graph.
 
     Args:
-        content: float32 ONNX model.
+        content: ONNX model.
         per_channel: A scale for each row of a matrix, rather than one for all of it.
-
-    Returns:
-        int8 ONNX model with the same inputs and outputs.
 
     Raises:
         StorageError: The disk of temporary files is full or failing; ConfigError if there is no

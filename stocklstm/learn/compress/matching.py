@@ -1,10 +1,9 @@
-"""A network that was cut learns to say again what it said when it was whole.
+"""Function matching: a network that was made smaller learns the outputs that it had before.
 
-Not what came is taught but what the whole network says, and not of the training windows alone but
-of variations of them, of which there are as many as there are steps (function matching: Beyer et
-al. 2022, arXiv 2106.05237). So the smaller network neither forgets nor learns anything about the
-market, and agrees with its parent where the prices of the training part have not been: the network
-of a price model has to answer for prices that rose far beyond those.
+The labels are the outputs of the original network, on the training windows and on as many random
+variations of them as there are steps (Beyer et al. 2022, arXiv 2106.05237). So the smaller network
+learns nothing new about the market, and agrees with its parent at prices beyond those of the
+training part, too, which is where a price model is used.
 """
 
 from dataclasses import replace
@@ -13,12 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.learn.compress.reshaping import Pruning, Reshape, ReshapedRun, starting_with
+from stocklstm.learn.compress.weight_transforms import (
+    Pruning,
+    TransformedRun,
+    WeightTransform,
+    start_state,
+)
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, isolated_torch
 from stocklstm.learn.model import Architecture, StockLSTM
 
-_KEPT = 0.3
-"""Share of windows that are taught as they are."""
+_UNCHANGED = 0.3
+"""Share of windows that are not varied."""
 
 _STRETCH = 0.4
 """Standard deviation of the logarithm of the factor by which a window is stretched."""
@@ -30,29 +34,24 @@ def match(
     teacher: StockLSTM,
     student: StockLSTM,
     on_epoch: OnEpoch,
-    reshape: Reshape | Pruning | None = None,
+    transform: WeightTransform | Pruning | None = None,
 ) -> TrainedNetwork:
-    """Train a network until it says what another one says.
+    """Train a student to have the outputs of a teacher.
 
     Args:
-        config: Settings of this training, without dropout. Losses of its epochs on validation
-            windows are those on what came, as in any training.
-        data: Features and labels.
-        teacher: Trained, in evaluation mode.
+        config: Settings of this training, without dropout. Validation losses are those on the
+            labels, as in any training.
+        teacher: In evaluation mode.
         student: Has the first weights.
-        on_epoch: Called after each epoch.
-        reshape: What is done to the student's weights in each forward pass; nothing if None.
+        transform: Applied to the student's weights in each forward pass.
 
     Returns:
-        The student with its full weights. Of the two biases that are added up in each gate, the
-        second is zero, which compresses to nothing.
-
-    Raises:
-        TrainingDivergedError: The difference became infinite or not a number.
+        The student with its untransformed weights. Of the two biases that are added up in each
+        gate, the second is zero, which compresses to nothing.
     """
     with isolated_torch(config):
-        run = _MatchingRun(config, data, on_epoch, teacher, reshape)
-        run.begin(starting_with(without_dropout(student), config))
+        run = _MatchingRun(config, data, on_epoch, teacher, transform)
+        run.begin(start_state(without_dropout(student), config))
         return _with_one_bias(run.train())
 
 
@@ -67,19 +66,15 @@ def _with_one_bias(trained: TrainedNetwork) -> TrainedNetwork:
 
 
 def without_dropout(network: StockLSTM) -> StockLSTM:
-    """Copy a network that is to say the same in training as afterwards.
-
-    Args:
-        network: With any dropout.
-    """
+    """Copy a network, so that its outputs in training are those in evaluation."""
     architecture: Architecture = {**network.architecture, "dropout": 0.0}
     copy = StockLSTM(**architecture)
     copy.load_state_dict(network.state_dict())
     return copy
 
 
-def varied(windows: Tensor, spread: Tensor) -> Tensor:
-    """Stretch windows about their mean and shift them; leave some as they are.
+def augmented(windows: Tensor, spread: Tensor) -> Tensor:
+    """Stretch windows about their mean and shift them, all but some.
 
     Args:
         windows: (N, T, F).
@@ -91,28 +86,28 @@ def varied(windows: Tensor, spread: Tensor) -> Tensor:
     centre = windows.mean(1, keepdim=True)
     stretch = torch.exp(_STRETCH * torch.randn_like(centre))
     shift = spread * torch.randn_like(centre)
-    kept = torch.rand_like(centre[:, :, :1]) < _KEPT
+    kept = torch.rand_like(centre[:, :, :1]) < _UNCHANGED
     return torch.where(kept, windows, centre + stretch * (windows - centre) + shift)
 
 
-class _MatchingRun(ReshapedRun):
+class _MatchingRun(TransformedRun):
     def __init__(
         self,
         config: TrainingConfig,
         data: TrainingData,
         on_epoch: OnEpoch,
         teacher: StockLSTM,
-        reshape: Reshape | Pruning | None,
+        transform: WeightTransform | Pruning | None,
     ) -> None:
-        super().__init__(config, data, on_epoch, reshape)
+        super().__init__(config, data, on_epoch, transform)
         self.teacher = without_dropout(teacher).to(self.device).eval()
         self.spread = torch.from_numpy(data.inputs[data.train].std(axis=0)).to(self.device)
 
-    def _lesson(self, rows: Tensor) -> Tensor:
-        windows = varied(self._windows_at(rows), self.spread)
+    def _step_loss(self, rows: Tensor) -> Tensor:
+        windows = augmented(self._windows_at(rows), self.spread)
         with torch.no_grad():
             taught = self.teacher(windows)
-        return nn.functional.mse_loss(self._answers(windows), taught)
+        return nn.functional.mse_loss(self._training_outputs(windows), taught)
 
-    def _require_sane(self, epoch: int) -> None:
-        """Let it be: how far a network is from its teacher is no loss of a forecast."""
+    def _check_divergence(self, epoch: int) -> None:
+        """Skip the check: the difference from a teacher is no loss of a forecast."""

@@ -1,4 +1,4 @@
-"""From the rows of a weight matrix to small integers and a scale each.
+"""Rounding weight matrices to small integers, with a scale for each row.
 
 Symmetric, without a zero point: zero stays zero, which is what pruning needs. A row is what makes
 one number (a channel): its weights share a scale. The same arithmetic serves arrays after training
@@ -12,7 +12,7 @@ LARGEST = {8: 127, 4: 7, 2: 1}
 """Largest integer by bits; the smallest is its negative."""
 
 FEWEST_FOR_INT4 = 5
-"""Weights of a row: with fewer, 4 bits and a float32 scale are no smaller than float16."""
+"""Columns of a matrix: with fewer, 4 bits and a float32 scale are no smaller than float16."""
 
 _SHRINKS = np.linspace(1.0, 0.5, 26)
 
@@ -54,7 +54,7 @@ def closest_scales(rows: Weights, bits: int) -> Weights:
 
     Returns:
         (R,) float32, above zero, of which the lower half of the bits is zero: that costs nothing,
-        as weights are rounded to multiples of what is kept, and compresses to half.
+        as weights are rounded to multiples of the rest, and compresses to half.
     """
     full = np.abs(rows).max(axis=1) / np.float32(LARGEST[bits])
     candidates = [_above_zero(_short(full * np.float32(shrink))) for shrink in _SHRINKS]
@@ -87,5 +87,5 @@ def _short(scales: Weights) -> Weights:
 
 
 def _above_zero(scales: Weights) -> Weights:
-    """Give a row of zeros a scale all the same: nothing may be divided by zero."""
+    """Replace the scale of a row of zeros by 1: it is divided by."""
     return np.where(scales > 0, scales, np.float32(1)).astype(np.float32)

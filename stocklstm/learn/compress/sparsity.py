@@ -1,4 +1,4 @@
-"""How many weights of a serving graph are zero."""
+"""The share of zeros among the weights of a serving graph."""
 
 from typing import Any
 
@@ -9,24 +9,13 @@ from onnx import numpy_helper
 
 
 def weight_sparsity(content: bytes) -> float:
-    """Count zeros among all weight matrices.
-
-    Args:
-        content: ONNX model, float32 or with symmetric weights of fewer bits.
-
-    Returns:
-        Share of zeros, from 0 to 1.
-    """
+    """Share of zeros in all weight matrices of an ONNX model, in float32 or quantized."""
     matrices = _matrices(content).values()
     return sum(_zeros(matrix) for matrix in matrices) / sum(matrix.size for matrix in matrices)
 
 
 def sparsity_by_matrix(content: bytes) -> dict[str, float]:
-    """Count zeros of each weight matrix, by its name: W takes the inputs of a layer, R its states.
-
-    Args:
-        content: The same.
-    """
+    """Share of zeros in each weight matrix: W takes the inputs of a layer, R its states."""
     return {
         name.partition("_quantized")[0]: _zeros(matrix) / matrix.size
         for name, matrix in _matrices(content).items()

@@ -1,4 +1,4 @@
-"""A smaller dense network from the units of a larger one that matter most."""
+"""Structured pruning: a smaller dense network from the most important units of a larger one."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,10 @@ from stocklstm.learn.model import Architecture, StockLSTM
 
 
 def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
-    """Remove the hidden units of each layer that carry least.
+    """Keep so many hidden units of each layer, those that are most important.
 
-    A unit carries as much as the weights that leave it: the squared norm of its columns in its
-    own recurrent matrix and in what comes after its layer, relative to each matrix.
-
-    Args:
-        network: Trained.
-        hidden_size: Units to keep in each layer.
+    The importance of a unit is the squared norm of its outgoing weights: of its columns in the
+    recurrent matrix of its layer and in the matrix of the next one, relative to each matrix.
 
     Returns:
         A network of that size, in evaluation mode.
@@ -27,7 +23,7 @@ def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
     for layer in range(layers):
         after = f"lstm.weight_ih_l{layer + 1}" if layer + 1 < layers else "head.weight"
         recurrent = weights[f"lstm.weight_hh_l{layer}"]
-        units = _most_carrying([recurrent, weights[after]], hidden_size)
+        units = _most_important([recurrent, weights[after]], hidden_size)
         gates = torch.cat([units + gate * network.lstm.hidden_size for gate in range(4)])
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             kept[f"lstm.{name}_l{layer}"] = weights[f"lstm.{name}_l{layer}"][gates]
@@ -40,7 +36,7 @@ def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:
     return smaller.eval()
 
 
-def _most_carrying(matrices: list[Tensor], count: int) -> Tensor:
+def _most_important(matrices: list[Tensor], count: int) -> Tensor:
     shares = [
         (matrix**2).sum(0) / (matrix**2).sum().clamp(min=torch.finfo(matrix.dtype).tiny)
         for matrix in matrices

@@ -1,4 +1,4 @@
-"""Weight-only forms of a serving graph: weights stored small, unpacked to float32 at load.
+"""Weight-only quantization: weights of a serving graph stored small, unpacked to float32 at load.
 
 ONNX Runtime has no LSTM with static int8 activations: its `quantize_static` leaves the operator as
 it is, and one taken apart into a loop of integer products is many times slower. So activations
@@ -34,7 +34,7 @@ Scales = Callable[[Weights, int], Weights]
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """A straight line that brings the outputs back to what they were.
+    """A straight line from the outputs of the smaller network to those of the original.
 
     Attributes:
         slopes: (Q,).
@@ -67,10 +67,7 @@ def store_half(content: bytes) -> bytes:
     """Store weights and biases of the LSTM, and the head's weights, as float16.
 
     Args:
-        content: float32 ONNX model from `export_onnx`.
-
-    Returns:
-        ONNX model with the same inputs and outputs.
+        content: From `export_onnx`.
     """
     return _rewritten(content, _half)
 
@@ -85,14 +82,10 @@ def store_integers(
     """Store each weight matrix as integers with a scale per row, biases as float16.
 
     Args:
-        content: float32 ONNX model from `export_onnx`.
+        content: From `export_onnx`.
         bits: 8, 4 or 2; integers of 2 bits take 4, as ONNX Runtime knows no fewer.
-        scales: How a row gets its scale.
-        correction: To apply to the outputs: it goes into the head's scales and bias, and costs
-            nothing.
-
-    Returns:
-        ONNX model with the same inputs and outputs.
+        scales: Chooses the scale of each row.
+        correction: Of the outputs: it goes into the head's scales and bias, and costs nothing.
     """
 
     def pack(name: str, values: Weights) -> _Packed:
@@ -150,7 +143,7 @@ def _integers(name: str, codes: Codes, width: int) -> onnx.TensorProto:
 def _rewritten(
     content: bytes, pack: Callable[[str, Weights], _Packed], *, int4: bool = False
 ) -> bytes:
-    """Replace every matrix and LSTM bias by what unpacks to it."""
+    """Replace every matrix and LSTM bias by packed constants and a node that unpacks them."""
     model = onnx.load_model_from_string(content)
     constants, nodes, names = list[onnx.TensorProto](), list[onnx.NodeProto](), dict[str, str]()
     for tensor in model.graph.initializer:

@@ -28,15 +28,15 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.checkpoints import State, decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.compress.distillation import distill
 from stocklstm.learn.compress.matching import match, without_dropout
-from stocklstm.learn.compress.reshaping import (
-    Pruning,
-    bent,
-    fake_quantized,
-    fine_tune,
-    starting_with,
-)
 from stocklstm.learn.compress.rounding import plain_scales
 from stocklstm.learn.compress.structured import keep_units
+from stocklstm.learn.compress.weight_transforms import (
+    Pruning,
+    fake_quantized,
+    fine_tune,
+    start_state,
+    transformed,
+)
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, adopt_network, train_network
 from stocklstm.learn.model import StockLSTM
@@ -81,8 +81,10 @@ class _Retraining:
         bits, epochs = compression.bits or BITS, compression.epochs or FINE_TUNING_EPOCHS
         control = self._fine_tuned(epochs)
         self._note(f"training {bits}-bit weights for {epochs} epochs")
-        config, reshape = self._fine_tuning_config(epochs), fake_quantized(bits)
-        trained = fine_tune(config, self.prepared.data, self._start(), self._watch(config), reshape)
+        config, transform = self._fine_tuning_config(epochs), fake_quantized(bits)
+        trained = fine_tune(
+            config, self.prepared.data, self._start(), self._watch(config), transform
+        )
         method, after = _QAT_METHODS[bits], store_integers(control.content, bits)
         return (
             control,
@@ -94,7 +96,9 @@ class _Retraining:
         if compression.structured:
             return self._prune_structured(compression)
         sparsity = compression.sparsity or SPARSITY
-        at_once = self._pruned("pruned at once", bent(self._without_dropout(), Pruning(sparsity)))
+        at_once = self._pruned(
+            "pruned at once", transformed(self._without_dropout(), Pruning(sparsity))
+        )
         growing = Pruning(sparsity, "polynomial")
         epochs = self._epochs(compression, FULL_SIZE_STEPS)
         self._note(
@@ -107,7 +111,7 @@ class _Retraining:
         sparse = match(rising, data, self.network, self.network, self._watch(config), growing)
         settled = Pruning(sparsity)
         trained = match(config, data, self.network, sparse.network, self._watch(config), settled)
-        pruned = self._pruned("pruned", bent(trained, settled))
+        pruned = self._pruned("pruned", transformed(trained, settled))
         small = weight_only(pruned, self.bars, 8, "pruned int8", "pruned-int8")
         return at_once, pruned, small
 
@@ -169,7 +173,7 @@ class _Retraining:
         # From the full weights: scales that come of rounded ones may be others.
         full = export_onnx(trained.network, config)
         content = store_integers(full, bits, scales=plain_scales)
-        served = self._candidate("", "float32", config, bent(trained, fake_quantized(bits)))
+        served = self._candidate("", "float32", config, transformed(trained, fake_quantized(bits)))
         return with_graph(served, f"QAT int{bits}", _QAT_METHODS[bits], content)
 
     def _units_left(self, share: float) -> int:
@@ -202,7 +206,7 @@ class _Retraining:
 
     def _without_dropout(self) -> TrainedNetwork:
         config = replace(self.config, dropout=0.0)
-        state = starting_with(without_dropout(self.network), config)
+        state = start_state(without_dropout(self.network), config)
         return adopt_network(config, self.prepared.data, state)
 
     def _pruned(self, name: str, trained: TrainedNetwork) -> Candidate:
@@ -227,7 +231,7 @@ class _Retraining:
         return Candidate(name, content, LoadedModel(manifest, forecaster), checkpoint)
 
     def _start(self) -> State:
-        return starting_with(self.network, self.config)
+        return start_state(self.network, self.config)
 
     def _fine_tuning_config(self, epochs: int) -> TrainingConfig:
         """Settings of a short training that begins where another one ended."""

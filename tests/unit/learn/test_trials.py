@@ -211,7 +211,7 @@ def curves(*levels: float) -> tuple[Trial, ...]:
 
 def given_up_at(pruner: Pruner, level: float) -> int | None:
     curve = [level + 1 / epoch for epoch in range(1, 11)]
-    ends = (n for n in range(1, len(curve) + 1) if pruner.is_behind(curve[:n]))
+    ends = (n for n in range(1, len(curve) + 1) if pruner.should_prune(curve[:n]))
     return next(ends, None)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.learn.compress.matching import match, varied, without_dropout
-from stocklstm.learn.compress.reshaping import Pruning, bent
+from stocklstm.learn.compress.matching import augmented, match, without_dropout
 from stocklstm.learn.compress.structured import keep_units
+from stocklstm.learn.compress.weight_transforms import Pruning, transformed
 from stocklstm.learn.loop import TrainingData
 from stocklstm.learn.model import StockLSTM, network_outputs
 
@@ -119,7 +119,7 @@ def test_zeros_stay_while_the_rest_makes_up_for_them(
 
     trained = match(config, data, teacher, teacher, silent, pruning)
 
-    student = bent(trained, pruning).network
+    student = transformed(trained, pruning).network
     zeros = [value == 0 for value in student.state_dict().values() if value.ndim > 1]
     assert torch.cat([zero.ravel() for zero in zeros]).float().mean() == pytest.approx(
         0.7, abs=0.01
@@ -139,7 +139,7 @@ def test_variations_are_stretched_and_shifted_windows(seed: int, features: int) 
     windows = torch.randn(50, 8, features, dtype=torch.float64)
     spread = torch.rand(features, dtype=torch.float64)
 
-    variations = varied(windows, spread)
+    variations = augmented(windows, spread)
 
     steps, varied_steps = windows.diff(dim=1), variations.diff(dim=1)
     factors = varied_steps[:, :1] / steps[:, :1]

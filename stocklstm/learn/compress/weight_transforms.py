@@ -1,8 +1,8 @@
-"""Training a network whose weights are bent on their way into every forward pass.
+"""Training with a transform of the weights in every forward pass.
 
-The steps go to the full weights; what the loss sees are the bent ones: rounded (quantization-aware
-training, with a straight-through estimator: Bengio et al. 2013, arXiv 1308.3432), or with the
-smallest set to zero (magnitude pruning). What is kept in the end are the bent ones.
+The optimizer updates the full weights; the loss is that of the transformed ones: rounded
+(quantization-aware training, with a straight-through estimator: Bengio et al. 2013, arXiv
+1308.3432), or with the smallest set to zero (magnitude pruning). The transformed ones are served.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from stocklstm.learn.compress.rounding import FEWEST_FOR_INT4, LARGEST, TERNARY_
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.model import StockLSTM
 
-Reshape = Callable[[str, Tensor], Tensor]
-"""Name of a parameter and its weights to the weights that are used."""
+WeightTransform = Callable[[str, Tensor], Tensor]
+"""Takes the name of a parameter and its weights, and returns those to use."""
 
 
 def fine_tune(
@@ -28,103 +28,72 @@ def fine_tune(
     data: TrainingData,
     start: State,
     on_epoch: OnEpoch,
-    reshape: "Reshape | Pruning | None" = None,
+    transform: "WeightTransform | Pruning | None" = None,
 ) -> TrainedNetwork:
-    """Train on from some weights, whether or not they are bent.
-
-    Args:
-        config: All settings, of this training.
-        data: Features and labels.
-        start: Checkpoint with the first weights.
-        on_epoch: Called after each epoch.
-        reshape: What is done to the weights in each forward pass; nothing if None.
+    """Train from the weights of a checkpoint, with or without a transform.
 
     Returns:
-        The network with its full weights; `bent` gives those to be served.
-
-    Raises:
-        TrainingDivergedError: As for `train_network`.
-        ConfigError: The weights are of another architecture.
+        The network with its full weights; `transformed` gives those to be served.
     """
     with isolated_torch(config):
-        run = ReshapedRun(config, data, on_epoch, reshape)
+        run = TransformedRun(config, data, on_epoch, transform)
         run.begin(start)
         return run.train()
 
 
-class ReshapedRun(TrainingRun):
-    """A training in which every forward pass sees bent weights."""
+class TransformedRun(TrainingRun):
+    """A training in which every forward pass uses transformed weights."""
 
     def __init__(
         self,
         config: TrainingConfig,
         data: TrainingData,
         on_epoch: OnEpoch,
-        reshape: "Reshape | Pruning | None",
+        transform: "WeightTransform | Pruning | None",
     ) -> None:
-        """Make the network and what bends its weights.
-
-        Args:
-            config: All settings, of this training.
-            data: Features and labels.
-            on_epoch: Called after each epoch.
-            reshape: What is done to the weights in each forward pass; nothing if None.
-        """
+        """Build the network; see `TrainingRun`."""
         super().__init__(config, data, on_epoch)
-        self.reshape = reshape
+        self.transform = transform
         batches = -(-len(data.train) // config.batch_size)
         self.steps_planned, self.steps_made = config.epochs * batches, 0
 
     def step(self, chosen: Tensor) -> float:
-        """Learn from some windows, with as many zeros as are due."""
-        if isinstance(self.reshape, Pruning):
-            self.reshape.advance(self.steps_made / self.steps_planned)
+        """Take a step, with as many zeros as the schedule of the pruning says."""
+        if isinstance(self.transform, Pruning):
+            self.transform.advance(self.steps_made / self.steps_planned)
         self.steps_made += 1
         return super().step(chosen)
 
     def _outputs(self, network: nn.Module, windows: Tensor) -> Tensor:
-        if self.reshape is None:
+        if self.transform is None:
             return super()._outputs(network, windows)
-        weights = {name: self.reshape(name, value) for name, value in network.named_parameters()}
+        weights = {name: self.transform(name, value) for name, value in network.named_parameters()}
         outputs: Tensor = functional_call(network, weights, (windows,))
         return outputs
 
 
-def bent(trained: TrainedNetwork, reshape: Reshape) -> TrainedNetwork:
-    """Bend the weights once and for all.
-
-    Args:
-        trained: With its full weights, which stay as they are.
-        reshape: As in training.
-    """
+def transformed(trained: TrainedNetwork, transform: WeightTransform) -> TrainedNetwork:
+    """Copy a network with transformed weights."""
     network = StockLSTM(**trained.network.architecture)
     with torch.no_grad():
         weights = {
-            name: reshape(name, value).clone() for name, value in trained.network.named_parameters()
+            name: transform(name, value).clone()
+            for name, value in trained.network.named_parameters()
         }
     network.load_state_dict(weights)
     return replace(trained, network=network.eval(), state=trained.state | {"weights": weights})
 
 
-def starting_with(network: StockLSTM, config: TrainingConfig) -> State:
-    """Make a checkpoint state of weights that a training can start from.
-
-    Args:
-        network: Has the weights.
-        config: Settings that describe it.
-    """
+def start_state(network: StockLSTM, config: TrainingConfig) -> State:
+    """Make the checkpoint of a network that a training can start from."""
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     return {"architecture": network.architecture, "config": asdict(config), "weights": weights}
 
 
-def fake_quantized(bits: int) -> Reshape:
-    """Round weights to what `store_integers` with `plain_scales` will store.
+def fake_quantized(bits: int) -> WeightTransform:
+    """Round weights to those that `store_integers` with `plain_scales` stores in 8, 4 or 2 bits."""
 
-    Args:
-        bits: 8, 4 or 2.
-    """
-
-    def reshape(name: str, weights: Tensor) -> Tensor:
+    def transform(name: str, weights: Tensor) -> Tensor:
         if name == "head.bias":
             return weights
         few = weights.ndim == 1 or (bits < 8 and weights.shape[1] < FEWEST_FOR_INT4)
@@ -133,7 +102,7 @@ def fake_quantized(bits: int) -> Reshape:
         # The rounding has no slope; the gradient goes straight through.
         return weights + (rounded - weights).detach()
 
-    return reshape
+    return transform
 
 
 def _rounded(weights: Tensor, bits: int) -> Tensor:
@@ -144,13 +113,13 @@ def _rounded(weights: Tensor, bits: int) -> Tensor:
 
 
 class Pruning:
-    """Sets the smallest weights of each matrix to zero, more of them as training goes on."""
+    """Sets the smallest weights of each matrix to zero."""
 
     def __init__(self, sparsity: float, schedule: str = "once") -> None:
-        """Set how many.
+        """Set the share of zeros and how it grows.
 
         Args:
-            sparsity: Share of zeros in the end.
+            sparsity: Final share.
             schedule: "polynomial": s(t) = S (1 - (1 - t)³), t from 0 to 1 over the training
                 (Zhu & Gupta 2017, arXiv 1710.01878); "once": all from the first step.
         """
@@ -159,7 +128,7 @@ class Pruning:
         self.sparsity = 0.0 if schedule == "polynomial" else sparsity
 
     def advance(self, progress: float) -> None:
-        """Go on to where the schedule is after a share of the training."""
+        """Set the sparsity that the schedule has after a share of the training, from 0 to 1."""
         if self.schedule == "polynomial":
             self.sparsity = self.target * (1 - (1 - progress) ** 3)
 

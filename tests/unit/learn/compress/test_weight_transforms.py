@@ -12,15 +12,15 @@ from torch.func import functional_call
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.distillation import distill
-from stocklstm.learn.compress.reshaping import (
-    Pruning,
-    bent,
-    fake_quantized,
-    fine_tune,
-    starting_with,
-)
 from stocklstm.learn.compress.rounding import plain_scales
 from stocklstm.learn.compress.structured import keep_units
+from stocklstm.learn.compress.weight_transforms import (
+    Pruning,
+    fake_quantized,
+    fine_tune,
+    start_state,
+    transformed,
+)
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.loop import TrainingData, train_network
 from stocklstm.learn.model import StockLSTM, network_outputs
@@ -59,9 +59,9 @@ def test_what_is_trained_is_what_is_exported(
     bits: int, preset: str, hidden_size: int, num_layers: int
 ) -> None:
     config = configure(preset, hidden_size=hidden_size, num_layers=num_layers, seq_length=12)
-    network, reshape = make(config), fake_quantized(bits)
+    network, transform = make(config), fake_quantized(bits)
     windows = windows_of(config)
-    weights = {name: reshape(name, value) for name, value in network.named_parameters()}
+    weights = {name: transform(name, value) for name, value in network.named_parameters()}
     with torch.no_grad():
         trained = functional_call(network, weights, (torch.from_numpy(windows),)).numpy()
 
@@ -121,12 +121,12 @@ def test_zeros_grow_as_zhu_and_gupta_have_it() -> None:
 def test_training_moves_what_is_left_and_keeps_the_zeros(
     data: TrainingData, small: TrainingConfig
 ) -> None:
-    start = starting_with(make(small), small)
+    start = start_state(make(small), small)
     pruning = Pruning(0.5)
 
     trained = fine_tune(small, data, start, silent, pruning)
 
-    served = bent(trained, pruning)
+    served = transformed(trained, pruning)
     for name, value in served.network.named_parameters():
         assert torch.equal(value, served.state["weights"][name])
         if value.ndim > 1:
@@ -136,14 +136,14 @@ def test_training_moves_what_is_left_and_keeps_the_zeros(
 
 
 def test_the_first_weights_are_a_candidate(data: TrainingData, small: TrainingConfig) -> None:
-    trained = fine_tune(small, data, starting_with(make(small), small), silent, fake_quantized(2))
+    trained = fine_tune(small, data, start_state(make(small), small), silent, fake_quantized(2))
 
     assert [record.epoch for record in trained.history] == [0, 1]
     assert trained.history[0].train_loss is None
 
 
 def test_without_bending_it_is_training(data: TrainingData, small: TrainingConfig) -> None:
-    start = starting_with(make(small), small)
+    start = start_state(make(small), small)
 
     tuned = fine_tune(small, data, start, silent)
 
