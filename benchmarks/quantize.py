@@ -27,7 +27,7 @@ from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.core.wording import percent_change
 from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
-from stocklstm.learn.model import network_outputs
+from stocklstm.learn.network import network_outputs
 from stocklstm.store.manifest import CHECKPOINT_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_version

@@ -22,7 +22,7 @@ from stocklstm.core.inputs.scaling import fit_scaling, warm_up_rows
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.learn.loop import TrainingData, train_network
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 

@@ -7,7 +7,7 @@ import typer
 
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.cli.train.settings import Given, Preset, with_settings
+from stocklstm.cli.train.setting_options import Given, Preset, with_settings
 from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.settings.layers import format_value

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import History
 from stocklstm.errors import ArtifactCorruptError
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.optimization import Schedule
 from stocklstm.learn.safety import check_checkpoint
 

@@ -19,7 +19,7 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.learn.checkpoints import load_tensors, rebuild_network
-from stocklstm.learn.model import architecture_of
+from stocklstm.learn.network import architecture_of
 from stocklstm.learn.pickles import read_plain
 
 WEIGHTS_FILE = "model_lstm.pth"

@@ -27,7 +27,7 @@ from stocklstm.learn.checkpoints import (
 )
 from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
 from stocklstm.learn.losses import best_constant, loss_function
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 
 OPSET = 17
 IR_VERSION = 8

@@ -15,7 +15,7 @@ from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial, ap
 from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.losses import loss_function
-from stocklstm.learn.model import network_outputs
+from stocklstm.learn.network import network_outputs
 from stocklstm.learn.search import Pruner
 from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.learn.workers import LocalWorkers, results

@@ -5,7 +5,7 @@ Layers and the order of rooms are contracts of import-linter; this is what it ha
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +16,42 @@ PACKAGE = Path(__file__).parents[2] / "stocklstm"
 LONGEST_CHAIN = 4
 """Imports one after the other, among the files of one folder."""
 
-SAME_SUBJECT: set[str] = set()
-"""Names that files of one layer share, in different rooms, as they are about the same."""
+SAME_SUBJECT = {
+    "aliases": "names of versions: kept in the store, moved by a command",
+    "calibration": "intervals that hold what they promise: the tests, and their picture",
+    "checks": "outcomes of checks, and how they are shown",
+    "classic": "the files of the tutorials, and the commands that write and read them",
+    "compare": "evaluate --compare",
+    "compression": "making a model smaller: the methods, and the picture of what it costs",
+    "config": "the settings of a training, and the command that shows them",
+    "diff": "models diff",
+    "dry_run": "train --dry-run",
+    "evaluate": "evaluate",
+    "fan": "the way to the session that is forecast, and its picture",
+    "fetch": "fetch",
+    "file_set": "several price files as one source, and reading them",
+    "garch": "GARCH: the forecast, and fitting it",
+    "league": "evaluate --all",
+    "ledger": "forecasts on record: kept in the store, and scored",
+    "listing": "models list and show",
+    "live": "forecasts that were given, beside what came: scores, and evaluate --live",
+    "pool_scores": "evaluate --model",
+    "pooled": "train --pooled",
+    "predict": "predict",
+    "prices": "stored prices, and the commands that show them",
+    "quantize": "quantize",
+    "remove": "models rm and gc",
+    "runs": "unfinished trainings: kept in the store, and under way",
+    "scores": "what an evaluation yields, and how it is shown",
+    "search": "searching for settings: the rules, and Optuna",
+    "sign": "models sign",
+    "train": "train",
+    "trials": "the trials of a search, and their picture",
+    "tune": "tune",
+    "validate": "validate",
+    "walk_forward": "evaluate --walk-forward",
+}
+"""Names that files of several layers share, and the subject that they share with it."""
 
 
 @cache
@@ -98,13 +132,21 @@ def test_chains_of_imports_within_a_folder_are_short(folder: str) -> None:
     assert len(longest) - 1 <= LONGEST_CHAIN, " -> ".join(longest)
 
 
-def test_files_of_one_layer_have_names_of_their_own() -> None:
+def _homonyms(scope: Callable[[str], str]) -> dict[str, set[str]]:
+    """Find names of more than one file within a scope, and those files."""
     found = defaultdict(set)
     for name, path in modules().items():
-        if path.name != "__init__.py":
-            _, layer, *rest = name.split(".")
-            found[layer, rest[-1] if rest else layer].add(name)
+        if path.stem not in {"__init__", "__main__"}:
+            found[scope(name), path.stem].add(name)
+    return {file: names for (_, file), names in found.items() if len(names) > 1}
 
-    shared = {name: files for (_, name), files in found.items() if len(files) > 1}
 
-    assert shared.keys() == SAME_SUBJECT, shared
+def test_files_of_one_layer_have_names_of_their_own() -> None:
+    assert _homonyms(lambda name: name.split(".")[1]) == {}
+
+
+def test_files_of_several_layers_share_a_name_only_if_they_share_a_subject() -> None:
+    shared = _homonyms(lambda _: "")
+
+    assert {name: shared[name] for name in shared.keys() - SAME_SUBJECT.keys()} == {}
+    assert SAME_SUBJECT.keys() - shared.keys() == set(), "these names are no longer shared"

@@ -34,7 +34,7 @@ def write_forecasts(target: str, items: Sequence["Forecast"], levels: Sequence[f
     if target == STDOUT:
         write(text)
         return
-    from stocklstm.store.output import write_file
+    from stocklstm.store.user_files import write_file
 
     write_file(Path(target), text.encode(), option="--csv")
 

@@ -8,7 +8,7 @@ import typer
 
 from stocklstm.cli.options import all_tickers
 from stocklstm.cli.output import View
-from stocklstm.cli.train.settings import trained_document, trained_names, training_facts
+from stocklstm.cli.train.setting_options import trained_document, trained_names, training_facts
 from stocklstm.core.reference import is_pool
 from stocklstm.errors import ConfigError
 

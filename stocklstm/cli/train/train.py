@@ -22,7 +22,7 @@ from stocklstm.cli.output import View, conclude
 from stocklstm.cli.streams import draws_bars, say
 from stocklstm.cli.train import dry_run as planning
 from stocklstm.cli.train import pooled
-from stocklstm.cli.train.settings import (
+from stocklstm.cli.train.setting_options import (
     Given,
     Preset,
     Promote,

@@ -10,7 +10,7 @@ import typer
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import draws_bars, say
-from stocklstm.cli.train.settings import (
+from stocklstm.cli.train.setting_options import (
     Given,
     Preset,
     Promote,

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 
 
 def distill(

@@ -19,7 +19,7 @@ from stocklstm.learn.compress.weight_transforms import (
     start_state,
 )
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, isolated_torch
-from stocklstm.learn.model import Architecture, StockLSTM
+from stocklstm.learn.network import Architecture, StockLSTM
 
 _UNCHANGED = 0.3
 """Share of windows that are not varied."""

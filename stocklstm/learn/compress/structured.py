@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stocklstm.learn.model import Architecture, StockLSTM
+from stocklstm.learn.network import Architecture, StockLSTM
 
 
 def keep_units(network: StockLSTM, hidden_size: int) -> StockLSTM:

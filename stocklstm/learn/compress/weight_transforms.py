@@ -17,7 +17,7 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.checkpoints import State
 from stocklstm.learn.compress.rounding import FEWEST_FOR_INT4, LARGEST, TERNARY_SCALE
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 
 WeightTransform = Callable[[str, Tensor], Tensor]
 """Takes the name of a parameter and its weights, and returns those to use."""

@@ -31,10 +31,10 @@ from stocklstm.store.manifest import (
     ImportRecord,
     Manifest,
 )
-from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import Store
 from stocklstm.store.untrusted_manifest import check_words
+from stocklstm.store.user_files import is_directory, write_file
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel, assembled_pool
 from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult

@@ -28,7 +28,7 @@ from stocklstm.learn.classic import (
     encode_classic,
 )
 from stocklstm.learn.loop import TrainingData, adopt_network
-from stocklstm.learn.model import architecture_of
+from stocklstm.learn.network import architecture_of
 from stocklstm.learn.safety import MOST_CHECKPOINT_BYTES
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import OversizedError, SymbolicLinkError, read_regular

@@ -12,8 +12,8 @@ from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
-from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.store import Store
+from stocklstm.store.user_files import is_directory, write_file
 
 SIDECAR_FILE = "model.json"
 SIDECAR_FORMAT = 1

@@ -12,8 +12,8 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError
-from stocklstm.store.output import is_directory, write_file
 from stocklstm.store.store import Store
+from stocklstm.store.user_files import is_directory, write_file
 
 FORMATS = ("csv", "parquet")
 

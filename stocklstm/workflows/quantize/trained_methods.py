@@ -39,7 +39,7 @@ from stocklstm.learn.compress.weight_transforms import (
 )
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, adopt_network, train_network
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.quantize.methods import (

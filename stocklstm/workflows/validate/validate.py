@@ -253,7 +253,7 @@ def _dummy_windows(graph: ServingGraph) -> np.ndarray:
 
 def _checkpoint(store: Store, model: AnyModel) -> tuple[None, str]:
     from stocklstm.learn.checkpoints import decode_checkpoint, rebuild_network
-    from stocklstm.learn.model import network_outputs
+    from stocklstm.learn.network import network_outputs
 
     manifest = model.manifest
     own = CHECKPOINT_FILE in manifest.files

@@ -8,7 +8,7 @@ from stocklstm.core.settings.config import configure
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
 
 CONFIG = configure("calibrated", hidden_size=4, seq_length=10)

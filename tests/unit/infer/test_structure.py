@@ -11,7 +11,7 @@ from stocklstm.infer.session import ServingGraph
 from stocklstm.infer.structure import check_structure
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.weights import store_half, store_integers
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
 
 

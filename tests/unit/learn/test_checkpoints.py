@@ -12,7 +12,7 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint, rebuild_network
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
-from stocklstm.learn.model import network_outputs
+from stocklstm.learn.network import network_outputs
 from tests.support.tampering import Bomb
 
 

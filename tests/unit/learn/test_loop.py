@@ -12,7 +12,7 @@ from stocklstm.core.settings.config import LEVELS, TrainingConfig, configure
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import TrainingDivergedError
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
-from stocklstm.learn.model import network_outputs
+from stocklstm.learn.network import network_outputs
 from tests.conftest import TINY
 from tests.support.training_data import training_data
 

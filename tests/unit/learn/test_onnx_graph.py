@@ -16,7 +16,7 @@ from stocklstm.errors import ConfigError, StorageError
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
 from stocklstm.learn.compress.sparsity import weight_sparsity
-from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.network import StockLSTM, network_outputs
 from stocklstm.learn.onnx_graph import export_onnx
 
 

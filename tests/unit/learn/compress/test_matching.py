@@ -13,7 +13,7 @@ from stocklstm.learn.compress.matching import augmented, match, without_dropout
 from stocklstm.learn.compress.structured import keep_units
 from stocklstm.learn.compress.weight_transforms import Pruning, transformed
 from stocklstm.learn.loop import TrainingData
-from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.network import StockLSTM, network_outputs
 
 SEQ_LENGTH = 10
 

@@ -23,7 +23,7 @@ from stocklstm.learn.compress.weight_transforms import (
 )
 from stocklstm.learn.compress.weights import store_integers
 from stocklstm.learn.loop import TrainingData, train_network
-from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.network import StockLSTM, network_outputs
 from stocklstm.learn.onnx_graph import export_onnx
 
 

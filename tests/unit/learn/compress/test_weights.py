@@ -14,7 +14,7 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.compress.rounding import LARGEST, closest_scales, encode, plain_scales
 from stocklstm.learn.compress.weights import Correction, fit_correction, store_half, store_integers
-from stocklstm.learn.model import StockLSTM, network_outputs
+from stocklstm.learn.network import StockLSTM, network_outputs
 from stocklstm.learn.onnx_graph import export_onnx
 
 BITS = sorted(LARGEST)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stocklstm.core.settings.config import PRESETS, configure
-from stocklstm.learn.model import StockLSTM
+from stocklstm.learn.network import StockLSTM
 
 
 def network(hidden_size: int, outputs: int = 1, input_size: int = 1) -> StockLSTM:
