@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm import predict
+from stocklstm import predict, train
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.series import Bars, Instrument
@@ -28,7 +28,6 @@ from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.train.fit import fit
 from stocklstm.workflows.train.pool_fit import prepare_pool, resumable_state
-from stocklstm.workflows.train.train import train
 
 NOON = "2026-11-20T12:00:00Z"
 EVENING = "2026-11-20T23:00:00Z"

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stocklstm import fetch, quantize
+from stocklstm import fetch, quantize, train
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
@@ -34,7 +34,6 @@ from stocklstm.workflows.loading.model import load_version
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.quantize.measure import VersionFigures
 from stocklstm.workflows.quantize.quantize import QuantizedVersion
-from stocklstm.workflows.train.train import train
 
 TICKER = "PETR4.SA"
 METHODS = {

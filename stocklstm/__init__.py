@@ -14,11 +14,12 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _FUNCTIONS = (
-    *("collect_garbage", "compare_versions", "diff_models", "draw_forecasts", "effective_settings"),
-    *("evaluate", "evaluate_live", "evaluate_pool", "export_model", "export_prices", "fetch"),
-    *("import_model", "list_models", "load", "predict", "promote", "quantize", "remove_versions"),
-    *("rollback", "score_league", "show_model", "show_prices", "sign_versions", "unalias"),
-    *("validate", "verify_prices", "walk_forward"),
+    *("collect_garbage", "compare_versions", "diff_models", "draw_forecasts", "dry_run"),
+    *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_live", "evaluate_pool"),
+    *("export_model", "export_prices", "fetch", "import_model", "list_models", "load", "predict"),
+    *("promote", "quantize", "remove_versions", "rollback", "score_league", "show_model"),
+    *("show_prices", "sign_versions", "train", "train_pooled", "tune", "unalias", "validate"),
+    *("verify_prices", "walk_forward"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 
@@ -30,12 +31,13 @@ _MODULES = {
     "stocklstm.core.settings.config": ("TrainingConfig", "configure"),
     "stocklstm.market.instrument": ("guess_instrument",),
     "stocklstm.market.source": ("FetchRequest",),
+    "stocklstm.workflows.parallel": ("Where",),
     "stocklstm.workflows.predict.preconditions": ("Demands",),
     "stocklstm.workflows.predict.predict": ("Wanted",),
     "stocklstm.workflows.prices.fetch": ("FetchOptions",),
     "stocklstm.workflows.prices.retry": ("Patience",),
-    "stocklstm.workflows.train.train": ("train",),
-    "stocklstm.workflows.train.tune": ("tune",),
+    "stocklstm.workflows.train.runs": ("StartFrom",),
+    "stocklstm.workflows.train.tune": ("Search",),
 }
 """What else is public: whatever functions and price sources are given, by the place it lies at."""
 
@@ -53,10 +55,13 @@ if TYPE_CHECKING:
     from stocklstm.core.settings.config import configure as configure
     from stocklstm.market.instrument import guess_instrument as guess_instrument
     from stocklstm.market.source import FetchRequest as FetchRequest
+    from stocklstm.workflows.parallel import Where as Where
     from stocklstm.workflows.predict.preconditions import Demands as Demands
     from stocklstm.workflows.predict.predict import Wanted as Wanted
     from stocklstm.workflows.prices.fetch import FetchOptions as FetchOptions
     from stocklstm.workflows.prices.retry import Patience as Patience
+    from stocklstm.workflows.train.runs import StartFrom as StartFrom
+    from stocklstm.workflows.train.tune import Search as Search
 
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 

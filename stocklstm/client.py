@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stocklstm.core.reference import CHAMPION
 from stocklstm.core.settings.compression import TOLERANCE_PCT
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
     from stocklstm.core.prices.folds import WalkForward
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.models.listing import ModelDetails, ModelsResult
     from stocklstm.workflows.models.remove import CollectResult, RemoveResult, Rule
     from stocklstm.workflows.models.sign import SignResult
-    from stocklstm.workflows.parallel import TickersDone
+    from stocklstm.workflows.parallel import TickersDone, Where
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
     from stocklstm.workflows.prices.export import ExportResult
@@ -41,11 +41,20 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.verify import VerifyResult
     from stocklstm.workflows.quantize.methods import EpochTrained
     from stocklstm.workflows.quantize.quantize import QuantizeResult
+    from stocklstm.workflows.train.dry_run import PlanResult
+    from stocklstm.workflows.train.runs import EpochEnded, StartFrom
+    from stocklstm.workflows.train.train import PooledResult, TrainResult
+    from stocklstm.workflows.train.tune import Search, TrialEnded, TuneResult
     from stocklstm.workflows.validate.validate import ValidateResult
 
 
 def _ignore(_: object) -> None:
     """Take progress that nobody asked for."""
+
+
+def _never() -> bool:
+    """Let it run to its end."""
+    return False
 
 
 class Client:
@@ -690,6 +699,218 @@ class Client:
         # What cannot work is refused before a store is made for it.
         with checked_bundle(path, ticker) as checked:
             return import_bundle(self.store(create=True), checked, promote)
+
+    # Training.
+
+    def train(  # noqa: PLR0913 - all but one have a default
+        self,
+        tickers: Sequence[str],
+        config: TrainingConfig | None = None,
+        *,
+        promote: str = "auto",
+        beginning: "StartFrom | None" = None,
+        where: "Where | None" = None,
+        should_stop: Callable[[], bool] = _never,
+        on_epoch: "Callable[[EpochEnded], None]" = _ignore,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+        on_note: Callable[[str], None] = _ignore,
+    ) -> "TrainResult":
+        """Train a network on the stored prices of each ticker and publish it as a new version.
+
+        Args:
+            tickers: As typed; at least one, unless a run is resumed.
+            config: All settings, by default those of the preset calibrated; a run that is resumed
+                keeps its own.
+            promote: "auto" makes it champion unless it is significantly worse than the champion on
+                the same test days; "always"; "never".
+            beginning: A run to resume, or weights to start from; by default a new run with random
+                weights.
+            where: Which processes train, by default this one; the versions are the same for all.
+            should_stop: Asked after every step; once it says yes the state is saved and training
+                ends.
+            on_epoch: Called after every epoch that this process trains.
+            on_ticker: Told how many tickers are through, where other processes train.
+            on_note: Called with what a person may want to know before a training, in words: that an
+                unfinished run is there, when a new one begins.
+
+        Raises:
+            ConfigError: No ticker, no such promotion rule, too many processes, or options that
+                exclude each other.
+            NotFoundError: There is no store, or no such run.
+            TrainingStoppedError: `should_stop` said so.
+        """
+        from stocklstm.workflows.parallel import HERE
+        from stocklstm.workflows.train.runs import NEW_RUN
+        from stocklstm.workflows.train.train import train
+
+        return train(
+            self.store(),
+            tickers,
+            config or PRESETS["calibrated"],
+            promote=promote,
+            beginning=beginning or NEW_RUN,
+            where=where or HERE,
+            should_stop=should_stop,
+            on_epoch=on_epoch,
+            on_ticker=on_ticker,
+            on_note=on_note,
+        )
+
+    def train_pooled(  # noqa: PLR0913 - all but two have a default
+        self,
+        name: str | None,
+        tickers: Sequence[str],
+        config: TrainingConfig | None = None,
+        *,
+        promote: str = "auto",
+        beginning: "StartFrom | None" = None,
+        where: "Where | None" = None,
+        should_stop: Callable[[], bool] = _never,
+        on_epoch: "Callable[[EpochEnded], None]" = _ignore,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+        on_note: Callable[[str], None] = _ignore,
+    ) -> "PooledResult":
+        """Train one network on the stored prices of several tickers and publish it.
+
+        Args:
+            name: Of the pooled model, as typed; None only where a run is resumed by its identity.
+            tickers: As typed; at least two, unless a run is resumed.
+            config: As for `train`; it must learn returns.
+            promote: As for `train`, by the champion of its name.
+            beginning: As for `train`; "auto" resumes the latest run of that name.
+            where: As for `train`; a cluster may train it, several processes of this machine not.
+            should_stop: As for `train`.
+            on_epoch: As for `train`.
+            on_ticker: Told when it is through, where a cluster trains it.
+            on_note: Called with what a person may want to know, in words: which tickers are left
+                out, too.
+
+        Raises:
+            ConfigError: The name is that of a ticker, there are not two tickers, prices are to be
+                learned, several processes are to train it, or no such promotion rule.
+            NotFoundError: There is no store, or no such run.
+            NotEnoughDataError: Fewer than two tickers have enough prices.
+            TrainingStoppedError: `should_stop` said so.
+        """
+        from stocklstm.workflows.parallel import HERE
+        from stocklstm.workflows.train.runs import NEW_RUN
+        from stocklstm.workflows.train.train import train_pooled
+
+        return train_pooled(
+            self.store(),
+            name,
+            tickers,
+            config or PRESETS["calibrated"],
+            promote=promote,
+            beginning=beginning or NEW_RUN,
+            where=where or HERE,
+            should_stop=should_stop,
+            on_epoch=on_epoch,
+            on_ticker=on_ticker,
+            on_note=on_note,
+        )
+
+    def dry_run(
+        self,
+        tickers: Sequence[str],
+        config: TrainingConfig | None = None,
+        *,
+        weights: str | None = None,
+    ) -> "PlanResult":
+        """Say what training on the stored prices of each ticker would do, and store nothing.
+
+        The network is built and takes its first steps, which are timed: what would end a training
+        right at its beginning is found here as well.
+
+        Args:
+            tickers: As typed; at least one.
+            config: All settings; by default those of the preset calibrated.
+            weights: TICKER@version whose weights are to be the first ones; None for random ones.
+
+        Raises:
+            ConfigError: No ticker.
+            NotFoundError: There is no store; it may be read-only.
+        """
+        from stocklstm.workflows.train.dry_run import dry_run
+
+        return dry_run(self.store(), tickers, config or PRESETS["calibrated"], weights=weights)
+
+    def dry_run_pooled(
+        self,
+        name: str | None,
+        tickers: Sequence[str],
+        config: TrainingConfig | None = None,
+        *,
+        weights: str | None = None,
+        on_note: Callable[[str], None] = _ignore,
+    ) -> "PlanResult":
+        """Say what training one network on several tickers would do, and store nothing.
+
+        Args:
+            name: Of the pooled model, as typed.
+            tickers: As typed; at least two.
+            config: As for `dry_run`; it must learn returns.
+            weights: As for `dry_run`.
+            on_note: Called with which tickers are left out, in words.
+
+        Raises:
+            ConfigError: As of `train_pooled`.
+            NotFoundError: There is no store; it may be read-only.
+            NotEnoughDataError: Fewer than two tickers have enough prices.
+            TrainingDivergedError: It would diverge at its first steps.
+        """
+        from stocklstm.workflows.train.dry_run import dry_run_pooled
+
+        return dry_run_pooled(
+            self.store(),
+            name,
+            tickers,
+            config or PRESETS["calibrated"],
+            weights=weights,
+            on_note=on_note,
+        )
+
+    def tune(
+        self,
+        tickers: Sequence[str],
+        config: TrainingConfig,
+        search: "Search",
+        *,
+        should_stop: Callable[[], bool] = _never,
+        on_trial: "Callable[[TrialEnded], None]" = _ignore,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+        on_note: Callable[[str], None] = _ignore,
+    ) -> "TuneResult":
+        """Search for settings with a low validation loss; the test part is cut off beforehand.
+
+        Args:
+            tickers: As typed; at least one, unless a study is resumed by its identity.
+            config: Settings to start from; those that are not searched stay. A study that is
+                resumed keeps its own.
+            search: How to search.
+            should_stop: Asked after every step, with several processes after every trial; once it
+                says yes the search ends. The trials under way are lost, the others are kept.
+            on_trial: Called after every trial, where not every ticker has a process of its own.
+            on_ticker: Told how many tickers are through, where it has.
+            on_note: Called with what a person may want to know of a search that was stopped.
+
+        Raises:
+            ConfigError: No ticker, or a sampler that is not installed.
+            NotFoundError: There is no store, or no such study.
+            TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
+        """
+        from stocklstm.workflows.train.tune import tune
+
+        return tune(
+            self.store(),
+            tickers,
+            config,
+            search,
+            should_stop=should_stop,
+            on_trial=on_trial,
+            on_ticker=on_ticker,
+            on_note=on_note,
+        )
 
     # Settings.
 

@@ -8,8 +8,8 @@ import typer
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.train.setting_options import Given, Preset, with_settings
+from stocklstm.client import Client
 from stocklstm.core.batch import Batch
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.settings.layers import format_value
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def show_settings(
     def call() -> "Batch[ShownSetting]":
         from stocklstm.workflows.settings import show_settings
 
-        given = Given(preset, settings, config, like)
-        return Batch(show_settings(given.effective(LOCK_TIMEOUT_S)))
+        with Client() as client:
+            return Batch(show_settings(Given(preset, settings, config, like).effective(client)))
 
     conclude(WITH_ORIGIN if origin else SHOW, call, as_json=as_json, quiet=quiet)
 

@@ -20,12 +20,12 @@ from stocklstm.cli.output import (
     write_json,
 )
 from stocklstm.cli.predict import forecasts
+from stocklstm.cli.progress import training_progress
 from stocklstm.cli.streams import write
 from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
-from stocklstm.core.settings.config import configure
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
@@ -82,18 +82,16 @@ def _run(tour: "_Tour", home: Path) -> None:
     sample = FetchOptions(source="sample")
     with Client(home) as client:
         tour.step("1. Prices", fetch.VIEW, lambda: client.fetch([TICKER], sample))
-        tour.step("2. Training", train.VIEW, lambda: _train(home))
+        tour.step("2. Training", train.VIEW, lambda: _train(client))
         tour.step("3. Evaluation", evaluate.VIEW, lambda: client.evaluate([TICKER]))
         tour.step("4. Quantization", quantize.VIEW, lambda: client.quantize([TICKER]))
         tour.step("5. Validation", validate.VIEW, lambda: client.validate([TICKER]))
         tour.step("6. Forecast", forecasts.VIEW, lambda: forecasts.warned(client.predict([TICKER])))
 
 
-def _train(home: Path) -> "TrainResult":
-    from stocklstm.workflows.train.train import train as training
-
-    with train.progress() as on_epoch:
-        return training([TICKER], configure("calibrated"), home=home, on_epoch=on_epoch)
+def _train(client: Client) -> "TrainResult":
+    with training_progress() as on_epoch:
+        return client.train([TICKER], on_epoch=on_epoch)
 
 
 class _Tour:

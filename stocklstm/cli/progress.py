@@ -1,22 +1,15 @@
-"""Progress bars, on stderr and only for a person who can see them."""
+"""Progress on stderr: bars for a person who can see them, lines elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from stocklstm.cli.streams import draws_bars, say
 from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkPlanned
     from stocklstm.workflows.parallel import TickersDone
     from stocklstm.workflows.prices.fetch import TickerDone
@@ -32,7 +25,7 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
 
     Where files are read first, the same of them.
     """
-    bar = _bar(TextColumn("{task.fields[words]}"), TextColumn("{task.description}"))
+    bar = _bar("{task.fields[words]}", "{task.description}")
     task = bar.add_task("", total=None, words="Fetching")
 
     def update(words: str, last: str, event: "TickerDone | FileRead") -> None:
@@ -46,13 +39,40 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
 
 
 @contextmanager
-def tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
+def tickers_progress(
+    words: str, *, shown: bool = True
+) -> Iterator[Callable[["TickersDone"], None]]:
+    """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
+
+    Args:
+        words: What is being done, such as "Training".
+        shown: False shows nothing: one ticker after the other shows more than that.
+    """
+    if not shown:
+        yield lambda _: None
+        return
+    if not draws_bars():
+        yield _log_ticker
+        return
+    with _tickers_bar(words) as on_ticker:
+        yield on_ticker
+
+
+def _log_ticker(event: "TickersDone") -> None:
+    if not event.ticker:
+        return
+    outcome = "done" if event.error is None else f"failed: {event.error.message}"
+    say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")
+
+
+@contextmanager
+def _tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
     """Draw on stderr: tickers that are through, of how many, the last one, failures, time left.
 
     Args:
         words: What is being done with them.
     """
-    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[last]}"))
+    bar = _bar("{task.description}", "{task.fields[last]}")
     task = bar.add_task(words, total=None, last="")
     failed = 0
 
@@ -67,9 +87,29 @@ def tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
 
 
 @contextmanager
-def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
+def training_progress() -> Iterator[Callable[["EpochEnded"], None]]:
+    """Show epochs on stderr: a bar on a terminal, lines elsewhere."""
+    if not draws_bars():
+        yield _log_epoch
+        return
+    with _training_bar() as on_epoch:
+        yield on_epoch
+
+
+def _log_epoch(event: "EpochEnded") -> None:
+    record = event.record
+    trained = "" if record.train_loss is None else f"loss {record.train_loss:.5f}, "
+    say(
+        f"{event.ticker}: epoch {record.epoch}/{event.epochs}: {trained}"
+        f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}, "
+        f"learning rate {record.learning_rate:.3g}"
+    )
+
+
+@contextmanager
+def _training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
     """Draw on stderr: ticker, epochs, losses, best epoch, learning rate, time left."""
-    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[losses]}"))
+    bar = _bar("{task.description}", "{task.fields[losses]}")
     tasks = {}
 
     def on_epoch(event: "EpochEnded") -> None:
@@ -91,7 +131,7 @@ def training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
 @contextmanager
 def retraining_bar() -> Iterator[Callable[["EpochTrained"], None]]:
     """Draw on stderr: model that is made smaller, epochs of the training under way, time left."""
-    bar = _bar(TextColumn("{task.description}"), TextColumn("epochs"))
+    bar = _bar("{task.description}", "epochs")
     tasks = {}
 
     def on_epoch(event: "EpochTrained") -> None:
@@ -108,7 +148,7 @@ def retraining_bar() -> Iterator[Callable[["EpochTrained"], None]]:
 @contextmanager
 def tuning_bar() -> Iterator[Callable[["TrialEnded"], None]]:
     """Draw on stderr: ticker, trials of at most how many, the lowest loss, time left."""
-    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[best]}"))
+    bar = _bar("{task.description}", "{task.fields[best]}")
     tasks = {}
 
     def on_trial(event: "TrialEnded") -> None:
@@ -130,7 +170,7 @@ def walking_bar(
     Args:
         announcement: Says what is about to be done, above the bar.
     """
-    bar = _bar(TextColumn("{task.description}"), TextColumn("{task.fields[days]}"))
+    bar = _bar("{task.description}", "{task.fields[days]}")
     tasks = {}
 
     def on_plan(plan: "WalkPlanned") -> None:
@@ -146,12 +186,22 @@ def walking_bar(
         yield on_plan, on_fold
 
 
-def _bar(before: ProgressColumn, after: ProgressColumn) -> Progress:
+def _bar(before: str, after: str) -> "Progress":
+    # Not at the top: a command that draws no bar does not wait for Rich.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
-        before,
+        TextColumn(before),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        after,
+        TextColumn(after),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         transient=True,

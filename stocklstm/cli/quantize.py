@@ -16,8 +16,8 @@ from stocklstm.cli.options import (
     with_parameters,
 )
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.progress import tickers_progress
 from stocklstm.cli.streams import draws_bars, say
-from stocklstm.cli.train.setting_options import tickers_progress
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options

@@ -69,6 +69,11 @@ class RunRecord:
     start: str | None = None
     pool: tuple[PinnedSeries, ...] = ()
 
+    @property
+    def series(self) -> tuple[PinnedSeries, ...]:
+        """The prices of each ticker that it was given; of one, unless the model is pooled."""
+        return self.pool or (PinnedSeries(self.ticker, self.last, self.sha256),)
+
 
 @dataclass(frozen=True)
 class Run:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import train
 from stocklstm.core.settings.config import configure
 from stocklstm.store import database
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.api_server import Server, problem
 from tests.support.loaded_modules import HEAVY

@@ -7,10 +7,10 @@ from threading import Event
 
 import httpx
 
+from stocklstm import train
 from stocklstm.core.clock import utc_now
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 from tests.support.api_server import Server
 

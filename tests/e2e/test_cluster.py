@@ -66,6 +66,46 @@ def test_a_run_that_was_stopped_here_goes_on_there(
     assert names[0] == names[1]
 
 
+POOLED = ["train", "--pooled", "--name", "all", *options(TICKERS), *SMALL, "--top-k", "1"]
+
+
+def test_a_cluster_trains_a_pooled_model_as_this_machine_does(
+    cli: Cli, program: Program, many_home: Path, running: Cluster
+) -> None:
+    arguments = [*POOLED, "-t", "NONE3.SA", "--promote", "never", "--json"]
+
+    here = cli(*arguments)
+    there = program(*arguments, "--scheduler", running.address)
+
+    assert here.code == there.returncode == 0, there.stderr
+    assert "note: NONE3.SA is left out" in there.stderr
+    (mine,), (theirs,) = (json.loads(text)["results"] for text in (here.out, there.stdout))
+    for name in ("evaluation", "tickers", "left_out", "windows"):
+        assert mine[name] == theirs[name]
+    assert published(many_home) == {"+all": [1, 2]}
+    require_same_versions(many_home, 1, 2, ["+all"])
+    assert list((many_home / "runs").iterdir()) == []
+
+
+@counts_processes
+def test_a_pooled_run_that_was_stopped_here_goes_on_there(
+    cli: Cli, program: Program, many_home: Path, running: Cluster
+) -> None:
+    longer = ["--epochs", "8", "--batch-size", "64", "--patience", "none", "--promote", "never"]
+    with started(many_home, *POOLED, *longer) as process:
+        wait_for(process, "epoch 2/")
+        interrupted(process)
+    with open_store(many_home) as store:
+        (run,) = store.runs.names()
+
+    resumed = program("train", "--resume", run, "--scheduler", running.address, "--quiet")
+    whole = cli(*POOLED, *longer, "--quiet")
+
+    assert (resumed.stdout, whole.out) == ("+all@v1\n", "+all@v2\n"), resumed.stderr
+    require_same_versions(many_home, 1, 2, ["+all"])
+    assert list((many_home / "runs").iterdir()) == []
+
+
 @counts_processes
 def test_ctrl_c_calls_the_workers_off(program: Program, many_home: Path, running: Cluster) -> None:
     arguments = ["train", *options(TICKERS[:3]), *ENDLESS, "--scheduler", running.address]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from stocklstm import train
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from tests.conftest import TINY, Cli, Program
 from tests.support.many_tickers import SMALL, TICKERS, options, published
 

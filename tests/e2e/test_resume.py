@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from stocklstm import train
 from stocklstm.core.settings.config import configure
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import Beginning, train
+from stocklstm.workflows.train.runs import StartFrom
 from tests.conftest import TICKER
 from tests.support.forks import TRAINING, forks_of
 from tests.support.same_values import require_same
@@ -52,7 +53,7 @@ def train_until(home: str, steps: int, settings: dict[str, Any]) -> int:
         [TICKER],
         configure("calibrated", **settings),
         promote="never",
-        beginning=Beginning(resume="auto"),
+        beginning=StartFrom(resume="auto"),
         should_stop=killed,
         home=Path(home),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE
+from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS
 from tests.support.same_values import require_same
@@ -48,13 +49,15 @@ def published(home: Path) -> dict[str, list[int]]:
         return {ticker: store.registry.versions(ticker) for ticker in store.registry.tickers()}
 
 
-def require_same_versions(home: Path, first: int, second: int) -> None:
+def require_same_versions(
+    home: Path, first: int, second: int, owners: Sequence[str] = TICKERS
+) -> None:
     """Two versions of every ticker are one and the same, but for their time and wall time."""
     with open_store(home) as store:
-        for ticker in TICKERS:
+        for ticker in owners:
             one, other = (store.registry.manifest(ticker, v) for v in (first, second))
-            graphs = [store.registry.read_file(m, SERVING_FILE) for m in (one, other)]
-            assert graphs[0] == graphs[1]
+            for name in {SERVING_FILE, MEMBERS_FILE} & one.files.keys():
+                assert store.registry.read_file(one, name) == store.registry.read_file(other, name)
             require_same(
                 *(
                     decode_checkpoint(store.registry.read_file(m, CHECKPOINT_FILE))

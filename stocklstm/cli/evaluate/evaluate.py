@@ -15,7 +15,7 @@ from stocklstm.cli.output import (
     conclude,
     warn,
 )
-from stocklstm.cli.train.setting_options import tickers_progress
+from stocklstm.cli.progress import tickers_progress
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError

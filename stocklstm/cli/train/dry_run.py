@@ -28,6 +28,7 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
             console,
             f"What training {item.ticker} would do",
             [
+                *_tickers(item),
                 ("preset", item.preset),
                 ("network", _shape(item.network)),
                 ("parameters", f"{item.parameters:,}"),
@@ -40,6 +41,15 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
                 ("time", _time(item)),
             ],
         )
+
+
+def _tickers(item: "PlannedTraining") -> list[tuple[str, str]]:
+    from stocklstm.workflows.train.dry_run import PlannedPool
+
+    if not isinstance(item, PlannedPool):
+        return []
+    left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
+    return [("tickers", f"{len(item.tickers)}{left_out}")]
 
 
 def _shape(network: "PlannedNetwork") -> str:
@@ -81,7 +91,6 @@ def duration(seconds: float) -> str:
 VIEW: "View[PlanResult, PlannedTraining]" = View(
     command="train",
     key="plans",
-    items=lambda result: result.plans,
     document=as_document,
     tables=_tables,
     bare=_bare,

@@ -1,11 +1,14 @@
 """stocklstm train."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from stocklstm.cli.interrupts import resumable, stop_at_interrupt
 from stocklstm.cli.options import (
     ConfigFile,
     Jobs,
@@ -19,21 +22,12 @@ from stocklstm.cli.options import (
     all_tickers,
 )
 from stocklstm.cli.output import View, conclude
-from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.progress import tickers_progress, training_progress
+from stocklstm.cli.streams import say
 from stocklstm.cli.train import dry_run as planning
-from stocklstm.cli.train import pooled
-from stocklstm.cli.train.setting_options import (
-    Given,
-    Preset,
-    Promote,
-    resumable,
-    stop_at_interrupt,
-    tickers_progress,
-    trained_document,
-    trained_names,
-    training_facts,
-    with_settings,
-)
+from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
+from stocklstm.client import Client
+from stocklstm.core.reference import is_pool
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -42,18 +36,40 @@ if TYPE_CHECKING:
 
     from stocklstm.workflows.parallel import TickersDone, Where
     from stocklstm.workflows.train.dry_run import PlanResult
-    from stocklstm.workflows.train.pooled import PooledResult
-    from stocklstm.workflows.train.result import TrainedVersion
     from stocklstm.workflows.train.runs import EpochEnded
-    from stocklstm.workflows.train.train import TrainResult
+    from stocklstm.workflows.train.train import (
+        PooledResult,
+        PooledVersion,
+        TrainedVersion,
+        TrainResult,
+    )
+
+POOLED_PANEL = "Pooled"
+
+R = TypeVar("R")
 
 
 @with_settings
 def train(
     ticker: Tickers = None,
     tickers_file: TickersFile = None,
-    pool: pooled.Pooled = False,
-    name: pooled.Name = None,
+    pool: Annotated[
+        bool,
+        typer.Option(
+            "--pooled",
+            help="Train one model on all tickers together, and publish it under --name.",
+            rich_help_panel=POOLED_PANEL,
+        ),
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the pooled model, such as b3.",
+            show_default=False,
+            rich_help_panel=POOLED_PANEL,
+        ),
+    ] = None,
     preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
@@ -91,137 +107,157 @@ def train(
 ) -> None:
     """Train on the stored prices and publish a new version."""
     given = Given(preset, settings, config, like)
+    pooled = pool or (resume is not None and is_pool(resume))
 
-    def plan() -> "PlanResult":
+    def plan(client: Client) -> "PlanResult":
         if resume is not None:
             raise ConfigError(
                 "--dry-run is about a new run, and --resume goes on with one that has begun",
                 hint="leave --resume out to see what a new run would do",
             )
-        pooled.require_no_name(name)
-        chosen = given.config(lock_timeout)
+        _require_pool(name, pooled=pooled)
+        chosen = given.effective(client).config
         from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.dry_run import plan_training
 
         check_rule(promote)
-        return plan_training(
-            all_tickers(ticker, tickers_file),
-            chosen,
-            weights=first_weights,
-            lock_timeout_s=lock_timeout,
-        )
+        tickers = all_tickers(ticker, tickers_file)
+        if pooled:
+            return client.dry_run_pooled(
+                name, tickers, chosen, weights=first_weights, on_note=_note
+            )
+        return client.dry_run(tickers, chosen, weights=first_weights)
 
-    def call() -> "TrainResult":
-        pooled.require_no_name(name)
+    def call(client: Client) -> "TrainResult | PooledResult":
+        _require_pool(name, pooled=pooled)
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
-        chosen = given.config(lock_timeout)
+            _require_tickers_of_run(ticker, tickers_file, resume, pooled=pooled)
+        chosen = given.effective(client).config
         from stocklstm.workflows.parallel import Where
-        from stocklstm.workflows.train.train import Beginning, train
+        from stocklstm.workflows.train.runs import StartFrom
 
         where = Where(jobs, scheduler)
-        with _shown(where) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
-            return train(
+        method = partial(client.train_pooled, name) if pooled else client.train
+        with _progress(where) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
+            return method(
                 all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
-                beginning=Beginning(resume, first_weights),
+                beginning=StartFrom(resume, first_weights),
                 where=where,
                 should_stop=should_stop,
-                lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
-                on_note=lambda words: say(f"note: {words}"),
+                on_note=_note,
             )
 
-    def call_pooled() -> "PooledResult":
-        pooled.require_new(first_weights, dry_run=dry_run, jobs=jobs, far=scheduler is not None)
-        if resume is not None:
-            given.require_none("run", f"stocklstm train --resume {resume}")
-        tickers = pooled.tickers_of(ticker, tickers_file, resume)
-        chosen = given.config(lock_timeout)
-        from stocklstm.workflows.train.pooled import train_pooled
+    def with_client(work: Callable[[Client], R]) -> R:
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return work(client)
 
-        with progress() as on_epoch, stop_at_interrupt() as should_stop:
-            return train_pooled(
-                name,
-                tickers,
-                chosen,
-                promote=promote,
-                resume=resume,
-                should_stop=should_stop,
-                lock_timeout_s=lock_timeout,
-                on_epoch=on_epoch,
-                on_note=lambda words: say(f"note: {words}"),
-            )
-
-    if pooled.is_asked_for(pool, resume):
-        with resumable():
-            conclude(pooled.VIEW, call_pooled, as_json=as_json, quiet=quiet)
     if dry_run:
-        conclude(planning.VIEW, plan, as_json=as_json, quiet=quiet)
+        conclude(planning.VIEW, partial(with_client, plan), as_json=as_json, quiet=quiet)
     with resumable():
-        conclude(VIEW, call, as_json=as_json, quiet=quiet)
+        conclude(VIEW, partial(with_client, call), as_json=as_json, quiet=quiet)
+
+
+def _note(words: str) -> None:
+    say(f"note: {words}")
+
+
+def _require_pool(name: str | None, *, pooled: bool) -> None:
+    """Refuse a name where nothing could be called so."""
+    if name is not None and not pooled:
+        raise ConfigError(
+            "--name is that of a pooled model, and --pooled was not given",
+            hint=f"stocklstm train --pooled --name {name} --tickers-file FILE",
+        )
+
+
+def _require_tickers_of_run(
+    ticker: Sequence[str] | None, file: Path | None, resume: str, *, pooled: bool
+) -> None:
+    """Refuse other tickers for the run of a pooled model, which has its own."""
+    if pooled and (ticker or file):
+        raise ConfigError(
+            "a run that is resumed keeps its tickers", hint=f"stocklstm train --resume {resume}"
+        )
 
 
 @contextmanager
-def _shown(
+def _progress(
     where: "Where",
 ) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickersDone"], None]]]:
-    """Show epochs where one ticker is trained after the other, else how many are through."""
+    """Show epochs where this process trains, else how many tickers are through."""
     if not where.is_here:
         with tickers_progress("Training") as on_ticker:
             yield lambda _: None, on_ticker
     else:
-        with progress() as on_epoch:
+        with training_progress() as on_epoch:
             yield on_epoch, lambda _: None
 
 
-@contextmanager
-def progress() -> Iterator[Callable[["EpochEnded"], None]]:
-    """Show epochs on stderr: a bar on a terminal, lines elsewhere."""
-    if not draws_bars():
-        yield _log
-        return
-    from stocklstm.cli.progress import training_bar
+def _document(item: "TrainedVersion") -> Mapping[str, Any]:
+    from dataclasses import asdict
 
-    with training_bar() as on_epoch:
-        yield on_epoch
+    from stocklstm.cli.evaluate.scores import evaluation_document
+
+    return asdict(item) | {"evaluation": evaluation_document(item.evaluation)}
 
 
-def _log(event: "EpochEnded") -> None:
-    record = event.record
-    trained = "" if record.train_loss is None else f"loss {record.train_loss:.5f}, "
-    say(
-        f"{event.ticker}: epoch {record.epoch}/{event.epochs}: {trained}"
-        f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}, "
-        f"learning rate {record.learning_rate:.3g}"
-    )
+def _bare(item: "TrainedVersion") -> Iterable[str]:
+    yield f"{item.ticker}@v{item.version}"
 
 
-def _tables(console: "Console", items: Sequence["TrainedVersion"]) -> None:
+def _tables(console: "Console", items: Sequence["TrainedVersion | PooledVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
+    from stocklstm.workflows.train.train import PooledVersion
 
     for item in items:
+        scores = item.evaluation
+        verdict = verdict_text(scores.verdict_text, scores.verdict)
+        title = f"Trained {item.ticker}@v{item.version}"
+        if not isinstance(item, PooledVersion):
+            facts(
+                console,
+                title,
+                [*_training_facts(item), ("test days", verdict), ("files", item.path)],
+            )
+            continue
+        left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
         facts(
             console,
-            f"Trained {item.ticker}@v{item.version}",
+            title,
             [
-                *training_facts(item),
-                (
-                    "test days",
-                    verdict_text(item.evaluation.verdict_text, item.evaluation.verdict),
-                ),
+                ("tickers", f"{len(item.tickers)}{left_out}"),
+                ("windows", f"{item.windows:,} to learn from"),
+                *_training_facts(item),
+                ("test days", f"{scores.start} to {scores.end}, {scores.n:,} over all tickers"),
+                ("verdict", verdict),
                 ("files", item.path),
             ],
         )
+        console.print(
+            f"\nOf each ticker: stocklstm evaluate --model {item.ticker[1:]}", soft_wrap=True
+        )
 
 
-VIEW: "View[TrainResult, TrainedVersion]" = View(
+def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
+    champion = "yes" if item.promoted else "no"
+    return [
+        ("preset", f"{item.preset}, {item.parameters:,} parameters"),
+        ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
+        ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
+        ("kept epoch", f"{item.kept_epoch}"),
+        ("diagnosis", item.diagnosis),
+        ("champion", f"{champion}: {item.promotion}"),
+    ]
+
+
+VIEW: "View[TrainResult | PooledResult, TrainedVersion]" = View(
     command="train",
     key="results",
-    items=lambda result: result.results,
-    document=trained_document,
+    document=_document,
     tables=_tables,
-    bare=trained_names,
+    bare=_bare,
 )

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli.interrupts import resumable, stop_at_interrupt
 from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
 from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.progress import tickers_progress, training_progress
 from stocklstm.cli.streams import draws_bars, say
-from stocklstm.cli.train.setting_options import (
-    Given,
-    Preset,
-    Promote,
-    resumable,
-    stop_at_interrupt,
-    tickers_progress,
-    with_settings,
-)
-from stocklstm.core.batch import Failure
+from stocklstm.cli.train import train as training
+from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
+from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import AXES, LOCK_TIMEOUT_S, SAMPLERS
 from stocklstm.errors import ConfigError
 
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.core.settings.config import AxisValues
-    from stocklstm.workflows.train.result import TrainedVersion
+    from stocklstm.workflows.train.train import TrainedVersion
     from stocklstm.workflows.train.tune import TrialEnded, TriedSettings, TunedTicker, TuneResult
 
 
@@ -37,12 +33,6 @@ class _Tuned:
 
     found: "TunedTicker"
     trained: "TrainedVersion | None"
-
-
-@dataclass(frozen=True)
-class _TuneOutcome:
-    results: tuple[_Tuned, ...]
-    failures: tuple[Failure, ...]
 
 
 @with_settings
@@ -92,7 +82,12 @@ def tune(
 ) -> None:
     """Search for settings with a low validation loss; test days are never looked at."""
 
-    def call() -> _TuneOutcome:
+    def call() -> Batch[_Tuned]:
+        with Client(lock_timeout_s=lock_timeout) as client:
+            result = search_with(client)
+            return _published(client, result, promote) if publish else _unpublished(result)
+
+    def search_with(client: Client) -> "TuneResult":
         given = Given(preset, settings, config, like)
         if resume is not None:
             command = f"stocklstm tune --resume {resume}"
@@ -102,9 +97,9 @@ def tune(
                     "a study that is resumed keeps its sampler and its number of trials",
                     hint=command,
                 )
-        start = given.config(lock_timeout)
+        start = given.effective(client).config
         from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.tune import Search, shares_tickers, tune
+        from stocklstm.workflows.train.tune import Search, shares_tickers
 
         # Before the search, which may take hours.
         check_rule(promote)
@@ -117,17 +112,15 @@ def tune(
             tickers_progress("Searching", shown=shared) as on_ticker,
             stopping as should_stop,
         ):
-            result = tune(
+            return client.tune(
                 ticker or (),
                 start,
                 search,
                 should_stop=should_stop,
-                lock_timeout_s=lock_timeout,
                 on_trial=on_trial,
                 on_ticker=on_ticker,
                 on_note=lambda words: say(f"note: {words}"),
             )
-        return _published(result, promote, lock_timeout) if publish else _unpublished(result)
 
     with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -138,28 +131,24 @@ def _never() -> Iterator[Callable[[], bool]]:
     yield lambda: False
 
 
-def _unpublished(result: "TuneResult") -> _TuneOutcome:
-    return _TuneOutcome(tuple(_Tuned(found, None) for found in result.results), result.failures)
+def _unpublished(result: "TuneResult") -> Batch[_Tuned]:
+    return Batch(tuple(_Tuned(found, None) for found in result.results), result.failures)
 
 
-def _published(result: "TuneResult", promote: str, lock_timeout: float) -> _TuneOutcome:
-    from stocklstm.cli.train.train import progress
-    from stocklstm.workflows.train.train import train
-
+def _published(client: Client, result: "TuneResult", promote: str) -> Batch[_Tuned]:
     results, failures = [], list(result.failures)
     for found in result.results:
-        with progress() as on_epoch, stop_at_interrupt() as should_stop:
-            trained = train(
+        with training_progress() as on_epoch, stop_at_interrupt() as should_stop:
+            trained = client.train(
                 [found.ticker],
                 found.config,
                 promote=promote,
                 should_stop=should_stop,
-                lock_timeout_s=lock_timeout,
                 on_epoch=on_epoch,
             )
         results.append(_Tuned(found, trained.results[0] if trained.results else None))
         failures += trained.failures
-    return _TuneOutcome(tuple(results), tuple(failures))
+    return Batch(tuple(results), tuple(failures))
 
 
 @contextmanager
@@ -190,9 +179,7 @@ def _words(settings: "AxisValues") -> str:
 
 
 def _document(item: _Tuned) -> Mapping[str, Any]:
-    from stocklstm.cli.train.train import VIEW as TRAIN
-
-    trained = None if item.trained is None else TRAIN.document(item.trained)
+    trained = None if item.trained is None else training.VIEW.document(item.trained)
     return as_document(item.found) | {"published": trained}
 
 
@@ -206,7 +193,6 @@ def _bare(item: _Tuned) -> Iterable[str]:
 
 def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
     from stocklstm.cli.tables import facts, grid
-    from stocklstm.cli.train.train import VIEW as TRAIN
 
     for item in items:
         found = item.found
@@ -229,7 +215,7 @@ def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
             ],
         )
         if item.trained is not None:
-            TRAIN.tables(console, [item.trained])
+            training.VIEW.tables(console, [item.trained])
 
 
 def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
@@ -248,10 +234,9 @@ def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
     ]
 
 
-VIEW: "View[_TuneOutcome, _Tuned]" = View(
+VIEW: "View[Batch[_Tuned], _Tuned]" = View(
     command="tune",
     key="results",
-    items=lambda result: result.results,
     document=_document,
     tables=_tables,
     bare=_bare,

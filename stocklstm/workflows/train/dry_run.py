@@ -1,25 +1,27 @@
 """train --dry-run: what a training would do and about how long it would take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from stocklstm.core.batch import Failure, for_each
-from stocklstm.core.inputs.parts import forecast_day
-from stocklstm.core.prices.series import Bars, Indices
-from stocklstm.core.prices.splits import Split
-from stocklstm.core.reference import parse_ticker
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
+from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.inputs.parts import SplitSeries, forecast_days
+from stocklstm.core.reference import is_pool, parse_ticker
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.timing import measure_pace
-from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.train.fit import prepare
+from stocklstm.store.store import Store
+from stocklstm.workflows.train.order import LeftOutTicker, Subject
+from stocklstm.workflows.train.runs import read_pool, read_ticker
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
     require_unseen_test_part,
     weights_identity,
 )
+
+PARTS = ("train", "validation", "calibration", "test")
+"""Of the prices, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -100,92 +102,101 @@ class PlannedTraining:
 
 
 @dataclass(frozen=True)
-class PlanResult:
+class PlannedPool(PlannedTraining):
+    """What the training of a pooled model would do; rows and parts are of all its tickers.
+
+    Attributes:
+        tickers: Those that it would be trained, validated or tested on.
+        left_out: Those that were named and cannot be used.
+    """
+
+    tickers: tuple[str, ...]
+    left_out: tuple[LeftOutTicker, ...]
+
+
+@dataclass(frozen=True)
+class PlanResult(Batch[PlannedTraining]):
     """Outcome for all tickers."""
 
-    plans: tuple[PlannedTraining, ...]
-    failures: tuple[Failure, ...]
+    @property
+    def plans(self) -> tuple[PlannedTraining, ...]:
+        """What the trainings would do."""
+        return self.results
 
 
-def plan_training(
+def dry_run(
+    store: Store,
     tickers: Sequence[str],
     config: TrainingConfig,
     *,
-    weights: str | None = None,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    weights: str | None,
 ) -> PlanResult:
-    """Say what training on the stored prices of each ticker would do, and store nothing.
-
-    The network is built and takes its first steps, which are timed: what would end a training
-    right at its beginning is found here as well.
-
-    Args:
-        tickers: As typed; at least one.
-        config: All settings.
-        weights: TICKER@version whose weights are to be the first ones; None for random ones.
-        home: The store; by default where the command line has it. It may be read-only.
-        lock_timeout_s: Seconds to wait for a writer.
-
-    Raises:
-        ConfigError: No ticker.
-        NotFoundError: There is no store.
-    """
+    """Say what training a model of each ticker would do; see `Client.dry_run`."""
     if not tickers:
         raise ConfigError(
             "train needs a ticker", hint="stocklstm train --ticker PETR4.SA --dry-run"
         )
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        return PlanResult(
-            *for_each(tickers, parse_ticker, lambda ticker: _plan(store, config, weights, ticker))
-        )
+
+    def plan(ticker: str) -> PlannedTraining:
+        return _plan(store, read_ticker(store, ticker), config, weights)
+
+    return PlanResult(*for_each(tickers, parse_ticker, plan))
+
+
+def dry_run_pooled(
+    store: Store,
+    name: str | None,
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    *,
+    weights: str | None,
+    on_note: Callable[[str], None],
+) -> PlanResult:
+    """Say what training one model of several tickers would do; see `Client.dry_run_pooled`."""
+    subject = read_pool(store, name, tickers, config, on_note)
+    return PlanResult((_plan(store, subject, config, weights),))
 
 
 def _plan(
-    store: Store, config: TrainingConfig, weights: str | None, ticker: str
+    store: Store, subject: Subject, config: TrainingConfig, weights: str | None
 ) -> PlannedTraining:
-    bars = store.prices.bars(ticker)
     start = None if weights is None else weights_identity(store, weights)
-    prepared = prepare(bars, config)
+    prepared = subject.prepare(config)
+    series = prepared.series
     if start is not None:
-        require_unseen_test_part(store, start, ticker, bars, prepared.split, config.horizon)
+        require_unseen_test_part(store, start, subject.owner, series, config.horizon)
     pace = measure_pace(
         config,
         prepared.data,
         start=None if start is None else decode_checkpoint(read_checkpoint(store, start)),
     )
-    return PlannedTraining(
-        ticker=ticker,
-        preset=config.preset,
-        network=PlannedNetwork(
+    facts: dict[str, Any] = {
+        "ticker": subject.owner,
+        "preset": config.preset,
+        "network": PlannedNetwork(
             config.input_size, config.hidden_size, config.num_layers, config.outputs
         ),
-        parameters=pace.parameters,
-        rows=len(bars),
-        first=str(bars.dates[0]),
-        last=str(bars.dates[-1]),
-        parts=_parts(bars, prepared.split, config.horizon),
-        steps_per_epoch=pace.steps_per_epoch,
-        epochs=config.epochs,
-        steps=config.epochs * pace.steps_per_epoch,
-        patience=config.patience,
-        start=start,
-        device=pace.device,
-        seconds_per_step=pace.step_s,
-        seconds_per_validation=pace.validation_s,
-        seconds=pace.seconds(config.epochs),
-    )
+        "parameters": pace.parameters,
+        "rows": sum(len(each.bars) for each in series),
+        "first": min(str(each.bars.dates[0]) for each in series),
+        "last": max(str(each.bars.dates[-1]) for each in series),
+        "parts": tuple(_part(series, name, config.horizon) for name in PARTS),
+        "steps_per_epoch": pace.steps_per_epoch,
+        "epochs": config.epochs,
+        "steps": config.epochs * pace.steps_per_epoch,
+        "patience": config.patience,
+        "start": start,
+        "device": pace.device,
+        "seconds_per_step": pace.step_s,
+        "seconds_per_validation": pace.validation_s,
+        "seconds": pace.seconds(config.epochs),
+    }
+    if is_pool(subject.owner):
+        return PlannedPool(**facts, tickers=tuple(sorted(subject.bars)), left_out=subject.left_out)
+    return PlannedTraining(**facts)
 
 
-def _parts(bars: Bars, split: Split, horizon: int) -> tuple[PlannedPart, ...]:
-    def part(name: str, origins: Indices) -> PlannedPart:
-        days = [forecast_day(bars, int(row), horizon) for row in (*origins[:1], *origins[-1:])]
-        first, last = days or (None, None)
-        return PlannedPart(name, len(origins), first, last)
-
-    return (
-        part("train", split.train),
-        part("validation", split.validation),
-        part("calibration", split.calibration),
-        part("test", split.test),
-    )
+def _part(series: Sequence[SplitSeries], name: str, horizon: int) -> PlannedPart:
+    windows = sum(len(getattr(each.split, name)) for each in series)
+    days = forecast_days(series, name, horizon)
+    return PlannedPart(name, windows, days[0] if days else None, days[-1] if days else None)

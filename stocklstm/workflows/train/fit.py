@@ -28,21 +28,25 @@ from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.diagnosis import Diagnosis, diagnose
-from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.core.training.epochs import EpochRecord, history_csv
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
-from stocklstm.learn.checkpoints import RunFiles, State
+from stocklstm.learn.checkpoints import RunFiles, State, encode_checkpoint
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.learn.stopping import ShouldStop, never
+from stocklstm.report.loss_curves import history_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import (
+    CHECKPOINT_FILE,
+    SERVING_FILE,
     DataRecord,
     FileRecord,
     Manifest,
     TrainingRecord,
     split_record,
 )
+from stocklstm.store.runs import checkpoint_name
 from stocklstm.workflows.environment import environment
 
 UNNUMBERED = 1
@@ -115,15 +119,44 @@ class Fitted(ABC):
         return diagnose(network.history, network.constant, self.config, self.kept_epoch)
 
     @abstractmethod
-    def title(self, owner: str) -> str:
+    def _title(self, owner: str) -> str:
         """Name it above its pictures."""
 
     @abstractmethod
     def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
         """Give the test part of each ticker that has one, scored day by day, in its currency."""
 
+    def files(self, owner: str, sources: Sources, currency: str, run: RunFiles) -> dict[str, bytes]:
+        """Write all files of the version but its manifest, by name.
+
+        Args:
+            owner: Ticker, or name of a pooled model with its mark.
+            sources: Where the prices came from.
+            currency: ISO 4217 code of the prices; not looked at for a pool.
+            run: Where the checkpoints of the epochs are.
+        """
+        network, history = self.network, self.network.history
+        picture = history_png(
+            history,
+            network.constant,
+            self.config,
+            self.kept_epoch,
+            self._title(owner),
+            self.diagnosis.words,
+        )
+        return {
+            SERVING_FILE: self.onnx,
+            CHECKPOINT_FILE: encode_checkpoint(
+                network.network, network.state, self.config, history
+            ),
+            **{checkpoint_name(epoch): run.checkpoint(epoch) for epoch in network.checkpoints},
+            "history.csv": history_csv(history).encode(),
+            "training_history.png": picture,
+            **self._own_files(owner, sources, currency),
+        }
+
     @abstractmethod
-    def own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
+    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
         """Write the files that only a model of this kind has, by name."""
 
     @abstractmethod
@@ -249,7 +282,7 @@ class FittedModel(Fitted):
     baselines: Baselines
     days: ScoredDays
 
-    def title(self, owner: str) -> str:
+    def _title(self, owner: str) -> str:
         """Name it above its pictures."""
         return f"{owner}, preset {self.config.preset}"
 
@@ -257,9 +290,9 @@ class FittedModel(Fitted):
         """Give its test part."""
         return {owner: self.days}
 
-    def own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
+    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
         """Draw forecasts beside outcomes."""
-        picture = predictions_png(self.days, self.evaluation, self.title(owner), currency)
+        picture = predictions_png(self.days, self.evaluation, self._title(owner), currency)
         return {"predictions_vs_actual.png": picture}
 
     def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:

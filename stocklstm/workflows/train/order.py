@@ -1,27 +1,84 @@
 """What of a training needs no store: prices go in, the files of a version come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from stocklstm.core.digest import sha256_hex
+from stocklstm.core.inputs.parts import SplitSeries, split_pool, split_ticker
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import is_pool
 from stocklstm.core.scores.evaluation import ScoredDays
-from stocklstm.core.training.epochs import EpochRecord, history_csv
-from stocklstm.learn.checkpoints import RunFiles, decode_checkpoint, encode_checkpoint
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.errors import ArtifactCorruptError
+from stocklstm.learn.checkpoints import RunFiles, State, decode_checkpoint, decode_state
 from stocklstm.learn.stopping import ShouldStop, StoppedError
-from stocklstm.report.loss_curves import history_png
-from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
-from stocklstm.store.runs import RunRecord, checkpoint_name
-from stocklstm.workflows.train.fit import Fitted, fit, prepare
-from stocklstm.workflows.train.runs import state_of
+from stocklstm.store.manifest import FileRecord, Manifest, training_command
+from stocklstm.store.runs import RunRecord
+from stocklstm.workflows.train.fit import Prepared, Sources, fit, prepare
+from stocklstm.workflows.train.pool_fit import prepare_pool
+
+
+@dataclass(frozen=True)
+class LeftOutTicker:
+    """A ticker that the pool goes on without.
+
+    Attributes:
+        ticker: Its name.
+        reason: Why, in words.
+    """
+
+    ticker: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is to be trained on: the prices of one ticker, or of the tickers of a pool.
+
+    Attributes:
+        owner: The ticker, or the name of the pooled model with its mark.
+        bars: Prices by ticker, N sessions each.
+        sources: Where they came from.
+        currency: ISO 4217 code of the prices of one ticker; empty for a pool, which has none.
+        left_out: Tickers of the pool that cannot be used.
+    """
+
+    owner: str
+    bars: Mapping[str, Bars]
+    sources: Sources
+    currency: str = ""
+    left_out: tuple[LeftOutTicker, ...] = ()
+
+    def split(self, config: TrainingConfig) -> dict[str, SplitSeries]:
+        """Part the prices of each ticker; what cannot be trained at all is found here already.
+
+        Raises:
+            NotEnoughDataError: There are too few rows for these settings.
+        """
+        if is_pool(self.owner):
+            return {each.ticker: each for each in split_pool(self.bars, config)[1]}
+        return {self.owner: split_ticker(self.bars[self.owner], config)}
+
+    def prepare(self, config: TrainingConfig) -> Prepared[Any]:
+        """Part the prices, fit the scaling and build what training may see.
+
+        Raises:
+            ConfigError: Prices are to be learned by a pooled model.
+            NotEnoughDataError: There are too few rows for these settings.
+        """
+        if is_pool(self.owner):
+            return prepare_pool(self.bars, config)
+        return prepare(self.bars[self.owner], config)
 
 
 @dataclass(frozen=True)
 class RunInMemory:
-    """Where a run goes on that shares no disk with the store: what is new is lost with it.
+    """The files of a run that shares no disk with the store: what is new is lost with it.
 
     Attributes:
-        begun: State that it goes on from; None if it begins.
+        begun: State to resume from; None for a new run.
         checkpoints: Those of its epochs.
     """
 
@@ -29,14 +86,14 @@ class RunInMemory:
     checkpoints: dict[int, bytes] = field(default_factory=dict)
 
     def save_state(self, content: bytes) -> None:
-        """Keep nothing."""
+        """Save nothing."""
 
     def state(self) -> bytes | None:
-        """Give what it goes on from."""
+        """Give the state to resume from."""
         return self.begun
 
     def save_checkpoint(self, epoch: int, content: bytes) -> None:
-        """Keep the checkpoint of an epoch."""
+        """Save the checkpoint of an epoch."""
         self.checkpoints[epoch] = content
 
     def checkpoint(self, epoch: int) -> bytes:
@@ -54,17 +111,13 @@ class TrainingOrder:
 
     Attributes:
         record: What the run is told to do.
-        bars: The prices, N sessions.
-        sources: Where they came from.
-        currency: ISO 4217 code of them.
-        files: Where the run keeps what it needs to go on.
+        subject: What it is trained on.
+        files: Where the run saves what it needs to be resumed.
         start: Checkpoint whose weights are to be the first ones; None for random ones.
     """
 
     record: RunRecord
-    bars: Bars
-    sources: tuple[str, ...]
-    currency: str
+    subject: Subject
     files: RunFiles
     start: bytes | None = None
 
@@ -78,75 +131,66 @@ class FinishedVersion:
         files: Its other files by name.
         seconds: Wall time of training.
         diagnosis: What the losses show, in words.
-        days: Test part, scored day by day.
+        days: Test part of each ticker that has one, scored day by day.
     """
 
     manifest: Manifest
     files: dict[str, bytes]
     seconds: float
     diagnosis: str
-    days: ScoredDays
+    days: dict[str, ScoredDays]
 
 
-def carry_out(
+def train_order(
     order: TrainingOrder,
     should_stop: ShouldStop,
     on_epoch: Callable[[EpochRecord], None] = lambda _: None,
 ) -> FinishedVersion:
-    """Train, or go on with training, up to the version's files.
-
-    Args:
-        order: What to do.
-        should_stop: Asked after every step.
-        on_epoch: Called after every epoch.
+    """Train, or resume a training, up to the version's files.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
         StoppedError: `should_stop` said so.
-        ArtifactCorruptError: What the run kept is damaged.
+        ArtifactCorruptError: What the run saved is damaged.
         ConfigError: The weights to start from are of another architecture.
     """
     if should_stop():
         raise StoppedError
+    subject = order.subject
     model = fit(
-        prepare(order.bars, order.record.config),
+        subject.prepare(order.record.config),
         on_epoch,
         should_stop=should_stop,
         files=order.files,
-        resume=state_of(order.record, order.files),
+        resume=_saved_state(order),
         start=None if order.start is None else decode_checkpoint(order.start),
     )
-    files = fitted_files(model, order.files, model.title(order.record.ticker))
-    sources = {order.record.ticker: order.sources}
-    files |= model.own_files(order.record.ticker, sources, order.currency)
+    files = model.files(subject.owner, subject.sources, subject.currency, order.files)
     records = {
         name: FileRecord(sha256_hex(content), len(content)) for name, content in files.items()
     }
     return FinishedVersion(
-        manifest=model.manifest(order.record.ticker, sources, records),
+        manifest=model.manifest(subject.owner, subject.sources, records),
         files=files,
         seconds=model.seconds,
         diagnosis=model.diagnosis.words,
-        days=model.days,
+        days=model.days_by_ticker(subject.owner),
     )
 
 
-def fitted_files(model: Fitted, files: RunFiles, title: str) -> dict[str, bytes]:
-    """Write what every version holds of its training, by the name of the file.
+def _saved_state(order: TrainingOrder) -> State | None:
+    """Read where a run was stopped; None if it has not come as far.
 
-    Args:
-        model: Trained.
-        files: Where the run kept the checkpoints of its epochs.
-        title: Of the picture.
+    Raises:
+        ArtifactCorruptError: It is damaged.
     """
-    network, config = model.network, model.config
-    history = network.history
-    return {
-        SERVING_FILE: model.onnx,
-        CHECKPOINT_FILE: encode_checkpoint(network.network, network.state, config, history),
-        **{checkpoint_name(epoch): files.checkpoint(epoch) for epoch in network.checkpoints},
-        "history.csv": history_csv(history).encode(),
-        "training_history.png": history_png(
-            history, network.constant, config, model.kept_epoch, title, model.diagnosis.words
-        ),
-    }
+    content = order.files.state()
+    if content is None:
+        return None
+    try:
+        return decode_state(content, "state.pth")
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(
+            f"the run {order.record.id} is damaged: {error.message}",
+            hint=f"{training_command(order.record.ticker)} starts a new one",
+        ) from error

@@ -77,7 +77,7 @@ class FittedPool(Fitted):
     members: tuple[Member, ...]
     days: dict[str, ScoredDays]
 
-    def title(self, owner: str) -> str:
+    def _title(self, owner: str) -> str:
         """Name it above its pictures."""
         return f"{owner}, {len(self.members)} tickers, preset {self.config.preset}"
 
@@ -85,7 +85,7 @@ class FittedPool(Fitted):
         """Give the test part of each ticker that has one."""
         return self.days
 
-    def own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
+    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
         """Write what it holds of each ticker."""
         return {MEMBERS_FILE: encode_members(_with_sources(self.members, sources))}
 
@@ -97,7 +97,7 @@ class FittedPool(Fitted):
             files,
             [each.anchor for each in prepared.series],
             baselines=_mean_baselines([member.baselines for member in self.members]),
-            data=_pool_record(_with_sources(self.members, sources)),
+            data=pool_record(_with_sources(self.members, sources)),
             pool=PoolRecord(len(self.members), prepared.scaling, prepared.days),
         )
 
@@ -236,7 +236,8 @@ def _with_sources(members: Sequence[Member], sources: Sources) -> list[Member]:
     ]
 
 
-def _pool_record(members: Sequence[Member]) -> DataRecord:
+def pool_record(members: Sequence[Member]) -> DataRecord:
+    """Describe the prices of all tickers together."""
     lines = (f"{member.ticker} {member.data.sha256}\n".encode() for member in members)
     return DataRecord(
         rows=sum(member.data.rows for member in members),

@@ -1,14 +1,61 @@
-"""A training run under way: what it tells, and what it keeps so that it can be resumed."""
+"""How a training run begins, is resumed, and ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from stocklstm.core.clock import utc_now
+from stocklstm.core.digest import sha256_hex
+from stocklstm.core.inputs.scaling import warm_up_rows
+from stocklstm.core.prices.pool_splits import LEAST_ROWS
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.reference import is_pool, parse_pool, parse_ticker
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
-from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError, TrainingDivergedError
-from stocklstm.learn.checkpoints import RunFiles, State, decode_state
-from stocklstm.store.manifest import training_command
-from stocklstm.store.runs import Run, RunRecord
+from stocklstm.errors import (
+    ConfigError,
+    InterruptedWorkError,
+    NoPricesError,
+    NotEnoughDataError,
+    TrainingDivergedError,
+)
+from stocklstm.learn.checkpoints import RunFiles
+from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
+from stocklstm.store.store import Store
+from stocklstm.workflows.train.order import LeftOutTicker, RunInMemory, Subject, TrainingOrder
+from stocklstm.workflows.train.pool_fit import require_scale_free
+from stocklstm.workflows.train.warm_start import (
+    read_checkpoint,
+    require_unseen_test_part,
+    weights_identity,
+)
+
+
+@dataclass(frozen=True)
+class StartFrom:
+    """Where training starts from.
+
+    Attributes:
+        resume: Identity of an unfinished run, or "auto" for the latest one of each ticker (of all
+            tickers that have one, if none is named); a ticker that has none begins anew.
+        weights: TICKER@version whose weights are to be the first ones; None for random ones.
+    """
+
+    resume: str | None = None
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse both at once.
+
+        Raises:
+            ConfigError: They are given.
+        """
+        if self.resume is not None and self.weights is not None:
+            raise ConfigError("a run that is resumed has its weights already; leave --from out")
+
+
+NEW_RUN = StartFrom()
+"""A new run, with random weights."""
 
 
 @dataclass(frozen=True)
@@ -38,41 +85,237 @@ class TrainingStoppedError(InterruptedWorkError):
 
         Args:
             run: Of the run, or "auto".
-            options: Of the command that goes on, each with a space before it.
+            options: Of the command that resumes it, each with a space before it.
         """
         super().__init__(f"stocklstm train --resume {run}{options}")
         self.run = run
 
 
-def state_of(record: RunRecord, files: RunFiles) -> State | None:
-    """Read where a run was stopped; None if it has not come as far.
+# What is trained on
 
-    Args:
-        record: Of the run.
-        files: Where it keeps what it needs to go on.
+
+def read_ticker(store: Store, ticker: str) -> Subject:
+    """Read the prices of one ticker.
 
     Raises:
-        ArtifactCorruptError: It is damaged.
+        NoPricesError: There are none.
     """
-    content = files.state()
-    if content is None:
-        return None
-    try:
-        return decode_state(content, "state.pth")
-    except ArtifactCorruptError as error:
-        raise ArtifactCorruptError(
-            f"the run {record.id} is damaged: {error.message}",
-            hint=f"{training_command(record.ticker)} starts a new one",
-        ) from error
+    return _subject(store, ticker, {ticker: store.prices.bars(ticker)})
+
+
+def read_pool(
+    store: Store,
+    name: str | None,
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    on_note: Callable[[str], None],
+) -> Subject:
+    """Read the prices of several tickers; leave out those that have none, or too few.
+
+    Args:
+        store: Open.
+        name: Of the pooled model, as typed.
+        tickers: As typed.
+        config: All settings.
+        on_note: Called with which ticker is left out and why, in words.
+
+    Raises:
+        ConfigError: There is no name, or it is that of a ticker; there are not two tickers, or
+            prices are to be learned.
+        NotEnoughDataError: Fewer than two tickers have enough prices.
+    """
+    if name is None:
+        raise ConfigError(
+            "a pooled model needs a name",
+            hint="stocklstm train --pooled --name b3 --tickers-file b3.txt",
+        )
+    require_scale_free(config)
+    owner, chosen = parse_pool(name), _several(tickers)
+    _require_free(store, owner, chosen)
+    least = max(LEAST_ROWS, warm_up_rows(config) + config.seq_length) + config.horizon
+    bars, left_out = {}, []
+    for ticker in chosen:
+        try:
+            found = store.prices.bars(ticker)
+        except NoPricesError as error:
+            left_out.append(LeftOutTicker(ticker, error.message))
+            continue
+        if len(found) < least:
+            reason = f"{len(found)} rows are too few: {least} are needed"
+            left_out.append(LeftOutTicker(ticker, reason))
+            continue
+        bars[ticker] = found
+    for each in left_out:
+        on_note(f"{each.ticker} is left out: {each.reason}")
+    if len(bars) < 2:
+        raise NotEnoughDataError(
+            f"{len(bars) or 'none'} of {len(chosen)} tickers has enough prices, and a "
+            "pooled model is of several",
+            hint="stocklstm fetch --tickers-file FILE",
+        )
+    return _subject(store, owner, bars, tuple(left_out))
+
+
+def _several(tickers: Sequence[str]) -> list[str]:
+    chosen = list(dict.fromkeys(map(parse_ticker, tickers)))
+    if len(chosen) < 2:
+        only = chosen[0] if chosen else "PETR4.SA"
+        raise ConfigError(
+            f"a pooled model is of several tickers, and {len(chosen) or 'none'} was named",
+            hint=f"stocklstm train --ticker {only} trains a model of one",
+        )
+    return chosen
+
+
+def _require_free(store: Store, owner: str, tickers: Sequence[str]) -> None:
+    """Refuse a name that people would take for a ticker."""
+    ticker = owner[1:].upper()
+    if ticker in tickers or store.prices.has(ticker) or store.registry.versions(ticker):
+        raise ConfigError(
+            f"{ticker} is a ticker: a pooled model needs a name of its own",
+            hint=f"stocklstm train --pooled --name {owner[1:]}-pool --tickers-file FILE",
+        )
+
+
+def _read_again(store: Store, record: RunRecord) -> Subject:
+    """Read the prices that a run was given; what came later stays out.
+
+    Raises:
+        RejectedDataError: They have been revised since.
+    """
+    name = f"the run {record.id}"
+    bars = {
+        each.ticker: store.prices.pinned(
+            each.ticker, each.last, each.sha256, name=name, command="train"
+        )
+        for each in record.series
+    }
+    return _subject(store, record.ticker, bars)
+
+
+def _subject(
+    store: Store, owner: str, bars: dict[str, Bars], left_out: tuple[LeftOutTicker, ...] = ()
+) -> Subject:
+    sources = {ticker: tuple(store.prices.sources(ticker)) for ticker in bars}
+    currency = "" if is_pool(owner) else store.prices.instrument(owner).currency
+    return Subject(owner, bars, sources, currency, left_out)
+
+
+# The runs
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """A run that is about to be trained, and whose lock is held.
+
+    Attributes:
+        order: What is to be done.
+        resumed: True if part of it has been done before.
+    """
+
+    order: TrainingOrder
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Begins runs and resumes them.
+
+    Attributes:
+        store: Open.
+        far: True if they are trained where there is no store.
+        on_note: Called with what a person may want to know before a training, in words.
+    """
+
+    store: Store
+    far: bool
+    on_note: Callable[[str], None]
+
+    @contextmanager
+    def new(
+        self, subject: Subject, config: TrainingConfig, weights: str | None
+    ) -> Iterator[BegunRun]:
+        """Begin a run.
+
+        Args:
+            subject: What is trained on.
+            config: All settings.
+            weights: Reference to the version whose weights are to be the first ones.
+        """
+        start = None if weights is None else weights_identity(self.store, weights)
+        record = _record(subject, config, start)
+        # What cannot be trained at all is said before a directory is made for it.
+        series = subject.split(config)
+        if start is not None:
+            require_unseen_test_part(
+                self.store, start, subject.owner, list(series.values()), config.horizon
+            )
+        self._note_unfinished(subject.owner)
+        if self.far:
+            yield self._begun(None, record, subject, resumed=False)
+            return
+        run = self.store.runs.create(record)
+        with self.store.runs.locked(record.id), _removed_when_done(run):
+            yield self._begun(run, record, subject, resumed=False)
+
+    @contextmanager
+    def resumed(self, run: Run) -> Iterator[BegunRun]:
+        """Resume a run, on the prices that it was given."""
+        with self.store.runs.locked(run.record.id):
+            # Another process may have finished it meanwhile.
+            run = self.store.runs.open(run.record.id)
+            subject = _read_again(self.store, run.record)
+            with _removed_when_done(run):
+                yield self._begun(run, run.record, subject, resumed=True)
+
+    def _begun(
+        self, run: Run | None, record: RunRecord, subject: Subject, *, resumed: bool
+    ) -> BegunRun:
+        files: RunFiles
+        if run is None:
+            files = RunInMemory()
+        else:
+            files = RunInMemory(run.state(), run.checkpoints()) if self.far else run
+        start = None if record.start is None else read_checkpoint(self.store, record.start)
+        return BegunRun(TrainingOrder(record, subject, files, start), resumed)
+
+    def _note_unfinished(self, owner: str) -> None:
+        runs = self.store.runs.idle(owner)
+        if not runs:
+            return
+        several = len(runs) > 1
+        found = f"{len(runs)} unfinished runs" if several else "an unfinished run"
+        self.on_note(
+            f"{owner} has {found}; to go on with {'the latest' if several else 'it'} instead: "
+            f"stocklstm train --resume {runs[-1].record.id}"
+        )
+
+
+def _record(subject: Subject, config: TrainingConfig, start: str | None) -> RunRecord:
+    now = utc_now()
+    pinned = tuple(
+        PinnedSeries(ticker, str(bars.dates[-1]), bars.fingerprint())
+        for ticker, bars in sorted(subject.bars.items())
+    )
+    pooled = is_pool(subject.owner)
+    return RunRecord(
+        id=run_id(subject.owner, now),
+        ticker=subject.owner,
+        created=now,
+        config=config,
+        rows=sum(len(bars) for bars in subject.bars.values()),
+        last=max(each.last for each in pinned),
+        sha256=sha256_hex(*(each.sha256.encode() for each in pinned))
+        if pooled
+        else pinned[0].sha256,
+        start=start,
+        pool=pinned if pooled else (),
+    )
 
 
 @contextmanager
-def kept(run: Run) -> Iterator[None]:
-    """Keep what can be gone on with, and remove what was published or can never be.
-
-    Args:
-        run: Whose version is trained and published meanwhile.
-    """
+def _removed_when_done(run: Run) -> Iterator[None]:
+    """Save a run for `--resume`; delete it once it is published, or can never be."""
     try:
         yield
     except TrainingDivergedError:

@@ -1,156 +1,152 @@
-"""train: a new version in the store."""
+"""train: a new version in the store, of one ticker or of the tickers of a pool."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
-from stocklstm.core.batch import Failure, for_each
-from stocklstm.core.clock import utc_now
-from stocklstm.core.inputs.scaling import warm_up_rows
-from stocklstm.core.prices.series import Bars
-from stocklstm.core.prices.splits import split_origins
-from stocklstm.core.reference import AUTO, is_pool, parse_ticker
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S, TrainingConfig
-from stocklstm.errors import (
-    ArtifactCorruptError,
-    ConfigError,
-)
-from stocklstm.learn.checkpoints import RunFiles
-from stocklstm.learn.stopping import StoppedError
-from stocklstm.store.locks import writer_lock
-from stocklstm.store.manifest import Manifest
-from stocklstm.store.registry import Draft
-from stocklstm.store.runs import Run, RunRecord, run_id
-from stocklstm.store.store import Store, open_store
+from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.reference import AUTO, is_pool, parse_owner, parse_pool, parse_ticker
+from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError
+from stocklstm.learn.stopping import ShouldStop, StoppedError
+from stocklstm.store.manifest import FileRecord, Manifest, training_command
+from stocklstm.store.pool_members import MEMBERS_FILE, decode_members
+from stocklstm.store.runs import Run
+from stocklstm.store.store import Store
 from stocklstm.workflows.parallel import (
-    HERE,
     Errand,
     Sharing,
     TickersDone,
     UnfinishedError,
     Where,
     listed,
+    only,
 )
-from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by
+from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by, publish
 from stocklstm.workflows.train.order import (
     FinishedVersion,
-    RunInMemory,
+    LeftOutTicker,
     TrainingOrder,
-    carry_out,
+    train_order,
 )
-from stocklstm.workflows.train.remote import carry_out_far, unpacked
-from stocklstm.workflows.train.result import TrainedVersion
-from stocklstm.workflows.train.runs import EpochEnded, TrainingStoppedError, kept
-from stocklstm.workflows.train.warm_start import (
-    read_checkpoint,
-    require_unseen_test_part,
-    weights_identity,
+from stocklstm.workflows.train.remote import train_packed, unpack
+from stocklstm.workflows.train.runs import (
+    BegunRun,
+    EpochEnded,
+    Runs,
+    StartFrom,
+    TrainingStoppedError,
+    read_pool,
+    read_ticker,
 )
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """Where training begins.
+class TrainedVersion:
+    """What one run made.
 
     Attributes:
-        resume: Identity of an unfinished run to go on with, or "auto" for the latest one of each
-            ticker (of all tickers that have one, if none is named); a ticker that has none
-            begins anew.
-        weights: TICKER@version whose weights are to be the first ones; None for random ones.
+        ticker: Whose model; of a pooled one its name, with the mark.
+        version: Its number.
+        preset: What the settings started from.
+        epochs: Passes made.
+        best_epoch: Epoch with the lowest validation loss.
+        best_val_loss: Validation loss there.
+        kept_epoch: Epoch whose weights were kept.
+        parameters: Weights of the network.
+        seconds: Wall time of training.
+        promoted: True if it is the champion now.
+        promotion: Why or why not, in words.
+        diagnosis: What the losses show, in words.
+        diagnosis_kind: The same in one word or two; see `core.training.diagnosis`.
+        evaluation: Scores on the test part.
+        resumed_from: The run it went on with; None for a fresh start.
+        path: Its directory.
     """
 
-    resume: str | None = None
-    weights: str | None = None
-
-
-ANEW = Beginning()
+    ticker: str
+    version: int
+    preset: str
+    epochs: int
+    best_epoch: int
+    best_val_loss: float
+    kept_epoch: int
+    parameters: int
+    seconds: float
+    promoted: bool
+    promotion: str
+    diagnosis: str
+    diagnosis_kind: str
+    evaluation: Evaluation
+    resumed_from: str | None
+    path: str
 
 
 @dataclass(frozen=True)
-class TrainResult:
-    """Outcome for all tickers."""
+class PooledVersion(TrainedVersion):
+    """What one pooled run made; `evaluation` is over the test days of all tickers.
 
-    results: tuple[TrainedVersion, ...]
-    failures: tuple[Failure, ...]
+    Attributes:
+        tickers: Those it was trained, validated or tested on.
+        left_out: Those that were named and could not be used.
+        windows: Training windows of all tickers.
+    """
+
+    tickers: tuple[str, ...]
+    left_out: tuple[LeftOutTicker, ...]
+    windows: int
 
 
-def train(  # noqa: PLR0913 - all but two have a default
+TrainResult = Batch[TrainedVersion]
+PooledResult = Batch[PooledVersion]
+
+
+def train(  # noqa: PLR0913 - each is an argument of the method
+    store: Store,
     tickers: Sequence[str],
     config: TrainingConfig,
     *,
-    promote: str = "auto",
-    beginning: Beginning = ANEW,
-    where: Where = HERE,
-    should_stop: Callable[[], bool] = lambda: False,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_epoch: Callable[[EpochEnded], None] = lambda _: None,
-    on_ticker: Callable[[TickersDone], None] = lambda _: None,
-    on_note: Callable[[str], None] = lambda _: None,
+    promote: str,
+    beginning: StartFrom,
+    where: Where,
+    should_stop: ShouldStop,
+    on_epoch: Callable[[EpochEnded], None],
+    on_ticker: Callable[[TickersDone], None],
+    on_note: Callable[[str], None],
 ) -> TrainResult:
-    """Train a network on the stored prices of each ticker and publish it as a new version.
-
-    Args:
-        tickers: As typed; at least one, unless a run is resumed.
-        config: All settings; a run that is resumed keeps its own.
-        promote: "auto" makes it champion unless it is significantly worse than the champion on
-            the same test days; "always"; "never".
-        beginning: Where to begin; by default with random weights.
-        where: Which processes train; the versions are the same for all.
-        should_stop: Asked after every step; once it says yes the state is kept and training ends.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        on_epoch: Called after every epoch that this process trains.
-        on_ticker: Told how many tickers are through, where other processes train.
-        on_note: Called with what a person may want to know before a training, in words: that an
-            unfinished run is there, when a new one begins.
-
-    Raises:
-        ConfigError: No ticker, no such promotion rule, too many processes, or options that exclude
-            each other.
-        NotFoundError: There is no store, or no such run.
-        TrainingStoppedError: `should_stop` said so.
-    """
+    """Train a model of each ticker; see `Client.train`."""
     check_rule(promote)
-    resume = beginning.resume
-    if resume is not None and beginning.weights is not None:
-        raise ConfigError("a run that is resumed has its weights already; leave --from out")
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        training = _Training(
-            store, config, promote, beginning, where, lock_timeout_s, should_stop, on_epoch, on_note
+    store.require_writable()
+    runs = Runs(store, where.is_far, on_note)
+    training = _Training(store, promote, where, should_stop, on_epoch, on_ticker, on_note)
+    if beginning.resume not in {None, AUTO}:
+        run = _run_of(store, str(beginning.resume), tickers)
+        return training.all([run.record.ticker], parse_owner, lambda _: runs.resumed(run))
+    names = list(tickers) or (_unfinished_tickers(store) if beginning.resume else [])
+    if not names:
+        raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
+
+    def begin(ticker: str) -> AbstractContextManager[BegunRun]:
+        unfinished = store.runs.begun(ticker) if beginning.resume else []
+        if unfinished:
+            return runs.resumed(store.runs.open(unfinished[-1]))
+        return runs.new(read_ticker(store, ticker), config, beginning.weights)
+
+    return training.all(names, parse_ticker, begin)
+
+
+def _run_of(store: Store, name: str, tickers: Sequence[str]) -> Run:
+    run = store.runs.open(name)
+    if {parse_ticker(ticker) for ticker in tickers} - {run.record.ticker}:
+        raise ConfigError(
+            f"the run {name} is of {run.record.ticker}, and of no other ticker",
+            hint=f"stocklstm train --resume {name}",
         )
-        if resume not in {None, AUTO}:
-            return _resume_one(training, str(resume), tickers)
-        names = list(tickers) or (_unfinished_tickers(store) if resume else [])
-        if not names:
-            raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
-        if where.is_here:
-            return TrainResult(*for_each(names, parse_ticker, training.train))
-        return _train_apart(training, names, on_ticker)
-
-
-def _train_apart(
-    training: "_Training", names: Sequence[str], on_ticker: Callable[[TickersDone], None]
-) -> TrainResult:
-    where = training.where
-    sharing = Sharing(
-        where.workers(training.on_note),
-        carry_out_far if where.is_far else carry_out,
-        training.errand,
-        training.should_stop,
-        on_ticker,
-    )
-    try:
-        return TrainResult(*sharing.for_each(names, parse_ticker))
-    except UnfinishedError as error:
-        store = training.store
-        if new := [ticker for ticker in error.left if not store.runs.begun(ticker)]:
-            training.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
-        if len(new) == len(error.left):
-            raise KeyboardInterrupt from error
-        raise TrainingStoppedError(AUTO, where.options) from error
+    return run
 
 
 def _unfinished_tickers(store: Store) -> list[str]:
@@ -158,200 +154,197 @@ def _unfinished_tickers(store: Store) -> list[str]:
     return sorted(owner for owner in owners if not is_pool(owner))
 
 
-def _resume_one(training: "_Training", name: str, tickers: Sequence[str]) -> TrainResult:
-    run = training.store.runs.open(name)
-    if {parse_ticker(ticker) for ticker in tickers} - {run.record.ticker}:
+def train_pooled(  # noqa: PLR0913 - each is an argument of the method
+    store: Store,
+    name: str | None,
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    *,
+    promote: str,
+    beginning: StartFrom,
+    where: Where,
+    should_stop: ShouldStop,
+    on_epoch: Callable[[EpochEnded], None],
+    on_ticker: Callable[[TickersDone], None],
+    on_note: Callable[[str], None],
+) -> PooledResult:
+    """Train one model of several tickers; see `Client.train_pooled`."""
+    check_rule(promote)
+    if where.jobs != 1:
         raise ConfigError(
-            f"the run {name} is of {run.record.ticker}, and of no other ticker",
-            hint=f"stocklstm train --resume {name}",
+            "--jobs is not for pooled models: it is one network that is trained",
+            hint="leave --jobs out",
         )
-    return TrainResult(
-        *for_each([run.record.ticker], str, lambda _: training.trained(training.resumed(run)))
-    )
+    store.require_writable()
+    runs = Runs(store, where.is_far, on_note)
+    training = _Training(store, promote, where, should_stop, on_epoch, on_ticker, on_note)
+    if beginning.resume is not None:
+        run = _pooled_run(store, name, beginning.resume)
+        owner, begun = run.record.ticker, runs.resumed(run)
+    else:
+        subject = read_pool(store, name, tickers, config, on_note)
+        owner, begun = subject.owner, runs.new(subject, config, beginning.weights)
+    trained = training.all([owner], parse_owner, lambda _: begun)
+    return PooledResult((cast("PooledVersion", only(trained.results, trained.failures)),))
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """A run that is about to be trained, and whose lock is held.
-
-    Attributes:
-        run: Its directory; None where it keeps nothing because others do it.
-        order: What is to be done.
-        resumed: True if part of it has been done before.
-    """
-
-    run: Run | None
-    order: TrainingOrder
-    resumed: bool
+def _pooled_run(store: Store, name: str | None, resume: str) -> Run:
+    """Find the run that is to be resumed."""
+    owner = None if name is None else parse_pool(name)
+    if resume == AUTO:
+        begun = store.runs.begun(owner)
+        if owner is None or not begun:
+            raise NotFoundError(
+                f"there is no unfinished run of {owner or 'a pooled model without a name'}",
+                hint="stocklstm train --pooled --name b3 --tickers-file b3.txt starts a new one",
+            )
+        resume = begun[-1]
+    run = store.runs.open(resume)
+    if not run.record.pool or owner not in {None, run.record.ticker}:
+        raise ConfigError(
+            f"the run {resume} is of {run.record.ticker}", hint=f"stocklstm train --resume {resume}"
+        )
+    return run
 
 
 @dataclass(frozen=True)
 class _Training:
+    """Trains runs, in this process or elsewhere, and publishes what comes of them here."""
+
     store: Store
-    config: TrainingConfig
     promote: str
-    beginning: Beginning
     where: Where
-    lock_timeout_s: float
-    should_stop: Callable[[], bool]
+    should_stop: ShouldStop
     on_epoch: Callable[[EpochEnded], None]
+    on_ticker: Callable[[TickersDone], None]
     on_note: Callable[[str], None]
 
-    # In this process
+    def all(
+        self,
+        names: Sequence[str],
+        parse: Callable[[str], str],
+        begin: Callable[[str], AbstractContextManager[BegunRun]],
+    ) -> TrainResult:
+        """Train a run of each name, and publish a version of each.
 
-    def train(self, ticker: str) -> TrainedVersion:
-        """Train one ticker and publish its version."""
-        return self.trained(self.begun(ticker))
+        Args:
+            names: As typed.
+            parse: Reads one.
+            begin: Begins its run, or resumes one, and holds its lock.
+        """
+        if self.where.is_here:
+            return TrainResult(*for_each(names, parse, lambda owner: self._here(begin(owner))))
+        sharing = Sharing(
+            self.where.workers(self.on_note),
+            train_packed if self.where.is_far else train_order,
+            partial(self._elsewhere, begin),
+            self.should_stop,
+            self.on_ticker,
+        )
+        try:
+            return TrainResult(*sharing.for_each(names, parse))
+        except UnfinishedError as error:
+            raise self._stopped(error.left) from error
 
-    def trained(self, beginning: AbstractContextManager[_Begun]) -> TrainedVersion:
-        """Train a run and publish its version."""
-        with beginning as begun:
+    def _here(self, run: AbstractContextManager[BegunRun]) -> TrainedVersion:
+        with run as begun:
             record = begun.order.record
+
+            def on_epoch(epoch: EpochRecord) -> None:
+                self.on_epoch(EpochEnded(record.ticker, record.config.epochs, epoch))
+
             try:
-                finished = carry_out(
-                    begun.order,
-                    self.should_stop,
-                    lambda epoch: self.on_epoch(
-                        EpochEnded(record.ticker, record.config.epochs, epoch)
-                    ),
-                )
+                finished = train_order(begun.order, self.should_stop, on_epoch)
             except StoppedError as error:
                 raise TrainingStoppedError(record.id) from error
             return self._published(begun, finished)
 
-    # In another one
-
     @contextmanager
-    def errand(self, ticker: str) -> Iterator[Errand[TrainedVersion]]:
+    def _elsewhere(
+        self, begin: Callable[[str], AbstractContextManager[BegunRun]], owner: str
+    ) -> Iterator[Errand[TrainedVersion]]:
         """Give what another process is to do, and hold the lock of the run meanwhile."""
-        with self.begun(ticker) as begun:
-            yield Errand((begun.order,), lambda made: self._taken_back(begun, made))
+        with begin(owner) as begun:
 
-    def _taken_back(self, begun: _Begun, made: FinishedVersion | bytes) -> TrainedVersion:
-        finished = unpacked(made, begun.order) if isinstance(made, bytes) else made
-        return self._published(begun, finished)
+            def finish(made: FinishedVersion | bytes) -> TrainedVersion:
+                finished = unpack(made, begun.order) if isinstance(made, bytes) else made
+                return self._published(begun, finished)
 
-    # Beginning
+            yield Errand((begun.order,), finish)
 
-    def begun(self, ticker: str) -> AbstractContextManager[_Begun]:
-        """Begin a new run, or go on with the latest unfinished one, as is wanted."""
-        names = self.store.runs.begun(ticker) if self.beginning.resume else []
-        return self.resumed(self.store.runs.open(names[-1])) if names else self._anew(ticker)
-
-    @contextmanager
-    def _anew(self, ticker: str) -> Iterator[_Begun]:
-        bars = self.store.prices.bars(ticker)
-        now, weights = utc_now(), self.beginning.weights
-        record = RunRecord(
-            id=run_id(ticker, now),
-            ticker=ticker,
-            created=now,
-            config=self.config,
-            rows=len(bars),
-            last=str(bars.dates[-1]),
-            sha256=bars.fingerprint(),
-            start=None if weights is None else weights_identity(self.store, weights),
-        )
-        # What cannot be trained at all is said before a directory is made for it.
-        split = split_origins(len(bars), warm_up_rows(self.config), self.config)
-        if record.start is not None:
-            require_unseen_test_part(
-                self.store, record.start, ticker, bars, split, self.config.horizon
-            )
-        self._note_unfinished(ticker)
-        if self.where.is_far:
-            yield _Begun(None, self._order(record, bars, RunInMemory()), resumed=False)
-            return
-        run = self.store.runs.create(record)
-        with self.store.runs.locked(record.id), kept(run):
-            yield _Begun(run, self._order(record, bars, run), resumed=False)
-
-    def _note_unfinished(self, ticker: str) -> None:
-        runs = self.store.runs.idle(ticker)
-        if not runs:
-            return
-        several = len(runs) > 1
-        found = f"{len(runs)} unfinished runs" if several else "an unfinished run"
-        self.on_note(
-            f"{ticker} has {found}; to go on with {'the latest' if several else 'it'} instead: "
-            f"stocklstm train --resume {runs[-1].record.id}"
-        )
-
-    @contextmanager
-    def resumed(self, run: Run) -> Iterator[_Begun]:
-        """Go on with a run, on the prices that it was given."""
-        with self.store.runs.locked(run.record.id):
-            # Another process may have finished it meanwhile.
-            run = self.store.runs.open(run.record.id)
-            bars = self._same_bars(run.record)
-            with kept(run):
-                far = self.where.is_far
-                files = RunInMemory(run.state(), run.checkpoints()) if far else run
-                yield _Begun(run, self._order(run.record, bars, files), resumed=True)
-
-    def _same_bars(self, record: RunRecord) -> Bars:
-        name = f"the run {record.id}"
-        return self.store.prices.pinned(
-            record.ticker, record.last, record.sha256, name=name, command="train"
-        )
-
-    def _order(self, record: RunRecord, bars: Bars, files: RunFiles) -> TrainingOrder:
-        return TrainingOrder(
-            record=record,
-            bars=bars,
-            sources=tuple(self.store.prices.sources(record.ticker)),
-            currency=self.store.prices.instrument(record.ticker).currency,
-            files=files,
-            start=None if record.start is None else read_checkpoint(self.store, record.start),
-        )
+    def _stopped(self, left: Sequence[str]) -> KeyboardInterrupt:
+        """Say what was saved of runs that were stopped elsewhere, and how to resume them."""
+        runs = {owner: self.store.runs.begun(owner) for owner in left}
+        if new := [owner for owner, begun in runs.items() if not begun]:
+            self.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
+        if len(new) == len(left):
+            return KeyboardInterrupt()
+        # Without a name "auto" resumes the runs of tickers alone.
+        pooled = is_pool(left[0])
+        return TrainingStoppedError(runs[left[0]][-1] if pooled else AUTO, self.where.options)
 
     # Publishing
 
-    def _published(self, begun: _Begun, finished: FinishedVersion) -> TrainedVersion:
-        manifest, promotion = self._publish(begun.order, finished)
-        return TrainedVersion.published(
+    def _published(self, begun: BegunRun, finished: FinishedVersion) -> TrainedVersion:
+        order = begun.order
+        manifest, promotion = publish(
             self.store,
-            manifest,
-            promotion,
-            seconds=finished.seconds,
-            diagnosis=finished.diagnosis,
-            resumed_from=begun.order.record.id if begun.resumed else None,
+            order.record.ticker,
+            finished.files.items(),
+            lambda files: _whole(finished, files),
+            lambda: promote_by(self.promote, lambda: self._judge(order, finished)),
+        )
+        facts = _facts(self.store, manifest, promotion) | {
+            "seconds": finished.seconds,
+            "diagnosis": finished.diagnosis,
+            "resumed_from": order.record.id if begun.resumed else None,
+        }
+        if manifest.pool is None:
+            return TrainedVersion(**facts)
+        members = decode_members(finished.files[MEMBERS_FILE], manifest)
+        return PooledVersion(
+            **facts,
+            tickers=tuple(members),
+            left_out=order.subject.left_out,
+            windows=sum(member.windows for member in members.values()),
         )
 
-    def _publish(
-        self, order: TrainingOrder, finished: FinishedVersion
-    ) -> tuple[Manifest, Promotion]:
-        ticker, registry = order.record.ticker, self.store.registry
-        with registry.draft(ticker) as draft:
-            _write(draft, finished)
-            with writer_lock(self.store.paths, ticker, self.lock_timeout_s):
-                promotion = self._judge(order, finished)
-                at = utc_now()
-                manifest = registry.publish(
-                    draft,
-                    ticker,
-                    lambda version: replace(finished.manifest, version=version, created=at),
-                    at=at,
-                    promotion=promotion.reason if promotion.promoted else None,
-                )
-        return manifest, promotion
-
     def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
-        ticker, horizon = order.record.ticker, order.record.config.horizon
-        bars, days = {ticker: order.bars}, {ticker: finished.days}
-        return promote_by(self.promote, lambda: judge(self.store, ticker, horizon, bars, days))
+        record = order.record
+        return judge(
+            self.store, record.ticker, record.config.horizon, order.subject.bars, finished.days
+        )
 
 
-def _write(draft: Draft, finished: FinishedVersion) -> None:
-    """Write the files of a version, if they are those that its manifest describes.
+def _whole(finished: FinishedVersion, files: Mapping[str, FileRecord]) -> Manifest:
+    """Give the manifest, if the files are those that it describes.
 
     Raises:
         ArtifactCorruptError: They are not.
     """
-    for name, content in finished.files.items():
-        draft.write(name, content)
-    if draft.files != finished.manifest.files:
+    manifest = finished.manifest
+    if files != manifest.files:
         raise ArtifactCorruptError(
-            f"a version of {finished.manifest.ticker} did not come back whole from its process",
-            hint=f"stocklstm train --ticker {finished.manifest.ticker} makes it anew",
+            f"a version of {manifest.ticker} did not come back whole from its process",
+            hint=f"{training_command(manifest.ticker)} makes it anew",
         )
+    return manifest
+
+
+def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, Any]:
+    training = manifest.training
+    return {
+        "ticker": manifest.ticker,
+        "version": manifest.version,
+        "preset": manifest.config.preset,
+        "epochs": training.epochs,
+        "best_epoch": training.best_epoch,
+        "best_val_loss": training.best_val_loss,
+        "kept_epoch": training.kept_epoch,
+        "parameters": training.parameters,
+        "promoted": promotion.promoted,
+        "promotion": promotion.reason,
+        "diagnosis_kind": training.diagnosis,
+        "evaluation": manifest.evaluation,
+        "path": str(store.paths.version(manifest.ticker, manifest.version)),
+    }

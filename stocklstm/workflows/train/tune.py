@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from stocklstm.core.batch import Failure, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.core.settings.config import (
     AXES,
-    LOCK_TIMEOUT_S,
     PRESETS,
     SAMPLERS,
     SIGNIFICANT,
@@ -51,7 +50,6 @@ from stocklstm.workflows.parallel import (
     check_jobs,
     each_apart,
     listed,
-    only,
 )
 from stocklstm.workflows.train.fit import prepare
 
@@ -173,88 +171,55 @@ class TunedTicker:
     resumed: bool
 
 
-@dataclass(frozen=True)
-class TuneResult:
-    """Outcome for all tickers."""
-
-    results: tuple[TunedTicker, ...]
-    failures: tuple[Failure, ...]
+TuneResult = Batch[TunedTicker]
 
 
 class TuningStoppedError(InterruptedWorkError):
     """Somebody asked the search to stop; the trials that are done are kept."""
 
 
-def tune(  # noqa: PLR0913 - all but three have a default
+def tune(
+    store: Store,
     tickers: Sequence[str],
     config: TrainingConfig,
     search: Search,
     *,
-    should_stop: Callable[[], bool] = lambda: False,
-    home: Path | None = None,
-    lock_timeout_s: float = LOCK_TIMEOUT_S,
-    on_trial: Callable[[TrialEnded], None] = lambda _: None,
-    on_ticker: Callable[[TickersDone], None] = lambda _: None,
-    on_note: Callable[[str], None] = lambda _: None,
+    should_stop: ShouldStop,
+    on_trial: Callable[[TrialEnded], None],
+    on_ticker: Callable[[TickersDone], None],
+    on_note: Callable[[str], None],
 ) -> TuneResult:
-    """Search for settings with a low validation loss; the test part is cut off beforehand.
-
-    Args:
-        tickers: As typed; at least one, unless a study is resumed by its identity.
-        config: Settings to start from; those that are not searched stay. A study that is resumed
-            keeps its own.
-        search: How to search.
-        should_stop: Asked after every step, with several processes after every trial; once it says
-            yes the search ends. The trials under way are lost, the others are kept.
-        home: The store; by default where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
-        on_trial: Called after every trial, where not every ticker has a process of its own.
-        on_ticker: Told how many tickers are through, where it has.
-        on_note: Called with what a person may want to know of a search that was stopped.
-
-    Raises:
-        ConfigError: No ticker, or a sampler that is not installed.
-        NotFoundError: There is no store, or no such study.
-        TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
-    """
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        tuning = _Tuning(store, config, search, should_stop, on_trial)
-        if search.resume not in {None, AUTO}:
-            record = store.studies.open(str(search.resume))
-            if {parse_ticker(ticker) for ticker in tickers} - {record.ticker}:
-                raise ConfigError(
-                    f"the study {record.id} is of {record.ticker}, and of no other ticker",
-                    hint=f"stocklstm tune --resume {record.id}",
-                )
-            return TuneResult(*for_each([record.ticker], str, lambda _: tuning.go_on(record)))
-        if not tickers:
-            raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
-        if shares_tickers(tickers, search):
-            return TuneResult(*_tune_apart(tuning, tickers, lock_timeout_s, on_ticker, on_note))
-        task = tuning.resume_latest if search.resume else tuning.start
-        return TuneResult(*for_each(tickers, parse_ticker, task))
+    """Search for settings with a low validation loss; see `Client.tune`."""
+    store.require_writable()
+    tuning = _Tuning(store, config, search, should_stop, on_trial)
+    if search.resume not in {None, AUTO}:
+        record = store.studies.open(str(search.resume))
+        if {parse_ticker(ticker) for ticker in tickers} - {record.ticker}:
+            raise ConfigError(
+                f"the study {record.id} is of {record.ticker}, and of no other ticker",
+                hint=f"stocklstm tune --resume {record.id}",
+            )
+        return TuneResult(*for_each([record.ticker], str, lambda _: tuning.resume(record)))
+    if not tickers:
+        raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
+    if shares_tickers(tickers, search):
+        return TuneResult(*_tune_apart(tuning, tickers, on_ticker, on_note))
+    return TuneResult(*for_each(tickers, parse_ticker, tuning.tune))
 
 
 def shares_tickers(tickers: Sequence[str], search: Search) -> bool:
-    """Tell whether every ticker is searched for in a process of its own.
-
-    Args:
-        tickers: As typed.
-        search: How to search.
-    """
+    """Tell whether every ticker, as typed, is searched for in a process of its own."""
     return search.jobs > 1 and len({ticker.strip().upper() for ticker in tickers}) > 1
 
 
 def _tune_apart(
     tuning: "_Tuning",
     tickers: Sequence[str],
-    lock_timeout_s: float,
     on_ticker: Callable[[TickersDone], None],
     on_note: Callable[[str], None],
 ) -> tuple[tuple[TunedTicker, ...], tuple[Failure, ...]]:
     search, store = tuning.search, tuning.store
-    given = (tuning.config, replace(search, jobs=1), store.paths.home, lock_timeout_s)
+    given = (tuning.config, replace(search, jobs=1), store.paths.home, store.lock_timeout_s)
     try:
         return each_apart(
             tickers, parse_ticker, search.jobs, _tune_one, given, on_ticker, tuning.should_stop
@@ -279,18 +244,12 @@ def _tune_one(
     lock_timeout_s: float,
     should_stop: ShouldStop,
 ) -> TunedTicker:
-    try:
-        result = tune(
-            [ticker],
-            config,
-            search,
-            should_stop=should_stop,
-            home=home,
-            lock_timeout_s=lock_timeout_s,
-        )
-    except TuningStoppedError as error:
-        raise StoppedError from error
-    return only(result.results, result.failures)
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        store.require_writable()
+        try:
+            return _Tuning(store, config, search, should_stop, lambda _: None).tune(ticker)
+        except TuningStoppedError as error:
+            raise StoppedError from error
 
 
 @dataclass(frozen=True)
@@ -298,11 +257,15 @@ class _Tuning:
     store: Store
     config: TrainingConfig
     search: Search
-    should_stop: Callable[[], bool]
+    should_stop: ShouldStop
     on_trial: Callable[[TrialEnded], None]
 
-    def start(self, ticker: str) -> TunedTicker:
-        """Begin a new study."""
+    def tune(self, ticker: str) -> TunedTicker:
+        """Begin a new study, or resume the latest unfinished one, as is wanted."""
+        names = self.store.studies.unfinished(ticker) if self.search.resume else []
+        return self.resume(self.store.studies.open(names[-1])) if names else self._new(ticker)
+
+    def _new(self, ticker: str) -> TunedTicker:
         bars = self.store.prices.bars(ticker)
         # What cannot be trained at all is said before a study is written down for it.
         prepare(bars, self.config)
@@ -325,13 +288,8 @@ class _Tuning:
         with self.store.studies.locked(record.id):
             return self._search(record, bars, resumed=False)
 
-    def resume_latest(self, ticker: str) -> TunedTicker:
-        """Go on with the latest unfinished study, or begin one."""
-        names = self.store.studies.unfinished(ticker)
-        return self.go_on(self.store.studies.open(names[-1])) if names else self.start(ticker)
-
-    def go_on(self, record: StudyRecord) -> TunedTicker:
-        """Go on with a study, on the prices that it was given."""
+    def resume(self, record: StudyRecord) -> TunedTicker:
+        """Resume a study, on the prices that it was given."""
         self._require(record.sampler)
         name = f"the study {record.id}"
         bars = self.store.prices.pinned(

@@ -1,10 +1,11 @@
 """The version whose weights another one begins with."""
 
-from stocklstm.core.prices.series import Bars
-from stocklstm.core.prices.splits import Split
+from collections.abc import Sequence
+
+from stocklstm.core.inputs.parts import SplitSeries
 from stocklstm.core.reference import is_pool, parse_reference
 from stocklstm.errors import ConfigError, NoModelError
-from stocklstm.store.manifest import CHECKPOINT_FILE
+from stocklstm.store.manifest import CHECKPOINT_FILE, split_record
 from stocklstm.store.store import Store
 
 
@@ -30,16 +31,15 @@ def weights_identity(store: Store, reference: str) -> str:
 
 
 def require_unseen_test_part(
-    store: Store, identity: str, ticker: str, bars: Bars, split: Split, horizon: int
+    store: Store, identity: str, owner: str, series: Sequence[SplitSeries], horizon: int
 ) -> None:
     """Refuse weights that saw days on which the new version is to be judged.
 
     Args:
         store: Holds the version whose weights they are.
         identity: From `weights_identity`.
-        ticker: Of the new version; what another one's prices taught is none of its outcomes.
-        bars: N sessions.
-        split: Parts of the new version.
+        owner: Of the new version; what the prices of another ticker taught is none of its outcomes.
+        series: Its tickers with their parts.
         horizon: Sessions ahead.
 
     Raises:
@@ -47,9 +47,9 @@ def require_unseen_test_part(
     """
     reference = parse_reference(identity)
     seen = store.registry.find(reference).splits.test_start
-    judged = str(bars.dates[split.test[0] + horizon])
+    judged = split_record(series, horizon).test_start
     # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
-    related = reference.ticker == ticker or is_pool(reference.ticker)
+    related = reference.ticker == owner or is_pool(reference.ticker) or is_pool(owner)
     if related and judged < seen:
         raise ConfigError(
             f"{identity} may have learned any day before {seen}, and the test part of the new "

@@ -11,7 +11,7 @@ from typing import Any
 
 from stocklstm.cli.app import run
 from stocklstm.workflows.quantize import quantize
-from stocklstm.workflows.train import order as training_files
+from stocklstm.workflows.train import fit as training_files
 from tests.conftest import TICKER
 from tests.support.faults.boundaries import Boundaries, Fault, install
 

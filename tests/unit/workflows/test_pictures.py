@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import draw_forecasts, evaluate, predict
+from stocklstm import draw_forecasts, evaluate, predict, train
 from stocklstm.core.settings.config import LEVELS, configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.pictures import _fan, _fan_words
 from stocklstm.workflows.predict.predict import Forecast, Wanted
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import evaluate, predict
+from stocklstm import evaluate, predict, train
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.prices.series import Instrument
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import NoModelError, RejectedDataError, SeriesTooShortError
 from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import compare_versions, evaluate, fetch, score_league
+from stocklstm import compare_versions, evaluate, fetch, score_league, train
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.scores.comparison import AdjustedTest, ComparedScores
@@ -26,7 +26,6 @@ from stocklstm.workflows.evaluate.compare import _words
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 from tests.support.tampering import flip_bit
 

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import evaluate_live, load, predict
+from stocklstm import evaluate_live, load, predict, train
 from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.scores.evaluation import evaluate as evaluate_days
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.scoring import score_model
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.evenings import DAYS, close, cut_off, evening, execute, live_through, scores_of
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stocklstm import quantize, walk_forward
+from stocklstm import quantize, train, walk_forward
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.folds import WalkForward, fold_splits
 from stocklstm.core.prices.series import Bars
@@ -30,7 +30,6 @@ from stocklstm.workflows.evaluate.walk_forward import (
     WalkPlanned,
     run_fold,
 )
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "seq_length": 5, "batch_size": 256}

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import export_model, import_model, predict, quantize, validate
+from stocklstm import export_model, import_model, predict, quantize, train, validate
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, Cli
 from tests.support.tampering import flip_bit
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm import export_model, import_model, predict, quantize, validate
+from stocklstm import export_model, import_model, predict, quantize, train, validate
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -22,7 +22,6 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.imports import ImportedVersion
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER
 from tests.support.tampering import Bomb
 

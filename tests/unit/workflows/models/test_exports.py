@@ -7,11 +7,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from stocklstm import export_model, predict
+from stocklstm import export_model, predict, train
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER
 
 

@@ -77,7 +77,7 @@ def test_a_byte_that_is_not_what_was_published(cli: Cli, pool_home: Path) -> Non
         ("models", "export", "+b3", "--format", "classic"),
         ("train", "-t", "+b3"),
         ("train", "-t", "AAA3.SA", "--name", "b3"),
-        ("train", "--pooled", "--name", "b3", "-t", "AAA3.SA", "-t", "BBB4.SA", "--dry-run"),
+        ("train", "--pooled", "--name", "b3", "-t", "AAA3.SA", "-t", "BBB4.SA", "--jobs", "2"),
         ("predict", "--model", "AAA3.SA"),
         ("evaluate", "--model", "b3", "--all"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm import evaluate_pool, predict
+from stocklstm import evaluate_pool, predict, train, train_pooled
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError, NoPricesError, SeriesTooShortError
@@ -20,8 +20,6 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.predict import predict as predicting
 from stocklstm.workflows.predict.predict import PredictResult, Wanted
-from stocklstm.workflows.train.pooled import train_pooled
-from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
 from tests.support.loaded_modules import HEAVY, loaded
 from tests.support.made_prices import made_bars

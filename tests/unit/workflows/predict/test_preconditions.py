@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stocklstm import load, predict, quantize
+from stocklstm import load, predict, quantize, train
 from stocklstm.core.batch import Failure
 from stocklstm.core.inputs.features import input_ranges
 from stocklstm.core.settings.config import configure
@@ -25,7 +25,6 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import tickers_with_models
 from stocklstm.workflows.predict.preconditions import Demands
 from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 from tests.support.tampering import replace_manifest
 

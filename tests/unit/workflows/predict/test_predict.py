@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import load, predict
+from stocklstm import load, predict, train
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.predict import Forecast, Wanted
 from stocklstm.workflows.scoring import score_model
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY, Cli
 
 EVENING = "2024-03-13T23:00:00Z"

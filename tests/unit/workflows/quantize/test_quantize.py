@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 import stocklstm.workflows.quantize.methods as module
-from stocklstm import predict, quantize, validate
+from stocklstm import predict, quantize, train, validate
 from stocklstm.core.settings.compression import METHODS, Compression
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.quantize.quantize import QuantizedVersion
 from stocklstm.workflows.quantize.trained_methods import TRAINED
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER
 from tests.support.tampering import noisy_graph
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stocklstm import fetch
+from stocklstm import dry_run, fetch, train
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ConfigError,
@@ -19,14 +19,13 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
-from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedTraining, plan_training
-from stocklstm.workflows.train.train import train
+from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedTraining
 from tests.conftest import TICKER, TINY
 from tests.support.tampering import os_refuses_to_write
 
 
 def plan(home: Path, config: TrainingConfig, weights: str | None = None) -> PlannedTraining:
-    result = plan_training([TICKER], config, home=home, weights=weights)
+    result = dry_run([TICKER], config, home=home, weights=weights)
     assert not result.failures
     return result.plans[0]
 
@@ -125,7 +124,7 @@ def test_too_few_rows_say_how_many_are_needed(home: Path, tmp_path: Path) -> Non
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n2024-03-13,10.2\n")
     fetch([TICKER], FetchOptions("csv", (file,)), home=home)
 
-    (planned,) = plan_training([TICKER], configure("paper"), home=home).failures
+    (planned,) = dry_run([TICKER], configure("paper"), home=home).failures
     (trained,) = train([TICKER], configure("paper"), home=home).failures
 
     assert isinstance(planned.error, SeriesTooShortError)
@@ -136,7 +135,7 @@ def test_too_few_rows_say_how_many_are_needed(home: Path, tmp_path: Path) -> Non
 def test_one_failing_ticker_does_not_stop_the_others(
     priced_home: Path, tiny: TrainingConfig
 ) -> None:
-    result = plan_training(["NOPE3.SA", TICKER], tiny, home=priced_home)
+    result = dry_run(["NOPE3.SA", TICKER], tiny, home=priced_home)
 
     assert isinstance(result.failures[0].error, NoPricesError)
     assert [made.ticker for made in result.plans] == [TICKER]
@@ -146,14 +145,14 @@ def test_without_a_ticker_or_a_store_there_is_no_plan(
     priced_home: Path, tmp_path: Path, tiny: TrainingConfig
 ) -> None:
     with pytest.raises(ConfigError, match="needs a ticker"):
-        plan_training([], tiny, home=priced_home)
+        dry_run([], tiny, home=priced_home)
     with pytest.raises(NotFoundError, match="there is no store"):
-        plan_training([TICKER], tiny, home=tmp_path / "none")
+        dry_run([TICKER], tiny, home=tmp_path / "none")
 
 
 def test_weights_to_begin_with_must_exist_and_fit(model_home: Path, tiny: TrainingConfig) -> None:
     def attempt(config: TrainingConfig, weights: str) -> Exception:
-        (failure,) = plan_training([TICKER], config, home=model_home, weights=weights).failures
+        (failure,) = dry_run([TICKER], config, home=model_home, weights=weights).failures
         return failure.error
 
     assert plan(model_home, tiny, TICKER).start == f"{TICKER}@v1"
@@ -166,6 +165,6 @@ def test_weights_to_begin_with_must_exist_and_fit(model_home: Path, tiny: Traini
 def test_what_diverges_at_once_is_found_beforehand(priced_home: Path) -> None:
     wild = configure("paper-short", **{**TINY, "learning_rate": 1e30, "optimizer": "sgd"})
 
-    (failure,) = plan_training([TICKER], wild, home=priced_home).failures
+    (failure,) = dry_run([TICKER], wild, home=priced_home).failures
 
     assert isinstance(failure.error, TrainingDivergedError)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import evaluate, predict, validate
+from stocklstm import evaluate, predict, train, validate
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import FEATURES, TrainingConfig
@@ -18,7 +18,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model, require_training_scale
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.fit import prepare
-from stocklstm.workflows.train.train import Beginning, train
+from stocklstm.workflows.train.runs import StartFrom
 from tests.conftest import TICKER, Cli
 from tests.support.made_prices import other_future
 
@@ -153,7 +153,7 @@ def test_weights_that_saw_something_else_are_no_beginning(
     other = replace(tiny, features=("volume", "range"))
 
     (failure,) = train(
-        [TICKER], other, beginning=Beginning(weights=f"{TICKER}@v1"), home=model_home
+        [TICKER], other, beginning=StartFrom(weights=f"{TICKER}@v1"), home=model_home
     ).failures
 
     assert "has features ('return', 'volatility')" in failure.error.message

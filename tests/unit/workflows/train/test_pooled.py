@@ -1,11 +1,13 @@
 """One model of several tickers is trained, kept, checked and carried about as any other."""
 
+import json
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stocklstm import StartFrom, dry_run_pooled, train, train_pooled
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import (
     ConfigError,
@@ -16,10 +18,9 @@ from stocklstm.errors import (
 from stocklstm.learn.loop import TrainingRun, isolated_torch
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
+from stocklstm.workflows.train.dry_run import PlannedPool
 from stocklstm.workflows.train.pool_fit import prepare_pool
-from stocklstm.workflows.train.pooled import train_pooled
-from stocklstm.workflows.train.runs import TrainingStoppedError
-from stocklstm.workflows.train.train import Beginning, train
+from stocklstm.workflows.train.runs import EpochEnded, TrainingStoppedError
 from tests.conftest import Cli
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, put, train_pool
@@ -208,7 +209,9 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(pool_home: Path) -> None
     # Prices that came meanwhile stay out.
     put(pool_home, NAMES[0], dated(made_bars(1, 1), np.datetime64("2026-11-23")))
 
-    result = train_pooled(None, (), pool_config(), home=pool_home, resume=caught.value.run)
+    result = train_pooled(
+        None, (), pool_config(), home=pool_home, beginning=StartFrom(resume=caught.value.run)
+    )
 
     (version,) = result.results
 
@@ -224,14 +227,16 @@ def test_runs_of_pools_and_of_tickers_are_kept_apart(prices_home: Path) -> None:
         train_pooled("b3", NAMES, pool_config(), home=prices_home, should_stop=lambda: next(steps))
 
     with pytest.raises(ConfigError, match="train needs a ticker"):
-        train([], pool_config(), home=prices_home, beginning=Beginning("auto"))
+        train([], pool_config(), home=prices_home, beginning=StartFrom("auto"))
     with pytest.raises(ConfigError, match=r"is of \+b3"):
-        train_pooled("us", (), pool_config(), home=prices_home, resume=caught.value.run)
+        train_pooled(
+            "us", (), pool_config(), home=prices_home, beginning=StartFrom(resume=caught.value.run)
+        )
     with pytest.raises(NotFoundError, match="no unfinished run"):
-        train_pooled("us", (), pool_config(), home=prices_home, resume="auto")
+        train_pooled("us", (), pool_config(), home=prices_home, beginning=StartFrom(resume="auto"))
     put(prices_home, NAMES[0], dated(made_bars(420, 77)))
     with pytest.raises(RejectedDataError, match="revised since"):
-        train_pooled("b3", (), pool_config(), home=prices_home, resume="auto")
+        train_pooled("b3", (), pool_config(), home=prices_home, beginning=StartFrom(resume="auto"))
 
 
 def test_the_next_version_is_held_against_the_champion(pool_home: Path) -> None:
@@ -255,16 +260,160 @@ def test_its_numbers_are_its_own(pool_home: Path) -> None:
         assert store.registry.versions(NAMES[0]) == [1]
 
 
+def test_another_run_that_is_unfinished_is_said(prices_home: Path) -> None:
+    steps = iter([False] * 9 + [True])
+    with pytest.raises(TrainingStoppedError) as caught:
+        train_pooled("b3", NAMES, pool_config(), home=prices_home, should_stop=lambda: next(steps))
+    notes: list[str] = []
+
+    train_pooled("b3", NAMES, pool_config(), home=prices_home, on_note=notes.append)
+
+    command = f"stocklstm train --resume {caught.value.run}"
+    assert notes == [f"+b3 has an unfinished run; to go on with it instead: {command}"]
+
+
+# What it will be like
+
+
+def test_a_dry_run_says_what_training_then_does(pool_home: Path) -> None:
+    before = sorted(pool_home.rglob("*"))
+
+    result = dry_run_pooled("b3", [*NAMES, "NONE3.SA"], pool_config(), home=pool_home)
+
+    (plan,) = result.plans
+    assert sorted(pool_home.rglob("*")) == before
+    with open_store(pool_home) as store:
+        model = load_pool(store, ModelReference(POOL))
+    manifest, parts = model.manifest, {part.name: part for part in plan.parts}
+    assert isinstance(plan, PlannedPool)
+    assert (plan.ticker, plan.tickers) == ("+b3", tuple(sorted(NAMES)))
+    assert [each.ticker for each in plan.left_out] == ["NONE3.SA"]
+    assert plan.rows == manifest.data.rows
+    assert plan.parameters == manifest.training.parameters
+    assert parts["train"].windows == sum(member.windows for member in model.members.values())
+    assert parts["test"].windows == manifest.evaluation.n
+    splits = manifest.splits
+    assert (parts["train"].first, parts["train"].last) == (splits.train_start, splits.train_end)
+    assert parts["validation"].first == splits.validation_start
+    assert (parts["test"].first, parts["test"].last) == (splits.test_start, splits.test_end)
+    assert parts["calibration"].windows == 0
+
+
+@pytest.mark.usefixtures("pool_home")
+def test_a_dry_run_is_shown(cli: Cli) -> None:
+    arguments = ["train", "--pooled", "--name", "b3", *(w for n in NAMES for w in ("-t", n))]
+
+    outcome = cli(*arguments, "--like", "+b3@v1", "--from", "+b3@v1", "--dry-run")
+
+    assert outcome.code == 0, outcome.err
+    assert "What training +b3 would do" in outcome.out
+    lines = {line.split()[0]: line for line in outcome.out.splitlines() if line.startswith("  ")}
+    assert lines["tickers"].split() == ["tickers", "3"]
+    assert "+b3@v1" in lines["begins"]
+    assert "1,260 sessions" in lines["prices"]
+    for part in ("train", "validation", "test"):
+        assert "windows, forecasting 20" in lines[part]
+
+
+@pytest.mark.parametrize(
+    ("name", "tickers", "words"),
+    [(None, NAMES, "needs a name"), ("b3", NAMES[:1], "of several tickers, and 1 was named")],
+)
+def test_what_cannot_be_trained_is_no_plan_either(
+    prices_home: Path, name: str | None, tickers: list[str], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        dry_run_pooled(name, tickers, pool_config(), home=prices_home)
+
+
+# Weights and settings of others
+
+
+def test_it_begins_with_the_weights_of_another_version(pool_home: Path) -> None:
+    events: list[EpochEnded] = []
+    weights = StartFrom(weights="+b3@v1")
+
+    result = train_pooled(
+        "b3", NAMES, pool_config(), home=pool_home, beginning=weights, on_epoch=events.append
+    )
+
+    assert result.results[0].version == 2
+    with open_store(pool_home) as store:
+        first = store.registry.manifest(POOL, 1).training
+    assert events[0].record.epoch == 0
+    assert events[0].record.val_loss == pytest.approx(first.best_val_loss, rel=1e-6)
+
+
+def test_a_warm_start_that_was_stopped_goes_on_with_the_same_weights(pool_home: Path) -> None:
+    weights = StartFrom(weights="+b3@v1")
+    whole = train_pooled("b3", NAMES, pool_config(), home=pool_home, beginning=weights)
+    steps = iter([False] * 9 + [True])
+    with pytest.raises(TrainingStoppedError) as caught:
+        train_pooled(
+            "b3",
+            NAMES,
+            pool_config(),
+            home=pool_home,
+            beginning=weights,
+            should_stop=lambda: next(steps),
+        )
+
+    resumed = train_pooled(
+        None, (), pool_config(), home=pool_home, beginning=StartFrom(caught.value.run)
+    )
+
+    paths = [Path(result.results[0].path) for result in (whole, resumed)]
+    first, second = ((path / "model.onnx").read_bytes() for path in paths)
+    assert first == second
+
+
+@pytest.mark.parametrize("reference", ["+b3@v1", NAMES[0], "NEWS3.SA"])
+def test_no_weights_that_saw_its_test_days(pool_home: Path, reference: str) -> None:
+    """Also those of a ticker that is none of its own: shares move together."""
+    put(pool_home, "NEWS3.SA", dated(made_bars(420, 8)))
+    if reference != "+b3@v1":
+        assert train([reference], pool_config(), home=pool_home).results
+    earlier = pool_config(test_fraction=0.6)
+
+    with pytest.raises(ConfigError, match="judged on days that it has seen"):
+        train_pooled("b3", NAMES, earlier, home=pool_home, beginning=StartFrom(weights=reference))
+
+    with pytest.raises(ConfigError, match="judged on days that it has seen"):
+        dry_run_pooled("b3", NAMES, earlier, home=pool_home, weights=reference)
+    assert not list((pool_home / "runs").iterdir())
+
+
+def test_weights_and_a_run_exclude_each_other(pool_home: Path) -> None:
+    with pytest.raises(ConfigError, match="has its weights already"):
+        train_pooled("b3", (), home=pool_home, beginning=StartFrom("auto", "+b3@v1"))
+
+
+@pytest.mark.usefixtures("pool_home")
+def test_its_settings_are_those_of_another_version(cli: Cli) -> None:
+    arguments = ["train", "--pooled", "--name", "b3", *(w for n in NAMES for w in ("-t", n))]
+
+    outcome = cli(*arguments, "--like", "+b3@v1", "--promote", "never", "--json")
+
+    assert outcome.code == 0, outcome.err
+    shown = [
+        json.loads(cli("models", "show", f"+b3@v{number}", "--json").out)["models"][0]
+        for number in (1, 2)
+    ]
+    assert shown[0]["manifest"]["config"] == shown[1]["manifest"]["config"]
+    files = [each["manifest"]["files"] for each in shown]
+    assert files[0]["model.onnx"] == files[1]["model.onnx"]
+
+
 def test_its_settings_and_weights_serve_others_but_not_its_test_days(pool_home: Path) -> None:
     young = pool_config(test_fraction=0.6)
-    result = train([NAMES[0]], young, home=pool_home, beginning=Beginning(weights="+b3@v1"))
+    result = train([NAMES[0]], young, home=pool_home, beginning=StartFrom(weights="+b3@v1"))
     (failure,) = result.failures
     assert "judged on days that it has seen" in failure.error.message
     result = train(
         [NAMES[0]],
         pool_config(test_fraction=0.1),
         home=pool_home,
-        beginning=Beginning(weights="+b3@v1"),
+        beginning=StartFrom(weights="+b3@v1"),
     )
     assert not result.failures
 

@@ -11,11 +11,14 @@ import pytest
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.learn.stopping import StoppedError, never
+from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.order import RunInMemory, TrainingOrder, carry_out
-from stocklstm.workflows.train.remote import carry_out_far, unpacked
+from stocklstm.workflows.train.order import RunInMemory, Subject, TrainingOrder, train_order
+from stocklstm.workflows.train.remote import train_packed, unpack
+from stocklstm.workflows.train.runs import Runs, read_pool
 from tests.conftest import TICKER
+from tests.support.pooled_store import NAMES, POOL, pool_config, priced
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +38,34 @@ def order(_priced: Path) -> TrainingOrder:
         last=str(bars.dates[-1]),
         sha256=bars.fingerprint(),
     )
-    return TrainingOrder(record, bars, ("sample",), "BRL", RunInMemory())
+    subject = Subject(TICKER, {TICKER: bars}, {TICKER: ("sample",)}, "BRL")
+    return TrainingOrder(record, subject, RunInMemory())
 
 
 @pytest.fixture(scope="module")
 def parcel(order: TrainingOrder) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.msgpack.decode(carry_out_far(order, never))
+    found: dict[str, Any] = msgspec.msgpack.decode(train_packed(order, never))
     return found
 
 
 def test_what_comes_back_is_what_was_made(order: TrainingOrder, parcel: dict[str, Any]) -> None:
-    made = carry_out(replace(order, files=RunInMemory()), never)
+    made = train_order(replace(order, files=RunInMemory()), never)
 
-    found = unpacked(msgspec.msgpack.encode(parcel), order)
+    found = unpack(msgspec.msgpack.encode(parcel), order)
 
     assert found.files.keys() == made.files.keys()
     for name in ("model.onnx", "predictions_vs_actual.png"):
         assert found.files[name] == made.files[name]
     assert "checkpoint-epoch-0001.pth" in found.files
     assert found.manifest.evaluation == made.manifest.evaluation
-    assert (found.days.forecasts.quantiles == made.days.forecasts.quantiles).all()
+    assert found.days.keys() == made.days.keys() == {TICKER}
+    mine, theirs = (each.days[TICKER].forecasts.quantiles for each in (found, made))
+    assert (mine == theirs).all()
 
 
 def test_nothing_is_trained_that_was_called_off(order: TrainingOrder) -> None:
     with pytest.raises(StoppedError):
-        carry_out_far(order, lambda: True)
+        train_packed(order, lambda: True)
 
 
 def replaced(parcel: dict[str, Any], words: bytes, others: bytes) -> dict[str, Any]:
@@ -95,11 +101,103 @@ def test_a_forgery_is_refused(order: TrainingOrder, parcel: dict[str, Any], forg
     content = msgspec.msgpack.encode(FORGERIES[forged](parcel))
 
     with pytest.raises(ArtifactCorruptError, match=f"version of {TICKER} that a worker made"):
-        unpacked(content, order)
+        unpack(content, order)
 
 
 def test_other_prices_are_refused(order: TrainingOrder, parcel: dict[str, Any]) -> None:
     other = replace(order, record=replace(order.record, sha256="0" * 64))
 
     with pytest.raises(ArtifactCorruptError, match="other prices"):
-        unpacked(msgspec.msgpack.encode(parcel), other)
+        unpack(msgspec.msgpack.encode(parcel), other)
+
+
+# Pooled models
+
+
+@pytest.fixture(scope="module")
+def pooled_order(tmp_path_factory: pytest.TempPathFactory) -> TrainingOrder:
+    home = tmp_path_factory.mktemp("remote") / "home"
+    priced(home)
+    config = pool_config(epochs=1, top_k=1)
+    with open_store(home) as store:
+        subject = read_pool(store, "b3", NAMES, config, lambda _: None)
+        runs = Runs(store, far=True, on_note=lambda _: None)
+        with runs.new(subject, config, None) as begun:
+            return begun.order
+
+
+@pytest.fixture(scope="module")
+def pooled_parcel(pooled_order: TrainingOrder) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.msgpack.decode(train_packed(pooled_order, never))
+    return found
+
+
+def test_a_pooled_model_comes_back_as_it_was_made(
+    pooled_order: TrainingOrder, pooled_parcel: dict[str, Any]
+) -> None:
+    made = train_order(replace(pooled_order, files=RunInMemory()), never)
+
+    found = unpack(msgspec.msgpack.encode(pooled_parcel), pooled_order)
+
+    assert found.files.keys() == made.files.keys()
+    for name in ("model.onnx", MEMBERS_FILE):
+        assert found.files[name] == made.files[name]
+    assert found.manifest.evaluation == made.manifest.evaluation
+    assert found.days.keys() == made.days.keys() == set(NAMES)
+    for name in NAMES:
+        mine, theirs = (each.days[name].forecasts.quantiles for each in (found, made))
+        assert (mine == theirs).all()
+
+
+def with_members(
+    parcel: dict[str, Any], change: Callable[[list[dict[str, Any]]], Any]
+) -> dict[str, Any]:
+    members = msgspec.json.decode(parcel["files"][MEMBERS_FILE])
+    change(members)
+    return {**parcel, "files": {**parcel["files"], MEMBERS_FILE: msgspec.json.encode(members)}}
+
+
+def alone(parcel: dict[str, Any]) -> dict[str, Any]:
+    """Make it look like the model of one ticker."""
+    manifest = msgspec.json.decode(parcel["manifest"])
+    anchor = msgspec.json.decode(parcel["files"][MEMBERS_FILE])[0]["anchor"]
+    manifest["anchor"] = {"anchor": anchor, **manifest.pop("pool")["scaling"]}
+    return {**parcel, "manifest": msgspec.json.encode(manifest)}
+
+
+def moved_days(parcel: dict[str, Any]) -> dict[str, Any]:
+    manifest = msgspec.json.decode(parcel["manifest"])
+    manifest["pool"]["days"]["validation_from"] = manifest["pool"]["days"]["test_from"]
+    return {**parcel, "manifest": msgspec.json.encode(manifest)}
+
+
+POOLED_FORGERIES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "the model of one ticker": alone,
+    "other settings": lambda p: replaced(p, b'"hidden_size": 4', b'"hidden_size": 5'),
+    "better scores than its graph has": flattered,
+    "no members": lambda p: without(p, MEMBERS_FILE),
+    "a ticker less": lambda p: with_members(p, lambda each: each.pop()),
+    "another ticker": lambda p: with_members(p, lambda each: each[0].update(ticker="ZZZ3.SA")),
+    "other prices": lambda p: with_members(p, lambda each: each[0]["data"].update(sha256="0" * 64)),
+    "better scores of a ticker": lambda p: with_members(
+        p, lambda each: each[1]["scores"].update(crps_ratio=0.5)
+    ),
+    "no scores of a ticker": lambda p: with_members(p, lambda each: each[1].update(scores=None)),
+    "other days of a ticker": lambda p: with_members(p, lambda each: each[1]["scores"].update(n=1)),
+    "more to learn from": lambda p: with_members(p, lambda each: each[2].update(windows=10_000)),
+    "another volatility": lambda p: with_members(
+        p, lambda each: each[0]["state"].update(average=each[0]["state"]["average"] * 1.1)
+    ),
+    "an unknown volatility": lambda p: with_members(p, lambda each: each[0].update(state=None)),
+    "other parts": moved_days,
+}
+
+
+@pytest.mark.parametrize("forged", POOLED_FORGERIES)
+def test_a_forged_pooled_model_is_refused(
+    pooled_order: TrainingOrder, pooled_parcel: dict[str, Any], forged: str
+) -> None:
+    content = msgspec.msgpack.encode(POOLED_FORGERIES[forged](pooled_parcel))
+
+    with pytest.raises(ArtifactCorruptError, match=rf"version of \{POOL} that a worker made"):
+        unpack(content, pooled_order)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import dry_run, train
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -16,9 +17,8 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.dry_run import plan_training
-from stocklstm.workflows.train.result import TrainedVersion
-from stocklstm.workflows.train.train import Beginning, TrainingStoppedError, train
+from stocklstm.workflows.train.runs import StartFrom, TrainingStoppedError
+from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
 
@@ -40,7 +40,7 @@ def stopped(home: Path, config: TrainingConfig, steps: int = 3) -> str:
 
 
 def resumed(home: Path, config: TrainingConfig, name: str, *tickers: str) -> TrainedVersion:
-    result = train(list(tickers), config, home=home, beginning=Beginning(resume=name))
+    result = train(list(tickers), config, home=home, beginning=StartFrom(resume=name))
     assert not result.failures
     return result.results[0]
 
@@ -76,9 +76,9 @@ def test_auto_takes_the_latest_run_and_else_begins(priced_home: Path, tiny: Trai
 def test_nothing_to_resume_is_said(priced_home: Path, tiny: TrainingConfig) -> None:
     for name in ("PETR4.SA-20260101T000000Z-0000", "../../etc", ""):
         with pytest.raises(NotFoundError, match="no unfinished run"):
-            train([], tiny, home=priced_home, beginning=Beginning(resume=name))
+            train([], tiny, home=priced_home, beginning=StartFrom(resume=name))
     with pytest.raises(ConfigError, match="needs a ticker"):
-        train([], tiny, home=priced_home, beginning=Beginning(resume="auto"))
+        train([], tiny, home=priced_home, beginning=StartFrom(resume="auto"))
 
 
 def test_a_run_is_of_one_ticker(priced_home: Path, tiny: TrainingConfig) -> None:
@@ -104,7 +104,7 @@ def test_prices_that_were_revised_end_a_run(priced_home: Path, tiny: TrainingCon
     name = stopped(priced_home, tiny)
     add_rows(priced_home, "2024-03-13", 36.9)
 
-    (failure,) = train([], tiny, home=priced_home, beginning=Beginning(resume=name)).failures
+    (failure,) = train([], tiny, home=priced_home, beginning=StartFrom(resume=name)).failures
 
     assert isinstance(failure.error, RejectedDataError)
     assert runs(priced_home) == [name]
@@ -136,7 +136,7 @@ def test_a_damaged_run_is_called_so(priced_home: Path, tiny: TrainingConfig, nam
     (priced_home / "runs" / run / name).write_bytes(b"{}")
 
     try:
-        result = train([], tiny, home=priced_home, beginning=Beginning(resume=run))
+        result = train([], tiny, home=priced_home, beginning=StartFrom(resume=run))
         error = result.failures[0].error
     except ArtifactCorruptError as raised:
         error = raised
@@ -149,13 +149,13 @@ def test_a_run_is_resumed_once_at_a_time(priced_home: Path, tiny: TrainingConfig
     name = stopped(priced_home, tiny)
 
     with open_store(priced_home) as store, store.runs.locked(name):
-        (failure,) = train([], tiny, home=priced_home, beginning=Beginning(resume=name)).failures
+        (failure,) = train([], tiny, home=priced_home, beginning=StartFrom(resume=name)).failures
 
     assert isinstance(failure.error, StoreLockedError)
     assert runs(priced_home) == [name]
 
 
-def notes(home: Path, config: TrainingConfig, **options: Beginning) -> list[str]:
+def notes(home: Path, config: TrainingConfig, **options: StartFrom) -> list[str]:
     said: list[str] = []
     assert not train([TICKER], config, home=home, on_note=said.append, **options).failures
     return said
@@ -168,7 +168,7 @@ def test_a_new_run_names_the_unfinished_one(priced_home: Path, tiny: TrainingCon
         f"{TICKER} has an unfinished run; to go on with it instead: stocklstm train --resume {name}"
     ]
     assert runs(priced_home) == [name]
-    assert notes(priced_home, tiny, beginning=Beginning(resume="auto")) == []
+    assert notes(priced_home, tiny, beginning=StartFrom(resume="auto")) == []
     assert notes(priced_home, tiny) == []
 
 
@@ -244,21 +244,21 @@ def test_checkpoints_are_published_beside_the_model(
 def test_a_new_version_can_begin_with_the_weights_of_another(
     model_home: Path, tiny: TrainingConfig
 ) -> None:
-    result = train([TICKER], tiny, home=model_home, beginning=Beginning(weights=f"{TICKER}@v1"))
+    result = train([TICKER], tiny, home=model_home, beginning=StartFrom(weights=f"{TICKER}@v1"))
 
     assert not result.failures
     with pytest.raises(ConfigError, match="leave --from out"):
-        train([TICKER], tiny, home=model_home, beginning=Beginning("auto", f"{TICKER}@v1"))
+        train([TICKER], tiny, home=model_home, beginning=StartFrom("auto", f"{TICKER}@v1"))
 
 
 def test_weights_that_saw_the_days_of_the_test_part_are_no_beginning(
     model_home: Path, tiny: TrainingConfig
 ) -> None:
-    beginning = Beginning(weights=f"{TICKER}@v1")
+    beginning = StartFrom(weights=f"{TICKER}@v1")
     more, fewer = (replace(tiny, test_fraction=share) for share in (tiny.test_fraction + 0.1, 0.1))
 
     (failure,) = train([TICKER], more, home=model_home, beginning=beginning).failures
-    (planned,) = plan_training([TICKER], more, home=model_home, weights=f"{TICKER}@v1").failures
+    (planned,) = dry_run([TICKER], more, home=model_home, weights=f"{TICKER}@v1").failures
 
     assert isinstance(failure.error, ConfigError)
     assert "judged on days that it has seen" in failure.error.message
@@ -304,5 +304,5 @@ def test_a_run_that_was_killed_as_it_began_stands_in_nobodys_way(
 
     assert resumed(priced_home, tiny, "auto", TICKER).resumed_from is None
     with pytest.raises(ConfigError, match="needs a ticker"):
-        train([], tiny, home=priced_home, beginning=Beginning(resume="auto"))
+        train([], tiny, home=priced_home, beginning=StartFrom(resume="auto"))
     assert runs(priced_home) == [torn.name]

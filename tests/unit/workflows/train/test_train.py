@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from stocklstm import fetch, load
+from stocklstm import fetch, load, train
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, TrainingDivergedError
@@ -20,8 +20,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.train.result import TrainedVersion
-from stocklstm.workflows.train.train import EpochEnded, train
+from stocklstm.workflows.train.runs import EpochEnded
+from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY
 
 # Learns nothing useful of a price in one epoch: far worse than yesterday's close.

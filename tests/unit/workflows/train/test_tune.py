@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import fetch
+from stocklstm import fetch, tune
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.settings.config import AXES, TrainingConfig, configure
@@ -34,7 +34,6 @@ from stocklstm.workflows.train.tune import (
     TunedTicker,
     TuneResult,
     TuningStoppedError,
-    tune,
 )
 from tests.conftest import TICKER, TINY, Cli
 
@@ -443,7 +442,7 @@ def test_the_command_trains_with_exactly_these_settings(
     monkeypatch.setenv("STOCKLSTM_BATCH_SIZE", "7")
     trained: list[tuple[list[str], TrainingConfig]] = []
 
-    def keep(tickers, config, **_: object):
+    def keep(_store, tickers, config, **_: object):
         trained.append((list(tickers), config))
         return training.TrainResult((), ())
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm import load, quantize, validate
+from stocklstm import load, quantize, train, validate
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs import features, scaling
 from stocklstm.core.inputs.scaling import AnchorScaling, fit_scaling, warm_up_rows
@@ -22,7 +22,6 @@ from stocklstm.core.prices.series import Bars, Floats
 from stocklstm.core.prices.splits import split_origins
 from stocklstm.core.settings.config import FEATURES, configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate import leakage
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import made_bars

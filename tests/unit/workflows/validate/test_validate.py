@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import quantize, validate
+from stocklstm import quantize, train, validate
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import NoModelError
-from stocklstm.workflows.train.train import train
 from stocklstm.workflows.validate.validate import ValidatedVersion
 from tests.conftest import TICKER
 from tests.support.tampering import Bomb, flip_bit, noisy_graph, replace_file
