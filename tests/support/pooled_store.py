@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from stocklstm.workflows.train.pooled import PooledVersion
 
 from stocklstm import train_pooled
 from stocklstm.core.prices.series import Bars, Instrument
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.store import open_store
+from stocklstm.workflows.train.train import PooledVersion
 from tests.conftest import TINY
 from tests.support.made_prices import made_bars
 
