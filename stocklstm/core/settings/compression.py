@@ -63,7 +63,7 @@ class MethodRow(NamedTuple):
 
 _AS_FLOAT = "weights are unpacked at load, so that a forecast takes as long as in float32"
 _TRAINED_ON = "it was trained further: only its advantage over the controls is due to the method"
-_TAUGHT = "it learned from the outputs of its parent, not from prices that came"
+_TAUGHT = "it learned from the outputs of its parent, not from actual prices"
 
 METHODS: Mapping[str, MethodRow] = {
     "dynamic": MethodRow(

@@ -107,8 +107,11 @@ def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is no number"),
-        (lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]), "costs nothing"),
+        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is not finite"),
+        (
+            lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]),
+            "baselines make no forecast",
+        ),
         (lambda members: members[0].update(ticker="../../etc"), "pool.json cannot be read"),
         (lambda members: members[0]["data"].update(first="\u001b[2J"), "pool.json cannot be read"),
         (lambda members: members.pop(), "holds 2 tickers, the manifest 3"),
