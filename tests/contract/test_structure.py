@@ -36,7 +36,6 @@ SAME_SUBJECT = {
     "listing": "models list and show",
     "live": "forecasts that were given, beside what came: scores, and evaluate --live",
     "pool_scores": "evaluate --model",
-    "pooled": "train --pooled",
     "predict": "predict",
     "prices": "stored prices, and the commands that show them",
     "quantize": "quantize",
