@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
 from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import AUTO, is_pool, parse_owner, parse_pool, parse_ticker
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
@@ -328,7 +329,8 @@ def _whole(finished: FinishedVersion, files: Mapping[str, FileRecord]) -> Manife
             f"a version of {manifest.ticker} did not come back whole from its process",
             hint=f"{training_command(manifest.ticker)} makes it anew",
         )
-    return manifest
+    # By the clock of this machine, not of the one that trained.
+    return replace(manifest, created=utc_now())
 
 
 def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, Any]:
