@@ -31,7 +31,7 @@ _MODULES = {
     "stocklstm.core.settings.config": ("TrainingConfig", "configure"),
     "stocklstm.market.instrument": ("guess_instrument",),
     "stocklstm.market.source": ("FetchRequest",),
-    "stocklstm.workflows.parallel": ("Where",),
+    "stocklstm.workflows.parallel": ("Backend",),
     "stocklstm.workflows.predict.preconditions": ("Demands",),
     "stocklstm.workflows.predict.predict": ("Wanted",),
     "stocklstm.workflows.prices.fetch": ("FetchOptions",),
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from stocklstm.core.settings.config import configure as configure
     from stocklstm.market.instrument import guess_instrument as guess_instrument
     from stocklstm.market.source import FetchRequest as FetchRequest
-    from stocklstm.workflows.parallel import Where as Where
+    from stocklstm.workflows.parallel import Backend as Backend
     from stocklstm.workflows.predict.preconditions import Demands as Demands
     from stocklstm.workflows.predict.predict import Wanted as Wanted
     from stocklstm.workflows.prices.fetch import FetchOptions as FetchOptions

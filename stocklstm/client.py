@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.models.listing import ModelDetails, ModelsResult
     from stocklstm.workflows.models.remove import CollectResult, RemoveResult, Rule
     from stocklstm.workflows.models.sign import SignResult
-    from stocklstm.workflows.parallel import TickersDone, Where
+    from stocklstm.workflows.parallel import Backend, TickersDone
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
     from stocklstm.workflows.prices.export import ExportResult
@@ -709,7 +709,7 @@ class Client:
         *,
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
-        where: "Where | None" = None,
+        backend: "Backend | None" = None,
         should_stop: Callable[[], bool] = _never,
         on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -725,7 +725,7 @@ class Client:
                 the same test days; "always"; "never".
             beginning: A run to resume, or weights to start from; by default a new run with random
                 weights.
-            where: Which processes train, by default this one; the versions are the same for all.
+            backend: Which processes train, by default this one; the versions are the same for all.
             should_stop: Asked after every step; once it says yes the state is saved and training
                 ends.
             on_epoch: Called after every epoch that this process trains.
@@ -739,7 +739,7 @@ class Client:
             NotFoundError: There is no store, or no such run.
             TrainingStoppedError: `should_stop` said so.
         """
-        from stocklstm.workflows.parallel import HERE
+        from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.runs import NEW_RUN
         from stocklstm.workflows.train.train import train
 
@@ -749,7 +749,7 @@ class Client:
             config or PRESETS["calibrated"],
             promote=promote,
             beginning=beginning or NEW_RUN,
-            where=where or HERE,
+            backend=backend or THIS_PROCESS,
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
@@ -764,7 +764,7 @@ class Client:
         *,
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
-        where: "Where | None" = None,
+        backend: "Backend | None" = None,
         should_stop: Callable[[], bool] = _never,
         on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -778,7 +778,7 @@ class Client:
             config: As for `train`; it must learn returns.
             promote: As for `train`, by the champion of its name.
             beginning: As for `train`; "auto" resumes the latest run of that name.
-            where: As for `train`; a cluster may train it, several processes of this machine not.
+            backend: As for `train`; a cluster may train it, several processes of this machine not.
             should_stop: As for `train`.
             on_epoch: As for `train`.
             on_ticker: Told when it is through, where a cluster trains it.
@@ -792,7 +792,7 @@ class Client:
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingStoppedError: `should_stop` said so.
         """
-        from stocklstm.workflows.parallel import HERE
+        from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.runs import NEW_RUN
         from stocklstm.workflows.train.train import train_pooled
 
@@ -803,7 +803,7 @@ class Client:
             config or PRESETS["calibrated"],
             promote=promote,
             beginning=beginning or NEW_RUN,
-            where=where or HERE,
+            backend=backend or THIS_PROCESS,
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,

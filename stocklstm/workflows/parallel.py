@@ -1,15 +1,17 @@
-"""The same for many tickers at once: shared out to processes, gathered as if done one by one."""
+"""Work for many tickers in several processes, whose results are those of one process."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stocklstm.core.batch import Failure, Named, each_once, unexpected
-from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
+from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.learn.cluster import DaskWorkers
-from stocklstm.learn.stopping import StoppedError
+from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 from stocklstm.learn.workers import Call, Completed, LocalWorkers, Workers
+from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.environment import packages
 
 K = TypeVar("K", bound=Hashable)
@@ -19,11 +21,7 @@ _MOST_JOBS = 256
 
 
 def check_jobs(jobs: int) -> None:
-    """Refuse a number of processes outside its limits.
-
-    Raises:
-        ConfigError: It is.
-    """
+    """Raise `ConfigError` if a number of processes is outside its limits."""
     if not 1 <= jobs <= _MOST_JOBS:
         raise ConfigError(
             f"--jobs must be from 1 to {_MOST_JOBS}, not {jobs}",
@@ -32,11 +30,11 @@ def check_jobs(jobs: int) -> None:
 
 
 @dataclass(frozen=True)
-class Where:
-    """Which processes do the work.
+class Backend:
+    """The processes that do the work.
 
     Attributes:
-        jobs: Processes of this machine; 1 does it in this one.
+        jobs: Processes of this machine; 1 for the calling one.
         scheduler: Address of a Dask scheduler, whose workers do it instead.
     """
 
@@ -44,7 +42,7 @@ class Where:
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
+        """Check the options.
 
         Raises:
             ConfigError: The number is outside its limits, or both were given.
@@ -57,34 +55,30 @@ class Where:
             )
 
     @property
-    def is_far(self) -> bool:
-        """True if it is done where there is no store."""
+    def is_remote(self) -> bool:
+        """True if the processes share no store with this one."""
         return self.scheduler is not None
 
     @property
-    def is_here(self) -> bool:
-        """True if this process does it."""
+    def is_this_process(self) -> bool:
+        """True if there are no others."""
         return self.scheduler is None and self.jobs == 1
 
     @property
     def options(self) -> str:
-        """The same as options of a command, with a space before them."""
+        """Options of a command that choose it, with a space before them."""
         if self.scheduler is not None:
             return f" --scheduler {self.scheduler}"
         return "" if self.jobs == 1 else f" --jobs {self.jobs}"
 
     def workers(self, on_note: Callable[[str], None] = lambda _: None) -> Workers:
-        """Give the processes.
-
-        Args:
-            on_note: Called with what a person may want to know of a cluster.
-        """
+        """Make the workers; `on_note` is told what a person may want to know of a cluster."""
         if self.scheduler is None:
             return LocalWorkers(self.jobs)
         return DaskWorkers(self.scheduler, packages, on_note)
 
 
-HERE = Where()
+THIS_PROCESS = Backend()
 
 
 class UnfinishedError(StoppedError):
@@ -95,11 +89,7 @@ class UnfinishedError(StoppedError):
     """
 
     def __init__(self, left: tuple[str, ...]) -> None:
-        """Keep them.
-
-        Args:
-            left: Tickers.
-        """
+        """Name them."""
         super().__init__(f"{len(left)} tickers are left")
         self.left = left
 
@@ -109,7 +99,7 @@ class TickersDone:
     """Sent before the first ticker and after every one.
 
     Attributes:
-        ticker: Whose; what was typed, if that is none; empty before the first.
+        ticker: The one that ended; what was typed, if that is none; empty before the first.
         done: Tickers so far, in whichever order they end.
         total: How many there are.
         error: Why it failed; None if it did not.
@@ -122,91 +112,80 @@ class TickersDone:
 
 
 @dataclass(frozen=True)
-class Errand(Generic[T]):
-    """What is to be done elsewhere for one ticker, and here once it is back.
+class Job(Generic[T]):
+    """The work for one ticker.
 
     Attributes:
-        arguments: Of the task.
-        finish: Takes what the task returned.
+        arguments: Of the task that a worker runs.
+        finish: Makes the result of what the task returned, in this process.
     """
 
     arguments: tuple[Any, ...]
     finish: Callable[[Any], T]
 
 
-@dataclass(frozen=True)
-class Sharing(Generic[K, T]):
-    """How to share out.
-
-    Attributes:
-        workers: Processes that do it; they end with it.
-        task: Done for every ticker; see `learn.workers.Task`.
-        begin: Gives a ticker's errand; what it holds, such as a lock, it holds until the errand is
-            finished or has failed, which it is told as any context manager is.
-        should_stop: Asked all the time.
-        on_ended: Called before the first ticker and after every one.
-    """
-
-    workers: Workers
-    task: Callable[..., Any]
-    begin: Callable[[K], AbstractContextManager[Errand[T]]]
-    should_stop: Callable[[], bool]
-    on_ended: Callable[[TickersDone], None]
-
-    def for_each(
-        self, names: Sequence[str], parse: Callable[[str], K]
-    ) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
-        """Do it for every name and keep going, as `core.batch.for_each` does.
-
-        Args:
-            names: As typed.
-            parse: Reads one; names that mean the same are done once.
-
-        Returns:
-            Results and failures, each in the order of the names.
-
-        Raises:
-            UnfinishedError: `should_stop` said so before all was done.
-        """
-        wanted = list(each_once(names, parse))
-        gathering = _Gathering(self, wanted)
-        self.on_ended(TickersDone("", 0, len(wanted), None))
-        try:
-            with (
-                self.workers as workers,
-                closing(workers.run(self.task, gathering.calls(), self.should_stop)) as completed,
-            ):
-                for each in completed:
-                    gathering.finish(each)
-        finally:
-            gathering.abandon()
-        if left := gathering.left():
-            raise UnfinishedError(left)
-        order = range(len(wanted))
-        return (
-            tuple(gathering.results[place] for place in order if place in gathering.results),
-            tuple(gathering.failures[place] for place in order if place in gathering.failures),
-        )
-
-
-def each_apart(
+def for_each_in_workers(
     names: Sequence[str],
     parse: Callable[[str], K],
-    jobs: int,
+    workers: Workers,
     task: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    on_ended: Callable[[TickersDone], None],
-    should_stop: Callable[[], bool] = lambda: False,
-) -> tuple[tuple[Any, ...], tuple[Failure, ...]]:
-    """Do for each name, in processes of this machine, what does all of it with the store itself.
+    start_job: Callable[[K], AbstractContextManager[Job[T]]],
+    *,
+    on_ticker: Callable[[TickersDone], None],
+    should_stop: ShouldStop = never,
+) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
+    """Run a task for every name in worker processes, as `core.batch.for_each` does in this one.
 
     Args:
         names: As typed.
-        parse: Reads one; what it gives must, as a string, be read as the same.
+        parse: Reads one; names that mean the same are done once.
+        workers: They end with it.
+        task: See `learn.workers.Task`.
+        start_job: Makes the job of a ticker. Its context, which may hold a lock, is left when the
+            job is finished or has failed.
+        on_ticker: Called before the first ticker and after every one.
+        should_stop: Asked all the time.
+
+    Returns:
+        Results and failures, each in the order of the names.
+
+    Raises:
+        UnfinishedError: `should_stop` said so before all was done.
+    """
+    jobs = _Jobs(list(each_once(names, parse)), start_job, on_ticker)
+    on_ticker(TickersDone("", 0, len(jobs.wanted), None))
+    try:
+        with workers, closing(workers.run(task, jobs.calls(), should_stop)) as completed:
+            for each in completed:
+                jobs.finish(each)
+    finally:
+        jobs.abandon()
+    if left := jobs.left():
+        raise UnfinishedError(left)
+    return _in_order(jobs.results), _in_order(jobs.failures)
+
+
+def for_each_in_processes(
+    store: Store,
+    names: Sequence[str],
+    parse: Callable[[str], K],
+    jobs: int,
+    task: Callable[..., T],
+    arguments: tuple[Any, ...],
+    *,
+    on_ticker: Callable[[TickersDone], None],
+    should_stop: ShouldStop = never,
+) -> tuple[tuple[T, ...], tuple[Failure, ...]]:
+    """Run a task for every name in processes of this machine, each of which opens the store.
+
+    Args:
+        store: Is opened anew in each process.
+        names: As typed.
+        parse: Reads one.
         jobs: Processes.
-        task: Is given a name, the arguments and a `learn.stopping.ShouldStop`; see `only`.
-        arguments: The same for each.
-        on_ended: Called before the first name and after every one.
+        task: Takes the store, what `parse` read, the arguments and a `ShouldStop`.
+        arguments: The same for each name.
+        on_ticker: Called before the first name and after every one.
         should_stop: Asked all the time.
 
     Returns:
@@ -216,101 +195,108 @@ def each_apart(
         UnfinishedError: `should_stop` said so before all was done.
     """
 
-    def begin(key: K) -> AbstractContextManager[Errand[Any]]:
-        return nullcontext(Errand((str(key), *arguments), lambda result: result))
+    def start_job(key: K) -> AbstractContextManager[Job[T]]:
+        common = (task, store.paths.home, store.lock_timeout_s)
+        return nullcontext(Job((*common, key, *arguments), lambda result: result))
 
-    where = Where(jobs)
-    return Sharing(where.workers(), task, begin, should_stop, on_ended).for_each(names, parse)
-
-
-def only(results: Sequence[T], failures: Sequence[Failure]) -> T:
-    """Give the one result of a workflow that was given one name, or raise why there is none.
-
-    Args:
-        results: One, or none.
-        failures: None, or one.
-    """
-    for failure in failures:
-        error = failure.error
-        # A bug travels with its traceback, and is called one by who hands out the work.
-        raise (error.__cause__ or error) if isinstance(error, UnexpectedError) else error
-    return results[0]
+    return for_each_in_workers(
+        names,
+        parse,
+        Backend(jobs).workers(),
+        _run_with_store,
+        start_job,
+        on_ticker=on_ticker,
+        should_stop=should_stop,
+    )
 
 
-class _Gathering(Generic[K, T]):
-    """What is under way and what has come back, by the place of its name."""
+def _run_with_store(
+    task: Callable[..., T], home: Path, lock_timeout_s: float, *arguments: object
+) -> T:
+    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
+        return task(store, *arguments)
 
-    def __init__(self, sharing: Sharing[K, T], wanted: Sequence[Named[K]]) -> None:
-        self.sharing = sharing
+
+class _Jobs(Generic[K, T]):
+    """The jobs under way and the results so far, by the index of their name."""
+
+    def __init__(
+        self,
+        wanted: Sequence[Named[K]],
+        start_job: Callable[[K], AbstractContextManager[Job[T]]],
+        on_ticker: Callable[[TickersDone], None],
+    ) -> None:
         self.wanted = wanted
-        self.under_way: dict[int, tuple[ExitStack, Errand[T]]] = {}
+        self.start_job = start_job
+        self.on_ticker = on_ticker
+        self.under_way: dict[int, tuple[ExitStack, Job[T]]] = {}
         self.results: dict[int, T] = {}
         self.failures: dict[int, Failure] = {}
 
     def calls(self) -> Iterator[Call]:
-        """Begin one ticker after the other, as there is somebody to do it."""
-        for place, named in enumerate(self.wanted):
+        """Start one job after the other, whenever a worker is about to be free."""
+        for index, named in enumerate(self.wanted):
             if isinstance(named.key, StockLstmError):
-                self._failed(place, named.key)
+                self._failed(index, named.key)
                 continue
             stack = ExitStack()
             try:
-                errand = stack.enter_context(self.sharing.begin(named.key))
+                job = stack.enter_context(self.start_job(named.key))
             except StockLstmError as error:
-                self._failed(place, error)
+                self._failed(index, error)
             except Exception as error:  # noqa: BLE001 - as in `core.batch.for_each`
-                self._failed(place, unexpected(error))
+                self._failed(index, unexpected(error))
             else:
-                self.under_way[place] = stack, errand
-                yield Call(place, errand.arguments)
+                self.under_way[index] = stack, job
+                yield Call(index, job.arguments)
 
     def finish(self, completed: Completed) -> None:
-        """Take back what was done for one ticker."""
-        stack, errand = self.under_way.pop(completed.key)
+        """Finish the job of a call, or note its failure."""
+        index = completed.key
+        stack, job = self.under_way.pop(index)
         try:
             with stack:
-                self.results[completed.key] = errand.finish(completed.result())
+                self.results[index] = job.finish(completed.result())
         except StoppedError:
             return
         except StockLstmError as error:
-            self._failed(completed.key, error)
+            self._failed(index, error)
         except Exception as error:  # noqa: BLE001 - likewise
-            self._failed(completed.key, unexpected(error))
+            self._failed(index, unexpected(error))
         else:
-            self._say(completed.key, None)
+            self._report(index, None)
 
     def abandon(self) -> None:
-        """Let go of what will not come back."""
-        for place in list(self.under_way):
-            self.finish(Completed(place, error=StoppedError()))
+        """Leave the contexts of jobs that will not end."""
+        for index in list(self.under_way):
+            self.finish(Completed(index, error=StoppedError()))
 
     def left(self) -> tuple[str, ...]:
         """Name those that are neither done nor have failed."""
         return tuple(
-            self._name(place)
-            for place in range(len(self.wanted))
-            if place not in self.results and place not in self.failures
+            self._name(index)
+            for index in range(len(self.wanted))
+            if index not in self.results and index not in self.failures
         )
 
-    def _failed(self, place: int, error: StockLstmError) -> None:
-        self.failures[place] = Failure(self.wanted[place].ticker, error)
-        self._say(place, error)
+    def _failed(self, index: int, error: StockLstmError) -> None:
+        self.failures[index] = Failure(self.wanted[index].ticker, error)
+        self._report(index, error)
 
-    def _say(self, place: int, error: StockLstmError | None) -> None:
+    def _report(self, index: int, error: StockLstmError | None) -> None:
         done = len(self.results) + len(self.failures)
-        self.sharing.on_ended(TickersDone(self._name(place), done, len(self.wanted), error))
+        self.on_ticker(TickersDone(self._name(index), done, len(self.wanted), error))
 
-    def _name(self, place: int) -> str:
-        named = self.wanted[place]
+    def _name(self, index: int) -> str:
+        named = self.wanted[index]
         return named.ticker or named.name
 
 
-def listed(tickers: Sequence[str], most: int = 5) -> str:
-    """Name tickers in words, the first few of many.
+def _in_order(by_index: dict[int, T]) -> tuple[T, ...]:
+    return tuple(by_index[index] for index in sorted(by_index))
 
-    Args:
-        tickers: At least one.
-        most: How many to name.
-    """
+
+def listed(tickers: Sequence[str], most: int = 5) -> str:
+    """Name at least one ticker in words, the first few of many."""
     more = len(tickers) - most
     return ", ".join(tickers[:most]) + (f" and {more} more" if more > 0 else "")

@@ -34,7 +34,7 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.workflows.parallel import TickersDone, Where
+    from stocklstm.workflows.parallel import Backend, TickersDone
     from stocklstm.workflows.train.dry_run import PlanResult
     from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.train import (
@@ -133,18 +133,18 @@ def train(
             given.require_none("run", f"stocklstm train --resume {resume}")
             _require_tickers_of_run(ticker, tickers_file, resume, pooled=pooled)
         chosen = given.effective(client).config
-        from stocklstm.workflows.parallel import Where
+        from stocklstm.workflows.parallel import Backend
         from stocklstm.workflows.train.runs import StartFrom
 
-        where = Where(jobs, scheduler)
+        backend = Backend(jobs, scheduler)
         method = partial(client.train_pooled, name) if pooled else client.train
-        with _progress(where) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
+        with _progress(backend) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
             return method(
                 all_tickers(ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=StartFrom(resume, first_weights),
-                where=where,
+                backend=backend,
                 should_stop=should_stop,
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
@@ -186,10 +186,10 @@ def _require_tickers_of_run(
 
 @contextmanager
 def _progress(
-    where: "Where",
+    backend: "Backend",
 ) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickersDone"], None]]]:
     """Show epochs where this process trains, else how many tickers are through."""
-    if not where.is_here:
+    if not backend.is_this_process:
         with tickers_progress("Training") as on_ticker:
             yield lambda _: None, on_ticker
     else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.learn.garch import fit_garch
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
 from stocklstm.workflows.pictures import Drawn, draw_scores
 from stocklstm.workflows.scoring import score_unseen
@@ -60,25 +59,21 @@ def evaluate(
     names = chosen_references(store, references)
     if jobs != 1:
         # Scores of one model wait for no import of what trains.
-        from stocklstm.workflows.parallel import each_apart
+        from stocklstm.workflows.parallel import for_each_in_processes
 
-        arguments = (plot, store.paths.home, store.lock_timeout_s)
         return EvaluateResult(
-            *each_apart(names, parse_reference, jobs, _evaluate_apart, arguments, on_ticker)
+            *for_each_in_processes(
+                store, names, parse_reference, jobs, _evaluate_one, (plot,), on_ticker=on_ticker
+            )
         )
     return EvaluateResult(
         *for_each(names, parse_reference, lambda chosen: _evaluate_one(store, chosen, plot))
     )
 
 
-def _evaluate_apart(
-    name: str, plot: bool, home: Path, lock_timeout_s: float, _should_stop: object
+def _evaluate_one(
+    store: Store, reference: ModelReference, plot: bool, _should_stop: object = None
 ) -> EvaluatedVersion:
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        return _evaluate_one(store, parse_reference(name), plot)
-
-
-def _evaluate_one(store: Store, reference: ModelReference, plot: bool) -> EvaluatedVersion:
     require_ticker(reference)
     model = load_model(store, reference)
     manifest = model.manifest

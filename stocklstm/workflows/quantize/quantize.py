@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stocklstm.core.batch import Batch, for_each
@@ -14,7 +13,7 @@ from stocklstm.errors import ConfigError
 from stocklstm.report.compression import CompressedBar, compression_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.workflows.environment import environment
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.publishing import Promotion, publish
@@ -110,11 +109,19 @@ def quantize(
     store.require_writable()
     if jobs != 1:
         # A model that is not trained for it waits for no import of what trains.
-        from stocklstm.workflows.parallel import each_apart
+        from stocklstm.workflows.parallel import for_each_in_processes
 
-        given = (compression, tolerance_pct, store.paths.home, store.lock_timeout_s)
+        given = (compression, tolerance_pct)
         return Batch(
-            *each_apart(references, parse_reference, jobs, _quantize_apart, given, on_ticker)
+            *for_each_in_processes(
+                store,
+                references,
+                parse_reference,
+                jobs,
+                _quantize_apart,
+                given,
+                on_ticker=on_ticker,
+            )
         )
     run = _Quantization(store, compression, tolerance_pct, on_note, on_epoch)
     return Batch(*for_each(references, parse_reference, run.quantize_one))
@@ -133,16 +140,14 @@ def check_quantize(references: Sequence[str], tolerance_pct: float) -> None:
 
 
 def _quantize_apart(
-    name: str,
+    store: Store,
+    reference: ModelReference,
     compression: Compression,
     tolerance_pct: float,
-    home: Path,
-    lock_timeout_s: float,
     _should_stop: object,
 ) -> QuantizedVersion:
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        run = _Quantization(store, compression, tolerance_pct, _ignore, _ignore)
-        return run.quantize_one(parse_reference(name))
+    run = _Quantization(store, compression, tolerance_pct, _ignore, _ignore)
+    return run.quantize_one(reference)
 
 
 def _ignore(_: object) -> None:

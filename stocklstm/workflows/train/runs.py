@@ -223,12 +223,12 @@ class Runs:
 
     Attributes:
         store: Open.
-        far: True if they are trained where there is no store.
+        remote: True if they are trained where there is no store.
         on_note: Called with what a person may want to know before a training, in words.
     """
 
     store: Store
-    far: bool
+    remote: bool
     on_note: Callable[[str], None]
 
     @contextmanager
@@ -251,7 +251,7 @@ class Runs:
                 self.store, start, subject.owner, list(series.values()), config.horizon
             )
         self._note_unfinished(subject.owner)
-        if self.far:
+        if self.remote:
             yield self._begun(None, record, subject, resumed=False)
             return
         run = self.store.runs.create(record)
@@ -275,7 +275,7 @@ class Runs:
         if run is None:
             files = RunInMemory()
         else:
-            files = RunInMemory(run.state(), run.checkpoints()) if self.far else run
+            files = RunInMemory(run.state(), run.checkpoints()) if self.remote else run
         start = None if record.start is None else read_checkpoint(self.store, record.start)
         return BegunRun(TrainingOrder(record, subject, files, start), resumed)
 

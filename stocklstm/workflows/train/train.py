@@ -12,20 +12,19 @@ from stocklstm.core.reference import AUTO, is_pool, parse_owner, parse_pool, par
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
-from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError
+from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError, UnexpectedError
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import FileRecord, Manifest, training_command
 from stocklstm.store.pool_members import MEMBERS_FILE, decode_members
 from stocklstm.store.runs import Run
 from stocklstm.store.store import Store
 from stocklstm.workflows.parallel import (
-    Errand,
-    Sharing,
+    Backend,
+    Job,
     TickersDone,
     UnfinishedError,
-    Where,
+    for_each_in_workers,
     listed,
-    only,
 )
 from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by, publish
 from stocklstm.workflows.train.order import (
@@ -113,7 +112,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     *,
     promote: str,
     beginning: StartFrom,
-    where: Where,
+    backend: Backend,
     should_stop: ShouldStop,
     on_epoch: Callable[[EpochEnded], None],
     on_ticker: Callable[[TickersDone], None],
@@ -122,8 +121,8 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     """Train a model of each ticker; see `Client.train`."""
     check_rule(promote)
     store.require_writable()
-    runs = Runs(store, where.is_far, on_note)
-    training = _Training(store, promote, where, should_stop, on_epoch, on_ticker, on_note)
+    runs = Runs(store, backend.is_remote, on_note)
+    training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume not in {None, AUTO}:
         run = _run_of(store, str(beginning.resume), tickers)
         return training.all([run.record.ticker], parse_owner, lambda _: runs.resumed(run))
@@ -163,7 +162,7 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     *,
     promote: str,
     beginning: StartFrom,
-    where: Where,
+    backend: Backend,
     should_stop: ShouldStop,
     on_epoch: Callable[[EpochEnded], None],
     on_ticker: Callable[[TickersDone], None],
@@ -171,14 +170,14 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
 ) -> PooledResult:
     """Train one model of several tickers; see `Client.train_pooled`."""
     check_rule(promote)
-    if where.jobs != 1:
+    if backend.jobs != 1:
         raise ConfigError(
             "--jobs is not for pooled models: it is one network that is trained",
             hint="leave --jobs out",
         )
     store.require_writable()
-    runs = Runs(store, where.is_far, on_note)
-    training = _Training(store, promote, where, should_stop, on_epoch, on_ticker, on_note)
+    runs = Runs(store, backend.is_remote, on_note)
+    training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume is not None:
         run = _pooled_run(store, name, beginning.resume)
         owner, begun = run.record.ticker, runs.resumed(run)
@@ -186,7 +185,11 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
         subject = read_pool(store, name, tickers, config, on_note)
         owner, begun = subject.owner, runs.new(subject, config, beginning.weights)
     trained = training.all([owner], parse_owner, lambda _: begun)
-    return PooledResult((cast("PooledVersion", only(trained.results, trained.failures)),))
+    for failure in trained.failures:
+        error = failure.error
+        # A bug is raised with its traceback.
+        raise (error.__cause__ or error) if isinstance(error, UnexpectedError) else error
+    return PooledResult((cast("PooledVersion", trained.results[0]),))
 
 
 def _pooled_run(store: Store, name: str | None, resume: str) -> Run:
@@ -214,7 +217,7 @@ class _Training:
 
     store: Store
     promote: str
-    where: Where
+    backend: Backend
     should_stop: ShouldStop
     on_epoch: Callable[[EpochEnded], None]
     on_ticker: Callable[[TickersDone], None]
@@ -233,17 +236,20 @@ class _Training:
             parse: Reads one.
             begin: Begins its run, or resumes one, and holds its lock.
         """
-        if self.where.is_here:
+        if self.backend.is_this_process:
             return TrainResult(*for_each(names, parse, lambda owner: self._here(begin(owner))))
-        sharing = Sharing(
-            self.where.workers(self.on_note),
-            train_packed if self.where.is_far else train_order,
-            partial(self._elsewhere, begin),
-            self.should_stop,
-            self.on_ticker,
-        )
         try:
-            return TrainResult(*sharing.for_each(names, parse))
+            return TrainResult(
+                *for_each_in_workers(
+                    names,
+                    parse,
+                    self.backend.workers(self.on_note),
+                    train_packed if self.backend.is_remote else train_order,
+                    partial(self._job, begin),
+                    on_ticker=self.on_ticker,
+                    should_stop=self.should_stop,
+                )
+            )
         except UnfinishedError as error:
             raise self._stopped(error.left) from error
 
@@ -261,17 +267,17 @@ class _Training:
             return self._published(begun, finished)
 
     @contextmanager
-    def _elsewhere(
+    def _job(
         self, begin: Callable[[str], AbstractContextManager[BegunRun]], owner: str
-    ) -> Iterator[Errand[TrainedVersion]]:
-        """Give what another process is to do, and hold the lock of the run meanwhile."""
+    ) -> Iterator[Job[TrainedVersion]]:
+        """Make the job of a worker; the lock of the run is held until it is finished."""
         with begin(owner) as begun:
 
             def finish(made: FinishedVersion | bytes) -> TrainedVersion:
                 finished = unpack(made, begun.order) if isinstance(made, bytes) else made
                 return self._published(begun, finished)
 
-            yield Errand((begun.order,), finish)
+            yield Job((begun.order,), finish)
 
     def _stopped(self, left: Sequence[str]) -> KeyboardInterrupt:
         """Say what was saved of runs that were stopped elsewhere, and how to resume them."""
@@ -282,7 +288,7 @@ class _Training:
             return KeyboardInterrupt()
         # Without a name "auto" resumes the runs of tickers alone.
         pooled = is_pool(left[0])
-        return TrainingStoppedError(runs[left[0]][-1] if pooled else AUTO, self.where.options)
+        return TrainingStoppedError(runs[left[0]][-1] if pooled else AUTO, self.backend.options)
 
     # Publishing
 

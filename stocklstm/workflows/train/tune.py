@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
-from pathlib import Path
 
 from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import utc_now
@@ -42,13 +41,13 @@ from stocklstm.learn.workers import LocalWorkers
 from stocklstm.report.trials import trials_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.runs import run_id
-from stocklstm.store.store import Store, open_store
+from stocklstm.store.store import Store
 from stocklstm.store.studies import StudyRecord
 from stocklstm.workflows.parallel import (
     TickersDone,
     UnfinishedError,
     check_jobs,
-    each_apart,
+    for_each_in_processes,
     listed,
 )
 from stocklstm.workflows.train.fit import prepare
@@ -219,10 +218,17 @@ def _tune_apart(
     on_note: Callable[[str], None],
 ) -> tuple[tuple[TunedTicker, ...], tuple[Failure, ...]]:
     search, store = tuning.search, tuning.store
-    given = (tuning.config, replace(search, jobs=1), store.paths.home, store.lock_timeout_s)
+    given = (tuning.config, replace(search, jobs=1))
     try:
-        return each_apart(
-            tickers, parse_ticker, search.jobs, _tune_one, given, on_ticker, tuning.should_stop
+        return for_each_in_processes(
+            store,
+            tickers,
+            parse_ticker,
+            search.jobs,
+            _tune_one,
+            given,
+            on_ticker=on_ticker,
+            should_stop=tuning.should_stop,
         )
     except UnfinishedError as error:
         begun = [ticker for ticker in error.left if store.studies.unfinished(ticker)]
@@ -237,19 +243,17 @@ def _tune_apart(
 
 
 def _tune_one(
+    store: Store,
     ticker: str,
     config: TrainingConfig,
     search: Search,
-    home: Path,
-    lock_timeout_s: float,
     should_stop: ShouldStop,
 ) -> TunedTicker:
-    with open_store(home, lock_timeout_s=lock_timeout_s) as store:
-        store.require_writable()
-        try:
-            return _Tuning(store, config, search, should_stop, lambda _: None).tune(ticker)
-        except TuningStoppedError as error:
-            raise StoppedError from error
+    store.require_writable()
+    try:
+        return _Tuning(store, config, search, should_stop, lambda _: None).tune(ticker)
+    except TuningStoppedError as error:
+        raise StoppedError from error
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def pooled_order(tmp_path_factory: pytest.TempPathFactory) -> TrainingOrder:
     config = pool_config(epochs=1, top_k=1)
     with open_store(home) as store:
         subject = read_pool(store, "b3", NAMES, config, lambda _: None)
-        runs = Runs(store, far=True, on_note=lambda _: None)
+        runs = Runs(store, remote=True, on_note=lambda _: None)
         with runs.new(subject, config, None) as begun:
             return begun.order
 
