@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stocklstm.core.reference import CHAMPION
+from stocklstm.core.reference import CHAMPION, parse_alias, parse_owner, parse_reference
 from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
@@ -216,7 +216,6 @@ class Client:
             NotFoundError: There is no such model.
             ArtifactCorruptError: Its files are not those that were published.
         """
-        from stocklstm.core.reference import parse_reference
         from stocklstm.workflows.loading.model import load_model
 
         return load_model(self.store(), parse_reference(reference))
@@ -309,8 +308,9 @@ class Client:
             ConfigError: `last` is below 1.
             NotFoundError: There is no store, or no model at all.
         """
-        from stocklstm.workflows.evaluate.live import evaluate_live
+        from stocklstm.workflows.evaluate.live import check_last, evaluate_live
 
+        check_last(last)
         return evaluate_live(self.store(), references, last=last)
 
     def evaluate_pool(self, reference: str, tickers: Sequence[str] = ()) -> "PoolScoresResult":
@@ -496,7 +496,8 @@ class Client:
         """
         from stocklstm.workflows.models.listing import show_model
 
-        return show_model(self.store(), reference)
+        wanted = parse_reference(reference)
+        return show_model(self.store(), wanted)
 
     def diff_models(self, left: str, right: str) -> "Difference":
         """Put two versions side by side, as they were published.
@@ -511,7 +512,7 @@ class Client:
         """
         from stocklstm.workflows.models.diff import diff_models
 
-        return diff_models(self.store(), left, right)
+        return diff_models(self.store(), parse_reference(left), parse_reference(right))
 
     def promote(self, reference: str, *, alias: str = CHAMPION, reason: str = "") -> "AliasMove":
         """Point "champion", or an alias of one's own, at a version.
@@ -527,9 +528,10 @@ class Client:
             NotFoundError: There is no such version.
             ArtifactCorruptError: Its manifest or serving file is not the one that was published.
         """
-        from stocklstm.workflows.models.aliases import promote
+        from stocklstm.workflows.models.aliases import checked_reason, promote
 
-        return promote(self.store(), reference, alias=alias, reason=reason)
+        name, words, wanted = parse_alias(alias), checked_reason(reason), parse_reference(reference)
+        return promote(self.store(), wanted, name, words)
 
     def rollback(self, ticker: str, *, reason: str = "") -> "AliasMove":
         """Make the previous champion the champion again, and the present one the previous.
@@ -543,9 +545,10 @@ class Client:
             NotFoundError: There is no previous champion.
             ArtifactCorruptError: Its manifest or serving file is not the one that was published.
         """
-        from stocklstm.workflows.models.aliases import rollback
+        from stocklstm.workflows.models.aliases import checked_reason, rollback
 
-        return rollback(self.store(), ticker, reason=reason)
+        owner, words = parse_owner(ticker), checked_reason(reason)
+        return rollback(self.store(), owner, words)
 
     def unalias(self, reference: str, *, reason: str = "") -> "AliasMove":
         """Remove an alias of one's own; the version it points at stays.
@@ -559,9 +562,10 @@ class Client:
                 not be written.
             NotFoundError: There is no such alias.
         """
-        from stocklstm.workflows.models.aliases import unalias
+        from stocklstm.workflows.models.aliases import checked_reason, own_alias, unalias
 
-        return unalias(self.store(), reference, reason=reason)
+        wanted, words = own_alias(reference), checked_reason(reason)
+        return unalias(self.store(), wanted, words)
 
     def sign_versions(
         self, references: Sequence[str] = (), *, every_version: bool = False, replace: bool = False
@@ -645,15 +649,16 @@ class Client:
         from stocklstm.workflows.models.exports import check_format, export_graph
 
         check_format(file_format, ("bundle", "onnx", "classic"))
+        wanted = parse_reference(reference)
         if file_format == "onnx":
-            return export_graph(self.store(), reference, output)
+            return export_graph(self.store(), wanted, output)
         if file_format == "classic":
             from stocklstm.workflows.models.classic import export_classic
 
-            return export_classic(self.store(), reference, output)
+            return export_classic(self.store(), wanted, output)
         from stocklstm.workflows.models.bundle import export_bundle
 
-        return export_bundle(self.store(), reference, output)
+        return export_bundle(self.store(), wanted, output)
 
     def import_model(
         self,
@@ -740,9 +745,11 @@ class Client:
             TrainingStoppedError: `should_stop` said so.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
+        from stocklstm.workflows.publishing import check_rule
         from stocklstm.workflows.train.runs import NEW_RUN
         from stocklstm.workflows.train.train import train
 
+        check_rule(promote)
         return train(
             self.store(),
             tickers,
@@ -793,9 +800,11 @@ class Client:
             TrainingStoppedError: `should_stop` said so.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
+        from stocklstm.workflows.publishing import check_rule
         from stocklstm.workflows.train.runs import NEW_RUN
         from stocklstm.workflows.train.train import train_pooled
 
+        check_rule(promote)
         return train_pooled(
             self.store(),
             name,
@@ -831,8 +840,9 @@ class Client:
             ConfigError: No ticker.
             NotFoundError: There is no store; it may be read-only.
         """
-        from stocklstm.workflows.train.dry_run import dry_run
+        from stocklstm.workflows.train.dry_run import dry_run, require_tickers
 
+        require_tickers(tickers)
         return dry_run(self.store(), tickers, config or PRESETS["calibrated"], weights=weights)
 
     def dry_run_pooled(

@@ -121,7 +121,7 @@ def models_json(store: Store) -> bytes:
 
 def model_json(store: Store, reference: str) -> bytes:
     """Show a version as `models show --json` does."""
-    details = show_model(store, reference)
+    details = show_model(store, parse_reference(reference))
     return encode(envelope("models show", "models", [details_document(details)], ()))
 
 

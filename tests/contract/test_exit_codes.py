@@ -54,6 +54,35 @@ def test_every_error_class_is_documented_here() -> None:
     assert own - {errors.StockLstmError} == DOCUMENTED.keys()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", "--horizon", "0"),
+        ("evaluate", "--live", "--last", "0"),
+        ("train", "-t", "PETR4.SA", "--promote", "perhaps"),
+        ("train", "--dry-run"),
+        ("quantize",),
+        ("models", "show", "PETR4.SA@v0"),
+        ("models", "promote", "PETR4.SA", "--as", "previous"),
+        ("models", "promote", "PETR4.SA@v1", "--reason", "x" * 400),
+        ("models", "rollback", ".."),
+        ("models", "unalias", "PETR4.SA@champion"),
+        ("models", "export", "PETR4.SA@v0"),
+        ("models", "sign"),
+        ("prices", "export"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_said_before_a_store_is_looked_for(
+    cli: Cli, home: Path, words: tuple[str, ...]
+) -> None:
+    outcome = cli(*words)
+
+    assert outcome.code == 2
+    assert "no store" not in outcome.err
+    assert not home.exists()
+
+
 @pytest.mark.parametrize("kind", DOCUMENTED)
 def test_each_class_leaves_through_main_with_its_code(
     kind: type[errors.StockLstmError], cli: Cli, monkeypatch: pytest.MonkeyPatch

@@ -92,10 +92,18 @@ class LiveScores:
 LiveResult = Batch[LiveScores]
 
 
-def evaluate_live(store: Store, references: Sequence[str], *, last: int | None) -> LiveResult:
-    """Score the forecasts of the ledger whose sessions have closed; see `Client.evaluate_live`."""
+def check_last(last: int | None) -> None:
+    """Refuse a number of forecasts that is no number of them.
+
+    Raises:
+        ConfigError: It is below 1.
+    """
     if last is not None and last < 1:
         raise ConfigError(f"--last must be 1 or more, not {last}")
+
+
+def evaluate_live(store: Store, references: Sequence[str], *, last: int | None) -> LiveResult:
+    """Score the forecasts of the ledger whose sessions have closed; see `Client.evaluate_live`."""
     names = chosen_references(store, references)
     return LiveResult(
         *for_each(names, parse_reference, lambda chosen: _live_one(store, chosen, last))

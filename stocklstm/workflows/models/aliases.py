@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stocklstm.core.clock import utc_now
-from stocklstm.core.reference import CHAMPION, PREVIOUS, parse_alias, parse_owner, parse_reference
+from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, parse_reference
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.manifest import SERVING_FILE
 from stocklstm.store.store import Store
@@ -36,11 +36,9 @@ class AliasMove:
     unchanged: bool
 
 
-def promote(store: Store, reference: str, *, alias: str, reason: str) -> AliasMove:
+def promote(store: Store, wanted: ModelReference, name: str, reason: str) -> AliasMove:
     """Point "champion", or an alias of one's own, at a version; see `Client.promote`."""
-    name = parse_alias(alias)
-    words = _one_line(reason) or "models promote"
-    wanted = parse_reference(reference)
+    words = reason or "models promote"
     ticker = wanted.ticker
     with _writing(store, ticker):
         version = store.registry.resolve(wanted)
@@ -53,15 +51,14 @@ def promote(store: Store, reference: str, *, alias: str, reason: str) -> AliasMo
         return _moved(store, ticker, name, before, words)
 
 
-def rollback(store: Store, ticker: str, *, reason: str) -> AliasMove:
+def rollback(store: Store, name: str, reason: str) -> AliasMove:
     """Make the previous champion the champion again; see `Client.rollback`."""
-    name = parse_owner(ticker)
-    words = _one_line(reason) or "models rollback"
+    words = reason or "models rollback"
     with _writing(store, name):
         aliases = store.registry.aliases.of(name)
         if PREVIOUS not in aliases:
             # Whether there is any model is said by what looks for the champion.
-            store.registry.resolve(parse_reference(name))
+            store.registry.resolve(ModelReference(name))
             raise NoModelError(
                 f"{name} has had no champion before this one",
                 hint=f"stocklstm models promote {name}@VERSION makes another one the champion",
@@ -71,8 +68,12 @@ def rollback(store: Store, ticker: str, *, reason: str) -> AliasMove:
         return _moved(store, name, CHAMPION, aliases.get(CHAMPION), words)
 
 
-def unalias(store: Store, reference: str, *, reason: str) -> AliasMove:
-    """Remove an alias of one's own; see `Client.unalias`."""
+def own_alias(reference: str) -> ModelReference:
+    """Read TICKER@alias, of an alias that may be removed.
+
+    Raises:
+        ConfigError: It is a version, or an alias that can only be moved.
+    """
     wanted = parse_reference(reference)
     if wanted.version is not None:
         raise ConfigError(
@@ -84,7 +85,12 @@ def unalias(store: Store, reference: str, *, reason: str) -> AliasMove:
             f"{wanted.alias} cannot be removed, only moved",
             hint=f"stocklstm models promote {wanted.ticker}@VERSION",
         )
-    words = _one_line(reason) or "models unalias"
+    return wanted
+
+
+def unalias(store: Store, wanted: ModelReference, reason: str) -> AliasMove:
+    """Remove an alias of one's own; see `Client.unalias`."""
+    words = reason or "models unalias"
     with _writing(store, wanted.ticker):
         before = store.registry.aliases.drop(
             wanted.ticker, wanted.alias, reason=words, at=utc_now()
@@ -92,7 +98,7 @@ def unalias(store: Store, reference: str, *, reason: str) -> AliasMove:
         return _moved(store, wanted.ticker, wanted.alias, before, words)
 
 
-def _one_line(reason: str) -> str:
+def checked_reason(reason: str) -> str:
     """Strip a reason, and refuse one that is too long for the log or would disturb a terminal."""
     if not reason.isprintable() or len(reason) > _LONGEST_REASON:
         raise ConfigError(

@@ -11,7 +11,7 @@ import numpy as np
 from stocklstm.core.batch import Batch
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.core.settings.compression import WEIGHTS
 from stocklstm.errors import (
@@ -47,14 +47,16 @@ from stocklstm.workflows.models.imports import (
 from stocklstm.workflows.publishing import ALREADY_THERE, publish
 
 
-def export_bundle(store: Store, reference: str, output: Path | None) -> ModelExportResult:
+def export_bundle(
+    store: Store, reference: ModelReference, output: Path | None
+) -> ModelExportResult:
     """Write a version with all its files as one file that `import` reads.
 
     Args:
         output: The file, or a directory for it; by default TICKER-v3.zip where the program runs.
     """
     registry = store.registry
-    manifest = registry.find(parse_reference(reference))
+    manifest = registry.find(reference)
     files = {name: registry.read_file(manifest, name) for name in manifest.files}
     content = encode_bundle(manifest.encode(), files)
     name = f"{manifest.ticker}-v{manifest.version}.zip"

@@ -12,7 +12,7 @@ from stocklstm.core.inputs.parts import forecast_day, split_ticker
 from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
-from stocklstm.core.reference import parse_reference, parse_ticker
+from stocklstm.core.reference import ModelReference, parse_ticker
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
@@ -54,7 +54,9 @@ from stocklstm.workflows.train.fit import FittedModel, PreparedTicker
 _PICTURES = ("training_history.png", "predictions_vs_actual.png")
 
 
-def export_classic(store: Store, reference: str, output: Path | None) -> ModelExportResult:
+def export_classic(
+    store: Store, reference: ModelReference, output: Path | None
+) -> ModelExportResult:
     """Write a version as the tutorials have it: weights, scaler and settings, and the pictures.
 
     Args:
@@ -64,7 +66,7 @@ def export_classic(store: Store, reference: str, output: Path | None) -> ModelEx
         ConfigError: It is not of a kind that a MinMaxScaler can serve.
     """
     registry = store.registry
-    manifest = registry.find(parse_reference(reference))
+    manifest = registry.find(reference)
     scaling = _price_scaling(manifest)
     checkpoint = decode_checkpoint(registry.read_file(manifest, CHECKPOINT_FILE))
     pictures = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 
@@ -52,9 +52,9 @@ class Difference:
     files: tuple[Pair, ...]
 
 
-def diff_models(store: Store, left: str, right: str) -> Difference:
+def diff_models(store: Store, left: ModelReference, right: ModelReference) -> Difference:
     """Put two versions side by side, as they were published; see `Client.diff_models`."""
-    one, other = (store.registry.find(parse_reference(name)) for name in (left, right))
+    one, other = store.registry.find(left), store.registry.find(right)
     return Difference(
         left=one.id,
         right=other.id,

@@ -8,7 +8,7 @@ import msgspec
 
 from stocklstm.core.batch import Batch
 from stocklstm.core.inputs.volatility import WARM_UP
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
@@ -84,13 +84,13 @@ def write_directory(
     return Batch((made,))
 
 
-def export_graph(store: Store, reference: str, output: Path | None) -> ModelExportResult:
+def export_graph(store: Store, reference: ModelReference, output: Path | None) -> ModelExportResult:
     """Write the serving graph, and beside it the numbers that turn prices into its inputs.
 
     Args:
         output: The directory; by default TICKER-v3-onnx where the program runs.
     """
-    manifest = store.registry.find(parse_reference(reference))
+    manifest = store.registry.find(reference)
     graph = store.registry.read_file(manifest, SERVING_FILE)
     text = msgspec.json.format(msgspec.json.encode(sidecar(manifest)), indent=2) + b"\n"
     return write_directory(manifest, "onnx", output, {SERVING_FILE: graph, SIDECAR_FILE: text})

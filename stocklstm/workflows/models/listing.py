@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stocklstm.core.batch import Batch, Failure, for_each
-from stocklstm.core.reference import parse_owner, parse_reference
+from stocklstm.core.reference import ModelReference, parse_owner
 from stocklstm.errors import NoModelError, StockLstmError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
@@ -76,9 +76,9 @@ def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     return ModelsResult(models, unknown + unreadable)
 
 
-def show_model(store: Store, reference: str) -> ModelDetails:
+def show_model(store: Store, reference: ModelReference) -> ModelDetails:
     """Read everything about one version; see `Client.show_model`."""
-    manifest = store.registry.find(parse_reference(reference))
+    manifest = store.registry.find(reference)
     ticker, version = manifest.ticker, manifest.version
     return ModelDetails(
         manifest=manifest,

@@ -124,6 +124,18 @@ class PlanResult(Batch[PlannedTraining]):
         return self.results
 
 
+def require_tickers(tickers: Sequence[str]) -> None:
+    """Refuse a plan of nothing.
+
+    Raises:
+        ConfigError: No ticker is named.
+    """
+    if not tickers:
+        raise ConfigError(
+            "train needs a ticker", hint="stocklstm train --ticker PETR4.SA --dry-run"
+        )
+
+
 def dry_run(
     store: Store,
     tickers: Sequence[str],
@@ -132,10 +144,6 @@ def dry_run(
     weights: str | None,
 ) -> PlanResult:
     """Say what training a model of each ticker would do; see `Client.dry_run`."""
-    if not tickers:
-        raise ConfigError(
-            "train needs a ticker", hint="stocklstm train --ticker PETR4.SA --dry-run"
-        )
 
     def plan(ticker: str) -> PlannedTraining:
         return _plan(store, read_ticker(store, ticker), config, weights)

@@ -26,7 +26,7 @@ from stocklstm.workflows.parallel import (
     for_each_in_workers,
     listed,
 )
-from stocklstm.workflows.publishing import Promotion, check_rule, judge, promote_by, publish
+from stocklstm.workflows.publishing import Promotion, judge, promote_by, publish
 from stocklstm.workflows.train.order import (
     FinishedVersion,
     LeftOutTicker,
@@ -119,7 +119,6 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     on_note: Callable[[str], None],
 ) -> TrainResult:
     """Train a model of each ticker; see `Client.train`."""
-    check_rule(promote)
     store.require_writable()
     runs = Runs(store, backend.is_remote, on_note)
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
@@ -169,7 +168,6 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     on_note: Callable[[str], None],
 ) -> PooledResult:
     """Train one model of several tickers; see `Client.train_pooled`."""
-    check_rule(promote)
     if backend.jobs != 1:
         raise ConfigError(
             "--jobs is not for pooled models: it is one network that is trained",
