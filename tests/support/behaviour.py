@@ -162,7 +162,11 @@ ONCE = re.compile(
 
 _MASKS = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)"), "<time>"),
-    (re.compile(r"\d{8}T?-?\d{6}[0-9a-zA-Z-]*"), "<id>"),
+    (re.compile(r"\b\d{8}T?-?\d{6}Z?-[0-9a-f]{4}\b"), "<id>"),
+    # Pictures hold times in words, and so have no fixed size.
+    (re.compile(r"(?<=version )   *[\d,]+$|(?<=in all )  *[\d,]+$|(?<=size    )[\d,]+"), "<size>"),
+    (re.compile(r"^(seconds +)[\d. ]+$"), "seconds <durations>"),
+    (re.compile(r"[\d.]+ × (faster|slower)"), "<ratio>"),
     (re.compile(r"20[23]\d-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "<time>"),
     (re.compile(r"\b\d[\d,]*(\.\d+)?(e-?\d+)? ?(ms|s|min|seconds|minutes|µs)\b"), "<duration>"),
 ]
@@ -188,6 +192,9 @@ def masked_text(text: str, scratch: Path) -> list[str]:
 
 def masked(value: Any, scratch: Path, name: str = "") -> Any:
     """Replace times in a JSON value by their kind."""
+    if name.endswith((".png", ".csv", ".pth")) and isinstance(value, dict):
+        # Their bytes hold times.
+        return "<file>"
     if isinstance(value, dict):
         return {key: masked(each, scratch, key) for key, each in value.items()}
     if isinstance(value, list):
@@ -229,10 +236,6 @@ def versions(home: Path, scratch: Path) -> dict[str, Any]:
     found = {}
     for manifest in sorted(home.glob("models/*/v*/manifest.json")):
         content = masked(json.loads(manifest.read_text()), scratch)
-        # Their bytes hold times, or depend on the library that drew them.
-        for name in list(content.get("files", {})):
-            if not name.endswith((".onnx", ".csv", ".json")):
-                content["files"][name] = "<file>"
         digest = hashlib.sha256(manifest.with_name("model.onnx").read_bytes()).hexdigest()
         found[str(manifest.parent.relative_to(home))] = {"onnx": digest, "manifest": content}
     return found
@@ -252,9 +255,13 @@ def record(only: str) -> dict[str, Any]:
         home = scratch / "home"
         prepare(scratch)
         said: dict[str, Any] = {}
+        stored: dict[str, Any] = {}
         for name, arguments in commands(scratch).items():
             if only not in name and not ONCE.match(name):
                 continue
+            if name == "models rm":
+                # All versions are there still.
+                stored = versions(home, scratch)
             said[name] = run(home, scratch, arguments)
             print(f"{said[name]['code']:3} {name}", flush=True)
             if not ONCE.match(name):
@@ -263,7 +270,6 @@ def record(only: str) -> dict[str, Any]:
                 said[f"{name} --json"] = run(home, scratch, [*arguments, "--json"])
         for name in HELP:
             said[f"{name} --help"] = run(home, scratch, [name, "--help"])
-        stored = versions(home, scratch)
     return {"said": said, "stored": stored}
 
 
