@@ -101,7 +101,7 @@ class Meddled(Registry):
     def manifest(self, ticker: str, version: int) -> Manifest:
         if version == 2 and 2 in self.versions(ticker):
             for other in (3, 1):
-                self.promote(ticker, other, reason="better", at=LATER)
+                self.aliases.promote(ticker, other, reason="better", at=LATER)
             self.remove(ticker, 2, at=LATER)
         return super().manifest(ticker, version)
 

@@ -12,7 +12,7 @@ from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.store import Store
-from stocklstm.workflows.train.order import LeftOutTicker, Subject
+from stocklstm.workflows.train.order import Dataset, LeftOutTicker
 from stocklstm.workflows.train.runs import read_pool, read_ticker
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
@@ -161,25 +161,25 @@ def dry_run_pooled(
     on_note: Callable[[str], None],
 ) -> PlanResult:
     """Say what training one model of several tickers would do; see `Client.dry_run_pooled`."""
-    subject = read_pool(store, name, tickers, config, on_note)
-    return PlanResult((_plan(store, subject, config, weights),))
+    dataset = read_pool(store, name, tickers, config, on_note)
+    return PlanResult((_plan(store, dataset, config, weights),))
 
 
 def _plan(
-    store: Store, subject: Subject, config: TrainingConfig, weights: str | None
+    store: Store, dataset: Dataset, config: TrainingConfig, weights: str | None
 ) -> PlannedTraining:
     start = None if weights is None else weights_identity(store, weights)
-    prepared = subject.prepare(config)
+    prepared = dataset.prepare(config)
     series = prepared.series
     if start is not None:
-        require_unseen_test_part(store, start, subject.owner, series, config.horizon)
+        require_unseen_test_part(store, start, dataset.owner, series, config.horizon)
     pace = measure_pace(
         config,
         prepared.data,
         start=None if start is None else decode_checkpoint(read_checkpoint(store, start)),
     )
     facts: dict[str, Any] = {
-        "ticker": subject.owner,
+        "ticker": dataset.owner,
         "preset": config.preset,
         "network": PlannedNetwork(
             config.input_size, config.hidden_size, config.num_layers, config.outputs
@@ -199,8 +199,8 @@ def _plan(
         "seconds_per_validation": pace.validation_s,
         "seconds": pace.seconds(config.epochs),
     }
-    if is_pool(subject.owner):
-        return PlannedPool(**facts, tickers=tuple(sorted(subject.bars)), left_out=subject.left_out)
+    if is_pool(dataset.owner):
+        return PlannedPool(**facts, tickers=tuple(sorted(dataset.bars)), left_out=dataset.left_out)
     return PlannedTraining(**facts)
 
 

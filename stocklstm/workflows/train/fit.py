@@ -55,7 +55,6 @@ UNNUMBERED = 1
 Sources = Mapping[str, tuple[str, ...]]
 """Where the prices of each ticker came from."""
 
-
 F_co = TypeVar("F_co", bound="Fitted", covariant=True)
 
 
@@ -119,10 +118,6 @@ class Fitted(ABC):
         return diagnose(network.history, network.constant, self.config, self.kept_epoch)
 
     @abstractmethod
-    def _title(self, owner: str) -> str:
-        """Name it above its pictures."""
-
-    @abstractmethod
     def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
         """Give the test part of each ticker that has one, scored day by day, in its currency."""
 
@@ -156,12 +151,16 @@ class Fitted(ABC):
         }
 
     @abstractmethod
-    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
-        """Write the files that only a model of this kind has, by name."""
-
-    @abstractmethod
     def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:
         """Describe it as a version of a ticker, or of a pooled model, with `UNNUMBERED`."""
+
+    @abstractmethod
+    def _title(self, owner: str) -> str:
+        """Name it above its pictures."""
+
+    @abstractmethod
+    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
+        """Write the files that only a model of this kind has, by name."""
 
     def _manifest(
         self,

@@ -34,7 +34,7 @@ class LeftOutTicker:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Dataset:
     """What is to be trained on: the prices of one ticker, or of the tickers of a pool.
 
     Attributes:
@@ -111,13 +111,13 @@ class TrainingOrder:
 
     Attributes:
         record: What the run is told to do.
-        subject: What it is trained on.
+        dataset: What it is trained on.
         files: Where the run saves what it needs to be resumed.
         start: Checkpoint whose weights are to be the first ones; None for random ones.
     """
 
     record: RunRecord
-    subject: Subject
+    dataset: Dataset
     files: RunFiles
     start: bytes | None = None
 
@@ -156,25 +156,25 @@ def train_order(
     """
     if should_stop():
         raise StoppedError
-    subject = order.subject
+    dataset = order.dataset
     model = fit(
-        subject.prepare(order.record.config),
+        dataset.prepare(order.record.config),
         on_epoch,
         should_stop=should_stop,
         files=order.files,
         resume=_saved_state(order),
         start=None if order.start is None else decode_checkpoint(order.start),
     )
-    files = model.files(subject.owner, subject.sources, subject.currency, order.files)
+    files = model.files(dataset.owner, dataset.sources, dataset.currency, order.files)
     records = {
         name: FileRecord(sha256_hex(content), len(content)) for name, content in files.items()
     }
     return FinishedVersion(
-        manifest=model.manifest(subject.owner, subject.sources, records),
+        manifest=model.manifest(dataset.owner, dataset.sources, records),
         files=files,
         seconds=model.seconds,
         diagnosis=model.diagnosis.words,
-        days=model.days_by_ticker(subject.owner),
+        days=model.days_by_ticker(dataset.owner),
     )
 
 

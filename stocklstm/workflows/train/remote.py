@@ -70,7 +70,7 @@ def unpack(content: bytes, order: TrainingOrder) -> FinishedVersion:
             raise ArtifactCorruptError("its files are not those of its manifest")
         decode_checkpoint(package.files[CHECKPOINT_FILE])
         model = assembled(manifest, package.files.__getitem__)
-        series = order.subject.split(order.record.config)
+        series = order.dataset.split(order.record.config)
         _require_ordered(model, order, series)
         days = _scored_anew(model, series)
     except (msgspec.MsgspecError, KeyError, StockLstmError) as error:

@@ -22,7 +22,7 @@ from stocklstm.errors import (
 from stocklstm.learn.checkpoints import RunFiles
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store
-from stocklstm.workflows.train.order import LeftOutTicker, RunInMemory, Subject, TrainingOrder
+from stocklstm.workflows.train.order import Dataset, LeftOutTicker, RunInMemory, TrainingOrder
 from stocklstm.workflows.train.pool_fit import require_scale_free
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
@@ -94,13 +94,13 @@ class TrainingStoppedError(InterruptedWorkError):
 # What is trained on
 
 
-def read_ticker(store: Store, ticker: str) -> Subject:
+def read_ticker(store: Store, ticker: str) -> Dataset:
     """Read the prices of one ticker.
 
     Raises:
         NoPricesError: There are none.
     """
-    return _subject(store, ticker, {ticker: store.prices.bars(ticker)})
+    return _dataset(store, ticker, {ticker: store.prices.bars(ticker)})
 
 
 def read_pool(
@@ -109,7 +109,7 @@ def read_pool(
     tickers: Sequence[str],
     config: TrainingConfig,
     on_note: Callable[[str], None],
-) -> Subject:
+) -> Dataset:
     """Read the prices of several tickers; leave out those that have none, or too few.
 
     Args:
@@ -153,7 +153,7 @@ def read_pool(
             "pooled model is of several",
             hint="stocklstm fetch --tickers-file FILE",
         )
-    return _subject(store, owner, bars, tuple(left_out))
+    return _dataset(store, owner, bars, tuple(left_out))
 
 
 def _several(tickers: Sequence[str]) -> list[str]:
@@ -177,7 +177,7 @@ def _require_free(store: Store, owner: str, tickers: Sequence[str]) -> None:
         )
 
 
-def _read_again(store: Store, record: RunRecord) -> Subject:
+def _read_again(store: Store, record: RunRecord) -> Dataset:
     """Read the prices that a run was given; what came later stays out.
 
     Raises:
@@ -190,15 +190,15 @@ def _read_again(store: Store, record: RunRecord) -> Subject:
         )
         for each in record.series
     }
-    return _subject(store, record.ticker, bars)
+    return _dataset(store, record.ticker, bars)
 
 
-def _subject(
+def _dataset(
     store: Store, owner: str, bars: dict[str, Bars], left_out: tuple[LeftOutTicker, ...] = ()
-) -> Subject:
+) -> Dataset:
     sources = {ticker: tuple(store.prices.sources(ticker)) for ticker in bars}
     currency = "" if is_pool(owner) else store.prices.instrument(owner).currency
-    return Subject(owner, bars, sources, currency, left_out)
+    return Dataset(owner, bars, sources, currency, left_out)
 
 
 # The runs
@@ -233,30 +233,30 @@ class Runs:
 
     @contextmanager
     def new(
-        self, subject: Subject, config: TrainingConfig, weights: str | None
+        self, dataset: Dataset, config: TrainingConfig, weights: str | None
     ) -> Iterator[BegunRun]:
         """Begin a run.
 
         Args:
-            subject: What is trained on.
+            dataset: What is trained on.
             config: All settings.
             weights: Reference to the version whose weights are to be the first ones.
         """
         start = None if weights is None else weights_identity(self.store, weights)
-        record = _record(subject, config, start)
+        record = _record(dataset, config, start)
         # What cannot be trained at all is said before a directory is made for it.
-        series = subject.split(config)
+        series = dataset.split(config)
         if start is not None:
             require_unseen_test_part(
-                self.store, start, subject.owner, list(series.values()), config.horizon
+                self.store, start, dataset.owner, list(series.values()), config.horizon
             )
-        self._note_unfinished(subject.owner)
+        self._note_unfinished(dataset.owner)
         if self.remote:
-            yield self._begun(None, record, subject, resumed=False)
+            yield self._begun(None, record, dataset, resumed=False)
             return
         run = self.store.runs.create(record)
         with self.store.runs.locked(record.id), _removed_when_done(run):
-            yield self._begun(run, record, subject, resumed=False)
+            yield self._begun(run, record, dataset, resumed=False)
 
     @contextmanager
     def resumed(self, run: Run) -> Iterator[BegunRun]:
@@ -264,12 +264,12 @@ class Runs:
         with self.store.runs.locked(run.record.id):
             # Another process may have finished it meanwhile.
             run = self.store.runs.open(run.record.id)
-            subject = _read_again(self.store, run.record)
+            dataset = _read_again(self.store, run.record)
             with _removed_when_done(run):
-                yield self._begun(run, run.record, subject, resumed=True)
+                yield self._begun(run, run.record, dataset, resumed=True)
 
     def _begun(
-        self, run: Run | None, record: RunRecord, subject: Subject, *, resumed: bool
+        self, run: Run | None, record: RunRecord, dataset: Dataset, *, resumed: bool
     ) -> BegunRun:
         files: RunFiles
         if run is None:
@@ -277,7 +277,7 @@ class Runs:
         else:
             files = RunInMemory(run.state(), run.checkpoints()) if self.remote else run
         start = None if record.start is None else read_checkpoint(self.store, record.start)
-        return BegunRun(TrainingOrder(record, subject, files, start), resumed)
+        return BegunRun(TrainingOrder(record, dataset, files, start), resumed)
 
     def _note_unfinished(self, owner: str) -> None:
         runs = self.store.runs.idle(owner)
@@ -291,23 +291,22 @@ class Runs:
         )
 
 
-def _record(subject: Subject, config: TrainingConfig, start: str | None) -> RunRecord:
+def _record(dataset: Dataset, config: TrainingConfig, start: str | None) -> RunRecord:
     now = utc_now()
     pinned = tuple(
         PinnedSeries(ticker, str(bars.dates[-1]), bars.fingerprint())
-        for ticker, bars in sorted(subject.bars.items())
+        for ticker, bars in sorted(dataset.bars.items())
     )
-    pooled = is_pool(subject.owner)
+    pooled = is_pool(dataset.owner)
+    together = sha256_hex(*(each.sha256.encode() for each in pinned))
     return RunRecord(
-        id=run_id(subject.owner, now),
-        ticker=subject.owner,
+        id=run_id(dataset.owner, now),
+        ticker=dataset.owner,
         created=now,
         config=config,
-        rows=sum(len(bars) for bars in subject.bars.values()),
+        rows=sum(len(bars) for bars in dataset.bars.values()),
         last=max(each.last for each in pinned),
-        sha256=sha256_hex(*(each.sha256.encode() for each in pinned))
-        if pooled
-        else pinned[0].sha256,
+        sha256=together if pooled else pinned[0].sha256,
         start=start,
         pool=pinned if pooled else (),
     )

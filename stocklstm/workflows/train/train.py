@@ -180,8 +180,8 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
         run = _pooled_run(store, name, beginning.resume)
         owner, begun = run.record.ticker, runs.resumed(run)
     else:
-        subject = read_pool(store, name, tickers, config, on_note)
-        owner, begun = subject.owner, runs.new(subject, config, beginning.weights)
+        dataset = read_pool(store, name, tickers, config, on_note)
+        owner, begun = dataset.owner, runs.new(dataset, config, beginning.weights)
     trained = training.all([owner], parse_owner, lambda _: begun)
     for failure in trained.failures:
         error = failure.error
@@ -310,14 +310,14 @@ class _Training:
         return PooledVersion(
             **facts,
             tickers=tuple(members),
-            left_out=order.subject.left_out,
+            left_out=order.dataset.left_out,
             windows=sum(member.windows for member in members.values()),
         )
 
     def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
         record = order.record
         return judge(
-            self.store, record.ticker, record.config.horizon, order.subject.bars, finished.days
+            self.store, record.ticker, record.config.horizon, order.dataset.bars, finished.days
         )
 
 

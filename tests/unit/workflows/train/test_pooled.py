@@ -21,6 +21,7 @@ from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.train.dry_run import PlannedPool
 from stocklstm.workflows.train.pool_fit import prepare_pool
 from stocklstm.workflows.train.runs import EpochEnded, TrainingStoppedError
+from stocklstm.workflows.train.train import PooledVersion
 from tests.conftest import Cli
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import NAMES, POOL, YOUNG, dated, pool_config, put, train_pool
@@ -258,6 +259,17 @@ def test_its_numbers_are_its_own(pool_home: Path) -> None:
     assert train_pool(pool_home).version == 2
     with open_store(pool_home) as store:
         assert store.registry.versions(NAMES[0]) == [1]
+
+
+def test_a_run_is_resumed_by_its_identity_alone(prices_home: Path) -> None:
+    steps = iter([False] * 9 + [True])
+    with pytest.raises(TrainingStoppedError) as caught:
+        train_pooled("b3", NAMES, pool_config(), home=prices_home, should_stop=lambda: next(steps))
+
+    (version,) = train([], home=prices_home, beginning=StartFrom(resume=caught.value.run)).results
+
+    assert isinstance(version, PooledVersion)
+    assert version.tickers == tuple(sorted(NAMES))
 
 
 def test_another_run_that_is_unfinished_is_said(prices_home: Path) -> None:

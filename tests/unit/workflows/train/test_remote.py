@@ -14,7 +14,7 @@ from stocklstm.learn.stopping import StoppedError, never
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.order import RunInMemory, Subject, TrainingOrder, train_order
+from stocklstm.workflows.train.order import Dataset, RunInMemory, TrainingOrder, train_order
 from stocklstm.workflows.train.remote import train_packed, unpack
 from stocklstm.workflows.train.runs import Runs, read_pool
 from tests.conftest import TICKER
@@ -38,8 +38,8 @@ def order(_priced: Path) -> TrainingOrder:
         last=str(bars.dates[-1]),
         sha256=bars.fingerprint(),
     )
-    subject = Subject(TICKER, {TICKER: bars}, {TICKER: ("sample",)}, "BRL")
-    return TrainingOrder(record, subject, RunInMemory())
+    dataset = Dataset(TICKER, {TICKER: bars}, {TICKER: ("sample",)}, "BRL")
+    return TrainingOrder(record, dataset, RunInMemory())
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +120,9 @@ def pooled_order(tmp_path_factory: pytest.TempPathFactory) -> TrainingOrder:
     priced(home)
     config = pool_config(epochs=1, top_k=1)
     with open_store(home) as store:
-        subject = read_pool(store, "b3", NAMES, config, lambda _: None)
+        dataset = read_pool(store, "b3", NAMES, config, lambda _: None)
         runs = Runs(store, remote=True, on_note=lambda _: None)
-        with runs.new(subject, config, None) as begun:
+        with runs.new(dataset, config, None) as begun:
             return begun.order
 
 
