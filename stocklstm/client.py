@@ -802,9 +802,10 @@ class Client:
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.publishing import check_rule
         from stocklstm.workflows.train.runs import NEW_RUN
-        from stocklstm.workflows.train.train import train_pooled
+        from stocklstm.workflows.train.train import check_pooled, train_pooled
 
         check_rule(promote)
+        check_pooled(backend or THIS_PROCESS)
         return train_pooled(
             self.store(),
             name,

@@ -153,6 +153,19 @@ def _unfinished_tickers(store: Store) -> list[str]:
     return sorted(owner for owner in owners if not is_pool(owner))
 
 
+def check_pooled(backend: Backend) -> None:
+    """Refuse several processes for one network.
+
+    Raises:
+        ConfigError: They are wanted.
+    """
+    if backend.jobs != 1:
+        raise ConfigError(
+            "--jobs is not for pooled models: it is one network that is trained",
+            hint="leave --jobs out",
+        )
+
+
 def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     store: Store,
     name: str | None,
@@ -168,11 +181,6 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     on_note: Callable[[str], None],
 ) -> PooledResult:
     """Train one model of several tickers; see `Client.train_pooled`."""
-    if backend.jobs != 1:
-        raise ConfigError(
-            "--jobs is not for pooled models: it is one network that is trained",
-            hint="leave --jobs out",
-        )
     store.require_writable()
     runs = Runs(store, backend.is_remote, on_note)
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
