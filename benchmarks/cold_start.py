@@ -3,7 +3,7 @@
 Run: python benchmarks/cold_start.py [--rounds N]
 
 Every round starts each command once, in turn, so that a busy machine slows all alike; medians
-are compared. Exit code 1 if a goal is missed.
+are compared. All run from bytecode, as pip installs it. Exit code 1 if a goal is missed.
 """
 
 import argparse
@@ -38,7 +38,9 @@ class Cost:
 def measure(command: list[str]) -> Cost:
     """Run a command to its end and read the system's counters."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=_with_bytecode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -47,6 +49,11 @@ def measure(command: list[str]) -> Cost:
     # Linux counts KiB, macOS bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+
+
+def _with_bytecode() -> dict[str, str]:
+    """Let the first round write the bytecode that an editable installation may lack."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def prepare(home: str) -> None:
@@ -91,8 +98,8 @@ def main() -> int:
         print(f"  {name:30} wall {c.wall_s:.3f} s  cpu {c.cpu_s:.3f} s  peak {c.peak_mib:6.1f} MiB")
     predict, stack = cost["predict --json"], cost["import torch, pandas, sklearn"]
     goals = [
-        ("predict wall / import torch, pandas, sklearn", predict.wall_s / stack.wall_s, 0.10),
-        ("predict peak / import torch, pandas, sklearn", predict.peak_mib / stack.peak_mib, 0.20),
+        ("predict wall / import torch, pandas, sklearn", predict.wall_s / stack.wall_s, 0.09),
+        ("predict peak / import torch, pandas, sklearn", predict.peak_mib / stack.peak_mib, 0.18),
         ("predict cpu / import numpy", predict.cpu_s / cost["import numpy"].cpu_s, 2.0),
         ("--help wall / import typer", cost["--help"].wall_s / cost["import typer"].wall_s, 1.6),
     ]

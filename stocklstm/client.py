@@ -382,7 +382,9 @@ class Client:
             NotFoundError: There is no store, or no model at all.
         """
         from stocklstm.workflows.evaluate.walk_forward import walk_forward
+        from stocklstm.workflows.parallel import check_jobs
 
+        check_jobs(jobs)
         return walk_forward(
             self.store(), references, walk, jobs=jobs, on_plan=on_plan, on_fold=on_fold
         )

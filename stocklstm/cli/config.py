@@ -89,21 +89,21 @@ def _path_table(console: "Console", items: Sequence["ShownPath"]) -> None:
     grid(console, "Places", ["What", "There", "Path"], rows, left=["Path"])
 
 
-SHOW: "View[Batch[ShownSetting], ShownSetting]" = View(
+SHOW: "View[ShownSetting]" = View(
     command="config show",
     key="settings",
     document=as_document,
     tables=_table,
     bare=_bare,
 )
-WITH_ORIGIN: "View[Batch[ShownSetting], ShownSetting]" = View(
+WITH_ORIGIN: "View[ShownSetting]" = View(
     command="config show",
     key="settings",
     document=as_document,
     tables=_table_with_origin,
     bare=_bare,
 )
-PATHS: "View[Batch[ShownPath], ShownPath]" = View(
+PATHS: "View[ShownPath]" = View(
     command="config path",
     key="paths",
     document=as_document,

@@ -11,7 +11,6 @@ from stocklstm.cli.evaluate import evaluate
 from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import (
     Mode,
-    Result,
     View,
     choose_mode,
     complain,
@@ -24,7 +23,7 @@ from stocklstm.cli.progress import training_progress
 from stocklstm.cli.streams import write
 from stocklstm.cli.train import train
 from stocklstm.client import Client
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 TICKER = "PETR4.SA"
 
-R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 
@@ -104,17 +102,16 @@ class _Tour:
         self.errors: list[dict[str, Any]] = []
         self.codes: list[ExitCode] = []
 
-    def step(self, heading: str, view: View[R, T], call: Callable[[], R]) -> None:
+    def step(self, heading: str, view: View[T], call: Callable[[], Batch[T]]) -> None:
         if self.mode is Mode.HUMAN:
             write(f"\n{heading}: stocklstm {view.command}\n\n")
-        result = call()
-        items = view.items(result)
-        self.documents.append(document(view, items, result.failures))
-        self.codes += [view.code(item) for item in items]
+        batch = call()
+        self.documents.append(document(view, batch))
+        self.codes += [view.code(result) for result in batch.results]
         if self.mode is Mode.HUMAN or (self.mode is Mode.QUIET and view.command == "predict"):
-            show(view, items, (), self.mode)
-        if result.failures:
-            raise result.failures[0].error
+            show(view, Batch(batch.results), self.mode)
+        if batch.failures:
+            raise batch.failures[0].error
 
     def fail(self, error: StockLstmError) -> None:
         complain(error)

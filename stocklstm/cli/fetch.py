@@ -226,7 +226,7 @@ def _listed(dates: Sequence[str]) -> str:
     return ", ".join(dates[:10]) + (f" and {more} more (all in --json)" if more > 0 else "")
 
 
-VIEW: "View[FetchResult, FetchedTicker]" = View(
+VIEW: "View[FetchedTicker]" = View(
     command="fetch",
     key="results",
     document=as_document,

@@ -3,14 +3,14 @@
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import typer
 
 from stocklstm.cli.streams import say, write, writes_utf8
-from stocklstm.core.batch import Failure, unexpected
+from stocklstm.core.batch import Batch, Failure, unexpected
 from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 from stocklstm.workflows.documents import envelope
@@ -28,37 +28,22 @@ class Mode(Enum):
     QUIET = "quiet"
 
 
-class Result(Protocol):
-    """What every workflow over several tickers returns."""
-
-    @property
-    def failures(self) -> tuple[Failure, ...]:
-        """Those that failed."""
-
-
 VERBOSE = "STOCKLSTM_VERBOSE"
 """Environment variable that --verbose sets for this command line and its processes."""
 
-R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 
-def _results(result: Any) -> Any:  # noqa: ANN401 - a `Batch` of whatever the view shows
-    return result.results
-
-
-@dataclass(frozen=True)
-class View(Generic[R, T]):
-    """How one command's result is shown.
+class View(NamedTuple, Generic[T]):
+    """How one command's results are shown.
 
     Attributes:
         command: Its name.
-        key: Name of the list in the JSON document.
-        document: Turns an item into JSON values.
-        tables: Prints items for a person.
-        bare: Gives an item's lines for `--quiet`.
-        items: Takes the list out of a result that is no `Batch`.
-        code: Exit code that an item asks for.
+        key: Name of their list in the JSON document.
+        document: Turns a result into JSON values.
+        tables: Prints results for a person.
+        bare: Gives a result's lines for `--quiet`.
+        code: Exit code that a result asks for.
     """
 
     command: str
@@ -66,7 +51,6 @@ class View(Generic[R, T]):
     document: Callable[[T], Mapping[str, Any]]
     tables: Callable[["Console", Sequence[T]], None]
     bare: Callable[[T], Iterable[str]]
-    items: Callable[[R], Sequence[T]] = _results
     code: Callable[[T], ExitCode] = lambda _: ExitCode.OK
 
 
@@ -83,52 +67,40 @@ def choose_mode(*, as_json: bool, quiet: bool) -> Mode:
     return Mode.QUIET if quiet else Mode.HUMAN
 
 
-def conclude(view: View[R, T], call: Callable[[], R], *, as_json: bool, quiet: bool) -> NoReturn:
-    """Run a workflow, show its result and leave with the right code.
-
-    Args:
-        view: How to show it.
-        call: The workflow, ready to run.
-        as_json: The `--json` option.
-        quiet: The `--quiet` option.
-    """
-    items: Sequence[T] = ()
+def conclude(
+    view: View[T], call: Callable[[], Batch[T]], *, as_json: bool, quiet: bool
+) -> NoReturn:
+    """Run a workflow, show its results and leave with the right exit code."""
     mode = Mode.JSON if as_json else Mode.HUMAN
     try:
         mode = choose_mode(as_json=as_json, quiet=quiet)
-        result = call()
-        items, failures = view.items(result), result.failures
+        batch = call()
     except StockLstmError as error:
-        failures = (Failure(None, error),)
+        batch = Batch((), (Failure(None, error),))
     except Exception as error:  # noqa: BLE001 - a bug is reported in the document too
-        failures = (Failure(None, unexpected(error)),)
-    codes = [view.code(item) for item in items] + [exit_code(f.error) for f in failures]
+        batch = Batch((), (Failure(None, unexpected(error)),))
+    codes = [view.code(result) for result in batch.results]
+    codes += [exit_code(failure.error) for failure in batch.failures]
     try:
-        show(view, items, failures, mode)
+        show(view, batch, mode)
     except StorageError as error:
         complain(error)
         codes.append(exit_code(error))
     raise typer.Exit(worst(codes))
 
 
-def show(view: View[R, T], items: Sequence[T], failures: Sequence[Failure], mode: Mode) -> None:
-    """Write items to stdout and failures to stderr.
-
-    Args:
-        view: How to show them.
-        items: What went well.
-        failures: What did not.
-        mode: For whom.
-    """
+def show(view: View[T], batch: Batch[T], mode: Mode) -> None:
+    """Write results to stdout and failures to stderr."""
+    results = batch.results
     if mode is Mode.JSON:
-        write_json(document(view, items, failures))
+        write_json(document(view, batch))
     elif mode is Mode.QUIET:
-        write("".join(f"{line}\n" for item in items for line in view.bare(item)))
-    elif items:
+        write("".join(f"{line}\n" for result in results for line in view.bare(result)))
+    elif results:
         from stocklstm.cli.tables import printed
 
-        write(printed(lambda console: view.tables(console, items)))
-    for tickers in _together(failures):
+        write(printed(lambda console: view.tables(console, results)))
+    for tickers in _together(batch.failures):
         # What stopped the whole run is said once, not for every ticker that it kept back.
         complain(tickers[0].error, tickers[0].ticker if len(tickers) == 1 else None)
 
@@ -141,18 +113,15 @@ def _together(failures: Sequence[Failure]) -> list[list[Failure]]:
     return list(groups.values())
 
 
-def as_document(item: "DataclassInstance") -> dict[str, Any]:
-    """Turn an item into JSON values, field by field: for views that leave nothing out.
-
-    Args:
-        item: What a workflow returned.
-    """
-    return asdict(item)
+def as_document(result: "DataclassInstance") -> dict[str, Any]:
+    """Turn a result into JSON values, field by field: for views that leave nothing out."""
+    return asdict(result)
 
 
-def document(view: View[R, T], items: Sequence[T], failures: Sequence[Failure]) -> dict[str, Any]:
+def document(view: View[T], batch: Batch[T]) -> dict[str, Any]:
     """Build the JSON document of a command."""
-    return envelope(view.command, view.key, [view.document(item) for item in items], failures)
+    entries = [view.document(result) for result in batch.results]
+    return envelope(view.command, view.key, entries, batch.failures)
 
 
 def write_json(value: Mapping[str, Any]) -> None:

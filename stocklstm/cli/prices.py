@@ -282,28 +282,28 @@ def _exports(console: "Console", items: Sequence["Export"]) -> None:
         console.print(f"{item.ticker}: {item.rows} rows in {item.path}", soft_wrap=True)
 
 
-OVERVIEW: "View[PricesResult, StoredPrices]" = View(
+OVERVIEW: "View[StoredPrices]" = View(
     command="prices show",
     key="prices",
     document=as_document,
     tables=_overview,
     bare=_bare_prices,
 )
-DETAILS: "View[PricesResult, StoredPrices]" = View(
+DETAILS: "View[StoredPrices]" = View(
     command="prices show",
     key="prices",
     document=as_document,
     tables=_details,
     bare=_bare_prices,
 )
-EXPORT: "View[ExportResult, Export]" = View(
+EXPORT: "View[Export]" = View(
     command="prices export",
     key="exports",
     document=_export_document,
     tables=_exports,
     bare=_bare_export,
 )
-VERIFY: "View[VerifyResult, CheckedPrices]" = View(
+VERIFY: "View[CheckedPrices]" = View(
     command="prices verify",
     key="results",
     document=as_document,

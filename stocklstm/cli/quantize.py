@@ -193,7 +193,7 @@ def _times(ratio: float, gain: str, loss: str) -> str:
     return f"{ratio:.2f} × {gain}" if ratio >= 1 else f"{1 / ratio:.2f} × {loss}"
 
 
-VIEW: "View[QuantizeResult, QuantizedVersion]" = View(
+VIEW: "View[QuantizedVersion]" = View(
     command="quantize",
     key="results",
     document=as_document,

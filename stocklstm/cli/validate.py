@@ -65,7 +65,7 @@ def _bare(item: Checked) -> Iterable[str]:
     yield f"{checked_name(item)} {item.status}"
 
 
-VIEW: "View[ValidateResult, ValidatedVersion | CheckedPrices | CheckedStore]" = View(
+VIEW: "View[ValidatedVersion | CheckedPrices | CheckedStore]" = View(
     command="validate",
     key="results",
     document=as_document,

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from stocklstm.core.reference import is_pool
 from stocklstm.errors import StockLstmError, UnexpectedError
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Batch(Generic[T]):
+class Batch(Generic[T_co]):
     """Results of one task for many tickers.
 
     Attributes:
@@ -33,7 +34,7 @@ class Batch(Generic[T]):
         failures: Of the others, likewise.
     """
 
-    results: tuple[T, ...]
+    results: tuple[T_co, ...]
     failures: tuple[Failure, ...] = ()
 
 
@@ -47,8 +48,7 @@ def unexpected(cause: Exception) -> UnexpectedError:
     return error
 
 
-@dataclass(frozen=True)
-class Named(Generic[K]):
+class Named(NamedTuple, Generic[K]):
     """One of several names.
 
     Attributes:

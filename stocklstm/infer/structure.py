@@ -9,7 +9,6 @@ and without a library.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 _FLOAT_LAYER = r"( LSTM\(1\.0,c,c,c\) Squeeze\(1\.[01],c\))"
 _INT8_LAYER = r"( DynamicQuantizeLSTM\(1\.0,c,c,c,,,,,c,c,c,c\) Squeeze\(1\.[01],c\))"
@@ -44,11 +43,11 @@ _Node = tuple[str, list[str], list[str]]
 """Operator, names of inputs, names of outputs."""
 
 
-@dataclass
 class _Graph:
-    nodes: list[_Node] = field(default_factory=list)
-    constants: dict[str, int] = field(default_factory=dict)
-    """Number of axes by name."""
+    def __init__(self) -> None:
+        self.nodes: list[_Node] = []
+        self.constants: dict[str, int] = {}
+        """Number of axes by name."""
 
 
 def check_structure(content: bytes) -> bool:

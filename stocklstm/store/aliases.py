@@ -28,11 +28,11 @@ class AliasChange:
     reason: str
 
 
-@dataclass(frozen=True)
 class Aliases:
     """The aliases of all tickers."""
 
-    connection: sqlite3.Connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def of(self, ticker: str) -> Mapping[str, int]:
         """Read the version of each alias of a ticker."""

@@ -51,11 +51,11 @@ _INSERT = (
 )
 
 
-@dataclass(frozen=True)
 class Ledger:
     """The forecasts table."""
 
-    connection: sqlite3.Connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def record(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Write a forecast unless one of the same key is there, which is then returned."""

@@ -1,7 +1,6 @@
 """Paths of everything in the store."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from stocklstm.errors import ConfigError
@@ -23,11 +22,11 @@ def data_home() -> Path:
     return platformdirs.user_data_path("stocklstm", appauthor=False)
 
 
-@dataclass(frozen=True)
 class StorePaths:
     """The layout below one home directory."""
 
-    home: Path
+    def __init__(self, home: Path) -> None:
+        self.home = home
 
     @property
     def database(self) -> Path:

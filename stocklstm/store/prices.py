@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ _ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
 _LOGGED_ROWS = 50
 
 
-@dataclass(frozen=True)
-class MergeResult:
+class MergeResult(NamedTuple):
     """What storing an answer changed.
 
     Attributes:
@@ -68,8 +68,7 @@ class LogEntry:
     detail: str
 
 
-@dataclass(frozen=True, eq=False)
-class Provenance:
+class Provenance(NamedTuple):
     """Where each stored row came from, oldest first; N rows.
 
     Attributes:
@@ -83,11 +82,11 @@ class Provenance:
     fetched_at: tuple[str, ...]
 
 
-@dataclass(frozen=True)
 class PriceStore:
     """Bars, actions and instruments of all tickers."""
 
-    connection: sqlite3.Connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def tickers(self) -> list[str]:
         """List every ticker that has prices, in order."""

@@ -5,8 +5,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
@@ -49,8 +49,7 @@ DRAFT = ".draft-"
 TRASH = ".trash-"
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A version in the making; it becomes visible only by being published.
 
     Attributes:
@@ -68,8 +67,7 @@ class Draft:
         self.files[name] = FileRecord(sha256_hex(content), len(content))
 
 
-@dataclass(frozen=True)
-class StoredManifest:
+class StoredManifest(NamedTuple):
     """The bytes of a manifest, as they were published.
 
     Attributes:
@@ -84,7 +82,6 @@ class StoredManifest:
         return None if self.signature is None else key.signed(self.content, self.signature)
 
 
-@dataclass(frozen=True)
 class Registry:
     """All model versions of a store.
 
@@ -92,9 +89,12 @@ class Registry:
         key: Signs what is published, and checks the signature of what is read; None without one.
     """
 
-    paths: StorePaths
-    connection: sqlite3.Connection
-    key: SigningKey | None = None
+    def __init__(
+        self, paths: StorePaths, connection: sqlite3.Connection, key: SigningKey | None = None
+    ) -> None:
+        self.paths = paths
+        self.connection = connection
+        self.key = key
 
     def tickers(self) -> list[str]:
         """List the tickers and pooled models that have a published version, in order."""

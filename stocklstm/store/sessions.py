@@ -1,7 +1,6 @@
 """Trading sessions of the exchanges, so that a forecast needs no calendar library."""
 
 import sqlite3
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,11 +8,11 @@ from stocklstm.core.prices.series import Dates
 from stocklstm.store.database import stored_values, transaction
 
 
-@dataclass(frozen=True)
 class SessionStore:
     """Dates on which exchanges trade, with the UTC time each session ends."""
 
-    connection: sqlite3.Connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def put(self, exchange: str, dates: Dates, closes_utc: Dates) -> None:
         """Replace the sessions of an exchange between the first and the last of these dates.

@@ -3,7 +3,7 @@
 import json
 import random
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +94,6 @@ def _versions(reader: Ended) -> list[int]:
     return found
 
 
-@dataclass(frozen=True)
 class Meddled(Registry):
     """A registry whose v2 is replaced and removed between two steps of a reader."""
 

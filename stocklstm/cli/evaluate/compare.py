@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from stocklstm.core.scores.comparison import AdjustedTest
-    from stocklstm.workflows.evaluate.compare import ComparedVersion, ComparisonResult
+    from stocklstm.workflows.evaluate.compare import ComparedVersion
 
 
 def _document(item: "ComparedVersion") -> Mapping[str, Any]:
@@ -84,7 +84,7 @@ def _verdict(result: str) -> str:
     return "no_better" if result == "no_difference" else result
 
 
-VIEW: "View[ComparisonResult, ComparedVersion]" = View(
+VIEW: "View[ComparedVersion]" = View(
     command="evaluate",
     key="comparison",
     document=_document,

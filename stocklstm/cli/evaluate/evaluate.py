@@ -10,13 +10,13 @@ from stocklstm.cli.evaluate import league, live, pool_scores, walk_forward
 from stocklstm.cli.evaluate.scores import evaluation_document, scores_tables
 from stocklstm.cli.options import Json, LockTimeout, Models, Quiet, TickersFile, all_tickers
 from stocklstm.cli.output import (
-    Result,
     View,
     conclude,
     warn,
 )
 from stocklstm.cli.progress import tickers_progress
 from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion, EvaluateResult
 
-R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 
 
@@ -80,8 +79,8 @@ def evaluate(
     walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
     walks = sessions is not None
 
-    def show(view: View[R, T], work: Callable[[Client], R]) -> NoReturn:
-        def call() -> R:
+    def show(view: View[T], work: Callable[[Client], Batch[T]]) -> NoReturn:
+        def call() -> Batch[T]:
             kinds = {
                 "--live": given,
                 "--walk-forward": walks,
@@ -182,7 +181,7 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
         console.print(f"Picture: {picture}", soft_wrap=True)
 
 
-VIEW: "View[EvaluateResult, EvaluatedVersion]" = View(
+VIEW: "View[EvaluatedVersion]" = View(
     command="evaluate",
     key="results",
     document=_document,

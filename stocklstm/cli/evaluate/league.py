@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from stocklstm.workflows.evaluate.league import LeagueResult, LeagueRow
+    from stocklstm.workflows.evaluate.league import LeagueRow
 
 
 def _document(item: "LeagueRow") -> Mapping[str, Any]:
@@ -100,7 +100,7 @@ def _judged(verdict: str) -> "Text":
     return verdict_text(verdict.replace("_", " "), verdict)
 
 
-VIEW: "View[LeagueResult, LeagueRow]" = View(
+VIEW: "View[LeagueRow]" = View(
     command="evaluate",
     key="league",
     document=_document,

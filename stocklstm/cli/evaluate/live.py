@@ -1,7 +1,7 @@
 """stocklstm evaluate --live."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,9 +103,9 @@ class Living:
             )
 
     @property
-    def view(self) -> "View[LiveResult, LiveScores]":
+    def view(self) -> "View[LiveScores]":
         """How to show the scores, and with which exit code to end."""
-        return replace(VIEW, code=_code) if self.fail_on else VIEW
+        return VIEW._replace(code=_code) if self.fail_on else VIEW
 
 
 def score(client: Client, references: Sequence[str], options: Living) -> "LiveResult":
@@ -225,7 +225,7 @@ def _left_out(item: "LiveScores") -> str:
     return ", ".join(f"{counts[key]} {words}" for key, words in _REASONS.items() if counts[key])
 
 
-VIEW: "View[LiveResult, LiveScores]" = View(
+VIEW: "View[LiveScores]" = View(
     command="evaluate",
     key="results",
     document=_document,

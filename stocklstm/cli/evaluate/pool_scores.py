@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         PoolMeans,
         PoolRow,
         PoolScores,
-        PoolScoresResult,
     )
 
 
@@ -101,7 +100,7 @@ def _mean_beside(means: "PoolMeans") -> list["str | Text"]:
     return ["mean", f"{means.owned} of {means.tickers}", own, ""]
 
 
-VIEW: "View[PoolScoresResult, PoolScores]" = View(
+VIEW: "View[PoolScores]" = View(
     command="evaluate",
     key="pools",
     document=_document,

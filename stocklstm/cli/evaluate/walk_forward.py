@@ -240,7 +240,7 @@ def _trainings(count: int) -> str:
     return "1 training" if count == 1 else f"{count} trainings"
 
 
-VIEW: "View[WalkForwardResult, WalkedVersion]" = View(
+VIEW: "View[WalkedVersion]" = View(
     command="evaluate",
     key="walks",
     document=_document,

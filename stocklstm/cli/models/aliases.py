@@ -102,7 +102,7 @@ def _tables(console: "Console", items: Sequence["AliasMove"]) -> None:
         facts(console, item.ticker, pairs)
 
 
-def _view(command: str) -> "View[Batch[AliasMove], AliasMove]":
+def _view(command: str) -> "View[AliasMove]":
     return View(
         command=command,
         key="results",

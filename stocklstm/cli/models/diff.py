@@ -83,7 +83,7 @@ def _shown(value: "Value") -> str:
     return f"{text[:12]}…" if len(text) == 64 else text.replace("no_better", "no better")
 
 
-VIEW: "View[Batch[Difference], Difference]" = View(
+VIEW: "View[Difference]" = View(
     command="models diff",
     key="diffs",
     document=as_document,

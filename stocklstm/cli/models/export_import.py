@@ -144,7 +144,7 @@ def _import_tables(console: "Console", items: Sequence["ImportedVersion"]) -> No
         )
 
 
-EXPORT: "View[ModelExportResult, ExportedModel]" = View(
+EXPORT: "View[ExportedModel]" = View(
     command="models export",
     key="exports",
     document=as_document,
@@ -152,7 +152,7 @@ EXPORT: "View[ModelExportResult, ExportedModel]" = View(
     bare=_bare_export,
 )
 
-IMPORT: "View[ImportResult, ImportedVersion]" = View(
+IMPORT: "View[ImportedVersion]" = View(
     command="models import",
     key="imports",
     document=as_document,

@@ -171,7 +171,7 @@ def _change(change: "AliasChange") -> str:
     return f"{change.at}: {change.name} {now}{before}: {change.reason}"
 
 
-LIST: "View[ModelsResult, ModelSummary]" = View(
+LIST: "View[ModelSummary]" = View(
     command="models list",
     key="models",
     document=as_document,
@@ -179,7 +179,7 @@ LIST: "View[ModelsResult, ModelSummary]" = View(
     bare=_summary_bare,
 )
 
-SHOW: "View[Batch[ModelDetails], ModelDetails]" = View(
+SHOW: "View[ModelDetails]" = View(
     command="models show",
     key="models",
     document=details_document,

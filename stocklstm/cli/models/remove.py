@@ -131,7 +131,7 @@ def _collected_table(console: "Console", items: Sequence["Collection"]) -> None:
         grid(console, title, ["Name", "Ticker", "What", "Bytes"], rows, left=["Ticker", "What"])
 
 
-REMOVE: "View[RemoveResult, RemovedVersion]" = View(
+REMOVE: "View[RemovedVersion]" = View(
     command="models rm",
     key="results",
     document=as_document,
@@ -139,7 +139,7 @@ REMOVE: "View[RemoveResult, RemovedVersion]" = View(
     bare=_removed_bare,
 )
 
-COLLECT: "View[CollectResult, Collection]" = View(
+COLLECT: "View[Collection]" = View(
     command="models gc",
     key="results",
     document=as_document,

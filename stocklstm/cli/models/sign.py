@@ -62,7 +62,7 @@ def _words(item: "SignedVersion") -> str:
     return "new, in place of one that did not fit" if item.replaced else "new"
 
 
-VIEW: "View[SignResult, SignedVersion]" = View(
+VIEW: "View[SignedVersion]" = View(
     command="models sign",
     key="results",
     document=as_document,

@@ -89,7 +89,7 @@ def _outcome(item: "Forecast", digits: int) -> str:
     return "" if item.outcome is None else money(item.outcome, item.currency, digits)
 
 
-VIEW: "View[PredictResult, Forecast]" = View(
+VIEW: "View[Forecast]" = View(
     command="predict",
     key="forecasts",
     document=as_document,

@@ -114,10 +114,13 @@ def predict(
             demands = Demands(max_age, strict, _by_ticker(failures))
             result = draw(client.predict(names, wanted, pool=model, demands=demands))
         result = _with_failures(warned(result), [f for f in failures if _is_bug(f)])
-        return result if csv is None else _written(csv, result, wanted.levels)
+        if csv is None:
+            return result
+        result = _written(csv, result, wanted.levels)
+        # The rows on standard output stand in the place of the table.
+        return replace(result, results=()) if csv == STDOUT else result
 
-    view = replace(VIEW, items=lambda _: ()) if csv == STDOUT else VIEW
-    conclude(view, call, as_json=as_json, quiet=quiet)
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
 def _artist(

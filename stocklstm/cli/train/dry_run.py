@@ -12,7 +12,6 @@ if TYPE_CHECKING:
         PlannedNetwork,
         PlannedPart,
         PlannedTraining,
-        PlanResult,
     )
 
 
@@ -88,7 +87,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.0f} h"
 
 
-VIEW: "View[PlanResult, PlannedTraining]" = View(
+VIEW: "View[PlannedTraining]" = View(
     command="train",
     key="plans",
     document=as_document,

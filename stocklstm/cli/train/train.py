@@ -254,7 +254,7 @@ def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
     ]
 
 
-VIEW: "View[TrainResult | PooledResult, TrainedVersion]" = View(
+VIEW: "View[TrainedVersion]" = View(
     command="train",
     key="results",
     document=_document,

@@ -234,7 +234,7 @@ def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
     ]
 
 
-VIEW: "View[Batch[_Tuned], _Tuned]" = View(
+VIEW: "View[_Tuned]" = View(
     command="tune",
     key="results",
     document=_document,

@@ -13,6 +13,7 @@ the grid is wide enough for what is asked of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,8 +49,7 @@ class Interval:
     effective_level: float | None = None
 
 
-@dataclass(frozen=True)
-class AdaptedLevel:
+class AdaptedLevel(NamedTuple):
     """The level at which an interval is to be taken.
 
     Attributes:

@@ -6,6 +6,7 @@ training rows, are kept in the manifest and are never refitted.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,8 +118,7 @@ def _gaps(bars: Bars, _: Floats | None) -> Floats:
 # What prices must have
 
 
-@dataclass(frozen=True)
-class _Need:
+class _Need(NamedTuple):
     """Part of a session without which a feature cannot be made.
 
     Attributes:
@@ -158,8 +158,7 @@ def _standardised(name: str, values: Floats, _config: TrainingConfig) -> Feature
 # The table
 
 
-@dataclass(frozen=True)
-class Feature:
+class Feature(NamedTuple):
     """The row of an input: how it is made, scaled and worded.
 
     Attributes:

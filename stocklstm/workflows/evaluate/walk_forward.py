@@ -27,7 +27,6 @@ from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
-from stocklstm.workflows.parallel import check_jobs
 from stocklstm.workflows.train.fit import fit, prepare
 
 REPORT_FORMAT = 1
@@ -170,7 +169,6 @@ def walk_forward(
     on_fold: Callable[[FoldEnded], None],
 ) -> WalkForwardResult:
     """Train with the settings of each version again and again; see `Client.walk_forward`."""
-    check_jobs(jobs)
     names = chosen_references(store, references)
     with LocalWorkers(jobs) as workers:
         walking = _Walking(store, walk, workers, on_plan, on_fold)

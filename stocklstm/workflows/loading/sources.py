@@ -1,7 +1,7 @@
 """What makes the forecasts: the own model of each ticker, or one pooled model for all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import (
@@ -15,8 +15,7 @@ from stocklstm.workflows.ledger import pinned_version
 from stocklstm.workflows.loading.model import LoadedModel, chosen_references, require_ticker
 
 
-@dataclass(frozen=True)
-class ModelSource:
+class ModelSource(NamedTuple):
     """Where the models of the forecasts come from.
 
     Attributes:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -167,8 +168,7 @@ def predict(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Draft:
+class _Draft(NamedTuple):
     """A forecast before it is kept.
 
     Attributes:

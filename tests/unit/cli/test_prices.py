@@ -6,6 +6,7 @@ import pytest
 
 from stocklstm.cli.output import Mode, show
 from stocklstm.cli.prices import DETAILS, OVERVIEW
+from stocklstm.core.batch import Batch
 from stocklstm.store.prices import LogEntry
 from stocklstm.workflows.prices.show import PriceRow, StoredPrices
 from tests.conftest import TICKER, Cli
@@ -71,7 +72,7 @@ Date         Open   High    Low  Close  Adj close      Volume  Fetched     Sourc
 
 
 def shown(capfd, *, details: bool = True, **changes: object) -> str:
-    show(DETAILS if details else OVERVIEW, [replace(PRICES, **changes)], [], Mode.HUMAN)
+    show(DETAILS if details else OVERVIEW, Batch((replace(PRICES, **changes),)), Mode.HUMAN)
     return capfd.readouterr().out
 
 
@@ -145,7 +146,7 @@ def test_no_rows_need_no_table(capfd):
 
 
 def test_several_tickers_stand_apart(capfd):
-    show(DETAILS, [PRICES, PRICES], [], Mode.HUMAN)
+    show(DETAILS, Batch((PRICES, PRICES)), Mode.HUMAN)
     assert f"\n\n{TICKER}\n" in capfd.readouterr().out
 
 

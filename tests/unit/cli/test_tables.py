@@ -5,7 +5,7 @@ import pytest
 from stocklstm.cli.evaluate.evaluate import VIEW as EVALUATE
 from stocklstm.cli.output import Mode, show
 from stocklstm.cli.predict.forecasts import VIEW as PREDICT
-from stocklstm.core.batch import Failure
+from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.scores.scores import (
     Coverage,
@@ -107,7 +107,7 @@ A forecast is not investment advice.
 
 
 def shown(capfd: pytest.CaptureFixture[str], mode: Mode = Mode.HUMAN) -> str:
-    show(PREDICT, [FORECAST], [], mode)
+    show(PREDICT, Batch((FORECAST,)), mode)
     return capfd.readouterr().out
 
 
@@ -124,8 +124,8 @@ def test_no_width_loses_a_figure(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    show(PREDICT, [FORECAST], [], Mode.HUMAN)
-    show(EVALUATE, [EVALUATED], [], Mode.HUMAN)
+    show(PREDICT, Batch((FORECAST,)), Mode.HUMAN)
+    show(EVALUATE, Batch((EVALUATED,)), Mode.HUMAN)
 
     out = capfd.readouterr().out
 
@@ -157,7 +157,7 @@ def test_no_colour_codes_without_a_terminal(
 
 def test_failures_go_to_stderr_beside_results(capfd: pytest.CaptureFixture[str]) -> None:
     error = NoModelError("there is no model of NOPE3.SA", hint="stocklstm train --ticker NOPE3.SA")
-    show(PREDICT, [FORECAST], [Failure("NOPE3.SA", error)], Mode.QUIET)
+    show(PREDICT, Batch((FORECAST,), (Failure("NOPE3.SA", error),)), Mode.QUIET)
 
     captured = capfd.readouterr()
 

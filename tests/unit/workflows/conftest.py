@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import train
 from stocklstm.core.settings.config import configure
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, TINY
 from tests.support.evenings import DAYS, cut_off, live_through
 from tests.support.pooled_store import priced, trained_home

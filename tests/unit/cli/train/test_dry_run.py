@@ -8,6 +8,7 @@ import torch
 
 from stocklstm.cli.output import Mode, show
 from stocklstm.cli.train.dry_run import VIEW
+from stocklstm.core.batch import Batch
 from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedPart, PlannedTraining
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
@@ -57,7 +58,7 @@ What training PETR4.SA would do
 
 
 def test_into_a_pipe_the_whole_table_is_written(capfd: pytest.CaptureFixture[str]) -> None:
-    show(VIEW, [PLANNED], [], Mode.HUMAN)
+    show(VIEW, Batch((PLANNED,)), Mode.HUMAN)
 
     assert capfd.readouterr().out == TABLE
 
@@ -67,7 +68,7 @@ def test_no_width_loses_a_figure(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    show(VIEW, [PLANNED], [], Mode.HUMAN)
+    show(VIEW, Batch((PLANNED,)), Mode.HUMAN)
 
     out = capfd.readouterr().out
 

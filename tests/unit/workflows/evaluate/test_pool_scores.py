@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import evaluate_pool
+from stocklstm import evaluate_pool, train
 from stocklstm.core.reference import ModelReference
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.scoring import score_unseen
-from stocklstm.workflows.train.train import train
 from tests.conftest import Cli
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import (

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import predict
+from stocklstm import predict, train
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.predict import Wanted
-from stocklstm.workflows.train.train import train
 from tests.conftest import TICKER, Cli
 from tests.support.evenings import cut_off, evening, execute, live_through, scores_of
 
