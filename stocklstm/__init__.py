@@ -25,12 +25,14 @@ _FUNCTIONS = (
 
 _MODULES = {
     "stocklstm.client": ("Client", "open"),
-    "stocklstm.core.prices.folds": ("WalkForward",),
     "stocklstm.core.prices.answers": ("Basis", "Rejection", "SourceAnswer"),
+    "stocklstm.core.prices.folds": ("WalkForward",),
     "stocklstm.core.prices.series": ("Action", "Bars", "Instrument"),
+    "stocklstm.core.settings.compression": ("Compression",),
     "stocklstm.core.settings.config": ("TrainingConfig", "configure"),
     "stocklstm.market.instrument": ("guess_instrument",),
     "stocklstm.market.source": ("FetchRequest",),
+    "stocklstm.workflows.models.remove": ("RemovalRule",),
     "stocklstm.workflows.parallel": ("Backend",),
     "stocklstm.workflows.predict.preconditions": ("Demands",),
     "stocklstm.workflows.predict.predict": ("Wanted",),
@@ -51,10 +53,12 @@ if TYPE_CHECKING:
     from stocklstm.core.prices.series import Action as Action
     from stocklstm.core.prices.series import Bars as Bars
     from stocklstm.core.prices.series import Instrument as Instrument
+    from stocklstm.core.settings.compression import Compression as Compression
     from stocklstm.core.settings.config import TrainingConfig as TrainingConfig
     from stocklstm.core.settings.config import configure as configure
     from stocklstm.market.instrument import guess_instrument as guess_instrument
     from stocklstm.market.source import FetchRequest as FetchRequest
+    from stocklstm.workflows.models.remove import RemovalRule as RemovalRule
     from stocklstm.workflows.parallel import Backend as Backend
     from stocklstm.workflows.predict.preconditions import Demands as Demands
     from stocklstm.workflows.predict.predict import Wanted as Wanted

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.models.exports import ModelExportResult
     from stocklstm.workflows.models.imports import ImportResult
     from stocklstm.workflows.models.listing import ModelDetails, ModelsResult
-    from stocklstm.workflows.models.remove import CollectResult, RemoveResult, Rule
+    from stocklstm.workflows.models.remove import CollectResult, RemovalRule, RemoveResult
     from stocklstm.workflows.models.sign import SignResult
     from stocklstm.workflows.parallel import Backend, TickersDone
     from stocklstm.workflows.predict.preconditions import Demands
@@ -133,6 +133,11 @@ class Client:
 
         Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
 
+        Example:
+            >>> fetched = client.fetch(["PETR4.SA"], FetchOptions(source="sample"))
+            >>> fetched.results[0].last
+            '2024-03-13'
+
         Args:
             tickers: As typed; none means all that are stored, or all that are in the files.
             options: Source and its details; by default the new prices from Yahoo.
@@ -234,6 +239,11 @@ class Client:
         What would have been forecast on an earlier day is computed from the prices up to that
         day, in today's scale, and is not kept: it was not made then.
 
+        Example:
+            >>> made = client.predict(["PETR4.SA"], Wanted(at="2024-03-12", levels=(0.9,)))
+            >>> made.forecasts[0].target_session
+            '2024-03-13'
+
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker. With a
                 pooled model tickers alone, and none means all that it knows.
@@ -279,6 +289,11 @@ class Client:
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
     ) -> "EvaluateResult":
         """Score models on the test part of the stored prices, through the serving graph.
+
+        Example:
+            >>> scored = client.evaluate(["PETR4.SA@v1"], plot=False)
+            >>> scored.results[0].evaluation.end
+            '2024-03-13'
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker.
@@ -403,6 +418,11 @@ class Client:
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
     ) -> "QuantizeResult":
         """Make a smaller version of each model, and promote it if its errors hardly grow.
+
+        Example:
+            >>> smaller = client.quantize(["PETR4.SA@v1"])
+            >>> smaller.results[0].method
+            'dynamic-int8'
 
         Args:
             references: TICKER or TICKER@version; at least one.
@@ -605,7 +625,7 @@ class Client:
     def collect_garbage(
         self,
         tickers: Sequence[str] = (),
-        rule: "Rule | None" = None,
+        rule: "RemovalRule | None" = None,
         *,
         dry_run: bool = False,
         now: str | None = None,
@@ -625,9 +645,11 @@ class Client:
             NotFoundError: There is no store.
             ConfigError: It may not be written.
         """
-        from stocklstm.workflows.models.remove import Rule, collect_garbage
+        from stocklstm.workflows.models.remove import RemovalRule, collect_garbage
 
-        return collect_garbage(self.store(), tickers, rule or Rule(), dry_run=dry_run, now=now)
+        return collect_garbage(
+            self.store(), tickers, rule or RemovalRule(), dry_run=dry_run, now=now
+        )
 
     def export_model(
         self, reference: str, output: Path | None = None, *, file_format: str = "bundle"
@@ -723,6 +745,11 @@ class Client:
         on_note: Callable[[str], None] = _ignore,
     ) -> "TrainResult":
         """Train a network on the stored prices of each ticker and publish it as a new version.
+
+        Example:
+            >>> trained = client.train(["PETR4.SA"], configure("calibrated", epochs=1))
+            >>> trained.results[0].promoted
+            True
 
         Args:
             tickers: As typed; at least one, unless a run is resumed.

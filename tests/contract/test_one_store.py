@@ -6,7 +6,7 @@ import pytest
 
 from stocklstm.market.sample import SampleSource
 from stocklstm.store import store as store_module
-from tests.conftest import TICKER, Cli
+from tests.conftest import TICKER, TINY_OPTIONS, Cli
 
 
 @pytest.fixture
@@ -50,6 +50,10 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("validate", "--all", "--leakage"),
         ("validate", "--prices"),
         ("quantize", "-t", TICKER),
+        ("train", "-t", TICKER, *TINY_OPTIONS),
+        ("train", "-t", TICKER, "--like", f"{TICKER}@v1", "--from", f"{TICKER}@v1"),
+        ("train", "-t", TICKER, "--like", TICKER, "--dry-run"),
+        ("tune", "-t", TICKER, "--trials", "1", *TINY_OPTIONS),
     ],
     ids=" ".join,
 )

@@ -17,7 +17,7 @@ from stocklstm.store.database import transaction
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
-from stocklstm.workflows.models.remove import Rule
+from stocklstm.workflows.models.remove import RemovalRule
 from tests.support.price_rows import PETR4, bars_of_rows
 from tests.support.store_samples import DIVIDEND, LATER, TICKER, entry_of, publish
 
@@ -94,7 +94,7 @@ def remove(store: Store) -> None:
 
 
 def collect(store: Store) -> None:
-    done = collect_garbage(rule=Rule(keep=0), home=store.paths.home)
+    done = collect_garbage(rule=RemovalRule(keep=0), home=store.paths.home)
     assert not done.failures, done.failures
 
 

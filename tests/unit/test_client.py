@@ -1,8 +1,10 @@
 """The client and the names of the package: one list, one store, one place to import from."""
 
 import ast
+import doctest
 import inspect
 import pickle
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from stocklstm import FetchOptions
 from stocklstm.client import Client, function_of
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store import store as store_module
-from tests.conftest import TICKER
+from tests.conftest import TICKER, TINY
 
 PACKAGE = Path(stocklstm.__file__)
 
@@ -68,6 +70,33 @@ def test_a_function_takes_what_its_method_takes_and_which_store() -> None:
     again = pickle.loads(pickle.dumps(stocklstm.predict))  # noqa: S301 - of this process
     assert again is stocklstm.predict
     assert function_of("fetch").__name__ == "fetch"
+
+
+def test_the_examples_are_true(home: Path) -> None:
+    """In the order in which they can be tried: each goes on where the one before it ended."""
+    names = {name: getattr(stocklstm, name) for name in ("FetchOptions", "Wanted")}
+    names["configure"] = lambda preset, **_: stocklstm.configure(preset, **TINY)
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    with stocklstm.open(home) as client:
+        for name in ("fetch", "train", "evaluate", "predict", "quantize"):
+            (example,) = finder.find(getattr(Client, name), name, globs={**names, "client": client})
+            assert example.examples, name
+            assert runner.run(example).failed == 0, name
+
+
+def test_options_are_public_like_the_methods_that_take_them() -> None:
+    """Whatever class of this package a method takes can be imported from the package itself."""
+    taken = {
+        word
+        for name in stocklstm._FUNCTIONS
+        for parameter in inspect.signature(getattr(Client, name)).parameters.values()
+        if "Callable" not in str(parameter.annotation)
+        for word in re.findall(r"\b[A-Z]\w+", str(parameter.annotation).replace("typing.", ""))
+    }
+
+    ours = taken - {"Any", "Mapping", "None", "Path", "Sequence"}
+    # What `draw_forecasts` takes is what `predict` gave.
+    assert ours - {"PredictResult"} <= set(stocklstm._PLACES)
 
 
 @pytest.fixture

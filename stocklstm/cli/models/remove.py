@@ -81,9 +81,9 @@ def gc(
     """
 
     def call() -> "CollectResult":
-        from stocklstm.workflows.models.remove import Rule
+        from stocklstm.workflows.models.remove import RemovalRule
 
-        rule = Rule(keep, older_than)
+        rule = RemovalRule(keep, older_than)
         with Client(lock_timeout_s=lock_timeout) as client:
             result = client.collect_garbage(ticker or (), rule, dry_run=dry_run)
         for done in result.results:

@@ -98,7 +98,7 @@ CollectResult = Batch[Collection]
 
 
 @dataclass(frozen=True)
-class Rule:
+class RemovalRule:
     """Which of the versions that nothing needs are removed.
 
     With both limits a version is removed only if it is beyond both; with neither none is.
@@ -164,7 +164,7 @@ def _parents(store: Store, ticker: str) -> dict[int, int]:
 
 
 def collect_garbage(
-    store: Store, tickers: Sequence[str], rule: Rule, *, dry_run: bool, now: str | None
+    store: Store, tickers: Sequence[str], rule: RemovalRule, *, dry_run: bool, now: str | None
 ) -> CollectResult:
     """Remove old versions, and what killed processes left behind; see `Client.collect_garbage`."""
     store.require_writable()
@@ -208,7 +208,7 @@ def _is_ticker(name: str) -> bool:
 @dataclass(frozen=True)
 class _Collector:
     store: Store
-    rule: Rule
+    rule: RemovalRule
     dry_run: bool
     now: datetime
 

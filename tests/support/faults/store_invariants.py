@@ -14,12 +14,12 @@ from stocklstm.store.aliases import AliasChange
 from stocklstm.store.database import integrity_faults
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.models.remove import Rule
+from stocklstm.workflows.models.remove import RemovalRule
 from tests.conftest import TICKER
 from tests.support.faults.disturbed_program import Ended, Forks
 
 # Every leftover, however young, and no version.
-EVERY_LEFTOVER = Rule(keep=10_000, older_than_days=0)
+EVERY_LEFTOVER = RemovalRule(keep=10_000, older_than_days=0)
 
 TRAINING = [
     *("--epochs", "2", "--hidden-size", "32", "--num-layers", "1", "--dropout", "0"),
