@@ -46,14 +46,7 @@ A forecast is not investment advice."""
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line.
-
-    Args:
-        arguments: Without the program's name.
-
-    Returns:
-        The exit code.
-    """
+    """Run one command line, given without the program's name, and return the exit code."""
     verbose = os.environ.get(VERBOSE)
     try:
         build_app(arguments)(arguments, prog_name="stocklstm")
@@ -70,13 +63,10 @@ def run(arguments: list[str]) -> int:
 
 
 def build_app(arguments: list[str]) -> typer.Typer:
-    """Register the commands.
+    """Register the command that is called, or all where a word on the line is no command.
 
-    Only the command that is called is imported: each brings options that Typer would inspect,
-    and a forecast is to start in a fraction of a second. Where none is, they are but listed.
-
-    Args:
-        arguments: The command line; with a word on it that is no command, all are registered.
+    Only that one is imported: each brings options that Typer would inspect, and a forecast is to
+    start in a fraction of a second. Where no command is called, they are only listed.
     """
     app = typer.Typer(
         help=_HELP,
@@ -104,7 +94,7 @@ def build_app(arguments: list[str]) -> typer.Typer:
 
 
 def _not_called() -> None:
-    """Stand for a command where only its name is shown."""
+    """Hold the place of a command of which only the name is shown."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -167,16 +167,7 @@ def with_parameters(
 
 
 def all_tickers(typed: Sequence[str] | None, file: Path | None) -> list[str]:
-    """Put together the tickers of `--ticker` and `--tickers-file`.
-
-    Args:
-        typed: Those of the command line.
-        file: One ticker a line; None for no file.
-
-    Raises:
-        NotFoundError: The file cannot be read.
-        ConfigError: It is no text, or names no ticker.
-    """
+    """Put together the tickers of `--ticker` and `--tickers-file`, which has one a line."""
     named = list(typed or ())
     if file is None:
         return named

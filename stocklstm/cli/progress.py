@@ -45,7 +45,7 @@ def tickers_progress(
     """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
 
     Args:
-        words: What is being done, such as "Training".
+        words: Such as "Training".
         shown: False shows nothing: one ticker after the other shows more than that.
     """
     if not shown:
@@ -67,11 +67,7 @@ def _log_ticker(event: "TickersDone") -> None:
 
 @contextmanager
 def _tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
-    """Draw on stderr: tickers that are through, of how many, the last one, failures, time left.
-
-    Args:
-        words: What is being done with them.
-    """
+    """Draw on stderr: tickers that are through, of how many, the last one, failures, time left."""
     bar = _bar("{task.description}", "{task.fields[last]}")
     task = bar.add_task(words, total=None, last="")
     failed = 0
@@ -165,11 +161,7 @@ def tuning_bar() -> Iterator[Callable[["TrialEnded"], None]]:
 def walking_bar(
     announcement: Callable[["WalkPlanned"], str],
 ) -> Iterator[tuple[Callable[["WalkPlanned"], None], Callable[["FoldEnded"], None]]]:
-    """Draw on stderr: version, trainings of how many, the days of the last one, time left.
-
-    Args:
-        announcement: Says what is about to be done, above the bar.
-    """
+    """Draw on stderr: version, trainings of how many, the days of the last one, time left."""
     bar = _bar("{task.description}", "{task.fields[days]}")
     tasks = {}
 

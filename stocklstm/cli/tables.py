@@ -20,11 +20,7 @@ STYLES = {"better": "green", "no_better": "yellow", "worse": "bold red", "ok": "
 
 
 def printed(draw: Callable[[Console], None]) -> str:
-    """Draw with Rich and give the text, with colours only if stdout takes them.
-
-    Args:
-        draw: Prints to the console it is given.
-    """
+    """Draw with Rich and give the text, with colours only if stdout takes them."""
     terminal = sys.stdout.isatty()
     buffer = io.StringIO()
     console = Console(
@@ -59,10 +55,7 @@ def grid(
     """Print a table; where it does not fit, each row becomes a block of lines.
 
     Args:
-        console: Where to.
-        title: Above it.
         columns: Headings; the first column names the row.
-        rows: Cells, as many as there are columns.
         left: Headings of further columns that hold words rather than figures.
     """
     table = Table(
@@ -94,13 +87,7 @@ def _block(console: Console, columns: Sequence[str], row: Sequence[str | Text]) 
 
 
 def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]]) -> None:
-    """Print names and values, one pair a line.
-
-    Args:
-        console: Where to.
-        title: Above them.
-        pairs: Names and values.
-    """
+    """Print names and values, one pair a line."""
     console.print(Text(title, "bold"))
     if console.width < 60:
         for name, value in pairs:

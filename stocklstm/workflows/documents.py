@@ -15,14 +15,7 @@ SCHEMA_VERSION = 1
 def envelope(
     command: str, key: str, entries: Sequence[Mapping[str, Any]], failures: Sequence[Failure]
 ) -> dict[str, Any]:
-    """Build the document of a command.
-
-    Args:
-        command: Its name.
-        key: Name of the list.
-        entries: What went well, as JSON values.
-        failures: What did not.
-    """
+    """Build the JSON document of a command; `key` names the list of its results."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": command,

@@ -28,10 +28,8 @@ def packages() -> dict[str, str]:
 def differences(made_with: Mapping[str, str]) -> list[str]:
     """Name the libraries that compute and are of another release than those that made a model.
 
-    Only the first two numbers of a version count: repairs should not change results.
-
-    Args:
-        made_with: Versions by name, as `environment` gave them; what is missing is not compared.
+    Only the first two numbers of a version count: repairs should not change results. What
+    `made_with` lacks is not compared.
     """
     found = []
     for name in _COMPUTING:

@@ -46,13 +46,6 @@ def draw_scores(
     """Draw forecasts beside outcomes, errors over time and calibration.
 
     Scores are worth more than their pictures: what stands in the way becomes a warning.
-
-    Args:
-        store: Takes the pictures.
-        manifest: Of the version that was scored.
-        days: n >= 1 scored days.
-        evaluation: Their scores.
-        currency: ISO 4217 code.
     """
     title = f"{manifest.id}, preset {manifest.config.preset}"
     folder = store.paths.reports(manifest.ticker, manifest.version)
@@ -88,11 +81,7 @@ def draw_forecasts(
 
 
 def require_picture_name(file: Path) -> None:
-    """Refuse a file that is no PNG.
-
-    Raises:
-        ConfigError: It is no name of a PNG.
-    """
+    """Refuse a file that is no PNG."""
     if file.suffix.lower() != ".png" or file.is_dir():
         raise ConfigError(
             f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
@@ -101,12 +90,7 @@ def require_picture_name(file: Path) -> None:
 
 
 def require_one_picture(store: Store, references: Sequence[str], pool: str | None) -> None:
-    """Refuse one file for the pictures of several models, before anything is forecast.
-
-    Raises:
-        ConfigError: Several models are to be drawn.
-        NoModelError: There is no model at all.
-    """
+    """Refuse one file for the pictures of several models, before anything is forecast."""
     names = pool_tickers(store, pool, references)
     count = len({parse_reference(name) for name in names})
     if count > 1:

@@ -28,8 +28,6 @@ def score_unseen(
     grows as new prices come in.
 
     Args:
-        model: Any version.
-        bars: N sessions.
         others: Baselines of the distribution to put beside it, besides EWMA.
 
     Raises:
@@ -42,12 +40,10 @@ def score_unseen(
 
 
 def unseen_origins(manifest: Manifest, bars: Bars, ticker: str | None = None) -> Indices:
-    """List the rows from which the days of a model's test part are forecast.
+    """List the rows from which the days of a model's test part are forecast, at least one.
 
     Args:
-        manifest: Tells where its test part begins.
-        bars: N sessions.
-        ticker: Whose; by default that of the manifest, which a pooled model has none of.
+        ticker: By default that of the manifest, which a pooled model has none of.
 
     Raises:
         SeriesTooShortError: No bar lies in the test part.
@@ -80,11 +76,9 @@ def score_model(
     origins: Indices,
     others: Sequence[DistributionBaseline] = (),
 ) -> ScoredDays:
-    """Forecast from each origin and put what happened beside it.
+    """Forecast from each origin and put the outcome beside it.
 
     Args:
-        model: Any version.
-        bars: N sessions.
         origins: (n,) rows, each with the session that is forecast from it.
         others: Baselines of the distribution to put beside it, besides EWMA.
 

@@ -87,11 +87,7 @@ def effective_settings(
 
 
 def show_settings(effective: EffectiveSettings) -> tuple[ShownSetting, ...]:
-    """List settings with their origins.
-
-    Args:
-        effective: What holds.
-    """
+    """List settings with their origins."""
     return tuple(
         ShownSetting(name, value, effective.origins[name], option_name(name), variable_name(name))
         for name, value in asdict(effective.config).items()

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
-    """Build the JSON of an evaluation, intervals keyed by their level.
-
-    Args:
-        evaluation: All scores.
-    """
+    """Build the JSON of an evaluation, intervals keyed by their level."""
     distribution = asdict(evaluation.distribution)
     coverage: Sequence[Mapping[str, Any]] = distribution.pop("coverage")
     shares = distribution.pop("reliability")
@@ -59,12 +55,7 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
 
 
 def scores_tables(console: "Console", item: "Scored") -> None:
-    """Print all scores and the verdict.
-
-    Args:
-        console: Where to.
-        item: A version with its scores.
-    """
+    """Print all scores and the verdict."""
     from stocklstm.cli.tables import grid, verdict_text
 
     scores = item.evaluation

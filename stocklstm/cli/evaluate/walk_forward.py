@@ -87,13 +87,10 @@ class Walking:
     jobs: int | None
 
     def check(self, *, alone: bool) -> None:
-        """Refuse options that say how to walk where nobody walks.
+        """Refuse options about walking forward without `--walk-forward`.
 
         Args:
-            alone: True where no other kind of evaluation is asked for: scoring, too, takes jobs.
-
-        Raises:
-            ConfigError: One was given without `--walk-forward`.
+            alone: True where no other kind of evaluation is asked for: scoring takes `--jobs`, too.
         """
         given = {"--refit-every": self.refit_every, "--embargo": self.embargo}
         if not alone:

@@ -19,17 +19,7 @@ _COLUMNS = (
 
 
 def write_forecasts(target: str, items: Sequence["Forecast"], levels: Sequence[float]) -> None:
-    """Write forecasts to a file that is whole or what it was before, or to standard output.
-
-    Args:
-        target: The file, or `STDOUT`.
-        items: One a row; none leaves the headings alone.
-        levels: Probabilities of the intervals, as all items have them.
-
-    Raises:
-        ConfigError: The place may not be written.
-        StorageError: The disk is full or failing.
-    """
+    """Write forecasts, one a row, to `STDOUT` or to a file: whole, or as it was before."""
     text = _text(items, levels)
     if target == STDOUT:
         write(text)

@@ -271,13 +271,9 @@ def run_fold(
     Args:
         number: From 1.
         bars: N sessions, of which the last is the last that is forecast.
-        split: What may teach and what is forecast.
-        config: All settings.
-        should_stop: Asked after every step.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
-        RejectedDataError: The training part lacks what a feature is made of.
     """
     known_to = str(bars.dates[split.test[0]])
     try:

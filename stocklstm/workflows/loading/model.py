@@ -98,12 +98,7 @@ class LoadedModel:
 def chosen_references(
     store: Store, references: Sequence[str], *, pools: bool = False
 ) -> Sequence[str]:
-    """Take the references given, or every ticker that has a model.
-
-    Args:
-        store: Open.
-        references: As typed.
-        pools: Where none is given, take the pooled models, too.
+    """Take the references given, or every ticker that has a model; with `pools` every model.
 
     Raises:
         NoModelError: None was given and there is none.
@@ -136,16 +131,7 @@ def require_ticker(reference: ModelReference) -> None:
 
 
 def expand_reference(store: Store, reference: ModelReference, *, every_version: bool) -> list[str]:
-    """Name the version that a reference means, or every version of its ticker.
-
-    Args:
-        store: Open.
-        reference: Of which only the ticker counts where every version is wanted.
-        every_version: Whether it is.
-
-    Raises:
-        NoModelError: There is none.
-    """
+    """Name the version that a reference means, or every version of its ticker."""
     versions = store.registry.versions(reference.ticker) if every_version else []
     chosen = versions or [store.registry.resolve(reference)]
     return [version_id(reference.ticker, version) for version in chosen]
@@ -162,28 +148,18 @@ def tickers_with_models(store: Store, references: Sequence[str]) -> list[str]:
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:
     """Tell by how much the prices of the past have been rescaled since a model was trained.
 
-    A split divides all earlier prices. Returns do not notice; prices learned as prices do.
-
-    Args:
-        manifest: Tells the close of the last day that training saw.
-        bars: N sessions as they are stored now.
-
-    Returns:
-        The factor; 1 if that day is no longer stored.
+    A split divides all earlier prices. Returns do not notice; prices learned as prices do. The
+    factor is 1 if the last day that training saw is no longer stored.
     """
     rows = np.flatnonzero(bars.dates == np.datetime64(manifest.data.last, "D"))
     return float(bars.closes[rows[0]] / manifest.data.last_close) if len(rows) else 1.0
 
 
 def require_training_scale(manifest: Manifest, bars: Bars) -> None:
-    """Refuse to forecast with a model that saw prices as prices, if they mean something else now.
-
-    Args:
-        manifest: Of the model.
-        bars: N sessions as they are stored now.
+    """Refuse to forecast with a model that saw prices as prices, if these have been rescaled since.
 
     Raises:
-        RejectedDataError: The model learned prices, and they have been rescaled.
+        RejectedDataError: They have.
     """
     factor = scale_since_training(manifest, bars)
     config = manifest.config
@@ -207,16 +183,7 @@ def load_model(store: Store, reference: ModelReference) -> LoadedModel:
 
 
 def load_with(load: Callable[[Store, Manifest], M], store: Store, reference: ModelReference) -> M:
-    """Load the version that a reference means, as long as it means one.
-
-    Args:
-        load: Loads the version of a manifest.
-        store: Open.
-        reference: Which.
-
-    Raises:
-        NoModelError: There is none.
-    """
+    """Load the version that a reference means, as long as it means one."""
     while True:
         version = store.registry.resolve(reference)
         try:
@@ -252,12 +219,7 @@ def serve(manifest: Manifest, content: bytes) -> LoadedModel:
 
 
 def unsigned(store: Store, manifest: Manifest) -> list[str]:
-    """Warn of a version without a signature, where there is a key to sign with.
-
-    Args:
-        store: Holds it.
-        manifest: Of it.
-    """
+    """Warn of a version without a signature, where there is a key to sign with."""
     registry = store.registry
     if registry.key is None:
         return []

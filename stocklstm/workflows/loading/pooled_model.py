@@ -58,7 +58,6 @@ class PooledModel:
         part of the pool, or on the first 120: no later row ever changes a forecast.
 
         Args:
-            ticker: Whose prices.
             bars: N sessions, up to the close that the forecast is made from.
 
         Raises:
@@ -75,14 +74,10 @@ class PooledModel:
         return "" if member is None or member.state is None else member.state.date
 
     def scored(self, ticker: str, bars: Bars) -> LoadedModel:
-        """Do the same, with what scores are compared with: also of a ticker it does not know.
-
-        Args:
-            ticker: Whose prices.
-            bars: N sessions.
+        """Like `of`, but fit baselines, too, for a ticker that the pool was not trained on.
 
         Raises:
-            SeriesTooShortError: There are fewer than 120.
+            SeriesTooShortError: There are fewer than 120 sessions.
         """
         if ticker in self.members:
             return self.of(ticker, bars)
@@ -191,16 +186,7 @@ def load_pool(store: Store, reference: ModelReference) -> PooledModel:
 
 
 def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> Sequence[str]:
-    """Name what is to be forecast: what was named, or all that the models are of.
-
-    Args:
-        store: Open.
-        pool: Name of a pooled model as typed; None for each ticker's own.
-        references: As typed.
-
-    Raises:
-        NoModelError: There is no such pooled model, or no model at all.
-    """
+    """Name what is to be forecast: what was typed, or all that the models are of."""
     if pool is None:
         return chosen_references(store, references)
     model = load_pool(store, parse_pool_reference(pool))

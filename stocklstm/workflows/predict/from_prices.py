@@ -44,7 +44,7 @@ class GivenPrices:
     volumes: Sequence[float] | None = None
 
     def bars(self) -> Bars:
-        """Put them together.
+        """Make bars of them.
 
         Raises:
             ConfigError: Lengths differ, a price is not above zero, a high is below a low, or the
@@ -171,12 +171,7 @@ def forecast_given(
 ) -> GivenForecast:
     """Forecast from prices that are not those of the store.
 
-    Args:
-        store: Tells the currency and the next sessions, if it knows the ticker.
-        model: Loaded.
-        given: Prices.
-        horizon: Sessions ahead; None for as many as the model learned.
-        levels: Probabilities of the intervals, which the grid has.
+    The store tells the currency and the next sessions, if it knows the ticker.
 
     Raises:
         ConfigError: The prices are none, or the horizon is nearer than what the model learned.
@@ -227,7 +222,7 @@ def forecast_given(
 
 
 def _untold(manifest: Manifest, given: GivenPrices) -> list[str]:
-    """Say what the model would have made use of, had it been given."""
+    """Warn of what the model would have made use of, had it been given."""
     anchor = manifest.scaling.anchor
     untold = []
     if given.opens is None and anchor is not None and anchor.estimator == "range":

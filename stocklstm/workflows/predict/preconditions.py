@@ -43,12 +43,12 @@ NO_DEMANDS = Demands()
 
 
 class Finding(NamedTuple):
-    """What one check found.
+    """The outcome of one check.
 
     Attributes:
         name: "prices", "age" or "inputs".
-        words: What was found.
-        remedy: The next command, if it is to be warned of; None if all is well.
+        words: The outcome in words.
+        remedy: The next command, if the check warns; None if all is well.
     """
 
     name: str
@@ -66,13 +66,11 @@ class Finding(NamedTuple):
 def examine(
     model: LoadedModel, bars: Bars, stale: int | None, demands: Demands
 ) -> tuple[Finding, ...]:
-    """Look at what a forecast is about to be made of.
+    """Check the prices, the age of the model and its inputs, before a forecast is made.
 
     Args:
-        model: What makes it.
         bars: N sessions, the last one with the close that the forecast starts from.
         stale: Sessions that have ended since; None if it is a day of the past on purpose.
-        demands: What is asked for.
     """
     return (
         _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
@@ -82,12 +80,7 @@ def examine(
 
 
 def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: Demands) -> None:
-    """Refuse to forecast if anything is to be warned of and strictness is demanded.
-
-    Args:
-        model: What makes the forecast.
-        findings: From `examine`.
-        demands: What is asked for.
+    """Refuse to forecast if a check warns and strictness is demanded.
 
     Raises:
         StockLstmError: What kept the prices from being refreshed.

@@ -169,17 +169,12 @@ def predict(
 
 
 class _Draft(NamedTuple):
-    """A forecast before it is kept.
+    """A forecast before it is recorded.
 
     Attributes:
-        reference: What was asked for.
-        model: What made it.
-        bars: All stored sessions.
-        entry: What the ledger keeps of it.
-        currency: ISO 4217 code.
+        entry: Its record in the ledger.
         outcome: Close of the target session, if it is known.
         stale: Sessions that the prices lack; None for a day of the past.
-        checks: What was looked at.
     """
 
     reference: ModelReference
@@ -241,7 +236,7 @@ class _Run:
         return _Draft(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
 
     def _bars(self, reference: ModelReference) -> Bars:
-        """Read as many prices as are needed; all of them if that cannot be told."""
+        """Read as many prices as the forecast needs; all of them if that cannot be told."""
         prices, ticker = self.store.prices, reference.ticker
         latest = self.wanted.at is None and not self.wanted.adaptive
         start = self.models.since(reference) if latest else ""
@@ -272,13 +267,13 @@ class _Run:
         return self.sessions_ended(exchange, last, evening) or None
 
     def _recorded(self, drafts: Sequence[_Draft]) -> list[tuple[bool, list[str]]]:
-        """Tell of each whether it was on record already, and what to know about that."""
+        """Record them; tell of each whether it was on record already, and what to warn of."""
         if self.wanted.at is None:
             return record_forecasts(self.store, [each.entry for each in drafts])
         return [(False, _hindsight(each.model, each.entry.target_session)) for each in drafts]
 
     def _completed(self, made: _Draft, unchanged: bool, warnings: list[str]) -> Forecast:
-        """Put the forecast beside what is known of it, and of those before it."""
+        """Add the intervals, and how the latest forecasts of the ticker did."""
         store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
         closed = None
         if wanted.at is None:
@@ -319,7 +314,7 @@ class _Run:
 def _intervals(
     entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
 ) -> tuple[tuple[Interval, ...], list[str]]:
-    """Take the intervals out of the grid, and say what to know about them."""
+    """Take the intervals out of the grid, with what to warn of."""
     grid = np.array(entry.quantiles)
     if not wanted.adaptive or closed is None:
         return plain_intervals(grid, wanted.levels), []
@@ -359,16 +354,7 @@ def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
 
 
 def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:
-    """Forecast the close some sessions after the last one.
-
-    Args:
-        model: Loaded.
-        bars: N sessions.
-        horizon: From `horizon_ahead`.
-
-    Returns:
-        One forecast, in currency.
-    """
+    """Forecast the close `horizon` sessions after the last one: one forecast, in currency."""
     learned = model.manifest.config.horizon
     returns = model.forecast(bars)
     if horizon != learned:
@@ -396,7 +382,7 @@ def _forecast(
 
 
 def _hindsight(model: LoadedModel, target: str) -> list[str]:
-    """Say so where a forecast of the past is of a day that the model learned from."""
+    """Warn where a forecast of the past is of a day that the model learned from."""
     manifest = model.manifest
     if target >= manifest.splits.test_start:
         return []
@@ -408,7 +394,7 @@ def _hindsight(model: LoadedModel, target: str) -> list[str]:
 
 
 def untested(manifest: Manifest, horizon: int) -> list[str]:
-    """Say so where the verdict is of nearer forecasts than this one."""
+    """Warn where the verdict is of nearer forecasts than this one."""
     learned = manifest.config.horizon
     if horizon == learned:
         return []
@@ -420,7 +406,7 @@ def untested(manifest: Manifest, horizon: int) -> list[str]:
 
 
 def _unknown(model: LoadedModel) -> list[str]:
-    """Say so where a pooled model never saw the ticker that it forecasts."""
+    """Warn where a pooled model never saw the ticker that it forecasts."""
     if model.subject is None or model.subject.known:
         return []
     return [f"{model.manifest.id} was not trained on {model.ticker}, nor tested on it"]

@@ -39,21 +39,7 @@ def read_files(
     jobs: int,
     on_file: Callable[[FileRead], None],
 ) -> FileSet:
-    """Read files, all or none.
-
-    Args:
-        source: Entry-point name of an `ArchiveSource`.
-        files: Each is read once.
-        tickers: Those wanted, as typed; none means all that the files hold.
-        jobs: Processes of this machine; 1 reads them in this one.
-        on_file: Called after every file.
-
-    Raises:
-        ConfigError: The number of processes is outside its limits.
-        NotFoundError: A file does not exist or cannot be opened.
-        RejectedDataError: A file is not of the kind, or is damaged.
-        TryAgainError: A process was ended from outside.
-    """
+    """Read the files of an `ArchiveSource`, all or none; see `Client.fetch`."""
     check_jobs(jobs)
     files = list(dict.fromkeys(files))
     wanted = _wanted(tickers)

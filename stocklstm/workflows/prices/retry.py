@@ -33,13 +33,7 @@ class Asker:
     """Asks for one ticker after another until the source or the clock says stop."""
 
     def __init__(self, source: PriceSource, patience: Patience, total: int) -> None:
-        """Start the clock.
-
-        Args:
-            source: Whom to ask.
-            patience: For how long.
-            total: How many tickers there are, for messages.
-        """
+        """Start the clock; `total` is how many tickers there are, for messages."""
         self._source = source
         self._patience = patience
         self._total = total
@@ -54,13 +48,9 @@ class Asker:
     def ask(self, request: FetchRequest) -> SourceAnswer:
         """Get one answer.
 
-        Args:
-            request: What is wanted.
-
         Raises:
             RateLimitedError: The source wants no more requests; so for every later ticker.
             NetworkError: No usable answer after all attempts, or the deadline has passed.
-            StockLstmError: Whatever else the source says.
         """
         if self._stopped is not None:
             raise self._stopped
