@@ -75,8 +75,8 @@ def evaluate(
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Score models on days they never saw, beside yesterday's close and EWMA."""
-    living = live.Living(given, last, fail_on)
-    walking = walk_forward.Walking(sessions, refit_every, embargo, jobs)
+    live_options = live.LiveOptions(given, last, fail_on)
+    walk_options = walk_forward.WalkOptions(sessions, refit_every, embargo, jobs)
     walks = sessions is not None
 
     def show(view: View[T], work: Callable[[Client], Batch[T]]) -> NoReturn:
@@ -89,8 +89,8 @@ def evaluate(
                 "--model": pool is not None,
             }
             _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
-            living.check()
-            walking.check(alone=not (given or compare or every))
+            live_options.check()
+            walk_options.check(alone=not (given or compare or every))
             _require_place(model or (), compared=compare)
             with Client(lock_timeout_s=lock_timeout) as client:
                 return work(client)
@@ -102,9 +102,11 @@ def evaluate(
 
     if walks:
         with walk_forward.stoppable():
-            show(walk_forward.VIEW, lambda client: walk_forward.walk(client, tickers(), walking))
+            show(
+                walk_forward.VIEW, lambda client: walk_forward.walk(client, tickers(), walk_options)
+            )
     if given:
-        show(living.view, lambda client: live.score(client, tickers(), living))
+        show(live_options.view, lambda client: live.score(client, tickers(), live_options))
     if compare:
         versions = [*(model or ())]
         show(comparison.VIEW, lambda client: client.compare_versions([*versions, *tickers()]))

@@ -73,7 +73,7 @@ FailOn = Annotated[
 
 
 @dataclass(frozen=True)
-class Living:
+class LiveOptions:
     """The options of live scoring, as they were given.
 
     Attributes:
@@ -108,7 +108,7 @@ class Living:
         return VIEW._replace(code=_code) if self.fail_on else VIEW
 
 
-def score(client: Client, references: Sequence[str], options: Living) -> "LiveResult":
+def score(client: Client, references: Sequence[str], options: LiveOptions) -> "LiveResult":
     """Score the forecasts that were given."""
     result = client.evaluate_live(references, last=options.last)
     for scores in result.results:

@@ -71,8 +71,8 @@ Jobs = Annotated[
 
 
 @dataclass(frozen=True)
-class Walking:
-    """The options about walking, as they were given.
+class WalkOptions:
+    """The options about walking forward, as they were given.
 
     Attributes:
         sessions: Of `--walk-forward`.
@@ -103,7 +103,7 @@ class Walking:
                 )
 
 
-def walk(client: Client, references: Sequence[str], options: Walking) -> "WalkForwardResult":
+def walk(client: Client, references: Sequence[str], options: WalkOptions) -> "WalkForwardResult":
     """Walk forward, and say on stderr how far it is; `options.sessions` is given."""
     from stocklstm.core.prices.folds import REFIT_EVERY, WalkForward
 

@@ -109,7 +109,7 @@ def predict(
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         names = all_tickers(ticker, tickers_file)
         with Client(lock_timeout_s=lock_timeout) as client:
-            draw = _artist(client, plot, plot_file, names, model)
+            draw = _drawing(client, plot, plot_file, names, model)
             failures = _refreshed(client, names, model) if refresh else ()
             demands = Demands(max_age, strict, _by_ticker(failures))
             result = draw(client.predict(names, wanted, pool=model, demands=demands))
@@ -123,7 +123,7 @@ def predict(
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
-def _artist(
+def _drawing(
     client: Client, plot: bool, file: Path | None, references: Sequence[str], pool: str | None
 ) -> "Callable[[PredictResult], PredictResult]":
     """Give what draws the forecasts, if they are to be drawn; refuse a file for several."""

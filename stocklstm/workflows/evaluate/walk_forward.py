@@ -171,19 +171,19 @@ def walk_forward(
     """Train with the settings of each version again and again; see `Client.walk_forward`."""
     names = chosen_references(store, references)
     with LocalWorkers(jobs) as workers:
-        walking = _Walking(store, walk, workers, on_plan, on_fold)
-        return WalkForwardResult(*for_each(names, parse_reference, walking.along))
+        run = _Run(store, walk, workers, on_plan, on_fold)
+        return WalkForwardResult(*for_each(names, parse_reference, run.walk_with))
 
 
 @dataclass(frozen=True)
-class _Walking:
+class _Run:
     store: Store
     walk: WalkForward
     workers: LocalWorkers
     on_plan: Callable[[WalkPlanned], None]
     on_fold: Callable[[FoldEnded], None]
 
-    def along(self, reference: ModelReference) -> WalkedVersion:
+    def walk_with(self, reference: ModelReference) -> WalkedVersion:
         """Walk with one version."""
         require_ticker(reference)
         ticker, manifest = reference.ticker, self.store.registry.find(reference)
