@@ -1,5 +1,6 @@
 """Other inputs and farther days, from training to a scored forecast."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from stocklstm import evaluate, predict, train, validate
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import parse_reference
-from stocklstm.core.settings.config import FEATURES, TrainingConfig
+from stocklstm.core.settings.config import FEATURES, TrainingConfig, configure
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.learn.loop import train_network
 from stocklstm.store.store import open_store
@@ -19,7 +20,7 @@ from stocklstm.workflows.loading.model import load_model, require_training_scale
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.fit import prepare
 from stocklstm.workflows.train.runs import StartFrom
-from tests.conftest import TICKER, Cli
+from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import other_future
 
 
@@ -28,12 +29,20 @@ def bars_of(home: Path) -> Bars:
         return store.prices.bars(TICKER)
 
 
+@pytest.fixture(scope="session")
+def _far_home(_modelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("far") / "home"
+    shutil.copytree(_modelled, home)
+    config = configure("calibrated", **{**TINY, "horizon": 5, "features": FEATURES})
+    assert not train([TICKER], config, home=home).failures
+    return home
+
+
 @pytest.fixture
-def far_home(model_home: Path, tiny: TrainingConfig) -> Path:
-    """Add a second version to the store that sees everything and looks five sessions ahead."""
-    result = train([TICKER], replace(tiny, horizon=5, features=FEATURES), home=model_home)
-    assert not result.failures
-    return model_home
+def far_home(_far_home: Path, home: Path) -> Path:
+    """Give this test's store a second version, of all inputs, that looks five sessions ahead."""
+    shutil.copytree(_far_home, home)
+    return home
 
 
 def test_a_version_with_another_horizon_is_no_champion(far_home: Path) -> None:
