@@ -18,7 +18,7 @@ from stocklstm.learn.losses import loss_function
 from stocklstm.learn.network import network_outputs
 from stocklstm.learn.search import Pruner
 from stocklstm.learn.stopping import ShouldStop, never
-from stocklstm.learn.workers import LocalWorkers, results
+from stocklstm.learn.workers import LocalWorkers, all_results
 
 
 class _PrunedError(Exception):
@@ -54,7 +54,7 @@ class Trials:
         """
         # The arrays travel with each task: a few thousand rows, against seconds of training.
         calls = [(number, settings, self.config, self.data, pruner) for number, settings in wanted]
-        return results(
+        return all_results(
             self.workers,
             run_trial,
             calls,

@@ -147,7 +147,7 @@ class LocalWorkers(Workers):
         self.end()
 
 
-def results(
+def all_results(
     workers: LocalWorkers,
     task: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],

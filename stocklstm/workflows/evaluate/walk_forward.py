@@ -22,7 +22,7 @@ from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
 from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.learn.timing import measure_pace
-from stocklstm.learn.workers import LocalWorkers, results
+from stocklstm.learn.workers import LocalWorkers, all_results
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
@@ -224,7 +224,7 @@ class _Run:
             (number, bars.select(slice(0, int(split.test[-1]) + config.horizon + 1)), split, config)
             for number, split in enumerate(splits, 1)
         ]
-        return results(self.workers, run_fold, calls, hint="--jobs 1 needs less memory")
+        return all_results(self.workers, run_fold, calls, hint="--jobs 1 needs less memory")
 
     def _walked(
         self, manifest: Manifest, bars: Bars, outcomes: Sequence[FoldOutcome]

@@ -9,7 +9,7 @@ from typing import cast
 from stocklstm.core.batch import each_once
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.reference import parse_ticker
-from stocklstm.learn.workers import LocalWorkers, results
+from stocklstm.learn.workers import LocalWorkers, all_results
 from stocklstm.market.file_set import FileSet
 from stocklstm.market.source import ArchiveSource, load_source
 from stocklstm.workflows.parallel import check_jobs
@@ -48,7 +48,7 @@ def read_files(
     hint = "give the same command again, with fewer --jobs"
     with (
         LocalWorkers(min(jobs, len(files))) as workers,
-        closing(results(workers, _read, calls, hint=hint)) as outcomes,
+        closing(all_results(workers, _read, calls, hint=hint)) as outcomes,
     ):
         for place, found in outcomes:
             answers[place] = found
