@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm import collect_garbage
+from stocklstm import RemovalRule, collect_garbage
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
 from stocklstm.store.locks import work_lock
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store
-from stocklstm.workflows.models.remove import Rule
 from tests.conftest import TICKER, Cli
 from tests.support.copied_versions import NOW, only
 
@@ -55,7 +54,7 @@ def stored(home: Path) -> list[Path]:
 
 def gone(versions: Store, *, keep: int | None = None, days: float | None = None) -> list[str]:
     """Tell what a rule lets go; a dry run and a real one agree."""
-    rule = Rule(keep, days)
+    rule = RemovalRule(keep, days)
     home = versions.paths.home
     before = stored(home)
     dry = collect_garbage(rule=rule, dry_run=True, home=home, now=NOW).results[0]
@@ -112,7 +111,7 @@ def test_runs_that_nobody_went_on_with_go_and_those_at_work_stay(
         (names[0], "a training is using it")
     ]
     assert versions.runs.names() == [names[0], names[2]]
-    collect_garbage(home=home, rule=Rule(older_than_days=0.5, keep=9), now=NOW)
+    collect_garbage(home=home, rule=RemovalRule(older_than_days=0.5, keep=9), now=NOW)
     assert versions.runs.names() == []
     assert versions.registry.versions(TICKER) == [1, 2, 3, 4]
 
@@ -175,7 +174,7 @@ def test_a_ticker_that_the_store_knows_nothing_of(cli: Cli, versions: Store) -> 
 def test_limits_that_are_none() -> None:
     for rule in ({"keep": -1}, {"older_than_days": -1.0}, {"older_than_days": float("nan")}):
         with pytest.raises(ConfigError):
-            Rule(**rule)
+            RemovalRule(**rule)
 
 
 def test_garbage_is_told_with_its_path_in_quiet_mode(cli: Cli, versions: Store) -> None:
