@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY_OPTIONS
-from tests.support.loaded_modules import HEAVY, loaded
+from tests.support.evenings import cut_off, live_through
+from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,40 @@ from tests.support.loaded_modules import HEAVY, loaded
 )
 def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]) -> None:
     assert not loaded(model_home, *arguments) & HEAVY
+
+
+FORECAST = {
+    *("__main__", "client", "errors"),
+    *("cli.app", "cli.options", "cli.output", "cli.streams"),
+    *("cli.predict.forecasts", "cli.predict.predict", "cli.predict.spreadsheet"),
+    *("workflows.documents", "workflows.ledger"),
+    *("workflows.loading.model", "workflows.loading.sources"),
+    *("workflows.predict.preconditions", "workflows.predict.predict"),
+    *("infer.forecaster", "infer.session", "infer.structure"),
+    *("store.aliases", "store.database", "store.disk", "store.ledger", "store.locks"),
+    *("store.manifest", "store.manifest_migrations", "store.paths", "store.prices"),
+    *("store.registry", "store.sessions", "store.signing", "store.store"),
+    *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
+    *("core.reference", "core.wording"),
+    *("core.forecasts.intervals", "core.forecasts.live", "core.forecasts.quantiles"),
+    *("core.inputs.features", "core.inputs.scaling"),
+    *("core.inputs.volatility", "core.inputs.windows"),
+    *("core.prices.pool_splits", "core.prices.series", "core.prices.splits"),
+    # What was scored is shown; how it is computed is not needed.
+    *("core.scores.baselines", "core.scores.scores"),
+    *("core.settings.compression", "core.settings.config"),
+}
+"""All that a forecast of one ticker loads of the package."""
+
+
+@pytest.mark.parametrize("options", [(), ("--adaptive",)])
+def test_a_forecast_loads_what_it_needs_and_no_more(
+    model_home: Path, options: tuple[str, ...]
+) -> None:
+    bars = cut_off(model_home, 3)
+    live_through(model_home, bars, range(len(bars) - 3, len(bars)))
+
+    assert loaded_of_package(model_home, "predict", "--json", *options) == FORECAST
 
 
 def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:

@@ -28,13 +28,23 @@ try:
     main()
 except SystemExit as end:
     code = end.code
-roots = sorted({name.partition(".")[0] for name in sys.modules})
-print(json.dumps({"code": code, "modules": roots}), file=sys.stderr)
+print(json.dumps({"code": code, "modules": sorted(sys.modules)}), file=sys.stderr)
 """
 
 
 def loaded(home: Path, *arguments: str) -> set[str]:
-    """Name the top-level modules that a command loads in a fresh interpreter."""
+    """Name the libraries that a command loads in a fresh interpreter."""
+    return {name.partition(".")[0] for name in _modules(home, *arguments)}
+
+
+def loaded_of_package(home: Path, *arguments: str) -> set[str]:
+    """Name the files of the package that it loads, folders left out."""
+    ours = {name for name in _modules(home, *arguments) if name.startswith("stocklstm.")}
+    folders = {name.rpartition(".")[0] for name in ours}
+    return {name.removeprefix("stocklstm.") for name in ours - folders}
+
+
+def _modules(home: Path, *arguments: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(arguments)],
         env={**os.environ, "STOCKLSTM_HOME": str(home)},
