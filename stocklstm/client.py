@@ -265,7 +265,8 @@ class Client:
     def draw_forecasts(self, result: "PredictResult", file: Path | None = None) -> "PredictResult":
         """Draw a fan chart of each forecast.
 
-        A forecast is worth more than its picture: what stands in the way becomes a warning.
+        A forecast is worth more than its picture: once the store is open, what stands in the way
+        becomes a warning.
 
         Args:
             result: What `predict` returned.

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from stocklstm.core.forecasts.fan import fan_out
-from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval
+from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval, interval_positions
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.core.wording import level_percent, price_digits
@@ -144,8 +144,6 @@ def _fan(made: Forecast, learned: int) -> ReturnForecasts:
 
 def _outer() -> list[int]:
     """Return the columns of the widest interval that is drawn."""
-    from stocklstm.core.forecasts.quantiles import interval_positions
-
     return list(interval_positions(max(INTERVAL_LEVELS)))
 
 

@@ -54,7 +54,7 @@ class ForecastRow:
     """One ticker as text.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that is forecast.
         version: Such as "v3".
         as_of: ISO day of the last close.
         last_close: Such as "R$ 36.38".

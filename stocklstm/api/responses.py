@@ -31,7 +31,7 @@ class ChampionHealth:
     """A ticker that has a model.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the champion.
         version: Its champion; None if there is none.
         as_of: ISO day of the last stored close; None if there is none.
         stale_sessions: Sessions that have ended since; None with it.

@@ -16,7 +16,7 @@ class LedgerEntry:
     """A forecast as it was given.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that is forecast.
         target_session: ISO day that was forecast.
         version: Model version that made it; numbers of a pooled model are its own.
         horizon: Sessions ahead.

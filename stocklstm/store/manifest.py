@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import msgspec
 
+from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.features import InputRange
 from stocklstm.core.inputs.scaling import (
     AnchorScaling,
@@ -50,6 +51,11 @@ class FileRecord:
 
     sha256: str
     size: int
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Describe the content of a file."""
+        return cls(sha256_hex(content), len(content))
 
 
 @dataclass(frozen=True)

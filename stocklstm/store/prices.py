@@ -149,7 +149,7 @@ class PriceStore:
         """Look up when the ticker was last fetched, UTC.
 
         Raises:
-            NoPricesError: Never.
+            NoPricesError: It was never fetched.
         """
         with database_errors():
             row = self.connection.execute(
@@ -188,7 +188,6 @@ class PriceStore:
         """Read the prices that unfinished work began with; what came later stays out.
 
         Args:
-            ticker: Whose.
             last: Last ISO day of them.
             sha256: `Bars.fingerprint` of them.
             name: What to call the work, such as "the run PETR4.SA-…".

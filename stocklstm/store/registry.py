@@ -64,7 +64,7 @@ class Draft(NamedTuple):
         """Write one file of the version and wait until it is on the disk."""
         with disk_errors("write the model"):
             write_durably(self.path / name, content)
-        self.files[name] = FileRecord(sha256_hex(content), len(content))
+        self.files[name] = FileRecord.of(content)
 
 
 class StoredManifest(NamedTuple):

@@ -32,7 +32,7 @@ class PinnedSeries:
     """The prices of one ticker that a run was given.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker whose prices are trained on.
         last: Last ISO day of them.
         sha256: `Bars.fingerprint` of them.
     """

@@ -56,7 +56,7 @@ def publish(
     store: Store,
     owner: str,
     files: Iterable[tuple[str, bytes]],
-    describe: Callable[[Mapping[str, FileRecord]], Manifest],
+    describe: Callable[[Mapping[str, FileRecord], str], Manifest],
     decide: Callable[[], Promotion],
     find_same: Callable[[], Manifest | None] = lambda: None,
 ) -> tuple[Manifest, Promotion]:
@@ -68,7 +68,8 @@ def publish(
     Args:
         owner: Ticker, or name of a pooled model with its mark.
         files: Names and contents.
-        describe: Makes the manifest, given a record of every file; its number is filled in.
+        describe: Makes the manifest, given a record of every file and the time as a UTC
+            timestamp; its number is filled in.
         decide: Is asked while no other process can change the champion.
         find_same: Finds a version in the store that makes this one superfluous, while no other
             process can publish one.
@@ -84,12 +85,12 @@ def publish(
             same = find_same()
             if same is not None:
                 return same, ALREADY_THERE
-            promotion = decide()
+            promotion, at = decide(), utc_now()
             manifest = store.registry.publish(
                 draft,
                 owner,
-                lambda version: replace(describe(dict(draft.files)), version=version),
-                at=utc_now(),
+                lambda version: replace(describe(dict(draft.files), at), version=version),
+                at=at,
                 promotion=promotion.reason if promotion.promoted else None,
             )
     return manifest, promotion

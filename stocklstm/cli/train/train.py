@@ -122,6 +122,10 @@ def train(
         check_rule(promote)
         tickers = all_tickers(ticker, tickers_file)
         if pooled:
+            from stocklstm.workflows.parallel import Backend
+            from stocklstm.workflows.train.train import check_pooled
+
+            check_pooled(Backend(jobs, scheduler))
             return client.dry_run_pooled(
                 name, tickers, chosen, weights=first_weights, on_note=_note
             )

@@ -271,9 +271,9 @@ def fit_shared_features(
     Raises:
         RejectedDataError: The training parts lack what a feature is made of.
     """
-    for need in (_RANGES, _VOLUMES):
-        if any(ROWS[name].needs is need for name in config.features):
-            _require(need, parts)
+    needs = (ROWS[name].needs for name in config.features)
+    for need in dict.fromkeys(need for need in needs if need is not None):
+        _require(need, parts)
     values: dict[str, list[Floats]] = {name: [] for name in config.features}
     for bars, rows, anchor in parts:
         sigmas = None if anchor is None else anchor.sigmas(bars)

@@ -21,7 +21,7 @@ class ComparedVersion:
     """One version beside the first.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the versions.
         version: Its number.
         preset: What its settings started from.
         currency: ISO 4217 code of all errors.

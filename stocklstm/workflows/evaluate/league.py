@@ -19,7 +19,7 @@ class LeagueRow:
     """One version.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the version.
         version: Its number.
         preset: What its settings started from.
         evaluation: Scores on its own test part, as if it were the only one.

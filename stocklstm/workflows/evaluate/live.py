@@ -61,7 +61,7 @@ class LiveScores:
     """Scores of the forecasts that were given for one ticker.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker whose forecasts are scored.
         version: The version that was asked for; None for whichever was champion at the time.
         versions: Versions whose forecasts these are, in order.
         horizon: Sessions ahead.
@@ -93,7 +93,7 @@ LiveResult = Batch[LiveScores]
 
 
 def check_last(last: int | None) -> None:
-    """Refuse a number of forecasts that is no number of them.
+    """Refuse `last` below 1.
 
     Raises:
         ConfigError: It is below 1.
@@ -146,7 +146,7 @@ class _Versions:
 
     Attributes:
         store: Holds them.
-        ticker: Whose.
+        ticker: Ticker whose forecasts are scored.
         bars: All stored sessions.
         warnings: What could not be told of them.
     """

@@ -40,7 +40,7 @@ class PoolRow:
     """Scores of a pooled model for one ticker.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that is scored.
         known: True if it is one of those that the model was trained, validated or tested on.
         evaluation: On its days of the test part.
         own: The ticker's own model beside it; None if there is none that can be compared.

@@ -21,9 +21,9 @@ class ModelSource(NamedTuple):
     Attributes:
         names: What is to be forecast, given what was typed.
         parse: Reads one of these.
-        load: Loads what forecasts it; what comes back makes that the model of the prices up to the
-            last close.
-        version: Whose forecasts of the past it is shown beside; see `pinned_version`.
+        load: Loads the model; returns a function that fits it to the prices up to the last close.
+        version: Version whose past forecasts are shown beside the new one; None for those of every
+            version that was champion.
         since: First ISO day of the prices that the latest forecast needs; "" for all.
     """
 

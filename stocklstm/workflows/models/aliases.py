@@ -18,7 +18,7 @@ class AliasMove:
     """An alias before and after.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the model, or name of a pooled one with its mark.
         alias: Its name.
         version: What it points at now; None if it was removed.
         replaced: What it pointed at before, if anything.

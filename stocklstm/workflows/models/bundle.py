@@ -131,7 +131,7 @@ def import_bundle(store: Store, checked: CheckedBundle, promote: str) -> ImportR
         store,
         theirs.ticker,
         ((name, _checked(bundle, name)) for name in theirs.files),
-        lambda files: replace(_as_ours(store, bundle), files=dict(files)),
+        lambda files, _: replace(_as_ours(store, bundle), files=dict(files)),
         lambda: judge_import(store, promote, checked.model, origin),
         lambda: find_whole(store, theirs.ticker, lambda ours: _same(ours, theirs)),
     )

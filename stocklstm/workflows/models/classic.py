@@ -225,14 +225,14 @@ def _publish(
         ),
     }
 
-    def describe(records: Mapping[str, FileRecord]) -> Manifest:
+    def describe(records: Mapping[str, FileRecord], at: str) -> Manifest:
         manifest = fitted.manifest(ticker, sources, records)
         # Epochs that were made elsewhere left no curve to be judged by.
         training = replace(manifest.training, diagnosis="")
-        record = ImportRecord("classic", "", None, files.sha256, utc_now())
-        return replace(manifest, training=training, imported_from=record)
+        record = ImportRecord("classic", "", None, files.sha256, at)
+        return replace(manifest, created=at, training=training, imported_from=record)
 
-    model = LoadedModel(describe({}), fitted.forecaster)
+    model = LoadedModel(describe({}, utc_now()), fitted.forecaster)
     return publish(
         store,
         ticker,

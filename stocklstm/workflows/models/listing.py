@@ -17,7 +17,7 @@ class ModelSummary:
     """One version.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the model, or name of a pooled one with its mark.
         version: Its number.
         aliases: Names that point at it.
         created: UTC timestamp.

@@ -49,7 +49,7 @@ class Garbage:
 
     Attributes:
         kind: "version", or that of a `store.leftovers.Leftover`.
-        ticker: Whose.
+        ticker: Ticker of the version, or name of a pooled model with its mark.
         name: Identity of a version, otherwise the name of the file or directory.
         path: Where it lay.
         bytes: What it took.
@@ -67,7 +67,7 @@ class Skipped:
     """Something that stays because it is in use.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker of the version, or name of a pooled model with its mark.
         name: What.
         reason: Why, in words.
     """

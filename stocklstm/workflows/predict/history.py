@@ -21,7 +21,7 @@ class PastForecast:
     """A forecast on record; every price in the scale in which it was given.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that was forecast.
         version: Model version that made it.
         target_session: ISO day that was forecast.
         horizon: Sessions ahead.
@@ -63,7 +63,7 @@ class TickerHistory:
     """What is known of a ticker's past.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that was forecast.
         currency: ISO 4217 code.
         dates: (N,) latest sessions, oldest first.
         closes: (N,) their closes, in currency.

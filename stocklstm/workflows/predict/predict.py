@@ -78,7 +78,7 @@ class Forecast:
     """One forecast.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker that is forecast.
         version: Model version.
         model: Identity of what made it, such as PETR4.SA@v3, or +b3@v1 of a pooled model.
         as_of: ISO day of the last stored close.

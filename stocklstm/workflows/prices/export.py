@@ -32,7 +32,7 @@ class Export:
     """One exported ticker.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker whose prices were written.
         path: The file; None if `content` is to be written to standard output.
         format: "csv" or "parquet".
         rows: Sessions.

@@ -36,7 +36,7 @@ class StoredPrices:
     """What is stored of one ticker.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker whose prices these are.
         rows: Stored sessions.
         first: First ISO day.
         last: Last ISO day.

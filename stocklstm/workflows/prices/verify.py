@@ -30,7 +30,7 @@ class CheckedPrices:
     """All checks of one ticker's prices.
 
     Attributes:
-        ticker: Whose.
+        ticker: Ticker whose prices were checked.
         version: Always None: prices are of no model.
         status: "ok" or "failed".
         corrupt: True if a check failed: rows that break an invariant were never stored so.

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
 from stocklstm.core.settings.compression import WEIGHTS, Compression
@@ -226,10 +225,10 @@ class _Quantization:
     ) -> tuple[Manifest, Promotion]:
         parent, described = before.candidate.model.manifest, after.candidate.model.manifest
 
-        def describe(files: Mapping[str, FileRecord]) -> Manifest:
+        def describe(files: Mapping[str, FileRecord], at: str) -> Manifest:
             return replace(
                 described,
-                created=utc_now(),
+                created=at,
                 parent=parent.id,
                 evaluation=after.evaluation,
                 environment=environment(),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.parts import SplitSeries, split_pool, split_ticker
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import is_pool
@@ -166,9 +165,7 @@ def train_order(
         start=None if order.start is None else decode_checkpoint(order.start),
     )
     files = model.files(dataset.owner, dataset.sources, dataset.currency, order.files)
-    records = {
-        name: FileRecord(sha256_hex(content), len(content)) for name, content in files.items()
-    }
+    records = {name: FileRecord.of(content) for name, content in files.items()}
     return FinishedVersion(
         manifest=model.manifest(dataset.owner, dataset.sources, records),
         files=files,

@@ -1,4 +1,4 @@
-"""A finished version on its way from a machine that is not trusted to know what it made."""
+"""Pack a version on a remote worker, and verify it on arrival."""
 
 import math
 from collections.abc import Mapping

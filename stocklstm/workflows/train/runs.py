@@ -113,7 +113,6 @@ def read_pool(
     """Read the prices of several tickers; leave out those that have none, or too few.
 
     Args:
-        store: Open.
         name: Of the pooled model, as typed.
         tickers: As typed.
         config: All settings.
@@ -222,7 +221,7 @@ class Runs:
     """Begins runs and resumes them.
 
     Attributes:
-        store: Open.
+        store: Where they lie.
         remote: True if they are trained where there is no store.
         on_note: Called with what a person may want to know before a training, in words.
     """

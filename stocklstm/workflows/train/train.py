@@ -1,13 +1,12 @@
 """train: a new version in the store, of one ticker or of the tickers of a pool."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import AUTO, is_pool, parse_owner, parse_pool, parse_ticker
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
@@ -124,7 +123,11 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume not in {None, AUTO}:
         run = _run_of(store, str(beginning.resume), tickers)
-        return training.all([run.record.ticker], parse_owner, lambda _: runs.resumed(run))
+        if run.record.pool:
+            check_pooled(backend)
+        return training.each(
+            [run.record.ticker], parse_owner, lambda _: runs.resumed(run), run.record.id
+        )
     names = list(tickers) or (_unfinished_tickers(store) if beginning.resume else [])
     if not names:
         raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
@@ -135,7 +138,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
             return runs.resumed(store.runs.open(unfinished[-1]))
         return runs.new(read_ticker(store, ticker), config, beginning.weights)
 
-    return training.all(names, parse_ticker, begin)
+    return training.each(names, parse_ticker, begin)
 
 
 def _run_of(store: Store, name: str, tickers: Sequence[str]) -> Run:
@@ -186,11 +189,12 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume is not None:
         run = _pooled_run(store, name, beginning.resume)
-        owner, begun = run.record.ticker, runs.resumed(run)
+        owner, begun, resumed = run.record.ticker, runs.resumed(run), run.record.id
     else:
         dataset = read_pool(store, name, tickers, config, on_note)
         owner, begun = dataset.owner, runs.new(dataset, config, beginning.weights)
-    trained = training.all([owner], parse_owner, lambda _: begun)
+        resumed = None
+    trained = training.each([owner], parse_owner, lambda _: begun, resumed)
     for failure in trained.failures:
         error = failure.error
         # A bug is raised with its traceback.
@@ -229,11 +233,12 @@ class _Training:
     on_ticker: Callable[[TickersDone], None]
     on_note: Callable[[str], None]
 
-    def all(
+    def each(
         self,
         names: Sequence[str],
         parse: Callable[[str], str],
         begin: Callable[[str], AbstractContextManager[BegunRun]],
+        resumed: str | None = None,
     ) -> TrainResult:
         """Train a run of each name, and publish a version of each.
 
@@ -241,6 +246,7 @@ class _Training:
             names: As typed.
             parse: Reads one.
             begin: Begins its run, or resumes one, and holds its lock.
+            resumed: Identity of the one run that is resumed, if it was named.
         """
         if self.backend.is_this_process:
             return TrainResult(*for_each(names, parse, lambda owner: self._here(begin(owner))))
@@ -257,7 +263,7 @@ class _Training:
                 )
             )
         except UnfinishedError as error:
-            raise self._stopped(error.left) from error
+            raise self._stopped(error.left, resumed) from error
 
     def _here(self, run: AbstractContextManager[BegunRun]) -> TrainedVersion:
         with run as begun:
@@ -285,26 +291,26 @@ class _Training:
 
             yield Job((begun.order,), finish)
 
-    def _stopped(self, left: Sequence[str]) -> KeyboardInterrupt:
+    def _stopped(self, left: Sequence[str], resumed: str | None) -> KeyboardInterrupt:
         """Say what was saved of runs that were stopped elsewhere, and how to resume them."""
         runs = {owner: self.store.runs.begun(owner) for owner in left}
         if new := [owner for owner, begun in runs.items() if not begun]:
             self.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
         if len(new) == len(left):
             return KeyboardInterrupt()
-        # Without a name "auto" resumes the runs of tickers alone.
-        pooled = is_pool(left[0])
-        return TrainingStoppedError(runs[left[0]][-1] if pooled else AUTO, self.backend.options)
+        return TrainingStoppedError(resumed or AUTO, self.backend.options)
 
     # Publishing
 
     def _published(self, begun: BegunRun, finished: FinishedVersion) -> TrainedVersion:
         order = begun.order
+        _require_whole(finished)
         manifest, promotion = publish(
             self.store,
             order.record.ticker,
             finished.files.items(),
-            lambda files: _whole(finished, files),
+            # By the clock of this machine, not of the one that trained.
+            lambda _, at: replace(finished.manifest, created=at),
             lambda: promote_by(self.promote, lambda: self._judge(order, finished)),
         )
         facts = _facts(self.store, manifest, promotion) | {
@@ -329,20 +335,18 @@ class _Training:
         )
 
 
-def _whole(finished: FinishedVersion, files: Mapping[str, FileRecord]) -> Manifest:
-    """Give the manifest, if the files are those that it describes.
+def _require_whole(finished: FinishedVersion) -> None:
+    """Refuse a version whose files are not those that its manifest describes.
 
     Raises:
         ArtifactCorruptError: They are not.
     """
     manifest = finished.manifest
-    if files != manifest.files:
+    if {name: FileRecord.of(content) for name, content in finished.files.items()} != manifest.files:
         raise ArtifactCorruptError(
             f"a version of {manifest.ticker} did not come back whole from its process",
             hint=f"{training_command(manifest.ticker)} makes it anew",
         )
-    # By the clock of this machine, not of the one that trained.
-    return replace(manifest, created=utc_now())
 
 
 def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, Any]:

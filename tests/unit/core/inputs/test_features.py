@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm.core.inputs import features
 from stocklstm.core.inputs.features import (
     ROWS,
     FeatureScale,
@@ -42,6 +43,17 @@ def config_of(*features: str) -> TrainingConfig:
 
 def test_every_name_has_a_row_and_every_row_a_name() -> None:
     assert tuple(ROWS) == FEATURES
+
+
+def test_what_a_row_needs_is_asked_of_every_row(
+    petr4: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one that was just added: its name is in no list of needs."""
+    turnover = features._Need("a turnover", lambda bars: np.zeros(len(bars), bool))
+    monkeypatch.setitem(ROWS, "gap", ROWS["gap"]._replace(needs=turnover))
+
+    with pytest.raises(RejectedDataError, match="have a turnover"):
+        fit_features(petr4, 200, config_of("return", "gap"), anchor_of(petr4))
 
 
 def test_each_feature_by_hand(petr4: Bars) -> None:

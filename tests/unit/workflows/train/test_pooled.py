@@ -312,6 +312,16 @@ def test_a_dry_run_says_what_training_then_does(pool_home: Path) -> None:
 
 
 @pytest.mark.usefixtures("pool_home")
+def test_a_dry_run_refuses_what_the_training_refuses(cli: Cli) -> None:
+    outcome = cli(
+        *("train", "--pooled", "--name", "b3", "-t", "PETR4.SA", "-t", "VALE3.SA"),
+        *("--jobs", "2", "--dry-run"),
+    )
+
+    assert outcome.code == 2
+    assert "--jobs is not for pooled models" in outcome.err
+
+
 def test_a_dry_run_is_shown(cli: Cli) -> None:
     arguments = ["train", "--pooled", "--name", "b3", *(w for n in NAMES for w in ("-t", n))]
 

@@ -17,6 +17,7 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
+from stocklstm.workflows.parallel import Backend
 from stocklstm.workflows.train.runs import StartFrom, TrainingStoppedError
 from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
@@ -71,6 +72,25 @@ def test_auto_takes_the_latest_run_and_else_begins(priced_home: Path, tiny: Trai
 
     assert first.resumed_from is None
     assert second.resumed_from == name
+
+
+def test_a_run_that_is_named_and_stopped_again_elsewhere_keeps_its_name(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    first, latest = stopped(priced_home, tiny), stopped(priced_home, tiny)
+    assert first != latest
+
+    with pytest.raises(TrainingStoppedError) as caught:
+        train(
+            [],
+            tiny,
+            home=priced_home,
+            beginning=StartFrom(resume=first),
+            backend=Backend(jobs=2),
+            should_stop=lambda: True,
+        )
+
+    assert str(caught.value).endswith(f": stocklstm train --resume {first} --jobs 2")
 
 
 def test_nothing_to_resume_is_said(priced_home: Path, tiny: TrainingConfig) -> None:
