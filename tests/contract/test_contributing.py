@@ -1,11 +1,11 @@
 """docs/CONTRIBUTING.md names every file of the package where it is, and no other."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.places import ROOT
+
 PAGE = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 # The list of the tree: - **folder/**: `file.py` (what it holds) · …

@@ -1,7 +1,6 @@
 """README and docs say what the program does."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 

@@ -9,6 +9,7 @@ import pytest
 from stocklstm.core.settings.config import AXES
 from stocklstm.core.settings.layers import SETTINGS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.support.places import DOCS
 
 
 def document(cli: Cli, *arguments: str) -> dict[str, Any]:
@@ -292,7 +293,7 @@ def test_models_as_files(cli: Cli, tmp_path: Path) -> None:
         *("unchanged", "verdict_text", "warnings", "path"),
     }
     assert taken["unchanged"] is True
-    documented = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    documented = (DOCS / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in exported.keys() | taken.keys())
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "stocklstm"
+from tests.support.places import ROOT
+
+PACKAGE = ROOT / "stocklstm"
 
 LONGEST_CHAIN = 4
 """Imports one after the other, among the files of one folder."""

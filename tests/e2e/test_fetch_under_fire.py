@@ -27,6 +27,7 @@ from stocklstm.market.yahoo import YahooSource
 from stocklstm.store.store import Store, open_store
 from tests.support.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
 from tests.support.forks import program as program_task
+from tests.support.places import SAMPLE
 from tests.support.yahoo_server import Answer, Query, Script, YahooServer, history
 
 KILLS = int(os.environ.get("STOCKLSTM_KILLS", "16"))
@@ -84,8 +85,7 @@ def real_rows() -> list[Row]:
 
     Adjusted closes are the closes until a dividend is paid; volumes can be halved.
     """
-    file = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
-    lines = [line.split(",") for line in file.read_text().splitlines()[1:] if line >= "2020"]
+    lines = [line.split(",") for line in SAMPLE.read_text().splitlines()[1:] if line >= "2020"]
     return [
         (day, *map(float, prices), float(prices[-1]), 2 * int(volume))
         for day, *prices, _, volume in lines

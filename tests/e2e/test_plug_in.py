@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Program
+from tests.support.places import DOCS
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "prices.md").read_text()
+DOCUMENT = (DOCS / "prices.md").read_text()
 MODULE = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
 NAME, VALUE = re.findall(r'^(\w+) = "(my_prices:\w+)"$', DOCUMENT, re.MULTILINE)[0]
 

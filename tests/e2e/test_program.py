@@ -18,6 +18,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Program
+from tests.support.places import SAMPLE
 
 
 def command(*arguments: str) -> list[str]:
@@ -171,9 +172,8 @@ def test_the_version_is_told(program: Program) -> None:
 
 
 def test_csv_to_forecast(program: Program, tmp_path: Path) -> None:
-    sample = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
     lines = ["Data;Abertura;Máxima;Mínima;Fechamento;Volume"]
-    for row in sample.read_text().splitlines()[-600:]:
+    for row in SAMPLE.read_text().splitlines()[-600:]:
         day, *prices, volume = row.split(",")
         year, month, number = day.split("-")
         comma = [price.replace(".", ",") for price in prices[:4]]

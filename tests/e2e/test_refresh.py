@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import TICKER, Program
+from tests.support.places import SAMPLE
 from tests.support.yahoo_server import NOT_FOUND, TOO_MANY, YahooServer, history, prices_only
 
-SAMPLE = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
 NEXT = "2024-03-14"
 
 

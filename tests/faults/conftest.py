@@ -9,14 +9,13 @@ import pytest
 from tests.conftest import TICKER
 from tests.support.faults.disturbed_program import Forks, forks_of
 from tests.support.faults.store_invariants import COMMANDS, TRAINING, Scene, SceneOf, copied, known
-
-_SAMPLE = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
+from tests.support.places import SAMPLE
 
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     folder = tmp_path_factory.mktemp("forks")
-    header, *rows = _SAMPLE.read_text().splitlines()
+    header, *rows = SAMPLE.read_text().splitlines()
     (folder / "prices.csv").write_text("\n".join([header, *rows[-400:-20], ""]))
     (folder / "later.csv").write_text("\n".join([header, *rows[-60:], ""]))
     (folder / "training").write_text(json.dumps([*TRAINING, "--seed", "7"]))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.places import ROOT
 
 LONG_S = 120
 """How long a child may take before it is ended; nothing passes or fails by a time."""

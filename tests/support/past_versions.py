@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import TICKER
+from tests.support.places import ROOT
 
-PAST = Path(__file__).parents[1] / "data" / "manifests"
+PAST = ROOT / "tests" / "data" / "manifests"
 FORMATS = (1, 2, 3)
 VERSION = 2
 

@@ -12,8 +12,7 @@ import pytest
 
 from stocklstm.store.store import Store, open_store
 from tests.support.forks import Ended
-
-ROOT = Path(__file__).parents[2]
+from tests.support.places import ROOT
 
 MOST_STEPS = 120
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.forks import Ended, Forks
+from tests.support.places import SAMPLE
 from tests.support.yahoo_server import (
     Answer,
     Query,
@@ -36,8 +37,7 @@ Dump = dict[str, list[dict[str, Any]]]
 
 def real_rows() -> list[Row]:
     """Give PETR4's sessions from 2024-01-02 to 2024-03-13, carnival left out as it should be."""
-    file = Path(__file__).parents[2] / "stocklstm" / "data" / "PETR4.SA.csv"
-    lines = [line.split(",") for line in file.read_text().splitlines() if line.startswith("2024")]
+    lines = [line.split(",") for line in SAMPLE.read_text().splitlines() if line.startswith("2024")]
     return [(day, *map(float, values[:-1]), int(values[-1])) for day, *values in lines]
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from stocklstm.errors import StockLstmError
 from stocklstm.market.source import FetchRequest, load_source
-from tests.support.forks import FETCHING, ROOT, Ended, Forks, forks_of
+from tests.support.forks import FETCHING, Ended, Forks, forks_of
+from tests.support.places import ROOT
 from tests.support.yahoo_server import (
     HTML,
     NOT_FOUND,

@@ -17,6 +17,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.evenings import DAYS, close, cut_off, evening, execute, live_through, scores_of
+from tests.support.places import DOCS
 
 # --- What is scored ------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ def test_the_document(cli: Cli) -> None:
         *("status", "alarms", "start", "n", "pit_stat", "pit_p", "cusum", "since")
     }
     assert (entry["n"], entry["test"]["n"], entry["live"]) == (DAYS, DAYS, True)
-    documented = (Path(__file__).parents[4] / "docs" / "json.md").read_text()
+    documented = (DOCS / "json.md").read_text()
     for key in (*entry, *entry["drift"], *entry["left_out"]):
         assert f"`{key}`" in documented
 

@@ -23,9 +23,8 @@ from stocklstm.errors import (
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.imports import ImportedVersion
 from tests.conftest import TICKER
+from tests.support.places import DOCS
 from tests.support.tampering import Bomb
-
-DOCS = Path(__file__).parents[4] / "docs" / "bundles.md"
 
 Readers = dict[str, Any]
 
@@ -54,7 +53,7 @@ def files(paper_home: Path) -> Path:
 @pytest.fixture
 def documented() -> Readers:
     """Run the code of docs/bundles.md, as a reader would paste it."""
-    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "bundles.md").read_text(), re.DOTALL)
     names: Readers = {}
     exec(code, names)  # noqa: S102 - our own document
     return names
