@@ -13,8 +13,10 @@ import pytest
 import stocklstm
 from stocklstm import FetchOptions
 from stocklstm.client import Client, function_of
-from stocklstm.errors import ConfigError, NotFoundError
+from stocklstm.errors import ConfigError, NotFoundError, StoreLockedError
 from stocklstm.store import store as store_module
+from stocklstm.store.locks import writer_lock
+from stocklstm.store.paths import StorePaths
 from tests.conftest import TICKER, TINY
 
 PACKAGE = Path(stocklstm.__file__)
@@ -165,3 +167,13 @@ def test_a_function_opens_and_closes_the_store_that_it_is_told(
 
     assert opened == [model_home / "stocklstm.db"]
     assert [client.lock_timeout_s for client in closed] == [1.5]
+
+
+def test_another_writer_is_waited_for_as_long_as_the_client_says(model_home: Path) -> None:
+    with (
+        stocklstm.open(model_home, lock_timeout_s=0.1) as client,
+        writer_lock(StorePaths(model_home), TICKER, 0),
+    ):
+        assert client.store().lock_timeout_s == 0.1
+        with pytest.raises(StoreLockedError, match=r"for more than 0\.1 s"):
+            client.promote(f"{TICKER}@v1", alias="live")

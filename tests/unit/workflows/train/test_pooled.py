@@ -322,6 +322,7 @@ def test_a_dry_run_refuses_what_the_training_refuses(cli: Cli) -> None:
     assert "--jobs is not for pooled models" in outcome.err
 
 
+@pytest.mark.usefixtures("pool_home")
 def test_a_dry_run_is_shown(cli: Cli) -> None:
     arguments = ["train", "--pooled", "--name", "b3", *(w for n in NAMES for w in ("-t", n))]
 
