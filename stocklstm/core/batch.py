@@ -1,9 +1,9 @@
 """One task for many tickers, where a failure of one stops no other."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool
 from stocklstm.errors import StockLstmError, UnexpectedError
 

@@ -1,6 +1,6 @@
 """Outcomes of checks: what was looked at, and whether it holds."""
 
-from dataclasses import dataclass
+from stocklstm.core.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ Free of NumPy: the command line reads names before it needs it.
 """
 
 import re
-from dataclasses import dataclass
 
+from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError
 
 CHAMPION = "champion"

@@ -1,7 +1,5 @@
 """From stored bars to forecasts, through the serving graph."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
@@ -9,6 +7,7 @@ from stocklstm.core.inputs.features import needs_anchor
 from stocklstm.core.inputs.scaling import Scaling
 from stocklstm.core.inputs.windows import windows_at
 from stocklstm.core.prices.series import Bars, Floats, Indices
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, RejectedDataError, SeriesTooShortError
 from stocklstm.infer.session import ServingGraph

@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, PREVIOUS
 from stocklstm.errors import NoModelError
 from stocklstm.store.database import database_errors, transaction

@@ -3,11 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import msgspec
 
+from stocklstm.core.records import dataclass
 from stocklstm.store.database import database_errors, stored_values, transaction
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from stocklstm.core.inputs.scaling import (
     Scaling,
 )
 from stocklstm.core.prices.pool_splits import PoolDays
+from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool, version_id
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.core.scores.scores import Evaluation

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from stocklstm.core.prices.series import (
     fill_missing,
     new_actions,
 )
+from stocklstm.core.records import dataclass
 from stocklstm.errors import NoPricesError, RejectedDataError
 from stocklstm.store.database import database_errors, stored_values, transaction
 

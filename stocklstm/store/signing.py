@@ -5,9 +5,10 @@ as well; a signature, HMAC-SHA256 (RFC 2104) over the manifest's bytes, needs a 
 it. The manifest holds the hash of every other file, so all of the version is signed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from stocklstm.core.keys import given_key
+from stocklstm.core.records import dataclass
 
 VARIABLE = "STOCKLSTM_SIGNING_KEY"
 

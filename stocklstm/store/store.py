@@ -4,10 +4,10 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
 from stocklstm.store.database import open_database, open_readonly, transaction

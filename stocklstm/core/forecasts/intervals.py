@@ -12,7 +12,6 @@ the grid is wide enough for what is asked of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from stocklstm.core.forecasts.live import ClosedForecasts
 from stocklstm.core.forecasts.quantiles import interval
 from stocklstm.core.prices.series import Floats
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import level_percent
 

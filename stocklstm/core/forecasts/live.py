@@ -1,7 +1,5 @@
 """Forecasts as they were given, beside their outcomes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import interval
@@ -11,6 +9,7 @@ from stocklstm.core.prices.series import (
     Floats,
     Indices,
 )
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 
 FEWEST = 20

@@ -1,10 +1,9 @@
 """Forecast distributions as a grid of quantiles."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from stocklstm.core.prices.series import Floats
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS
 
 

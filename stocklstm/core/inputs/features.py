@@ -5,7 +5,6 @@ training rows, are kept in the manifest and are never refitted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor, valid_ranges
 from stocklstm.core.prices.series import Bars, Flags, Floats, Indices
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import RejectedDataError
 

@@ -7,7 +7,7 @@ horizon and a point forecast of it, so that all later code is the same for both.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from stocklstm.core.inputs.features import (
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.prices.series import Bars, Floats, Indices
 from stocklstm.core.prices.splits import Split
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 
 _MEDIAN = LEVELS.index(0.5)

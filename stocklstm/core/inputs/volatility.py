@@ -1,11 +1,12 @@
 """Daily volatility from open, high, low and close: the anchor on which returns are measured."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from stocklstm.core.prices.series import Bars, Flags, Floats
+from stocklstm.core.records import dataclass
 
 WARM_UP = 20
 """Rows whose variances start the moving average; they are given no volatility of their own."""

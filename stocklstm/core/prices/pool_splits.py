@@ -5,12 +5,12 @@ any ticker is judged on may have taught anything.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from stocklstm.core.prices.series import Dates
 from stocklstm.core.prices.splits import LEAST_PART, LEAST_SPANS, Split
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import SeriesTooShortError
 

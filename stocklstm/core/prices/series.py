@@ -1,13 +1,14 @@
 """Daily price series as NumPy arrays: what crosses every boundary of the program."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.digest import sha256_hex
+from stocklstm.core.records import dataclass
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]

@@ -1,11 +1,11 @@
 """Which windows train the network, which choose among its epochs, and which only judge it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from stocklstm.core.prices.series import Indices
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import SeriesTooShortError
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from stocklstm.core.prices.series import (
     Indices,
     outcomes,
 )
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS
 
 

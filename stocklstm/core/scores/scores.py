@@ -5,7 +5,7 @@ already reads as damaged; one that is renamed or removed needs a new manifest fo
 (`store.manifest_migrations`).
 """
 
-from dataclasses import dataclass
+from stocklstm.core.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Methods of quantize and their options, one row each. Free of NumPy: `--help` reads it."""
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from typing import Any, Literal, NamedTuple
 
+from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import Limits, at_least, between
 from stocklstm.errors import ConfigError
 

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from typing import Any, NamedTuple
 
+from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError
 
 FEATURES = ("return", "volatility", "close", "volume", "range", "gap")

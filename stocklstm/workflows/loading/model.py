@@ -1,13 +1,13 @@
 """Loading a published version, ready to forecast."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference, is_pool, version_id
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster

@@ -1,7 +1,7 @@
 """What to know before relying on a forecast: old prices, an old model, inputs it never met."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs.features import beyond_training
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.workflows.loading.model import LoadedModel

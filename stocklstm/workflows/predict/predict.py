@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from stocklstm.core.forecasts.intervals import Interval, adapted_intervals, plai
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_intervals
 from stocklstm.core.prices.series import Bars, outcomes
+from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.wording import target_words
