@@ -187,7 +187,7 @@ def test_a_feature_that_looks_one_day_ahead_is_caught(
     model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = features.ROWS["return"]
-    leaking = replace(honest, values=looking_ahead(honest.values), warm_up=honest.warm_up)
+    leaking = honest._replace(values=looking_ahead(honest.values), warm_up=honest.warm_up)
     monkeypatch.setitem(features.ROWS, "return", leaking)
 
     found = audit(model_home)
@@ -208,7 +208,7 @@ def test_a_feature_centred_on_the_whole_history_is_caught(
         values = honest.values(bars, sigmas)
         return values - np.nanmean(values)
 
-    monkeypatch.setitem(features.ROWS, "return", replace(honest, values=centred))
+    monkeypatch.setitem(features.ROWS, "return", honest._replace(values=centred))
 
     found = audit(model_home)
 
@@ -291,7 +291,7 @@ def test_a_leak_shows_with_revised_prices_too(
         model_home, "UPDATE prices SET adj_close = adj_close * 0.99 WHERE date < '2015-06-01'"
     )
     honest = features.ROWS["return"]
-    leaking = replace(honest, values=looking_ahead(honest.values))
+    leaking = honest._replace(values=looking_ahead(honest.values))
     monkeypatch.setitem(features.ROWS, "return", leaking)
 
     assert audit(model_home)["forecasts"].status == "failed"
