@@ -69,7 +69,8 @@ if TYPE_CHECKING:
 
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = ["__version__", *_FUNCTIONS, *_PLACES]  # noqa: PLE0604 - names, every one
+# Without open: `from stocklstm import *` must not take the builtin's place.
+__all__ = ["__version__", *_FUNCTIONS, *(name for name in _PLACES if name != "open")]  # noqa: PLE0604 - names, every one
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shapes
@@ -86,4 +87,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shap
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "open"})

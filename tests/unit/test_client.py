@@ -177,3 +177,17 @@ def test_another_writer_is_waited_for_as_long_as_the_client_says(model_home: Pat
         assert client.store().lock_timeout_s == 0.1
         with pytest.raises(StoreLockedError, match=r"for more than 0\.1 s"):
             client.promote(f"{TICKER}@v1", alias="live")
+
+
+def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert stocklstm.Client("~/store").home == tmp_path / "store"
+
+
+def test_a_star_import_leaves_the_builtin_open_alone() -> None:
+    names: dict[str, object] = {}
+    exec("from stocklstm import *", names)  # noqa: S102 - the statement is what is tested
+
+    assert "open" not in names
+    assert callable(stocklstm.open)
