@@ -25,12 +25,15 @@ class FetchRequest:
         file: For sources that read one.
         date_format: strptime pattern of the dates in the file; None to find it out.
         start: First ISO day wanted; None for all there is.
+        exchange: Calendar that somebody chose for the ticker, "" for plain weekdays; None if
+            the source's own holds.
     """
 
     ticker: str
     file: Path | None = None
     date_format: str | None = None
     start: str | None = None
+    exchange: str | None = None
 
     def require_no_file(self, source: str) -> None:
         """Refuse a file that a source would ignore.

@@ -272,13 +272,13 @@ def _first_day_to_ask(run: _Run, ticker: str) -> str:
 def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     store, options = run.store, run.options
     file = options.files[0] if options.files else None
-    answer = run.asker.ask(FetchRequest(ticker, file, options.date_format, start or None))
+    chosen = _chosen_calendar(run, ticker)
+    answer = run.asker.ask(FetchRequest(ticker, file, options.date_format, start or None, chosen))
     answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
     time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
     today = local_day(time_zone, now)
-    days = run.calendars.covering(
-        _calendar(run, answer.instrument), _first_day(store, answer, today), today + _YEAR
-    )
+    exchange = answer.instrument.exchange if chosen is None else chosen
+    days = run.calendars.covering(exchange, _first_day(store, answer, today), today + _YEAR)
     final = last_final_day(days, time_zone, now)
     prices = clean(answer, days, last_final=final, start=start or None)
     if answer.basis is not Basis.ADJUSTED:
@@ -313,11 +313,11 @@ def _best_known(store: Store, given: Instrument, options: FetchOptions) -> Instr
     return given
 
 
-def _calendar(run: _Run, instrument: Instrument) -> str:
-    chosen = run.options.calendar
-    if chosen is None:
-        chosen = run.store.prices.pinned_calendar(instrument.ticker)
-    return instrument.exchange if chosen in {None, AUTO} else str(chosen)
+def _chosen_calendar(run: _Run, ticker: str) -> str | None:
+    """Look up the calendar that somebody chose, now or before; None if the exchange decides."""
+    if run.options.calendar is None:
+        return run.store.prices.pinned_calendar(ticker)
+    return None if run.options.calendar == AUTO else run.options.calendar
 
 
 def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.datetime64:

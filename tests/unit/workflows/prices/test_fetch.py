@@ -384,6 +384,18 @@ def test_a_chosen_calendar_stays_until_it_is_let_go(
     assert let_go.exchange == "BVMF"
 
 
+def test_a_source_is_told_which_calendar_somebody_chose(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    source = scripted(sample_answer(0))
+
+    for calendar in (None, "xnys", None, "weekdays", None, "auto", None):
+        fetch_again(home, calendar=calendar)
+
+    asked = [request.exchange for request in source.requests]
+    assert asked == [None, "XNYS", "XNYS", "", "", None, None]
+
+
 def test_weekdays_can_be_chosen(home: Path, scripted: Callable[..., ScriptedSource]) -> None:
     scripted(sample_answer(0))
 
