@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.core.batch import Failure
+    from stocklstm.core.prices.answers import Rejection
     from stocklstm.workflows.prices.fetch import FetchedTicker, FetchResult, TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
 
@@ -211,14 +212,20 @@ def _notes(console: "Console", item: "FetchedTicker") -> None:
         console.print(f"{item.ticker}: up to date, nothing changed")
     if item.revision:
         console.print(f"{item.ticker}: stored prices were revised: {item.revision}")
-    by_reason: dict[str, list[str]] = {}
-    for rejection in item.rows_rejected:
-        by_reason.setdefault(rejection.reason, []).append(rejection.date)
-    for reason, dates in by_reason.items():
+    for reason, dates in _by_reason(item.rows_rejected):
         console.print(f"{item.ticker}: rejected, {reason}: {_listed(dates)}")
+    for reason, dates in _by_reason(item.rows_incomplete):
+        console.print(f"{item.ticker}: kept, {reason}: {_listed(dates)}")
     if item.missing_sessions and not item.unchanged:
         missing = _listed(item.missing_sessions)
         console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")
+
+
+def _by_reason(rows: Sequence["Rejection"]) -> Iterable[tuple[str, list[str]]]:
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        by_reason.setdefault(row.reason, []).append(row.date)
+    return by_reason.items()
 
 
 def _listed(dates: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +13,8 @@ from stocklstm.core.prices.series import (
     Bars,
     Dates,
     Flags,
+    Floats,
 )
-from stocklstm.core.prices.soundness import untraded
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions
 
@@ -34,11 +34,14 @@ class CleanPrices:
         actions: Dividends and splits, oldest first; also those of days whose prices were
             rejected.
         rejections: Every row that was left out, those first that could not even be read.
+        incomplete: Every row that was kept with an open, high or low that is not known, because
+            what the source gave cannot be one.
     """
 
     bars: Bars
     actions: tuple[Action, ...]
     rejections: tuple[Rejection, ...]
+    incomplete: tuple[Rejection, ...] = ()
 
 
 def clean(
@@ -50,7 +53,8 @@ def clean(
 ) -> CleanPrices:
     """Check an answer row by row.
 
-    A close outside the day's range is kept: it makes the range worthless, not the close.
+    A close outside the day's range is kept: it makes the range worthless, not the close. An open,
+    high or low that cannot be a price (sources write 0 for what they do not know) is unknown.
     Of several credible rows of one day the last one wins.
 
     Args:
@@ -64,23 +68,57 @@ def clean(
     Raises:
         RejectedDataError: There were rows and not one can be believed.
     """
-    reasons = np.full(len(answer.bars), "", dtype=object)
-    faults = _value_faults(answer.bars) + _date_faults(answer.bars, calendar, last_final, start)
+    given, doubts = _without_false_ranges(answer.bars)
+    reasons = np.full(len(given), "", dtype=object)
+    faults = _value_faults(given) + _date_faults(given, calendar, last_final, start)
     if answer.basis is Basis.ADJUSTED:
-        faults += _adjusted_faults(answer.bars)
+        faults += _adjusted_faults(given)
     for flags, reason in faults:
         reasons[flags & (reasons == "")] = reason
-    _mark_order_faults(answer.bars.dates, reasons)
+    _mark_order_faults(given.dates, reasons)
     actions, action_faults = _clean_actions(answer.actions)
-    named = tuple(
-        Rejection(str(date), str(reason))
-        for date, reason in zip(answer.bars.dates, reasons, strict=True)
-        if reason
-    )
-    bars = _sorted(answer.bars.select(reasons == ""))
-    rejections = answer.rejections + named
+    bars = _sorted(given.select(reasons == ""))
+    rejections = answer.rejections + _named(given.dates, reasons)
     _require_rows(answer, bars, rejections)
-    return CleanPrices(bars, actions, rejections + action_faults)
+    doubts[reasons != ""] = ""
+    return CleanPrices(bars, actions, rejections + action_faults, _named(given.dates, doubts))
+
+
+def _named(dates: Dates, reasons: np.ndarray) -> tuple[Rejection, ...]:
+    rows = np.flatnonzero(reasons != "")
+    return tuple(Rejection(str(dates[row]), str(reasons[row])) for row in rows)
+
+
+def _without_false_ranges(bars: Bars) -> tuple[Bars, np.ndarray]:
+    """Set opens, highs and lows that cannot be prices to NaN.
+
+    Returns:
+        The bars, and (N,) what was wrong with each row; "" where nothing was.
+    """
+    bad = {name: _no_price(getattr(bars, f"{name}s")) for name in ("open", "high", "low")}
+    crossed = ~bad["high"] & ~bad["low"] & (bars.highs < bars.lows)
+    # A high is worth nothing without its low, and of two that cross either may be the wrong one.
+    ranges = crossed | bad["high"] | bad["low"]
+    unknown = {"open": bad["open"], "high": ranges, "low": ranges}
+    kept = {f"{name}s": np.where(unknown[name], np.nan, getattr(bars, f"{name}s")) for name in bad}
+    reasons = np.full(len(bars), "", dtype=object)
+    for row in np.flatnonzero(ranges | bad["open"]):
+        values = [f"{getattr(bars, f'{name}s')[row]:g}" for name in bad if bad[name][row]]
+        causes = [f"{value} is no price" for value in dict.fromkeys(values)]
+        causes += ["the high is below the low"] if crossed[row] else []
+        names = [name for name in unknown if unknown[name][row]]
+        reasons[row] = f"{_listed(names)} unknown ({', '.join(causes)})"
+    return replace(bars, **kept), reasons
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _no_price(values: Floats) -> Flags:
+    """Flag what is given and cannot be a price."""
+    flags: Flags = ~np.isnan(values) & ~((values > 0) & (values <= _HIGHEST))
+    return flags
 
 
 def _sorted(bars: Bars) -> Bars:
@@ -88,16 +126,11 @@ def _sorted(bars: Bars) -> Bars:
 
 
 def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
-    ranges = np.stack([bars.opens, bars.highs, bars.lows])
     return [
         (np.isnan(bars.closes), "the close is missing"),
         (np.isinf(bars.closes), "the close is infinite"),
         (bars.closes <= 0, "the close is not above zero"),
         (bars.closes > _HIGHEST, "the close is above a trillion"),
-        (np.logical_or.reduce(np.isinf(ranges)), "open, high or low is infinite"),
-        (np.logical_or.reduce(ranges <= 0), "open, high or low is not above zero"),
-        (np.logical_or.reduce(ranges > _HIGHEST), "open, high or low is above a trillion"),
-        (bars.highs < bars.lows, "the high is below the low"),
         (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
     ]
 
@@ -121,11 +154,19 @@ def _date_faults(
         (bars.dates > last_final, "its session is not over yet"),
         # Some exchanges hold sessions on Saturdays or Sundays; their calendar says so.
         (closed & ~np.is_busday(bars.dates), f"no session of {calendar.exchange} on this weekend"),
-        (closed & untraded(bars), f"filler: {calendar.exchange} was closed, nothing was traded"),
+        (closed & _untraded(bars), f"filler: {calendar.exchange} was closed, nothing was traded"),
     ]
     if start is not None:
         faults.append((bars.dates < np.datetime64(start, "D"), f"before {start}, not asked for"))
     return faults
+
+
+def _untraded(bars: Bars) -> Flags:
+    """Flag the rows of which all that is known is the close, or equals it, without a volume."""
+    ranges = np.stack([bars.opens, bars.highs, bars.lows])
+    flat = np.logical_and.reduce(np.isnan(ranges) | (ranges == bars.closes))
+    flags: Flags = flat & (bars.volumes == 0)
+    return flags
 
 
 def _mark_order_faults(dates: Dates, reasons: np.ndarray) -> None:

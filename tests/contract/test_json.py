@@ -33,6 +33,7 @@ def test_fetch(cli: Cli) -> None:
         "rows_added",
         "rows_revised",
         "rows_rejected",
+        "rows_incomplete",
         "missing_sessions",
         "first",
         "last",

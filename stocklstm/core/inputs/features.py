@@ -5,6 +5,7 @@ training rows, are kept in the manifest and are never refitted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -103,7 +104,13 @@ def _ranges(bars: Bars, _: Floats | None) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         ranges = np.log(bars.highs / bars.lows)
     # Where a source has no range, the move of the close is the least that the range can be.
-    return np.where(valid_ranges(bars), ranges, np.abs(bars.log_returns))
+    return np.where(_known_ranges(bars), ranges, np.abs(bars.log_returns))
+
+
+def _known_ranges(bars: Bars) -> Flags:
+    """Flag the days with a believable range, (N,); a range needs no open."""
+    opens = np.where(np.isnan(bars.opens), bars.closes, bars.opens)
+    return valid_ranges(replace(bars, opens=opens))
 
 
 def _gaps(bars: Bars, _: Floats | None) -> Floats:
@@ -132,7 +139,8 @@ class _Need(NamedTuple):
     first: int = 0
 
 
-_RANGES = _Need("an open, high and low", valid_ranges, first=1)
+_RANGES = _Need("a high and low", _known_ranges, first=1)
+_GAPS = _Need("an open, high and low", valid_ranges, first=1)
 _VOLUMES = _Need("a volume", lambda bars: np.isfinite(bars.volumes))
 
 
@@ -229,7 +237,7 @@ ROWS: Mapping[str, Feature] = {
         values=_gaps,
         warm_up=1,
         shown=lambda logs: 100 * np.expm1(logs),
-        needs=_RANGES,
+        needs=_GAPS,
     ),
 }
 """Every input, in the order of `config.FEATURES`, where `--help` finds the names."""

@@ -82,6 +82,8 @@ class FetchedTicker:
         rows_added: Sessions that were not stored.
         rows_revised: Sessions whose prices changed.
         rows_rejected: Rows that were not stored, with the reason.
+        rows_incomplete: Rows whose open, high or low cannot be a price and is unknown, with the
+            reason; the close is kept.
         missing_sessions: ISO days on which the exchange traded and there is no row.
         first: First stored ISO day.
         last: Last stored ISO day.
@@ -99,6 +101,7 @@ class FetchedTicker:
     rows_added: int
     rows_revised: int
     rows_rejected: tuple[Rejection, ...]
+    rows_incomplete: tuple[Rejection, ...]
     missing_sessions: tuple[str, ...]
     first: str
     last: str
@@ -351,6 +354,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         rows_added=merged.added,
         rows_revised=merged.revised,
         rows_rejected=offer.prices.rejections,
+        rows_incomplete=offer.prices.incomplete,
         missing_sessions=tuple(_gaps(dates, days)),
         first=str(dates[0]),
         last=str(dates[-1]),

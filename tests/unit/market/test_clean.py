@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Action, Instrument
+from stocklstm.core.prices.soundness import check_bars
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean
@@ -36,12 +37,11 @@ def test_good_rows_pass_unchanged():
         (("2024-03-14", 36, 37, 35, 36, NAN, 1), "the adjusted close is missing"),
         (("2024-03-14", 36, 37, 35, 36, INF, 1), "the adjusted close is infinite"),
         (("2024-03-14", 36, 37, 35, 36, -1, 1), "the adjusted close is not above zero"),
-        (("2024-03-14", 36, INF, 35, 36, 36, 1), "open, high or low is infinite"),
-        (("2024-03-14", 0, 0, 0, 36, 36, 1), "open, high or low is not above zero"),
-        (("2024-03-14", 36, 35, 37, 36, 36, 1), "the high is below the low"),
         (("2024-03-14", 36, 37, 35, 36, 36, -1), "the volume is infinite or negative"),
         (("2024-03-16", 36.0), "no session of BVMF on this weekend"),
         (("2024-03-29", 36, 36, 36, 36, 36, 0), "filler: BVMF was closed, nothing was traded"),
+        (("2024-03-29", 0, 0, 0, 36, 36, 0), "filler: BVMF was closed, nothing was traded"),
+        (("2024-03-29", NAN, NAN, NAN, 36, 36, 0), "filler: BVMF was closed, nothing was traded"),
         (("2025-01-02", 36.0), "its session is not over yet"),
         (("0202-03-14", 36.0), "the date lies before 1900"),
         (("NaT", 36.0), "the date is missing"),
@@ -68,6 +68,43 @@ def test_an_odd_row_is_kept(row):
     prices = cleaned([*GOOD, row])
     assert len(prices.bars) == 4
     assert prices.rejections == ()
+
+
+ZERO = "open, high and low unknown (0 is no price)"
+
+
+@pytest.mark.parametrize(
+    ("given_values", "kept", "reason"),
+    [
+        ((0, 0, 0), (NAN, NAN, NAN), ZERO),
+        ((0, 37, 35), (NAN, 37, 35), "open unknown (0 is no price)"),
+        ((NAN, 37, 35), (NAN, 37, 35), ""),
+        ((NAN, NAN, NAN), (NAN, NAN, NAN), ""),
+        ((-36, 37, 35), (NAN, 37, 35), "open unknown (-36 is no price)"),
+        ((36, INF, 35), (36, NAN, NAN), "high and low unknown (inf is no price)"),
+        ((36, 37, 0), (36, NAN, NAN), "high and low unknown (0 is no price)"),
+        ((36, 2e12, 35), (36, NAN, NAN), "high and low unknown (2e+12 is no price)"),
+        ((36, 35, 37), (36, NAN, NAN), "high and low unknown (the high is below the low)"),
+        (
+            (0, 35, 37),
+            (NAN, NAN, NAN),
+            "open, high and low unknown (0 is no price, the high is below the low)",
+        ),
+    ],
+)
+def test_what_is_no_price_is_unknown_and_the_close_is_kept(given_values, kept, reason):
+    prices = cleaned([*GOOD, ("2024-03-14", *given_values, 36, 35.5, 7)])
+    bars = prices.bars
+    assert (bars.closes[3], bars.adj_closes[3], bars.volumes[3]) == (36, 35.5, 7)
+    assert np.array_equal((bars.opens[3], bars.highs[3], bars.lows[3]), kept, equal_nan=True)
+    assert prices.rejections == ()
+    assert prices.incomplete == ((Rejection("2024-03-14", reason),) if reason else ())
+
+
+def test_a_rejected_row_is_not_called_incomplete_too():
+    prices = cleaned([*GOOD, ("2024-03-14", 0, 0, 0, 0, 0, 0)])
+    assert [row.reason for row in prices.rejections] == ["the close is not above zero"]
+    assert prices.incomplete == ()
 
 
 def test_weekends_count_where_the_exchange_is_unknown():
@@ -157,3 +194,6 @@ def test_whatever_comes_in_what_leaves_can_be_believed(rows):
     assert np.all(prices.bars.dates <= TODAY)
     for closes in (prices.bars.closes, prices.bars.adj_closes):
         assert np.all(np.isfinite(closes) & (closes > 0))
+    for values in (prices.bars.opens, prices.bars.highs, prices.bars.lows):
+        assert np.all(np.isnan(values) | (np.isfinite(values) & (values > 0)))
+    assert check_bars(prices.bars).status == "ok"

@@ -142,9 +142,11 @@ def test_volumes_that_are_not_there_are_said() -> None:
     assert "--features" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("name", ["range", "gap"])
-def test_ranges_that_are_not_there_are_said(name: str) -> None:
-    with pytest.raises(RejectedDataError, match="only 0 of 199 training days have an open"):
+@pytest.mark.parametrize(
+    ("name", "need"), [("range", "a high and low"), ("gap", "an open, high and low")]
+)
+def test_ranges_that_are_not_there_are_said(name: str, need: str) -> None:
+    with pytest.raises(RejectedDataError, match=f"only 0 of 199 training days have {need}"):
         fit_features(made_bars(300, ranges=False), 200, config_of(name), None)
 
 
@@ -155,6 +157,30 @@ def test_a_few_days_without_range_are_bridged() -> None:
     assert np.isfinite(raw(bars, "range")[1:]).all()
     assert raw(bars, "range")[50] == pytest.approx(abs(bars.log_returns[50]), rel=1e-6)
     assert raw(bars, "gap")[60] == 0
+
+
+def test_a_range_needs_no_open_and_a_gap_does() -> None:
+    """As of an index whose opens of its first decades nobody knows."""
+    bars = made_bars(300)
+    ranges = np.log(bars.highs / bars.lows)
+    bars.opens[:100] = np.nan
+
+    assert raw(bars, "range")[1:] == pytest.approx(ranges[1:], rel=1e-5)
+    assert (raw(bars, "gap")[1:100] == 0).all()
+    assert fit_features(bars, 200, config_of("range"), None)
+    with pytest.raises(RejectedDataError, match="only 100 of 199") as caught:
+        fit_features(bars, 200, config_of("range", "gap"), None)
+    assert "leave gap out" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("lacking", [("opens",), ("highs",), ("lows",), ("opens", "highs", "lows")])
+def test_inputs_are_finite_whatever_is_unknown(name: str, lacking: tuple[str, ...]) -> None:
+    bars = made_bars(300)
+    for column in lacking:
+        getattr(bars, column)[[0, 1, 20, 21, 150, *range(200, 230), 299]] = np.nan
+
+    assert np.isfinite(raw(bars, name)[features_warm_up([name]) :]).all()
 
 
 def test_a_volume_that_is_not_known_is_usual() -> None:
