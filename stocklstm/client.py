@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.export import ExportResult
     from stocklstm.workflows.prices.fetch import FetchOptions, FetchResult, TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
+    from stocklstm.workflows.prices.rename import RenamedPrices
     from stocklstm.workflows.prices.show import PricesResult
     from stocklstm.workflows.prices.verify import VerifyResult
     from stocklstm.workflows.quantize.methods import EpochTrained
@@ -195,6 +196,32 @@ class Client:
 
         plan = plan_export(tickers, out, file_format)
         return export_prices(self.store(), plan)
+
+    def rename_prices(self, old: str, new: str) -> "RenamedPrices":
+        """Store prices, events, log and forecasts on record of a ticker under another name.
+
+        All of it in one transaction. Models are immutable and stay under the old name; the new
+        one begins with their weights by `train` with `StartFrom`. Currency and calendar are those
+        of the new name where those of the old one were only guessed from it.
+
+        Example:
+            >>> client.rename_prices("VIIA3.SA", "BHIA3.SA").models
+            ('VIIA3.SA@v1',)
+
+        Args:
+            old: A ticker that has prices, as typed.
+            new: One that has none.
+
+        Raises:
+            ConfigError: The new name is no ticker, or the old one; or the store may not be written.
+            NoPricesError: There are no prices of the old name.
+            RejectedDataError: The new name has prices of its own.
+            StoreLockedError: A fetch took too long.
+        """
+        from stocklstm.workflows.prices.rename import read_names, rename_prices
+
+        names = read_names(old, new)
+        return rename_prices(self.store(), names)
 
     def verify_prices(self, tickers: Sequence[str] = ()) -> "VerifyResult":
         """Check that stored prices can be what an exchange quoted.

@@ -1,4 +1,4 @@
-"""stocklstm prices show, export and verify."""
+"""stocklstm prices show, export, verify and rename."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,9 @@ import typer
 
 from stocklstm.cli.checks import checks_code, checks_tables
 from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
-from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.client import Client
+from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from stocklstm.store.prices import LogEntry
     from stocklstm.workflows.prices.export import Export, ExportResult
+    from stocklstm.workflows.prices.rename import RenamedPrices
     from stocklstm.workflows.prices.show import PriceRow, PricesResult, StoredPrices
     from stocklstm.workflows.prices.verify import CheckedPrices, VerifyResult
 
@@ -105,6 +107,25 @@ def verify_prices(
     conclude(VERIFY, call, as_json=as_json, quiet=quiet)
 
 
+@app.command("rename")
+def rename_prices(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A stored ticker, such as VIIA3.SA.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name, such as BHIA3.SA.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Give a ticker's prices and the forecasts on record another name; models stay."""
+
+    def call() -> "Batch[RenamedPrices]":
+        with Client(lock_timeout_s=lock_timeout) as client:
+            renamed = client.rename_prices(old, new)
+        warn(renamed.ticker, renamed.warnings)
+        return Batch((renamed,))
+
+    conclude(RENAME, call, as_json=as_json, quiet=quiet)
+
+
 def _path(typed: str) -> Path:
     path = Path(typed)
     # A Path forgets the slash that says what is meant.
@@ -127,6 +148,30 @@ def _bare_export(item: "Export") -> Iterable[str]:
 
 def _bare_check(item: "CheckedPrices") -> Iterable[str]:
     yield f"{item.ticker} {item.status}"
+
+
+def _bare_renamed(item: "RenamedPrices") -> Iterable[str]:
+    yield item.ticker
+
+
+def _renamed(console: "Console", items: Sequence["RenamedPrices"]) -> None:
+    from stocklstm.cli.tables import facts
+
+    for item in items:
+        pairs = [
+            ("renamed from", item.renamed_from),
+            ("rows", f"{item.rows}, {item.first} to {item.last}"),
+            ("forecasts", f"{item.forecasts} on record"),
+            ("currency", item.currency or "not known"),
+            ("calendar", item.exchange or "weekdays"),
+        ]
+        if item.models:
+            old = item.renamed_from
+            pairs += [
+                ("models", f"{', '.join(item.models)}, kept under the old name"),
+                ("next", f"stocklstm train --ticker {item.ticker} --like {old} --from {old}"),
+            ]
+        facts(console, item.ticker, pairs)
 
 
 def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
@@ -302,6 +347,13 @@ EXPORT: "View[Export]" = View(
     document=_export_document,
     tables=_exports,
     bare=_bare_export,
+)
+RENAME: "View[RenamedPrices]" = View(
+    command="prices rename",
+    key="results",
+    document=as_document,
+    tables=_renamed,
+    bare=_bare_renamed,
 )
 VERIFY: "View[CheckedPrices]" = View(
     command="prices verify",

@@ -3,13 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
 
 from stocklstm.core.records import dataclass
 from stocklstm.store.database import database_errors, stored_values, transaction
+from stocklstm.store.prices import PriceStore
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class LedgerEntry:
         point: Forecast close.
         quantiles: Forecast closes over the quantile grid.
         made_at: UTC timestamp.
-        pool: Name of the pooled model that made it; empty for the ticker's own.
+        pool: Whose model made it, if not the ticker's own: the name of a pooled one, or the name
+            that the ticker had then.
     """
 
     ticker: str
@@ -68,7 +70,11 @@ class Ledger:
 
         Returns for each the one that was there already, or None where it was written.
         """
+        prices = PriceStore(self.connection)
         with transaction(self.connection):
+            # A ticker may have been renamed since its prices were read.
+            names = {ticker: prices.current_name(ticker) for ticker in {e.ticker for e in entries}}
+            entries = [_under(names[entry.ticker], entry) for entry in entries]
             # In one statement each: how many rows it wrote tells which were there.
             return [
                 None
@@ -83,6 +89,28 @@ class Ledger:
             (entry.ticker, entry.target_session, entry.version, entry.horizon, entry.pool),
         )
         return earlier
+
+    def rename(self, old: str, new: str) -> int:
+        """Put the forecasts of a ticker on record under another name; tell how many there are.
+
+        Those of its own models are marked as of that name's, since the models stay where they are
+        and the new name numbers its own from 1.
+        """
+        with transaction(self.connection):
+            moved = self.connection.execute(
+                "UPDATE forecasts SET ticker = ?2, pool = CASE pool WHEN '' THEN ?1 WHEN ?2 THEN ''"
+                " ELSE pool END WHERE ticker = ?1",
+                (old, new),
+            )
+        return moved.rowcount
+
+    def made_by(self, ticker: str, owner: str) -> int:
+        """Count the forecasts of a ticker that another owner's models made."""
+        with database_errors():
+            (count,) = self.connection.execute(
+                "SELECT count(*) FROM forecasts WHERE ticker = ? AND pool = ?", (ticker, owner)
+            ).fetchone()
+        return int(count)
 
     def unknown_tickers(self) -> list[str]:
         """List the tickers that have forecasts but no prices."""
@@ -133,6 +161,13 @@ class Ledger:
                 values,
             )
             return [_entry(row) for row in cursor]
+
+
+def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
+    """Put a forecast under another name of its ticker, as `Ledger.rename` does."""
+    if entry.ticker == name:
+        return entry
+    return replace(entry, ticker=name, pool=entry.pool or entry.ticker)
 
 
 def _entry(row: tuple[Any, ...]) -> LedgerEntry:

@@ -28,6 +28,10 @@ _ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
 # More corrections than this in one answer are logged as one line.
 _LOGGED_ROWS = 50
 
+# What the log calls a new name of a ticker, and how it says which one the ticker had before.
+_RENAMED = "renamed"
+_FROM = "from "
+
 
 class MergeResult(NamedTuple):
     """What storing an answer changed.
@@ -51,7 +55,8 @@ class LogEntry:
     Attributes:
         at: UTC timestamp.
         source: Where the new values came from.
-        kind: "corrected" for single days, "revised" for the history as a whole.
+        kind: "corrected" for single days, "revised" for the history as a whole, "renamed" where
+            the ticker got another name.
         first: First ISO day that changed.
         last: Last one.
         rows: Days that changed.
@@ -141,7 +146,7 @@ class PriceStore:
                 (ticker,),
             ).fetchone()
         if row is None:
-            raise _no_prices(ticker)
+            raise self._no_prices(ticker)
         currency, exchange, time_zone, calendar = row
         return currency, exchange, time_zone, calendar
 
@@ -156,7 +161,7 @@ class PriceStore:
                 "SELECT fetched_at FROM instruments WHERE ticker = ?", (ticker,)
             ).fetchone()
         if row is None:
-            raise _no_prices(ticker)
+            raise self._no_prices(ticker)
         return str(row[0])
 
     def bars(self, ticker: str) -> Bars:
@@ -167,7 +172,7 @@ class PriceStore:
         """
         bars = self.bars_since(ticker, "")
         if not len(bars):
-            raise _no_prices(ticker)
+            raise self._no_prices(ticker)
         return bars
 
     def bars_since(self, ticker: str, start: str) -> Bars:
@@ -310,6 +315,85 @@ class PriceStore:
             added, revised, not (added or revised or fresh_actions or fresh_instrument)
         )
 
+    def rename(self, old: str, new: Instrument, *, at: str, note: str = "") -> None:
+        """Give all that is stored of a ticker another name, in one transaction.
+
+        Args:
+            old: A ticker that has prices.
+            new: The name, with the traits that hold from now on; it has no prices yet.
+            note: What else changes, in words, for the log.
+        """
+        ticker = new.ticker
+        with transaction(self.connection):
+            first, last = self.connection.execute(
+                "SELECT min(date), max(date) FROM prices WHERE ticker = ?", (old,)
+            ).fetchone()
+            # What refers to the ticker is moved after the ticker itself.
+            self.connection.execute("PRAGMA defer_foreign_keys = ON")
+            self.connection.execute("DELETE FROM instruments WHERE ticker = ?", (ticker,))
+            self.connection.execute(
+                "UPDATE instruments SET ticker = ?, currency = ?, exchange = ?, time_zone = ?"
+                " WHERE ticker = ?",
+                (ticker, new.currency, new.exchange, new.time_zone, old),
+            )
+            rows = 0
+            for table, column in self._referring():
+                moved = self.connection.execute(
+                    f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - own names
+                    (ticker, old),
+                )
+                rows = moved.rowcount if table == "prices" else rows
+            self.connection.execute(
+                "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
+                " VALUES (?, ?, 'rename', ?, ?, ?, ?, ?)",
+                (at, ticker, _RENAMED, first, last, rows, f"{_FROM}{old}{note and f'; {note}'}"),
+            )
+
+    def _referring(self) -> list[tuple[str, str]]:
+        """List the tables and columns that refer to a ticker, whatever tables there will be."""
+        return self.connection.execute(
+            'SELECT t.name, k."from" FROM sqlite_master AS t, pragma_foreign_key_list(t.name) AS k'
+            " WHERE t.type = 'table' AND k.\"table\" = 'instruments'"
+        ).fetchall()
+
+    def _names_given(self) -> dict[str, str]:
+        """Look up what became of every name that a ticker had before."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT detail, ticker FROM price_log WHERE kind = ? ORDER BY id", (_RENAMED,)
+            ).fetchall()
+        return {detail.removeprefix(_FROM).partition(";")[0]: ticker for detail, ticker in rows}
+
+    def renamed(self) -> dict[str, str]:
+        """Look up the present name of every ticker whose prices are no longer stored under it."""
+        return {old: new for old, new in self._names_given().items() if not self.has(old)}
+
+    def other_history(self, ticker: str) -> str | None:
+        """Name the ticker under which what was stored under this name before is stored now."""
+        name = self._names_given().get(ticker)
+        return None if name == ticker else name
+
+    def current_name(self, ticker: str) -> str:
+        """Give the name under which the prices of a ticker are stored: its own, or a later one."""
+        return ticker if self.has(ticker) else self.renamed().get(ticker, ticker)
+
+    def former_names(self, ticker: str) -> list[str]:
+        """List the names that the prices of a ticker were stored under before."""
+        return [old for old, new in self.renamed().items() if new == ticker]
+
+    def _no_prices(self, ticker: str) -> NoPricesError:
+        name = self.renamed().get(ticker)
+        if name is None:
+            return NoPricesError(
+                f"there are no prices of {ticker} in the store",
+                hint=f"stocklstm fetch --ticker {ticker}",
+            )
+        return NoPricesError(
+            f"{ticker} was renamed to {name}, and its prices are of that name",
+            hint=f"give {name} in its place; its first model begins with one of {ticker} by: "
+            f"stocklstm train --ticker {name} --like {ticker} --from {ticker}",
+        )
+
     def _write_instrument(self, instrument: Instrument, source: str, at: str) -> bool:
         """Store the traits of a ticker and the time; tell whether the traits changed."""
         values = (instrument.currency, instrument.exchange, instrument.time_zone)
@@ -385,12 +469,6 @@ def _increasing(dates: Dates) -> Dates:
     if not np.all(dates[1:] > dates[:-1]):
         raise ValueError("stored dates are out of order")
     return dates
-
-
-def _no_prices(ticker: str) -> NoPricesError:
-    return NoPricesError(
-        f"there are no prices of {ticker} in the store", hint=f"stocklstm fetch --ticker {ticker}"
-    )
 
 
 def _differences(stored: Bars, given: Bars) -> tuple[Flags, Flags]:

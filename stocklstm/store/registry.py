@@ -39,6 +39,7 @@ from stocklstm.store.manifest import (
     training_command,
 )
 from stocklstm.store.paths import StorePaths
+from stocklstm.store.prices import PriceStore
 from stocklstm.store.signing import VARIABLE, SigningKey
 
 MOST_MANIFEST_BYTES = 1 << 20
@@ -130,7 +131,7 @@ class Registry:
         version = reference.version or self.aliases.of(ticker).get(reference.alias)
         versions = self.versions(ticker)
         if not versions:
-            raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
+            raise NoModelError(f"there is no model of {ticker}", hint=self._to_begin(ticker))
         if version is None or version not in versions:
             listed = ", ".join(f"v{number}" for number in versions)
             raise NoModelError(
@@ -138,6 +139,14 @@ class Registry:
                 hint=f"stocklstm models list --ticker {ticker}",
             )
         return version
+
+    def _to_begin(self, ticker: str) -> str:
+        """Name the command that makes the first model: of a renamed ticker, from one of before."""
+        command = training_command(ticker)
+        for old in PriceStore(self.connection).former_names(ticker):
+            if self.versions(old):
+                return f"{command} --like {old} --from {old}"
+        return command
 
     def find(self, reference: ModelReference) -> Manifest:
         """Read and check the manifest of the version that a reference means.

@@ -70,6 +70,8 @@ def test_every_error_class_is_documented_here() -> None:
         ("models", "export", "PETR4.SA@v0"),
         ("models", "sign"),
         ("prices", "export"),
+        ("prices", "rename", "VIIA3.SA", "../x"),
+        ("prices", "rename", "VIIA3.SA", "viia3.sa"),
     ],
     ids=" ".join,
 )
@@ -390,3 +392,4 @@ def test_looking_at_prices_where_there_are_none(cli: Cli, home: Path) -> None:
         assert cli("prices", command).code == 4
     assert cli("prices", "export", "-t", "PETR4.SA").code == 4
     assert cli("prices", "export").code == 2
+    assert cli("prices", "rename", "VIIA3.SA", "BHIA3.SA").code == 4

@@ -41,6 +41,7 @@ from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
         ("prices", "show", "-t", "PETR4.SA", "--json"),
         ("prices", "export", "-t", "PETR4.SA"),
         ("prices", "verify", "--quiet"),
+        ("prices", "rename", "PETR4.SA", "BHIA3.SA"),
         ("validate", "--prices"),
         ("config", "show", "--origin"),
         ("config", "show", "--like", "PETR4.SA@v1", "--json"),

@@ -345,6 +345,7 @@ def test_prices(cli: Cli, tmp_path: Path) -> None:
     (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]
     (export,) = document(cli, "prices", "export", "-t", TICKER, "--out", str(tmp_path))["exports"]
     (verified,) = document(cli, "prices", "verify")["results"]
+    (renamed,) = document(cli, "prices", "rename", TICKER, "BHIA3.SA")["results"]
 
     assert shown.keys() >= {
         *("ticker", "rows", "first", "last", "last_close", "currency", "exchange"),
@@ -358,6 +359,10 @@ def test_prices(cli: Cli, tmp_path: Path) -> None:
     assert export.keys() == {"ticker", "path", "format", "rows"}
     assert verified.keys() == {"ticker", "version", "status", "corrupt", "checks"}
     assert verified["version"] is None
+    assert renamed.keys() == {
+        *("ticker", "renamed_from", "rows", "first", "last", "forecasts", "currency", "exchange"),
+        *("models", "warnings"),
+    }
 
 
 @pytest.mark.usefixtures("model_home")

@@ -41,6 +41,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("prices", "show"),
         ("prices", "export", "-t", TICKER),
         ("prices", "verify"),
+        ("prices", "rename", TICKER, "BHIA3.SA"),
         ("config", "show", "--like", TICKER),
         ("models", "list"),
         ("models", "show", TICKER),

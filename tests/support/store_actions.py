@@ -18,6 +18,7 @@ from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.models.remove import RemovalRule
+from stocklstm.workflows.prices.rename import Names, rename_prices
 from tests.support.price_rows import PETR4, bars_of_rows
 from tests.support.store_samples import DIVIDEND, LATER, TICKER, entry_of, publish
 
@@ -98,8 +99,13 @@ def collect(store: Store) -> None:
     assert not done.failures, done.failures
 
 
+def rename(store: Store) -> None:
+    rename_prices(store, Names(TICKER, "BHIA3.SA"))
+
+
 STEPWISE = {
     "merge": merge,
+    "rename": rename,
     "release": release,
     "promote": promote,
     "remove": remove,

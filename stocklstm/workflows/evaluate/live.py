@@ -1,7 +1,7 @@
 """evaluate --live: how good the forecasts were that were really given."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -114,10 +114,12 @@ def _live_one(store: Store, reference: ModelReference, last: int | None) -> Live
     require_ticker(reference)
     ticker = reference.ticker
     pinned = pinned_version(store, reference)
-    bars = store.prices.bars(ticker)
+    # Models keep the name that their ticker had; the prices and the forecasts have the present one.
+    name = store.prices.current_name(ticker)
+    bars = store.prices.bars(name)
     versions = _Versions(store, ticker, bars)
     horizon = versions.required(store.registry.resolve(reference)).config.horizon
-    entries = store.ledger.entries(ticker)
+    entries = store.ledger.entries(name, "" if name == ticker else ticker)
     closed, left_out = closed_forecasts(store, bars, entries, horizon, pinned)
     closed = _scorable(closed, versions, left_out, last)
     days = _scored_days(closed, versions, bars, horizon)
@@ -129,15 +131,26 @@ def _live_one(store: Store, reference: ModelReference, last: int | None) -> Live
         version=pinned,
         versions=tuple(np.unique(closed.versions).tolist()),
         horizon=horizon,
-        currency=store.prices.instrument(ticker).currency,
+        currency=store.prices.instrument(name).currency,
         n=len(closed),
         evaluation=evaluation,
         verdict=verdict,
         verdict_text=words,
         drift=found,
         left_out=LeftOut(**left_out),
-        warnings=tuple(versions.warnings),
+        warnings=(*versions.warnings, *_earlier_names(store, ticker)),
     )
+
+
+def _earlier_names(store: Store, ticker: str) -> Iterator[str]:
+    """Say where the forecasts are that were given before the ticker got its name."""
+    for old in store.prices.former_names(ticker):
+        if count := store.ledger.made_by(ticker, old):
+            forecasts = "1 forecast" if count == 1 else f"{count} forecasts"
+            yield (
+                f"{forecasts} on record by models of {old}, as it was called: "
+                f"stocklstm evaluate --live --ticker {old}"
+            )
 
 
 @dataclass

@@ -103,8 +103,9 @@ def chosen_references(
     Raises:
         NoModelError: None was given and there is none.
     """
-    every = store.registry.tickers()
-    own = [name for name in every if pools or not is_pool(name)]
+    every, renamed = store.registry.tickers(), store.prices.renamed()
+    # An old name of a ticker has nothing to say once the present one has a model.
+    own = [name for name in every if pools or not (is_pool(name) or renamed.get(name) in every)]
     chosen = references or own
     if not chosen and every:
         raise NoModelError(

@@ -199,11 +199,25 @@ def load_any_version(store: Store, manifest: Manifest) -> AnyModel:
     Raises:
         ArtifactCorruptError: Its files are not those that were published.
     """
-    return assembled(manifest, partial(store.registry.read_file, manifest))
+    model = assembled(manifest, partial(store.registry.read_file, manifest))
+    return _with_present_names(store, model) if isinstance(model, PooledModel) else model
 
 
 def _load_pool_version(store: Store, manifest: Manifest) -> PooledModel:
-    return assembled_pool(manifest, partial(store.registry.read_file, manifest))
+    model = assembled_pool(manifest, partial(store.registry.read_file, manifest))
+    return _with_present_names(store, model)
+
+
+def _with_present_names(store: Store, model: PooledModel) -> PooledModel:
+    """Call the tickers by the names that their prices have now; its files have those of then."""
+    names = store.prices.renamed()
+    if not names.keys() & model.members.keys():
+        return model
+    members = {
+        names.get(ticker, ticker): replace(member, ticker=names.get(ticker, ticker))
+        for ticker, member in model.members.items()
+    }
+    return replace(model, members=members)
 
 
 def assembled(manifest: Manifest, read: Callable[[str], bytes]) -> AnyModel:

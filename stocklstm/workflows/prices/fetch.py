@@ -422,6 +422,11 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
             "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "
             "cannot be told from gaps; choose one with --calendar"
         )
+    if name := run.store.prices.other_history(ticker):
+        yield (
+            f"what was stored as {ticker} is {name} since prices rename, and these rows are a "
+            f"history of their own; of the same share they come by: stocklstm fetch --ticker {name}"
+        )
     unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
     if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
         yield "no dividends are known: its adjusted closes are its closes"

@@ -49,7 +49,8 @@ def require_unseen_test_part(
     seen = store.registry.find(reference).splits.test_start
     judged = split_record(series, horizon).test_start
     # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
-    related = reference.ticker == owner or is_pool(reference.ticker) or is_pool(owner)
+    same = owner in {reference.ticker, store.prices.current_name(reference.ticker)}
+    related = same or is_pool(reference.ticker) or is_pool(owner)
     if related and judged < seen:
         raise ConfigError(
             f"{identity} may have learned any day before {seen}, and the test part of the new "

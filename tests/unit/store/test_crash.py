@@ -13,7 +13,7 @@ from stocklstm.store.store import Store, open_store
 from tests.support.price_rows import PETR4
 from tests.support.store_actions import merge, release
 from tests.support.store_processes import killed_at_every_step
-from tests.support.store_samples import DIVIDEND, FILES, NOON, TICKER, WEEK, publish
+from tests.support.store_samples import DIVIDEND, FILES, NOON, TICKER, WEEK, entry_of, publish
 
 
 @pytest.fixture
@@ -88,6 +88,23 @@ def test_prices_are_merged_or_not(child, before, tmp_path):
     # The commit comes last but for closing; nothing undoes it, nothing comes before it.
     assert seen == sorted(seen)
     assert seen[-2:] == [False, True]
+
+
+def test_a_ticker_is_renamed_as_a_whole_or_not(child, before, tmp_path):
+    with open_store(before) as store:
+        store.ledger.record(entry_of())
+        old, _ = prices(store)
+    seen = []
+    for store in killed_at_every_step(child, before, tmp_path, "rename"):
+        assert_whole(store)
+        (name,) = store.prices.tickers()
+        assert store.prices.bars(name).fingerprint() == old
+        assert len(store.ledger.entries(name, "" if name == TICKER else TICKER)) == 1
+        assert len(store.prices.log(name)) == (name != TICKER)
+        assert store.ledger.unknown_tickers() == []
+        seen.append(name == "BHIA3.SA")
+    assert seen == sorted(seen)
+    assert set(seen) == {False, True}
 
 
 def test_a_version_is_published_and_champion_or_neither(child, before, tmp_path):
