@@ -13,7 +13,7 @@ from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.series import Action, Dates, Instrument
 from stocklstm.core.prices.soundness import gaps
-from stocklstm.core.reference import AUTO, parse_ticker
+from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
@@ -249,7 +249,7 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
         raise ConfigError(
             "no ticker was given and the store is empty", hint="stocklstm fetch --ticker PETR4.SA"
         )
-    return names
+    return [StoredTicker(name) for name in names]
 
 
 def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
