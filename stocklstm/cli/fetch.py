@@ -17,7 +17,7 @@ from stocklstm.cli.output import (
 from stocklstm.cli.streams import draws_bars, say, write
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.errors import StockLstmError
+from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +68,35 @@ def fetch(
         str | None,
         typer.Option(help="Dates in the file, such as %d/%m/%Y; found out if not given."),
     ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            metavar=", or .",
+            help="What precedes the decimals in the file; found out if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=NAME",
+            help="Which columns of the file hold what, such as close=PX_LAST,date=Dates; found out "
+            "if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    all_tickers_of_file: Annotated[
+        bool,
+        typer.Option(
+            "--all-tickers", help="Every ticker that the file names, each under its own name."
+        ),
+    ] = False,
+    accept_spacing: Annotated[
+        bool,
+        typer.Option(
+            "--accept-spacing", help="Take weekly or monthly prices from the file as they are."
+        ),
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Ask for the whole history, not only what may be new.")
     ] = False,
@@ -112,6 +141,10 @@ def fetch(
             source=source or ("csv" if file else "yahoo"),
             files=tuple(file or ()),
             date_format=date_format,
+            decimal=decimal,
+            columns=_named_columns(columns or ()),
+            accept_spacing=accept_spacing,
+            all_tickers=all_tickers_of_file,
             jobs=jobs,
             accept_revision=accept_revision,
             full=full,
@@ -127,6 +160,23 @@ def fetch(
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
+def _named_columns(typed: Sequence[str]) -> dict[str, str]:
+    """Read close=PX_LAST,date=Dates; a name with a comma in it takes an option of its own."""
+    named: dict[str, str] = {}
+    for text in typed:
+        parts = text.split(",")
+        several = all("=" in part for part in parts)
+        for part in parts if several else [text]:
+            column, equals, name = part.partition("=")
+            if not equals or not name.strip():
+                raise ConfigError(
+                    f"{part!a} does not say which column holds what",
+                    hint="write it like --columns close=PX_LAST,date=Dates",
+                )
+            named[column.strip().lower().replace(" ", "_")] = name
+    return named
+
+
 def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
     """Get new prices of tickers from Yahoo, as the command does without further options.
 
@@ -139,7 +189,7 @@ def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
         with _progress() as (on_ticker, _):
             result = client.fetch(tickers, on_ticker=on_ticker)
     except StockLstmError as error:
-        return tuple(Failure(str(ticker), error) for ticker in tickers)
+        return tuple(Failure(ticker, error) for ticker in tickers)
     _warn(result.results)
     return result.failures
 

@@ -188,8 +188,26 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
 
 def local_day(time_zone: str, now: datetime) -> np.datetime64:
     """Return the date at an exchange; UTC decides if this machine does not know the time zone."""
+    return np.datetime64(now.astimezone(zone_or_utc(time_zone)).date(), "D")
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name; UTC if this machine does not know it."""
     try:
-        zone = ZoneInfo(time_zone)
+        return ZoneInfo(name)
     except (ValueError, ZoneInfoNotFoundError, OSError):
-        zone = ZoneInfo("UTC")
-    return np.datetime64(now.astimezone(zone).date(), "D")
+        return ZoneInfo("UTC")
+
+
+def time_zone_of(exchange: str) -> str:
+    """Return the IANA name of the time zone of a calendar; "" if there is no such calendar."""
+    from exchange_calendars.errors import InvalidCalendarName
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import exchange_calendars
+
+        try:
+            return str(exchange_calendars.get_calendar(exchange).tz.key)
+        except InvalidCalendarName:
+            return ""

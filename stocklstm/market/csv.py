@@ -1,60 +1,91 @@
-"""Prices from a file: Yahoo's own columns, plain Date,Close, or a Brazilian spreadsheet's."""
+"""Prices from a file: of a vendor, a spreadsheet or pandas, of one ticker or of many."""
 
 import sys
-from array import array
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
-from stocklstm.market.csv_table import Table, read_table
+from stocklstm.market.calendar import time_zone_of, zone_or_utc
 from stocklstm.market.instrument import guess_instrument
-from stocklstm.market.notation import DateReader, date_reader, decimal_mark, read_number
 from stocklstm.market.source import FetchRequest
+from stocklstm.market.tables.price_file import FileForm, PriceFile
+from stocklstm.market.tables.tickers import yahoo_name
 
 LARGEST_FILE = 256 * 2**20
 """Bytes. A century of daily prices takes two million."""
 
 _STANDARD_INPUT = Path("-")
-_NUMBERS = ("open", "high", "low", "close", "adj_close", "volume")
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class CsvSource:
-    """Reads the file that the request names."""
+    """Reads the file that the request names; it is read once for many tickers."""
+
+    def __init__(self) -> None:
+        """Begin without a file."""
+        self._opened: tuple[Path, FileForm, PriceFile] | None = None
+
+    def tickers(self, request: FetchRequest) -> list[str]:
+        """List the tickers that the file names, as Yahoo has them; none if it names none.
+
+        Raises:
+            StockLstmError: As `fetch`.
+        """
+        return [yahoo_name(name) for name in self._open(request).instruments()]
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
-        """Read the file.
+        """Read the prices of a ticker.
 
-        Dates, decimal commas, separators and encoding are recognized from its contents.
+        Columns, dates, decimal commas, separators and encoding are recognized from the contents.
 
         Args:
-            request: Needs `file`, where "-" means standard input; `date_format` settles dates
-                that can be read in two ways.
+            request: Needs `file`, where "-" means standard input.
 
         Returns:
             Rows in the file's order. Their basis is `SPLIT_ADJUSTED`, and their adjusted closes
             are NaN, if the file has no adjusted close or nothing in that column.
 
         Raises:
-            ConfigError: No file was named, standard input is closed or a terminal, or days and
-                months cannot be told apart.
+            ConfigError: No file was named, standard input is closed or a terminal, or the file
+                can be read in two ways and the request does not say in which.
             NotFoundError: The file does not exist or cannot be opened.
-            RejectedDataError: It is too large, or not a table with a date and a close.
+            RejectedDataError: It is too large, not a table with a date and a close, of other
+                tickers only, or not of daily prices.
         """
-        if request.file is None:
-            raise ConfigError("the csv source needs a file", hint="name it with --file prices.csv")
-        name = "standard input" if request.file == _STANDARD_INPUT else str(request.file)
-        bars, rejections = read_prices(_load_file(request.file, name), name, request.date_format)
+        file = self._open(request)
+        instrument = guess_instrument(request.ticker)
+        if request.exchange is not None:
+            zone = time_zone_of(request.exchange) or instrument.time_zone
+            instrument = replace(instrument, exchange=request.exchange, time_zone=zone)
+        found = file.read(request.ticker, instrument.exchange, zone_or_utc(instrument.time_zone))
+        bars = found.bars
         basis = Basis.SPLIT_ADJUSTED if np.isnan(bars.adj_closes).all() else Basis.ADJUSTED
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
-        instrument = guess_instrument(request.ticker)
-        return SourceAnswer(instrument, bars, (), rejections, "csv", basis)
+        return SourceAnswer(
+            guess_instrument(request.ticker),
+            bars,
+            (),
+            found.rejections,
+            "csv",
+            basis,
+            notes=found.notes,
+        )
+
+    def _open(self, request: FetchRequest) -> PriceFile:
+        if request.file is None:
+            raise ConfigError("the csv source needs a file", hint="name it with --file prices.csv")
+        form = FileForm(
+            request.date_format, request.decimal, request.columns, request.accept_spacing
+        )
+        if self._opened is None or self._opened[:2] != (request.file, form):
+            name = "standard input" if request.file == _STANDARD_INPUT else str(request.file)
+            file = PriceFile(_load_file(request.file, name), name, form)
+            self._opened = (request.file, form, file)
+        return self._opened[2]
 
 
 def _load_file(path: Path, name: str) -> bytes:
@@ -93,76 +124,3 @@ def _standard_input() -> BinaryIO:
         f"--file - reads standard input, which {state}; it expects a pipe",
         hint="pipe the prices in, as in: stocklstm fetch --ticker PETR4.SA --file - < prices.csv",
     )
-
-
-def read_prices(
-    content: bytes, name: str, date_format: str | None = None
-) -> tuple[Bars, tuple[Rejection, ...]]:
-    """Read the contents of a file of prices.
-
-    Args:
-        date_format: strptime pattern of its dates; None to find it out.
-
-    Returns:
-        The rows in the file's order, and those that could not be read. Cells that are empty or
-        say null are NaN, volumes too: an unknown volume is not a volume of zero. So are the
-        cells of a column that the file lacks.
-
-    Raises:
-        ConfigError: Days and months cannot be told apart, or the pattern is no date pattern.
-        RejectedDataError: It is not a table with a date and a close.
-    """
-    table = read_table(content, name)
-    read_date = date_reader((table.cell(row, "date") for row in table.rows()), date_format)
-    mark = _find_mark(table)
-    # A number takes eight bytes here, and over thirty in a list.
-    days, numbers = array("q"), array("d")
-    rejections: list[Rejection] = []
-    for row in table.rows():
-        try:
-            day, values = _read_row(table, row, read_date, mark)
-        except ValueError as error:
-            rejections.append(Rejection(_shown(table.cell(row, "date")), str(error)))
-        else:
-            days.append(day.toordinal() - _EPOCH)
-            numbers.extend(values)
-    return _bars(days, numbers), tuple(rejections)
-
-
-def _find_mark(table: Table) -> str:
-    columns = [column for column in _NUMBERS if column in table.columns]
-    cells = (table.cell(row, column) for row in table.rows() for column in columns)
-    return decimal_mark(cells, otherwise="," if table.portuguese else ".")
-
-
-def _read_row(
-    table: Table, row: list[str], read_date: DateReader, mark: str
-) -> tuple[date, list[float]]:
-    """Read one row; a ValueError says why it cannot be read."""
-    if any(cell.strip() for cell in row[table.width :]):
-        raise ValueError(f"{len(row)} cells, but the header names {table.width}")
-    text = table.cell(row, "date")
-    try:
-        day = read_date(text)
-    except ValueError as error:
-        raise ValueError(f"{_shown(text)!r} is not a date like the others") from error
-    values = []
-    for column in _NUMBERS:
-        text = table.cell(row, column)
-        try:
-            values.append(read_number(text, mark))
-        except ValueError as error:
-            label = column.replace("_", " ")
-            raise ValueError(f"{label}: {_shown(text)!r} is not a number") from error
-    return day, values
-
-
-def _bars(days: "array[int]", numbers: "array[float]") -> Bars:
-    columns = np.frombuffer(numbers, np.float64).reshape(-1, len(_NUMBERS)).T
-    dates = np.array(days, np.int64).astype("datetime64[D]")
-    return Bars(dates, *(column.copy() for column in columns))
-
-
-def _shown(text: str) -> str:
-    """Shorten a text of the file and escape its control characters."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")[1:-1]

@@ -38,13 +38,13 @@ class FileSet:
             request: `start` is honoured; `file` is not looked at.
 
         Raises:
-            ConfigError: A date format was given, which such files do not need.
+            ConfigError: The form of the file was described, which such files do not need.
             UnknownTickerError: None of them holds it.
         """
-        if request.date_format is not None:
+        if request.date_format or request.decimal or request.columns or request.accept_spacing:
             raise ConfigError(
-                "the dates of these files have a fixed format",
-                hint="leave --date-format out",
+                "the dates and numbers of these files have a fixed format",
+                hint="leave --date-format, --decimal, --columns and --accept-spacing out",
             )
         found = [each[request.ticker] for each in self._answers if request.ticker in each]
         if not found:

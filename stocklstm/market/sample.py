@@ -6,9 +6,10 @@ import numpy as np
 
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import UnknownTickerError
-from stocklstm.market.csv import read_prices
+from stocklstm.market.calendar import zone_or_utc
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.source import FetchRequest
+from stocklstm.market.tables.price_file import FileForm, PriceFile
 
 SAMPLE_TICKER = "PETR4.SA"
 """The one ticker that is bundled; `data/PROVENANCE.md` says where its prices come from."""
@@ -31,7 +32,10 @@ class SampleSource:
                 hint=f"take --ticker {SAMPLE_TICKER}, or another --source",
             )
         resource = files("stocklstm").joinpath("data", f"{SAMPLE_TICKER}.csv")
-        bars, rejections = read_prices(resource.read_bytes(), resource.name)
+        instrument = guess_instrument(SAMPLE_TICKER)
+        file = PriceFile(resource.read_bytes(), resource.name, FileForm())
+        found = file.read(SAMPLE_TICKER, instrument.exchange, zone_or_utc(instrument.time_zone))
+        bars = found.bars
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
-        return SourceAnswer(guess_instrument(SAMPLE_TICKER), bars, (), rejections, "sample")
+        return SourceAnswer(instrument, bars, (), found.rejections, "sample")

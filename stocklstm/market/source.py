@@ -4,7 +4,7 @@ A source is any class without constructor arguments that has the `fetch` of `Pri
 registered under the entry-point group `stocklstm.sources`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,6 +27,9 @@ class FetchRequest:
         start: First ISO day wanted; None for all there is.
         exchange: Calendar that somebody chose for the ticker, "" for plain weekdays; None if
             the source's own holds.
+        decimal: What precedes the decimals in the file, "." or ","; None to find it out.
+        columns: Pairs of what a column of the file holds, such as close, and its name there.
+        accept_spacing: Take rows that lie weeks or months apart.
     """
 
     ticker: str
@@ -34,6 +37,9 @@ class FetchRequest:
     date_format: str | None = None
     start: str | None = None
     exchange: str | None = None
+    decimal: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    accept_spacing: bool = False
 
     def require_no_file(self, source: str) -> None:
         """Refuse a file that a source would ignore.
@@ -86,6 +92,18 @@ class ArchiveSource(Protocol):
 
         Raises:
             NotFoundError: There is no such file; RejectedDataError if it is not of the kind.
+        """
+
+
+@runtime_checkable
+class TableSource(Protocol):
+    """A source whose file may name several tickers; it is read once for all of them."""
+
+    def tickers(self, request: FetchRequest) -> Sequence[str]:
+        """List the tickers that the file of a request names, whichever was asked for.
+
+        Raises:
+            RejectedDataError: It names none; and as `PriceSource.fetch`.
         """
 
 

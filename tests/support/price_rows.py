@@ -1,9 +1,12 @@
 """Bars and answers of sources, written down row by row."""
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from stocklstm.core.prices.answers import Rejection, SourceAnswer
 from stocklstm.core.prices.series import Action, Bars, Instrument
+from stocklstm.market.tables.price_file import FileForm, PriceFile
 
 PETR4 = Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo")
 
@@ -27,3 +30,12 @@ def answer_of(
     rejections: tuple[Rejection, ...] = (),
 ) -> SourceAnswer:
     return SourceAnswer(instrument, bars_of_rows(rows), actions, rejections, "csv")
+
+
+def prices_of(
+    content: bytes, ticker: str = "PETR4.SA", **form
+) -> tuple[Bars, tuple[Rejection, ...]]:
+    """Read the contents of a file as the csv source does: rows in its order, and rejections."""
+    file = PriceFile(content, "prices.csv", FileForm(**form))
+    found = file.read(ticker, "BVMF", ZoneInfo("America/Sao_Paulo"))
+    return found.bars, found.rejections

@@ -42,6 +42,7 @@ class SourceAnswer:
         rejections: Rows the source could not even read as numbers.
         source: Name of the source, such as "yahoo".
         basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
+        notes: What a person should know of them, in words.
     """
 
     instrument: Instrument
@@ -50,3 +51,4 @@ class SourceAnswer:
     rejections: tuple[Rejection, ...]
     source: str
     basis: Basis = Basis.ADJUSTED
+    notes: tuple[str, ...] = ()

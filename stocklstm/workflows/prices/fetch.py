@@ -1,6 +1,6 @@
 """fetch: prices into the local store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.series import Action, Dates, Instrument
 from stocklstm.core.prices.soundness import gaps
-from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
+from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
@@ -31,7 +31,15 @@ from stocklstm.market.revisions import (
     reconcile,
     require_explained_jumps,
 )
-from stocklstm.market.source import ArchiveSource, FetchRequest, PriceSource, load_source
+from stocklstm.market.source import (
+    ArchiveSource,
+    FetchRequest,
+    PriceSource,
+    TableSource,
+    load_source,
+)
+from stocklstm.market.tables.columns import COLUMNS
+from stocklstm.market.tables.numbers import MARKS
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
@@ -53,6 +61,11 @@ class FetchOptions:
         files: For sources that read them: one, or several of a source whose files hold many
             tickers each.
         date_format: strptime pattern of its dates; None to find it out.
+        decimal: What precedes the decimals in it, "." or ","; None to find it out.
+        columns: By what a column of it holds (date, time, ticker, currency, open, high, low,
+            close, adj_close, volume), its name there, where that is not understood.
+        accept_spacing: Take weekly or monthly prices from it.
+        all_tickers: Store all tickers that it names, each under its own name.
         jobs: Processes that read several files at once; 1 reads them in this one.
         accept_revision: Believe moves beyond 35 % that no recorded split explains, and changes
             of the stored history that no recorded event does.
@@ -65,6 +78,10 @@ class FetchOptions:
     source: str = "yahoo"
     files: tuple[Path, ...] = ()
     date_format: str | None = None
+    decimal: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    accept_spacing: bool = False
+    all_tickers: bool = False
     jobs: int = 1
     accept_revision: bool = False
     full: bool = False
@@ -194,10 +211,12 @@ def plan_fetch(
     source = load_source(options.source)
     if options.calendar not in {None, AUTO}:
         options = replace(options, calendar=require_calendar(str(options.calendar)))
+    _check_file_options(options, tickers)
     if options.files and isinstance(source, ArchiveSource):
         source = read_files(options.source, options.files, tickers, options.jobs, on_file)
     else:
-        _require_one_ticker_and_file(options, tickers)
+        _require_one_file(options)
+        tickers = _tickers_of_file(source, options, tickers)
     return FetchPlan(tuple(tickers), source, options)
 
 
@@ -223,22 +242,86 @@ def fetch(store: Store, plan: FetchPlan, on_ticker: Callable[[TickerDone], None]
             asker.close()
 
 
-def _require_one_ticker_and_file(options: FetchOptions, tickers: Sequence[str]) -> None:
+def _check_file_options(options: FetchOptions, tickers: Sequence[str]) -> None:
+    """Check what is said of the form of a file."""
+    said = {
+        "--date-format": options.date_format is not None,
+        "--decimal": options.decimal is not None,
+        "--columns": bool(options.columns),
+        "--accept-spacing": options.accept_spacing,
+        "--all-tickers": options.all_tickers,
+    }
+    given = [name for name, is_given in said.items() if is_given]
+    if given and not options.files:
+        raise ConfigError(
+            f"{given[0]} speaks of a file, and none is given",
+            hint="name it with --file prices.csv, or leave that option out",
+        )
+    if options.decimal is not None and options.decimal not in MARKS:
+        raise ConfigError(
+            f"{options.decimal!a} precedes no decimals", hint="write --decimal , or --decimal ."
+        )
+    for column in options.columns:
+        if column not in COLUMNS:
+            raise ConfigError(
+                f"{column!a} is nothing that a column of prices holds",
+                hint=f"write --columns close=PX_LAST with one of {', '.join(COLUMNS)}",
+            )
+    if options.all_tickers and tickers:
+        raise ConfigError(
+            "--all-tickers means every ticker of the file, and one is named besides",
+            hint="leave --all-tickers out, or name no ticker",
+        )
+
+
+def _require_one_file(options: FetchOptions) -> None:
     if len(options.files) > 1:
         raise ConfigError(
             f"the source {options.source} reads one file at a time, not {len(options.files)}",
             hint="give the command once for each file and its ticker",
-        )
-    if options.files and len(set(tickers)) != 1:
-        raise ConfigError(
-            "--file holds the prices of one ticker: name it, and no other",
-            hint=f"stocklstm fetch --ticker PETR4.SA --source csv --file {options.files[0]}",
         )
     if options.jobs != 1:
         raise ConfigError(
             "--jobs reads several files of many tickers at once, as those of B3",
             hint="leave it out: every other source is asked for one ticker after the other",
         )
+
+
+def _tickers_of_file(
+    source: PriceSource, options: FetchOptions, tickers: Sequence[str]
+) -> Sequence[str]:
+    """Find out which tickers to read from the file, if there is one."""
+    if not options.files or (len(set(tickers)) == 1 and not options.all_tickers):
+        return tickers
+    command = f"stocklstm fetch --source {options.source} --file {options.files[0]}"
+    if not isinstance(source, TableSource):
+        raise ConfigError(
+            "--file holds the prices of one ticker: name it, and no other",
+            hint=f"{command} --ticker PETR4.SA",
+        )
+    if not tickers and not options.all_tickers:
+        raise ConfigError(
+            "--file holds the prices of one ticker, or names them: say which to store",
+            hint=f"{command} --ticker PETR4.SA, or --all-tickers for all that it names",
+        )
+    named = source.tickers(_request("", options))
+    if not named:
+        raise ConfigError(
+            f"{options.files[0]} names no tickers, so that its prices are of one ticker",
+            hint=f"{command} --ticker PETR4.SA",
+        )
+    return named if options.all_tickers else tickers
+
+
+def _request(ticker: str, options: FetchOptions) -> FetchRequest:
+    return FetchRequest(
+        ticker,
+        options.files[0] if options.files else None,
+        options.date_format,
+        decimal=options.decimal,
+        columns=tuple(options.columns.items()),
+        accept_spacing=options.accept_spacing,
+    )
 
 
 def _all_tickers(store: Store, source: PriceSource) -> list[str]:
@@ -249,7 +332,7 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
         raise ConfigError(
             "no ticker was given and the store is empty", hint="stocklstm fetch --ticker PETR4.SA"
         )
-    return [StoredTicker(name) for name in names]
+    return names
 
 
 def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
@@ -274,9 +357,9 @@ def _first_day_to_ask(run: _Run, ticker: str) -> str:
 
 def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     store, options = run.store, run.options
-    file = options.files[0] if options.files else None
     chosen = _chosen_calendar(run, ticker)
-    answer = run.asker.ask(FetchRequest(ticker, file, options.date_format, start or None, chosen))
+    request = replace(_request(ticker, options), start=start or None, exchange=chosen)
+    answer = run.asker.ask(request)
     answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
     time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
     today = local_day(time_zone, now)
@@ -417,6 +500,7 @@ def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]
 
 def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64) -> Iterator[str]:
     ticker = offer.answer.instrument.ticker
+    yield from offer.answer.notes
     if not offer.calendar.known:
         yield (
             "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "

@@ -16,10 +16,10 @@ from stocklstm import export_prices, fetch, show_prices, validate, verify_prices
 from stocklstm.core.checks import Check
 from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import ConfigError, NoModelError, NoPricesError, NotFoundError
-from stocklstm.market.csv import read_prices
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
 from tests.conftest import TICKER
+from tests.support.price_rows import prices_of
 from tests.support.tampering import os_refuses_to_write
 
 INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
@@ -241,7 +241,7 @@ def test_any_sound_prices_come_back_to_the_last_bit(
         store.prices.merge(INSTRUMENT, bars, (), source="test", at="2024-03-14T00:00:00Z")
     (export,) = export_prices([TICKER], home=home).exports
 
-    back, rejected = read_prices(export.content.encode(), "export")
+    back, rejected = prices_of(export.content.encode(), accept_spacing=True)
 
     assert rejected == ()
     assert same(back, stored(home))

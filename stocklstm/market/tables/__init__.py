@@ -1,0 +1,1 @@
+"""Text files as tables of prices: columns, numbers, dates, and the instruments they name."""

@@ -1,0 +1,318 @@
+"""Which column of a table holds what, by its header: in many vendors' words and languages."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from stocklstm.market.tables.tickers import looks_like_ticker
+
+NUMBERS = ("open", "high", "low", "close", "adj_close", "volume")
+"""Columns of numbers, in the order of `Bars`."""
+
+# What each column may be called, the best name first, letters and digits only, no accents.
+_NAMES = {
+    "date": (
+        *("date", "data", "fecha", "dates", "datas", "datetime", "datahora", "timestamp"),
+        *("opentime", "dia", "day", "pregao", "datadopregao", "datapregao", "tradedate"),
+        *("tradingdate", "tradingday", "snappedat", "formatteddate", "localtime", "gmttime"),
+        *("dateutc", "datetimeutc", "timeutc", "utctime", "quotedate", "unixtimestamp", "unix"),
+        *("openat", "begin", "datum", "time", "hora"),
+    ),
+    "open": (
+        *("open", "openprice", "abertura", "abert", "abrir", "apertura", "opening", "pxopen"),
+        *("precodeabertura", "precoabertura", "openingprice", "o"),
+    ),
+    "high": (
+        *("high", "highprice", "maxima", "maximo", "alta", "max", "precomaximo", "pxhigh"),
+        *("dayhigh", "h"),
+    ),
+    "low": (
+        *("low", "lowprice", "minima", "minimo", "baixa", "min", "precominimo", "pxlow"),
+        *("daylow", "l"),
+    ),
+    "close": (
+        *("close", "closeprice", "fechamento", "fech", "fechar", "cierre", "closelast", "pxlast"),
+        *("precodefechamento", "precofechamento", "preciodecierre", "closingprice", "closing"),
+        *("ultimo", "precoultimo", "ultimopreco", "last", "lastprice", "price", "preco", "precio"),
+        *("cotacao", "closeclosepriceadjustedforsplits", "c"),
+    ),
+    "adj_close": (
+        *(
+            "adjclose",
+            "adjustedclose",
+            "closeadj",
+            "closeadjusted",
+            "adjustedprice",
+            "adjcloseprice",
+        ),
+        *("fechamentoajustado", "fechamentoajust", "fechamentoaj", "fechajustado", "fechaj"),
+        # As Yahoo's page is copied: each name with its explanation.
+        "adjcloseadjustedclosepriceadjustedforsplitsanddividendandorcapitalgaindistributions",
+    ),
+    # A quantity comes before what may be a turnover.
+    "volume": (
+        *(
+            "quantidadenegociada",
+            "quantidade",
+            "qtdnegociada",
+            "qtd",
+            "qtde",
+            "totaltradedquantity",
+        ),
+        *("tradedquantity", "sharestraded", "noofshares", "quantity", "cantidad", "volume"),
+        *("volumen", "vol", "volumenegociado", "totalvolume", "tradedvolume", "pxvolume", "v"),
+        *("tickvol", "tickvolume"),
+    ),
+    "time": ("time", "hora", "horario"),
+    "ticker": (
+        *("ticker", "symbol", "simbolo", "codneg", "codigodenegociacao", "codigo", "ativo"),
+        *("papel", "acao", "tick", "instrument", "asset", "security", "code", "stock", "name"),
+    ),
+    "currency": ("currency", "moeda", "moneda"),
+    "dividend": ("dividends", "dividend", "dividendos", "dividendamount"),
+    "split": ("stocksplits", "splitcoefficient", "desdobramentos", "split", "splits"),
+}
+
+COLUMNS = ("date", "time", "ticker", "currency", *NUMBERS)
+"""What a user may say that a column holds."""
+
+# One letter names a column only beside the others of its kind.
+_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+
+_LOCAL = {
+    *("data", "fechamento", "fechar", "ultimo", "abertura", "abrir", "maxima", "minima", "pregao"),
+    *("fecha", "cierre", "apertura", "maximo", "minimo", "preco", "precio"),
+}
+
+# What stands behind "Volume" where the volume is counted in money, and names no instrument.
+_MONEY = {
+    *("usd", "usdt", "usdc", "busd", "tusd", "dai", "eur", "brl", "gbp", "jpy", "chf", "cad"),
+    *("aud", "inr", "mxn", "ars", "clp", "cny", "hkd", "krw", "try", "zar", "sek", "nok", "dkk"),
+    *("pln", "currency", "quote", "from", "to", "traded"),
+}
+
+# Capitals that stand beside "CLOSE" and are no instrument.
+_NO_TICKERS = {"ADJ", "PREV", "PREVIOUS", "LAST", "DAY", "NET", "AVG", "52W", "UNADJ"}
+
+# Words of a price that may stand before or behind the name of an instrument.
+_FIELDS = {
+    "open": ("open", "abertura"),
+    "high": ("high", "maxima"),
+    "low": ("low", "minima"),
+    "close": ("close", "fechamento", "last"),
+    "adj_close": ("adj close", "adj_close", "adjclose", "adjusted", "adjusted close"),
+    "volume": ("volume",),
+}
+_JOINTS = r"[\s_.:|/-]+"
+_BEFORE = {
+    field: re.compile(
+        rf"(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))}){_JOINTS}(.+)",
+        re.IGNORECASE,
+    )
+    for field, words in _FIELDS.items()
+}
+_BEHIND = {
+    field: re.compile(
+        rf"(.+?){_JOINTS}(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))})",
+        re.IGNORECASE,
+    )
+    for field, words in _FIELDS.items()
+}
+_PAIR = re.compile(r"\(\s*['\"]([^'\"]*)['\"]\s*,\s*['\"]([^'\"]*)['\"]\s*\)")
+
+_PRICES = {"open", "high", "low", "close", "adj_close"}
+
+Columns = Mapping[str, int]
+"""Place of each known column."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the header says.
+
+    Attributes:
+        header: The names of the columns, as written.
+        shared: Columns that hold for all instruments: date, perhaps time, ticker, currency; and
+            the prices, unless each instrument has its own.
+        own: By instrument, as written, the columns of its prices, where the header names them.
+    """
+
+    header: Sequence[str]
+    shared: Columns
+    own: Mapping[str, Columns]
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether there is a date and a close."""
+        closes = "close" in self.shared or any("close" in each for each in self.own.values())
+        return "date" in self.shared and closes
+
+    @property
+    def local(self) -> bool:
+        """Tell whether the header is Portuguese or Spanish."""
+        return not _LOCAL.isdisjoint(map(plain, self.header))
+
+    @property
+    def utc(self) -> bool:
+        """Tell whether the header says that times are UTC."""
+        return bool(re.search("utc|gmt", plain(self.header[self.shared["date"]])))
+
+    def doubled(self) -> str | None:
+        """Name a column that is there twice, and it cannot be told which counts."""
+        if self.own:
+            return None
+        names = [plain(text) for text in self.header]
+        for column, place in self.shared.items():
+            if column in {"date", *NUMBERS} and names.count(names[place]) > 1 and names[place]:
+                return column
+        return None
+
+
+def plain(text: str) -> str:
+    """Reduce a column's name to lower-case letters and digits, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in decomposed if letter.isascii() and letter.isalnum())
+
+
+def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
+    """Find out what the columns of a one-line header hold.
+
+    Args:
+        header: Its cells.
+        named: Names of columns that the user chose, by what they hold.
+    """
+    header = [text.strip() for text in header]
+    shared, own = _by_name(header), _by_instrument(header)
+    if "close" not in shared and any("close" in columns for columns in own.values()):
+        own = {name: columns for name, columns in own.items() if "close" in columns}
+        for column in NUMBERS:
+            shared.pop(column, None)
+    else:
+        own = {}
+    for column, text in named.items():
+        place = _place(header, text)
+        if place is not None:
+            shared[column] = place
+    return Layout(header, shared, own)
+
+
+def find_pairs(first: Sequence[str], second: Sequence[str]) -> Layout | None:
+    """Read the two lines of a pandas header of prices and tickers, in either order.
+
+    Returns:
+        None unless one line holds the names of prices and the other those of instruments.
+    """
+    for fields, tickers in ((first, second), (second, first)):
+        own: dict[str, dict[str, int]] = {}
+        date = 0  # or a column of its own, if the index was reset
+        for place, (field, ticker) in enumerate(zip(fields[1:], tickers[1:], strict=False), 1):
+            column = _field(field)
+            if plain(field) in _NAMES["date"] and not ticker.strip():
+                date = place
+            if column and looks_like_ticker(ticker.strip()):
+                own.setdefault(ticker.strip(), {}).setdefault(column, place)
+        own = {name: columns for name, columns in own.items() if "close" in columns}
+        if own:
+            return Layout([text.strip() for text in first], {"date": date}, own)
+    return None
+
+
+def closes_of(layout: Layout) -> dict[str, Columns]:
+    """Take every column whose name looks like a ticker's for the closes of that instrument."""
+    return {
+        text: {"close": place}
+        for place, text in enumerate(layout.header)
+        if place not in layout.shared.values() and looks_like_ticker(text) and "_" not in text
+    }
+
+
+def has_columns(header: Sequence[str], named: Collection[str]) -> bool:
+    """Tell whether a line holds all names that the user gave."""
+    return all(_place(header, text) is not None for text in named)
+
+
+def _place(header: Sequence[str], text: str) -> int | None:
+    wanted = text.strip().casefold()
+    return next(
+        (place for place, name in enumerate(header) if name.strip().casefold() == wanted), None
+    )
+
+
+def _field(text: str) -> str | None:
+    name = plain(text)
+    return next((column for column in NUMBERS if name in _NAMES[column]), None)
+
+
+def _by_name(header: Sequence[str]) -> dict[str, int]:
+    names = [plain(text) for text in header]
+    if names[:1] == ["price"] and "close" in names[1:]:
+        # What `yfinance.download(...).to_csv()` writes.
+        names[0] = "date"
+    found: dict[str, int] = {}
+    for column, aliases in _NAMES.items():
+        known = [alias for alias in aliases if len(alias) > 1 or set(_LETTERS) <= set(names)]
+        place = next((names.index(alias) for alias in known if alias in names), None)
+        if place is None and column in _PRICES:
+            place = _quoted_in_money(names, known)
+        if place is not None:
+            found[column] = place
+    if "date" not in found and names and (not names[0] or names[0].startswith("unnamed")):
+        found["date"] = 0  # the index of a DataFrame
+    if "date" not in found and "t" in names and set(_LETTERS) <= set(names):
+        found["date"] = names.index("t")
+    if found.get("time") == found.get("date"):
+        found.pop("time", None)
+    if "volume" not in found and (place := _volume_of_a_pair(names)) is not None:
+        found["volume"] = place
+    return found
+
+
+def _quoted_in_money(names: Sequence[str], aliases: Collection[str]) -> int | None:
+    """Find a column such as "Close USD"."""
+    return next(
+        (
+            place
+            for place, name in enumerate(names)
+            if any(name.endswith(money) and name.removesuffix(money) in aliases for money in _MONEY)
+        ),
+        None,
+    )
+
+
+def _volume_of_a_pair(names: Sequence[str]) -> int | None:
+    """Choose "Volume BTC" beside "Volume USDT": the quantity, not the turnover."""
+    for place, name in enumerate(names):
+        rest = name.removeprefix("volume") if name.startswith("volume") else ""
+        if rest and rest.isalpha() and rest not in _MONEY:
+            return place
+    return None
+
+
+def _by_instrument(header: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Read names such as Close_PETR4.SA, PETR4.SA Close and ('Close', 'PETR4.SA')."""
+    own: dict[str, dict[str, int]] = {}
+    for place, text in enumerate(header):
+        if _field(text):
+            continue
+        for column, ticker in _joined(text):
+            known = plain(ticker) in _MONEY or ticker in _NO_TICKERS or _field(ticker)
+            if looks_like_ticker(ticker) and not known:
+                own.setdefault(ticker, {}).setdefault(column, place)
+                break
+    return own
+
+
+def _joined(text: str) -> list[tuple[str, str]]:
+    if pair := _PAIR.fullmatch(text):
+        return [
+            (column, other)
+            for one, other in (pair.groups(), pair.groups()[::-1])
+            if (column := _field(one))
+        ]
+    found: list[tuple[str, str]] = []
+    # The longest name first: "Adj Close" ends in "Close".
+    for column in ("adj_close", "open", "high", "low", "close", "volume"):
+        matches = [pattern.fullmatch(text) for pattern in (_BEFORE[column], _BEHIND[column])]
+        found += [(column, match[1].strip()) for match in matches if match]
+    return found

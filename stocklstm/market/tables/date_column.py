@@ -1,0 +1,309 @@
+"""How the dates of a file are written: which number is the day, and whether all agree."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.tables.dates import (
+    CACHED,
+    DMY,
+    EPOCH,
+    MDY,
+    MONTH,
+    UNIX,
+    YMD,
+    DateReader,
+    Moment,
+    Order,
+    Written,
+    patterned,
+    take_apart,
+)
+from stocklstm.market.tables.shown import shown
+from stocklstm.market.tables.text import line_number
+
+_ENOUGH = 200
+"""Cells that show why a column cannot be read."""
+
+# What may be suggested for dates that cannot be read.
+_PATTERNS = (
+    *("%y%m%d", "%d%m%Y", "%m%d%Y", "%d%m%y", "%Y-%d-%m", "%Y/%d/%m", "%y-%m-%d", "%y/%m/%d"),
+    *("%y.%m.%d", "%d_%m_%Y", "%Y_%m_%d", "%d %m %Y", "%Y %m %d", "%Y:%m:%d", "%Y-%j", "%Y%j"),
+    *("%m-%d/%Y", "%d-%m/%Y", "%d/%m-%Y"),
+)
+_DAY_NUMBER = re.compile(r"[2-6]\d{4}(\.\d+)?", re.ASCII)
+_FIRST_TWO = re.compile(r"(\d{1,2})\D(\d{1,2})\D", re.ASCII)
+
+
+class Cell(NamedTuple):
+    """A date in its place.
+
+    Attributes:
+        place: Where its line begins in the text of the file.
+        instrument: Whose row it is, as the file names it.
+        text: As written.
+    """
+
+    place: int
+    instrument: str
+    text: str
+
+
+class _Row(NamedTuple):
+    """A date whose day and month can be told apart by the other rows only.
+
+    Attributes:
+        cell: As written.
+        written: Taken apart.
+        day: In the order that was found.
+        other: With day and month turned round where that is a date, else as found.
+    """
+
+    cell: Cell
+    written: Written
+    day: date
+    other: date
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """The dates of a file.
+
+    Attributes:
+        name: Of the file, for messages.
+        text: All of it.
+        cells: Gives the dates of all rows, in the order of the file, whenever it is called.
+    """
+
+    name: str
+    text: str
+    cells: Callable[[], Iterator[Cell]]
+
+    def reader(self) -> DateReader:
+        """Decide how they are written.
+
+        Returns:
+            What turns such a cell into a moment; it raises ValueError for any other.
+
+        Raises:
+            ConfigError: Days and months cannot be told apart.
+            RejectedDataError: Dates are written in several ways, or none can be read.
+        """
+        first: dict[str, Cell] = {}
+        for cell in self.cells():
+            try:
+                first.setdefault(take_apart(cell.text).kind, cell)
+            except ValueError:
+                continue
+        if not first:
+            raise self._unreadable()
+        if len(first) > 1:
+            one, other, *_ = first.values()
+            raise self._two_kinds(one, other, "they are written in two ways")
+        kind = next(iter(first))
+        if kind == MONTH:
+            raise RejectedDataError(
+                f"{self.name} holds monthly prices: its dates are months, such as "
+                f"{shown(first[kind].text)}",
+                hint="export daily prices, with a day in each date",
+            )
+        return _reader(kind, self._order(kind))
+
+    def _unreadable(self) -> RejectedDataError:
+        """Say that no date can be read, and how some could be."""
+        texts = [cell.text for cell, _ in zip(self.cells(), range(_ENOUGH), strict=False)]
+        words = [text for text in texts if text] or [""]
+        hint = "write the dates as yyyy-mm-dd, or say how they are written: --date-format %d/%m/%Y"
+        if all(_DAY_NUMBER.fullmatch(text) for text in words):
+            hint = "a spreadsheet counts days so: format that column as dates, and export it again"
+        elif pattern := next((each for each in _PATTERNS if _reads(each, words)), None):
+            hint = f"say how they are written: --date-format {pattern}"
+        return RejectedDataError(f"{self.name}: {shown(words[0])!r} is not a date", hint=hint)
+
+    def _order(self, kind: str) -> Order | None:
+        """Decide which number is which; None for Unix time."""
+        if kind == UNIX:
+            return None
+        if "month" in kind:
+            return DMY
+        if kind == "yyyymmdd":
+            return YMD
+        return self._year_first(kind) if kind.startswith("y") else self._year_last(kind)
+
+    def _taken_apart(self, kind: str) -> Iterator[tuple[Cell, Written]]:
+        for cell in self.cells():
+            try:
+                written = take_apart(cell.text)
+            except ValueError:
+                continue
+            if written.kind == kind:
+                yield cell, written
+
+    def _year_first(self, kind: str) -> Order:
+        """Find out whether the day stands before the month, as in 2024-13-03."""
+        day_last: list[Cell] = []
+        day_second: list[Cell] = []
+        for cell, written in self._taken_apart(kind):
+            _, second, third = written.numbers
+            if min(second, third) <= 12 < max(second, third) <= 31:
+                (day_last if third > 12 else day_second).append(cell)
+        # One or two are slips of the pen, which cost their own rows.
+        if len(day_second) < 3 and len(day_second) <= len(day_last):
+            return YMD
+        if day_last:
+            raise self._two_kinds(day_last[0], day_second[0], "the months stand apart")
+        mark = kind[1]
+        raise RejectedDataError(
+            f"{self.name}: {shown(day_second[0].text)} has its day before its month",
+            hint=f"say so with --date-format %Y{mark}%d{mark}%m",
+        )
+
+    def _year_last(self, kind: str) -> Order:
+        """Find out whether the day or the month stands first."""
+        day_first: Cell | None = None
+        month_first: Cell | None = None
+        example: Cell | None = None
+        alike = True
+        for cell, written in self._taken_apart(kind):
+            one, two, _ = written.numbers
+            # What is no date either way has no say.
+            if not 1 <= min(one, two) <= 12 or max(one, two) > 31:
+                continue
+            example = example or cell
+            alike = alike and one == two
+            if one > 12:
+                day_first = day_first or cell
+            elif two > 12:
+                month_first = month_first or cell
+        if example is None:
+            raise self._unreadable()
+        if day_first and month_first:
+            raise self._two_kinds(day_first, month_first, "the months stand apart")
+        mark, year = kind[1], "%y" if kind.endswith("yy") else "%Y"
+        hint = (
+            f"say it with --date-format %d{mark}%m{mark}{year} "
+            f"or --date-format %m{mark}%d{mark}{year}"
+        )
+        sure = day_first or month_first
+        if not (sure or alike):
+            raise ConfigError(
+                f"{shown(example.text)}: which is the day and which is the month cannot be told "
+                "from the file",
+                hint=hint,
+            )
+        order = MDY if month_first else DMY
+        rows = self._rows(kind, order)
+        if year == "%y":
+            _require_year_last(rows, hint=f"{hint}, or --date-format %y{mark}%m{mark}%d")
+        if sure:
+            self._require_own_order(rows, sure)
+        return order
+
+    def _rows(self, kind: str, order: Order) -> list[_Row]:
+        turned = MDY if order == DMY else DMY
+        rows = []
+        for cell, written in self._taken_apart(kind):
+            try:
+                day = order.read(written)
+            except ValueError:
+                continue
+            try:
+                other = turned.read(written)
+            except ValueError:
+                other = day
+            rows.append(_Row(cell, written, day, other))
+        return rows
+
+    def _require_own_order(self, rows: Sequence[_Row], sure: Cell) -> None:
+        """Refuse dates of which a spreadsheet has turned some round.
+
+        A sheet whose language puts the month first turns 03/04/2024 of a file that puts it last
+        round, and leaves 13/04/2024 as it is. Read alike, such dates break an order that the file
+        has when those are turned back, or fall on weekends.
+
+        Args:
+            rows: In the order that was found.
+            sure: A date that showed that order.
+        """
+        doubtful = [row for row in rows if row.day != row.other]
+        on_weekends = sum(row.day.weekday() > 4 for row in doubtful)
+        otherwise = sum(row.other.weekday() > 4 for row in doubtful)
+        weekends = len(doubtful) >= 5 and on_weekends >= 2 and not otherwise
+        if doubtful and (weekends or 2 * _breaks(rows, turned=True) < _breaks(rows, turned=False)):
+            words = "read alike they break the order of the file"
+            raise self._two_kinds(doubtful[0].cell, sure, words)
+        # Such a sheet shows 13/03/2024 as it was, and what it has turned round as 3/12/2024.
+        for place in (1, 2):
+            padded = next((row.cell for row in rows if _digits(row, place)[0] == "0"), None)
+            short = next((row.cell for row in doubtful if len(_digits(row, place)) == 1), None)
+            if padded and short:
+                raise self._two_kinds(short, padded, "they are written in two ways")
+
+    def _two_kinds(self, one: Cell, other: Cell, words: str) -> RejectedDataError:
+        lines = [line_number(self.text, cell.place) for cell in (one, other)]
+        return RejectedDataError(
+            f"{self.name} has {shown(one.text)} in line {lines[0]} and {shown(other.text)} in line "
+            f"{lines[1]}: {words}, as where a spreadsheet has converted half of them",
+            hint="write all dates as yyyy-mm-dd, or name the form of the right ones with "
+            "--date-format",
+        )
+
+
+def _reader(kind: str, order: Order | None) -> DateReader:
+    # A long file repeats its days, if only because it holds several tickers.
+    @lru_cache(maxsize=CACHED)
+    def read(text: str) -> Moment:
+        written = take_apart(text)
+        if written.kind != kind:
+            raise ValueError(text)
+        if order is None:
+            return Moment(written.numbers[0], written.second, written.offset)
+        day = order.read(written).toordinal() - EPOCH
+        return Moment(day, written.second, written.offset)
+
+    return read
+
+
+def _reads(pattern: str, texts: Sequence[str]) -> bool:
+    """Tell whether a pattern reads all dates, and as days of the last hundred years."""
+    read, oldest = patterned(pattern), date(1900, 1, 1).toordinal() - EPOCH
+    try:
+        return all(read(text).day >= oldest for text in texts)
+    except ValueError:
+        return False
+
+
+def _require_year_last(rows: Sequence[_Row], hint: str) -> None:
+    """Ask about 24/03/13 if the year may well come first: then the days lie closer together."""
+    try:
+        days = [YMD.read(row.written) for row in rows]
+    except ValueError:
+        return
+    found = [row.day for row in rows]
+    if days and max(days) - min(days) < max(found) - min(found):
+        raise ConfigError(
+            f"{shown(rows[0].cell.text)}: which is the day and which is the year cannot be told "
+            "from the file",
+            hint=hint,
+        )
+
+
+def _breaks(rows: Sequence[_Row], *, turned: bool) -> int:
+    """Count the steps against the order of the file, for each instrument by itself."""
+    days: dict[str, list[date]] = {}
+    for row in rows:
+        days.setdefault(row.cell.instrument, []).append(row.other if turned else row.day)
+    steps = [step for each in days.values() for step in pairwise(each)]
+    falling = sum(later < earlier for earlier, later in steps)
+    rising = sum(later > earlier for earlier, later in steps)
+    return min(falling, rising)
+
+
+def _digits(row: _Row, place: int) -> str:
+    match = _FIRST_TWO.match(row.cell.text)
+    return match[place] if match else "?"

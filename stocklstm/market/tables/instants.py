@@ -1,0 +1,82 @@
+"""Which day of an exchange a moment in a file belongs to."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stocklstm.core.prices.series import Dates, Flags, Indices
+from stocklstm.market.calendar import sessions
+
+UNSAID = -(1 << 31)
+"""Stands for an offset that a cell does not name."""
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Days and times of N rows.
+
+    Attributes:
+        days: (N,) days since 1970.
+        seconds: (N,) of that day; -1 where a cell names no time.
+        offsets: (N,) seconds east of UTC; `UNSAID` where a cell does not say.
+    """
+
+    days: Indices
+    seconds: Indices
+    offsets: Indices
+
+    @property
+    def dates(self) -> Dates:
+        """The days as dates."""
+        return self.days.astype("datetime64[D]")
+
+
+def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
+    """Turn instants with an offset into the exchange's local days and times.
+
+    Vendors write the session of a day as that day's midnight in UTC, too. Such midnights stay
+    the days that they name, unless the exchange's own days fall on its sessions better.
+
+    Args:
+        written: As the file has them; without an offset they are local already.
+        exchange: Name of the calendar; "" takes weekdays for sessions.
+        zone: Of the exchange.
+    """
+    instants = (written.offsets != UNSAID) & (written.seconds >= 0)
+    if not instants.any():
+        return written
+    local = _converted(written, instants, zone)
+    midnights = bool((written.seconds[instants] == 0).all())
+    if midnights and _misses(written, instants, exchange) <= _misses(local, instants, exchange):
+        return written
+    return local
+
+
+def _converted(written: Moments, instants: Flags, zone: ZoneInfo) -> Moments:
+    days, seconds = written.days.copy(), written.seconds.copy()
+    utc = written.days * _DAY_S + written.seconds - written.offsets
+    unique, places = np.unique(utc[instants], return_inverse=True)
+    shifts = np.array([utc_offset(int(instant), zone) for instant in unique], np.int64)
+    days[instants], seconds[instants] = np.divmod((unique + shifts)[places], _DAY_S)
+    return Moments(days, seconds, written.offsets)
+
+
+def utc_offset(instant: int, zone: ZoneInfo) -> int:
+    """Return how many seconds east of UTC a zone is at a Unix time."""
+    try:
+        offset = datetime.fromtimestamp(instant, UTC).astimezone(zone).utcoffset()
+    except (ValueError, OverflowError, OSError):
+        return 0  # no exchange was open in the year 9999
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def _misses(moments: Moments, instants: Flags, exchange: str) -> int:
+    """Count the days that are no session."""
+    days: NDArray[np.datetime64] = np.unique(moments.dates[instants])
+    calendar = sessions(exchange, days[0], days[-1])
+    return int((~np.isin(days, calendar.dates)).sum())

@@ -1,0 +1,155 @@
+"""Rows of parts of a day put together to days, where the day is there as a whole."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.series import Bars, Dates, Flags, Floats, Indices
+from stocklstm.market.calendar import Sessions, sessions
+from stocklstm.market.tables.instants import Moments, utc_offset
+
+_DAY_S = 86_400
+
+# The last trade of an illiquid share is some minutes earlier on some days.
+_SLACK_S = 30 * 60
+
+# Opening hours are those of so many days before and after: they change with the season.
+_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class _Days:
+    """The rows of D days, as slices of rows in the order of time.
+
+    Attributes:
+        dates: (D,) increasing.
+        starts: (D,) first row of each.
+        ends: (D,) one past the last row.
+        first_s: (D,) second of the day of the first row.
+        last_s: (D,) of the last row.
+        step_s: Seconds from one row to the next, usually.
+    """
+
+    dates: Dates
+    starts: Indices
+    ends: Indices
+    first_s: Indices
+    last_s: Indices
+    step_s: int
+
+
+def is_intraday(moments: Moments) -> bool:
+    """Tell whether most days have several rows, each with a time of its own."""
+    timed = moments.seconds >= 0
+    instants = np.unique(np.stack([moments.days[timed], moments.seconds[timed]]), axis=1)
+    _, rows = np.unique(instants[0], return_counts=True)
+    return bool(len(rows)) and bool(2 * (rows > 1).sum() >= len(np.unique(moments.days)))
+
+
+def whole_days(
+    bars: Bars, moments: Moments, exchange: str, zone: ZoneInfo
+) -> tuple[Bars, tuple[Rejection, ...]]:
+    """Put rows together: first open, highest high, lowest low, last close, sum of the volumes.
+
+    Args:
+        bars: N rows in any order; their dates are not looked at.
+        moments: (N,) local days and times.
+        exchange: Name of the calendar; "" if none is known.
+        zone: Of the exchange.
+
+    Returns:
+        The days whose last rows are there, oldest first; and the others. The first day of a file
+        may have begun before it: then its close alone is known.
+    """
+    timed = np.flatnonzero(moments.seconds >= 0)
+    key = moments.days[timed] * _DAY_S + moments.seconds[timed]
+    # Of two rows of the same time the later one counts, as with days.
+    _, latest = np.unique(key[::-1], return_index=True)
+    rows = timed[::-1][latest]
+    bars, days, seconds = bars.select(rows), moments.days[rows], moments.seconds[rows]
+    found = _days(days, seconds)
+    calendar = sessions(exchange, found.dates[0], found.dates[-1])
+    whole = _whole(found, calendar, zone)
+    parts = [slice(*each) for each in zip(found.starts, found.ends, strict=True)]
+    table = np.array([_merged(bars.select(part)) for part in parts], np.float64).T
+    if len(found.dates) > 1 and found.first_s[0] > _usual(found.first_s, 0):
+        table[[0, 1, 2, 5], 0] = np.nan
+    rejections = tuple(
+        Rejection(
+            str(found.dates[day]),
+            f"the day is not complete: its last row is of {_clock(int(found.last_s[day]))}",
+        )
+        for day in np.flatnonzero(~whole)
+    )
+    return Bars(found.dates[whole], *(column[whole] for column in table)), rejections
+
+
+def _days(days: Indices, seconds: Indices) -> _Days:
+    dates, starts = np.unique(days, return_index=True)
+    ends = np.append(starts[1:], len(days))
+    steps = np.diff(days * _DAY_S + seconds)[np.diff(days) == 0]
+    return _Days(
+        dates=dates.astype("datetime64[D]"),
+        starts=starts,
+        ends=ends,
+        first_s=seconds[starts],
+        last_s=seconds[ends - 1],
+        step_s=int(np.median(steps)) if len(steps) else 0,
+    )
+
+
+def _whole(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Flags:
+    """Tell which days have their last rows: as late as the others, or as the session's end."""
+    whole = np.zeros(len(days.dates), bool)
+    ends = _session_ends(days, calendar, zone)
+    newest = len(days.dates) - 1
+    for day, last in enumerate(days.last_s.tolist()):
+        until = last + days.step_s
+        if calendar.known and until >= ends[day]:
+            whole[day] = True
+        elif newest:
+            # More may come of the newest day; of the others nothing will.
+            usual = _usual(days.last_s, day)
+            slack = 0 if day == newest else max(days.step_s, _SLACK_S)
+            whole[day] = last + slack >= usual
+    return whole
+
+
+def _usual(seconds: Indices, day: int) -> float:
+    """Take the median of the days around one."""
+    around = np.arange(max(0, day - _NEIGHBOURS), min(len(seconds), day + _NEIGHBOURS + 1))
+    return float(np.median(seconds[around[around != day]]))
+
+
+def _session_ends(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Floats:
+    """Give the local second of the day at which each session ends, (D,); infinite if unknown."""
+    ends = np.full(len(days.dates), np.inf)
+    _, here, there = np.intersect1d(days.dates, calendar.dates, return_indices=True)
+    for place, close in zip(here.tolist(), calendar.closes_utc[there], strict=True):
+        midnight = days.dates[place].astype("datetime64[s]")
+        seconds = close.astype("datetime64[s]").astype(np.int64)
+        ends[place] = seconds + utc_offset(int(seconds), zone) - midnight.astype(np.int64)
+    return ends
+
+
+def _merged(bars: Bars) -> tuple[float, ...]:
+    """Make one row of those of a day; what is no price is unknown."""
+    opens, highs, lows, closes, adjusted = (
+        values[values > 0]
+        for values in (bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes)
+    )
+    volumes = bars.volumes[bars.volumes >= 0]
+    return (
+        opens[0] if len(opens) else np.nan,
+        highs.max() if len(highs) else np.nan,
+        lows.min() if len(lows) else np.nan,
+        closes[-1] if len(closes) else np.nan,
+        adjusted[-1] if len(adjusted) else np.nan,
+        volumes.sum() if len(volumes) else np.nan,
+    )
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02}:{second // 60 % 60:02}"

@@ -1,0 +1,285 @@
+"""A file of prices that has been opened: whose prices it holds, and the rows of each."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.spacing import spacing_days, spacing_name
+from stocklstm.errors import RejectedDataError, StockLstmError
+from stocklstm.market.tables.columns import NUMBERS, Columns
+from stocklstm.market.tables.date_column import Cell, DateColumn
+from stocklstm.market.tables.dates import DateReader, Moment, join_time, patterned
+from stocklstm.market.tables.instants import UNSAID, Moments, local_moments
+from stocklstm.market.tables.intraday import is_intraday, whole_days
+from stocklstm.market.tables.numbers import Notation, find_notation, read_number
+from stocklstm.market.tables.shown import shown
+from stocklstm.market.tables.table import Row, Table, cell, is_quoted, read_table
+from stocklstm.market.tables.tickers import is_named
+
+_ADJUSTED = (
+    "yfinance has worked dividends into these closes, which are not those that were quoted; "
+    "download with auto_adjust=False for both"
+)
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """What the user says of a file's form; whatever is None is found out.
+
+    Attributes:
+        date_format: strptime pattern of its dates.
+        decimal: What precedes the decimals, "." or ",".
+        columns: Pairs of what a column holds and its name in the file.
+        accept_spacing: Take rows that lie weeks or months apart.
+    """
+
+    date_format: str | None = None
+    decimal: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    accept_spacing: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FilePrices:
+    """What a file holds of one instrument.
+
+    Attributes:
+        bars: Rows in the file's order; parts of days are put together to days, oldest first.
+        rejections: Rows that could not be read.
+        notes: What a person should know of them.
+        currency: As the file says; "" if it does not.
+    """
+
+    bars: Bars
+    rejections: tuple[Rejection, ...]
+    notes: tuple[str, ...]
+    currency: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of one instrument as written.
+
+    Attributes:
+        moments: Their days and times.
+        bars: Their prices; the dates are those of `moments`.
+        rejections: Rows that could not be read.
+        currency: As the file says; "" if it does not.
+    """
+
+    moments: Moments
+    bars: Bars
+    rejections: tuple[Rejection, ...]
+    currency: str
+
+
+class PriceFile:
+    """A file whose columns, numbers and dates are understood."""
+
+    def __init__(self, content: bytes, name: str, form: FileForm) -> None:
+        """Find out how it is written.
+
+        Args:
+            content: The whole file.
+            name: For messages.
+            form: What is known of it.
+
+        Raises:
+            ConfigError: A column that was named is not there, a pattern is none, or the file can
+                be read in two ways and the user has to choose.
+            RejectedDataError: It is not a table of prices, or its dates are not of one kind.
+        """
+        self.name = name
+        self._form = form
+        self._table = read_table(content, name, dict(form.columns))
+        self._read_date = self._find_dates()
+        self._notation = self._find_notation()
+
+    def instruments(self) -> list[str]:
+        """List the names of the instruments, as written; none if the file names none."""
+        return self._table.instruments()
+
+    def read(self, ticker: str, exchange: str, zone: ZoneInfo) -> FilePrices:
+        """Read the prices of one ticker.
+
+        Args:
+            ticker: As Yahoo has it.
+            exchange: Name of its calendar; "" if none is known.
+            zone: Of the exchange.
+
+        Raises:
+            RejectedDataError: The file holds other tickers, or no daily prices.
+        """
+        instrument = self._table.find(ticker)
+        columns = self._table.columns(instrument)
+        rows = self._rows(instrument, columns)
+        if not len(rows.bars):
+            raise self._nothing_read(rows.rejections)
+        named = not instrument or is_named(instrument, ticker)
+        notes = [] if named else [f"the file calls it {shown(instrument)}"]
+        bars, rejections = rows.bars, rows.rejections
+        local = local_moments(rows.moments, exchange, zone)
+        if is_intraday(local):
+            bars, incomplete = whole_days(bars, local, exchange, zone)
+            rejections += incomplete
+            notes.append(f"the parts of each day were put together to days of {zone.key}")
+        else:
+            bars = replace(bars, dates=local.dates)
+            self._require_one_row_a_day(bars)
+        notes += self._spacing(bars)
+        if self._is_adjusted(columns):
+            bars = replace(bars, adj_closes=bars.closes.copy())
+            notes.append(_ADJUSTED)
+        return FilePrices(bars, rejections, tuple(notes), rows.currency)
+
+    def _cells(self) -> Iterator[Cell]:
+        """Give the date of every row."""
+        shared = self._table.layout.shared
+        for row in self._table.rows():
+            yield Cell(row.place, cell(row, shared.get("ticker")), _date(row, shared))
+
+    def _find_dates(self) -> DateReader:
+        if self._form.date_format is not None:
+            return patterned(self._form.date_format)
+        return DateColumn(self.name, self._table.text, self._cells).reader()
+
+    def _find_notation(self) -> Notation:
+        if self._form.decimal is not None:
+            return Notation(self._form.decimal)
+        table = self._table
+        words = {table.layout.shared.get(name) for name in ("date", "time", "ticker", "currency")}
+        places = [place for place in range(len(table.layout.header)) if place not in words]
+        return find_notation(
+            (cell(row, place) for row in table.rows() for place in places),
+            separator=table.separator,
+            quoted=is_quoted(table),
+            local=table.layout.local,
+        )
+
+    def _rows(self, instrument: str, columns: Columns) -> _Rows:
+        # A number takes eight bytes here, and over thirty in a list.
+        days, seconds, offsets, numbers = array("q"), array("q"), array("q"), array("d")
+        rejections: list[Rejection] = []
+        currencies: set[str] = set()
+        for row in self._table.rows(instrument):
+            try:
+                moment, values = self._row(row, columns)
+            except ValueError as error:
+                rejections.append(Rejection(shown(_date(row, columns)), str(error)))
+                continue
+            days.append(moment.day)
+            seconds.append(moment.second)
+            offsets.append(UNSAID if moment.offset is None else moment.offset)
+            numbers.extend(values)
+            currencies.add(cell(row, columns.get("currency")))
+        table = np.frombuffer(numbers, np.float64).reshape(-1, len(NUMBERS)).T
+        moments = Moments(*(np.array(values, np.int64) for values in (days, seconds, offsets)))
+        bars = Bars(moments.dates, *(column.copy() for column in table))
+        currencies.discard("")
+        stated = currencies or {self._table.above.get("currency", "")}
+        currency = stated.pop() if len(stated) == 1 else ""
+        return _Rows(moments, bars, tuple(rejections), currency)
+
+    def _row(self, row: Row, columns: Columns) -> tuple[Moment, list[float]]:
+        """Read one row; a ValueError says why it cannot be read."""
+        width = len(self._table.layout.header)
+        if any(text.strip() for text in row.cells[width:]):
+            raise ValueError(f"{len(row.cells)} cells, but the header names {width}")
+        text = _date(row, columns)
+        try:
+            moment = self._read_date(text)
+        except ValueError as error:
+            raise ValueError(f"{shown(text)!r} is not a date like the others") from error
+        if moment.offset is None and moment.second >= 0 and self._table.layout.utc:
+            moment = moment._replace(offset=0)
+        values = []
+        for column in NUMBERS:
+            text = cell(row, columns.get(column))
+            try:
+                values.append(read_number(text, self._notation))
+            except ValueError as error:
+                label = column.replace("_", " ")
+                raise ValueError(f"{label}: {shown(text)!r} {error}") from error
+        return moment, values
+
+    def _nothing_read(self, rejections: Sequence[Rejection]) -> StockLstmError:
+        first = rejections[0]
+        if "is not a date" in first.reason:
+            return self._no_dates()
+        hint = "look at that row; --columns and --decimal say how a file is written"
+        if "cells, but the header" in first.reason:
+            hint = (
+                "a comma seems to stand between the cells and within the numbers: export the file "
+                "with semicolons, or with its numbers in quotation marks"
+            )
+        return RejectedDataError(
+            f"{self.name}: none of {len(rejections):,} rows can be read; "
+            f"the first, {first.date}: {first.reason}",
+            hint=hint,
+        )
+
+    def _no_dates(self) -> StockLstmError:
+        """Say that the pattern of the user reads no date, and what would read them."""
+        column = DateColumn(self.name, self._table.text, self._cells)
+        hint = "leave --date-format out: the dates are understood without it"
+        try:
+            column.reader()
+        except StockLstmError as error:
+            hint = error.hint or hint
+        pattern = self._form.date_format
+        return RejectedDataError(f"{self.name}: {pattern} reads none of its dates", hint=hint)
+
+    def _require_one_row_a_day(self, bars: Bars) -> None:
+        """Refuse a file in which most days stand several times, each time with another close."""
+        pairs = np.unique(np.stack([bars.dates.astype(np.float64), bars.closes]), axis=1)
+        days, closes = np.unique(pairs[0], return_counts=True)
+        many = days[closes > 1]
+        if len(many) >= 2 and 2 * len(many) > len(days):
+            day = many[0].astype("datetime64[D]")
+            raise RejectedDataError(
+                f"{self.name} has several rows of one day, such as {day}, and neither times nor "
+                "tickers that tell them apart",
+                hint="give the prices of one ticker, or name the column that tells: "
+                "--columns ticker=NAME, or --columns time=NAME",
+            )
+
+    def _spacing(self, bars: Bars) -> list[str]:
+        days = spacing_days(bars.dates)
+        if days == 1:
+            return []
+        words = f"{spacing_name(days)} prices"
+        if not self._form.accept_spacing:
+            first = ", ".join(np.unique(bars.dates)[:3].astype(str))
+            raise RejectedDataError(
+                f"{self.name} holds {words}: its rows are {days} days apart ({first}, ...)",
+                hint="export daily prices; --accept-spacing takes these as they are",
+            )
+        return [f"these are {words}, {days} days apart: what is called a day is as long as that"]
+
+    def _is_adjusted(self, columns: Columns) -> bool:
+        """Tell whether yfinance wrote the file, and has worked dividends into the closes.
+
+        Whoever asks it for `auto_adjust=False` gets a column of adjusted closes.
+        """
+        if "adj_close" in columns:
+            return False
+        prices = {"open", "high", "low", "close", "volume"} <= set(columns)
+        history = {"dividend", "split"} <= set(columns) and _is_capitalized(self._table, columns)
+        return prices and (bool(self._table.layout.own) or history)
+
+
+def _date(row: Row, columns: Columns) -> str:
+    text = cell(row, columns["date"])
+    time = cell(row, columns.get("time"))
+    return join_time(text, time) if time else text
+
+
+def _is_capitalized(table: Table, columns: Columns) -> bool:
+    """Tell whether the columns of events are named as yfinance names them."""
+    names = [table.layout.header[columns[column]] for column in ("dividend", "split")]
+    return names == ["Dividends", "Stock Splits"]

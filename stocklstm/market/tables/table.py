@@ -1,0 +1,329 @@
+"""A text file as a table of prices, of one instrument or of many."""
+
+import csv
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.tables.columns import (
+    NUMBERS,
+    Columns,
+    Layout,
+    closes_of,
+    find_layout,
+    find_pairs,
+    has_columns,
+)
+from stocklstm.market.tables.shown import shown
+from stocklstm.market.tables.text import decode, line_number, lines
+from stocklstm.market.tables.tickers import is_named, looks_like_ticker
+
+_SEPARATORS = ";\t,|"
+
+# Excel writes the separator it used into a line of its own.
+_SEPARATOR_LINE = re.compile(r"(?i)\s*sep=.\s*")
+
+# So many lines may stand above the header.
+_MOST_LINES_ABOVE = 40
+
+# A century of eighty tickers; each row takes hundreds of bytes by the time it is judged.
+_MOST_ROWS = 2_000_000
+
+_DAY_FIRST = re.compile(r"\s*\"?\d{4}[-./]?\d\d[-./]?\d\d|\s*\"?\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
+
+_FEW = 8
+
+
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        place: Where its line begins in the text.
+        cells: As written.
+    """
+
+    place: int
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The rows of a file below its header, taken from its text whenever they are asked for.
+
+    Attributes:
+        name: The file's name, for messages.
+        text: All of it.
+        separator: What stands between the cells of a line.
+        layout: What its columns hold.
+        start: Where the rows begin.
+        above: What lines above the header say, such as {"security": "PETR4 BZ Equity"}.
+        places: By instrument, as written, where its lines begin; one key "" if the rows name none.
+    """
+
+    name: str
+    text: str
+    separator: str
+    layout: Layout
+    start: int
+    above: Mapping[str, str]
+    places: "dict[str, array[int]]" = field(default_factory=dict)
+
+    def instruments(self) -> list[str]:
+        """List the names of all instruments, as written; none if the file names none."""
+        if self.layout.own:
+            return list(self.layout.own)
+        named = [name for name in self.places if name]
+        if named:
+            return named
+        return [self.above["ticker"]] if "ticker" in self.above else []
+
+    def find(self, ticker: str) -> str:
+        """Find what the file calls a ticker; "" if it names no instrument.
+
+        Raises:
+            RejectedDataError: It holds other instruments only.
+        """
+        names = self.instruments()
+        if not names:
+            closes = closes_of(self.layout) if "close" not in self.layout.shared else {}
+            names = list(closes)
+        if not names:
+            return ""
+        exact = [name for name in names if name.strip().upper() == ticker]
+        if found := exact or [name for name in names if is_named(name, ticker)]:
+            return found[0]
+        if len(names) == 1 and not looks_like_ticker(names[0]) and " Equity" not in names[0]:
+            # The name of a company, which says nothing of its ticker.
+            return names[0]
+        few = ", ".join(shown(name) for name in names[:_FEW])
+        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+        raise RejectedDataError(
+            f"{self.name} has no prices of {ticker}, but of {few}{more}",
+            hint="take the ticker that is in it, or --all-tickers for each under its own name",
+        )
+
+    def columns(self, instrument: str) -> Columns:
+        """Return the place of each column of an instrument's prices."""
+        own = self.layout.own or (
+            closes_of(self.layout) if "close" not in self.layout.shared else {}
+        )
+        return {**self.layout.shared, **own.get(instrument, {})}
+
+    def rows(self, instrument: str | None = None) -> Iterator[Row]:
+        """Yield the rows of one instrument, or of all, in the order of the file."""
+        if instrument is None or instrument not in self.places:
+            for place, line in lines(self.text, self.name, self.start):
+                cells = _split(line, self.separator)
+                if not _is_empty(cells):
+                    yield Row(place, cells)
+            return
+        for place in self.places[instrument]:
+            _, line = next(lines(self.text, self.name, place))
+            yield Row(place, _split(line, self.separator))
+
+    def line(self, row: Row) -> int:
+        """Return the number of a row's line in the file, from 1."""
+        return line_number(self.text, row.place)
+
+
+def cell(row: Row, place: int | None) -> str:
+    """Return one cell without surrounding blanks; "" where the row or the table has none."""
+    if place is None or place >= len(row.cells):
+        return ""
+    return row.cells[place].strip()
+
+
+def read_table(content: bytes, name: str, named: Mapping[str, str]) -> Table:
+    """Read a table of prices with any usual separator and encoding.
+
+    Args:
+        content: The whole file.
+        name: Of the file, for messages.
+        named: Columns that the user named, by what they hold.
+
+    Raises:
+        ConfigError: A column that was named is not there.
+        RejectedDataError: It is empty or no text, or has no header with a date and a close, or
+            nothing below it.
+    """
+    text = decode(content, name)
+    head = [
+        (place, line)
+        for (place, line), _ in zip(lines(text, name), range(_MOST_LINES_ABOVE), strict=False)
+        if line.strip() and not _SEPARATOR_LINE.fullmatch(line)
+    ]
+    if not head:
+        raise RejectedDataError(f"{name} is empty", hint="give a file with a header and prices")
+    separator, layout, below = _find_header(head, name, named)
+    if column := layout.doubled():
+        raise RejectedDataError(
+            f"{name} has more than one {column.replace('_', ' ')} column",
+            hint=f"say which one counts, with --columns {column}=NAME, or delete the others",
+        )
+    start = head[below][0] if below < len(head) else len(text)
+    above = _above([line for place, line in head if place < start], separator, layout)
+    table = Table(name, text, separator, layout, start, above)
+    _index(table)
+    if not any(table.places.values()):
+        raise RejectedDataError(
+            f"{name} has a header but no prices", hint="give a file with rows below its header"
+        )
+    return table
+
+
+def _find_header(
+    head: Sequence[tuple[int, str]], name: str, named: Mapping[str, str]
+) -> tuple[str, Layout, int]:
+    """Find the separator, the header, and the first line below it."""
+    for number, (_, line) in enumerate(head):
+        for separator in _by_count(line):
+            header = _split(line, separator)
+            following = [_split(text, separator) for _, text in head[number + 1 : number + 3]]
+            if len(following) == 2 and _names_instruments(header, following[0]):
+                pairs = find_pairs(header, following[0])
+                if pairs:
+                    return separator, pairs, number + (3 if _is_index(following[1]) else 2)
+            if has_columns(header, named.values()):
+                layout = find_layout(header, named)
+                if layout.complete or _has_closes(layout):
+                    return separator, layout, number + 1
+    raise _no_header(head, name, named)
+
+
+def _by_count(line: str) -> list[str]:
+    """Put the separators in order, first the one that divides a line into most cells."""
+    return sorted(_SEPARATORS, key=lambda mark: -len(_split(line, mark)))
+
+
+def _names_instruments(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Tell whether two lines may be the header of a DataFrame of prices by ticker."""
+    begins = {first[0].strip().casefold(), second[0].strip().casefold()}
+    return len(first) == len(second) > 1 and begins <= {"price", "ticker", "", "date"}
+
+
+def _is_index(cells: Sequence[str]) -> bool:
+    return cells[0].strip() in {"Date", "Datetime"} and not any(map(str.strip, cells[1:]))
+
+
+def _has_closes(layout: Layout) -> bool:
+    """Tell whether a table may be of closes alone, a column for each ticker."""
+    others = [
+        text
+        for place, text in enumerate(layout.header)
+        if place not in layout.shared.values() and text
+    ]
+    numbers = any(column in layout.shared for column in NUMBERS)
+    return (
+        "date" in layout.shared
+        and not numbers
+        and bool(others)
+        and len(closes_of(layout)) == len(others)
+        and any(re.search(r"[.^=-]|\d", text) for text in others)
+    )
+
+
+def _no_header(
+    head: Sequence[tuple[int, str]], name: str, named: Mapping[str, str]
+) -> ConfigError | RejectedDataError:
+    """Say what is missing, by the line that looks most like a header."""
+    tables = [
+        [text.strip() for text in _split(line, mark)]
+        for _, line in head
+        for mark in _by_count(line)[:1]
+    ]
+    header = next(
+        (
+            cells
+            for cells, after in zip(tables, [*tables[1:], []], strict=True)
+            if len(cells) > 1 and len(after) == len(cells)
+        ),
+        tables[0],
+    )
+    listed = shown(", ".join(header)) if len(header) == 1 else _listed(header)
+    if named:
+        lacking = [text for text in named.values() if not has_columns(header, [text])]
+        if lacking:
+            return ConfigError(
+                f"{name} has no column {shown(lacking[0])!r}; its columns are {listed}",
+                hint="name them as they are in the file: --columns close=NAME,date=NAME",
+            )
+    if _DAY_FIRST.match(head[0][1]):
+        return RejectedDataError(
+            f"{name} has no date column: its first line is {shown(head[0][1])!r}, no header",
+            hint="put a line above it that names the columns: Date,Open,High,Low,Close,Volume",
+        )
+    layout = find_layout(header, named)
+    closes = "close" in layout.shared
+    missing = "close" if "date" in layout.shared and not closes else "date"
+    if len(header) < 2:
+        return RejectedDataError(
+            f"{name} has no {missing} column: its first line is {shown(header[0])!r}",
+            hint="the first line must name the columns, among them Date or Data and Close or "
+            "Fechamento",
+        )
+    date = layout.header[layout.shared["date"]] if "date" in layout.shared else "NAME"
+    close = layout.header[layout.shared["close"]] if closes else "NAME"
+    return RejectedDataError(
+        f"{name} has no {missing} column; its columns are {listed}",
+        hint=f"say which one it is: --columns 'close={close},date={date}'",
+    )
+
+
+def _listed(header: Sequence[str]) -> str:
+    names = [shown(text) for text in header if text]
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
+
+
+def _above(head: Sequence[str], separator: str, layout: Layout) -> dict[str, str]:
+    """Read the lines above the header that name an instrument or a currency."""
+    found: dict[str, str] = {}
+    for line in head:
+        cells = [
+            text.strip().strip('"')
+            for text in re.split(rf"[{re.escape(separator)}:=]", line, maxsplit=1)
+        ]
+        if len(cells) != 2 or line.strip() == separator.join(layout.header):
+            continue
+        value = cells[1].strip(f" {separator}")
+        if not value or separator in value:
+            continue
+        label = find_layout([cells[0], ""], {}).shared
+        if label.get("ticker") == 0:
+            found.setdefault("ticker", value)
+        elif label.get("currency") == 0:
+            found.setdefault("currency", value)
+    return found
+
+
+def _index(table: Table) -> None:
+    """Note where the lines of each instrument begin."""
+    place_of_name = table.layout.shared.get("ticker")
+    for rows, row in enumerate(table.rows(), start=1):
+        if rows > _MOST_ROWS:
+            raise RejectedDataError(
+                f"{table.name} has more than {_MOST_ROWS:,} rows",
+                hint="give a file with fewer tickers, or of fewer years",
+            )
+        name = cell(row, place_of_name)
+        table.places.setdefault(name, array("q")).append(row.place)
+
+
+def _is_empty(cells: Sequence[str]) -> bool:
+    return not any(map(str.strip, cells)) or _is_index(cells)
+
+
+def _split(line: str, separator: str) -> list[str]:
+    # By itself, because prices hold no line breaks: a quotation mark that is left open would
+    # swallow the lines that follow.
+    if '"' in line:
+        return next(csv.reader([line], delimiter=separator))
+    return line.split(separator)
+
+
+def is_quoted(table: Table) -> bool:
+    """Tell whether cells are in quotation marks, and may hold the separator."""
+    return '"' in table.text
