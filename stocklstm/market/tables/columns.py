@@ -17,7 +17,7 @@ _NAMES = {
         *("opentime", "dia", "day", "pregao", "datadopregao", "datapregao", "tradedate"),
         *("tradingdate", "tradingday", "snappedat", "formatteddate", "localtime", "gmttime"),
         *("dateutc", "datetimeutc", "timeutc", "utctime", "quotedate", "unixtimestamp", "unix"),
-        *("openat", "begin", "datum", "time", "hora"),
+        *("exchangedate", "pricedate", "dt", "openat", "begin", "datum", "index", "time", "hora"),
     ),
     "open": (
         *("open", "openprice", "abertura", "abert", "abrir", "apertura", "opening", "pxopen"),
@@ -35,7 +35,8 @@ _NAMES = {
         *("close", "closeprice", "fechamento", "fech", "fechar", "cierre", "closelast", "pxlast"),
         *("precodefechamento", "precofechamento", "preciodecierre", "closingprice", "closing"),
         *("ultimo", "precoultimo", "ultimopreco", "last", "lastprice", "price", "preco", "precio"),
-        *("cotacao", "closeclosepriceadjustedforsplits", "c"),
+        *("cotacaodefechamento", "cotacao", "ult", "settle", "trdprc1", "cls"),
+        *("closeclosepriceadjustedforsplits", "c"),
     ),
     "adj_close": (
         *(
@@ -67,7 +68,9 @@ _NAMES = {
     "time": ("time", "hora", "horario"),
     "ticker": (
         *("ticker", "symbol", "simbolo", "codneg", "codigodenegociacao", "codigo", "ativo"),
-        *("papel", "acao", "tick", "instrument", "asset", "security", "code", "stock", "name"),
+        *("papel", "acao", "tick", "tckrsymb", "stocksymbol", "tickername", "tickersymbol", "ric"),
+        *("cod", "nemotecnico", "especie", "emisora", "instrumento", "instrument", "asset"),
+        *("security", "code", "stock", "isin", "name", "nome", "empresa", "company"),
     ),
     "currency": ("currency", "moeda", "moneda"),
     "dividend": ("dividends", "dividend", "dividendos", "dividendamount"),
@@ -175,6 +178,11 @@ def plain(text: str) -> str:
     return "".join(letter for letter in decomposed if letter.isascii() and letter.isalnum())
 
 
+def _bare(text: str) -> str:
+    """Reduce a name without its number and its unit, such as "4. close" and "Close (R$)"."""
+    return plain(re.sub(r"^\s*\d+\.\s*|\(.*\)\s*$", "", text))
+
+
 def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
     """Find out what the columns of a one-line header hold.
 
@@ -246,6 +254,7 @@ def _field(text: str) -> str | None:
 
 def _by_name(header: Sequence[str]) -> dict[str, int]:
     names = [plain(text) for text in header]
+    bare = ["" if text.startswith("Vol") else _bare(text) for text in header]
     if names[:1] == ["price"] and "close" in names[1:]:
         # What `yfinance.download(...).to_csv()` writes.
         names[0] = "date"
@@ -253,6 +262,8 @@ def _by_name(header: Sequence[str]) -> dict[str, int]:
     for column, aliases in _NAMES.items():
         known = [alias for alias in aliases if len(alias) > 1 or set(_LETTERS) <= set(names)]
         place = next((names.index(alias) for alias in known if alias in names), None)
+        if place is None:
+            place = next((bare.index(alias) for alias in known if alias in bare), None)
         if place is None and column in _PRICES:
             place = _quoted_in_money(names, known)
         if place is not None:

@@ -270,10 +270,11 @@ def _reader(kind: str, order: Order | None) -> DateReader:
 
 
 def _reads(pattern: str, texts: Sequence[str]) -> bool:
-    """Tell whether a pattern reads all dates, and as days of the last hundred years."""
-    read, oldest = patterned(pattern), date(1900, 1, 1).toordinal() - EPOCH
+    """Tell whether a pattern reads all dates, and as days that prices may be of."""
+    read = patterned(pattern)
+    oldest, latest = (date(year, 1, 1).toordinal() - EPOCH for year in (1900, 2100))
     try:
-        return all(read(text).day >= oldest for text in texts)
+        return all(oldest <= read(text).day < latest for text in texts)
     except ValueError:
         return False
 

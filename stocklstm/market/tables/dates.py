@@ -162,7 +162,8 @@ def take_apart(text: str) -> Written:
     Raises:
         ValueError: It is none.
     """
-    text, second, offset = _without_time(text)
+    # Excel marks what it is not to convert with an apostrophe.
+    text, second, offset = _without_time(text.removeprefix("'"))
     if match := _YEAR_FIRST.fullmatch(text):
         numbers = (int(match[1]), int(match[3]), int(match[4]))
         return Written(f"y{match[2]}n{match[2]}n", numbers, second, offset)

@@ -80,7 +80,7 @@ def find_notation(cells: Iterable[str], *, separator: str, quoted: bool, local: 
         local: True if the header is in a language whose speakers write decimal commas.
 
     Raises:
-        ConfigError: All numbers can be read in both ways, as 118.532 in a Brazilian file.
+        ConfigError: All numbers can be read in both ways, as 118.532 between semicolons.
     """
     if separator == "," and not quoted:
         return Notation(".")
@@ -96,7 +96,11 @@ def find_notation(cells: Iterable[str], *, separator: str, quoted: bool, local: 
                 break
     if votes:
         return Notation(max(votes, key=lambda mark: votes[mark]), contested=len(votes) > 1)
-    if len(either) > 1 or ("," in either and separator != ";") or ("." in either and local):
+    if (
+        len(either) > 1
+        or ("," in either and separator != ";")
+        or ("." in either and (local or separator == ";"))
+    ):
         shown = next(iter(either.values()))
         other = "," if "," in shown else "."
         raise ConfigError(

@@ -4,7 +4,7 @@ import csv
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from stocklstm.errors import ConfigError, RejectedDataError
@@ -19,7 +19,12 @@ from stocklstm.market.tables.columns import (
 )
 from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.text import decode, line_number, lines
-from stocklstm.market.tables.tickers import is_named, looks_like_ticker
+from stocklstm.market.tables.tickers import (
+    codes_of_b3,
+    is_code_of_b3,
+    is_named,
+    looks_like_ticker,
+)
 
 _SEPARATORS = ";\t,|"
 
@@ -157,15 +162,16 @@ def read_table(content: bytes, name: str, named: Mapping[str, str]) -> Table:
     ]
     if not head:
         raise RejectedDataError(f"{name} is empty", hint="give a file with a header and prices")
-    separator, layout, below = _find_header(head, name, named)
+    separator, layout, above, below = _find_header(head, name, named)
     if column := layout.doubled():
         raise RejectedDataError(
             f"{name} has more than one {column.replace('_', ' ')} column",
             hint=f"say which one counts, with --columns {column}=NAME, or delete the others",
         )
     start = head[below][0] if below < len(head) else len(text)
-    above = _above([line for place, line in head if place < start], separator, layout)
-    table = Table(name, text, separator, layout, start, above)
+    layout = _with_tickers(layout, [_split(line, separator) for place, line in head[below:]])
+    facts = _facts([line for _, line in head[:above]], separator)
+    table = Table(name, text, separator, layout, start, facts)
     _index(table)
     if not any(table.places.values()):
         raise RejectedDataError(
@@ -176,8 +182,8 @@ def read_table(content: bytes, name: str, named: Mapping[str, str]) -> Table:
 
 def _find_header(
     head: Sequence[tuple[int, str]], name: str, named: Mapping[str, str]
-) -> tuple[str, Layout, int]:
-    """Find the separator, the header, and the first line below it."""
+) -> tuple[str, Layout, int, int]:
+    """Find the separator, the header, and how many lines stand above it and with it."""
     for number, (_, line) in enumerate(head):
         for separator in _by_count(line):
             header = _split(line, separator)
@@ -185,11 +191,11 @@ def _find_header(
             if len(following) == 2 and _names_instruments(header, following[0]):
                 pairs = find_pairs(header, following[0])
                 if pairs:
-                    return separator, pairs, number + (3 if _is_index(following[1]) else 2)
+                    return separator, pairs, number, number + (3 if _is_index(following[1]) else 2)
             if has_columns(header, named.values()):
                 layout = find_layout(header, named)
                 if layout.complete or _has_closes(layout):
-                    return separator, layout, number + 1
+                    return separator, layout, number, number + 1
     raise _no_header(head, name, named)
 
 
@@ -264,8 +270,13 @@ def _no_header(
             hint="the first line must name the columns, among them Date or Data and Close or "
             "Fechamento",
         )
-    date = layout.header[layout.shared["date"]] if "date" in layout.shared else "NAME"
-    close = layout.header[layout.shared["close"]] if closes else "NAME"
+    others = [
+        text
+        for place, text in enumerate(layout.header)
+        if place not in layout.shared.values() and text
+    ] or layout.header
+    date = layout.header[layout.shared["date"]] if "date" in layout.shared else others[0]
+    close = layout.header[layout.shared["close"]] if closes else others[-1]
     return RejectedDataError(
         f"{name} has no {missing} column; its columns are {listed}",
         hint=f"say which one it is: --columns 'close={close},date={date}'",
@@ -278,15 +289,15 @@ def _listed(header: Sequence[str]) -> str:
     return ", ".join(names[:_FEW]) + more
 
 
-def _above(head: Sequence[str], separator: str, layout: Layout) -> dict[str, str]:
+def _facts(above: Sequence[str], separator: str) -> dict[str, str]:
     """Read the lines above the header that name an instrument or a currency."""
     found: dict[str, str] = {}
-    for line in head:
+    for line in above:
         cells = [
             text.strip().strip('"')
             for text in re.split(rf"[{re.escape(separator)}:=]", line, maxsplit=1)
         ]
-        if len(cells) != 2 or line.strip() == separator.join(layout.header):
+        if len(cells) != 2:
             continue
         value = cells[1].strip(f" {separator}")
         if not value or separator in value:
@@ -296,7 +307,21 @@ def _above(head: Sequence[str], separator: str, layout: Layout) -> dict[str, str
             found.setdefault("ticker", value)
         elif label.get("currency") == 0:
             found.setdefault("currency", value)
+    titles = {code for line in above for code in codes_of_b3(line)}
+    if "ticker" not in found and len(titles) == 1:
+        found["ticker"] = titles.pop()
     return found
+
+
+def _with_tickers(layout: Layout, rows: Sequence[Sequence[str]]) -> Layout:
+    """Find a column of tickers that has another name: all its cells are codes of B3."""
+    if "ticker" in layout.shared or layout.own:
+        return layout
+    for place in range(len(layout.header)):
+        cells = [row[place].strip() for row in rows if place < len(row)]
+        if cells and all(map(is_code_of_b3, cells)):
+            return replace(layout, shared={**layout.shared, "ticker": place})
+    return layout
 
 
 def _index(table: Table) -> None:

@@ -3,6 +3,7 @@
 import re
 
 _TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&/_-]*", re.ASCII)
+_LETTER = re.compile(r"[A-Z]|[0-9]{4}", re.ASCII)  # Asia's tickers are numbers
 _B3 = re.compile(r"[A-Z]{4}(?:[3-8]|11|3[1-9])", re.ASCII)
 _KIND = re.compile(r"\s+(?:Equity|Index|Curncy|Comdty|Corp)$", re.IGNORECASE)
 _LONGEST = 21
@@ -48,9 +49,23 @@ _BLOOMBERG = {
 _ENDINGS = {".US": "", ".SAO": ".SA", ".LON": ".L", ".DEX": ".DE", ".TRT": ".TO", ".BSE": ".BO"}
 
 
+# What vendors call the indices that Yahoo marks with ^.
+_INDICES = {"IBOV": "^BVSP", "IBOVESPA": "^BVSP", "SPX": "^GSPC", "INX": "^GSPC", "NDX": "^NDX"}
+
+
 def looks_like_ticker(text: str) -> bool:
     """Tell whether a text is written as tickers are: capitals and digits, no blanks."""
-    return len(text) <= _LONGEST and bool(_TICKER.fullmatch(text))
+    return len(text) <= _LONGEST and bool(_TICKER.fullmatch(text)) and bool(_LETTER.search(text))
+
+
+def is_code_of_b3(text: str) -> bool:
+    """Tell whether a text is written as a share of B3 and nothing else is: PETR4, SANB11.SA."""
+    return bool(_B3.fullmatch(text.strip().removesuffix(".SA")))
+
+
+def codes_of_b3(text: str) -> set[str]:
+    """Find the codes of shares of B3 in a title, such as "PETR4 - Petrobras PN"."""
+    return {word for word in re.findall(r"[A-Z0-9.]+", text) if is_code_of_b3(word)}
 
 
 def yahoo_name(written: str) -> str:
@@ -68,6 +83,8 @@ def yahoo_name(written: str) -> str:
             name = name.removesuffix(ending) + suffix
     if _B3.fullmatch(name):
         return f"{name}.SA"
+    if name in _INDICES:
+        return _INDICES[name]
     return name.replace("/", "-")
 
 
