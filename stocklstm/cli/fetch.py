@@ -17,6 +17,7 @@ from stocklstm.cli.output import (
 from stocklstm.cli.streams import draws_bars, say, write
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def fetch(
         bool,
         typer.Option(
             "--accept-revision",
-            help="Believe moves beyond 35 % and changes of stored prices that no event explains.",
+            help="Store moves that look like a split that nobody recorded, and changes of stored "
+            "prices that no event explains.",
         ),
     ] = False,
     calendar: Annotated[
@@ -266,6 +268,12 @@ def _notes(console: "Console", item: "FetchedTicker") -> None:
         console.print(f"{item.ticker}: rejected, {reason}: {_listed(dates)}")
     for reason, dates in _by_reason(item.rows_incomplete):
         console.print(f"{item.ticker}: kept, {reason}: {_listed(dates)}")
+    for move in item.large_moves:
+        console.print(
+            f"{item.ticker}: {move.date} is stored with a large move, "
+            f"{price_words(move.before)} to {price_words(move.after)} "
+            f"({percent_change(move.change_pct)})"
+        )
     if item.missing_sessions and not item.unchanged:
         missing = _listed(item.missing_sessions)
         console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")

@@ -36,6 +36,11 @@ def price_digits(price: float) -> int:
     return 2 if price >= 1 else min(8, 3 - math.floor(math.log10(max(price, 1e-8))))
 
 
+def price_words(price: float) -> str:
+    """Write a price without its currency, such as 1,234.50 or 0.02750."""
+    return f"{price:,.{price_digits(price)}f}"
+
+
 def percent(share: float | None) -> str:
     """Write a share, such as 81.3 %; a dash where there is none."""
     return "-" if share is None else f"{100 * share:.1f} %"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stocklstm.core.prices.jumps import Jump, LargeMove, find_jumps
 from stocklstm.core.prices.series import (
     JITTER,
     Action,
@@ -21,7 +22,7 @@ from stocklstm.core.prices.series import (
     fill_missing,
     new_actions,
 )
-from stocklstm.core.prices.soundness import moves, unexplained_jumps
+from stocklstm.core.wording import price_words
 from stocklstm.errors import RejectedDataError
 
 # Sources round the prices before a split; its ratio is found within one percent.
@@ -43,6 +44,14 @@ _LATE_DAYS = np.timedelta64(30, "D")
 _VALUES = ("opens", "highs", "lows", "closes", "adj_closes", "volumes")
 
 _ACCEPT = "look at that day; if the new prices are right, repeat with --accept-revision"
+
+_ACCEPT_MOVES = (
+    "before a split divide the prices by its ratio, and correct a slip; if the market did move so, "
+    "repeat with --accept-revision, which stores these prices as they are"
+)
+
+# So many days are named in an error.
+_NAMED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,32 +115,45 @@ def reconcile(
     )
 
 
-def require_explained_jumps(
+def large_moves(
     bars: Bars, actions: Iterable[Action], stored: Bars, *, accept: bool
-) -> None:
-    """Refuse a series with a jump that only a split or an error of the source would explain.
+) -> tuple[LargeMove, ...]:
+    """List the large moves that no split explains, and refuse those that look like one.
 
     Args:
         bars: N sessions as they would be stored, oldest first.
-        stored: What is stored; a move that is there already has been accepted.
-        accept: True to let such moves pass.
+        stored: What is stored; a move that is there already has been judged.
+        accept: True to let moves pass that look like a split or an error of units.
+
+    Returns:
+        The moves that are not stored yet, oldest first.
 
     Raises:
-        RejectedDataError: The adjusted close moved by more than `LARGEST_JUMP` from one row to
-            the next, on a day without a recorded split.
+        RejectedDataError: A move looks like a split that is not recorded, or like prices in
+            another unit; see `find_jumps`.
     """
-    if accept or len(bars) < 2:
-        return
-    rows = np.searchsorted(bars.dates, unexplained_jumps(bars, tuple(actions)))
-    jumps = [int(row) for row in rows if not _is_known(bars, int(row) - 1, stored)]
-    if jumps:
-        move = moves(bars)[jumps[0] - 1]
-        more = f" (and {len(jumps) - 1} more)" if len(jumps) > 1 else ""
-        raise RejectedDataError(
-            f"the adjusted close moved {move:+.1%} on {bars.dates[jumps[0]]} "
-            f"without a recorded split{more}",
-            hint=_ACCEPT,
-        )
+    jumps = [jump for jump in find_jumps(bars, tuple(actions)) if not _is_known(bars, jump, stored)]
+    doubtful = [jump for jump in jumps if jump.ratio]
+    if doubtful and not accept:
+        raise RejectedDataError(_doubts(bars, doubtful), hint=_ACCEPT_MOVES)
+    return tuple(jump.move for jump in jumps)
+
+
+def _doubts(bars: Bars, jumps: Sequence[Jump]) -> str:
+    """Name the day of each jump with both closes."""
+    shown = "; ".join(
+        f"{jump.move.date}, {price_words(jump.move.before)} to {price_words(jump.move.after)}"
+        f"{'' if jump.move.after == bars.closes[jump.row] else ' adjusted'} (about {jump.ratio})"
+        for jump in jumps[:_NAMED]
+    )
+    more = f" and {len(jumps) - _NAMED} more" if len(jumps) > _NAMED else ""
+    count = "" if len(jumps) == 1 else f" on {len(jumps)} days"
+    late = jumps[-1].row == len(bars) - 1
+    return (
+        f"the close moved{count} as a split or another unit would move it, and no split is "
+        f"recorded: {shown}{more}"
+        + ("; no later close tells whether the last level stays" if late else "")
+    )
 
 
 def joined(stored: Bars, *parts: Bars) -> Bars:
@@ -290,11 +312,12 @@ def _nearest(known: Dates, days: Dates, actions: Iterable[Action]) -> Indices:
     return np.where(since[0] == since[1], following, previous)
 
 
-def _is_known(bars: Bars, row: int, stored: Bars) -> bool:
+def _is_known(bars: Bars, jump: Jump, stored: Bars) -> bool:
     """Tell whether the stored series has the same move from one row to the next."""
-    place = int(np.searchsorted(stored.dates, bars.dates[row]))
+    rows = slice(jump.row - 1, jump.row + 1)
+    place = int(np.searchsorted(stored.dates, bars.dates[jump.row - 1]))
     pair = stored.select(slice(place, place + 2))
-    if not np.array_equal(pair.dates, bars.dates[row : row + 2]):
+    if not np.array_equal(pair.dates, bars.dates[rows]):
         return False
-    move = moves(bars.select(slice(row, row + 2)))
-    return bool(_near(1 + moves(pair), 1 + move, _NEARLY).all())
+    before, after = (getattr(each, jump.column) for each in (pair, bars.select(rows)))
+    return bool(np.isclose(before[1] / before[0], after[1] / after[0], rtol=_NEARLY, atol=0))

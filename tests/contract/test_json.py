@@ -34,6 +34,7 @@ def test_fetch(cli: Cli) -> None:
         "rows_revised",
         "rows_rejected",
         "rows_incomplete",
+        "large_moves",
         "missing_sessions",
         "first",
         "last",

@@ -97,12 +97,12 @@ REFUSALS = {
     "unknown": Refusal(always(NOT_FOUND), 4, UNKNOWN, SPELLING, empty=True, options=(), asked=0),
     "delisted": Refusal(always(NOT_FOUND), 4, UNKNOWN, SPELLING, options=(), asked=2),
     "jump-on-a-new-day": Refusal(
-        history(JUMPED), 6, "without a recorded split", "--accept-revision"
+        history(JUMPED), 6, "and no split is recorded: 2024-03-12, ", "--accept-revision"
     ),
     "jump-on-a-stored-day": Refusal(
         history(replaced(ROWS, *scaled([row_of("2024-03-05")], prices=100, adjusted=100))),
         6,
-        "on 2024-03-05 without a recorded split",
+        "2024-03-05, 40.08 to 3,996.00 (about 1:100); 2024-03-06, 3,996.00 to 40.84 (about 100:1)",
         "--accept-revision",
     ),
     "ratio-of-closes-without-event": Refusal(

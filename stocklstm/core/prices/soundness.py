@@ -13,9 +13,6 @@ from stocklstm.core.prices.series import (
     Floats,
 )
 
-LARGEST_JUMP = 0.35
-"""Largest believable move between two closes, as a fraction of the earlier one."""
-
 
 def check_bars(bars: Bars) -> Check:
     """Check every row by itself, and their order."""
@@ -70,35 +67,6 @@ def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
     ]
     otherwise = "none of the future, none without trading"
     return _check("days", _listed(bars.dates, faults), otherwise)
-
-
-def unexplained_jumps(bars: Bars, actions: Sequence[Action]) -> Dates:
-    """Find moves that only a split or a slip of the source would explain.
-
-    Args:
-        bars: Oldest first, adjusted closes above zero.
-        actions: Known dividends and splits.
-
-    Returns:
-        (M,) days on which the adjusted close is more than `LARGEST_JUMP` away from the row
-        before, without a recorded split.
-    """
-    splits = np.array([a.date for a in actions if a.kind == "split"], "datetime64[D]")
-    days = bars.dates[1:]
-    return days[(np.abs(moves(bars)) > LARGEST_JUMP) & ~np.isin(days, splits)]
-
-
-def moves(bars: Bars) -> Floats:
-    """Measure how far the adjusted close moved from each row to the next.
-
-    Args:
-        bars: N rows, oldest first, adjusted closes above zero.
-
-    Returns:
-        (N - 1,) fractions of the earlier close; infinite where a float cannot hold them.
-    """
-    with np.errstate(over="ignore"):
-        return bars.adj_closes[1:] / bars.adj_closes[:-1] - 1
 
 
 def untraded(bars: Bars) -> Flags:

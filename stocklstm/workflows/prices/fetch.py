@@ -11,9 +11,11 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Dates, Instrument
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, parse_ticker
+from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     Calendars,
@@ -27,9 +29,9 @@ from stocklstm.market.file_set import FileSet
 from stocklstm.market.revisions import (
     Reconciled,
     joined,
+    large_moves,
     reaches_further,
     reconcile,
-    require_explained_jumps,
 )
 from stocklstm.market.source import (
     ArchiveSource,
@@ -67,8 +69,8 @@ class FetchOptions:
         accept_spacing: Take weekly or monthly prices from it.
         all_tickers: Store all tickers that it names, each under its own name.
         jobs: Processes that read several files at once; 1 reads them in this one.
-        accept_revision: Believe moves beyond 35 % that no recorded split explains, and changes
-            of the stored history that no recorded event does.
+        accept_revision: Believe moves that look like a split that is not recorded, or like an
+            error of units, and changes of the stored history that no recorded event explains.
         full: Ask for the whole history, not only for what may be new.
         calendar: Name of the calendar to use from now on, "weekdays", or "auto" for that of the
             exchange; None leaves it as it is.
@@ -101,6 +103,7 @@ class FetchedTicker:
         rows_rejected: Rows that were not stored, with the reason.
         rows_incomplete: Rows whose open, high or low cannot be a price and is unknown, with the
             reason; the close is kept.
+        large_moves: New moves beyond 35 % without a recorded split.
         missing_sessions: ISO days on which the exchange traded and there is no row.
         first: First stored ISO day.
         last: Last stored ISO day.
@@ -119,6 +122,7 @@ class FetchedTicker:
     rows_revised: int
     rows_rejected: tuple[Rejection, ...]
     rows_incomplete: tuple[Rejection, ...]
+    large_moves: tuple[LargeMove, ...]
     missing_sessions: tuple[str, ...]
     first: str
     last: str
@@ -415,7 +419,7 @@ def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.d
 
 def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
     store, answer = run.store, offer.answer
-    fitting = _fitting(run, ticker, offer)
+    fitting, moves = _fitting(run, ticker, offer)
     days = offer.calendar
     # The sessions of an exchange are the same for all its tickers.
     if days.known and run.kept.get(days.exchange) is not days:
@@ -438,6 +442,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         rows_revised=merged.revised,
         rows_rejected=offer.prices.rejections,
         rows_incomplete=offer.prices.incomplete,
+        large_moves=moves,
         missing_sessions=tuple(_gaps(dates, days)),
         first=str(dates[0]),
         last=str(dates[-1]),
@@ -446,7 +451,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         currency=answer.instrument.currency,
         exchange=offer.calendar.exchange if offer.calendar.known else "",
         revision=fitting.revision,
-        warnings=tuple(_warnings(run, offer, merged, dates[-1])),
+        warnings=(*_warnings(run, offer, merged, dates[-1]), *_words_of_moves(moves)),
         unchanged=merged.unchanged and not pinned,
     )
 
@@ -456,8 +461,8 @@ def _gaps(dates: Dates, calendar: Sessions) -> list[str]:
     return gaps(dates, calendar.dates).astype(str).tolist() if calendar.known else []
 
 
-def _fitting(run: _Run, ticker: str, offer: _Offer) -> Reconciled:
-    """Make the offer fit what is stored, or refuse it."""
+def _fitting(run: _Run, ticker: str, offer: _Offer) -> tuple[Reconciled, tuple[LargeMove, ...]]:
+    """Make the offer fit what is stored, and list its new large moves, or refuse it."""
     store, accept = run.store, run.options.accept_revision
     stored, known = store.prices.bars_since(ticker, offer.start), store.prices.actions(ticker)
     given = offer.prices
@@ -469,16 +474,30 @@ def _fitting(run: _Run, ticker: str, offer: _Offer) -> Reconciled:
     try:
         fitting = reconcile(stored, given.bars, known, given.actions, accept=accept)
         series = joined(stored, fitting.rescaled, fitting.bars)
-        require_explained_jumps(series, known + given.actions, stored, accept=accept)
+        moves = large_moves(series, known + given.actions, stored, accept=accept)
     except RejectedDataError as error:
         if offer.answer.basis is not Basis.AS_TRADED:
-            raise
+            raise RejectedDataError(f"{ticker}: {error.message}", hint=error.hint) from error
         raise RejectedDataError(
-            f"{error.message}; {offer.answer.source} gives prices as they were traded",
+            f"{ticker}: {error.message}; {offer.answer.source} gives prices as they were traded",
             hint=f"stocklstm fetch --ticker {ticker} gets the splits from Yahoo; then repeat "
             "this, or use --accept-revision",
         ) from error
-    return fitting
+    return fitting, moves
+
+
+def _words_of_moves(moves: Sequence[LargeMove]) -> Iterator[str]:
+    if moves:
+        shown = [
+            f"{move.date} ({price_words(move.before)} to {price_words(move.after)}, "
+            f"{percent_change(move.change_pct)})"
+            for move in moves[:3]
+        ]
+        more = f" and {len(moves) - 3} more" if len(moves) > 3 else ""
+        yield (
+            "stored with a move beyond 35 % that no recorded event explains, as one of the "
+            f"market: {', '.join(shown)}{more}"
+        )
 
 
 def _pin(run: _Run, ticker: str) -> bool:

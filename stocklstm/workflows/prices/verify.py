@@ -8,13 +8,13 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.checks import Check
-from stocklstm.core.prices.series import Bars, Dates
+from stocklstm.core.prices.jumps import find_jumps
+from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import (
     check_actions,
     check_bars,
     check_days,
     gaps,
-    unexplained_jumps,
 )
 from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import NoPricesError
@@ -95,14 +95,22 @@ def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
         check_days(bars, sessions, tomorrow),
     ]
     if checks[1].status == "ok":
-        jumps = unexplained_jumps(bars, actions)
-        # Somebody may have looked at them and let them pass when they were fetched.
-        status = "warning" if len(jumps) else "ok"
-        checks.append(Check("jumps", status, _listed(jumps, "beyond 35 % without a split")))
+        checks.append(_check_jumps(bars, actions))
     checks.append(Check("gaps", "ok", _gaps(gaps(bars.dates, sessions), sessions)))
     failed = any(check.status == "failed" for check in checks)
     status = "failed" if failed else "ok"
     return CheckedPrices(ticker, None, status, failed, tuple(checks))
+
+
+def _check_jumps(bars: Bars, actions: Sequence[Action]) -> Check:
+    jumps = find_jumps(bars, actions)
+    days = bars.dates[[jump.row for jump in jumps if not jump.ratio]]
+    doubtful = bars.dates[[jump.row for jump in jumps if jump.ratio]]
+    found = [_listed(days, "beyond 35 % without a split")] if len(days) or not jumps else []
+    # Somebody may have looked at them and let them pass when they were fetched.
+    if len(doubtful):
+        found.insert(0, _listed(doubtful, "like a split that is not recorded, or other units"))
+    return Check("jumps", "warning" if len(doubtful) else "ok", "; ".join(found))
 
 
 def _gaps(missing: Dates, sessions: Dates) -> str:

@@ -11,9 +11,9 @@ from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.revisions import (
     joined,
+    large_moves,
     reaches_further,
     reconcile,
-    require_explained_jumps,
 )
 from tests.support.price_rows import bars_of_rows
 
@@ -208,33 +208,50 @@ def test_the_last_part_counts():
 HALVED = bars_of_rows([("2024-03-11", 36.0), ("2024-03-12", 36.0), ("2024-03-13", 18.0)])
 
 
-def test_a_jump_without_a_split_is_refused():
+def moves_of(bars: Bars, *actions: Action, stored: Bars = NOTHING, accept: bool = False):
+    return large_moves(bars, actions, stored, accept=accept)
+
+
+def test_what_looks_like_a_split_is_refused_and_its_day_is_named():
     dividend = Action("2024-03-13", "dividend", 1.0)
-    with pytest.raises(RejectedDataError, match=r"moved -50\.0% on 2024-03-13") as caught:
-        require_explained_jumps(HALVED, (dividend,), NOTHING, accept=False)
+    with pytest.raises(RejectedDataError) as caught:
+        moves_of(HALVED, dividend)
+    assert "2024-03-13, 36.00 to 18.00 (about 2:1)" in caught.value.message
+    assert "no later close tells" in caught.value.message
     assert "--accept-revision" in caught.value.hint
 
 
-def test_every_further_jump_is_counted():
+def test_every_day_is_named_with_both_closes():
     bars = bars_of_rows([("2024-03-11", 1.0), ("2024-03-12", 100.0), ("2024-03-13", 1.0)])
-    with pytest.raises(RejectedDataError, match=r"\+9900\.0% on 2024-03-12.*and 1 more"):
-        require_explained_jumps(bars, (), NOTHING, accept=False)
+    with pytest.raises(RejectedDataError) as caught:
+        moves_of(bars)
+    assert (
+        "on 2 days as a split or another unit would move it, and no split is recorded: "
+        "2024-03-12, 1.00 to 100.00 (about 1:100); 2024-03-13, 100.00 to 1.00 (about 100:1)"
+    ) in caught.value.message
+
+
+def test_what_the_market_did_is_listed():
+    crashed = bars_of_rows([("2024-03-11", 12.0), ("2024-03-12", 2.72), ("2024-03-13", 3.05)])
+    (move,) = moves_of(crashed)
+    assert (move.date, move.before, move.after) == ("2024-03-12", 12.0, 2.72)
+    assert move.change_pct == pytest.approx(100 * (2.72 / 12 - 1))
 
 
 def test_a_recorded_split_or_the_user_explains_a_jump():
-    split = Action("2024-03-13", "split", 2.0)
-    require_explained_jumps(HALVED, (split,), NOTHING, accept=False)
-    require_explained_jumps(HALVED, (), NOTHING, accept=True)
-    require_explained_jumps(HALVED.select(slice(2)), (), NOTHING, accept=False)
+    assert moves_of(HALVED, Action("2024-03-13", "split", 2.0)) == ()
+    assert moves_of(HALVED.select(slice(2))) == ()
+    (move,) = moves_of(HALVED, accept=True)
+    assert (move.date, move.change_pct) == ("2024-03-13", pytest.approx(-50))
 
 
 def test_a_jump_that_was_accepted_once_is_not_asked_about_again():
     more = joined(HALVED, bars_of_rows([("2024-03-14", 18.5)]))
-    require_explained_jumps(more, (), HALVED, accept=False)
-    require_explained_jumps(scaled(more, 0.9, "adj_closes"), (), HALVED, accept=False)
+    assert moves_of(more, stored=HALVED) == ()
+    assert moves_of(scaled(more, 0.9, "adj_closes"), stored=HALVED) == ()
 
 
 def test_another_jump_of_that_day_is():
     worse = with_value(HALVED, 2, "adj_closes", 9.0)
-    with pytest.raises(RejectedDataError):
-        require_explained_jumps(worse, (), HALVED, accept=False)
+    with pytest.raises(RejectedDataError, match=r"36.00 to 9.00 adjusted \(about 4:1\)"):
+        moves_of(worse, stored=HALVED)

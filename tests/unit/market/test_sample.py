@@ -7,7 +7,7 @@ from stocklstm.core.prices.soundness import gaps
 from stocklstm.errors import UnknownTickerError
 from stocklstm.market.calendar import sessions
 from stocklstm.market.clean import clean
-from stocklstm.market.revisions import require_explained_jumps
+from stocklstm.market.revisions import large_moves
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest, load_source
 from tests.support.price_rows import PETR4
@@ -56,7 +56,7 @@ def test_cleaning_leaves_out_the_filler_and_nothing_else(answer, calendar):
         "filler: BVMF was closed, nothing was traded"
     }
     nothing = prices.bars.select(slice(0))
-    require_explained_jumps(prices.bars, prices.actions, nothing, accept=False)
+    large_moves(prices.bars, prices.actions, nothing, accept=False)
 
 
 def test_missing_sessions(answer, calendar):

@@ -13,7 +13,6 @@ from stocklstm.core.prices.soundness import (
     check_bars,
     check_days,
     gaps,
-    unexplained_jumps,
 )
 from tests.support.price_rows import bars_of_rows
 
@@ -110,13 +109,6 @@ def test_an_event_without_a_value_is_found(value):
 def test_events_are_counted():
     actions = [Action("2024-03-12", "dividend", 1.0), Action("2024-03-13", "split", 2.0)]
     assert check_actions(actions).detail == "1 dividends, 1 splits"
-
-
-def test_jumps_without_a_split_are_found():
-    bars = bars_of_rows([("2024-03-11", 10), ("2024-03-12", 20), ("2024-03-13", 10)])
-    split = Action("2024-03-13", "split", 2.0)
-    assert unexplained_jumps(bars, ()).astype(str).tolist() == ["2024-03-12", "2024-03-13"]
-    assert unexplained_jumps(bars, (split,)).astype(str).tolist() == ["2024-03-12"]
 
 
 def test_gaps_lie_between_the_first_and_the_last_row():

@@ -453,7 +453,7 @@ def test_a_split_nobody_recorded_is_refused(
     (failure,) = fetch([TICKER], home=home).failures
 
     assert isinstance(failure.error, RejectedDataError)
-    assert "moved -50.3% on 2024-03-13" in failure.error.message
+    assert "2024-03-13, 36.40 to 18.10 (about 2:1)" in failure.error.message
     assert "gets the splits from Yahoo" in str(failure.error.hint)
 
 

@@ -289,13 +289,30 @@ def test_a_row_on_the_weekend_after_the_last_session_is_found(priced_home: Path)
     assert check.detail == "2024-03-16: a weekend"
 
 
-def test_a_jump_is_a_warning_and_no_failure(priced_home: Path) -> None:
-    alter(priced_home, "UPDATE prices SET adj_close = 90 WHERE date = '2024-03-13'")
+TREBLED = (
+    "UPDATE prices SET open = open * 3, high = high * 3, low = low * 3, close = close * 3,"
+    " adj_close = adj_close * 3 WHERE date = '2024-03-13'"
+)
+CRASHED = TREBLED.replace("* 3", "* 0.23")
+
+
+@pytest.mark.parametrize(
+    ("sql", "status", "words"),
+    [
+        (TREBLED, "warning", "1 like a split that is not recorded, or other units: 2024-03-13"),
+        (CRASHED, "ok", "1 beyond 35 % without a split: 2024-03-13"),
+    ],
+    ids=["split", "crash"],
+)
+def test_only_what_looks_like_a_split_is_a_warning(
+    priced_home: Path, sql: str, status: str, words: str
+) -> None:
+    alter(priced_home, sql)
 
     (result,) = verify_prices(home=priced_home).results
 
     assert (result.status, result.corrupt) == ("ok", False)
-    assert Check("jumps", "warning", "1 beyond 35 % without a split: 2024-03-13") in result.checks
+    assert Check("jumps", status, words) in result.checks
 
 
 def test_prices_that_only_may_be_read_are_shown_and_verified(priced_home: Path) -> None:
