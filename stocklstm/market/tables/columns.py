@@ -24,11 +24,11 @@ _NAMES = {
         *("precodeabertura", "precoabertura", "openingprice", "o"),
     ),
     "high": (
-        *("high", "highprice", "maxima", "maximo", "alta", "max", "precomaximo", "pxhigh"),
+        *("high", "highprice", "maxima", "maximo", "alta", "alto", "max", "precomaximo", "pxhigh"),
         *("dayhigh", "h"),
     ),
     "low": (
-        *("low", "lowprice", "minima", "minimo", "baixa", "min", "precominimo", "pxlow"),
+        *("low", "lowprice", "minima", "minimo", "baixa", "baixo", "min", "precominimo", "pxlow"),
         *("daylow", "l"),
     ),
     "close": (

@@ -91,18 +91,16 @@ class Table:
         Raises:
             RejectedDataError: It holds other instruments only.
         """
-        names = self.instruments()
-        if not names:
-            closes = closes_of(self.layout) if "close" not in self.layout.shared else {}
-            names = list(closes)
+        names = self.instruments() or list(self._closes())
         if not names:
             return ""
         exact = [name for name in names if name.strip().upper() == ticker]
         if found := exact or [name for name in names if is_named(name, ticker)]:
             return found[0]
-        if len(names) == 1 and not looks_like_ticker(names[0]) and " Equity" not in names[0]:
-            # The name of a company, which says nothing of its ticker.
+        if len(names) == 1 and not _may_be_ticker(names[0], ticker):
             return names[0]
+        if self._closes():
+            raise _no_column("close", self.layout, self.name)
         few = ", ".join(shown(name) for name in names[:_FEW])
         more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
         raise RejectedDataError(
@@ -112,10 +110,12 @@ class Table:
 
     def columns(self, instrument: str) -> Columns:
         """Return the place of each column of an instrument's prices."""
-        own = self.layout.own or (
-            closes_of(self.layout) if "close" not in self.layout.shared else {}
-        )
+        own = self.layout.own or self._closes()
         return {**self.layout.shared, **own.get(instrument, {})}
+
+    def _closes(self) -> Mapping[str, Columns]:
+        """Take the columns of a table of closes alone, each named by its ticker."""
+        return {} if self.layout.complete else closes_of(self.layout)
 
     def rows(self, instrument: str | None = None) -> Iterator[Row]:
         """Yield the rows of one instrument, or of all, in the order of the file."""
@@ -216,19 +216,20 @@ def _is_index(cells: Sequence[str]) -> bool:
 
 def _has_closes(layout: Layout) -> bool:
     """Tell whether a table may be of closes alone, a column for each ticker."""
-    others = [
-        text
-        for place, text in enumerate(layout.header)
-        if place not in layout.shared.values() and text
-    ]
+    known = set(layout.shared.values())
+    others = [text for place, text in enumerate(layout.header) if place not in known and text]
     numbers = any(column in layout.shared for column in NUMBERS)
-    return (
-        "date" in layout.shared
-        and not numbers
-        and bool(others)
-        and len(closes_of(layout)) == len(others)
-        and any(re.search(r"[.^=-]|\d", text) for text in others)
-    )
+    return "date" in layout.shared and not numbers and 0 < len(others) == len(closes_of(layout))
+
+
+def _may_be_ticker(written: str, ticker: str) -> bool:
+    """Tell whether a file's name for its one instrument speaks of a ticker.
+
+    The name of a company does not, nor does a vendor's own number for it.
+    """
+    if written.isdigit() and not ticker.partition(".")[0].isdigit():
+        return False
+    return looks_like_ticker(written) or " Equity" in written
 
 
 def _no_header(
@@ -270,15 +271,19 @@ def _no_header(
             hint="the first line must name the columns, among them Date or Data and Close or "
             "Fechamento",
         )
+    return _no_column(missing, layout, name)
+
+
+def _no_column(missing: str, layout: Layout, name: str) -> RejectedDataError:
+    """Say which columns there are, and how to name the right one."""
+    known = layout.shared
     others = [
-        text
-        for place, text in enumerate(layout.header)
-        if place not in layout.shared.values() and text
+        text for place, text in enumerate(layout.header) if place not in known.values() and text
     ] or layout.header
-    date = layout.header[layout.shared["date"]] if "date" in layout.shared else others[0]
-    close = layout.header[layout.shared["close"]] if closes else others[-1]
+    date = layout.header[known["date"]] if "date" in known else others[0]
+    close = layout.header[known["close"]] if "close" in known else others[-1]
     return RejectedDataError(
-        f"{name} has no {missing} column; its columns are {listed}",
+        f"{name} has no {missing} column; its columns are {_listed(layout.header)}",
         hint=f"say which one it is: --columns 'close={close},date={date}'",
     )
 

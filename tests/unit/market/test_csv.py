@@ -516,7 +516,10 @@ def assert_readable_or_ours(content):
 
 PRICES = st.floats(0.01, 1e6).map(lambda price: round(price, 2))
 ROWS = st.lists(
-    st.tuples(st.dates(date(1970, 1, 1), date(2068, 12, 31)), *[PRICES] * 5), min_size=1, max_size=8
+    st.tuples(st.dates(date(1970, 1, 1), date(2068, 12, 31)), *[PRICES] * 5),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda row: row[0],
 )
 
 
