@@ -16,7 +16,7 @@ from stocklstm.api.responses import predict, worst_failure
 from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
-from stocklstm.core.reference import ModelReference, parse_ticker
+from stocklstm.core.reference import ModelReference, StoredTicker
 from stocklstm.core.wording import level_percent, money, percent, price_digits
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
@@ -152,7 +152,7 @@ def _overview_page(store: Store, models: ModelCache) -> bytes:
 
 
 def _ticker_page(store: Store, models: ModelCache, ticker: str) -> bytes:
-    result = predict(store, models, [parse_ticker(ticker)])
+    result = predict(store, models, [StoredTicker(ticker)])
     if result.failures:
         raise worst_failure(result.failures)
     (made,) = result.forecasts

@@ -12,7 +12,7 @@ from stocklstm.api.model_cache import ModelCache
 from stocklstm.core.batch import Failure
 from stocklstm.core.clock import utc_now
 from stocklstm.core.exits import exit_code, worst
-from stocklstm.core.reference import CHAMPION, is_pool, parse_reference, parse_ticker
+from stocklstm.core.reference import CHAMPION, ModelReference, is_pool, parse_key, parse_reference
 from stocklstm.errors import StockLstmError, UnexpectedError
 from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
@@ -127,7 +127,7 @@ def model_json(store: Store, reference: str) -> bytes:
 
 def forecasts_json(store: Store, ticker: str, count: int, offset: int) -> bytes:
     """List the forecasts on record, the latest first."""
-    found = ticker_history(store, parse_ticker(ticker), count=count, offset=offset)
+    found = ticker_history(store, parse_key(ticker), count=count, offset=offset)
     return encode(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
 
 
@@ -158,7 +158,7 @@ def _champion(store: Store, models: ModelCache, ticker: str, now: str) -> Champi
     version = as_of = stale = None
     try:
         version = store.registry.aliases.of(ticker).get(CHAMPION)
-        models.load(store, parse_reference(ticker))
+        models.load(store, ModelReference(ticker))
         exchange = store.prices.instrument(ticker).exchange
         span = store.prices.span(ticker)
         if span is None:

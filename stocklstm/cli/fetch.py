@@ -191,7 +191,7 @@ def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
         with _progress() as (on_ticker, _):
             result = client.fetch(tickers, on_ticker=on_ticker)
     except StockLstmError as error:
-        return tuple(Failure(ticker, error) for ticker in tickers)
+        return tuple(Failure(str(ticker), error) for ticker in tickers)
     _warn(result.results)
     return result.failures
 

@@ -6,6 +6,7 @@ Free of NumPy: the command line reads names before it needs it.
 import re
 
 from stocklstm.core.records import dataclass
+from stocklstm.core.symbols import doubt, several
 from stocklstm.errors import ConfigError
 
 CHAMPION = "champion"
@@ -24,6 +25,9 @@ _POOL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 # What looks like a number but is none, such as v0 or v01, is no alias either.
 _ALIAS = re.compile(r"(?!v[0-9]+\Z)[a-z][a-z0-9_-]{0,31}")
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+# Beyond this it is no list that somebody typed.
+_LONGEST_LIST = 10_000
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,68 @@ class ModelReference:
         return f"{self.ticker}@{f'v{self.version}' if self.version else self.alias}"
 
 
+class StoredTicker(str):
+    """A ticker, or the name of a pooled model, that the store knows already.
+
+    Nobody typed it, so it is not questioned: stores of old may hold prices under names that are
+    refused by now.
+    """
+
+    __slots__ = ()
+
+
 def parse_ticker(text: str) -> str:
     """Check a ticker before it becomes a key or a directory name; return it in upper case.
 
     Letter case and surrounding blanks do not matter.
 
     Raises:
+        ConfigError: It holds characters that no exchange uses, or is too long; or Yahoo certainly
+            writes what is meant in another way, as PETR4.SA for PETR4.
+    """
+    ticker = parse_key(text)
+    if not isinstance(text, StoredTicker) and (doubtful := doubt(ticker)):
+        raise ConfigError(doubtful.what, hint=doubtful.instead)
+    return ticker
+
+
+def parse_key(text: str) -> str:
+    """Check the form of a ticker alone, as for what is stored already; return it in upper case.
+
+    Raises:
         ConfigError: It holds characters that no exchange uses, or is too long.
     """
     typed = text.strip()
-    ticker = typed.upper()
+    if _is_ticker(typed):
+        return typed.upper()
+    _require_one(text)
+    shown = ascii(text if len(text) <= 40 else text[:37] + "...")
+    raise ConfigError(
+        f"{shown} is not a ticker: up to 21 letters, digits, . - = & or _, perhaps after a ^",
+        hint="write it as Yahoo does, such as PETR4.SA, AAPL, BRK-B, ^BVSP, BTC-USD or EURUSD=X",
+    )
+
+
+def _is_ticker(typed: str) -> bool:
     # Upper case turns some foreign letters, such as the long s, into ASCII ones.
-    if not typed.isascii() or not _TICKER.fullmatch(ticker) or ".." in ticker:
-        shown = ascii(text if len(text) <= 40 else text[:37] + "...")
+    return typed.isascii() and bool(_TICKER.fullmatch(typed.upper())) and ".." not in typed
+
+
+def _require_one(text: str) -> None:
+    """Refuse several names in the place of one."""
+    names = several(text) if len(text) <= _LONGEST_LIST else []
+    if names and all(_is_ticker(name.partition("@")[0]) for name in names):
+        listed = " ".join(f"--ticker {_as_yahoo(name)}" for name in names[:3])
+        more = " …" if len(names) > 3 else ""
         raise ConfigError(
-            f"{shown} is not a ticker: up to 21 letters, digits, . - = & or _, perhaps after a ^",
-            hint="write it as Yahoo does, such as PETR4.SA, AAPL or ^BVSP",
+            f"{text.strip()[:60]!a} are {len(names)} tickers, and each is given by itself",
+            hint=f"{listed}{more}",
         )
-    return ticker
+
+
+def _as_yahoo(name: str) -> str:
+    doubtful = doubt(name.upper())
+    return doubtful.right if doubtful and doubtful.right else name
 
 
 def is_pool(name: str) -> bool:
@@ -99,19 +147,31 @@ def parse_owner(text: str) -> str:
     return parse_pool(text) if is_pool(text.strip()) else parse_ticker(text)
 
 
+def parse_owner_key(text: str) -> str:
+    """Read what `parse_owner` reads, and check its form alone, as for what is stored already.
+
+    Raises:
+        ConfigError: It has a form that none has.
+    """
+    return parse_pool(text) if is_pool(text.strip()) else parse_key(text)
+
+
 def parse_reference(text: str) -> ModelReference:
     """Read TICKER, TICKER@vN or TICKER@alias; in the place of TICKER also +NAME.
+
+    Who names a version means one that exists, so its ticker is not questioned.
 
     Raises:
         ConfigError: The ticker, number or alias has a form that none has.
     """
     ticker, marked, name = text.partition("@")
     if not marked:
-        return ModelReference(parse_owner(ticker))
+        return ModelReference(parse_owner(text))
     if number := _VERSION.fullmatch(name):
-        return ModelReference(parse_owner(ticker), version=int(number[1]))
+        return ModelReference(parse_owner_key(ticker), version=int(number[1]))
     if _ALIAS.fullmatch(name):
-        return ModelReference(parse_owner(ticker), alias=name)
+        return ModelReference(parse_owner_key(ticker), alias=name)
+    _require_one(text)
     raise ConfigError(
         f"{name[:40]!a} is neither a version nor an alias",
         hint="write TICKER@v3, TICKER@champion or TICKER@previous",

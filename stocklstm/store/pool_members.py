@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from stocklstm.core.inputs.volatility import AnchorState, VolatilityAnchor
-from stocklstm.core.reference import parse_ticker
+from stocklstm.core.reference import parse_key
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import DataRecord, Manifest, corrupt
@@ -77,7 +77,7 @@ def decode_members(content: bytes, manifest: Manifest) -> Mapping[str, Member]:
     """
     try:
         members = msgspec.json.decode(content, type=tuple[Member, ...])
-        found = {parse_ticker(member.ticker): member for member in members}
+        found = {parse_key(member.ticker): member for member in members}
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ConfigError) as error:
         raise corrupt(manifest.id, f"{MEMBERS_FILE} cannot be read: {error}") from error
     expected = 0 if manifest.pool is None else manifest.pool.tickers

@@ -5,7 +5,7 @@ from datetime import date
 
 import msgspec
 
-from stocklstm.core.reference import is_pool, parse_owner
+from stocklstm.core.reference import is_pool, parse_owner_key
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.store.manifest import Manifest, decode_manifest
 
@@ -39,7 +39,7 @@ def decode_untrusted_manifest(content: bytes) -> Manifest:
 
 def _check_identity(identity: _Identity) -> None:
     """Refuse a ticker or version that cannot be a directory's name."""
-    if parse_owner(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
+    if parse_owner_key(identity.ticker) != identity.ticker or not 0 < identity.version < 10**9:
         raise ConfigError("its ticker or version is not valid")
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import StoredTicker, parse_reference
 from stocklstm.core.settings.layers import (
     PREFIX,
     SETTINGS,
@@ -80,7 +80,8 @@ def effective_settings(
         raise ConfigError(
             "--like and --preset exclude each other", hint="a version has its preset already"
         )
-    reference = parse_reference(like)
+    # Whose models stay under an old name, such as PETR4, begins the new one with them.
+    reference = parse_reference(StoredTicker(like))
     manifest = store().registry.find(reference)
     layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
     return merge(layers, manifest.config, manifest.id)

@@ -50,7 +50,7 @@ class _Scored:
 def score_league(store: Store, references: Sequence[str]) -> LeagueResult:
     """Score every version, and correct for how many there are; see `Client.score_league`."""
     names = chosen_references(store, references)
-    groups, unknown = for_each(names, str, lambda name: _versions(store, name))
+    groups, unknown = for_each(names, _as_named, lambda name: _versions(store, name))
     every = [name for group in groups for name in group]
     scored, broken = for_each(every, parse_reference, lambda chosen: _scored(store, chosen))
     corrections = league([row.evaluation for row in scored])
@@ -59,6 +59,10 @@ def score_league(store: Store, references: Sequence[str]) -> LeagueResult:
         for row, corrected in zip(scored, corrections, strict=True)
     ]
     return LeagueResult(tuple(sorted(rows, key=_place)), unknown + broken)
+
+
+def _as_named(name: str) -> str:
+    return name
 
 
 def _versions(store: Store, name: str) -> list[str]:

@@ -8,7 +8,13 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import CHAMPION, ModelReference, parse_pool_reference, parse_ticker
+from stocklstm.core.reference import (
+    CHAMPION,
+    ModelReference,
+    StoredTicker,
+    parse_pool_reference,
+    parse_ticker,
+)
 from stocklstm.core.scores.evaluation import compare, mean_crps
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import IntegrityError, NotEnoughDataError
@@ -101,7 +107,7 @@ PoolScoresResult = Batch[PoolScores]
 def evaluate_pool(store: Store, reference: str, tickers: Sequence[str]) -> PoolScoresResult:
     """Score a pooled model on the test days of each ticker; see `Client.evaluate_pool`."""
     model = load_pool(store, parse_pool_reference(reference))
-    names = tickers or sorted(model.members)
+    names = tickers or [StoredTicker(ticker) for ticker in model.tickers]
     rows, failures = for_each(names, parse_ticker, lambda ticker: _row(store, model, ticker))
     manifest = model.manifest
     scores = PoolScores(

@@ -8,7 +8,7 @@ import numpy as np
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.records import dataclass
-from stocklstm.core.reference import ModelReference, is_pool, version_id
+from stocklstm.core.reference import ModelReference, StoredTicker, is_pool, version_id
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
@@ -105,7 +105,11 @@ def chosen_references(
     """
     every, renamed = store.registry.tickers(), store.prices.renamed()
     # An old name of a ticker has nothing to say once the present one has a model.
-    own = [name for name in every if pools or not (is_pool(name) or renamed.get(name) in every)]
+    own = [
+        StoredTicker(name)
+        for name in every
+        if pools or not (is_pool(name) or renamed.get(name) in every)
+    ]
     chosen = references or own
     if not chosen and every:
         raise NoModelError(
@@ -143,7 +147,7 @@ def tickers_with_models(store: Store, references: Sequence[str]) -> list[str]:
     chosen = chosen_references(store, references)
     known = set(store.registry.tickers())
     named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
-    return [ticker for ticker in named if ticker in known]
+    return [StoredTicker(ticker) for ticker in named if ticker in known]
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.pool_splits import LEAST_ROWS, known_rows
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import ModelReference, parse_pool_reference
+from stocklstm.core.reference import ModelReference, StoredTicker, parse_pool_reference
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, ConfigError, SeriesTooShortError
@@ -190,7 +190,7 @@ def pool_tickers(store: Store, pool: str | None, references: Sequence[str]) -> S
     if pool is None:
         return chosen_references(store, references)
     model = load_pool(store, parse_pool_reference(pool))
-    return references or sorted(model.members)
+    return references or [StoredTicker(ticker) for ticker in model.tickers]
 
 
 def load_any_version(store: Store, manifest: Manifest) -> AnyModel:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import (
     ModelReference,
+    StoredTicker,
     parse_pool_reference,
     parse_reference,
     parse_ticker,
@@ -60,7 +61,7 @@ def pooled_model(store: Store, name: str) -> ModelSource:
     # Read and checked once, however many tickers it forecasts.
     model, version = load_pool(store, reference), pinned_version(store, reference)
     return ModelSource(
-        names=lambda typed: typed or model.tickers,
+        names=lambda typed: typed or [StoredTicker(ticker) for ticker in model.tickers],
         parse=lambda text: ModelReference(parse_ticker(text)),
         load=lambda chosen: lambda seen: model.of(chosen.ticker, seen),
         version=lambda _: version,

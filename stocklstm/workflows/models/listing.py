@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stocklstm.core.batch import Batch, Failure, for_each
-from stocklstm.core.reference import ModelReference, parse_owner
+from stocklstm.core.reference import ModelReference, StoredTicker, parse_owner
 from stocklstm.errors import NoModelError, StockLstmError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
@@ -69,7 +69,7 @@ class ModelDetails:
 
 def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     """List the versions in the store; see `Client.list_models`."""
-    names = tickers or store.registry.tickers()
+    names = tickers or [StoredTicker(name) for name in store.registry.tickers()]
     groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
     models = tuple(model for found, _ in groups for model in found)
     unreadable = tuple(failure for _, failed in groups for failure in failed)

@@ -8,8 +8,10 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     ModelReference,
+    StoredTicker,
     parse_exact,
     parse_owner,
+    parse_owner_key,
     parse_reference,
     version_id,
 )
@@ -171,7 +173,9 @@ def collect_garbage(
     collector = _Collector(store, rule, dry_run, datetime.fromisoformat(now or utc_now()))
     known = _all_tickers(store, collector.leftovers)
     done, failures = for_each(
-        tickers or known, lambda name: _known_ticker(name, known), collector.collect
+        tickers or [StoredTicker(name) for name in known],
+        lambda name: _known_ticker(name, known),
+        collector.collect,
     )
     removed = tuple(item for part, _ in done for item in part)
     collection = Collection(
@@ -200,7 +204,7 @@ def _known_ticker(name: str, known: Sequence[str]) -> str:
 def _is_ticker(name: str) -> bool:
     """Tell whether a directory bears the name of a ticker."""
     try:
-        return parse_owner(name) == name
+        return parse_owner_key(name) == name
     except ConfigError:
         return False
 

@@ -14,7 +14,7 @@ from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Dates, Instrument
 from stocklstm.core.prices.soundness import gaps
-from stocklstm.core.reference import AUTO, parse_ticker
+from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
 from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
@@ -336,7 +336,7 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
         raise ConfigError(
             "no ticker was given and the store is empty", hint="stocklstm fetch --ticker PETR4.SA"
         )
-    return names
+    return [StoredTicker(name) for name in names]
 
 
 def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:

@@ -16,7 +16,7 @@ from stocklstm.core.prices.soundness import (
     check_days,
     gaps,
 )
-from stocklstm.core.reference import parse_ticker
+from stocklstm.core.reference import StoredTicker, parse_ticker
 from stocklstm.errors import NoPricesError
 from stocklstm.store.database import integrity_faults
 from stocklstm.store.store import Store
@@ -63,7 +63,7 @@ def stored_tickers(store: Store) -> list[str]:
         raise NoPricesError(
             "there are no prices in the store", hint="stocklstm fetch --ticker PETR4.SA"
         )
-    return names
+    return [StoredTicker(name) for name in names]
 
 
 def sessions_of(store: Store, ticker: str, bars: Bars) -> Dates:

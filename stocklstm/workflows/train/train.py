@@ -7,7 +7,15 @@ from functools import partial
 from typing import Any, cast
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.reference import AUTO, is_pool, parse_owner, parse_pool, parse_ticker
+from stocklstm.core.reference import (
+    AUTO,
+    StoredTicker,
+    is_pool,
+    parse_key,
+    parse_owner_key,
+    parse_pool,
+    parse_ticker,
+)
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
@@ -126,7 +134,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
         if run.record.pool:
             check_pooled(backend)
         return training.each(
-            [run.record.ticker], parse_owner, lambda _: runs.resumed(run), run.record.id
+            [run.record.ticker], parse_owner_key, lambda _: runs.resumed(run), run.record.id
         )
     names = list(tickers) or (_unfinished_tickers(store) if beginning.resume else [])
     if not names:
@@ -143,7 +151,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
 
 def _run_of(store: Store, name: str, tickers: Sequence[str]) -> Run:
     run = store.runs.open(name)
-    if {parse_ticker(ticker) for ticker in tickers} - {run.record.ticker}:
+    if {parse_key(ticker) for ticker in tickers} - {run.record.ticker}:
         raise ConfigError(
             f"the run {name} is of {run.record.ticker}, and of no other ticker",
             hint=f"stocklstm train --resume {name}",
@@ -153,7 +161,7 @@ def _run_of(store: Store, name: str, tickers: Sequence[str]) -> Run:
 
 def _unfinished_tickers(store: Store) -> list[str]:
     owners = {store.runs.open(name).record.ticker for name in store.runs.begun()}
-    return sorted(owner for owner in owners if not is_pool(owner))
+    return sorted(StoredTicker(owner) for owner in owners if not is_pool(owner))
 
 
 def check_pooled(backend: Backend) -> None:
@@ -194,7 +202,7 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
         dataset = read_pool(store, name, tickers, config, on_note)
         owner, begun = dataset.owner, runs.new(dataset, config, beginning.weights)
         resumed = None
-    trained = training.each([owner], parse_owner, lambda _: begun, resumed)
+    trained = training.each([owner], parse_owner_key, lambda _: begun, resumed)
     for failure in trained.failures:
         error = failure.error
         # A bug is raised with its traceback.

@@ -8,7 +8,7 @@ from itertools import count
 from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import AUTO, parse_ticker
+from stocklstm.core.reference import AUTO, parse_key, parse_ticker
 from stocklstm.core.settings.config import (
     AXES,
     PRESETS,
@@ -193,7 +193,7 @@ def tune(
     tuning = _Tuning(store, config, search, should_stop, on_trial)
     if search.resume not in {None, AUTO}:
         record = store.studies.open(str(search.resume))
-        if {parse_ticker(ticker) for ticker in tickers} - {record.ticker}:
+        if {parse_key(ticker) for ticker in tickers} - {record.ticker}:
             raise ConfigError(
                 f"the study {record.id} is of {record.ticker}, and of no other ticker",
                 hint=f"stocklstm tune --resume {record.id}",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stocklstm.core.inputs.parts import SplitSeries
-from stocklstm.core.reference import is_pool, parse_reference
+from stocklstm.core.reference import StoredTicker, is_pool, parse_reference
 from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.manifest import CHECKPOINT_FILE, split_record
 from stocklstm.store.store import Store
@@ -19,7 +19,7 @@ def weights_identity(store: Store, reference: str) -> str:
     Raises:
         NoModelError: There is none, or it has no checkpoint.
     """
-    manifest = store.registry.find(parse_reference(reference))
+    manifest = store.registry.find(parse_reference(StoredTicker(reference)))
     if CHECKPOINT_FILE in manifest.files:
         return manifest.id
     if manifest.parent is None:

@@ -1,0 +1,125 @@
+"""How tickers are given on the command line, and what is said of those that are none."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stocklstm import train
+from stocklstm.core.reference import StoredTicker
+from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.market.sample import SampleSource
+from stocklstm.market.source import FetchRequest
+from stocklstm.store.store import open_store
+from tests.conftest import TICKER, Cli
+
+COMMANDS = (
+    "fetch --source sample",
+    "train",
+    "train --dry-run",
+    "tune",
+    "evaluate",
+    "evaluate --live",
+    "evaluate --all",
+    "predict",
+    "validate",
+    "validate --prices",
+    "quantize",
+    "prices show",
+    "prices export",
+    "prices verify",
+    "models list",
+    "models gc --keep 1",
+)
+
+REFERENCES = ("models show", "models rollback", "models diff PETR4.SA")
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_a_code_of_b3_is(cli: Cli, command: str) -> None:
+    said = cli(*command.split(), "--ticker", "PETR4")
+
+    assert said.code == 2
+    assert "did you mean PETR4.SA?" in said.err
+    assert "next: take PETR4.SA" in said.err
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize("command", REFERENCES)
+def test_so_do_those_whose_argument_it_is(cli: Cli, command: str) -> None:
+    said = cli(*command.split(), "PETR4")
+
+    assert (said.code, said.out) == (2, "")
+    assert "did you mean PETR4.SA?" in said.err
+
+
+def test_a_file_of_tickers_is_read_likewise(cli: Cli, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("PETR4\nBRK.B\nPETR4.SA, VALE3.SA\n")
+
+    said = cli("fetch", "--source", "sample", "--tickers-file", str(names), "--json")
+
+    assert said.code == 2
+    first, second, third = json.loads(said.out)["errors"]
+    assert first["message"] == "PETR4 is a code of B3: did you mean PETR4.SA?"
+    assert second["message"] == "there is no BRK.B: Yahoo writes BRK-B"
+    assert third["hint"] == "--ticker PETR4.SA --ticker VALE3.SA"
+
+
+# Stores of old, which took PETR4 for an American share
+
+
+@pytest.fixture
+def old_home(home: Path, tiny: TrainingConfig) -> Iterator[Path]:
+    """Store the bundled prices, and a model of them, under the name PETR4."""
+    answer = SampleSource().fetch(FetchRequest(TICKER))
+    instrument = replace(answer.instrument, ticker="PETR4", currency="USD", exchange="XNYS")
+    traded = answer.bars.select(answer.bars.volumes > 0)
+    with open_store(home, create=True) as store:
+        store.prices.merge(instrument, traded, (), source="csv", at="2024-03-14T00:00:00Z")
+    result = train([StoredTicker("PETR4")], tiny, home=home)
+    assert not result.failures
+    return home
+
+
+def test_what_is_done_for_all_that_is_stored_is_done_for_them_too(cli: Cli, old_home: Path) -> None:
+    for command in (
+        "prices show",
+        "prices verify",
+        "predict",
+        "evaluate --no-plot",
+        "evaluate --all",
+        "evaluate --live",
+        "validate",
+        "validate --prices",
+        "models list",
+        "models gc --keep 1",
+        "models show PETR4@v1",
+        f"models export PETR4@v1 --format onnx --output {old_home / 'model.onnx'}",
+    ):
+        said = cli(*command.split())
+        assert said.code == 0, (command, said.err)
+        assert "did you mean" not in said.err
+
+    # The source does not have it; the name is not what is wrong.
+    refreshed = cli("fetch", "--source", "sample")
+    assert refreshed.code == 4
+    assert "PETR4: the sample holds PETR4.SA only" in refreshed.err
+
+    asked = cli("predict", "--ticker", "PETR4")
+    assert asked.code == 2
+    assert "stocklstm prices rename PETR4 PETR4.SA" in asked.err
+
+
+def test_an_old_name_is_given_up_as_the_next_steps_say(cli: Cli, old_home: Path) -> None:
+    assert cli("prices", "rename", "PETR4", "PETR4.SA").code == 0
+
+    begun = cli("train", "--ticker", "PETR4.SA", "--like", "PETR4", "--from", "PETR4")
+
+    assert "did you mean" not in begun.err
+    assert begun.code == 0, begun.err
+    with open_store(old_home) as store:
+        assert store.registry.tickers() == ["PETR4", "PETR4.SA"]
