@@ -80,14 +80,12 @@ def find_jumps(bars: Bars, actions: Sequence[Action]) -> list[Jump]:
     # Where a dividend is recorded, what was paid is added back.
     paid = _between_rows(bars, [action for action in actions if action.kind == "dividend"])
     plain = np.log(bars.closes[1:] + paid) - np.log(bars.closes[:-1])
-    found = _judged(bars, "adj_closes", np.where(split, 0.0, adjusted))
-    moved = {jump.row for jump in found}
-    found += [
-        jump
-        for jump in _judged(bars, "closes", np.where(split, 0.0, plain))
-        if jump.ratio and jump.row not in moved
-    ]
-    return sorted(found)
+    found = {jump.row: jump for jump in _judged(bars, "adj_closes", np.where(split, 0.0, adjusted))}
+    for jump in _judged(bars, "closes", np.where(split, 0.0, plain)):
+        # A split on the day of a dividend has its ratio in the closes alone.
+        if jump.ratio and not (jump.row in found and found[jump.row].ratio):
+            found[jump.row] = jump
+    return [found[row] for row in sorted(found)]
 
 
 def _judged(bars: Bars, column: str, growth: Floats) -> list[Jump]:

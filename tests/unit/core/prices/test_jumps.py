@@ -152,6 +152,13 @@ def test_a_dividend_is_in_the_adjusted_close() -> None:
     assert found(half) == [(2, "2:1")]
 
 
+def test_a_split_left_in_on_the_day_of_a_dividend() -> None:
+    bars = share(10, 10, 2.5, 2.5, 2.5)
+    # A tenth was paid: adjusted closes fall less, to 1 : 3.6.
+    bars.adj_closes[:2] = 9
+    assert found(bars) == [(2, "4:1")]
+
+
 def test_the_move_is_told_in_closes_or_where_they_stand_still_in_adjusted_ones() -> None:
     bars = share(10, 10, 5, 5, 5)
     ((jump),) = find_jumps(replace(bars, adj_closes=bars.closes * 0.9), ())
