@@ -117,6 +117,15 @@ def fetch(
             show_default=False,
         ),
     ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Currency of these tickers' prices from now on, such as BRL, USD or GBp; auto for "
+            "that of the source.",
+            show_default=False,
+        ),
+    ] = None,
     deadline: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0, max=86_400, help="For all tickers together."),
@@ -151,6 +160,7 @@ def fetch(
             accept_revision=accept_revision,
             full=full,
             calendar=calendar,
+            currency=currency,
             patience=Patience(deadline, retries),
         )
         tickers = all_tickers(ticker, tickers_file)

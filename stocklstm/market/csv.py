@@ -10,7 +10,7 @@ import numpy as np
 from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.calendar import time_zone_of, zone_or_utc
-from stocklstm.market.instrument import guess_instrument
+from stocklstm.market.instrument import guess_instrument, quoted_in
 from stocklstm.market.source import FetchRequest
 from stocklstm.market.tables.price_file import FileForm, PriceFile
 from stocklstm.market.tables.tickers import yahoo_name
@@ -66,7 +66,7 @@ class CsvSource:
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
         return SourceAnswer(
-            guess_instrument(request.ticker),
+            quoted_in(guess_instrument(request.ticker), found.currency),
             bars,
             (),
             found.rejections,

@@ -1,6 +1,11 @@
 """Currency, calendar and time zone of a ticker, from its name or Yahoo's exchange code."""
 
+import re
+from dataclasses import replace
+from typing import NamedTuple
+
 from stocklstm.core.prices.series import Instrument
+from stocklstm.errors import ConfigError
 
 # What each suffix stands for: currency as Yahoo quotes it (GBp, ZAc and ILA are hundredths),
 # calendar of exchange_calendars, IANA time zone.
@@ -47,6 +52,11 @@ _SUFFIXES = {
     "KL": ("MYR", "XKLS", "Asia/Kuala_Lumpur"),
     "AX": ("AUD", "XASX", "Australia/Sydney"),
     "NZ": ("NZD", "XNZE", "Pacific/Auckland"),
+    "NYM": ("USD", "CMES", "America/New_York"),
+    "CMX": ("USD", "CMES", "America/New_York"),
+    "CME": ("USD", "CMES", "America/New_York"),
+    "CBT": ("USD", "CMES", "America/New_York"),
+    "NYB": ("USD", "IEPA", "America/New_York"),
 }
 
 _AMERICAN = ("USD", "XNYS", "America/New_York")
@@ -74,7 +84,59 @@ _INDICES = {
     "^AXJO": _SUFFIXES["AX"],
     "^BSESN": _SUFFIXES["BO"],
     "^NSEI": _SUFFIXES["NS"],
+    "^NYA": _AMERICAN,
+    "^OEX": _AMERICAN,
+    "^SOX": _AMERICAN,
+    "^STOXX50E": _SUFFIXES["DE"],
+    "^SSMI": _SUFFIXES["SW"],
+    "^ATX": _SUFFIXES["VI"],
+    "^BFX": _SUFFIXES["BR"],
+    "^OMX": _SUFFIXES["ST"],
+    "^MERV": _SUFFIXES["BA"],
+    "^IPSA": _SUFFIXES["SN"],
+    "^KS11": _SUFFIXES["KS"],
+    "^TWII": _SUFFIXES["TW"],
+    "^STI": _SUFFIXES["SI"],
+    "^JKSE": _SUFFIXES["JK"],
+    "^KLSE": _SUFFIXES["KL"],
+    "^NZ50": _SUFFIXES["NZ"],
+    "^AORD": _SUFFIXES["AX"],
 }
+
+# What pairs are quoted in, or are of.
+_MONEY_WORDS = """
+    AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN MYR NOK NZD
+    PEN PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR
+"""
+_COIN_WORDS = """
+    BTC XBT ETH BNB SOL XRP ADA DOGE DOT LTC BCH LINK XLM TRX AVAX MATIC POL SHIB UNI ATOM XMR ETC
+    FIL NEAR APT ARB OP ALGO VET ICP HBAR TON PEPE SUI INJ AAVE MKR EOS XTZ SAND MANA
+"""
+_DIGITAL_DOLLARS = ("USDT", "USDC", "FDUSD")
+_STABLE_COINS = (*_DIGITAL_DOLLARS, "BUSD", "TUSD", "DAI", "EURC")
+_QUOTING_COINS = ("BTC", "ETH", "BNB", *_STABLE_COINS)
+_MONEY, _COINS = set(_MONEY_WORDS.split()), {*_COIN_WORDS.split(), *_STABLE_COINS}
+_METALS = {"XAU", "XAG", "XPT", "XPD"}
+
+# Grains, meat and soft commodities whose price is in cents, which Yahoo calls USX.
+_IN_CENTS = {"ZC", "ZW", "KE", "ZS", "ZL", "ZO", "ZR", "LE", "GF", "HE", "KC", "SB", "CT", "OJ"}
+_ON_ICE = {"KC", "SB", "CC", "CT", "OJ", "DX"}
+
+_HYPHENED = re.compile(r"[A-Z0-9]+-(?P<quote>[A-Z]{3,5})")
+_CURRENCIES = re.compile(r"(?P<base>[A-Z]{3})?(?P<quote>[A-Z]{3})=X")
+_FUTURE = re.compile(r"(?P<root>[A-Z0-9]{1,4})=F")
+
+# No American share has as many letters.
+_SHORTEST_PAIR = 6
+
+# In words of Yahoo and of others: pence, South African cents, agorot, American cents.
+_HUNDREDTHS = {"GBp": "GBp", "GBX": "GBp", "ZAc": "ZAc", "ZAX": "ZAc", "ILA": "ILA", "USX": "USX"}
+_ISO_LETTERS = 3
+
+# Signs of one currency alone.
+_SIGNS = {"R$": "BRL", "US$": "USD", "€": "EUR", "£": "GBP"}
+
+_BOTH = ("calendar", "currency")
 
 # Yahoo's `exchangeName`. Venues that share their holidays share a calendar: all American ones,
 # Shanghai and Shenzhen, Bombay and the National Stock Exchange of India.
@@ -127,6 +189,7 @@ _CALENDARS = {
         "XKLS": "KLS",
         "XASX": "ASX",
         "XNZE": "NZE",
+        "IEPA": "NYB",
         "24/7": "CCC",
         "24/5": "CCY",
     }.items()
@@ -134,27 +197,114 @@ _CALENDARS = {
 }
 
 
+class _Guess(NamedTuple):
+    """What a name says of an instrument.
+
+    Attributes:
+        traits: Currency, calendar and time zone.
+        assumed: Which of them the name only suggests.
+    """
+
+    traits: tuple[str, str, str]
+    assumed: tuple[str, ...] = ()
+
+
 def guess_instrument(ticker: str) -> Instrument:
     """Derive currency, exchange and time zone from a ticker's name, for sources of prices only.
 
     Returns:
-        The instrument. A name that says nothing has currency "", exchange "" (the calendar
-        then takes weekdays for sessions) and time zone "UTC".
+        The instrument, which says what of it is only assumed: an American share is, since any
+        name without a suffix could be one; PETR4.SA and BTC-USD are not. A name that says nothing
+        has currency "", exchange "" (the calendar then takes weekdays for sessions) and time zone
+        "UTC".
     """
-    currency, exchange, time_zone = _traits(ticker)
-    return Instrument(ticker, currency, exchange, time_zone)
+    guess = _guess(ticker)
+    return Instrument(ticker, *guess.traits, guess.assumed)
 
 
-def _traits(ticker: str) -> tuple[str, str, str]:
+def _guess(ticker: str) -> _Guess:
     if ticker.startswith("^"):
-        return _INDICES.get(ticker, _UNKNOWN)
-    if "." in ticker:
-        return _SUFFIXES.get(ticker.rpartition(".")[2], _UNKNOWN)
-    if ticker.endswith("=X"):
-        return (ticker[-5:-2], "24/5", "Europe/London")
-    if ticker.endswith(("-USD", "-EUR", "-BRL")):
-        return (ticker[-3:], "24/7", "UTC")
-    return _UNKNOWN if "=" in ticker else _AMERICAN
+        found = _INDICES.get(ticker)
+    elif "." in ticker:
+        found = _SUFFIXES.get(ticker.rpartition(".")[2])
+    else:
+        return _pair(ticker) or _future(ticker) or _share(ticker)
+    return _Guess(found) if found else _Guess(_UNKNOWN, _BOTH)
+
+
+def _share(ticker: str) -> _Guess:
+    return _Guess(_UNKNOWN if "=" in ticker else _AMERICAN, _BOTH)
+
+
+def _future(ticker: str) -> _Guess | None:
+    found = _FUTURE.fullmatch(ticker)
+    if found is None:
+        return None
+    currency = "USX" if found["root"] in _IN_CENTS else "USD"
+    calendar = "IEPA" if found["root"] in _ON_ICE else "CMES"
+    return _Guess((currency, calendar, "America/New_York"), _BOTH)
+
+
+def _pair(ticker: str) -> _Guess | None:
+    """Read a pair of currencies or coins: EURUSD=X and BTC-USD of Yahoo, BTCUSDT of exchanges."""
+    if (found := _CURRENCIES.fullmatch(ticker)) and found["quote"] in _MONEY:
+        return _coins(found["quote"]) if found["base"] in _COINS else _money(found["quote"])
+    if found := _HYPHENED.fullmatch(ticker):
+        quote = found["quote"]
+        return _coins(quote) if quote in _MONEY or quote in _QUOTING_COINS else None
+    return _joined(ticker) if ticker.isalnum() and len(ticker) >= _SHORTEST_PAIR else None
+
+
+def _joined(ticker: str) -> _Guess | None:
+    """Read a pair without a hyphen: what it is of is known, or it is quoted in digital dollars."""
+    for quote in (*_QUOTING_COINS, *sorted(_MONEY)):
+        base = ticker.removesuffix(quote)
+        if base in _COINS:
+            return _coins(quote)
+        if quote in _MONEY and (base in _MONEY or base in _METALS):
+            return _money(quote)
+    ending = next((quote for quote in _DIGITAL_DOLLARS if ticker.endswith(quote)), None)
+    return _coins(ending) if ending else None
+
+
+def _coins(quote: str) -> _Guess:
+    return _Guess((quote, "24/7", "UTC"))
+
+
+def _money(quote: str) -> _Guess:
+    return _Guess((quote, "24/5", "Europe/London"))
+
+
+def quoted_in(instrument: Instrument, stated: str) -> Instrument:
+    """Take the currency that a file states, if it is one that can be read; "" states none."""
+    code = _SIGNS.get(stated.strip().upper())
+    try:
+        code = code or require_currency(stated)
+    except ConfigError:
+        return instrument
+    assumed = tuple(trait for trait in instrument.assumed if trait != "currency")
+    return replace(instrument, currency=code, assumed=assumed)
+
+
+def require_currency(text: str) -> str:
+    """Check the currency that somebody chose.
+
+    Returns:
+        Its ISO 4217 code, or Yahoo's for hundredths (GBp, ZAc, ILA); of pairs a coin's name.
+
+    Raises:
+        ConfigError: It has the form of none.
+    """
+    typed = text.strip()
+    if typed in _HUNDREDTHS:
+        return _HUNDREDTHS[typed]
+    code = typed.upper()
+    if code in _QUOTING_COINS or (code.isascii() and code.isalpha() and len(code) == _ISO_LETTERS):
+        return code
+    raise ConfigError(
+        f"{text[:20]!a} is not the code of a currency",
+        hint="take one such as --currency BRL, USD, EUR or GBp for pence, or auto for the source's",
+    )
 
 
 def calendar_name(exchange_code: str) -> str:

@@ -231,11 +231,13 @@ def _instrument(ticker: str, metadata: Mapping[str, Any]) -> Instrument:
     guess = guess_instrument(ticker)
     if not metadata.get("exchangeName"):
         return guess
+    silent = "currency" in guess.assumed and not metadata.get("currency")
     return Instrument(
         ticker,
         currency=str(metadata.get("currency") or guess.currency),
         exchange=calendar_name(str(metadata["exchangeName"])),
         time_zone=str(metadata.get("exchangeTimezoneName") or guess.time_zone),
+        assumed=("currency",) if silent else (),
     )
 
 

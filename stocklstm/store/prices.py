@@ -32,6 +32,10 @@ _LOGGED_ROWS = 50
 _RENAMED = "renamed"
 _FROM = "from "
 
+# What it calls a currency that somebody chose, and how it says that it was let go.
+_CURRENCY = "currency"
+_BACK = "again"
+
 
 class MergeResult(NamedTuple):
     """What storing an answer changed.
@@ -56,7 +60,7 @@ class LogEntry:
         at: UTC timestamp.
         source: Where the new values came from.
         kind: "corrected" for single days, "revised" for the history as a whole, "renamed" where
-            the ticker got another name.
+            the ticker got another name, "currency" where somebody chose one.
         first: First ISO day that changed.
         last: Last one.
         rows: Days that changed.
@@ -138,6 +142,42 @@ class PriceStore:
             self.connection.execute(
                 "UPDATE instruments SET calendar = ? WHERE ticker = ?", (calendar, ticker)
             )
+
+    def chosen_currency(self, ticker: str) -> str | None:
+        """Look up the currency that the user chose for a ticker; None if its source decides."""
+        with database_errors():
+            row = self.connection.execute(
+                "SELECT detail FROM price_log WHERE ticker = ? AND kind = ?"
+                " ORDER BY id DESC LIMIT 1",
+                (ticker, _CURRENCY),
+            ).fetchone()
+        return None if row is None or row[0].startswith(_BACK) else str(row[0]).split()[0]
+
+    def choose_currency(self, ticker: str, currency: str | None, *, at: str) -> None:
+        """Keep in the log which currency somebody chose for a ticker that has prices.
+
+        The currency itself is stored with the prices that came.
+
+        Args:
+            currency: Its code; None to go by the source again.
+        """
+        words = f"{_BACK} that of the source" if currency is None else f"{currency} was chosen"
+        with transaction(self.connection):
+            self.connection.execute(
+                "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
+                " SELECT ?1, ?2, '--currency', ?3, min(date), max(date), 0, ?4"
+                " FROM prices WHERE ticker = ?2",
+                (at, ticker, _CURRENCY, words),
+            )
+
+    def has_rows_of(self, ticker: str, source: str) -> bool:
+        """Tell whether a source gave any of the stored rows."""
+        with database_errors():
+            found = self.connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM prices WHERE ticker = ? AND source = ?)",
+                (ticker, source),
+            ).fetchone()
+        return bool(found[0])
 
     def _instrument_row(self, ticker: str) -> tuple[str, str, str, str | None]:
         with database_errors():

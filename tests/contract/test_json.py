@@ -43,9 +43,11 @@ def test_fetch(cli: Cli) -> None:
         "currency",
         "exchange",
         "revision",
+        "assumed",
         "warnings",
         "unchanged",
     }
+    assert result["assumed"] == {}
     assert result["rows_rejected"][0].keys() == {"date", "reason"}
     assert result["unchanged"] is False
     (again,) = document(cli, "fetch", "-t", TICKER, "--source", "sample")["results"]

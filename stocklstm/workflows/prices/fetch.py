@@ -12,12 +12,13 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
-from stocklstm.core.prices.series import Action, Dates, Instrument
+from stocklstm.core.prices.series import Action, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
 from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
+    WEEKDAYS,
     Calendars,
     Sessions,
     last_final_day,
@@ -26,6 +27,7 @@ from stocklstm.market.calendar import (
 )
 from stocklstm.market.clean import CleanPrices, clean
 from stocklstm.market.file_set import FileSet
+from stocklstm.market.instrument import require_currency
 from stocklstm.market.revisions import (
     Reconciled,
     joined,
@@ -46,6 +48,7 @@ from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.retry import Asker, Patience
+from stocklstm.workflows.prices.traits import CALENDAR, CURRENCY, best_known
 
 _YEAR = np.timedelta64(365, "D")
 
@@ -74,6 +77,8 @@ class FetchOptions:
         full: Ask for the whole history, not only for what may be new.
         calendar: Name of the calendar to use from now on, "weekdays", or "auto" for that of the
             exchange; None leaves it as it is.
+        currency: Code of the currency of the prices from now on, or "auto" for that of the source;
+            None leaves it as it is.
         patience: How long to keep asking.
     """
 
@@ -88,6 +93,7 @@ class FetchOptions:
     accept_revision: bool = False
     full: bool = False
     calendar: str | None = None
+    currency: str | None = None
     patience: Patience = field(default_factory=Patience)
 
 
@@ -112,6 +118,8 @@ class FetchedTicker:
         currency: ISO 4217 code.
         exchange: Calendar; empty if weekdays stand in for one.
         revision: What happened to the history as a whole; empty if nothing did.
+        assumed: What nobody knows of "calendar" and "currency", each with what the ticker's name
+            suggests; empty once the source or somebody has said it.
         warnings: What a person should know, in words.
         unchanged: True if the fetch changed nothing.
     """
@@ -131,6 +139,7 @@ class FetchedTicker:
     currency: str
     exchange: str
     revision: str
+    assumed: dict[str, str]
     warnings: tuple[str, ...]
     unchanged: bool
 
@@ -215,6 +224,8 @@ def plan_fetch(
     source = load_source(options.source)
     if options.calendar not in {None, AUTO}:
         options = replace(options, calendar=require_calendar(str(options.calendar)))
+    if options.currency not in {None, AUTO}:
+        options = replace(options, currency=require_currency(str(options.currency)))
     _check_file_options(options, tickers)
     if options.files and isinstance(source, ArchiveSource):
         source = read_files(options.source, options.files, tickers, options.jobs, on_file)
@@ -364,7 +375,14 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     chosen = _chosen_calendar(run, ticker)
     request = replace(_request(ticker, options), start=start or None, exchange=chosen)
     answer = run.asker.ask(request)
-    answer = replace(answer, instrument=_best_known(store, answer.instrument, options))
+    instrument = best_known(
+        store,
+        answer.instrument,
+        from_file=bool(options.files),
+        calendar=chosen,
+        currency=options.currency,
+    )
+    answer = replace(answer, instrument=instrument)
     time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
     today = local_day(time_zone, now)
     exchange = answer.instrument.exchange if chosen is None else chosen
@@ -387,22 +405,6 @@ def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
     return finished[-1] if len(finished) else final
 
 
-def _best_known(store: Store, given: Instrument, options: FetchOptions) -> Instrument:
-    """Choose what to believe of a ticker: a file's name for it is a guess, a source knows."""
-    if not store.prices.has(given.ticker):
-        return given
-    stored = store.prices.instrument(given.ticker, pinned=False)
-    if options.files:
-        return stored
-    if stored.currency != given.currency:
-        raise RejectedDataError(
-            f"{given.ticker} is stored in {stored.currency or 'no currency'}, and this source "
-            f"quotes it in {given.currency or 'none'}",
-            hint="keep to one source, or use another STOCKLSTM_HOME for this one",
-        )
-    return given
-
-
 def _chosen_calendar(run: _Run, ticker: str) -> str | None:
     """Look up the calendar that somebody chose, now or before; None if the exchange decides."""
     if run.options.calendar is None:
@@ -420,7 +422,7 @@ def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.d
 def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
     store, answer = run.store, offer.answer
     fitting, moves = _fitting(run, ticker, offer)
-    days = offer.calendar
+    days, is_new = offer.calendar, not store.prices.has(ticker)
     # The sessions of an exchange are the same for all its tickers.
     if days.known and run.kept.get(days.exchange) is not days:
         store.sessions.put(days.exchange, days.dates, days.closes_utc)
@@ -433,7 +435,9 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         rescaled=fitting.rescaled,
         revision=fitting.revision,
     )
-    pinned = _pin(run, ticker)
+    pinned = _pin(run, ticker) | _choose_currency(run, ticker)
+    assumed = _assumed(offer)
+    noted = assumed if is_new or (run.options.files and merged.added) else {}
     dates = store.prices.dates(ticker)
     return FetchedTicker(
         ticker=ticker,
@@ -451,7 +455,12 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         currency=answer.instrument.currency,
         exchange=offer.calendar.exchange if offer.calendar.known else "",
         revision=fitting.revision,
-        warnings=(*_warnings(run, offer, merged, dates[-1]), *_words_of_moves(moves)),
+        assumed=assumed,
+        warnings=(
+            *_assumptions(noted),
+            *_warnings(run, offer, merged, dates[-1]),
+            *_words_of_moves(moves),
+        ),
         unchanged=merged.unchanged and not pinned,
     )
 
@@ -510,6 +519,35 @@ def _pin(run: _Run, ticker: str) -> bool:
         return False
     run.store.prices.pin_calendar(ticker, wanted)
     return True
+
+
+def _choose_currency(run: _Run, ticker: str) -> bool:
+    """Keep the currency somebody chose; tell whether that is another one than before."""
+    chosen = run.options.currency
+    wanted = None if chosen == AUTO else chosen
+    if chosen is None or wanted == run.store.prices.chosen_currency(ticker):
+        return False
+    run.store.prices.choose_currency(ticker, wanted, at=utc_now())
+    return True
+
+
+def _assumed(offer: _Offer) -> dict[str, str]:
+    instrument = offer.answer.instrument
+    values = {CALENDAR: instrument.exchange or WEEKDAYS, CURRENCY: instrument.currency}
+    return {trait: values[trait] for trait in instrument.assumed}
+
+
+def _assumptions(assumed: dict[str, str]) -> Iterator[str]:
+    """Say what was only assumed, and the options that set it."""
+    # Where weekdays stand in for a calendar, that is said by itself.
+    guessed = {trait: v for trait, v in assumed.items() if v not in {"", WEEKDAYS}}
+    if guessed:
+        listed = " and ".join(f"the {trait} {value}" for trait, value in guessed.items())
+        given_by = " and ".join(f"--{trait}" for trait in guessed)
+        verb = "is" if len(guessed) == 1 else "are"
+        yield f"{listed} {verb} only assumed, from its name; say which by {given_by}"
+    if assumed.get(CURRENCY) == "":
+        yield "its currency is not known; say which by --currency"
 
 
 def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]:

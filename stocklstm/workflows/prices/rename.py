@@ -116,6 +116,10 @@ def _instrument(store: Store, old: str, new: str) -> Instrument:
     if _KNOWING & set(store.prices.sources(old)) or not guessed.currency:
         return kept
     by_name = {_traits(guess_instrument(old)), _TAKEN_FOR_AMERICAN}
+    if chosen := store.prices.chosen_currency(old):
+        # That was no guess, and stays.
+        by_name = {(chosen, exchange, time_zone) for _, exchange, time_zone in by_name}
+        guessed = replace(guessed, currency=chosen)
     return guessed if _traits(given) in by_name else kept
 
 
