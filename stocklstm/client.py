@@ -718,6 +718,7 @@ class Client:
         *,
         file_format: str | None = None,
         ticker: str | None = None,
+        seq_length: int | None = None,
         promote: str = "auto",
     ) -> "ImportResult":
         """Make the version in some files the next version of its ticker in this store.
@@ -727,9 +728,11 @@ class Client:
         store is made if there is none; the classic files are scored on the stored prices.
 
         Args:
-            path: A bundle, or a directory of model_lstm.pth, scaler.pkl and config.pkl.
+            path: A bundle, or a directory of model_lstm.pth, scaler.pkl and config.pkl, or the file
+                of weights beside which the others lie.
             file_format: "bundle" or "classic"; None to go by the path.
             ticker: Whose model it must be; None for whose the files say.
+            seq_length: Sessions of a window of classic files; None for as many as they say.
             promote: "auto" makes it champion unless it is significantly worse than the champion on
                 the same test days; "always"; "never".
 
@@ -740,16 +743,15 @@ class Client:
                 classic files describe a network that cannot be taken over.
             NotEnoughDataError: There are too few prices to test classic files on.
         """
-        from stocklstm.workflows.models.exports import check_format
+        from stocklstm.workflows.models.exports import import_format
         from stocklstm.workflows.publishing import check_rule
 
-        chosen = file_format or ("classic" if path.is_dir() else "bundle")
-        check_format(chosen, ("bundle", "classic"))
+        chosen = import_format(path, file_format)
         check_rule(promote)
         if chosen == "classic":
             from stocklstm.workflows.models.classic import import_classic, read_classic
 
-            files = read_classic(path, ticker)
+            files = read_classic(path, ticker, seq_length)
             return import_classic(self.store(), files, promote)
         from stocklstm.workflows.models.bundle import checked_bundle, import_bundle
 

@@ -5,11 +5,9 @@ unpickling any of them.
 """
 
 import io
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,23 +15,26 @@ import torch
 from stocklstm.core.inputs.features import FeatureScale
 from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.errors import ArtifactCorruptError, ConfigError
+from stocklstm.errors import ArtifactCorruptError, ConfigError, StockLstmError
 from stocklstm.learn.checkpoints import load_tensors, rebuild_network
+from stocklstm.learn.classic_scaler import close_scale
+from stocklstm.learn.classic_settings import ClassicSettings, read_settings
+from stocklstm.learn.classic_weights import Checkpoint, checkpoint_of, lstm_weights
+from stocklstm.learn.foreign_files import Foreign, foreign_file
 from stocklstm.learn.network import architecture_of
-from stocklstm.learn.pickles import read_plain
+from stocklstm.learn.pickles import SCALERS, ForeignNameError, read_plain
+from stocklstm.learn.safety import check_checkpoint
 
 WEIGHTS_FILE = "model_lstm.pth"
 SCALER_FILE = "scaler.pkl"
 CONFIG_FILE = "config.pkl"
 
-_LSTM_WEIGHT = re.compile(r"(\w+)\.(weight_ih|weight_hh|bias_ih|bias_hh)_l([0-9]{1,2})", re.ASCII)
-_HEAD_WEIGHT = re.compile(r"(\w+)\.(weight|bias)", re.ASCII)
 
-# What tutorials call the number of sessions in a window.
-_WINDOW_NAMES = (
-    *("seq_length", "seq_len", "sequence_length", "lookback", "look_back", "window_size"),
-    *("window", "time_step", "time_steps", "timesteps", "n_steps"),
-)
+class ClassicFile(NamedTuple):
+    """One of the files, whatever its name is."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,7 @@ class ClassicModel:
         weights: Named as in `StockLSTM`.
         ticker: If they say so.
         test_start: First ISO day that it never saw, if they say so.
+        notes: What a person should know of the files, in words.
     """
 
     config: TrainingConfig
@@ -53,6 +55,7 @@ class ClassicModel:
     weights: dict[str, torch.Tensor]
     ticker: str | None
     test_start: str | None
+    notes: tuple[str, ...] = ()
 
 
 def encode_classic(
@@ -90,128 +93,137 @@ def encode_classic(
     return files
 
 
-def decode_classic(files: Mapping[str, bytes]) -> ClassicModel:
-    """Read the three files, by name; nothing in them is ever executed.
+def decode_classic(
+    weights: ClassicFile,
+    scaler: ClassicFile,
+    config: ClassicFile | None,
+    *,
+    seq_length: int | None = None,
+    ticker: str | None = None,
+    origin: str = ".",
+) -> ClassicModel:
+    """Read the three files; nothing in them is ever executed.
+
+    Args:
+        weights: A PyTorch file of weights, alone or with other things of a training.
+        scaler: Of scikit-learn.
+        config: Settings as a pickle or as JSON; None if there are none.
+        seq_length: Sessions of a window; None for what the settings say.
+        ticker: Whose model, for the next command of an error.
+        origin: Where the files lie, likewise.
 
     Raises:
         ArtifactCorruptError: A file is damaged, or asks for more than plain values.
         ConfigError: They describe a network that cannot be taken over.
     """
-    settings = _plain_dict(files, CONFIG_FILE)
-    low, high, data_min, data_max = _scale(_plain_dict(files, SCALER_FILE))
-    weights = _weights(load_tensors(files[WEIGHTS_FILE], WEIGHTS_FILE))
-    window = next((settings[name] for name in _WINDOW_NAMES if name in settings), None)
-    if window is None:
-        raise ConfigError(
-            f"{CONFIG_FILE} does not say how many sessions a window has",
-            hint='put "seq_length" into it, such as joblib.dump({"seq_length": 60}, "config.pkl")',
-        )
-    config = configure(
+    train_here = f"train one here: stocklstm train --ticker {ticker or _EXAMPLE} --preset paper"
+    checkpoint = _checkpoint(weights, train_here)
+    named = lstm_weights(checkpoint.weights, weights.name, train_here)
+    settings = read_settings(config and config.name, config and config.content, checkpoint.settings)
+    settings.require_shape(named, weights.name)
+    scale = close_scale(_plain(scaler), scaler.name)
+    made = configure(
         "paper",
-        hidden_size=weights["lstm.weight_hh_l0"].shape[1],
-        num_layers=sum("weight_ih" in name for name in weights),
-        dropout=_number(settings, "dropout", 0.0),
-        seq_length=_whole(window, "the sessions of a window"),
-        horizon=_whole(settings.get("horizon", 1), "the horizon"),
-        scale_low=low,
-        scale_high=high,
+        hidden_size=named["lstm.weight_hh_l0"].shape[1],
+        num_layers=sum("weight_ih" in name for name in named),
+        dropout=settings.dropout(),
+        seq_length=settings.window(seq_length, _retry(settings, ticker, origin)),
+        horizon=settings.horizon(),
+        scale_low=scale.low,
+        scale_high=scale.high,
     )
-    _require_fit(config, weights)
-    spread = ((data_max - data_min) or 1.0) / (high - low)
-    scale = FeatureScale("close", data_min, spread, low)
-    scaling = PriceScaling(data_min, data_max, low, high, (scale,), horizon=config.horizon)
+    _require_fit(made, named, weights.name)
+    spread = ((scale.end - scale.start) or 1.0) / (scale.high - scale.low)
+    feature = FeatureScale("close", scale.start, spread, scale.low)
     return ClassicModel(
-        config=config,
-        scaling=scaling,
-        weights=weights,
-        ticker=_word(settings, "ticker"),
-        test_start=_word(settings, "test_start"),
+        config=made,
+        scaling=PriceScaling(
+            scale.start, scale.end, scale.low, scale.high, (feature,), horizon=made.horizon
+        ),
+        weights=named,
+        ticker=settings.word("ticker"),
+        test_start=settings.word("test_start"),
+        notes=(*scale.notes, *settings.notes()),
     )
 
 
-def _plain_dict(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+def _retry(settings: ClassicSettings, ticker: str | None, origin: str) -> str:
+    """Write the command once more; of an unknown ticker with one to be replaced."""
+    known = ticker is None and settings.word("ticker") is not None
+    return f"stocklstm models import {origin}{'' if known else f' --ticker {ticker or _EXAMPLE}'}"
+
+
+_EXAMPLE = "PETR4.SA"
+
+
+def _checkpoint(file: ClassicFile, train_here: str) -> Checkpoint:
+    foreign = foreign_file(file.content, file.name)
+    if foreign is not None:
+        raise _not_weights(file, foreign, train_here)
     try:
-        found = read_plain(files[name])
+        check_checkpoint(file.content)
+    except ForeignNameError as error:
+        inside = f'torch.load("{file.name}", weights_only=False)'
+        raise ArtifactCorruptError(
+            f"{file.name} is more than weights: it asks for {error.name}, and nothing of other "
+            "people's programs is run",
+            hint="write the weights alone, where you trust it and have its program: torch.save("
+            f'{inside}.state_dict(), "{WEIGHTS_FILE}"), or of a checkpoint '
+            f'torch.save({inside}["model_state_dict"], "{WEIGHTS_FILE}")',
+        ) from error
+    except ValueError:
+        # What is wrong with it is said below, as of every checkpoint.
+        pass
+    try:
+        return checkpoint_of(load_tensors(file.content, file.name), file.name)
+    except ArtifactCorruptError as error:
+        if error.hint is not None:
+            raise
+        raise ArtifactCorruptError(
+            error.message, hint=f'write it with torch.save(model.state_dict(), "{WEIGHTS_FILE}")'
+        ) from error
+
+
+def _not_weights(file: ClassicFile, foreign: Foreign, train_here: str) -> StockLstmError:
+    what = foreign.what
+    if what.startswith("a pickle"):
+        try:
+            read_plain(file.content)
+        except ForeignNameError as error:
+            what = f"a pickle of {error.name}"
+        except ValueError:
+            pass
+        # It may be anything, and is not looked into any further.
+        return ArtifactCorruptError(f"{file.name} is {what}; {_READ}", hint=train_here)
+    return ConfigError(f"{file.name} is {what}; {_READ}", hint=foreign.remedy or train_here)
+
+
+_READ = "this program reads a state_dict of PyTorch"
+
+
+def _plain(file: ClassicFile) -> object:
+    try:
+        return read_plain(file.content)
+    except ForeignNameError as error:
+        raise ArtifactCorruptError(
+            f"{file.name} holds more than a scaler: it asks for {error.name}, and nothing of other "
+            "people's programs is run",
+            hint="write a scaler that was fitted on the closes alone, with joblib.dump: "
+            f"{', '.join(SCALERS)}",
+        ) from error
     except ValueError as error:
         raise ArtifactCorruptError(
-            f"{name} holds more than plain values and is not read: {error}",
-            hint="write it with joblib.dump, uncompressed, from a MinMaxScaler or a plain dict",
+            f"{file.name} cannot be read: {error}",
+            hint=f'joblib.dump(joblib.load("{file.name}"), "{SCALER_FILE}") writes it uncompressed',
         ) from error
-    if not isinstance(found, dict):
-        raise ArtifactCorruptError(f"{name} holds no {_EXPECTED[name]}")
-    return found
 
 
-_EXPECTED = {SCALER_FILE: "MinMaxScaler", CONFIG_FILE: "dictionary"}
-
-
-def _scale(scaler: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    try:
-        low, high = (float(end) for end in scaler["feature_range"])
-        (data_min,), (data_max,) = scaler["data_min_"].tolist(), scaler["data_max_"].tolist()
-        numbers = (low, high, float(data_min), float(data_max))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactCorruptError(
-            f"{SCALER_FILE} is no MinMaxScaler that was fitted on one column, the close"
-        ) from error
-    if not (all(map(math.isfinite, numbers)) and low < high and 0 < data_min <= data_max):
-        raise ArtifactCorruptError(f"{SCALER_FILE} holds the range {numbers}, which no price has")
-    return numbers
-
-
-def _weights(found: object) -> dict[str, torch.Tensor]:
-    """Give the weights of one LSTM and one linear layer the names that `StockLSTM` has for them."""
-    if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
-    ):
-        raise ArtifactCorruptError(
-            f"{WEIGHTS_FILE} holds no state_dict",
-            hint='write it with torch.save(model.state_dict(), "model_lstm.pth")',
-        )
-    named, layers = {}, set()
-    for name, value in found.items():
-        part = _LSTM_WEIGHT.fullmatch(name)
-        head = _HEAD_WEIGHT.fullmatch(name)
-        if part:
-            layers.add(part[1])
-            named[f"lstm.{part[2]}_l{part[3]}"] = value.float()
-        elif head:
-            layers.add(head[1])
-            named[f"head.{head[2]}"] = value.float()
-    hidden = named.get("lstm.weight_hh_l0")
-    if len(layers) != 2 or len(named) != len(found) or hidden is None or hidden.ndim != 2:
-        raise ConfigError(
-            f"{WEIGHTS_FILE} is not one LSTM and one linear layer: {', '.join(found)[:200]}",
-            hint="only a network of nn.LSTM and nn.Linear can be taken over",
-        )
-    if not all(bool(torch.isfinite(value).all()) for value in named.values()):
-        raise ArtifactCorruptError(f"{WEIGHTS_FILE} holds weights that are no numbers")
-    return named
-
-
-def _require_fit(config: TrainingConfig, weights: Mapping[str, torch.Tensor]) -> None:
+def _require_fit(config: TrainingConfig, weights: Mapping[str, torch.Tensor], name: str) -> None:
     """Raise `ConfigError` if the weights are no network from one close a day to one price."""
     try:
         rebuild_network({"architecture": architecture_of(config), "weights": weights})
     except ArtifactCorruptError as error:
         raise ConfigError(
-            f"{WEIGHTS_FILE} is no network from one close a day to one price: {error.message}"
+            f"{name} is no network from one close a day to one price: {error.message}",
+            hint=f'write it with torch.save(model.state_dict(), "{WEIGHTS_FILE}")',
         ) from error
-
-
-def _number(settings: Mapping[str, Any], name: str, default: float) -> float:
-    value = settings.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{CONFIG_FILE} has {name} {value!r:.40}, which is no number")
-    return float(value)
-
-
-def _whole(value: object, words: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{words} in {CONFIG_FILE} must be a whole number, not {value!r:.40}")
-    return value
-
-
-def _word(settings: Mapping[str, Any], name: str) -> str | None:
-    value = settings.get(name)
-    return value if isinstance(value, str) else None

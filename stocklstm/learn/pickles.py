@@ -2,15 +2,18 @@
 
 A pickle is a program. This reader runs the part of its language that builds plain values, looks
 up no name in any module, and calls nothing but the functions below, which make arrays out of
-bytes. Of scikit-learn it knows the name MinMaxScaler, which becomes a dictionary of numbers. It is
-Python's own interpreter of pickles written in Python: the one in C can be told to allocate any
+bytes. Of scikit-learn it knows the names of its scalers, which become dictionaries of numbers. It
+is Python's own interpreter of pickles written in Python: the one in C can be told to allocate any
 amount of memory.
 """
 
+import bz2
 import io
+import lzma
 import math
 import pickle
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -18,6 +21,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 MOST_PICKLE_BYTES = 4 << 20
+
+# What joblib may compress with, and how each begins.
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ": "xz",
+    b"\x5d\x00": "lzma",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"x": "zlib",
+}
+# What the strongest compression of joblib needs to be read, and a little more.
+_MOST_LZMA_BYTES = 80 << 20
 
 # Plain values, tuples, lists and dictionaries, and the four that make objects. What is missing
 # refers to a table of the process (EXT) or is of protocols long gone (INST, OBJ).
@@ -37,6 +52,18 @@ PICKLE_ERRORS = (
 """Raised by reading a pickle that is damaged or hostile."""
 
 
+class ForeignNameError(pickle.UnpicklingError, ValueError):
+    """A pickle asks for a name that is not read.
+
+    Attributes:
+        name: Module and name, in ASCII and not too long.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self.name = ascii(f"{module}.{name}"[:80])[1:-1]
+        super().__init__(f"it asks for '{self.name}', which is not read from anybody's file")
+
+
 @dataclass
 class Inert:
     """Stands for an object: the module and name of its class, and its state as pickled."""
@@ -47,9 +74,9 @@ class Inert:
 
 @dataclass
 class _Array:
-    """An array under construction."""
+    """An array under construction: of numbers, or a list where it was of texts."""
 
-    values: np.ndarray[Any, Any] | None = None
+    values: np.ndarray[Any, Any] | list[Any] | None = None
 
 
 @dataclass
@@ -83,18 +110,16 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
     stack: list[Any]
     read: Callable[[int], bytes]
 
-    def __init__(self, content: bytes) -> None:
-        """Take the whole pickle."""
-        self._file = io.BytesIO(content)
-        super().__init__(self._file)
+    def __init__(self, file: io.BytesIO) -> None:
+        """Take a file that begins with a pickle."""
+        self._file = file
+        super().__init__(file)
 
     def find_class(self, module: str, name: str) -> object:
         """Look up a stand-in for a name; nothing is imported."""
         allowed = _ALLOWED.get((module, name))
         if allowed is None:
-            raise pickle.UnpicklingError(
-                f"it asks for {f'{module}.{name}'[:80]!a}, which is not read from anybody's file"
-            )
+            raise ForeignNameError(module, name)
         return allowed
 
     def persistent_load(self, pid: object) -> object:  # noqa: ARG002 - the interpreter calls it so
@@ -125,7 +150,10 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
             target.order = str(state[1])
         elif isinstance(target, _Array) and isinstance(state, tuple):
             _, shape, kind, fortran, content = state
-            target.values = _array(content, kind, shape, "F" if fortran else "C")
+            if _of_objects(kind):
+                target.values = _texts(content)
+            else:
+                target.values = _array(content, kind, shape, "F" if fortran else "C")
         elif isinstance(target, Inert) and isinstance(state, dict):
             target.state = state
             if target.name == _WRAPPER:
@@ -138,7 +166,10 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         (size,) = struct.unpack("<Q", self.read(8))
         self.stack.append(self.read(size))
 
-    def _beside(self, wrapper: dict[str, Any]) -> _Array:
+    def _beside(self, wrapper: dict[str, Any]) -> object:
+        if _of_objects(wrapper["dtype"]):
+            # joblib puts another pickle there.
+            return RestrictedUnpickler(self._file).load()
         if wrapper.get("numpy_array_alignment_bytes") is not None:
             (padding,) = self._file.read(1)
             self._file.read(padding)
@@ -167,6 +198,17 @@ def _array(content: object, kind: object, shape: object, order: object) -> np.nd
     return values.reshape(shape, order="F" if order == "F" else "C")
 
 
+def _of_objects(kind: object) -> bool:
+    return isinstance(kind, _DType) and kind.kind in {"O8", "O"}
+
+
+def _texts(content: object) -> list[Any]:
+    """Read an array of objects, which is only read where they are texts: names of columns."""
+    if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
+        raise pickle.UnpicklingError("it holds an array of something else than numbers and texts")
+    return content
+
+
 def _scalar(kind: object, content: object) -> object:
     return _array(content, kind, (1,), "C")[0].item()
 
@@ -175,11 +217,21 @@ def _from_buffer(content: object, kind: object, shape: object, order: object) ->
     return _Array(_array(content, kind, shape, order))
 
 
-_SCALER = "sklearn.preprocessing._data.MinMaxScaler"
+SCALERS = ("MinMaxScaler", "StandardScaler", "RobustScaler", "MaxAbsScaler")
+"""Classes of scikit-learn whose numbers are read; each becomes a dictionary with its class."""
+
+CLASS = "__class__"
+"""Key of a scaler's class in its dictionary."""
+
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 
 _ALLOWED: dict[tuple[str, str], _Constructor | _Name] = {
-    ("sklearn.preprocessing._data", "MinMaxScaler"): _Name(_SCALER),
+    **{
+        (f"sklearn.preprocessing.{module}", name): _Name(name)
+        # Before scikit-learn 0.22 the module was called data.
+        for module in ("_data", "data")
+        for name in SCALERS
+    },
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Name(_WRAPPER),
     ("numpy", "ndarray"): _Name("numpy.ndarray"),
     ("numpy", "dtype"): _Constructor(lambda kind, *_: _DType(str(kind))),
@@ -202,20 +254,48 @@ _ALLOWED: dict[tuple[str, str], _Constructor | _Name] = {
 
 
 def read_plain(content: bytes) -> object:
-    """Read a pickle of plain values, arrays of numbers and MinMaxScalers, uncompressed.
+    """Read a pickle of plain values, arrays of numbers and scalers, compressed by joblib or not.
 
     Returns:
-        Plain values; arrays as NumPy arrays; a scaler as the dictionary of its attributes.
+        Plain values; arrays as NumPy arrays; a scaler as the dictionary of its attributes, and its
+        class under `CLASS`.
 
     Raises:
-        ValueError: It is too large, damaged, or asks for anything else.
+        ForeignNameError: It asks for anything else, by name.
+        ValueError: It is too large, damaged, or compressed in a way that is not read.
     """
-    if len(content) > MOST_PICKLE_BYTES:
-        raise ValueError(f"it has {len(content)} bytes, more than {MOST_PICKLE_BYTES}")
+    plain = _unpacked(content)
+    if len(plain) > MOST_PICKLE_BYTES:
+        raise ValueError(f"it has more than {MOST_PICKLE_BYTES} bytes")
     try:
-        return _plain(RestrictedUnpickler(content).load(), {})
-    except PICKLE_ERRORS as error:
+        return _plain(RestrictedUnpickler(io.BytesIO(plain)).load(), {})
+    except ForeignNameError:
+        raise
+    except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
+    except PICKLE_ERRORS as error:
+        raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Undo joblib's compression, never to more than a byte too many."""
+    kind = next((name for magic, name in _COMPRESSIONS.items() if content.startswith(magic)), None)
+    most = MOST_PICKLE_BYTES + 1
+    try:
+        match kind:
+            case None:
+                return content
+            case "zlib" | "gzip":
+                # Which of the two it is the header tells.
+                return zlib.decompressobj(wbits=47).decompress(content, most)
+            case "bz2":
+                return bz2.BZ2Decompressor().decompress(content, most)
+            case "xz" | "lzma":
+                return lzma.LZMADecompressor(memlimit=_MOST_LZMA_BYTES).decompress(content, most)
+            case _:
+                raise ValueError(f"it is compressed by {kind}, which is not read")
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"it is compressed by {kind} and damaged: {error}") from error
 
 
 def _plain(value: object, known: dict[int, object], depth: int = 0) -> object:
@@ -229,7 +309,8 @@ def _plain(value: object, known: dict[int, object], depth: int = 0) -> object:
     if isinstance(value, _Array):
         made = value.values
     elif isinstance(value, Inert):
-        made = _plain(value.state, known, depth + 1)
+        state = _plain(value.state, known, depth + 1)
+        made = {**state, CLASS: value.name} if isinstance(state, dict) else state
     elif isinstance(value, dict):
         made = {name: _plain(part, known, depth + 1) for name, part in value.items()}
     elif isinstance(value, list | tuple):

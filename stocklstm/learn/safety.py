@@ -11,7 +11,13 @@ import zipfile
 from typing import Any, ClassVar
 
 from stocklstm.core.zips import open_archive, read_member
-from stocklstm.learn.pickles import MOST_PICKLE_BYTES, PICKLE_ERRORS, Inert, RestrictedUnpickler
+from stocklstm.learn.pickles import (
+    MOST_PICKLE_BYTES,
+    PICKLE_ERRORS,
+    ForeignNameError,
+    Inert,
+    RestrictedUnpickler,
+)
 
 MOST_CHECKPOINT_BYTES = 128 << 20
 
@@ -28,6 +34,7 @@ def check_checkpoint(content: bytes) -> None:
     """Refuse a PyTorch file that is compressed, or declares more than it holds.
 
     Raises:
+        ForeignNameError: It asks for something else than tensors and plain values, by name.
         ValueError: It is such a file, or none of PyTorch's since 1.6.
     """
     if len(content) > MOST_CHECKPOINT_BYTES:
@@ -46,6 +53,8 @@ def check_checkpoint(content: bytes) -> None:
     records = {member.filename: member.file_size for member in members}
     try:
         _SizeCheck(described, root, records).load()
+    except ForeignNameError:
+        raise
     except PICKLE_ERRORS as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -53,19 +62,23 @@ def check_checkpoint(content: bytes) -> None:
 class _SizeCheck(RestrictedUnpickler):
     """Builds no tensor, but compares the declared size of each with the bytes that are stored.
 
-    All names of PyTorch are allowed, and stand for nothing: `torch.load` refuses them afterwards.
+    All names of PyTorch are allowed, but for those of its modules, and stand for nothing:
+    `torch.load` refuses them afterwards.
     """
 
     dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()
 
     def __init__(self, content: bytes, root: str, records: dict[str, int]) -> None:
-        super().__init__(content)
+        super().__init__(io.BytesIO(content))
         self._root = root
         self._records = records
 
     def find_class(self, module: str, name: str) -> object:
         if module.partition(".")[0] not in {"torch", "collections"}:
-            raise pickle.UnpicklingError(f"it asks for {f'{module}.{name}'[:80]!a}")
+            raise ForeignNameError(module, name)
+        if module.startswith("torch.nn.modules"):
+            # `torch.load` would refuse it as well, in words of its own.
+            raise ForeignNameError(module, name)
         return Inert(f"{module}.{name}")
 
     def persistent_load(self, pid: object) -> object:

@@ -129,11 +129,17 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 def _checked(archive: zipfile.ZipFile, name: str) -> Bundle:
     members = archive.infolist()
+    names = sorted(member.filename for member in members)
+    if FILE_NAME not in names:
+        raise ArtifactCorruptError(
+            f"{name} cannot be imported: it holds no {FILE_NAME}, as bundles do",
+            hint=f"if it holds the files of a tutorial: unzip {name} -d classic, then "
+            "stocklstm models import classic --ticker PETR4.SA",
+        )
     for member in members:
         _require_plain(member)
-    names = sorted(member.filename for member in members)
     if names.count(FILE_NAME) != 1:
-        raise ValueError(f"it holds no {FILE_NAME}")
+        raise ValueError(f"it holds {FILE_NAME} more than once")
     header = archive.getinfo(FILE_NAME)
     if header.file_size > MOST_MANIFEST_BYTES:
         raise ValueError(f"its manifest has {header.file_size} bytes")

@@ -60,7 +60,10 @@ def export_model(
 @app.command("import")
 def import_model(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A bundle, or a directory of classic files.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A bundle, a directory of classic files, or a file of weights."
+        ),
     ],
     file_format: Annotated[
         str | None,
@@ -80,6 +83,14 @@ def import_model(
             show_default=False,
         ),
     ] = None,
+    seq_length: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Sessions of a window of classic files; as config.pkl says if not given.",
+            show_default=False,
+        ),
+    ] = None,
     promote: Annotated[
         str,
         typer.Option(help="auto: champion unless significantly worse; always; never."),
@@ -93,7 +104,11 @@ def import_model(
     def call() -> "ImportResult":
         with Client(lock_timeout_s=lock_timeout) as client:
             result = client.import_model(
-                path, file_format=file_format, ticker=ticker, promote=promote
+                path,
+                file_format=file_format,
+                ticker=ticker,
+                seq_length=seq_length,
+                promote=promote,
             )
         for item in result.results:
             warn(f"{item.ticker}@v{item.version}", item.warnings)

@@ -13,25 +13,16 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference, parse_ticker
-from stocklstm.errors import (
-    ArtifactCorruptError,
-    ConfigError,
-    NotFoundError,
-)
+from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
 from stocklstm.learn.classic import (
-    CONFIG_FILE,
-    SCALER_FILE,
-    WEIGHTS_FILE,
     ClassicModel,
     decode_classic,
     encode_classic,
 )
 from stocklstm.learn.loop import TrainingData, adopt_network
 from stocklstm.learn.network import architecture_of
-from stocklstm.learn.safety import MOST_CHECKPOINT_BYTES
 from stocklstm.report.predictions import predictions_png
-from stocklstm.store.disk import OversizedError, SymbolicLinkError, read_regular
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
     SERVING_FILE,
@@ -41,6 +32,7 @@ from stocklstm.store.manifest import (
 )
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
+from stocklstm.workflows.models.classic_files import find_files
 from stocklstm.workflows.models.exports import ModelExportResult, write_directory
 from stocklstm.workflows.models.imports import (
     ImportResult,
@@ -110,58 +102,54 @@ class ClassicFiles:
 
     Attributes:
         ticker: Whose model.
-        origin: Their directory.
+        origin: Their directory, or the file that was named.
         sha256: Of all three.
         model: What they say.
+        notes: Which files were taken for what.
     """
 
     ticker: str
     origin: str
     sha256: str
     model: ClassicModel
+    notes: tuple[str, ...]
 
 
-def read_classic(path: Path, ticker: str | None) -> ClassicFiles:
-    """Read model_lstm.pth, scaler.pkl and config.pkl without running anything in them.
+def read_classic(path: Path, ticker: str | None, seq_length: int | None = None) -> ClassicFiles:
+    """Read weights, scaler and settings without running anything in them.
 
     Args:
-        path: Their directory.
+        path: Their directory, or the file of weights beside which the others lie.
         ticker: Whose model it is; None if config.pkl says so.
+        seq_length: Sessions of a window; None if config.pkl says so.
 
     Raises:
         NotFoundError: A file is missing.
         IntegrityError: One is damaged, or asks for more than plain values.
         ConfigError: They describe a network that cannot be taken over, or not whose it is.
     """
-    files = {name: _read(path, name) for name in (WEIGHTS_FILE, SCALER_FILE, CONFIG_FILE)}
-    model = decode_classic(files)
+    if ticker is not None:
+        ticker = parse_ticker(ticker)
+    given = f"stocklstm models import PATH --ticker {ticker or 'PETR4.SA'}"
+    found = find_files(path, given)
+    model = decode_classic(
+        found.weights,
+        found.scaler,
+        found.config,
+        seq_length=seq_length,
+        ticker=ticker,
+        origin=str(path),
+    )
     if ticker is None and model.ticker is None:
         raise ConfigError(
-            f"{CONFIG_FILE} does not say whose model it is",
-            hint=f"stocklstm models import {path} --ticker PETR4.SA",
+            "the files do not say whose model it is", hint=given.replace("PATH", str(path))
         )
     owner = parse_ticker(ticker or model.ticker or "")
-    return ClassicFiles(owner, str(path), sha256_hex(*files.values()), model)
-
-
-def _read(directory: Path, name: str) -> bytes:
-    """Read a file of a bounded size that is itself there, not a link to one.
-
-    Raises:
-        NotFoundError: It is not there.
-        ArtifactCorruptError: It is no plain file, or too large.
-    """
-    try:
-        return read_regular(directory / name, MOST_CHECKPOINT_BYTES)
-    except SymbolicLinkError as error:
-        raise ArtifactCorruptError(f"{name} is a link and is not followed") from error
-    except (OversizedError, IsADirectoryError) as error:
-        raise ArtifactCorruptError(f"{name} is not a plain file, or is too large") from error
-    except (OSError, ValueError) as error:
-        raise NotFoundError(
-            f"there is no {name} in {directory}",
-            hint=f"a classic model is {WEIGHTS_FILE}, {SCALER_FILE} and {CONFIG_FILE}",
-        ) from error
+    parts = [found.weights, found.scaler, *([found.config] if found.config else [])]
+    # Another window makes another model of the same files.
+    said = [] if seq_length is None else [f"seq_length={seq_length}".encode()]
+    sha256 = sha256_hex(*(file.content for file in parts), *said)
+    return ClassicFiles(owner, str(path), sha256, model, found.notes)
 
 
 def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportResult:
@@ -178,7 +166,11 @@ def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportRes
         return Batch((imported_version(store, same, ALREADY_THERE, files.origin),))
     fitted = _assess(files.model, bars)
     manifest, promotion = _publish(store, files, fitted, promote)
-    warnings = _warnings(files.model, bars, fitted.prepared.split)
+    warnings = (
+        *files.notes,
+        *files.model.notes,
+        *_warnings(files.model, bars, fitted.prepared.split),
+    )
     return Batch((imported_version(store, manifest, promotion, files.origin, warnings),))
 
 
@@ -261,7 +253,7 @@ def _warnings(model: ClassicModel, bars: Bars, split: Split) -> tuple[str, ...]:
     lowest, highest = float(bars.closes.min()), float(bars.closes.max())
     if model.scaling.data_max > 2 * highest or model.scaling.data_min < lowest / 2:
         warnings.append(
-            f"{SCALER_FILE} knows closes from {model.scaling.data_min:.2f} to "
+            f"the scaler knows closes from {model.scaling.data_min:.2f} to "
             f"{model.scaling.data_max:.2f}, the stored ones go from {lowest:.2f} to "
             f"{highest:.2f}: is it of this ticker, and in the same scale?"
         )

@@ -43,6 +43,13 @@ class ExportedModel:
 ModelExportResult = Batch[ExportedModel]
 
 
+# What no bundle is called.
+_OF_OTHERS = {
+    *(".pth", ".pt", ".ckpt", ".bin", ".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".pb"),
+    *(".safetensors", ".pkl", ".pickle", ".joblib", ".sav"),
+}
+
+
 def check_format(file_format: str, formats: Sequence[str]) -> None:
     """Refuse a format that is not among these.
 
@@ -51,6 +58,19 @@ def check_format(file_format: str, formats: Sequence[str]) -> None:
     """
     if file_format not in formats:
         raise ConfigError(f"--format is one of {', '.join(formats)}, not {file_format[:40]!a}")
+
+
+def import_format(path: Path, named: str | None) -> str:
+    """Say what a path holds, where it was not named: a file is a bundle unless its name says more.
+
+    Raises:
+        ConfigError: No such format.
+    """
+    if named is None:
+        of_others = bool(_OF_OTHERS & {suffix.lower() for suffix in path.suffixes})
+        return "classic" if path.is_dir() or of_others else "bundle"
+    check_format(named, ("bundle", "classic"))
+    return named
 
 
 def write_directory(

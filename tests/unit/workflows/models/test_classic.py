@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.models.imports import ImportedVersion
-from tests.conftest import TICKER
+from tests.conftest import TICKER, Cli
 from tests.support.places import DOCS
 from tests.support.tampering import Bomb
 
@@ -236,3 +237,270 @@ def test_another_network_is_refused(
 
     with pytest.raises((ConfigError, ArtifactCorruptError)):
         take(files, paper_home)
+
+
+# Files as people have them
+
+
+@pytest.fixture
+def folder(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a directory cl with the three files, where the program runs."""
+    made = tmp_path / "work" / "cl"
+    made.mkdir(parents=True)
+    for name in ("model_lstm.pth", "scaler.pkl", "config.pkl"):
+        shutil.copy(files / name, made)
+    monkeypatch.chdir(made.parent)
+    return made
+
+
+def rename(folder: Path, **names: str) -> None:
+    for old, new in names.items():
+        (folder / {"weights": "model_lstm.pth"}.get(old, f"{old}.pkl")).rename(folder / new)
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "told"),
+    [
+        ("cl", {}, []),
+        ("cl/model_lstm.pth", {}, []),
+        ("cl/best_model.pth", {"weights": "best_model.pth"}, []),
+        ("cl", {"weights": "lstm_model.pt"}, ["lstm_model.pt is taken for model_lstm.pth"]),
+        ("cl", {"weights": "model_best.pth.tar"}, ["model_best.pth.tar is taken for"]),
+        ("cl", {"scaler": "scaler.joblib"}, ["scaler.joblib is taken for scaler.pkl"]),
+        ("cl", {"scaler": "minmax_scaler.save"}, ["minmax_scaler.save is taken for scaler.pkl"]),
+        ("cl", {"config": "model_config.pkl"}, ["model_config.pkl is taken for config.pkl"]),
+        (
+            "cl/best.ckpt",
+            {"weights": "best.ckpt", "scaler": "Scaler.pkl.gz", "config": "hparams.pickle"},
+            ["Scaler.pkl.gz is taken for scaler.pkl", "hparams.pickle is taken for config.pkl"],
+        ),
+    ],
+)
+def test_files_of_other_names_are_found_and_told(
+    cli: Cli, paper_home: Path, folder: Path, path: str, names: dict[str, str], told: list[str]
+) -> None:
+    rename(folder, **names)
+
+    outcome = cli("models", "import", path, "--promote", "never", "--quiet")
+
+    assert (outcome.code, outcome.out) == (0, f"{TICKER}@v2\n"), outcome.err
+    lines = outcome.err.splitlines()
+    assert len(lines) == len(told)
+    for line, words in zip(lines, told, strict=True):
+        assert line.startswith(f"warning: {TICKER}@v2: {words}")
+    one, two = predict([f"{TICKER}@v1", f"{TICKER}@v2"], home=paper_home).forecasts
+    assert two.point == pytest.approx(one.point, rel=1e-6)
+
+
+def test_settings_as_json_or_as_an_option(cli: Cli, paper_home: Path, folder: Path) -> None:
+    (folder / "config.pkl").unlink()
+    (folder / "config.json").write_text('{"seq_length": 10, "ticker": "PETR4.SA"}')
+    from_json = cli("models", "import", "cl", "--quiet", "--promote", "never")
+    (folder / "config.json").unlink()
+    as_option = cli("models", "import", "cl", "-t", TICKER, "--seq-length", "10", "--quiet")
+    another = cli("models", "import", "cl", "-t", TICKER, "--seq-length", "11", "--quiet")
+    again = cli("models", "import", "cl", "-t", TICKER, "--seq-length", "10", "--quiet")
+
+    made = [outcome.out for outcome in (from_json, as_option, another, again)]
+    assert made == [f"{TICKER}@v{version}\n" for version in (2, 3, 4, 3)]
+    one, *others = predict([f"{TICKER}@v{v}" for v in (1, 2, 3, 4)], home=paper_home).forecasts
+    assert others[0].point == others[1].point == pytest.approx(one.point, rel=1e-6)
+    assert others[2].point != pytest.approx(one.point, rel=1e-9)
+
+
+def weights_twice(folder: Path) -> None:
+    shutil.copy(folder / "model_lstm.pth", folder / "last.pth")
+    (folder / "model_lstm.pth").rename(folder / "best.pth")
+
+
+def scaler_twice(folder: Path) -> None:
+    shutil.copy(folder / "scaler.pkl", folder / "x_scaler.pkl")
+    (folder / "scaler.pkl").rename(folder / "y_scaler.pkl")
+
+
+def no_scaler(folder: Path) -> None:
+    (folder / "scaler.pkl").unlink()
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "model_lstm.pth").unlink()
+
+
+def no_config(folder: Path) -> None:
+    (folder / "config.pkl").unlink()
+
+
+def link(folder: Path) -> None:
+    (folder / "scaler.pkl").rename(folder.parent / "elsewhere.pkl")
+    (folder / "scaler.pkl").symlink_to(folder.parent / "elsewhere.pkl")
+
+
+def keras(name: str) -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        (folder / "model_lstm.pth").unlink()
+        if name == "saved_model.pb":
+            (folder / name).write_bytes(b"\x08\x01")
+        elif name.endswith(".keras"):
+            with zipfile.ZipFile(folder / name, "w") as archive:
+                archive.writestr("metadata.json", "{}")
+                archive.writestr("config.json", "{}")
+                archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+        else:
+            (folder / name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+
+    return put
+
+
+def onnx(folder: Path) -> None:
+    (folder / "model_lstm.pth").unlink()
+    (folder / "model.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "code", "said", "next_step"),
+    [
+        (
+            weights_twice,
+            "cl",
+            2,
+            "cl holds 2 files of weights: best.pth, last.pth",
+            "models import cl/best.pth --ticker",
+        ),
+        (
+            scaler_twice,
+            "cl",
+            2,
+            "cl holds x_scaler.pkl, y_scaler.pkl",
+            "cp cl/x_scaler.pkl cl/scaler.pkl",
+        ),
+        (
+            no_scaler,
+            "cl",
+            4,
+            "there is no scaler.pkl in cl; it holds config.pkl",
+            "joblib.dump(scaler, 'cl/scaler.pkl')",
+        ),
+        (
+            no_weights,
+            "cl",
+            4,
+            "there is no model_lstm.pth in cl",
+            "torch.save(model.state_dict(), 'cl/model_lstm.pth')",
+        ),
+        (
+            no_config,
+            "cl",
+            2,
+            "does not say how many sessions",
+            "stocklstm models import cl --ticker PETR4.SA --seq-length 60",
+        ),
+        (link, "cl", 5, "scaler.pkl is a link", "cp --remove-destination"),
+        (
+            keras("model.h5"),
+            "cl",
+            2,
+            "model.h5 is a Keras model",
+            "stocklstm train --ticker PETR4.SA --preset paper",
+        ),
+        (keras("model.h5"), "cl/model.h5", 2, "model.h5 is a Keras model", "stocklstm train"),
+        (keras("lstm.keras"), "cl/lstm.keras", 2, "lstm.keras is a Keras model", "stocklstm train"),
+        (keras("lstm.keras"), "cl", 2, "lstm.keras is a Keras model", "stocklstm train"),
+        (keras("saved_model.pb"), "cl", 2, "cl is a SavedModel of TensorFlow", "stocklstm train"),
+        (onnx, "cl/model.onnx", 2, "model.onnx is an ONNX graph", "stocklstm train"),
+        (no_weights, "cl/scaler.pkl", 5, "scaler.pkl is a pickle", "stocklstm train"),
+        (
+            no_weights,
+            "cl/model_lstm.pth",
+            4,
+            "there is nothing at cl/model_lstm.pth",
+            "a classic model is",
+        ),
+        (no_weights, "nowhere/", 4, "nowhere", ""),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_files_that_cannot_be_taken_are_refused_with_the_next_step(
+    cli: Cli,
+    paper_home: Path,
+    folder: Path,
+    change: Callable[[Path], None],
+    path: str,
+    code: int,
+    said: str,
+    next_step: str,
+) -> None:
+    change(folder)
+
+    outcome = cli("models", "import", path)
+
+    error, hint = outcome.err.splitlines()
+    assert outcome.code == code
+    assert said in error
+    assert hint.startswith("  next: ")
+    assert next_step in hint
+    with open_store(paper_home) as store:
+        assert store.registry.versions(TICKER) == [1]
+
+
+class Own(torch.nn.Module):
+    """A class that only a program of one's own has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = torch.nn.LSTM(1, 8, 2)
+        self.fc = torch.nn.Linear(8, 1)
+
+
+def whole_module(folder: Path) -> None:
+    torch.save(Own(), folder / "model_lstm.pth")
+
+
+def numbers_of_numpy(folder: Path) -> None:
+    checkpoint = {"model_state_dict": Own().state_dict(), "loss": np.float64(0.25)}
+    torch.save(checkpoint, folder / "model_lstm.pth")
+
+
+def of_old(folder: Path) -> None:
+    state = Own().state_dict()
+    torch.save(state, folder / "model_lstm.pth", _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (whole_module, r"torch\.save\(.*?\.state_dict\(\), \"model_lstm\.pth\"\)"),
+        (numbers_of_numpy, r"torch\.save\(torch\.load\([^()]*\)\[.*?\], \"model_lstm\.pth\"\)"),
+        (of_old, r"torch\.save\(.*?\"model_lstm\.pth\"\)"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_line_that_is_named_mends_the_file(
+    cli: Cli,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    line: str,
+) -> None:
+    change(folder)
+    refused = cli("models", "import", "cl")
+    monkeypatch.chdir(folder)
+
+    exec(re.findall(line, refused.err)[0], {"torch": torch, "joblib": joblib})  # noqa: S102
+
+    monkeypatch.chdir(folder.parent)
+    assert refused.code in {2, 5}
+    taken = cli("models", "import", "cl", "--quiet", "--promote", "never")
+    assert (taken.code, taken.out) == (0, f"{TICKER}@v2\n"), taken.err
+
+
+def test_the_commands_that_are_named_work(cli: Cli, folder: Path) -> None:
+    weights_twice(folder)
+    (folder / "config.pkl").unlink()
+
+    first = cli("models", "import", "cl")
+    second = cli(*first.err.partition("meant: stocklstm ")[2].split())
+    command = second.err.partition("next: stocklstm ")[2].partition(",")[0].split()
+    taken = cli(*command, "--quiet", "--promote", "never")
+
+    assert (first.code, second.code, taken.code) == (2, 2, 0)
+    assert taken.out == f"{TICKER}@v2\n"
