@@ -183,7 +183,9 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
         return today - 1
     moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "s")
     unfinished = calendar.dates[calendar.closes_utc + _MARGIN > moment]
-    return min(today, unfinished[0] - 1) if len(unfinished) else today
+    final = min(today, unfinished[0] - 1) if len(unfinished) else today
+    # An exchange may trade on a day that its calendar lacks; until when is not known.
+    return final if today in calendar.dates else min(final, today - 1)
 
 
 def local_day(time_zone: str, now: datetime) -> np.datetime64:

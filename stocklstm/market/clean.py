@@ -15,6 +15,7 @@ from stocklstm.core.prices.series import (
     Flags,
     Floats,
 )
+from stocklstm.core.prices.soundness import special_sessions
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions
 
@@ -22,6 +23,7 @@ from stocklstm.market.calendar import Sessions
 _HIGHEST = 1e12
 
 _OLDEST_DAY = np.datetime64("1900-01-01", "D")
+_NEVER = np.datetime64("9999-12-31", "D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,7 @@ def clean(
         faults += _adjusted_faults(given)
     for flags, reason in faults:
         reasons[flags & (reasons == "")] = reason
+    _mark_weekends(given, calendar, reasons)
     _mark_order_faults(given.dates, reasons)
     actions, action_faults = _clean_actions(answer.actions)
     bars = _sorted(given.select(reasons == ""))
@@ -152,13 +155,30 @@ def _date_faults(
         (np.isnat(bars.dates), "the date is missing"),
         (bars.dates < _OLDEST_DAY, "the date lies before 1900"),
         (bars.dates > last_final, "its session is not over yet"),
-        # Some exchanges hold sessions on Saturdays or Sundays; their calendar says so.
-        (closed & ~np.is_busday(bars.dates), f"no session of {calendar.exchange} on this weekend"),
         (closed & _untraded(bars), f"filler: {calendar.exchange} was closed, nothing was traded"),
     ]
     if start is not None:
         faults.append((bars.dates < np.datetime64(start, "D"), f"before {start}, not asked for"))
     return faults
+
+
+def _mark_weekends(bars: Bars, calendar: Sessions, reasons: np.ndarray) -> None:
+    """Reject the rows of weekends, but for those of sessions that the calendar lacks.
+
+    Rows whose dates are all a day late put every Friday on a Saturday, and leave Mondays without a
+    row; so the session after a special one must have a row, too, if the answer goes on so far.
+    """
+    doubtful = (reasons == "") & calendar.closed_on(bars.dates) & ~np.is_busday(bars.dates)
+    if not doubtful.any():
+        return
+    good = np.flatnonzero(reasons == "")
+    rest = bars.select(good)
+    special = np.zeros(len(bars), dtype=bool)
+    special[good] = special_sessions(rest, calendar.dates)
+    later = np.searchsorted(calendar.dates, bars.dates[doubtful])
+    following = np.append(calendar.dates, _NEVER)[later]
+    special[doubtful] &= np.isin(following, rest.dates) | (following > rest.dates.max())
+    reasons[doubtful & ~special] = f"no session of {calendar.exchange} on this weekend"
 
 
 def _untraded(bars: Bars) -> Flags:

@@ -47,8 +47,8 @@ def check_actions(actions: Sequence[Action]) -> Check:
 def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
     """Check that no row is of the future, or of a day on which nothing was traded.
 
-    A weekday that the calendar lacks is no fault as long as something was traded: calendars are
-    made by people, and prices by trades.
+    A day that the calendar lacks is no fault as long as something was traded: calendars are made
+    by people, and prices by trades.
 
     Args:
         bars: Stored rows, oldest first.
@@ -62,7 +62,7 @@ def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
     weekend = ~np.is_busday(bars.dates)
     faults: list[tuple[Flags, str]] = [
         (bars.dates > today, "not over yet"),
-        (closed & weekend, "a weekend"),
+        (closed & weekend & ~special_sessions(bars, sessions), "a weekend"),
         (closed & ~weekend & untraded(bars), "the exchange was closed, nothing was traded"),
     ]
     otherwise = "none of the future, none without trading"
@@ -76,6 +76,30 @@ def untraded(bars: Bars) -> Flags:
     """
     flat = (bars.opens == bars.closes) & (bars.highs == bars.closes) & (bars.lows == bars.closes)
     flags: Flags = flat & (bars.volumes == 0)
+    return flags
+
+
+def special_sessions(bars: Bars, sessions: Dates) -> Flags:
+    """Flag the rows of days that the calendar lacks and on which an exchange traded all the same.
+
+    India trades on a Saturday or Sunday now and then. Something was traded, the session before has
+    a row of its own, and it is another one: else it is that row under a wrong date.
+
+    Args:
+        bars: N rows in any order.
+        sessions: (M,) days on which the exchange trades, oldest first.
+    """
+    flags = np.zeros(len(bars), dtype=bool)
+    columns = np.stack([bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes])
+    unscheduled = (bars.volumes > 0) & ~np.isin(bars.dates, sessions) & ~np.isnat(bars.dates)
+    for row in np.flatnonzero(unscheduled):
+        earlier = int(np.searchsorted(sessions, bars.dates[row]))
+        if not earlier:
+            continue
+        before = np.flatnonzero(bars.dates == sessions[earlier - 1])
+        flags[row] = len(before) > 0 and not any(
+            np.array_equal(columns[:, row], columns[:, other], equal_nan=True) for other in before
+        )
     return flags
 
 

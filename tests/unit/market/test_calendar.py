@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from stocklstm.market.calendar import local_day, sessions
+from stocklstm.market.calendar import last_final_day, local_day, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -84,3 +84,21 @@ def test_a_start_after_the_end_holds_no_session(exchange):
 )
 def test_local_day(time_zone, expected):
     assert local_day(time_zone, datetime(2024, 3, 14, 1, tzinfo=UTC)) == day(expected)
+
+
+@pytest.mark.parametrize(
+    ("now", "final"),
+    [
+        ("2024-03-15T20:00", "2024-03-14"),
+        ("2024-03-15T20:30", "2024-03-15"),
+        # New York's Saturday: whether something was traded on it is known when it is over.
+        ("2024-03-16T12:00", "2024-03-15"),
+        ("2024-03-17T12:00", "2024-03-16"),
+        ("2024-03-18T12:00", "2024-03-17"),
+        ("2024-03-29T23:00", "2024-03-28"),
+    ],
+)
+def test_a_day_without_a_session_is_final_when_it_is_over(now, final):
+    calendar = sessions("XNYS", day("2024-03-01"), day("2024-04-30"))
+    moment = datetime.fromisoformat(f"{now}:00+00:00")
+    assert str(last_final_day(calendar, "America/New_York", moment)) == final

@@ -107,6 +107,56 @@ def test_a_rejected_row_is_not_called_incomplete_too():
     assert prices.incomplete == ()
 
 
+NSE = Instrument("RELIANCE.NS", "INR", "XBOM", "Asia/Kolkata")
+INDIA = sessions("XBOM", np.datetime64("2023-06-01"), np.datetime64("2024-12-31"))
+
+
+def cleaned_in_india(rows):
+    return clean(answer_of(rows, instrument=NSE), INDIA, last_final=TODAY)
+
+
+def traded(day: str, close: float, volume: float = 1000) -> tuple:
+    return (day, close, close + 1, close - 1, close, close, volume)
+
+
+@pytest.mark.parametrize(
+    ("before", "special", "after"),
+    [
+        ("2023-11-10", "2023-11-12", "2023-11-13"),
+        ("2024-01-19", "2024-01-20", "2024-01-23"),
+        ("2024-03-01", "2024-03-02", "2024-03-04"),
+        ("2024-05-17", "2024-05-18", "2024-05-21"),
+    ],
+)
+def test_a_session_on_a_weekend_is_kept_where_something_was_traded(before, special, after):
+    """Muhurat 2023 and the three live tests of NSE in 2024, as its own files have them."""
+    rows = [traded(before, 100), traded(special, 101), traded(after, 102)]
+    for given_rows in (rows, rows[:2], rows[::-1]):
+        prices = cleaned_in_india(given_rows)
+        assert prices.rejections == ()
+        assert special in prices.bars.dates.astype(str)
+    for volume in (0, NAN):
+        rejected = cleaned_in_india([rows[0], traded(special, 101, volume), rows[2]]).rejections
+        assert rejected == (Rejection(special, "no session of XBOM on this weekend"),)
+    repeated = cleaned_in_india([rows[0], (special, *rows[0][1:]), rows[2]]).rejections
+    assert [row.date for row in repeated] == [special]
+
+
+@pytest.mark.parametrize("shift", [-1, 1])
+@pytest.mark.parametrize("weeks", [1, 3])
+def test_sessions_whose_dates_are_a_day_off_are_no_weekend_sessions(shift, weeks):
+    """As of files whose days are those of another time zone."""
+    days = [day for day in INDIA.dates if "2024-07-22" <= str(day) <= "2024-08-10"][: 5 * weeks]
+    rows = [traded(str(day + shift), 100 + n) for n, day in enumerate(days)]
+    rejected = {row.date for row in cleaned_in_india(rows).rejections}
+    weekend = {row[0] for row in rows if not np.is_busday(row[0])}
+    if shift < 0:
+        assert rejected == weekend
+    else:
+        # What follows the last row is not known.
+        assert rejected >= weekend - {rows[-1][0]}
+
+
 def test_weekends_count_where_the_exchange_is_unknown():
     answer = answer_of([("2024-03-16", 36.0)], instrument=Instrument("X", "", "", "UTC"))
     calendar = sessions("", np.datetime64("2024-01-01"), np.datetime64("2025-01-01"))

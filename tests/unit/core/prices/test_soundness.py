@@ -73,8 +73,14 @@ def test_more_than_one_row_is_counted():
 
 def test_the_future_and_weekends_are_found():
     assert "2024-03-19: not over" in check_days(WEEK, SESSIONS, TODAY - 1).detail
-    saturday = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
+    saturday = bars_of_rows([("2024-03-14", 30), ("2024-03-16", 31), ("2024-03-18", 30)])
     assert check_days(saturday, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
+    filled = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])
+    assert check_days(filled, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
+    traded = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 31), ("2024-03-18", 30)])
+    assert check_days(traded, SESSIONS, TODAY).status == "ok"
+    still = replace(traded, volumes=np.array([1.0, 0.0, 1.0]))
+    assert check_days(still, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
 
 
 def test_a_filled_row_of_a_closed_day_is_found():

@@ -266,7 +266,7 @@ def test_sound_prices_are_called_sound(priced_home: Path) -> None:
         ("UPDATE prices SET close = -1 WHERE date = '2024-03-12'", "prices"),
         ("UPDATE prices SET high = 1 WHERE date = '2024-03-12'", "prices"),
         ("UPDATE prices SET date = '2999-01-01' WHERE date = '2024-03-12'", "days"),
-        ("UPDATE prices SET date = '2024-03-09' WHERE date = '2024-03-12'", "days"),
+        ("UPDATE prices SET date = '2024-03-09', volume = 0 WHERE date = '2024-03-12'", "days"),
         ("INSERT INTO actions VALUES ('PETR4.SA', '2024-03-12', 'split', 0)", "actions"),
         ("INSERT INTO actions VALUES ('VALE3.SA', '2024-03-12', 'split', 2)", "database"),
     ],
