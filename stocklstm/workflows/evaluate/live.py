@@ -149,7 +149,7 @@ def _earlier_names(store: Store, ticker: str) -> Iterator[str]:
             forecasts = "1 forecast" if count == 1 else f"{count} forecasts"
             yield (
                 f"{forecasts} on record by models of {old}, as it was called: "
-                f"stocklstm evaluate --live --ticker {old}"
+                f"stocklstm evaluate --live --ticker {old}@champion"
             )
 
 

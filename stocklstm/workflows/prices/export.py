@@ -4,13 +4,14 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import parse_ticker
+from stocklstm.core.reference import StoredTicker, parse_ticker
 from stocklstm.errors import ConfigError
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import is_directory, write_file
@@ -104,7 +105,13 @@ def export_prices(store: Store, plan: ExportPlan) -> ExportResult:
         write_file(path, content)
         return Export(ticker, str(path), plan.format, rows)
 
-    return ExportResult(*for_each(plan.tickers, parse_ticker, task))
+    return ExportResult(*for_each(plan.tickers, partial(_named, store), task))
+
+
+def _named(store: Store, text: str) -> str:
+    """Read a ticker; one that is stored can be taken away, whatever it would be called today."""
+    name = text.strip().upper()
+    return parse_ticker(StoredTicker(name) if store.prices.has(name) else text)
 
 
 def _format(file: Path | None, wanted: str | None) -> str:

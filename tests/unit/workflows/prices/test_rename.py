@@ -242,16 +242,22 @@ def test_what_cannot_be_renamed_is_left_as_it_is(
     assert dump(priced_home) == before
 
 
+@pytest.mark.parametrize(("old", "traits"), [("VIIA3.SA", BRAZIL), ("BHIA3", AMERICA)])
 def test_the_next_step_for_two_histories_brings_the_rows_over(
-    cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    traits: tuple[str, str, str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    stored_as(home, "VIIA3.SA", BRAZIL)
+    stored_as(home, old, traits)
     with open_store(home) as store:
         later = bars_of_rows([*ROWS[1:], ("2024-03-18", 43.0)])
         store.prices.merge(Instrument(NEW, *BRAZIL), later, (), source="yahoo", at=EVENING)
 
-    outcome = cli("prices", "rename", "VIIA3.SA", NEW)
+    outcome = cli("prices", "rename", old, NEW)
 
     commands = outcome.err.partition("by: ")[2].strip().split(", then ")
     for command in commands:
@@ -363,7 +369,7 @@ def test_forecasts_are_scored_as_before(journal: Path) -> None:
     assert mine.n == 0
     assert warning == (
         f"{DAYS + 1} forecasts on record by models of {TICKER}, as it was called: "
-        f"stocklstm evaluate --live --ticker {TICKER}"
+        f"stocklstm evaluate --live --ticker {TICKER}@champion"
     )
 
 
