@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers, TickersFile, all_tickers
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    NamedTickers,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+)
 from stocklstm.cli.output import (
     View,
     as_document,
@@ -38,6 +46,7 @@ def _list_sources(wanted: bool) -> None:
 
 
 def fetch(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     tickers_file: TickersFile = None,
     source: Annotated[
@@ -163,7 +172,7 @@ def fetch(
             currency=currency,
             patience=Patience(deadline, retries),
         )
-        tickers = all_tickers(ticker, tickers_file)
+        tickers = all_tickers(named, ticker, tickers_file)
         with Client(lock_timeout_s=lock_timeout) as client, _progress() as (on_ticker, on_file):
             result = client.fetch(tickers, options, on_ticker=on_ticker, on_file=on_file)
         _warn(result.results)

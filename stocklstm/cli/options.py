@@ -11,12 +11,29 @@ import typer
 
 from stocklstm.errors import ConfigError, NotFoundError
 
+# Endings of files; none is the suffix of an exchange.
+_FILES = {".csv", ".txt", ".tsv", ".zip", ".gz", ".json", ".xls", ".xlsx", ".parquet", ".png"}
+
 
 def _refuse_nan(seconds: float) -> float:
     if math.isnan(seconds):
         raise typer.BadParameter("it is not a number")
     return seconds
 
+
+NamedTickers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TICKER]...", help="The same as --ticker for each.", show_default=False
+    ),
+]
+
+NamedModels = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TICKER[@VERSION]]...", help="The same as --ticker for each.", show_default=False
+    ),
+]
 
 Tickers = Annotated[
     list[str] | None,
@@ -166,11 +183,29 @@ def with_parameters(
     return command
 
 
-def all_tickers(typed: Sequence[str] | None, file: Path | None) -> list[str]:
-    """Put together the tickers of `--ticker` and `--tickers-file`, which has one a line."""
-    named = list(typed or ())
+def all_tickers(
+    named: Sequence[str] | None, typed: Sequence[str] | None, file: Path | None = None
+) -> list[str]:
+    """Put together the tickers of a command line.
+
+    Args:
+        named: Without an option before them.
+        typed: With `--ticker`.
+        file: Of `--tickers-file`, which has one a line.
+    """
+    for name in named or ():
+        # A shell makes several words of --file COTAHIST_A20*.ZIP.
+        if "/" in name or Path(name).suffix.lower() in _FILES:
+            raise ConfigError(
+                f"{name[:200]!a} is the name of a file, and tickers are expected there",
+                hint=f"give every file an option of its own, such as --file {name[:200]}",
+            )
+    return [*(named or ()), *(typed or ()), *_listed(file)]
+
+
+def _listed(file: Path | None) -> list[str]:
     if file is None:
-        return named
+        return []
     shown = "standard input" if str(file) == "-" else str(file)
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -189,4 +224,4 @@ def all_tickers(typed: Sequence[str] | None, file: Path | None) -> list[str]:
         raise ConfigError(
             f"{shown} names no ticker", hint="write one ticker a line, such as PETR4.SA"
         )
-    return named + listed
+    return listed

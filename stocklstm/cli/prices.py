@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.checks import checks_code, checks_tables
-from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import Json, LockTimeout, NamedTickers, Quiet, Tickers, all_tickers
 from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
@@ -36,6 +36,7 @@ _LABELS = len("  corrected  ")
 
 @app.command("show")
 def show_prices(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     last: Annotated[int, typer.Option(min=0, help="How many of the last rows to show.")] = 10,
     as_json: Json = False,
@@ -46,13 +47,14 @@ def show_prices(
 
     def call() -> "PricesResult":
         with Client(lock_timeout_s=lock_timeout) as client:
-            return client.show_prices(ticker or (), last=last)
+            return client.show_prices(all_tickers(named, ticker), last=last)
 
-    conclude(DETAILS if ticker else OVERVIEW, call, as_json=as_json, quiet=quiet)
+    conclude(DETAILS if named or ticker else OVERVIEW, call, as_json=as_json, quiet=quiet)
 
 
 @app.command("export")
 def export_prices(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     out: Annotated[
         str | None,
@@ -85,7 +87,9 @@ def export_prices(
             )
         path = None if out is None else _path(out)
         with Client(lock_timeout_s=lock_timeout) as client:
-            return client.export_prices(ticker or (), out=path, file_format=file_format)
+            return client.export_prices(
+                all_tickers(named, ticker), out=path, file_format=file_format
+            )
 
     # The text itself is nothing for a table.
     conclude(EXPORT, call, as_json=as_json, quiet=quiet or (out is None and not as_json))
@@ -93,6 +97,7 @@ def export_prices(
 
 @app.command("verify")
 def verify_prices(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -102,7 +107,7 @@ def verify_prices(
 
     def call() -> "VerifyResult":
         with Client(lock_timeout_s=lock_timeout) as client:
-            return client.verify_prices(ticker or ())
+            return client.verify_prices(all_tickers(named, ticker))
 
     conclude(VERIFY, call, as_json=as_json, quiet=quiet)
 

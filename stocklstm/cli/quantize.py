@@ -10,8 +10,10 @@ from stocklstm.cli.options import (
     Jobs,
     Json,
     LockTimeout,
+    NamedModels,
     OneOrMore,
     Quiet,
+    all_tickers,
     parameter,
     with_parameters,
 )
@@ -43,6 +45,7 @@ def _with_method_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @_with_method_options
 def quantize(
+    named: NamedModels = None,
     ticker: OneOrMore = None,
     method: Annotated[
         str, typer.Option(help=" ".join(f"{name}: {row.words}." for name, row in METHODS.items()))
@@ -69,7 +72,7 @@ def quantize(
             tickers_progress("Quantizing", shown=jobs > 1) as on_ticker,
         ):
             return client.quantize(
-                ticker or (),
+                all_tickers(named, ticker),
                 compression,
                 tolerance_pct=tolerance,
                 jobs=jobs,

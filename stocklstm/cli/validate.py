@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.checks import Checked, checked_name, checks_code, checks_tables
-from stocklstm.cli.options import Json, LockTimeout, Models, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Models, NamedModels, Quiet, all_tickers
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def validate(
+    named: NamedModels = None,
     ticker: Models = None,
     every_version: Annotated[
         bool, typer.Option("--all", help="Every version, not only the champion.")
@@ -51,7 +52,7 @@ def validate(
     def call() -> "ValidateResult":
         with Client(lock_timeout_s=lock_timeout) as client:
             return client.validate(
-                ticker or (),
+                all_tickers(named, ticker),
                 every_version=every_version,
                 deep=deep,
                 leakage=leakage,

@@ -98,7 +98,7 @@ def evaluate(
         conclude(view, call, as_json=as_json, quiet=quiet)
 
     def tickers() -> list[str]:
-        return all_tickers(ticker, tickers_file)
+        return all_tickers(None, ticker, tickers_file)
 
     if walks:
         with walk_forward.stoppable():

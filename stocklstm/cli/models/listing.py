@@ -9,7 +9,7 @@ from stocklstm.cli.models.aliases import promote, rollback, unalias
 from stocklstm.cli.models.diff import diff
 from stocklstm.cli.models.remove import gc, rm
 from stocklstm.cli.models.sign import sign
-from stocklstm.cli.options import Json, Quiet, Tickers
+from stocklstm.cli.options import Json, NamedTickers, Quiet, Tickers, all_tickers
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import say
 from stocklstm.client import Client
@@ -31,12 +31,17 @@ app = typer.Typer(help="See what the store holds, name it, clear it out.", no_ar
 
 
 @app.command("list")
-def list_models(ticker: Tickers = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def list_models(
+    named: NamedTickers = None,
+    ticker: Tickers = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """List all versions, or those of some tickers."""
 
     def call() -> "ModelsResult":
         with Client() as client:
-            result = client.list_models(ticker or ())
+            result = client.list_models(all_tickers(named, ticker))
         if not result.models and not result.failures:
             say("the store has no model yet: stocklstm train --ticker PETR4.SA")
         return result

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Models, Pool, Quiet, TickersFile, all_tickers
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    Models,
+    NamedModels,
+    Pool,
+    Quiet,
+    TickersFile,
+    all_tickers,
+)
 from stocklstm.cli.output import conclude
 from stocklstm.cli.predict.forecasts import VIEW, warned
 from stocklstm.cli.predict.spreadsheet import STDOUT
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def predict(
+    named: NamedModels = None,
     ticker: Models = None,
     tickers_file: TickersFile = None,
     model: Pool = None,
@@ -107,7 +117,7 @@ def predict(
                 hint="stocklstm predict --json --csv forecasts.csv",
             )
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
-        names = all_tickers(ticker, tickers_file)
+        names = all_tickers(named, ticker, tickers_file)
         with Client(lock_timeout_s=lock_timeout) as client:
             draw = _drawing(client, plot, plot_file, names, model)
             failures = _refreshed(client, names, model) if refresh else ()

@@ -15,6 +15,7 @@ from stocklstm.cli.options import (
     Json,
     Like,
     LockTimeout,
+    NamedTickers,
     Quiet,
     Scheduler,
     Tickers,
@@ -51,6 +52,7 @@ R = TypeVar("R")
 
 @with_settings
 def train(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     tickers_file: TickersFile = None,
     pool: Annotated[
@@ -120,7 +122,7 @@ def train(
         from stocklstm.workflows.publishing import check_rule
 
         check_rule(promote)
-        tickers = all_tickers(ticker, tickers_file)
+        tickers = all_tickers(named, ticker, tickers_file)
         if pooled:
             from stocklstm.workflows.parallel import Backend
             from stocklstm.workflows.train.train import check_pooled
@@ -135,7 +137,9 @@ def train(
         _require_pool(name, pooled=pooled)
         if resume is not None:
             given.require_none("run", f"stocklstm train --resume {resume}")
-            _require_tickers_of_run(ticker, tickers_file, resume, pooled=pooled)
+            _require_tickers_of_run(
+                [*(named or ()), *(ticker or ())], tickers_file, resume, pooled=pooled
+            )
         chosen = given.effective(client).config
         from stocklstm.workflows.parallel import Backend
         from stocklstm.workflows.train.runs import StartFrom
@@ -144,7 +148,7 @@ def train(
         method = partial(client.train_pooled, name) if pooled else client.train
         with _progress(backend) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
             return method(
-                all_tickers(ticker, tickers_file),
+                all_tickers(named, ticker, tickers_file),
                 chosen,
                 promote=promote,
                 beginning=StartFrom(resume, first_weights),

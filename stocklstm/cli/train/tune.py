@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.interrupts import resumable, stop_at_interrupt
-from stocklstm.cli.options import ConfigFile, Json, Like, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import (
+    ConfigFile,
+    Json,
+    Like,
+    LockTimeout,
+    NamedTickers,
+    Quiet,
+    Tickers,
+    all_tickers,
+)
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.progress import tickers_progress, training_progress
 from stocklstm.cli.streams import draws_bars, say
@@ -37,6 +46,7 @@ class _Tuned:
 
 @with_settings
 def tune(
+    named: NamedTickers = None,
     ticker: Tickers = None,
     sampler: Annotated[
         str | None,
@@ -105,7 +115,7 @@ def tune(
         check_rule(promote)
         search = Search(sampler or "coordinate", trials, jobs, resume)
         # With processes for trials the one that hands them out only waits: Ctrl-C must wake it.
-        shared = shares_tickers(ticker or (), search)
+        shared = shares_tickers(all_tickers(named, ticker), search)
         stopping = stop_at_interrupt() if jobs == 1 or shared else _never()
         with (
             _progress(shown=not shared) as on_trial,
@@ -113,7 +123,7 @@ def tune(
             stopping as should_stop,
         ):
             return client.tune(
-                ticker or (),
+                all_tickers(named, ticker),
                 start,
                 search,
                 should_stop=should_stop,

@@ -123,3 +123,57 @@ def test_an_old_name_is_given_up_as_the_next_steps_say(cli: Cli, old_home: Path)
     assert begun.code == 0, begun.err
     with open_store(old_home) as store:
         assert store.registry.tickers() == ["PETR4", "PETR4.SA"]
+
+
+# Tickers without an option before them
+
+NAMED = (
+    "predict",
+    "validate",
+    "validate --prices",
+    "train --dry-run --quiet",
+    "prices show",
+    "prices export",
+    "prices verify",
+    "models list",
+    "fetch --source sample",
+)
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize("command", NAMED)
+def test_a_ticker_needs_no_option_before_it(cli: Cli, command: str) -> None:
+    for ticker, code in ((TICKER, 0), ("VALE3.SA", 4)):
+        with_option, without = (cli(*command.split(), *way) for way in (("-t", ticker), (ticker,)))
+
+        assert without == with_option
+        assert without.code == code
+
+
+def test_both_ways_go_together_in_their_order(cli: Cli) -> None:
+    done = cli("fetch", "VALE3.SA", "--source", "sample", "-t", TICKER, "ITUB4.SA", "--json")
+
+    document = json.loads(done.out)
+    assert [result["ticker"] for result in document["results"]] == [TICKER]
+    assert [error["ticker"] for error in document["errors"]] == ["VALE3.SA", "ITUB4.SA"]
+
+
+def test_files_that_a_shell_put_there_are_no_tickers(cli: Cli, home: Path) -> None:
+    said = cli("fetch", "--source", "b3", "--file", "COTAHIST_A2021.ZIP", "COTAHIST_A2022.ZIP")
+
+    assert said.code == 2
+    assert "'COTAHIST_A2022.ZIP' is the name of a file, and tickers are expected there" in said.err
+    assert "next: give every file an option of its own" in said.err
+    assert not home.exists()
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize("command", ["fetch --source sample", "predict", "prices show"])
+@pytest.mark.parametrize("text", ["PETR4.SA,VALE3.SA", "PETR4.SA VALE3.SA", "petr4;vale3"])
+def test_a_list_in_one_word_is_taken_apart_in_the_answer(cli: Cli, command: str, text: str) -> None:
+    for way in ((text,), ("--ticker", text)):
+        said = cli(*command.split(), *way)
+
+        assert said.code == 2
+        assert "are 2 tickers, and each is given by itself" in said.err
+        assert "next: --ticker PETR4.SA --ticker VALE3.SA" in said.err.replace("vale3", "VALE3.SA")
