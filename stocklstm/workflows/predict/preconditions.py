@@ -1,6 +1,6 @@
 """What to know before relying on a forecast: old prices, an old model, inputs it never met."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs.features import beyond_training
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.spacing import spacing_days, spacing_name
 from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
 from stocklstm.store.manifest import Manifest, training_command
@@ -47,7 +48,7 @@ class Finding(NamedTuple):
     """The outcome of one check.
 
     Attributes:
-        name: "prices", "age" or "inputs".
+        name: "prices", "spacing", "age" or "inputs".
         words: The outcome in words.
         remedy: The next command, if the check warns; None if all is well.
     """
@@ -69,12 +70,15 @@ def examine(
 ) -> tuple[Finding, ...]:
     """Check the prices, the age of the model and its inputs, before a forecast is made.
 
+    That prices are daily is said of those only that are not.
+
     Args:
         bars: N sessions, the last one with the close that the forecast starts from.
         stale: Sessions that have ended since; None if it is a day of the past on purpose.
     """
     return (
         _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
+        *_spacing(model.ticker, bars),
         _age(model.manifest, bars, demands.max_age_days),
         _inputs(model, bars),
     )
@@ -86,7 +90,7 @@ def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: D
     Raises:
         StockLstmError: What kept the prices from being refreshed.
         StaleDataError: The prices or the model are too old.
-        RejectedDataError: An input lies beyond what training saw.
+        RejectedDataError: An input lies beyond what training saw, or prices are not daily.
     """
     bad = {finding.name: finding for finding in findings if finding.remedy is not None}
     if not demands.strict or not bad:
@@ -94,7 +98,7 @@ def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: D
     if model.ticker in demands.unrefreshed:
         # Its class says whether a later attempt may succeed.
         raise demands.unrefreshed[model.ticker]
-    kind = RejectedDataError if bad.keys() == {"inputs"} else StaleDataError
+    kind = RejectedDataError if bad.keys() <= {"inputs", "spacing"} else StaleDataError
     commands = dict.fromkeys(str(finding.remedy) for finding in bad.values())
     raise kind(
         f"{model.manifest.id} makes no forecast under --strict: "
@@ -117,6 +121,16 @@ def _prices(
     if stale is None:
         return Finding("prices", f"those to {bars.dates[-1]}, as was asked for")
     return Finding("prices", f"no session has ended since the last close, of {bars.dates[-1]}")
+
+
+def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
+    days = spacing_days(bars.dates)
+    if days > 1:
+        words = (
+            f"its prices are {spacing_name(days)}, {days} days apart, and so is the forecast: the "
+            f"close {days} days on, whichever day is named"
+        )
+        yield Finding("spacing", words, f"stocklstm prices show --ticker {ticker}")
 
 
 def _age(manifest: Manifest, bars: Bars, most: int | None) -> Finding:

@@ -100,6 +100,32 @@ def test_prices_that_are_behind(model_home: Path) -> None:
     assert details(item)["prices"] == ("warning", words)
 
 
+def spread(home: Path, days: int) -> None:
+    """Let the same rows be of days that far apart, the last one unchanged."""
+    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+        dates = [row[0] for row in connection.execute("SELECT date FROM prices ORDER BY date")]
+        last = np.datetime64(dates[-1], "D")
+        for back, date in enumerate(reversed(dates)):
+            other = str(last - days * back)
+            connection.execute("UPDATE prices SET date = ? WHERE date = ?", (f"x{other}", date))
+        connection.execute("UPDATE prices SET date = substr(date, 2)")
+
+
+@pytest.mark.parametrize(("days", "name"), [(7, "weekly"), (30, "monthly")])
+def test_a_forecast_of_rows_that_are_not_daily_says_so(
+    model_home: Path, days: int, name: str
+) -> None:
+    spread(model_home, days)
+
+    item = forecast(model_home, Demands())
+
+    words = f"its prices are {name}, {days} days apart, and so is the forecast: the close {days}"
+    assert item.warnings[0].startswith(words)
+    assert item.warnings[0].endswith(f": stocklstm prices show --ticker {TICKER}")
+    assert [check.name for check in item.checks] == ["prices", "spacing", "age", "inputs"]
+    assert f"its prices are {name}" in str(refusal(model_home, STRICT))
+
+
 @pytest.mark.parametrize(
     ("at", "behind"),
     [("2024-03-01", 0), ("2024-03-13", 0), ("2024-03-17", 2), ("2024-03-18", 3), ("2999-01-01", 3)],
