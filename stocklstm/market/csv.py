@@ -68,7 +68,7 @@ class CsvSource:
         return SourceAnswer(
             quoted_in(guess_instrument(request.ticker), found.currency),
             bars,
-            (),
+            found.splits,
             found.rejections,
             "csv",
             basis,

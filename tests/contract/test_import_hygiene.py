@@ -71,7 +71,7 @@ FORECAST = {
     *("core.forecasts.intervals", "core.forecasts.live", "core.forecasts.quantiles"),
     *("core.inputs.features", "core.inputs.scaling"),
     *("core.inputs.volatility", "core.inputs.windows"),
-    *("core.prices.pool_splits", "core.prices.series", "core.prices.splits"),
+    *("core.prices.pool_splits", "core.prices.series", "core.prices.spacing", "core.prices.splits"),
     # What was scored is shown; how it is computed is not needed.
     *("core.scores.baselines", "core.scores.scores"),
     *("core.settings.compression", "core.settings.config"),

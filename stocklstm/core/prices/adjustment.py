@@ -31,7 +31,7 @@ def adjust(bars: Bars, basis: Basis, actions: Iterable[Action], stored: Bars) ->
         return bars
     known = list(actions)
     if basis is Basis.AS_TRADED:
-        bars = _without_splits(bars, known)
+        bars = without_splits(bars, known)
     # In order, each day once, the given close where both have one.
     dates, first = np.unique(np.concatenate([bars.dates, stored.dates]), return_index=True)
     closes = np.concatenate([bars.closes, stored.closes])[first]
@@ -46,7 +46,29 @@ def adjust(bars: Bars, basis: Basis, actions: Iterable[Action], stored: Bars) ->
     return replace(bars, adj_closes=bars.closes * given)
 
 
-def _without_splits(bars: Bars, actions: Iterable[Action]) -> Bars:
+def leaves_splits_in(bars: Bars, splits: Iterable[Action]) -> bool:
+    """Tell whether closes move as those do that were traded on both sides of a split.
+
+    Args:
+        bars: N rows, oldest first, the closes above zero.
+        splits: Their days and values.
+
+    Returns:
+        True if the closes beside the splits, taken together, lie closer to each other once the
+        splits are taken out.
+    """
+    kept = taken_out = 0.0
+    for split in splits:
+        row = int(np.searchsorted(bars.dates, np.datetime64(split.date, "D")))
+        if 0 < row < len(bars):
+            move = np.log(bars.closes[row] / bars.closes[row - 1])
+            kept += abs(move)
+            taken_out += abs(move + np.log(split.value))
+    return taken_out < kept
+
+
+def without_splits(bars: Bars, actions: Iterable[Action]) -> Bars:
+    """Convert prices and volumes as they were traded to shares of today."""
     shares = np.ones(len(bars))
     for action in actions:
         if action.kind == "split":

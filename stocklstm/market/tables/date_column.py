@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -34,7 +34,7 @@ _ENOUGH = 200
 _PATTERNS = (
     *("%y%m%d", "%d%m%Y", "%m%d%Y", "%d%m%y", "%Y-%d-%m", "%Y/%d/%m", "%y-%m-%d", "%y/%m/%d"),
     *("%y.%m.%d", "%d_%m_%Y", "%Y_%m_%d", "%d %m %Y", "%Y %m %d", "%Y:%m:%d", "%Y-%j", "%Y%j"),
-    *("%m-%d/%Y", "%d-%m/%Y", "%d/%m-%Y"),
+    *("%m-%d/%Y", "%d-%m/%Y", "%d/%m-%Y", "%Y/%j", "%Y\u5e74%m\u6708%d\u65e5", "%G-W%V-%u"),
 )
 _DAY_NUMBER = re.compile(r"[2-6]\d{4}(\.\d+)?", re.ASCII)
 _FIRST_TWO = re.compile(r"(\d{1,2})\D(\d{1,2})\D", re.ASCII)
@@ -118,12 +118,13 @@ class DateColumn:
         """Say that no date can be read, and how some could be."""
         texts = [cell.text for cell, _ in zip(self.cells(), range(_ENOUGH), strict=False)]
         words = [text for text in texts if text] or [""]
-        hint = "write the dates as yyyy-mm-dd, or say how they are written: --date-format %d/%m/%Y"
+        hint = "write the dates as yyyy-mm-dd, or say how they are written with --date-format"
         if all(_DAY_NUMBER.fullmatch(text) for text in words):
             hint = "a spreadsheet counts days so: format that column as dates, and export it again"
         elif pattern := next((each for each in _PATTERNS if _reads(each, words)), None):
-            hint = f"say how they are written: --date-format {pattern}"
-        return RejectedDataError(f"{self.name}: {shown(words[0])!r} is not a date", hint=hint)
+            quoted = f'"{pattern}"' if " " in pattern else pattern
+            hint = f"say how they are written: --date-format {quoted}"
+        return RejectedDataError(f"{self.name}: '{shown(words[0])}' is not a date", hint=hint)
 
     def _order(self, kind: str) -> Order | None:
         """Decide which number is which; None for Unix time."""
@@ -148,15 +149,19 @@ class DateColumn:
         """Find out whether the day stands before the month, as in 2024-13-03."""
         day_last: list[Cell] = []
         day_second: list[Cell] = []
+        doubtful: list[Cell] = []
         for cell, written in self._taken_apart(kind):
             _, second, third = written.numbers
             if min(second, third) <= 12 < max(second, third) <= 31:
                 (day_last if third > 12 else day_second).append(cell)
+            elif second != third and max(second, third) <= 12:
+                doubtful.append(cell)
         # One or two are slips of the pen, which cost their own rows.
         if len(day_second) < 3 and len(day_second) <= len(day_last):
             return YMD
-        if day_last:
-            raise self._two_kinds(day_last[0], day_second[0], "the months stand apart")
+        others = day_last or (doubtful if len(day_second) < 3 else [])
+        if others:
+            raise self._two_kinds(others[0], day_second[0], "the months stand apart")
         mark = kind[1]
         raise RejectedDataError(
             f"{self.name}: {shown(day_second[0].text)} has its day before its month",
@@ -224,7 +229,7 @@ class DateColumn:
 
         A sheet whose language puts the month first turns 03/04/2024 of a file that puts it last
         round, and leaves 13/04/2024 as it is. Read alike, such dates break an order that the file
-        has when those are turned back, or fall on weekends.
+        has when those are turned back, fall on weekends, or lie far apart.
 
         Args:
             rows: In the order that was found.
@@ -234,7 +239,9 @@ class DateColumn:
         on_weekends = sum(row.day.weekday() > 4 for row in doubtful)
         otherwise = sum(row.other.weekday() > 4 for row in doubtful)
         weekends = len(doubtful) >= 5 and on_weekends >= 2 and not otherwise
-        if doubtful and (weekends or 2 * _breaks(rows, turned=True) < _breaks(rows, turned=False)):
+        disorder = 2 * _breaks(rows, turned=True) < _breaks(rows, turned=False)
+        apart = 4 * _span([row.other for row in rows]) < _span([row.day for row in rows])
+        if doubtful and (weekends or disorder or apart):
             words = "read alike they break the order of the file"
             raise self._two_kinds(doubtful[0].cell, sure, words)
         # Such a sheet shows 13/03/2024 as it was, and what it has turned round as 3/12/2024.
@@ -285,13 +292,16 @@ def _require_year_last(rows: Sequence[_Row], hint: str) -> None:
         days = [YMD.read(row.written) for row in rows]
     except ValueError:
         return
-    found = [row.day for row in rows]
-    if days and max(days) - min(days) < max(found) - min(found):
+    if days and _span(days) < _span([row.day for row in rows]):
         raise ConfigError(
             f"{shown(rows[0].cell.text)}: which is the day and which is the year cannot be told "
             "from the file",
             hint=hint,
         )
+
+
+def _span(days: Sequence[date]) -> timedelta:
+    return max(days) - min(days)
 
 
 def _breaks(rows: Sequence[_Row], *, turned: bool) -> int:

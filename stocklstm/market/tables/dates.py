@@ -44,8 +44,10 @@ _WEEKDAYS = {
 _FILLERS = {"de", "of", "the", "del"}
 
 _TIME = re.compile(
-    r"[T\s,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?:\s*([ap])\.?m\.?)?"
-    r"(?:\s*(?:(z|utc|gmt)|(?:utc|gmt)?([+-])(\d{2}):?(\d{2})?))?(?:\s*[a-z]{2,5})?(?:\s*\(.*\))?",
+    r"[T\s,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?"
+    r"(?:\s*(?:(?:utc|gmt)?(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?|(?P<utc>z|utc|gmt)))?"
+    r"(?:\s*[a-z]{2,5})?(?:\s*\(.*\))?",
     re.ASCII | re.IGNORECASE,
 )
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
@@ -178,19 +180,29 @@ def take_apart(text: str) -> Written:
     return _of_words(text, second, offset)
 
 
+def is_date(text: str) -> bool:
+    """Tell whether a cell can be read as a date."""
+    try:
+        take_apart(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _without_time(text: str) -> tuple[str, int, int | None]:
     """Cut the time off; give its second of the day, and its offset from UTC."""
     match = _TIME.search(text)
     if match is None or (match.end() < len(text) and not text[match.end() :].strip().isdigit()):
         return text, -1, None
-    hour, minute, second = int(match[1]), int(match[2]), int(match[3] or 0)
-    if match[4]:
-        hour = hour % 12 + (12 if match[4] in "pP" else 0)
+    hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+    if match["half"]:
+        hour = hour % 12 + (12 if match["half"] in "pP" else 0)
     if hour > 23 or minute > 59 or second > 60:
         raise ValueError(text)
-    offset = 0 if match[5] else None
-    if match[6]:
-        offset = (int(match[7]) * 60 + int(match[8] or 0)) * (-60 if match[6] == "-" else 60)
+    offset = 0 if match["utc"] else None
+    if match["sign"]:
+        offset = int(match["hours"]) * 3600 + int(match["minutes"] or 0) * 60
+        offset = -offset if match["sign"] == "-" else offset
     rest = f"{text[: match.start()]} {text[match.end() :]}".strip()
     return rest, hour * 3600 + minute * 60 + second, offset
 

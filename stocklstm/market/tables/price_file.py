@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from stocklstm.core.prices.adjustment import leaves_splits_in, without_splits
 from stocklstm.core.prices.answers import Rejection
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Action, Bars, Floats
 from stocklstm.core.prices.spacing import spacing_days, spacing_name
 from stocklstm.errors import RejectedDataError, StockLstmError
 from stocklstm.market.tables.columns import NUMBERS, Columns
@@ -53,12 +54,14 @@ class FilePrices:
         rejections: Rows that could not be read.
         notes: What a person should know of them.
         currency: As the file says; "" if it does not.
+        splits: Those that the file names and that were taken out of its prices.
     """
 
     bars: Bars
     rejections: tuple[Rejection, ...]
     notes: tuple[str, ...]
     currency: str
+    splits: tuple[Action, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +73,14 @@ class _Rows:
         bars: Their prices; the dates are those of `moments`.
         rejections: Rows that could not be read.
         currency: As the file says; "" if it does not.
+        splits: New shares per old one, (N,); NaN where there is none.
     """
 
     moments: Moments
     bars: Bars
     rejections: tuple[Rejection, ...]
     currency: str
+    splits: Floats
 
 
 class PriceFile:
@@ -135,7 +140,11 @@ class PriceFile:
         if self._is_adjusted(columns):
             bars = replace(bars, adj_closes=bars.closes.copy())
             notes.append(_ADJUSTED)
-        return FilePrices(bars, rejections, tuple(notes), rows.currency)
+        bars, splits = _without_splits(bars, rows, local)
+        if splits:
+            words = "split was" if len(splits) == 1 else "splits were"
+            notes.append(f"{len(splits)} {words} taken out of the prices, as the file names them")
+        return FilePrices(bars, rejections, tuple(notes), rows.currency, splits)
 
     def _cells(self) -> Iterator[Cell]:
         """Give the date of every row."""
@@ -163,7 +172,8 @@ class PriceFile:
 
     def _rows(self, instrument: str, columns: Columns) -> _Rows:
         # A number takes eight bytes here, and over thirty in a list.
-        days, seconds, offsets, numbers = array("q"), array("q"), array("q"), array("d")
+        days, seconds, offsets = array("q"), array("q"), array("q")
+        numbers, splits = array("d"), array("d")
         rejections: list[Rejection] = []
         currencies: set[str] = set()
         for row in self._table.rows(instrument):
@@ -176,6 +186,7 @@ class PriceFile:
             seconds.append(moment.second)
             offsets.append(UNSAID if moment.offset is None else moment.offset)
             numbers.extend(values)
+            splits.append(self._split(row, columns))
             currencies.add(cell(row, columns.get("currency")))
         table = np.frombuffer(numbers, np.float64).reshape(-1, len(NUMBERS)).T
         moments = Moments(*(np.array(values, np.int64) for values in (days, seconds, offsets)))
@@ -183,7 +194,7 @@ class PriceFile:
         currencies.discard("")
         stated = currencies or {self._table.above.get("currency", "")}
         currency = stated.pop() if len(stated) == 1 else ""
-        return _Rows(moments, bars, tuple(rejections), currency)
+        return _Rows(moments, bars, tuple(rejections), currency, np.array(splits, np.float64))
 
     def _row(self, row: Row, columns: Columns) -> tuple[Moment, list[float]]:
         """Read one row; a ValueError says why it cannot be read."""
@@ -194,7 +205,7 @@ class PriceFile:
         try:
             moment = self._read_date(text)
         except ValueError as error:
-            raise ValueError(f"{shown(text)!r} is not a date like the others") from error
+            raise ValueError(f"'{shown(text)}' is not a date like the others") from error
         if moment.offset is None and moment.second >= 0 and self._table.layout.utc:
             moment = moment._replace(offset=0)
         values = []
@@ -204,8 +215,16 @@ class PriceFile:
                 values.append(read_number(text, self._notation))
             except ValueError as error:
                 label = column.replace("_", " ")
-                raise ValueError(f"{label}: {shown(text)!r} {error}") from error
+                raise ValueError(f"{label}: '{shown(text)}' {error}") from error
         return moment, values
+
+    def _split(self, row: Row, columns: Columns) -> float:
+        """Read the split of a row; NaN if there is none."""
+        try:
+            value = read_number(cell(row, columns.get("split")), self._notation)
+        except ValueError:
+            return np.nan  # such as "2:1", which other programs write
+        return np.nan if value in {0, 1} else value
 
     def _nothing_read(self, rejections: Sequence[Rejection]) -> StockLstmError:
         first = rejections[0]
@@ -271,6 +290,19 @@ class PriceFile:
         prices = {"open", "high", "low", "close", "volume"} <= set(columns)
         history = {"dividend", "split"} <= set(columns) and _is_capitalized(self._table, columns)
         return prices and (bool(self._table.layout.own) or history)
+
+
+def _without_splits(bars: Bars, rows: _Rows, moments: Moments) -> tuple[Bars, tuple[Action, ...]]:
+    """Take the splits that a file names out of its prices, where they are still in them."""
+    places = np.flatnonzero(rows.splits > 0)
+    splits = tuple(
+        Action(str(moments.dates[place]), "split", float(rows.splits[place])) for place in places
+    )
+    sound = bars.select((bars.closes > 0) & np.isfinite(bars.closes))
+    ordered = sound.select(np.argsort(sound.dates, kind="stable"))
+    if not leaves_splits_in(ordered, splits):
+        return bars, ()
+    return without_splits(bars, splits), splits
 
 
 def _date(row: Row, columns: Columns) -> str:

@@ -2,5 +2,6 @@
 
 
 def shown(text: str) -> str:
-    """Shorten a text and escape its control characters."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")[1:-1]
+    """Shorten a text and escape what cannot be printed."""
+    short = text if len(text) <= 40 else text[:37] + "..."
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)

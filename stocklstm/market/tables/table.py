@@ -3,7 +3,7 @@
 import csv
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from stocklstm.market.tables.columns import (
     find_pairs,
     has_columns,
 )
+from stocklstm.market.tables.dates import is_date
 from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.text import decode, line_number, lines
 from stocklstm.market.tables.tickers import (
@@ -24,6 +25,7 @@ from stocklstm.market.tables.tickers import (
     is_code_of_b3,
     is_named,
     looks_like_ticker,
+    yahoo_name,
 )
 
 _SEPARATORS = ";\t,|"
@@ -99,13 +101,15 @@ class Table:
             return found[0]
         if len(names) == 1 and not _may_be_ticker(names[0], ticker):
             return names[0]
-        if self._closes():
-            raise _no_column("close", self.layout, self.name)
         few = ", ".join(shown(name) for name in names[:_FEW])
         more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+        hint = f"stocklstm fetch --file {self.name} --ticker {yahoo_name(shown(names[0]))}"
+        if len(names) > 1:
+            hint += "; --all-tickers takes all, each under its own name"
+        elif self._closes():
+            hint += f"; if that column is the closes of {ticker}: --columns close={names[0]}"
         raise RejectedDataError(
-            f"{self.name} has no prices of {ticker}, but of {few}{more}",
-            hint="take the ticker that is in it, or --all-tickers for each under its own name",
+            f"{self.name} has no prices of {ticker}, but of {few}{more}", hint=hint
         )
 
     def columns(self, instrument: str) -> Columns:
@@ -241,13 +245,14 @@ def _no_header(
         for _, line in head
         for mark in _by_count(line)[:1]
     ]
-    header = next(
+    following = [*tables[1:], []]
+    header, row = next(
         (
-            cells
-            for cells, after in zip(tables, [*tables[1:], []], strict=True)
+            (cells, after)
+            for cells, after in zip(tables, following, strict=True)
             if len(cells) > 1 and len(after) == len(cells)
         ),
-        tables[0],
+        (tables[0], following[0]),
     )
     listed = shown(", ".join(header)) if len(header) == 1 else _listed(header)
     if named:
@@ -271,21 +276,35 @@ def _no_header(
             hint="the first line must name the columns, among them Date or Data and Close or "
             "Fechamento",
         )
-    return _no_column(missing, layout, name)
-
-
-def _no_column(missing: str, layout: Layout, name: str) -> RejectedDataError:
-    """Say which columns there are, and how to name the right one."""
-    known = layout.shared
-    others = [
-        text for place, text in enumerate(layout.header) if place not in known.values() and text
-    ] or layout.header
-    date = layout.header[known["date"]] if "date" in known else others[0]
-    close = layout.header[known["close"]] if "close" in known else others[-1]
+    chosen = {
+        "close": _guess(layout, "close", row, _is_number),
+        "date": _guess(layout, "date", row, is_date),
+    }
+    said = ",".join(f"{column}={text}" for column, text in chosen.items())
     return RejectedDataError(
-        f"{name} has no {missing} column; its columns are {_listed(layout.header)}",
-        hint=f"say which one it is: --columns 'close={close},date={date}'",
+        f"{name} has no {missing} column; its columns are {listed}",
+        hint=f'say which one it is: --columns "{said}"',
     )
+
+
+def _guess(layout: Layout, column: str, row: Sequence[str], fits: Callable[[str], bool]) -> str:
+    """Name the column of a kind, or the first unknown one whose cell may be of it."""
+    if column in layout.shared:
+        return layout.header[layout.shared[column]]
+    # Of adjusted closes alone the user has to say that they shall do.
+    known = {place for name, place in layout.shared.items() if name != "adj_close"}
+    return next(
+        (
+            text
+            for place, (text, cell_text) in enumerate(zip(layout.header, row, strict=False))
+            if place not in known and text and fits(cell_text)
+        ),
+        "NAME",
+    )
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\D{0,3}\d[\d.,']*\D{0,3}", text)) and not is_date(text)
 
 
 def _listed(header: Sequence[str]) -> str:

@@ -1,0 +1,119 @@
+"""Parts of days become days: the values were worked out by hand from the rows."""
+
+import numpy as np
+import pytest
+
+from tests.support.price_rows import prices_of
+
+HOURS = [10, 11, 12, 13, 14, 15, 16, 17]
+# Close c of hour h is c; open is c - 1, high c + 2, low c - 3, volume 100.
+DAYS = {"2024-03-11": 100, "2024-03-12": 200, "2024-03-13": 300}
+
+
+def hourly(days=DAYS, hours=None, offset="-03:00"):
+    rows = []
+    for day, base in days.items():
+        for hour in (hours or {}).get(day, HOURS):
+            close = base + hour
+            rows.append(
+                f"{day} {hour}:00:00{offset},{close - 1},{close + 2},{close - 3},{close},100"
+            )
+    return rows
+
+
+def read(rows):
+    text = "Datetime,Open,High,Low,Close,Volume\n" + "\n".join(rows) + "\n"
+    return prices_of(text.encode())
+
+
+def of(bars):
+    columns = (bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes)
+    return {
+        str(day): tuple(values)
+        for day, *values in zip(bars.dates, *(c.tolist() for c in columns), strict=True)
+    }
+
+
+WHOLE = {
+    "2024-03-11": (109, 119, 107, 117, 800),
+    "2024-03-12": (209, 219, 207, 217, 800),
+    "2024-03-13": (309, 319, 307, 317, 800),
+}
+
+
+@pytest.mark.parametrize("offset", ["-03:00", ""])
+@pytest.mark.parametrize("order", [1, -1])
+def test_whole_days_in_either_order(order, offset):
+    bars, rejections = read(hourly(offset=offset)[::order])
+    assert rejections == ()
+    assert of(bars) == WHOLE
+
+
+def test_utc_becomes_the_exchanges_time():
+    rows = [row.replace("-03:00", "Z") for row in hourly(hours=dict.fromkeys(DAYS, range(13, 21)))]
+    bars, rejections = read(rows)
+    assert rejections == ()
+    # 13:00 to 20:00 in UTC are 10:00 to 17:00 in São Paulo.
+    assert of(bars)["2024-03-12"] == (212, 222, 210, 220, 800)
+
+
+def test_a_newest_day_that_goes_on_is_not_final():
+    bars, rejections = read(hourly(hours={"2024-03-13": HOURS[:-1]}))
+    assert list(of(bars)) == ["2024-03-11", "2024-03-12"]
+    assert [(row.date, row.reason) for row in rejections] == [
+        ("2024-03-13", "the day is not complete: its last row is of 16:00")
+    ]
+
+
+def test_a_day_in_between_that_ends_early_is_not_complete():
+    bars, rejections = read(hourly(hours={"2024-03-12": HOURS[:4]}))
+    assert list(of(bars)) == ["2024-03-11", "2024-03-13"]
+    assert [row.date for row in rejections] == ["2024-03-12"]
+
+
+def test_of_a_first_day_that_began_before_the_file_the_close_is_known():
+    bars, rejections = read(hourly(hours={"2024-03-11": HOURS[3:]}))
+    assert rejections == ()
+    first = of(bars)["2024-03-11"]
+    assert first[3] == 117
+    assert np.isnan([first[0], first[1], first[2], first[4]]).all()
+    assert of(bars)["2024-03-12"] == WHOLE["2024-03-12"]
+
+
+def test_one_day_alone_is_whole_if_it_reaches_the_end_of_the_session():
+    day = {"2024-03-11": 100}
+    assert of(read(hourly(day))[0]) == {"2024-03-11": WHOLE["2024-03-11"]}
+    bars, rejections = read(hourly(day, hours={"2024-03-11": HOURS[:5]}))
+    assert len(bars) == 0
+    assert len(rejections) == 1
+
+
+def test_a_row_given_twice_counts_once():
+    rows = hourly()
+    assert of(read([*rows[:9], rows[8], *rows[9:]])[0]) == WHOLE
+
+
+def test_zeros_are_no_prices_of_a_day():
+    rows = hourly()
+    rows[1] = "2024-03-11 11:00:00-03:00,0,0,0,111,100"
+    assert of(read(rows)[0]) == WHOLE
+
+
+def test_a_time_of_day_alone_makes_no_parts_of_days():
+    closes = {"11": "36,19", "12": "36,82", "13": "36,38"}
+    rows = "".join(f"{day}/03/2024 16:56:00;{close}\n" for day, close in closes.items())
+    bars, rejections = prices_of(f"Date;Close\n{rows}".encode())
+    assert rejections == ()
+    assert bars.closes.tolist() == [36.19, 36.82, 36.38]
+
+
+def test_a_time_column():
+    text = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+    for row in hourly(offset=""):
+        day, rest = row.split(" ")
+        time, *numbers, volume = rest.split(",")
+        cells = [day.replace("-", "."), time, *numbers, "7", volume, "1"]
+        text += "\t".join(cells) + "\n"
+    bars, rejections = prices_of(text.encode())
+    assert rejections == ()
+    assert of(bars) == WHOLE

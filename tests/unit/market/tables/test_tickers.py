@@ -1,0 +1,75 @@
+import pytest
+
+from stocklstm.errors import RejectedDataError
+from stocklstm.market.tables.tickers import is_named, yahoo_name
+from tests.support.price_rows import prices_of
+
+
+@pytest.mark.parametrize(
+    ("written", "ticker"),
+    [
+        *[("PETR4", "PETR4.SA"), ("petr4.sa", "PETR4.SA"), ("PETR4 BZ Equity", "PETR4.SA")],
+        *[("BMFBOVESPA:PETR4", "PETR4.SA"), ("PETR4.SAO", "PETR4.SA"), ("IBOV", "^BVSP")],
+        *[("AAPL US Equity", "AAPL"), ("NASDAQ:AAPL", "AAPL"), ("AAPL.US", "AAPL")],
+        *[("7203 JT Equity", "7203.T"), ("VOD LN Equity", "VOD.L"), ("BTC/USD", "BTC-USD")],
+    ],
+)
+def test_what_others_call_an_instrument(written, ticker):
+    assert yahoo_name(written) == ticker
+    assert is_named(written, ticker)
+
+
+@pytest.mark.parametrize(
+    ("written", "ticker", "same"),
+    [
+        *[("BRK.B", "BRK-B", True), ("7203", "7203.T", True), ("EURUSD", "EURUSD=X", True)],
+        *[("GSPC", "^GSPC", True), ("VOD", "VOD.L", True), ("BTCUSD", "BTC-USD", True)],
+        *[("PETR3", "PETR4.SA", False), ("PETR4F", "PETR4.SA", False), ("AA", "A", False)],
+        *[("AAPL.SA", "AAPL", False), ("BTCUSDT", "BTC-USD", False), ("AAPL.MX", "AAPL", False)],
+        *[("VOD.L", "VOD", False), ("PETR4.SA", "PETR4.L", False)],
+    ],
+)
+def test_which_names_mean_a_ticker(written, ticker, same):
+    assert is_named(written, ticker) is same
+
+
+LONG = "Date,Name,Close\n2024-03-12,VALE3,61.1\n2024-03-12,PETR4,36.82\n2024-03-13,PETR4,36.38\n"
+FORMS = {
+    "long": LONG,
+    "wide": "Date,VALE3.SA,PETR4.SA\n2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+    "flat": "Date,Close_VALE3.SA,Close_PETR4.SA\n2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+    "behind": "Date,VALE3.SA Close,PETR4.SA Close\n2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+    "tuples": "Date,\"('Close', 'VALE3.SA')\",\"('Close', 'PETR4.SA')\"\n"
+    "2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+    "two lines": "Price,Close,Close\nTicker,VALE3.SA,PETR4.SA\nDate,,\n"
+    "2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+    "by ticker": "Ticker,VALE3.SA,PETR4.SA\nPrice,Close,Close\nDate,,\n"
+    "2024-03-12,61.1,36.82\n2024-03-13,61.5,36.38\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_only_the_rows_of_the_ticker_that_was_asked_for(form):
+    bars, rejections = prices_of(form.encode(), "PETR4.SA")
+    assert rejections == ()
+    assert bars.dates.astype(str).tolist() == ["2024-03-12", "2024-03-13"]
+    assert bars.closes.tolist() == [36.82, 36.38]
+    with pytest.raises(RejectedDataError, match=r"has no prices of ITUB4.SA, but of .*VALE3") as no:
+        prices_of(form.encode(), "ITUB4.SA")
+    assert "--ticker VALE3.SA" in no.value.hint
+
+
+@pytest.mark.parametrize(
+    "title", ["Security,VALE3 BZ Equity", "Ticker: VALE3", "VALE3 - Vale ON", "Símbolo;VALE3.SA"]
+)
+def test_a_line_above_the_header_names_the_instrument(title):
+    content = f"{title}\n\nDate,Close\n2024-03-12,61.1\n".encode()
+    assert prices_of(content, "VALE3.SA")[0].closes.tolist() == [61.1]
+    with pytest.raises(RejectedDataError, match="but of VALE3"):
+        prices_of(content, "PETR4.SA")
+
+
+def test_a_vendors_number_or_a_company_is_no_ticker():
+    for name in ("2781", "Petrobras PN"):
+        content = f"Date,Name,Close\n2024-03-12,{name},36.82\n".encode()
+        assert prices_of(content, "PETR4.SA")[0].closes.tolist() == [36.82]
