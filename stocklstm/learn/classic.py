@@ -122,16 +122,22 @@ def decode_classic(
     settings = read_settings(config and config.name, config and config.content, checkpoint.settings)
     settings.require_shape(named, weights.name)
     scale = close_scale(_plain(scaler), scaler.name)
-    made = configure(
-        "paper",
-        hidden_size=named["lstm.weight_hh_l0"].shape[1],
-        num_layers=sum("weight_ih" in name for name in named),
-        dropout=settings.dropout(),
-        seq_length=settings.window(seq_length, _retry(settings, ticker, origin)),
-        horizon=settings.horizon(),
-        scale_low=scale.low,
-        scale_high=scale.high,
-    )
+    retry = f"{_retry(settings, ticker, origin)} --seq-length 60, if it is 60"
+    try:
+        made = configure(
+            "paper",
+            hidden_size=named["lstm.weight_hh_l0"].shape[1],
+            num_layers=sum("weight_ih" in name for name in named),
+            dropout=settings.dropout(),
+            seq_length=settings.window(seq_length, retry),
+            horizon=settings.horizon(),
+            scale_low=scale.low,
+            scale_high=scale.high,
+        )
+    except ConfigError as error:
+        # As of every setting its hint is to leave it out, for the preset's; here there is none.
+        of_window = error.message.startswith("seq_length")
+        raise ConfigError(error.message, hint=retry if of_window else error.hint) from error
     _require_fit(made, named, weights.name)
     spread = ((scale.end - scale.start) or 1.0) / (scale.high - scale.low)
     feature = FeatureScale("close", scale.start, spread, scale.low)

@@ -47,16 +47,15 @@ class ClassicSettings:
         self._values = values
         self._beside = beside or {}
 
-    def window(self, given: int | None, retry: str) -> int:
+    def window(self, given: int | None, hint: str) -> int:
         """Say how many sessions a window has.
 
         Args:
             given: What a person says instead.
-            retry: The command, but for the option that says it.
+            hint: Command that says it.
         """
         if given is not None:
             return given
-        hint = f"{retry} --seq-length 60, if it is 60"
         found = self._whole(_WINDOW, hint)
         if found is None:
             raise ConfigError(

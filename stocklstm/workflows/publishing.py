@@ -49,7 +49,10 @@ def check_rule(promote: str) -> None:
         ConfigError: It is none of `PROMOTIONS`.
     """
     if promote not in PROMOTIONS:
-        raise ConfigError(f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}")
+        raise ConfigError(
+            f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}",
+            hint="--promote auto, which is the default",
+        )
 
 
 def publish(

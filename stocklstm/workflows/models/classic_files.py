@@ -56,6 +56,11 @@ def find_files(path: Path, retry: str) -> FoundFiles:
     names = _names(directory)
     _require_no_saved_model(directory, names)
     weights = path.name if not path.is_dir() else _weights(directory, names, retry)
+    if _is_scaler(weights.lower()) or _is_config(weights.lower()):
+        raise ConfigError(
+            f"{weights} is what lies beside the weights, and not the weights",
+            hint=f"name their directory: {retry.replace('PATH', str(directory))}",
+        )
     # What the file is, is said before what it lacks beside it.
     first = _read(directory, weights)
     foreign = foreign_file(first.content, first.name)

@@ -57,7 +57,10 @@ def check_format(file_format: str, formats: Sequence[str]) -> None:
         ConfigError: It is not.
     """
     if file_format not in formats:
-        raise ConfigError(f"--format is one of {', '.join(formats)}, not {file_format[:40]!a}")
+        raise ConfigError(
+            f"--format is one of {', '.join(formats)}, not {file_format[:40]!a}",
+            hint=f"--format {formats[0]}",
+        )
 
 
 def import_format(path: Path, named: str | None) -> str:

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import RandomForestRegressor
 
 from stocklstm import export_model, import_model, predict, quantize, train, validate
 from stocklstm.core.settings.config import configure
@@ -318,6 +319,15 @@ def scaler_twice(folder: Path) -> None:
     (folder / "scaler.pkl").rename(folder / "y_scaler.pkl")
 
 
+def unchanged(folder: Path) -> None:
+    assert (folder / "model_lstm.pth").exists()
+
+
+def forest(folder: Path) -> None:
+    closes = np.arange(9.0)
+    joblib.dump(RandomForestRegressor(2).fit(closes[:, None], closes), folder / "forest.pkl")
+
+
 def no_scaler(folder: Path) -> None:
     (folder / "scaler.pkl").unlink()
 
@@ -407,7 +417,12 @@ def onnx(folder: Path) -> None:
         (keras("lstm.keras"), "cl", 2, "lstm.keras is a Keras model", "stocklstm train"),
         (keras("saved_model.pb"), "cl", 2, "cl is a SavedModel of TensorFlow", "stocklstm train"),
         (onnx, "cl/model.onnx", 2, "model.onnx is an ONNX graph", "stocklstm train"),
-        (no_weights, "cl/scaler.pkl", 5, "scaler.pkl is a pickle", "stocklstm train"),
+        (unchanged, "cl/scaler.pkl", 2, "scaler.pkl is what lies beside", "models import cl --t"),
+        (unchanged, "cl/config.pkl", 2, "config.pkl is what lies beside", "models import cl --t"),
+        (forest, "cl/forest.pkl", 5, "sklearn.ensemble._forest.Random", "stocklstm train"),
+        (unchanged, "cl --seq-length 0", 2, "from 2 to 10000, not 0", "cl --seq-length 60"),
+        (unchanged, "cl --format x", 2, "--format is one of bundle, classic", "--format bundle"),
+        (unchanged, "cl --promote x", 2, "--promote is one of", "--promote auto"),
         (
             no_weights,
             "cl/model_lstm.pth",
@@ -431,7 +446,7 @@ def test_files_that_cannot_be_taken_are_refused_with_the_next_step(
 ) -> None:
     change(folder)
 
-    outcome = cli("models", "import", path)
+    outcome = cli("models", "import", *path.split())
 
     error, hint = outcome.err.splitlines()
     assert outcome.code == code
