@@ -35,8 +35,8 @@ def best_known(
         The instrument, with the exchange's own calendar, and what of it is only assumed.
 
     Raises:
-        RejectedDataError: The prices are in another currency than those that are stored, or than
-            the one that is chosen.
+        RejectedDataError: The prices are in another currency than those that are stored, than
+            the one that is chosen, or than the ticker is quoted in.
     """
     own, chosen = given, None if currency == AUTO else currency
     said = _said(given, from_file=from_file)
@@ -50,6 +50,8 @@ def best_known(
         if told is not None and CURRENCY not in stored.assumed and told != stored.currency:
             raise _stored_otherwise(stored, told, earlier)
         own = _joined(stored, given, from_file=from_file)
+    elif chosen is None and said is not None:
+        _require_usual_currency(given.ticker, said)
     if chosen is not None:
         if said not in {None, chosen}:
             raise RejectedDataError(
@@ -61,6 +63,16 @@ def best_known(
         zone = time_zone_of(calendar) if calendar else guess_instrument(given.ticker).time_zone
         own = replace(own, time_zone=zone)
     return own if calendar is None else replace(own, assumed=_without(own, CALENDAR))
+
+
+def _require_usual_currency(ticker: str, said: str) -> None:
+    """Refuse prices that a file states in another currency than the ticker is quoted in."""
+    usual = guess_instrument(ticker)
+    if CURRENCY not in usual.assumed and said != usual.currency:
+        raise RejectedDataError(
+            f"{ticker} is quoted in {usual.currency}, and these prices are in {said}",
+            hint=f"if they are what you want, add --currency {said}",
+        )
 
 
 def _said(given: Instrument, *, from_file: bool) -> str | None:
