@@ -9,7 +9,7 @@ import zipfile
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import IO
@@ -32,6 +32,7 @@ _DATE = slice(2, 10)
 _CODBDI = slice(10, 12)
 _CODNEG = slice(12, 24)
 _TPMERC = slice(24, 27)
+_MODREF = slice(52, 56)
 _PRICES = {
     "open": slice(56, 69),
     "high": slice(69, 82),
@@ -40,10 +41,27 @@ _PRICES = {
 }
 _QUATOT = slice(152, 170)
 _FATCOT = slice(210, 217)
+_CODISI = slice(230, 242)
 _TOTAL = slice(31, 42)
 
 _CASH_MARKET = b"010"
 _STANDARD_LOT = b"02"
+
+# Markets of what is no share; the ISIN of a record is that of the share behind it.
+_OTHER_MARKETS = {
+    b"012": "the exercise of a call option",
+    b"013": "the exercise of a put option",
+    b"017": "an auction",
+    b"020": "an odd lot",
+    b"030": "a forward contract",
+    b"050": "a future",
+    b"060": "a future",
+    b"070": "a call option",
+    b"080": "a put option",
+}
+
+# Brazil had six currencies before this one, 2750 cruzeiros reais to a real of the last of them.
+_FIRST_DAY_OF_REAL = date(1994, 7, 1).toordinal() - _EPOCH
 
 # What reading bytes that are not as they were written raises.
 _DAMAGE = (*ZIP_ERRORS, OSError)
@@ -90,7 +108,8 @@ class B3Source:
         Returns:
             Of each that the file holds, in the order of their names, prices per share in R$ (B3
             quotes some per 1000) that allow for no split and no dividend, oldest first; volumes
-            in shares; adjusted closes NaN.
+            in shares; adjusted closes NaN. Days in another currency are rejected. Of those
+            wanted that are options, odd lots or the like no rows, and `instead`.
 
         Raises:
             NotFoundError: The file does not exist or cannot be opened.
@@ -102,8 +121,13 @@ class B3Source:
             else {ticker.removesuffix(_SUFFIX) for ticker in tickers if ticker.endswith(_SUFFIX)}
         )
         with _opened(file) as stream:
-            shares = _read(_lines(stream, file), file, codes)
-        return {f"{code}{_SUFFIX}": _answer(code, shares[code]) for code in sorted(shares)}
+            found = _read(_lines(stream, file), file, codes)
+        return {
+            f"{code}{_SUFFIX}": _answer(code, found.shares[code])
+            if code in found.shares
+            else _answer_of_other(code, found)
+            for code in sorted({*found.shares, *found.others})
+        }
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
         """Read the bars of one share.
@@ -131,6 +155,17 @@ def _answer(code: str, share: _Share) -> SourceAnswer:
     return SourceAnswer(
         instrument, share.bars(), (), tuple(share.rejections), "b3", Basis.AS_TRADED
     )
+
+
+def _answer_of_other(code: str, found: "_Found") -> SourceAnswer:
+    market, isin = found.others[code]
+    # An odd lot is named after its share; of an option the file tells the share by its ISIN.
+    share = found.by_isin.get(isin) or (code[:-1] if code.endswith("F") else "")
+    behind = f"{share}{_SUFFIX}" if share else ""
+    words = f"{code} is {_OTHER_MARKETS.get(market, 'of another market')}, not a share"
+    note = f"{words}; the share itself is {behind}" if share else words
+    answer = _answer(code, _Share())
+    return replace(answer, notes=(note,), instead=behind)
 
 
 @contextmanager
@@ -176,9 +211,26 @@ def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _read(lines: Iterable[bytes], path: Path, wanted: Collection[str] | None) -> dict[str, _Share]:
+@dataclass(eq=False)
+class _Found:
+    """What a file holds.
+
+    Attributes:
+        shares: By code, those of the cash market.
+        others: By code, the market and the ISIN of what was wanted and is traded elsewhere.
+        by_isin: Codes of the cash market, if any were wanted.
+    """
+
+    shares: dict[str, _Share] = field(default_factory=dict)
+    others: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    by_isin: dict[bytes, str] = field(default_factory=dict)
+
+
+def _read(lines: Iterable[bytes], path: Path, wanted: Collection[str] | None) -> _Found:
     """Read the cash market, or some codes of it, from a whole file in one pass."""
-    shares: dict[str, _Share] = {}
+    found, shares = _Found(), dict[str, _Share]()
+    # Most records are of other markets: they are looked at as they are.
+    padded = {f"{code:<12}".encode("latin-1", "replace") for code in wanted or ()}
     records, line = 0, b""
     for line in lines:
         records += 1
@@ -188,19 +240,27 @@ def _read(lines: Iterable[bytes], path: Path, wanted: Collection[str] | None) ->
             code = line[_CODNEG].decode("latin-1").strip()
             if wanted is None or code in wanted:
                 _add(shares.setdefault(code, _Share()), line)
+            if padded:
+                found.by_isin.setdefault(line[_CODISI], code)
+        elif line[_CODNEG] in padded and line.startswith(b"01"):
+            found.others[line[_CODNEG].decode("latin-1").strip()] = line[_TPMERC], line[_CODISI]
     _require_whole(records, line, path)
     # Some codes of the cash market are no tickers; a person could not ask for them either.
-    return {code: share for code, share in shares.items() if code.isascii() and code.isalnum()}
+    found.shares = {code: it for code, it in shares.items() if code.isascii() and code.isalnum()}
+    return found
 
 
 def _add(share: _Share, line: bytes) -> None:
+    day = None
     try:
         day = _read_date(line)
+        _require_reais(day, line[_MODREF])
         prices = [_read_number(line, place, name) for name, place in _PRICES.items()]
         volume = _read_number(line, _QUATOT, "quantity")
         factor = _read_factor(line)
     except ValueError as error:
-        shown = ascii(line[_DATE].decode("latin-1"))[1:-1]
+        written = ascii(line[_DATE].decode("latin-1"))[1:-1]
+        shown = written if day is None else str(date.fromordinal(day + _EPOCH))
         share.rejections.append(Rejection(shown, str(error)))
         return
     share.days.append(day)
@@ -218,6 +278,14 @@ def _read_date(line: bytes) -> int:
         except ValueError:
             pass
     raise ValueError("its date is not valid")
+
+
+def _require_reais(day: int, reference: bytes) -> None:
+    currency = reference.decode("latin-1").strip()
+    if currency not in {"R$", ""}:
+        raise ValueError(f"its prices are in {ascii(currency)[1:-1]}, not in R$")
+    if day < _FIRST_DAY_OF_REAL:
+        raise ValueError("its prices cannot be in R$, which began on 1994-07-01")
 
 
 def _read_number(line: bytes, place: slice, name: str) -> int:

@@ -39,7 +39,7 @@ class FileSet:
 
         Raises:
             ConfigError: The form of the file was described, which such files do not need.
-            UnknownTickerError: None of them holds it.
+            UnknownTickerError: None of them holds it, or not as a share.
         """
         if request.date_format or request.decimal or request.columns or request.accept_spacing:
             raise ConfigError(
@@ -58,6 +58,7 @@ class FileSet:
                 f"{request.ticker}: {place}",
                 hint="check the spelling (B3 tickers end in .SA) and the years of the files",
             )
+        self._require_share(request, found)
         bars = joined(*(answer.bars for answer in found))
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
@@ -66,4 +67,17 @@ class FileSet:
             bars=bars,
             actions=tuple(action for answer in found for action in answer.actions),
             rejections=tuple(row for answer in found for row in answer.rejections),
+        )
+
+    def _require_share(self, request: FetchRequest, found: Sequence[SourceAnswer]) -> None:
+        """Refuse what these files have as an option or the like alone."""
+        answer = found[-1]
+        if any(each.instead is None for each in found):
+            return
+        files = " ".join(f"--file {file}" for file in self._files)
+        raise UnknownTickerError(
+            f"{request.ticker}: {answer.notes[0]}",
+            hint=f"stocklstm fetch --source {answer.source} {files} --ticker {answer.instead}"
+            if answer.instead
+            else "name a share of the cash market, such as PETR4.SA",
         )

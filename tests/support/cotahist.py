@@ -10,7 +10,7 @@ END = b"\r\n"
 
 @dataclass(frozen=True)
 class Quote:
-    """One record of type 01; prices in R$ as quoted, for `factor` shares."""
+    """One record of type 01; prices as quoted, for `factor` shares."""
 
     day: str
     code: str
@@ -22,6 +22,8 @@ class Quote:
     factor: int = 1
     market: str = "010"
     bdi: str = "02"
+    currency: str = "R$"
+    isin: str = "BRPETRACNPR6"
 
     def record(self) -> bytes:
         def price(value: float) -> str:
@@ -29,11 +31,11 @@ class Quote:
 
         record = (
             f"01{self.day.replace('-', '')}{self.bdi}{self.code:<12}{self.market}"
-            f"{'EMPRESA':<12}{'ON':<10}{'':3}{'R$':<4}"
+            f"{'EMPRESA':<12}{'ON':<10}{'':3}{self.currency:<4}"
             + "".join(map(price, (self.open, self.high, self.low, self.close, self.close)))
             + f"{price(self.close)}{price(self.close)}{7:05d}{self.quantity:018d}{0:018d}"
             # Strike, indicator, maturity, factor, strike in points, ISIN, distribution number.
-            + f"{0:013d}099991231{self.factor:07d}{0:013d}{'BRPETRACNPR6':<12}{123:03d}"
+            + f"{0:013d}099991231{self.factor:07d}{0:013d}{self.isin:<12}{123:03d}"
         )
         return record.encode("latin-1")
 

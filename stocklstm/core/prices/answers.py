@@ -43,6 +43,8 @@ class SourceAnswer:
         source: Name of the source, such as "yahoo".
         basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
         notes: What a person should know of them, in words.
+        instead: None of a share. Of an option or the like, which has no rows here: the ticker of
+            its share, "" if that is not known; the first note says what it is.
     """
 
     instrument: Instrument
@@ -52,3 +54,4 @@ class SourceAnswer:
     source: str
     basis: Basis = Basis.ADJUSTED
     notes: tuple[str, ...] = ()
+    instead: str | None = None

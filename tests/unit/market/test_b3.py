@@ -111,6 +111,86 @@ def test_only_those_that_are_wanted_are_read(file):
     assert len(every[VALE3].bars) == 1
 
 
+# Currencies
+
+
+def test_days_in_another_currency_are_refused_by_name(file):
+    """1994 began in cruzeiros reais; a real was 2750 of them."""
+    quotes = [
+        Quote("1994-06-29", "PETR4", 230, 232.3, 227.7, 230, currency="CR$", factor=1000),
+        Quote("1994-06-30", "PETR4", 240, 242.4, 237.6, 240, currency="CR$", factor=1000),
+        Quote("1994-07-01", "PETR4", 88, 88.88, 87.12, 88, factor=1000),
+        Quote("1994-07-04", "PETR4", 89, 89.5, 88, 89, currency="US$"),
+        Quote("1994-07-05", "PETR4", 90, 91, 89, 90, currency="", factor=1000),
+    ]
+    answer = fetch(write(file, cotahist(quotes)))
+    assert answer.bars.dates.astype(str).tolist() == ["1994-07-01", "1994-07-05"]
+    assert answer.bars.closes.tolist() == [0.088, 0.09]
+    assert [(row.date, row.reason) for row in answer.rejections] == [
+        ("1994-06-29", "its prices are in CR$, not in R$"),
+        ("1994-06-30", "its prices are in CR$, not in R$"),
+        ("1994-07-04", "its prices are in US$, not in R$"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "currency"),
+    [("1986-03-03", "CZ$"), ("1989-02-01", "NCZ$"), ("1992-01-02", "CR$"), ("1993-09-01", "CR$")],
+)
+def test_no_older_currency_is_taken_for_reais(file, day, currency):
+    for given_currency in (currency, "R$", ""):
+        content = cotahist([Quote(day, "PETR4", 1, 1, 1, 1, currency=given_currency)])
+        answer = fetch(write(file, content))
+        assert len(answer.bars) == 0
+        assert "R$" in answer.rejections[0].reason
+
+
+# What is no share
+
+
+VALE_ISIN = "BRVALEACNOR0"
+MARKETS = [
+    Quote("2024-03-11", "PETRC380", 0.3, 0.5, 0.2, 0.25, market="070", bdi="78"),
+    Quote("2024-03-11", "VALEO600", 0.3, 0.5, 0.2, 0.25, market="080", bdi="82", isin=VALE_ISIN),
+    Quote("2024-03-11", "PETR4", 36.05, 37.1, 35.9, 36.5),
+    Quote("2024-03-11", "PETR4F", 36.1, 37, 36, 36.4, market="020", bdi="96"),
+    Quote("2024-03-11", "PETR4T", 36.1, 37, 36, 36.4, market="030", bdi="62"),
+    Quote("2024-03-11", "VALE3", 62, 63, 61, 62.5, isin=VALE_ISIN),
+    Quote("2024-03-11", "HGLG11F", 165, 166, 164, 165, market="020", bdi="96", isin="BRHGLGCTF004"),
+    Quote("2024-03-11", "ABCDA1", 1, 1, 1, 1, market="070", bdi="78", isin="BRABCDACNOR0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "share"),
+    [
+        ("PETRC380", "a call option", "PETR4.SA"),
+        ("VALEO600", "a put option", "VALE3.SA"),
+        ("PETR4F", "an odd lot", "PETR4.SA"),
+        ("PETR4T", "a forward contract", "PETR4.SA"),
+        ("HGLG11F", "an odd lot", "HGLG11.SA"),
+    ],
+)
+def test_an_option_or_the_like_is_named_and_so_is_its_share(file, code, what, share):
+    write(file, cotahist(MARKETS))
+    with pytest.raises(UnknownTickerError) as caught:
+        fetch(file, f"{code}.SA")
+    assert caught.value.message == (
+        f"{code}.SA: {code} is {what}, not a share; the share itself is {share}"
+    )
+    assert caught.value.hint == f"stocklstm fetch --source b3 --file {file} --ticker {share}"
+
+
+def test_an_option_whose_share_is_not_there(file):
+    with pytest.raises(UnknownTickerError, match="ABCDA1 is a call option, not a share") as caught:
+        fetch(write(file, cotahist(MARKETS)), "ABCDA1.SA")
+    assert "PETR4.SA" in str(caught.value.hint)
+
+
+def test_of_the_whole_market_no_option_is_listed(file):
+    assert list(B3Source().read(write(file, cotahist(MARKETS)))) == ["PETR4.SA", "VALE3.SA"]
+
+
 def test_it_is_a_plug_in_like_any_other():
     assert isinstance(load_source("b3"), B3Source)
 
@@ -192,7 +272,7 @@ def test_an_encrypted_file_is_refused(file):
         fetch(write(file, bytes(content)))
 
 
-@pytest.mark.parametrize("ticker", ["PETR3.SA", "PETR4", "PETRC362.SA", "PETR4F.SA"])
+@pytest.mark.parametrize("ticker", ["PETR3.SA", "PETR4", "PETRC363.SA", "VALE3F.SA"])
 def test_a_share_that_is_not_there(file, ticker):
     with pytest.raises(UnknownTickerError, match="does not have it") as caught:
         fetch(write(file, cotahist(WEEK)), ticker)
@@ -241,7 +321,7 @@ HUNDREDTHS = st.integers(1, 10**9).map(lambda cents: cents / 100)
 QUOTES = st.lists(
     st.builds(
         Quote,
-        day=st.dates(min_value=np.datetime64("1986-01-02").item()).map(str),
+        day=st.dates(min_value=np.datetime64("1994-07-01").item()).map(str),
         code=st.sampled_from(["PETR4", "VALE3", "ABEV3"]),
         open=HUNDREDTHS,
         high=HUNDREDTHS,
