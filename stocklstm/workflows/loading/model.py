@@ -143,9 +143,12 @@ def expand_reference(store: Store, reference: ModelReference, *, every_version: 
 
 
 def tickers_with_models(store: Store, references: Sequence[str]) -> list[str]:
-    """Name those tickers of some references that have a model, or every one that has."""
+    """Name those tickers of some references that have a model, or every one that has.
+
+    A ticker that was renamed is left out: new prices of its old name would be a second history.
+    """
     chosen = chosen_references(store, references)
-    known = set(store.registry.tickers())
+    known = set(store.registry.tickers()) - store.prices.renamed().keys()
     named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
     return [StoredTicker(ticker) for ticker in named if ticker in known]
 

@@ -29,6 +29,7 @@ from stocklstm.errors import (
     RejectedDataError,
     StoreLockedError,
 )
+from stocklstm.market.sample import SampleSource
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import open_store
@@ -391,6 +392,20 @@ def test_a_second_history_of_the_old_name_is_warned_of(priced_home: Path) -> Non
     assert not fetch([NEW], FetchOptions(source="sample"), home=priced_home).results
     with pytest.raises(RejectedDataError, match=f"{TICKER} has prices of its own"):
         rename_prices(NEW, TICKER, home=priced_home)
+
+
+def test_new_prices_are_not_got_for_an_old_name(
+    cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename_prices(TICKER, NEW, home=model_home)
+    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: SampleSource())
+
+    for words in ((), ("--ticker", TICKER)):
+        outcome = cli("predict", "--fetch", *words)
+        assert outcome.code == 4
+        assert f"{TICKER} was renamed to {NEW}" in outcome.err
+    with open_store(model_home) as store:
+        assert store.prices.tickers() == [NEW]
 
 
 # Pooled models
