@@ -14,6 +14,10 @@ _SPACINGS = (
 )
 
 
+# No two holidays beside a weekend make a gap as long as this.
+_LONGEST_GAP = 5
+
+
 def spacing_days(dates: Dates) -> int:
     """Find how many days lie between the rows of a series, as a rule.
 
@@ -21,18 +25,26 @@ def spacing_days(dates: Dates) -> int:
         dates: In any order.
 
     Returns:
-        The median gap where at least half of all gaps are as long as a week, a month or a year,
-        such as 7 for weekly bars; else 1: daily bars, whatever their gaps. Fewer than three rows
-        tell nothing.
+        1 for daily bars, whatever their gaps. Where two thirds of all gaps are as long as a week,
+        or as a month, their median, such as 7 for weekly bars; where no two rows are neighbours,
+        the median gap. Fewer than three rows tell nothing.
     """
-    gaps = np.sort(np.diff(np.unique(dates)).astype(np.int64))
+    gaps = np.diff(np.unique(dates)).astype(np.int64)
     if len(gaps) < 2:
         return 1
-    low, middle, high = (int(gaps[(len(gaps) - 1) * quarter // 4]) for quarter in (1, 2, 3))
-    regular = any(low in span and high in span for span, _ in _SPACINGS)
-    return middle if regular else 1
+    for span, _ in _SPACINGS:
+        alike = gaps[(gaps >= span.start) & (gaps < span.stop)]
+        if len(alike) >= 2 and 3 * len(alike) >= 2 * len(gaps):
+            return int(np.median(alike))
+    return int(np.median(gaps)) if gaps.min() >= _LONGEST_GAP else 1
 
 
 def spacing_name(days: int) -> str:
-    """Put a spacing that `spacing_days` finds in a word, such as weekly for 7 days."""
-    return next(name for span, name in _SPACINGS if days in span)
+    """Put a spacing in a word, such as weekly for 7 days; "" if there is none for it."""
+    return next((name for span, name in _SPACINGS if days in span), "")
+
+
+def spacing_words(days: int) -> str:
+    """Put a spacing in words, such as "weekly, 7 days apart"."""
+    name = spacing_name(days)
+    return f"{name}, {days} days apart" if name else f"{days} days apart"

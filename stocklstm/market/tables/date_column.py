@@ -1,7 +1,7 @@
 """How the dates of a file are written: which number is the day, and whether all agree."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -236,9 +236,8 @@ class DateColumn:
             sure: A date that showed that order.
         """
         doubtful = [row for row in rows if row.day != row.other]
-        on_weekends = sum(row.day.weekday() > 4 for row in doubtful)
-        otherwise = sum(row.other.weekday() > 4 for row in doubtful)
-        weekends = len(doubtful) >= 5 and on_weekends >= 2 and not otherwise
+        days, others = {row.day for row in doubtful}, {row.other for row in doubtful}
+        weekends = len(days) >= 5 and _on_weekends(days) >= 2 and not _on_weekends(others)
         disorder = 2 * _breaks(rows, turned=True) < _breaks(rows, turned=False)
         apart = 4 * _span([row.other for row in rows]) < _span([row.day for row in rows])
         if doubtful and (weekends or disorder or apart):
@@ -302,6 +301,10 @@ def _require_year_last(rows: Sequence[_Row], hint: str) -> None:
 
 def _span(days: Sequence[date]) -> timedelta:
     return max(days) - min(days)
+
+
+def _on_weekends(days: Iterable[date]) -> int:
+    return sum(day.weekday() > 4 for day in days)
 
 
 def _breaks(rows: Sequence[_Row], *, turned: bool) -> int:

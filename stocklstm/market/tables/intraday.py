@@ -42,10 +42,26 @@ class _Days:
 
 def is_intraday(moments: Moments) -> bool:
     """Tell whether most days have several rows, each with a time of its own."""
+    return 2 * len(_days_in_parts(moments)) >= max(1, len(np.unique(moments.days)))
+
+
+def one_row_a_day(bars: Bars, moments: Moments) -> tuple[Bars, tuple[Rejection, ...]]:
+    """Take the days out that stand in parts among whole ones: neither reading is safe."""
+    days = _days_in_parts(moments)
+    parts = np.isin(moments.days, days)
+    rejections = tuple(
+        Rejection(str(day), "several rows of that day, each with a time of its own")
+        for day in days.astype("datetime64[D]")
+    )
+    return bars.select(~parts), rejections
+
+
+def _days_in_parts(moments: Moments) -> Indices:
+    """Find the days that have rows of several times, (D,)."""
     timed = moments.seconds >= 0
     instants = np.unique(np.stack([moments.days[timed], moments.seconds[timed]]), axis=1)
-    _, rows = np.unique(instants[0], return_counts=True)
-    return bool(len(rows)) and bool(2 * (rows > 1).sum() >= len(np.unique(moments.days)))
+    days, rows = np.unique(instants[0], return_counts=True)
+    return days[rows > 1]
 
 
 def whole_days(

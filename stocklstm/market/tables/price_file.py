@@ -10,13 +10,13 @@ import numpy as np
 from stocklstm.core.prices.adjustment import leaves_splits_in, without_splits
 from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Action, Bars, Floats
-from stocklstm.core.prices.spacing import spacing_days, spacing_name
+from stocklstm.core.prices.spacing import spacing_days, spacing_name, spacing_words
 from stocklstm.errors import RejectedDataError, StockLstmError
 from stocklstm.market.tables.columns import NUMBERS, Columns
 from stocklstm.market.tables.date_column import Cell, DateColumn
 from stocklstm.market.tables.dates import DateReader, Moment, join_time, patterned
 from stocklstm.market.tables.instants import UNSAID, Moments, local_moments
-from stocklstm.market.tables.intraday import is_intraday, whole_days
+from stocklstm.market.tables.intraday import is_intraday, one_row_a_day, whole_days
 from stocklstm.market.tables.numbers import Notation, find_notation, read_number
 from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.table import Row, Table, cell, is_quoted, read_table
@@ -134,7 +134,8 @@ class PriceFile:
             rejections += incomplete
             notes.append(f"the parts of each day were put together to days of {zone.key}")
         else:
-            bars = replace(bars, dates=local.dates)
+            bars, several = one_row_a_day(replace(bars, dates=local.dates), local)
+            rejections += several
             self._require_one_row_a_day(bars)
         notes += self._spacing(bars)
         if self._is_adjusted(columns):
@@ -271,14 +272,14 @@ class PriceFile:
         days = spacing_days(bars.dates)
         if days == 1:
             return []
-        words = f"{spacing_name(days)} prices"
         if not self._form.accept_spacing:
             first = ", ".join(np.unique(bars.dates)[:3].astype(str))
             raise RejectedDataError(
-                f"{self.name} holds {words}: its rows are {days} days apart ({first}, ...)",
+                f"{self.name} holds {spacing_name(days) or 'no daily'} prices: its rows are {days} "
+                f"days apart ({first}, ...)",
                 hint="export daily prices; --accept-spacing takes these as they are",
             )
-        return [f"these are {words}, {days} days apart: what is called a day is as long as that"]
+        return [f"these prices are {spacing_words(days)}: what is called a day is as long as that"]
 
     def _is_adjusted(self, columns: Columns) -> bool:
         """Tell whether yfinance wrote the file, and has worked dividends into the closes.

@@ -9,7 +9,7 @@ import numpy as np
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs.features import beyond_training
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.prices.spacing import spacing_days, spacing_name
+from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
 from stocklstm.store.manifest import Manifest, training_command
@@ -127,8 +127,8 @@ def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
     days = spacing_days(bars.dates)
     if days > 1:
         words = (
-            f"its prices are {spacing_name(days)}, {days} days apart, and so is the forecast: the "
-            f"close {days} days on, whichever day is named"
+            f"its prices are {spacing_words(days)}, and so is the forecast: the close {days} days "
+            "on, whichever day is named"
         )
         yield Finding("spacing", words, f"stocklstm prices show --ticker {ticker}")
 

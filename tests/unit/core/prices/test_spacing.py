@@ -41,3 +41,19 @@ def test_daily_rows_with_gaps_are_daily(start, count, missing):
 def test_rows_of_a_share_that_is_seldom_traded_are_daily():
     dates = START + np.cumsum([0, 3, 11, 1, 20, 2, 6, 40, 1, 9, 5, 33])
     assert spacing_days(dates) == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "days", "name"),
+    [
+        (["2018-04-12", "2018-04-16", "2018-04-23", "2018-04-30", "2018-05-07"], 7, "weekly"),
+        (["2010-08-19", "2010-09-01", "2010-10-01", "2010-11-01"], 30, "monthly"),
+        (["2010-10-29", "2010-11-01", "2010-12-01", "2011-01-03", "2011-02-01"], 30, "monthly"),
+        (["2011-05-23", "2011-06-01", "2011-07-01"], 19, ""),
+        (["2024-03-08", "2024-03-11", "2024-03-18"], 1, ""),
+    ],
+)
+def test_short_files(texts, days, name):
+    dates = np.array(texts, "datetime64[D]")
+    assert spacing_days(dates) == days
+    assert spacing_name(days) == name

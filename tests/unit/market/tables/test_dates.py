@@ -1,6 +1,7 @@
 """How dates are read, or refused: each right day was written down by hand."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.csv import CsvSource
 from stocklstm.market.source import FetchRequest
+from stocklstm.market.tables.price_file import FileForm, PriceFile
 from tests.support.price_rows import prices_of
 
 MARCH_13 = ["2024-03-13"]
@@ -184,3 +186,13 @@ def test_an_instant_becomes_the_day_of_the_exchange(tmp_path, ticker, texts, exp
     path.write_text("time,close\n" + "".join(f"{text},10\n" for text in texts))
     answer = CsvSource().fetch(FetchRequest(ticker, path))
     assert answer.bars.dates.astype(str).tolist() == expected
+
+
+def test_coins_are_traded_on_sundays():
+    # 11 June 2017 was one, and 13/06 is no date; read the other way they would be weekdays.
+    texts = [f"06/{day}/2017 {hour:02}:00" for day in (11, 12, 13) for hour in range(24)]
+    rows = "".join(f"{text},{place}.5\n" for place, text in enumerate(texts))
+    file = PriceFile(f"time,close\n{rows}".encode(), "coins.csv", FileForm())
+    found = file.read("BTC-USD", "24/7", ZoneInfo("UTC"))
+    assert found.bars.dates.astype(str).tolist() == ["2017-06-11", "2017-06-12", "2017-06-13"]
+    assert found.bars.closes.tolist() == [23.5, 47.5, 71.5]

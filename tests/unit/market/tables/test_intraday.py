@@ -117,3 +117,13 @@ def test_a_time_column():
     bars, rejections = prices_of(text.encode())
     assert rejections == ()
     assert of(bars) == WHOLE
+
+
+def test_a_day_in_parts_among_whole_days_is_named():
+    days = ["2024-03-11 00:00", "2024-03-12 00:00", "2024-03-13 00:00", "2024-03-13 12:00"]
+    rows = "".join(f"{day},{place}.5\n" for place, day in enumerate(days, start=1))
+    bars, rejections = prices_of(f"Date,Close\n{rows}".encode())
+    assert bars.closes.tolist() == [1.5, 2.5]
+    assert [(row.date, row.reason) for row in rejections] == [
+        ("2024-03-13", "several rows of that day, each with a time of its own")
+    ]

@@ -134,7 +134,7 @@ def test_weekly_prices_are_taken_if_somebody_insists(tmp_path):
         tmp_path / "home", f"Date,Close\n{rows}", "PETR4.SA", accept_spacing=True
     ).results
     assert result.rows == len(WEEKS)
-    assert any("weekly prices, 7 days apart" in warning for warning in result.warnings)
+    assert any("weekly, 7 days apart" in warning for warning in result.warnings)
 
 
 WEEKS = [(2, 5), (2, 12), (2, 19), (2, 26), (3, 4), (3, 11)]
