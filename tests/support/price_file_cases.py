@@ -945,7 +945,7 @@ MARKETS: list[Read | Refused] = [
             },
             f"--ticker {ticker}",
         )
-        for ticker in ("BTC-USD",)
+        for ticker in ("BTC-USD", "BTC-GBP", "BTCUSDT")
     ),
 ]
 
