@@ -61,7 +61,7 @@ def choose_mode(*, as_json: bool, quiet: bool) -> Mode:
         ConfigError: Both were given.
     """
     if as_json and quiet:
-        raise ConfigError("--json and --quiet exclude each other")
+        raise ConfigError("--json and --quiet exclude each other", hint="leave one of them out")
     if as_json:
         return Mode.JSON
     return Mode.QUIET if quiet else Mode.HUMAN

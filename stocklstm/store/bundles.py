@@ -78,7 +78,10 @@ def encode_bundle(manifest: bytes, files: dict[str, bytes]) -> bytes:
     fault = _oversize(sizes)
     if fault or len(manifest) > MOST_MANIFEST_BYTES:
         reason = fault or "its manifest is too large"
-        raise ConfigError(f"this version does not fit into a bundle: {reason}")
+        raise ConfigError(
+            f"this version does not fit into a bundle: {reason}",
+            hint="take --format onnx, which writes the graph alone",
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [(FILE_NAME, manifest), *sorted(files.items())]:

@@ -223,7 +223,10 @@ class Compression:
                 )
             limits = row.metadata["limits"]
             if limits is not None and not limits.allows(value):
-                raise ConfigError(f"{name} must be {limits.words}, not {value}")
+                raise ConfigError(
+                    f"{name} must be {limits.words}, not {value}",
+                    hint=f"leave {name} out for what method {self.method} does by itself",
+                )
         if self.budget == "accuracy" and self.sparsity is not None:
             raise ConfigError(
                 "--sparsity does not belong to --budget accuracy: no units are removed",

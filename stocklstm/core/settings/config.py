@@ -262,14 +262,19 @@ class TrainingConfig:
         falls = self.schedule in {"plateau", "cosine", "warmup-cosine"}
         if falls and self.min_lr > self.learning_rate:
             raise ConfigError(
-                f"min_lr, {self.min_lr:g}, is above learning_rate, {self.learning_rate:g}"
+                f"min_lr, {self.min_lr:g}, is above learning_rate, {self.learning_rate:g}",
+                hint="make min_lr smaller, or take --schedule constant, which has none",
             )
         if self.schedule == "warmup-cosine" and self.warmup_epochs >= self.epochs:
             raise ConfigError(
-                f"warmup_epochs, {self.warmup_epochs}, leave nothing of {self.epochs} epochs"
+                f"warmup_epochs, {self.warmup_epochs}, leave nothing of {self.epochs} epochs",
+                hint=f"take fewer than {self.epochs}: --warmup-epochs {max(0, self.epochs // 10)}",
             )
         if not -math.inf < self.scale_low < self.scale_high < math.inf:
-            raise ConfigError("scale_low must be below scale_high, and both finite")
+            raise ConfigError(
+                "scale_low must be below scale_high, and both finite",
+                hint="leave both out for those of the preset",
+            )
         if self.target == "price" and not self.calibration_fraction:
             raise ConfigError(
                 "a price's intervals need a calibration_fraction above 0",
@@ -346,6 +351,9 @@ def configure(preset: str, **overrides: object) -> TrainingConfig:
         )
     unknown = overrides.keys() - {field.name for field in fields(TrainingConfig)}
     if unknown:
-        raise ConfigError(f"there is no setting {min(unknown)!r}")
+        raise ConfigError(
+            f"there is no setting {min(unknown)!r}",
+            hint="stocklstm config show lists the settings there are",
+        )
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     return replace(PRESETS[preset], **given)

@@ -99,7 +99,10 @@ def check_last(last: int | None) -> None:
         ConfigError: It is below 1.
     """
     if last is not None and last < 1:
-        raise ConfigError(f"--last must be 1 or more, not {last}")
+        raise ConfigError(
+            f"--last must be 1 or more, not {last}",
+            hint="leave --last out for all forecasts that have closed",
+        )
 
 
 def evaluate_live(store: Store, references: Sequence[str], *, last: int | None) -> LiveResult:

@@ -121,10 +121,14 @@ class RemovalRule:
             ConfigError: One is below 0 or too large.
         """
         if self.keep is not None and self.keep < 0:
-            raise ConfigError(f"--keep must be at least 0, not {self.keep}")
+            raise ConfigError(
+                f"--keep must be at least 0, not {self.keep}",
+                hint="--keep 3 leaves the newest three of each ticker",
+            )
         if self.older_than_days is not None and not 0 <= self.older_than_days <= 36_500:
             raise ConfigError(
-                f"--older-than must be from 0 to 36500 days, not {self.older_than_days:g}"
+                f"--older-than must be from 0 to 36500 days, not {self.older_than_days:g}",
+                hint="--older-than 90 removes what is older than 90 days",
             )
 
 

@@ -38,7 +38,10 @@ class Demands:
             ConfigError: It is below 0.
         """
         if self.max_age_days is not None and self.max_age_days < 0:
-            raise ConfigError(f"--max-age is a number of days from 0, not {self.max_age_days}")
+            raise ConfigError(
+                f"--max-age is a number of days from 0, not {self.max_age_days}",
+                hint="--max-age 90 warns of models that have not seen the last 90 days",
+            )
 
 
 NO_DEMANDS = Demands()

@@ -55,11 +55,20 @@ class Wanted:
                 was named twice, or intervals of the past that adapt to what came later.
         """
         if self.adaptive and self.at is not None:
-            raise ConfigError("--adaptive learns from forecasts up to now: leave out --at")
+            raise ConfigError(
+                "--adaptive learns from forecasts up to now, and --at is of a day before",
+                hint="leave out --at, or --adaptive",
+            )
         if self.at is not None and not is_day(self.at):
-            raise ConfigError(f"--at is a day such as 2024-03-13, not {self.at[:30]!a}")
+            raise ConfigError(
+                f"--at is a day such as 2024-03-13, not {self.at[:30]!a}",
+                hint="stocklstm predict --at 2024-03-13",
+            )
         if self.horizon is not None and not 1 <= self.horizon <= 250:
-            raise ConfigError(f"--horizon must be from 1 to 250, not {self.horizon}")
+            raise ConfigError(
+                f"--horizon must be from 1 to 250, not {self.horizon}",
+                hint="stocklstm predict --horizon 5",
+            )
         if len(set(self.levels)) < len(self.levels):
             raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
         missing = set(self.levels) - set(available_intervals())

@@ -8,7 +8,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from stocklstm.core.prices.answers import SourceAnswer
-from stocklstm.errors import NetworkError, RateLimitedError, StockLstmError
+from stocklstm.errors import (
+    NetworkError,
+    NotFoundError,
+    RateLimitedError,
+    StockLstmError,
+    TryAgainError,
+)
 from stocklstm.market.source import FetchRequest, PriceSource
 
 
@@ -87,12 +93,24 @@ class Asker:
                 hint="run it again, or allow more time with --deadline",
             )
             raise self._stopped from error
+        except StockLstmError as error:
+            # A plug-in may leave it out.
+            error.hint = error.hint or _next_step(error)
+            raise
 
     def _how_far(self) -> str:
         return f"stopped after {self.done} of {self._total}; stored data untouched"
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, min(seconds, self._end - time.monotonic())))
+
+
+def _next_step(error: StockLstmError) -> str:
+    if isinstance(error, TryAgainError):
+        return "check the connection, then run it again"
+    if isinstance(error, NotFoundError):
+        return "check the spelling: Yahoo's is PETR4.SA for shares of B3, AAPL for American ones"
+    return "take another source; stocklstm fetch --list-sources names them"
 
 
 class _Worker:

@@ -133,7 +133,10 @@ def check_quantize(references: Sequence[str], tolerance_pct: float) -> None:
         ConfigError: No ticker, or a tolerance below 0.
     """
     if not tolerance_pct >= 0:
-        raise ConfigError(f"--tolerance must be at least 0, not {tolerance_pct}")
+        raise ConfigError(
+            f"--tolerance must be at least 0, not {tolerance_pct}",
+            hint="--tolerance 1 lets the errors grow by one per cent",
+        )
     if not references:
         raise ConfigError("quantize needs a ticker", hint="stocklstm quantize --ticker PETR4.SA")
 

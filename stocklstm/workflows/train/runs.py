@@ -51,7 +51,10 @@ class StartFrom:
             ConfigError: They are given.
         """
         if self.resume is not None and self.weights is not None:
-            raise ConfigError("a run that is resumed has its weights already; leave --from out")
+            raise ConfigError(
+                "a run that is resumed has its weights already",
+                hint="leave --from out, or --resume to begin a new run",
+            )
 
 
 NEW_RUN = StartFrom()

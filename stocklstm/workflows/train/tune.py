@@ -83,9 +83,15 @@ class Search:
             ConfigError: No such sampler, or a number outside its limits.
         """
         if self.sampler not in SAMPLERS:
-            raise ConfigError(f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}")
+            raise ConfigError(
+                f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}",
+                hint=f"leave --sampler out for {next(iter(SAMPLERS))}",
+            )
         if self.most_trials is not None and self.most_trials < 1:
-            raise ConfigError(f"--trials must be at least 1, not {self.most_trials}")
+            raise ConfigError(
+                f"--trials must be at least 1, not {self.most_trials}",
+                hint="leave --trials out for as many as there are, or 30 at random",
+            )
         check_jobs(self.jobs)
 
 

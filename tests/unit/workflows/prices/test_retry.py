@@ -6,7 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from stocklstm.core.prices.answers import SourceAnswer
-from stocklstm.errors import NetworkError, RateLimitedError, UnknownTickerError
+from stocklstm.errors import (
+    ConfigError,
+    NetworkError,
+    RateLimitedError,
+    RejectedDataError,
+    StockLstmError,
+    UnknownTickerError,
+)
 from stocklstm.market.source import FetchRequest
 from stocklstm.workflows.prices import retry as asking
 from stocklstm.workflows.prices.retry import Asker, Patience
@@ -46,6 +53,22 @@ def test_the_last_failure_is_reported() -> None:
         Asker(replies(DOWN, DOWN, last), AT_ONCE, 1).ask(PETR4)
 
     assert caught.value is last
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (NetworkError("no answer"), "run it again"),
+        (UnknownTickerError("never heard of it"), "check the spelling"),
+        (RejectedDataError("nonsense came"), "take another source"),
+        (ConfigError("it wants a key", hint="set MINE_KEY"), "set MINE_KEY"),
+    ],
+)
+def test_a_source_that_names_no_next_step_is_helped(error: StockLstmError, hint: str) -> None:
+    with pytest.raises(type(error)) as caught:
+        Asker(replies(error), Patience(retries=0), 1).ask(PETR4)
+
+    assert hint in str(caught.value.hint)
 
 
 def test_no_retries_means_one_attempt() -> None:
