@@ -13,6 +13,7 @@ from stocklstm.market.calendar import time_zone_of, zone_or_utc
 from stocklstm.market.instrument import guess_instrument, quoted_in
 from stocklstm.market.source import FetchRequest
 from stocklstm.market.tables.price_file import FileForm, PriceFile
+from stocklstm.market.tables.shown import STANDARD_INPUT
 from stocklstm.market.tables.tickers import yahoo_name
 
 LARGEST_FILE = 256 * 2**20
@@ -82,7 +83,7 @@ class CsvSource:
             request.date_format, request.decimal, request.columns, request.accept_spacing
         )
         if self._opened is None or self._opened[:2] != (request.file, form):
-            name = "standard input" if request.file == _STANDARD_INPUT else str(request.file)
+            name = STANDARD_INPUT if request.file == _STANDARD_INPUT else str(request.file)
             file = PriceFile(_load_file(request.file, name), name, form)
             self._opened = (request.file, form, file)
         return self._opened[2]

@@ -24,7 +24,7 @@ from stocklstm.market.tables.dates import (
     patterned,
     take_apart,
 )
-from stocklstm.market.tables.shown import shown
+from stocklstm.market.tables.shown import quoted, shown
 from stocklstm.market.tables.text import line_number
 
 _ENOUGH = 200
@@ -122,8 +122,7 @@ class DateColumn:
         if all(_DAY_NUMBER.fullmatch(text) for text in words):
             hint = "a spreadsheet counts days so: format that column as dates, and export it again"
         elif pattern := next((each for each in _PATTERNS if _reads(each, words)), None):
-            quoted = f'"{pattern}"' if " " in pattern else pattern
-            hint = f"say how they are written: --date-format {quoted}"
+            hint = f"say how they are written: --date-format {quoted(pattern)}"
         return RejectedDataError(f"{self.name}: '{shown(words[0])}' is not a date", hint=hint)
 
     def _order(self, kind: str) -> Order | None:

@@ -19,7 +19,7 @@ from stocklstm.market.tables.instants import UNSAID, Moments, local_moments
 from stocklstm.market.tables.intraday import is_intraday, one_row_a_day, whole_days
 from stocklstm.market.tables.numbers import Notation, find_notation, read_number
 from stocklstm.market.tables.shown import shown
-from stocklstm.market.tables.table import Row, Table, cell, is_quoted, read_table
+from stocklstm.market.tables.table import Row, Table, cell, read_table
 from stocklstm.market.tables.tickers import is_named
 
 _ADJUSTED = (
@@ -167,7 +167,7 @@ class PriceFile:
         return find_notation(
             (cell(row, place) for row in table.rows() for place in places),
             separator=table.separator,
-            quoted=is_quoted(table),
+            quoted=table.quoted,
             local=table.layout.local,
         )
 
@@ -229,8 +229,8 @@ class PriceFile:
 
     def _nothing_read(self, rejections: Sequence[Rejection]) -> StockLstmError:
         first = rejections[0]
-        if "is not a date" in first.reason:
-            return self._no_dates()
+        if self._form.date_format is not None and "is not a date" in first.reason:
+            return self._no_dates(self._form.date_format)
         hint = "look at that row; --columns and --decimal say how a file is written"
         if "cells, but the header" in first.reason:
             hint = (
@@ -243,7 +243,7 @@ class PriceFile:
             hint=hint,
         )
 
-    def _no_dates(self) -> StockLstmError:
+    def _no_dates(self, pattern: str) -> StockLstmError:
         """Say that the pattern of the user reads no date, and what would read them."""
         column = DateColumn(self.name, self._table.text, self._cells)
         hint = "leave --date-format out: the dates are understood without it"
@@ -251,7 +251,6 @@ class PriceFile:
             column.reader()
         except StockLstmError as error:
             hint = error.hint or hint
-        pattern = self._form.date_format
         return RejectedDataError(f"{self.name}: {pattern} reads none of its dates", hint=hint)
 
     def _require_one_row_a_day(self, bars: Bars) -> None:

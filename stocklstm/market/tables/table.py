@@ -18,8 +18,8 @@ from stocklstm.market.tables.columns import (
     has_columns,
 )
 from stocklstm.market.tables.dates import is_date
-from stocklstm.market.tables.shown import shown
-from stocklstm.market.tables.text import decode, line_number, lines
+from stocklstm.market.tables.shown import STANDARD_INPUT, quoted, shown
+from stocklstm.market.tables.text import decode, lines
 from stocklstm.market.tables.tickers import (
     codes_of_b3,
     is_code_of_b3,
@@ -78,6 +78,11 @@ class Table:
     above: Mapping[str, str]
     places: "dict[str, array[int]]" = field(default_factory=dict)
 
+    @property
+    def quoted(self) -> bool:
+        """Tell whether cells are in quotation marks, and may hold the separator."""
+        return '"' in self.text
+
     def instruments(self) -> list[str]:
         """List the names of all instruments, as written; none if the file names none."""
         if self.layout.own:
@@ -103,7 +108,8 @@ class Table:
             return names[0]
         few = ", ".join(shown(name) for name in names[:_FEW])
         more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-        hint = f"stocklstm fetch --file {self.name} --ticker {yahoo_name(shown(names[0]))}"
+        file = "-" if self.name == STANDARD_INPUT else quoted(self.name)
+        hint = f"stocklstm fetch --file {file} --ticker {yahoo_name(shown(names[0]))}"
         if len(names) > 1:
             hint += "; --all-tickers takes all, each under its own name"
         elif self._closes():
@@ -132,10 +138,6 @@ class Table:
         for place in self.places[instrument]:
             _, line = next(lines(self.text, self.name, place))
             yield Row(place, _split(line, self.separator))
-
-    def line(self, row: Row) -> int:
-        """Return the number of a row's line in the file, from 1."""
-        return line_number(self.text, row.place)
 
 
 def cell(row: Row, place: int | None) -> str:
@@ -371,8 +373,3 @@ def _split(line: str, separator: str) -> list[str]:
     if '"' in line:
         return next(csv.reader([line], delimiter=separator))
     return line.split(separator)
-
-
-def is_quoted(table: Table) -> bool:
-    """Tell whether cells are in quotation marks, and may hold the separator."""
-    return '"' in table.text
