@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -32,6 +34,7 @@ from stocklstm.learn.checkpoints import rebuild_network
 from stocklstm.learn.classic import ClassicFile, ClassicModel, decode_classic
 from stocklstm.learn.network import architecture_of, network_outputs
 from stocklstm.learn.pickles import MOST_PICKLE_BYTES, read_plain
+from tests.support.property_tests import PROPERTY
 
 CLOSES = np.linspace(30, 45, 100).reshape(-1, 1) + np.sin(np.arange(100)).reshape(-1, 1)
 FRAME = pd.DataFrame({"Close": CLOSES[:, 0]})
@@ -486,6 +489,28 @@ def test_other_files_are_refused_by_what_they_are(
 
     assert said in caught.value.message
     assert next_step in str(caught.value.hint)
+
+
+@PROPERTY
+@given(data=st.data())
+def test_damaged_files_are_read_or_refused(data: st.DataObject) -> None:
+    torch.manual_seed(4)
+    state = torch_bytes({"state_dict": Network(hidden=2).state_dict(), "epoch": 3})
+    parts = [state, joblib_bytes(ON_A_FRAME), joblib_bytes(SETTINGS)]
+    place = data.draw(st.integers(0, 2), label="which")
+    if place and data.draw(st.booleans(), label="compressed"):
+        parts[place] = zlib.compress(parts[place])
+    damaged = bytearray(parts[place])
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    parts[place] = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+
+    try:
+        model = decoded(parts[0], parts[1], parts[2])
+    except StockLstmError as error:
+        assert error.hint  # noqa: PT017 - either will do
+    else:
+        assert model.config.input_size == 1
 
 
 # Settings

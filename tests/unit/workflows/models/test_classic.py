@@ -1,6 +1,8 @@
 """The tutorials' files: written for plain torch and joblib, read without unpickling."""
 
+import gzip
 import io
+import pickle
 import re
 import shutil
 import zipfile
@@ -186,6 +188,11 @@ def joblib_bytes(value: object, **options: object) -> bytes:
         ("scaler.pkl", lambda mark: joblib_bytes(Bomb(mark))),
         ("scaler.pkl", lambda mark: joblib_bytes({"feature_range": (0, 1), "x": Bomb(mark)})),
         ("scaler.pkl", lambda _: joblib_bytes({"feature_range": (0, 1)}, compress=3)),
+        ("scaler.pkl", lambda mark: joblib_bytes(Bomb(mark), compress=("zlib", 3))),
+        ("scaler.pkl", lambda mark: joblib_bytes(np.array([Bomb(mark)], dtype=object))),
+        ("scaler.pkl", lambda mark: pickle.dumps(np.array([Bomb(mark)], dtype=object))),
+        ("scaler.pkl", lambda mark: joblib_bytes({"a": np.array([[Bomb(mark)]], dtype=object)})),
+        ("scaler.pkl", lambda mark: gzip.compress(pickle.dumps([Bomb(mark)]))),
         ("scaler.pkl", lambda _: joblib_bytes({})),
         ("config.pkl", lambda mark: joblib_bytes({"seq_length": Bomb(mark)})),
         ("config.pkl", lambda _: joblib_bytes([1])),
