@@ -50,7 +50,8 @@ def best_known(
         if told is not None and CURRENCY not in stored.assumed and told != stored.currency:
             raise _stored_otherwise(stored, told, earlier)
         own = _joined(stored, given, from_file=from_file)
-    elif chosen is None and said is not None:
+    elif from_file and chosen is None and said is not None:
+        # Yahoo may well quote in another one: funds in London in dollars, corn in cents.
         _require_usual_currency(given.ticker, said)
     if chosen is not None:
         if said not in {None, chosen}:

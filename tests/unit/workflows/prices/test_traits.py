@@ -165,6 +165,20 @@ def test_what_the_source_knows_is_learned(home: Path, from_file: Fetch, from_yah
     assert stored(home, "SAP") == known
 
 
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        Instrument("CSPX.L", "USD", "XLON", "Europe/London"),
+        Instrument("ZCZ24.CBT", "USX", "CMES", "America/Chicago"),
+    ],
+)
+def test_yahoo_knows_better_than_a_name(home: Path, from_yahoo: Fetch, quoted: Instrument) -> None:
+    first, again = from_yahoo(quoted, *WEEK), from_yahoo(quoted, *WEEK, THURSDAY)
+
+    assert (first.currency, first.assumed, again.rows) == (quoted.currency, {}, 4)
+    assert stored(home, quoted.ticker) == quoted
+
+
 def test_what_is_known_is_not_chosen_otherwise(
     home: Path, from_file: Fetch, from_yahoo: Fetch
 ) -> None:
