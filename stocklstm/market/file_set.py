@@ -10,6 +10,7 @@ from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import ConfigError, UnknownTickerError
 from stocklstm.market.revisions import joined
 from stocklstm.market.source import FetchRequest
+from stocklstm.market.tables.shown import quoted
 
 
 class FileSet:
@@ -74,7 +75,7 @@ class FileSet:
         answer = found[-1]
         if any(each.instead is None for each in found):
             return
-        files = " ".join(f"--file {file}" for file in self._files)
+        files = " ".join(f"--file {quoted(str(file))}" for file in self._files)
         raise UnknownTickerError(
             f"{request.ticker}: {answer.notes[0]}",
             hint=f"stocklstm fetch --source {answer.source} {files} --ticker {answer.instead}"

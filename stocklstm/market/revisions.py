@@ -38,6 +38,9 @@ _MOST = 0.9
 # Sources round dividends, and take them off a close that may be corrected later.
 _ROOM = 1.5
 
+# A dividend of less is lost in the rounding of prices.
+_PAID = 1e-3
+
 # Yahoo may know of an event days before it revises the prices before it.
 _LATE_DAYS = np.timedelta64(30, "D")
 
@@ -113,6 +116,31 @@ def reconcile(
         rescaled=scaled.select(lacking & _differs(stored, scaled)),
         revision=_words(then, now, events),
     )
+
+
+def follow_adjusted(closes: Bars, other: Bars) -> bool:
+    """Tell whether closes move as the adjusted closes of another series do, not as its closes.
+
+    So do closes from which dividends have been taken off, whatever was paid since: their level says
+    nothing, and on days without a dividend all three move alike.
+
+    Args:
+        closes: Rows of the same ticker, oldest first.
+        other: Rows that have closes and adjusted closes, oldest first.
+    """
+    here, there = _shared(closes, other)
+    if len(here) < 2:
+        return False
+    both = other.select(there)
+    given, plain, adjusted = (
+        np.diff(np.log(prices)) for prices in (closes.closes[here], both.closes, both.adj_closes)
+    )
+    paid = np.abs(adjusted - plain) > _PAID
+    if not paid.any():
+        return False
+    nearer = np.abs(given - adjusted) < np.abs(given - plain)
+    alike = paid | _near(given - plain + 1, 1, _NEARLY)
+    return bool(nearer[paid].mean() >= _MOST and alike.mean() >= _MOST)
 
 
 def large_moves(

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.support.yahoo_machine import (
     ROWS,
     VALE3,
     Machine,
+    Row,
     always,
     nulls,
     replaced,
@@ -270,6 +272,99 @@ def test_a_split_revises_everything_and_days_yahoo_forgot_follow(filled: Machine
     assert (entry["first"], entry["last"]) == (OLD[0][0], LAST_STORED)
     assert again.result["unchanged"] is True
     assert again.after["prices"] == again.before["prices"]
+
+
+PAID = {"2024-01-25": 1.2, "2024-02-21": 0.8}
+
+
+def with_dividends(rows: list[Row]) -> list[Row]:
+    """Give rows the adjusted closes that Yahoo computes of the dividends in PAID."""
+    closes = {row[0]: row[4] for row in rows}
+    adjusted = []
+    for day, *values, _, volume in rows:
+        factor = 1.0
+        for ex_date, dividend in PAID.items():
+            if day < ex_date:
+                factor *= 1 - dividend / closes[max(each for each in closes if each < ex_date)]
+        adjusted.append((day, *values, round(values[3] * factor, 6), volume))
+    return adjusted
+
+
+def as_downloaded(file: Path, rows: list[Row]) -> Path:
+    """Write what yf.download() gives of these rows unless told otherwise: all prices adjusted."""
+    lines = ["Date,Close,High,Low,Open,Volume"]
+    for day, opened, high, low, close, adjusted, volume in rows:
+        factor = adjusted / close
+        prices = [adjusted, *(round(value * factor, 6) for value in (high, low, opened))]
+        lines.append(",".join(f"{value}" for value in (day, *prices, volume)))
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_who_stored_adjusted_closes_is_told_so_and_one_command_mends_it(
+    fresh: Machine, tmp_path: Path
+) -> None:
+    rows = with_dividends(ROWS)
+    script = history(rows, dividends=PAID)
+    file = as_downloaded(tmp_path / "petr4.csv", rows[:-3])
+    stored = fresh.fetch("-t", PETR4, "--file", f"{file}")
+    assert stored.code == 0, stored.err
+
+    refused = fresh.fetch("-t", PETR4, "--json", script=script)
+
+    assert refused.code == 6
+    (error,) = refused.document["errors"]
+    assert error["message"] == (
+        f"{PETR4}: the stored closes allow for dividends, as those of yf.download() and "
+        "Ticker.history() do, and the closes of yahoo do not"
+    )
+    command = f"stocklstm fetch --ticker {PETR4} --full --accept-revision"
+    assert error["hint"].startswith(f"{command}, ")
+    assert refused.after == refused.before
+
+    mended = fresh.fetch(*command.split()[2:], "--json")
+    again = fresh.fetch("-t", PETR4, "--json")
+
+    assert (mended.code, again.code) == (0, 0), mended.err
+    assert again.result["unchanged"] is True
+    kept = again.stored()
+    assert [(day, kept[day]["close"], kept[day]["adj_close"]) for day in kept] == [
+        (row[0], row[4], row[5]) for row in rows
+    ]
+    assert [kept[row[0]]["high"] for row in rows] == [row[2] for row in rows]
+
+
+def test_a_file_of_adjusted_closes_changes_no_stored_ones(fresh: Machine, tmp_path: Path) -> None:
+    rows = with_dividends(ROWS)
+    fresh.fetch("-t", PETR4, script=history(rows[:-3], dividends=PAID))
+    file = as_downloaded(tmp_path / "petr4.csv", rows)
+
+    refused = fresh.fetch("-t", PETR4, "--file", f"{file}", "--json")
+
+    assert refused.code == 6
+    (error,) = refused.document["errors"]
+    assert "the closes of csv allow for dividends" in error["message"]
+    assert "and the stored closes do not" in error["message"]
+    assert "auto_adjust=False" in error["hint"]
+    assert refused.after == refused.before
+    assert fresh.fetch("-t", PETR4, script=history(rows, dividends=PAID)).code == 0
+
+
+def test_what_a_file_gave_is_compared_as_a_whole_once(fresh: Machine, tmp_path: Path) -> None:
+    """A file without dividends: Yahoo's come with its first answer."""
+    rows = with_dividends(ROWS)
+    lines = ["Date,Close", *(f"{row[0]},{row[4]}" for row in rows[5:-3])]
+    (tmp_path / "petr4.csv").write_text("\n".join(lines) + "\n")
+    fresh.fetch("-t", PETR4, "--file", f"{tmp_path / 'petr4.csv'}")
+
+    first = fresh.fetch("-t", PETR4, "--json", script=history(rows, dividends=PAID))
+    later = fresh.fetch("-t", PETR4, "--json")
+
+    assert (first.code, later.code) == (0, 0), first.err
+    assert first.starts == [FIRST_ASKED, rows[5][0]]
+    assert later.starts == ["2024-02-27"]
+    kept = later.stored()
+    assert [(day, kept[day]["adj_close"]) for day in kept] == [(r[0], r[5]) for r in rows[5:]]
 
 
 def test_a_corrected_day_is_revised_alone_and_logged(filled: Machine) -> None:

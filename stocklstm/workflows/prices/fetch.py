@@ -12,7 +12,7 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
-from stocklstm.core.prices.series import Action, Dates
+from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
 from stocklstm.core.wording import percent_change, price_words
@@ -30,6 +30,7 @@ from stocklstm.market.file_set import FileSet
 from stocklstm.market.instrument import require_currency
 from stocklstm.market.revisions import (
     Reconciled,
+    follow_adjusted,
     joined,
     large_moves,
     reaches_further,
@@ -44,6 +45,7 @@ from stocklstm.market.source import (
 )
 from stocklstm.market.tables.columns import COLUMNS
 from stocklstm.market.tables.numbers import MARKS
+from stocklstm.market.tables.shown import quoted
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
@@ -353,9 +355,14 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
 def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
     start = _first_day_to_ask(run, ticker)
     offer = _ask(run, ticker, start)
-    # A changed day at the very beginning says nothing of the days before it: get them all.
-    if start and reaches_further(run.store.prices.bars_since(ticker, start), offer.prices.bars):
-        offer = _ask(run, ticker, "")
+    if start:
+        prices = run.store.prices
+        # A changed day at the very beginning says nothing of the days before it: get them all.
+        if reaches_further(prices.bars_since(ticker, start), offer.prices.bars):
+            offer = _ask(run, ticker, "")
+        # What another source gave may differ from this one's on any day.
+        elif not prices.has_rows_of(ticker, offer.answer.source):
+            offer = _ask(run, ticker, str(prices.dates(ticker)[0]))
     with run.store.transaction():
         fetched = _keep(run, ticker, offer)
     run.kept[offer.calendar.exchange] = offer.calendar
@@ -486,13 +493,36 @@ def _fitting(run: _Run, ticker: str, offer: _Offer) -> tuple[Reconciled, tuple[L
         moves = large_moves(series, known + given.actions, stored, accept=accept)
     except RejectedDataError as error:
         if offer.answer.basis is not Basis.AS_TRADED:
-            raise RejectedDataError(f"{ticker}: {error.message}", hint=error.hint) from error
+            raise _refusal(run, ticker, offer, stored, error) from error
         raise RejectedDataError(
             f"{ticker}: {error.message}; {offer.answer.source} gives prices as they were traded",
             hint=f"stocklstm fetch --ticker {ticker} gets the splits from Yahoo; then repeat "
             "this, or use --accept-revision",
         ) from error
     return fitting, moves
+
+
+def _refusal(
+    run: _Run, ticker: str, offer: _Offer, stored: Bars, error: RejectedDataError
+) -> RejectedDataError:
+    """Say more of what was refused, if dividends have been taken off one of the two closes."""
+    given, source = offer.prices.bars, offer.answer.source
+    taken_off = "allow for dividends, as those of yf.download() and Ticker.history() do"
+    if offer.answer.basis is Basis.ADJUSTED and follow_adjusted(stored, given):
+        files = [f"--file {quoted(str(file))}" for file in run.options.files]
+        place = " ".join(["", f"--source {run.options.source}", *files]) if files else ""
+        return RejectedDataError(
+            f"{ticker}: the stored closes {taken_off}, and the closes of {source} do not",
+            hint=f"stocklstm fetch --ticker {ticker}{place} --full --accept-revision, which puts "
+            f"both closes of {source} in their place",
+        )
+    if follow_adjusted(given, stored):
+        return RejectedDataError(
+            f"{ticker}: the closes of {source} {taken_off}, and the stored closes do not",
+            hint=f"stocklstm fetch --ticker {ticker} gets new prices from Yahoo; or make the file "
+            "again with auto_adjust=False",
+        )
+    return RejectedDataError(f"{ticker}: {error.message}", hint=error.hint)
 
 
 def _words_of_moves(moves: Sequence[LargeMove]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.revisions import (
+    follow_adjusted,
     joined,
     large_moves,
     reaches_further,
@@ -189,6 +190,50 @@ def test_returns_survive_a_split_whatever_the_answer_lacks(ratio, kept):
     assert len(whole) == len(STORED)
     assert whole.log_returns[1:] == pytest.approx(STORED.log_returns[1:], abs=1e-9)
     assert whole.opens / whole.closes == pytest.approx(STORED.opens / STORED.closes)
+
+
+# Whose closes allow for dividends
+
+
+def paying(seed: int, ex_dates: dict[int, float]) -> Bars:
+    """Make a share that pays on some rows, with the adjusted closes that follow from it."""
+    moves = np.random.default_rng(seed).normal(0, 0.02, 60)
+    closes = 30 * np.exp(np.cumsum(moves))
+    factors = np.ones(60)
+    for row, share in ex_dates.items():
+        closes[row:] *= 1 - share
+        factors[:row] *= 1 - share
+    rows = [
+        (day, c, c, c, c, a, 1)
+        for day, c, a in zip(sessions(60), closes, closes * factors, strict=True)
+    ]
+    return bars_of_rows(rows)
+
+
+EX_DATES = st.dictionaries(st.integers(1, 59), st.floats(0.01, 0.2), min_size=1, max_size=4)
+
+
+@given(
+    seed=st.integers(0, 999),
+    ex_dates=EX_DATES,
+    since=st.floats(0.5, 4),
+    places=st.sampled_from([2, 6]),
+)
+def test_closes_without_their_dividends_are_recognised(seed, ex_dates, since, places):
+    """Whatever was paid, or split, since they were downloaded."""
+    bars = paying(seed, ex_dates)
+    downloaded = np.round(bars.adj_closes * since, places)
+    taken_off = replace(bars, closes=downloaded, adj_closes=downloaded)
+    assert follow_adjusted(taken_off, bars)
+    plain = np.round(bars.closes * since, places)
+    assert not follow_adjusted(replace(bars, closes=plain, adj_closes=plain), bars)
+
+
+def test_another_share_is_none_without_its_dividends():
+    bars, other = paying(1, {20: 0.05, 40: 0.05}), paying(2, {20: 0.05, 40: 0.05})
+    assert not follow_adjusted(other, bars)
+    assert not follow_adjusted(series(), series())
+    assert not follow_adjusted(NOTHING, bars)
 
 
 # Laying series over one another
