@@ -103,7 +103,7 @@ def _require_one(text: str) -> None:
         listed = " ".join(f"--ticker {_as_yahoo(name)}" for name in names[:3])
         more = " …" if len(names) > 3 else ""
         raise ConfigError(
-            f"{text.strip()[:60]!a} are {len(names)} tickers, and each is given by itself",
+            f"{text.strip()[:60]!a} is not a ticker but {len(names)} of them: give each by itself",
             hint=f"{listed}{more}",
         )
 

@@ -175,5 +175,5 @@ def test_a_list_in_one_word_is_taken_apart_in_the_answer(cli: Cli, command: str,
         said = cli(*command.split(), *way)
 
         assert said.code == 2
-        assert "are 2 tickers, and each is given by itself" in said.err
+        assert "is not a ticker but 2 of them: give each by itself" in said.err
         assert "next: --ticker PETR4.SA --ticker VALE3.SA" in said.err.replace("vale3", "VALE3.SA")

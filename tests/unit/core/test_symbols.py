@@ -117,7 +117,7 @@ def test_a_stored_name_that_is_read_is_plain_text() -> None:
     ],
 )
 def test_several_tickers_in_one_word_are_told_apart(typed: str, hint: str) -> None:
-    with pytest.raises(ConfigError, match="tickers, and each is given by itself") as caught:
+    with pytest.raises(ConfigError, match="of them: give each by itself") as caught:
         parse_reference(typed)
     assert caught.value.hint == hint
 
