@@ -23,6 +23,9 @@ from stocklstm.market.calendar import Sessions
 _HIGHEST = 1e12
 
 _OLDEST_DAY = np.datetime64("1900-01-01", "D")
+# India has sessions on weekends, never two within this time.
+_BETWEEN_SPECIAL = np.timedelta64(28, "D")
+
 _NEVER = np.datetime64("9999-12-31", "D")
 
 
@@ -178,6 +181,10 @@ def _mark_weekends(bars: Bars, calendar: Sessions, reasons: np.ndarray) -> None:
     later = np.searchsorted(calendar.dates, bars.dates[doubtful])
     following = np.append(calendar.dates, _NEVER)[later]
     special[doubtful] &= np.isin(following, rest.dates) | (following > rest.dates.max())
+    # Whatever has rows of every weekend, it is not of this exchange, or weekends were filled.
+    days = np.unique(bars.dates[doubtful & special])
+    frequent = np.diff(days) < _BETWEEN_SPECIAL
+    special &= ~np.isin(bars.dates, [*days[1:][frequent], *days[:-1][frequent]])
     reasons[doubtful & ~special] = f"no session of {calendar.exchange} on this weekend"
 
 

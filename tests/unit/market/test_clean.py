@@ -157,6 +157,15 @@ def test_sessions_whose_dates_are_a_day_off_are_no_weekend_sessions(shift, weeks
         assert rejected >= weekend - {rows[-1][0]}
 
 
+@pytest.mark.parametrize("last", ["2024-12-31", "2024-01-16"])
+def test_weekend_after_weekend_is_of_no_exchange(last):
+    """As of a coin, or of a file whose weekends somebody filled by interpolation."""
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64(last))
+    rows = [traded(str(day), 100 + n / 10, 1000 + n) for n, day in enumerate(days)]
+    rejected = {row.date for row in cleaned_in_india(rows).rejections}
+    assert rejected == {str(day) for day in days if not np.is_busday(day)}
+
+
 def test_weekends_count_where_the_exchange_is_unknown():
     answer = answer_of([("2024-03-16", 36.0)], instrument=Instrument("X", "", "", "UTC"))
     calendar = sessions("", np.datetime64("2024-01-01"), np.datetime64("2025-01-01"))
