@@ -2,21 +2,23 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.prices.answers import SourceAnswer
-from stocklstm.errors import RejectedDataError, StockLstmError
+from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.csv import CsvSource
 from stocklstm.market.source import FetchRequest
 from tests.support.property_tests import PROPERTY
 from tests.support.vendor_files import BY_NAME, FORMS, Form
-from tests.support.vendor_rows import ADJUSTED, Market, Row, real_rows, with_decimals
+from tests.support.vendor_rows import ADJUSTED, ANY, Market, Row, real_rows, with_decimals
 
 DECIMALS = (0, 2, 3, 4, 5, 6, None)
 LEVELS = (1, 37, 3000)
@@ -110,6 +112,99 @@ def test_a_file_in_any_form_is_read_to_the_last_bit_or_refused(path: Path, case:
         return
     event("refused")
     assert refusal.hint
+
+
+@st.composite
+def longer_bars(draw: st.DrawFn) -> tuple[str, Case]:
+    """Draw a file of weeks or months, each dated as vendors date them."""
+    form = draw(st.sampled_from(FORMS))
+    market = draw(st.sampled_from(form.markets))
+    rows = real_rows(market)
+    start = draw(st.integers(0, len(rows) - 300))
+    unit = draw(st.sampled_from(["week", "month"]))
+    bars: dict[date, list[Row]] = {}
+    for row in rows[start : start + 300]:
+        monday = row.day - timedelta(days=row.day.weekday())
+        bars.setdefault(monday if unit == "week" else row.day.replace(day=1), []).append(row)
+    dated = draw(st.sampled_from(["start", "first session", "last session"]))
+    written = [
+        some[-1]._replace(day={"start": day, "first session": some[0].day}.get(dated, some[-1].day))
+        for day, some in bars.items()
+    ][-draw(st.integers(8, 15)) :]
+    written = with_decimals(written, 2)
+    written.sort(reverse=form.newest_first)
+    return unit, Case(form, market, tuple(written))
+
+
+@settings(PROPERTY, max_examples=150)
+@given(drawn=longer_bars())
+def test_weeks_and_months_in_any_form_are_refused_as_such(
+    path: Path, drawn: tuple[str, Case]
+) -> None:
+    unit, case = drawn
+
+    with pytest.raises((RejectedDataError, ConfigError)) as caught:
+        read(path, case)
+
+    # The first days of some months, 03/01/2024 and 02/01/2024, are asked about before that.
+    if "--date-format" not in caught.value.hint:
+        assert f"{unit}ly" in caught.value.message
+        assert "--accept-spacing" in caught.value.hint
+
+
+HOURS: dict[str, Callable[[datetime], str]] = {
+    "yfinance": lambda time: time.isoformat(" "),
+    "TradingView": lambda time: time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "Unix time": lambda time: f"{int(time.timestamp())}",
+    "milliseconds": lambda time: f"{int(time.timestamp())}000",
+    "local": lambda time: time.strftime("%Y-%m-%d %H:%M"),
+}
+
+
+@st.composite
+def hours(draw: st.DrawFn) -> tuple[Market, dict[str, tuple[float, ...]], str]:
+    """Draw a file of parts of days, and the days that were cut into them."""
+    market = draw(st.sampled_from(ANY))
+    number = draw(st.integers(2, 12))
+    start = draw(st.integers(2000, 2500 - number))
+    minutes = draw(st.sampled_from([15, 30, 60]))
+    rows, days = [], {}
+    for row in with_decimals(real_rows(market)[start : start + number], 2):
+        opened, closed = (datetime.combine(row.day, at) for at in (market.opens, market.closes))
+        count = int((closed - opened) / timedelta(minutes=minutes)) + 1
+        highest, lowest = draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))
+        prices = [row.open, *[(row.open + row.close) / 2] * (count - 1), row.close]
+        top, bottom = max(row.high, row.open, row.close), min(row.low, row.open, row.close)
+        for part in range(count):
+            first, last = prices[part], prices[part + 1]
+            high = top if part == highest else max(first, last)
+            low = bottom if part == lowest else min(first, last)
+            when = opened + timedelta(minutes=minutes * part)
+            rows.append((when.replace(tzinfo=ZoneInfo(market.zone)), first, high, low, last, 10))
+        whole = (row.open, top, bottom, row.close, 10 * count)
+        days[row.day.isoformat()] = tuple(map(float, whole))
+    order = draw(st.sampled_from(["oldest first", "newest first", "shuffled"]))
+    rows.sort(reverse=order == "newest first")
+    if order == "shuffled":
+        random.Random(start).shuffle(rows)
+    written = HOURS[draw(st.sampled_from(list(HOURS)))]
+    lines = [f"{written(time)},{','.join(map(str, prices))}\n" for time, *prices in rows]
+    return market, days, "Datetime,Open,High,Low,Close,Volume\n" + "".join(lines)
+
+
+@settings(PROPERTY, max_examples=100)
+@given(drawn=hours())
+def test_parts_of_days_come_back_as_the_days_that_they_were_cut_from(
+    path: Path, drawn: tuple[Market, dict[str, tuple[float, ...]], str]
+) -> None:
+    market, days, text = drawn
+    path.write_text(text, "utf-8")
+
+    answer = CsvSource().fetch(FetchRequest(market.ticker, file=path))
+
+    assert answer.rejections == ()
+    fields = ("open", "high", "low", "close", "volume")
+    assert {day: tuple(row.values()) for day, row in found(answer, fields).items()} == days
 
 
 @pytest.mark.parametrize("name", BY_NAME)
