@@ -9,8 +9,8 @@ from typing import NamedTuple
 # The first four of a code of B3: PETR, B3SA, A1MD, 5GTK; two letters at least, unlike in Asia.
 _ROOT = r"(?P<root>(?!\d{3}|\d\d\w\d|\d\w\d\d|\w\d{3})[A-Z0-9]{4})"
 
-# Rights and receipts (1, 2, 9, 10, 12 to 15), shares (3 to 8), units and funds (11), BDRs.
-_NUMBER = r"(?P<number>[1-9]|1[0-5]|3[1-9])"
+# Rights (1, 2, 12), receipts of funds (13 to 15), shares (3 to 8), units and funds (11), BDRs.
+_NUMBER = r"(?P<number>[1-8]|1[1-5]|3[1-9])"
 
 _B3_SHARE = re.compile(f"{_ROOT}{_NUMBER}B?")
 _B3_ODD_LOT = re.compile(f"(?P<share>{_ROOT}{_NUMBER})F")

@@ -10,7 +10,7 @@ import numpy as np
 from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.calendar import time_zone_of, zone_or_utc
-from stocklstm.market.instrument import guess_instrument, quoted_in
+from stocklstm.market.instrument import guess_instrument, stated_currency
 from stocklstm.market.source import FetchRequest
 from stocklstm.market.tables.price_file import FileForm, PriceFile
 from stocklstm.market.tables.shown import STANDARD_INPUT
@@ -66,14 +66,16 @@ class CsvSource:
         basis = Basis.SPLIT_ADJUSTED if np.isnan(bars.adj_closes).all() else Basis.ADJUSTED
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
+        named, currency = guess_instrument(request.ticker), stated_currency(found.currency)
         return SourceAnswer(
-            quoted_in(guess_instrument(request.ticker), found.currency),
+            replace(named, currency=currency or named.currency),
             bars,
             found.splits,
             found.rejections,
             "csv",
             basis,
             notes=found.notes,
+            stated=("currency",) if currency else (),
         )
 
     def _open(self, request: FetchRequest) -> PriceFile:

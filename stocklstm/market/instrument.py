@@ -1,7 +1,6 @@
 """Currency, calendar and time zone of a ticker, from its name or Yahoo's exchange code."""
 
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 from stocklstm.core.prices.series import Instrument
@@ -118,13 +117,8 @@ _QUOTING_COINS = ("BTC", "ETH", "BNB", *_STABLE_COINS)
 _MONEY, _COINS = set(_MONEY_WORDS.split()), {*_COIN_WORDS.split(), *_STABLE_COINS}
 _METALS = {"XAU", "XAG", "XPT", "XPD"}
 
-# Grains, meat and soft commodities whose price is in cents, which Yahoo calls USX.
-_IN_CENTS = {"ZC", "ZW", "KE", "ZS", "ZL", "ZO", "ZR", "LE", "GF", "HE", "KC", "SB", "CT", "OJ"}
-_ON_ICE = {"KC", "SB", "CC", "CT", "OJ", "DX"}
-
 _HYPHENED = re.compile(r"[A-Z0-9]+-(?P<quote>[A-Z]{3,5})")
 _CURRENCIES = re.compile(r"(?P<base>[A-Z]{3})?(?P<quote>[A-Z]{3})=X")
-_FUTURE = re.compile(r"(?P<root>[A-Z0-9]{1,4})=F")
 
 # No American share has as many letters.
 _SHORTEST_PAIR = 6
@@ -213,13 +207,19 @@ def guess_instrument(ticker: str) -> Instrument:
     """Derive currency, exchange and time zone from a ticker's name, for sources of prices only.
 
     Returns:
-        The instrument, which says what of it is only assumed: an American share is, since any
-        name without a suffix could be one; PETR4.SA and BTC-USD are not. A name that says nothing
-        has currency "", exchange "" (the calendar then takes weekdays for sessions) and time zone
-        "UTC".
+        The instrument. A name that says nothing has currency "", exchange "" (the calendar
+        then takes weekdays for sessions) and time zone "UTC".
     """
-    guess = _guess(ticker)
-    return Instrument(ticker, *guess.traits, guess.assumed)
+    return Instrument(ticker, *_guess(ticker).traits)
+
+
+def assumptions(ticker: str) -> tuple[str, ...]:
+    """Say which of "calendar" and "currency" `guess_instrument` only assumes.
+
+    Of an American share both, since any name without a suffix could be one; of PETR4.SA and
+    BTC-USD neither.
+    """
+    return _guess(ticker).assumed
 
 
 def _guess(ticker: str) -> _Guess:
@@ -228,21 +228,12 @@ def _guess(ticker: str) -> _Guess:
     elif "." in ticker:
         found = _SUFFIXES.get(ticker.rpartition(".")[2])
     else:
-        return _pair(ticker) or _future(ticker) or _share(ticker)
+        return _pair(ticker) or _share(ticker)
     return _Guess(found) if found else _Guess(_UNKNOWN, _BOTH)
 
 
 def _share(ticker: str) -> _Guess:
     return _Guess(_UNKNOWN if "=" in ticker else _AMERICAN, _BOTH)
-
-
-def _future(ticker: str) -> _Guess | None:
-    found = _FUTURE.fullmatch(ticker)
-    if found is None:
-        return None
-    currency = "USX" if found["root"] in _IN_CENTS else "USD"
-    calendar = "IEPA" if found["root"] in _ON_ICE else "CMES"
-    return _Guess((currency, calendar, "America/New_York"), _BOTH)
 
 
 def _pair(ticker: str) -> _Guess | None:
@@ -275,15 +266,12 @@ def _money(quote: str) -> _Guess:
     return _Guess((quote, "24/5", "Europe/London"))
 
 
-def quoted_in(instrument: Instrument, stated: str) -> Instrument:
-    """Take the currency that a file states, if it is one that can be read; "" states none."""
-    code = _SIGNS.get(stated.strip().upper())
+def stated_currency(text: str) -> str:
+    """Read the currency that a file states; "" if it is none that can be read."""
     try:
-        code = code or require_currency(stated)
+        return _SIGNS.get(text.strip().upper()) or require_currency(text)
     except ConfigError:
-        return instrument
-    assumed = tuple(trait for trait in instrument.assumed if trait != "currency")
-    return replace(instrument, currency=code, assumed=assumed)
+        return ""
 
 
 def require_currency(text: str) -> str:

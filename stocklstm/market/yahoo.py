@@ -188,7 +188,9 @@ def _answer(ticker: str, frame: "DataFrame", metadata: Mapping[str, Any]) -> Sou
     actions = _actions(bars, frame, "Dividends", "dividend") + _actions(
         bars, frame, "Stock Splits", "split"
     )
-    return SourceAnswer(_instrument(ticker, metadata), bars, actions, (), "yahoo")
+    return SourceAnswer(
+        _instrument(ticker, metadata), bars, actions, (), "yahoo", stated=_stated(metadata)
+    )
 
 
 def _empty_answer(
@@ -201,7 +203,7 @@ def _empty_answer(
     known = _NO_SESSIONS in reason or (not reason and "exchangeName" in metadata)
     if known and request.start is not None:
         instrument = _instrument(request.ticker, metadata)
-        return SourceAnswer(instrument, _no_bars(), (), (), "yahoo")
+        return SourceAnswer(instrument, _no_bars(), (), (), "yahoo", stated=_stated(metadata))
     if known or any(words in reason for words in _NO_TICKER):
         raise _unknown(request.ticker) from error
     raise _not_data(request.ticker) from error
@@ -231,14 +233,17 @@ def _instrument(ticker: str, metadata: Mapping[str, Any]) -> Instrument:
     guess = guess_instrument(ticker)
     if not metadata.get("exchangeName"):
         return guess
-    silent = "currency" in guess.assumed and not metadata.get("currency")
     return Instrument(
         ticker,
         currency=str(metadata.get("currency") or guess.currency),
         exchange=calendar_name(str(metadata["exchangeName"])),
         time_zone=str(metadata.get("exchangeTimezoneName") or guess.time_zone),
-        assumed=("currency",) if silent else (),
     )
+
+
+def _stated(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    names = {"calendar": "exchangeName", "currency": "currency"}
+    return tuple(trait for trait, name in names.items() if metadata.get(name))
 
 
 def _unknown(ticker: str) -> UnknownTickerError:

@@ -159,11 +159,11 @@ def test_a_refusal_says_why_and_changes_nothing(
 
 
 def test_a_refusal_leaves_stdout_empty_for_people(fresh: Machine) -> None:
-    fetched = fresh.fetch("-t", "ZZZZ", script=always(NOT_FOUND))
+    fetched = fresh.fetch("-t", "PETR9", script=always(NOT_FOUND))
 
     assert fetched.code == 4
     assert fetched.out == ""
-    assert fetched.err == f"error: ZZZZ: unknown or delisted\n  next: {SPELLING}\n"
+    assert fetched.err == f"error: PETR9: unknown or delisted\n  next: {SPELLING}\n"
 
 
 def test_a_stalled_yahoo_costs_no_more_than_the_deadline(filled: Machine) -> None:

@@ -43,6 +43,8 @@ class SourceAnswer:
         source: Name of the source, such as "yahoo".
         basis: What its prices allow for. Unless it is `ADJUSTED` the adjusted closes are NaN.
         notes: What a person should know of them, in words.
+        stated: Which of "calendar" and "currency" the source itself knows; others that are those
+            of `guess_instrument` are taken for assumptions.
         instead: None of a share. Of an option or the like, which has no rows here: the ticker of
             its share, "" if that is not known; the first note says what it is.
     """
@@ -54,4 +56,5 @@ class SourceAnswer:
     source: str
     basis: Basis = Basis.ADJUSTED
     notes: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
     instead: str | None = None

@@ -1,7 +1,7 @@
 """Daily price series as NumPy arrays: what crosses every boundary of the program."""
 
 from collections.abc import Iterable
-from dataclasses import field, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -85,15 +85,12 @@ class Instrument:
         currency: ISO 4217 code, such as BRL; of a pair what it is quoted in, such as USDT.
         exchange: Name of the exchange's calendar, such as BVMF.
         time_zone: IANA name, such as America/Sao_Paulo.
-        assumed: Which of "calendar" (with its time zone) and "currency" nobody knows: they were
-            only guessed from the name.
     """
 
     ticker: str
     currency: str
     exchange: str
     time_zone: str
-    assumed: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -125,11 +122,11 @@ def fill_missing(given: Bars, stored: Bars) -> Bars:
         given.dates, stored.dates, assume_unique=True, return_indices=True
     )
     columns = {}
-    for column in fields(Bars)[1:]:
-        values = getattr(given, column.name).copy()
-        known = getattr(stored, column.name)[in_stored]
+    for field in fields(Bars)[1:]:
+        values = getattr(given, field.name).copy()
+        known = getattr(stored, field.name)[in_stored]
         values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
-        columns[column.name] = values
+        columns[field.name] = values
     return replace(given, **columns)
 
 

@@ -206,6 +206,7 @@ class _Offer:
 
     Attributes:
         answer: As the source gave it, but for an instrument that is known better.
+        assumed: What of that instrument nobody knows.
         prices: What can be believed of it.
         calendar: Sessions from the first stored or given row to a year ahead.
         last_session: Last session whose prices can no longer change.
@@ -213,6 +214,7 @@ class _Offer:
     """
 
     answer: SourceAnswer
+    assumed: tuple[str, ...]
     prices: CleanPrices
     calendar: Sessions
     last_session: np.datetime64
@@ -382,14 +384,14 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     chosen = _chosen_calendar(run, ticker)
     request = replace(_request(ticker, options), start=start or None, exchange=chosen)
     answer = run.asker.ask(request)
-    instrument = best_known(
+    known = best_known(
         store,
-        answer.instrument,
+        answer,
         from_file=bool(options.files),
         calendar=chosen,
         currency=options.currency,
     )
-    answer = replace(answer, instrument=instrument)
+    answer = replace(answer, instrument=known.instrument)
     time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
     today = local_day(time_zone, now)
     exchange = answer.instrument.exchange if chosen is None else chosen
@@ -404,7 +406,7 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
             store.prices.bars_since(ticker, ""),
         )
         prices = replace(prices, bars=bars)
-    return _Offer(answer, prices, days, _last_session(days, final), start)
+    return _Offer(answer, known.assumed, prices, days, _last_session(days, final), start)
 
 
 def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
@@ -564,7 +566,7 @@ def _choose_currency(run: _Run, ticker: str) -> bool:
 def _assumed(offer: _Offer) -> dict[str, str]:
     instrument = offer.answer.instrument
     values = {CALENDAR: instrument.exchange or WEEKDAYS, CURRENCY: instrument.currency}
-    return {trait: values[trait] for trait in instrument.assumed}
+    return {trait: values[trait] for trait in offer.assumed}
 
 
 def _assumptions(assumed: dict[str, str]) -> Iterator[str]:

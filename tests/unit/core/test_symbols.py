@@ -19,7 +19,7 @@ from tests.support.property_tests import PROPERTY
 OF_B3 = (
     *("PETR3", "PETR4", "USIM5", "ELET6", "CESP6", "B3SA3", "TIET11", "SANB11", "HGLG11"),
     *("BOVA11", "5GTK11", "B5P211", "TSLA34", "A1MD34", "M1TA34", "ITLC31", "DEAI33", "BIVB39"),
-    *("PETR1", "PETR2", "PETR9", "PETR10", "HGLG12", "HGLG13", "FIIP11B"),
+    *("PETR1", "PETR2", "HGLG12", "HGLG13", "FIIP11B"),
 )
 
 CLASSES = {

@@ -8,6 +8,7 @@ from stocklstm.market.instrument import (
     _CALENDARS,
     _INDICES,
     _SUFFIXES,
+    assumptions,
     calendar_name,
     require_currency,
 )
@@ -32,9 +33,7 @@ from stocklstm.market.instrument import guess_instrument as guess
         ("X.QQ", "", "", "UTC"),
         ("^XYZ", "", "", "UTC"),
         ("X=X", "", "", "UTC"),
-        ("GC=F", "USD", "CMES", "America/New_York"),
-        ("ZC=F", "USX", "CMES", "America/New_York"),
-        ("KC=F", "USX", "IEPA", "America/New_York"),
+        ("GC=F", "", "", "UTC"),
         ("CLZ24.NYM", "USD", "CMES", "America/New_York"),
     ],
 )
@@ -66,30 +65,30 @@ def test_guess(ticker, currency, exchange, time_zone):
 def test_coins_are_traded_every_day_in_what_they_are_quoted_in(ticker, quote):
     found = guess(ticker)
     assert (found.currency, found.exchange, found.time_zone) == (quote, "24/7", "UTC")
-    assert found.assumed == ()
+    assert assumptions(ticker) == ()
 
 
 @pytest.mark.parametrize("ticker", ["BRK-B", "BF-B", "PBR-A", "BAC-PL", "MOG-A", "GOOGL", "AAPL"])
 def test_classes_of_shares_are_no_coins(ticker):
     found = guess(ticker)
     assert (found.currency, found.exchange) == ("USD", "XNYS")
-    assert found.assumed == ("calendar", "currency")
+    assert assumptions(ticker) == ("calendar", "currency")
 
 
 @pytest.mark.parametrize("pair", ["EURUSD", "USDBRL", "XAUUSD"])
 def test_currencies_and_metals_without_a_mark_are_pairs_too(pair):
     found = guess(pair)
-    assert (found.currency, found.exchange, found.assumed) == (pair[3:], "24/5", ())
+    assert (found.currency, found.exchange, assumptions(pair)) == (pair[3:], "24/5", ())
 
 
 @pytest.mark.parametrize("ticker", ["PETR4.SA", "VOD.L", "^BVSP", "^GSPC", "BTC-USD", "EURUSD=X"])
 def test_what_a_name_says_for_certain_is_not_assumed(ticker):
-    assert guess(ticker).assumed == ()
+    assert assumptions(ticker) == ()
 
 
 @pytest.mark.parametrize("ticker", ["AAPL", "IBOV", "X.QQ", "^XYZ", "GC=F", "600519", "TSLAUSD"])
 def test_what_a_name_only_suggests_is_assumed(ticker):
-    assert guess(ticker).assumed == ("calendar", "currency")
+    assert assumptions(ticker) == ("calendar", "currency")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +136,7 @@ def test_every_calendar_in_the_tables_exists():
         import exchange_calendars
     traits = [*_SUFFIXES.values(), *_INDICES.values()]
     named = {exchange for _, exchange, _ in traits} | set(_CALENDARS.values())
-    named |= {guess(name).exchange for name in ("CL=F", "KC=F", "BTC-USD", "BRL=X")}
+    named |= {guess(name).exchange for name in ("BTC-USD", "BRL=X")}
     assert named <= set(exchange_calendars.get_calendar_names(include_aliases=False))
 
 

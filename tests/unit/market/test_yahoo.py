@@ -146,7 +146,6 @@ def test_bars_come_raw_and_adjusted_with_their_events(ask, tmp_path):
         "currency": "BRL",
         "exchange": "BVMF",
         "time_zone": "America/Sao_Paulo",
-        "assumed": [],
     }
     assert shown["source"] == "yahoo"
     assert stderr == ""
@@ -196,7 +195,7 @@ def test_no_session_since_start_is_no_error(ask, tmp_path):
     traits = {"currency": "USD", "exchange": "NMS", "time_zone": "America/New_York"}
     shown, _, _ = ask(tmp_path, lambda _: chart("AAPL", [], **traits), request)
     assert shown["dates"] == []
-    assert shown["instrument"] == {"ticker": "AAPL", **traits, "exchange": "XNYS", "assumed": []}
+    assert shown["instrument"] == {"ticker": "AAPL", **traits, "exchange": "XNYS"}
 
 
 def test_no_data_for_the_range_is_no_error(ask, tmp_path):

@@ -46,7 +46,11 @@ def from_yahoo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     """Fetch rows from a source that knows what it quotes."""
 
     def call(instrument: Instrument, *rows: tuple[str, float], **options: object) -> FetchedTicker:
-        answer = replace(answer_of(list(rows), instrument=instrument), source="yahoo")
+        answer = replace(
+            answer_of(list(rows), instrument=instrument),
+            source="yahoo",
+            stated=("calendar", "currency"),
+        )
         with monkeypatch.context() as patch:
             source = ScriptedSource(lambda _: answer)
             patch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
