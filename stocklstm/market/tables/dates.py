@@ -129,7 +129,7 @@ def join_time(day: str, time: str) -> str:
 
 
 def patterned(date_format: str) -> DateReader:
-    """Read dates as a strptime pattern says.
+    """Read dates as a strptime pattern says; a time that it leaves out may stand behind them.
 
     Raises:
         ConfigError: It is no pattern of whole dates.
@@ -137,7 +137,13 @@ def patterned(date_format: str) -> DateReader:
 
     @lru_cache(maxsize=CACHED)
     def read(text: str) -> Moment:
-        moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - a zone may be in it
+        try:
+            moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - a zone may be in it
+        except ValueError:
+            day, second, offset = _without_time(text)
+            if second < 0:
+                raise
+            return read(day)._replace(second=second, offset=offset)
         offset = moment.utcoffset()
         timed = any(mark in date_format for mark in ("%H", "%I", "%c", "%X"))
         second = moment.hour * 3600 + moment.minute * 60 + moment.second if timed else -1

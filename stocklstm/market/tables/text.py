@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from stocklstm.errors import RejectedDataError
+from stocklstm.market.tables.shown import quoted
 
 # Tab, line feed and carriage return are the only control characters a table has a use for.
 _JUNK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -12,6 +13,9 @@ _LINE = re.compile(r"[^\r\n]+")
 
 # As much as the csv module accepts in one cell; a row of prices has a hundred characters.
 _LONGEST_LINE = 131_072
+
+# How B3's own files begin; in a ZIP it is the name of the file within.
+_COTAHIST = b"COTAHIST"
 
 # How files begin that people take for tables.
 _KINDS = {
@@ -34,6 +38,11 @@ def decode(content: bytes, name: str) -> str:
     Raises:
         RejectedDataError: It is no text.
     """
+    if _COTAHIST in content[:200]:
+        raise RejectedDataError(
+            f"{name} is a file of B3, not a table",
+            hint=f"stocklstm fetch --source b3 --file {quoted(name)} --ticker PETR4.SA",
+        )
     start = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for beginning, (words, hint) in _KINDS.items():
         # The pickle's byte is the euro sign of Windows; another control byte follows it.

@@ -358,6 +358,8 @@ def test_useless_date_formats(pattern):
         (b" <!DOCTYPE html>\n<html>", "is a web page"),
         (b'{"chart": 1}', "is JSON"),
         (b"PAR1\x15\x04", "is a Parquet file"),
+        (b"00COTAHIST.2024BOVESPA 20240313\n", "is a file of B3"),
+        (b"PK\x03\x04" + bytes(26) + b"COTAHIST_A2023.TXT", "is a file of B3"),
         (b"\x1f\x8b\x08", "is compressed"),
         (b"\x80\x04\x95", "is a pickle"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel workbook"),

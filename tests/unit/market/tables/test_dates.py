@@ -136,6 +136,15 @@ def test_the_hint_names_a_pattern_that_reads_the_dates(texts, patterns):
         assert days(*texts, date_format=pattern)[0] == first
 
 
+def test_a_pattern_of_days_reads_days_with_a_time_behind_them():
+    texts = ["04/03/2024 16:56:00", "05/03/2024 16:56:00"]
+    with pytest.raises(ConfigError) as caught:
+        days(*texts)
+    assert "--date-format %d/%m/%Y or --date-format %m/%d/%Y" in caught.value.hint
+    assert days(*texts, date_format="%d/%m/%Y") == ["2024-03-04", "2024-03-05"]
+    assert days(*texts, date_format="%m/%d/%Y") == ["2024-04-03", "2024-05-03"]
+
+
 @pytest.mark.parametrize("text", ["45364", "13 мар 2024", "someday", "2024-03-13 25:00", "0"])
 def test_what_is_no_date_gets_no_pattern_that_reads_nothing(text):
     with pytest.raises(RejectedDataError, match="is not a date") as caught:
