@@ -140,15 +140,15 @@ def patterned(date_format: str) -> DateReader:
         try:
             moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - a zone may be in it
         except ValueError:
-            day, second, offset = _without_time(text)
+            rest, second, east = _without_time(text)
             if second < 0:
                 raise
-            return read(day)._replace(second=second, offset=offset)
+            return read(rest)._replace(second=second, offset=east)
         offset = moment.utcoffset()
         timed = any(mark in date_format for mark in ("%H", "%I", "%c", "%X"))
-        second = moment.hour * 3600 + moment.minute * 60 + moment.second if timed else -1
+        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second if timed else -1
         day = moment.date().toordinal() - EPOCH
-        return Moment(day, second, None if offset is None else int(offset.total_seconds()))
+        return Moment(day, seconds, None if offset is None else int(offset.total_seconds()))
 
     probe = datetime(2001, 12, 31, tzinfo=UTC)
     try:
