@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import fetch
+from stocklstm import fetch, verify_prices
 from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import (
@@ -136,6 +136,45 @@ def test_a_file_without_ranges_leaves_the_stored_ones(home: Path, file: Path) ->
         bars = store.prices.bars(TICKER)
     assert len(bars) == 3515
     assert (bars.highs[-2], bars.volumes[-2]) == (37.330002, 45140600)
+
+
+def test_a_session_on_a_saturday_is_one_of_that_share(home: Path, file: Path) -> None:
+    """NSE tried its reserve site on 2024-03-02."""
+    name = "RELIANCE.NS"
+    rows = ["2024-02-29,2950,2960,2910,2920,900", "2024-03-01,2930,2990,2925,2980,800"]
+    rows += ["2024-03-02,2985,2995,2980,2990,40"]
+    header = "Date,Open,High,Low,Close,Volume\n"
+
+    (result,) = fetch_csv(home, file, header + "\n".join(rows), name).results
+
+    assert (result.last, result.rows, result.rows_rejected) == ("2024-03-02", 3, ())
+    with open_store(home) as store:
+        assert store.sessions.next_after("XBOM", "2024-03-02") == "2024-03-04"
+    (verified,) = verify_prices([name], home=home).results
+    assert verified.status == "ok", verified.checks
+    rows += ["2024-03-04,2992,3020,2990,3014,700"]
+    (again,) = fetch_csv(home, file, header + "\n".join(rows), name).results
+    assert (again.rows_added, again.rows_rejected, again.missing_sessions) == (1, (), ())
+
+
+def test_closes_of_a_file_with_both_mend_adjusted_ones(home: Path, file: Path) -> None:
+    days = [f"2024-03-{day:02}" for day in (5, 6, 7, 8, 11, 12, 13, 14, 15)]
+    closes = [36, 37, 36.5, 38, 37.6, 37, 36.8, 35, 35.5]
+    # Of 36.80 on the last day before, 0.92 were paid on the 14th.
+    adjusted = [round(close * 0.975, 4) for close in closes[:-2]] + closes[-2:]
+    lines = [f"{day},{close}" for day, close in zip(days, adjusted, strict=True)]
+    fetch_csv(home, file, "Date,Close\n" + "\n".join(lines))
+    both = [f"{d},{c},{a}" for d, c, a in zip(days, closes, adjusted, strict=True)]
+
+    (failure,) = fetch_csv(home, file, "Date,Close,Adj Close\n" + "\n".join(both)).failures
+
+    assert "the stored closes allow for dividends" in failure.error.message
+    command = f"stocklstm fetch --ticker {TICKER} --source csv --file {file} --full"
+    assert str(failure.error.hint).startswith(f"{command} --accept-revision, ")
+    options = FetchOptions("csv", (file,), full=True, accept_revision=True)
+    assert not fetch([TICKER], options, home=home).failures
+    bars, _ = stored(home)
+    assert (bars.closes.tolist(), bars.adj_closes.tolist()) == (closes, adjusted)
 
 
 def test_another_currency_is_refused(home: Path) -> None:

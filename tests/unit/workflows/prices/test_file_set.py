@@ -100,6 +100,32 @@ def test_a_ticker_of_later_years_alone_is_found(home: Path, files: tuple[Path, .
         assert store.prices.tickers() == [LATER]
 
 
+def test_a_year_in_cruzeiros_is_refused_and_one_of_two_currencies_begins_with_reais(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    days = ("1994-06-29", "1994-06-30", "1994-07-01", "1994-07-04")
+    made = [
+        Quote(day, "PETR4", *[price] * 4, currency=currency, factor=1000)
+        for day, price, currency in zip(
+            days, (230, 240, 88, 89), ("CR$", "CR$", "R$", "R$"), strict=True
+        )
+    ]
+    old, new = tmp_path / "COTAHIST_A1993.TXT", tmp_path / "COTAHIST_A1994.TXT"
+    old.write_bytes(cotahist(made[:2]))
+    new.write_bytes(cotahist(made))
+
+    refused = cli("fetch", "--source", "b3", "--file", f"{old}", "-t", TICKER)
+    kept = cli("fetch", "--source", "b3", "--file", f"{new}", "-t", TICKER, "--json")
+
+    assert refused.code == 6
+    assert "none of 2 rows is usable" in refused.err
+    assert "1994-06-29: its prices are in CR$, not in R$" in refused.err
+    (result,) = json.loads(kept.out)["results"]
+    assert [row["date"] for row in result["rows_rejected"]] == list(days[:2])
+    bars = stored(home, TICKER)
+    assert (bars.dates.astype(str).tolist(), bars.closes.tolist()) == ([*days[2:]], [0.088, 0.089])
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_damaged_file_stores_nothing_of_the_others(
     cli: Cli, home: Path, files: tuple[Path, ...], tmp_path: Path, jobs: int
