@@ -146,8 +146,8 @@ class Client:
             on_file: Called after each file that was read, before anything is stored.
 
         Raises:
-            ConfigError: No such source or calendar, nothing to fetch, or files or processes that
-                the source has no use for.
+            ConfigError: No such source, calendar or currency, nothing to fetch, or files or
+                processes that the source has no use for.
             NotFoundError: There is no such file, of those that hold many tickers.
             RejectedDataError: One of them is damaged; nothing of the others was stored.
             StoreLockedError: Another fetch took too long.

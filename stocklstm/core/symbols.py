@@ -45,7 +45,13 @@ class Doubt(NamedTuple):
 
 def doubt(ticker: str) -> Doubt | None:
     """Tell what is wrong with a ticker in upper case; None if nothing is to be seen."""
-    return _of_b3(ticker) or _american(ticker)
+    return _b3_share(ticker) or b3_market(ticker) or _american(ticker)
+
+
+def as_yahoo_writes(ticker: str) -> str:
+    """Give Yahoo's spelling of a ticker in upper case: another one for the same security."""
+    found = _b3_share(ticker) or _american(ticker)
+    return found.right if found else ticker
 
 
 def b3_market(code: str) -> Doubt | None:
@@ -67,11 +73,11 @@ def b3_market(code: str) -> Doubt | None:
     return None
 
 
-def _of_b3(ticker: str) -> Doubt | None:
-    if _B3_SHARE.fullmatch(ticker):
-        right = f"{ticker}.SA"
-        return _written(ticker, right, f"{ticker} is a code of B3: did you mean {right}?")
-    return b3_market(ticker)
+def _b3_share(ticker: str) -> Doubt | None:
+    if not _B3_SHARE.fullmatch(ticker):
+        return None
+    right = f"{ticker}.SA"
+    return _written(ticker, right, f"{ticker} is a code of B3: did you mean {right}?")
 
 
 def _american(ticker: str) -> Doubt | None:

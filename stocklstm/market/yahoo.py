@@ -22,6 +22,7 @@ from stocklstm.core.prices.series import (
     Floats,
     Instrument,
 )
+from stocklstm.core.symbols import doubt
 from stocklstm.errors import (
     NetworkError,
     RateLimitedError,
@@ -247,9 +248,10 @@ def _stated(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _unknown(ticker: str) -> UnknownTickerError:
-    return UnknownTickerError(
-        f"{ticker}: unknown or delisted", hint="check the spelling (B3 tickers end in .SA)"
-    )
+    # What old stores hold is refreshed under the name it has there.
+    doubtful = doubt(ticker)
+    hint = doubtful.instead if doubtful else "check the spelling (B3 tickers end in .SA)"
+    return UnknownTickerError(f"{ticker}: unknown or delisted", hint=hint)
 
 
 def _not_data(ticker: str) -> NetworkError:

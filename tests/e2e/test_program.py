@@ -72,6 +72,43 @@ def test_from_ticker_to_forecast(program: Program, home: Path) -> None:
     assert home.is_dir()
 
 
+def test_what_is_typed_for_a_ticker_is_read_or_answered(
+    program: Program, home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "sap.csv"
+    file.write_text("Date,Close\n2024-03-11,180.5\n2024-03-12,181\n2024-03-13,182.25\n")
+    said = {
+        "PETR4": "did you mean PETR4.SA?",
+        "BRK.B": "Yahoo writes BRK-B",
+        "PETR4F": "PETR4 in odd lots on B3",
+        "PETRC380": "an option of B3",
+        "PETR4.SA,VALE3.SA": "next: --ticker PETR4.SA --ticker VALE3.SA",
+    }
+
+    for typed, answer in said.items():
+        for way in ((typed,), ("--ticker", typed)):
+            refused = program("fetch", *way, "--file", str(file))
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert answer in refused.stderr
+            assert "  next: " in refused.stderr
+    assumed = program("fetch", "SAP", "--file", str(file), "--json")
+    chosen = program(
+        *("fetch", "SAP", "--file", str(file), "--json"),
+        *("--calendar", "XETR", "--currency", "EUR"),
+    )
+
+    assert (assumed.returncode, chosen.returncode) == (0, 0)
+    (first,), (second,) = (json.loads(done.stdout)["results"] for done in (assumed, chosen))
+    assert first["assumed"] == {"calendar": "XNYS", "currency": "USD"}
+    assert "say which by --calendar and --currency" in assumed.stderr
+    assert (second["assumed"], second["currency"], second["exchange"]) == ({}, "EUR", "XETR")
+    assert "assumed" not in chosen.stderr
+    with open_store(home) as store:
+        assert store.prices.tickers() == ["SAP"]
+        assert store.prices.bars("SAP").closes.tolist() == [180.5, 181.0, 182.25]
+        assert store.prices.instrument("SAP").time_zone == "Europe/Berlin"
+
+
 @pytest.mark.usefixtures("priced_home")
 def test_stdout_is_the_result_and_nothing_else(program: Program) -> None:
     trained = program("train", "-q", "-t", TICKER, *TINY_OPTIONS)

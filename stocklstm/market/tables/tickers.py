@@ -2,6 +2,8 @@
 
 import re
 
+from stocklstm.core.symbols import as_yahoo_writes
+
 _TICKER = re.compile(r"\^?[A-Z0-9][A-Z0-9.=&/_-]*", re.ASCII)
 _LETTER = re.compile(r"[A-Z]|[0-9]{4}", re.ASCII)  # Asia's tickers are numbers
 _B3 = re.compile(r"[A-Z]{4}(?:[3-8]|11|3[1-9])", re.ASCII)
@@ -81,11 +83,7 @@ def yahoo_name(written: str) -> str:
     for ending, suffix in _ENDINGS.items():
         if name.endswith(ending):
             name = name.removesuffix(ending) + suffix
-    if _B3.fullmatch(name):
-        return f"{name}.SA"
-    if name in _INDICES:
-        return _INDICES[name]
-    return name.replace("/", "-")
+    return _INDICES.get(name) or as_yahoo_writes(name).replace("/", "-")
 
 
 def is_named(written: str, ticker: str) -> bool:

@@ -10,6 +10,8 @@ from tests.support.price_rows import prices_of
     [
         *[("PETR4", "PETR4.SA"), ("petr4.sa", "PETR4.SA"), ("PETR4 BZ Equity", "PETR4.SA")],
         *[("BMFBOVESPA:PETR4", "PETR4.SA"), ("PETR4.SAO", "PETR4.SA"), ("IBOV", "^BVSP")],
+        *[("B3SA3", "B3SA3.SA"), ("A1MD34", "A1MD34.SA"), ("5GTK11", "5GTK11.SA")],
+        *[("BRK.B", "BRK-B"), ("RCI.B.TO", "RCI-B.TO"), ("BRK/B US Equity", "BRK-B")],
         *[("AAPL US Equity", "AAPL"), ("NASDAQ:AAPL", "AAPL"), ("AAPL.US", "AAPL")],
         *[("7203 JT Equity", "7203.T"), ("VOD LN Equity", "VOD.L"), ("BTC/USD", "BTC-USD")],
     ],
