@@ -25,8 +25,8 @@ class FetchRequest:
         file: For sources that read one.
         date_format: strptime pattern of the dates in the file; None to find it out.
         start: First ISO day wanted; None for all there is.
-        exchange: Calendar that somebody chose for the ticker, "" for plain weekdays; None if
-            the source's own holds.
+        exchange: Calendar that somebody chose for the ticker, "" for plain weekdays, or that is
+            known of it where its name says otherwise; None if the source's own holds.
         decimal: What precedes the decimals in the file, "." or ","; None to find it out.
         columns: Pairs of what a column of the file holds, such as close, and its name there.
         accept_spacing: Take rows that lie weeks or months apart.

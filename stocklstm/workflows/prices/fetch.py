@@ -50,7 +50,7 @@ from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.retry import Asker, Patience
-from stocklstm.workflows.prices.traits import CALENDAR, CURRENCY, best_known
+from stocklstm.workflows.prices.traits import CALENDAR, CURRENCY, best_known, known_exchange
 
 _YEAR = np.timedelta64(365, "D")
 
@@ -382,7 +382,8 @@ def _first_day_to_ask(run: _Run, ticker: str) -> str:
 def _ask(run: _Run, ticker: str, start: str) -> _Offer:
     store, options = run.store, run.options
     chosen = _chosen_calendar(run, ticker)
-    request = replace(_request(ticker, options), start=start or None, exchange=chosen)
+    exchange = known_exchange(store, ticker) if chosen is None and options.files else chosen
+    request = replace(_request(ticker, options), start=start or None, exchange=exchange)
     answer = run.asker.ask(request)
     known = best_known(
         store,

@@ -84,6 +84,16 @@ def best_known(
     return own if calendar is None else own._replace(assumed=_without(own, CALENDAR))
 
 
+def known_exchange(store: Store, ticker: str) -> str | None:
+    """Look up the calendar of a stored ticker, if it is known to be another than its name says."""
+    if not store.prices.has(ticker):
+        return None
+    stored = stored_traits(store, ticker)
+    exchange = stored.instrument.exchange
+    as_named = exchange == guess_instrument(ticker).exchange
+    return None if as_named or CALENDAR in stored.assumed else exchange
+
+
 def stored_traits(store: Store, ticker: str) -> Known:
     """Look up what is stored of a ticker that has prices, and what of it was only assumed."""
     stored, guess = store.prices.instrument(ticker, pinned=False), guess_instrument(ticker)

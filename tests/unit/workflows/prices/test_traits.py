@@ -183,6 +183,19 @@ def test_yahoo_knows_better_than_a_name(home: Path, from_yahoo: Fetch, quoted: I
     assert stored(home, quoted.ticker) == quoted
 
 
+def test_instants_in_a_file_are_days_of_the_exchange_that_is_known(
+    home: Path, tmp_path: Path, from_yahoo: Fetch
+) -> None:
+    from_yahoo(Instrument("SAP", "EUR", "XETR", "Europe/Berlin"), *WEEK)
+    file = tmp_path / "instants.csv"
+    # Midnights in Berlin, which are evenings of the day before in New York.
+    file.write_text("Date,Close\n2024-03-12T23:00:00+00:00,102\n2024-03-13T23:00:00+00:00,103\n")
+
+    (result,) = fetch(["SAP"], FetchOptions("csv", (file,)), home=home).results
+
+    assert (result.rows_added, result.rows_revised, result.last) == (1, 0, "2024-03-14")
+
+
 def test_what_is_known_is_not_chosen_otherwise(
     home: Path, from_file: Fetch, from_yahoo: Fetch
 ) -> None:
