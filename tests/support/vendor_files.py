@@ -318,6 +318,21 @@ def pandas_numbered(_market: Market, rows: Rows) -> str:
     return lines([names, *cells])
 
 
+# R.
+
+
+@form("quantmod", *SHARES, tells=ADJUSTED)
+def quantmod(market: Market, rows: Rows) -> str:
+    columns = {
+        "": iso,
+        **ohlc("Open High Low Close", short),
+        "Volume": volume,
+        "Adjusted": shown("adj_close", short),
+    }
+    named = {f"{market.ticker}.{name}" if name else "": cell for name, cell in columns.items()}
+    return table(named, rows)
+
+
 # investing.com: quoted, newest first.
 
 
@@ -481,6 +496,47 @@ def nasdaq_blanks(market: Market, rows: Rows) -> str:
 def wall_street_journal(_market: Market, rows: Rows) -> str:
     columns = {"Date": pattern("%m/%d/%y"), **ohlc("Open High Low Close"), **VOLUME}
     return table(columns, rows).replace(",", ", ")
+
+
+@form("MarketWatch", US, newest_first=True)
+def marketwatch(_market: Market, rows: Rows) -> str:
+    def dollars(price: Decimal) -> str:
+        return f"${english(price)}"
+
+    columns = {
+        "Date": american,
+        **ohlc("Open High Low Close", dollars),
+        "Volume": lambda row: english(row.volume),
+    }
+    return table(columns, rows)
+
+
+@form("Finam", US, B3)
+def finam(market: Market, rows: Rows) -> str:
+    columns = {
+        "<TICKER>": constant(market.bare),
+        "<PER>": constant("D"),
+        "<DATE>": pattern("%d/%m/%y"),
+        "<TIME>": constant("00:00:00"),
+        **ohlc("<OPEN> <HIGH> <LOW> <CLOSE>"),
+        "<VOL>": volume,
+    }
+    return table(columns, rows, ";")
+
+
+@form("Euronext", US, tells=OHLC, newest_first=True)
+def euronext(_market: Market, rows: Rows) -> str:
+    above = '"Historical Data"\n"From 2010-01-01 to 2024-03-13"\nFR0000121014\n'
+    columns = {
+        "Date": latin_day,
+        **reordered(ohlc("Open High Low Last"), "Open High Low Last"),
+        "Close": fixed("close"),
+        "Number of Shares": volume,
+        "Number of Trades": lambda row: f"{row.volume // 90}",
+        "Turnover": lambda row: f"{turnover(row)}",
+        "VWAP": lambda row: f"{(row.high + row.low) / 2:.4f}",
+    }
+    return table(columns, rows, ";", above=above)
 
 
 @form("Bloomberg", B3, US)
@@ -690,6 +746,22 @@ def nse(_market: Market, rows: Rows) -> str:
         "No of trades ": lambda row: indian(row.volume // 50),
     }
     return table(columns, rows, quoting=csv.QUOTE_ALL)
+
+
+@form("Economatica", B3, tells=OHLC)
+def economatica(_market: Market, rows: Rows) -> str:
+    columns = {
+        "Data": latin_day,
+        "Q Negs": lambda row: f"{row.volume // 500}",
+        "Q Títs": volume,
+        "Volume$": lambda row: f"{int(turnover(row))}",
+        "Fechamento": shown("close", comma),
+        "Abertura": shown("open", comma),
+        "Mínimo": shown("low", comma),
+        "Máximo": shown("high", comma),
+        "Médio": lambda row: comma(round((row.high + row.low) / 2, 2)),
+    }
+    return table(columns, rows, ";")
 
 
 @form("InfoMoney", B3, tells=OHLC, newest_first=True)

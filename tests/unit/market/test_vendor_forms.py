@@ -1,7 +1,9 @@
 """Files in every vendor's form, cut and shuffled: read to the last bit, or refused."""
 
+import itertools
 import math
 import random
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -72,13 +74,17 @@ def require_told(answer: SourceAnswer, case: Case) -> None:
 
 
 @st.composite
-def cuts(draw: st.DrawFn) -> Case:
-    """Draw a file; half of them are too short to tell much about how they are written."""
+def cuts(draw: st.DrawFn, *, early: bool | None = None) -> Case:
+    """Draw a file; half of them are too short to tell much about how they are written.
+
+    Args:
+        draw: Of Hypothesis.
+        early: Of days up to the 12th alone, whose order of day and month cannot be told.
+    """
     form = draw(st.sampled_from(FORMS))
     market = draw(st.sampled_from(form.markets))
     rows = real_rows(market)
-    if draw(st.booleans()):
-        # Of such days the order of day and month cannot be told.
+    if draw(st.booleans()) if early is None else early:
         rows = tuple(row for row in rows if row.day.day <= 12)
     length = draw(st.integers(1, 5) | st.integers(1, 60))
     start = draw(st.integers(0, len(rows) - length))
@@ -112,6 +118,46 @@ def test_a_file_in_any_form_is_read_to_the_last_bit_or_refused(path: Path, case:
         return
     event("refused")
     assert refusal.hint
+
+
+def answers_to(question: str) -> list[dict[str, str]]:
+    """Find the options that a hint names, each as what a request takes."""
+    words = [word.rstrip(",") or word for word in shlex.split(question)]
+    names = {"--date-format": "date_format", "--decimal": "decimal"}
+    return [
+        {names[option]: value} for option, value in itertools.pairwise(words) if option in names
+    ]
+
+
+def readings(path: Path, case: Case, options: dict[str, str]) -> list[SourceAnswer]:
+    """Read a file, and where that is asked about in each way that the question names."""
+    try:
+        return [CsvSource().fetch(FetchRequest(case.market.ticker, file=path, **options))]
+    except StockLstmError as error:
+        answers = answers_to(error.hint)
+    return [
+        reading
+        for answer in answers
+        if not answer.keys() & options.keys()
+        for reading in readings(path, case, {**options, **answer})
+    ]
+
+
+@settings(PROPERTY, max_examples=150)
+@given(case=cuts(early=True))
+def test_what_is_asked_is_answered_by_an_option_that_the_question_names(
+    path: Path, case: Case
+) -> None:
+    try:
+        read(path, case)
+    except ConfigError:
+        named = [found(answer, case.form.tells) for answer in readings(path, case, {})]
+    except RejectedDataError:
+        return
+    else:
+        return
+
+    assert case.form.told(case.rows) in named
 
 
 @st.composite
