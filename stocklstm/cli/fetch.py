@@ -194,7 +194,13 @@ def _named_columns(typed: Sequence[str]) -> dict[str, str]:
                     f"{part!a} does not say which column holds what",
                     hint="write it like --columns close=PX_LAST,date=Dates",
                 )
-            named[column.strip().lower().replace(" ", "_")] = name
+            key = column.strip().lower().replace(" ", "_")
+            if named.get(key, name) != name:
+                raise ConfigError(
+                    f"--columns names two columns for {key}: {named[key]} and {name}",
+                    hint=f"say one of them: --columns {key}={name}",
+                )
+            named[key] = name
     return named
 
 

@@ -17,75 +17,55 @@ _NAMES = {
         *("opentime", "dia", "day", "pregao", "datadopregao", "datapregao", "tradedate"),
         *("tradingdate", "tradingday", "snappedat", "formatteddate", "localtime", "gmttime"),
         *("dateutc", "datetimeutc", "timeutc", "utctime", "quotedate", "unixtimestamp", "unix"),
-        *(
-            "exchangedate",
-            "pricedate",
-            "date1",
-            "dt",
-            "openat",
-            "begin",
-            "datum",
-            "index",
-            "time",
-            "hora",
-        ),
+        *("exchangedate", "pricedate", "date1", "dt", "openat", "begin", "datum", "index"),
+        *("refdate", "rptdt", "dtyyyymmdd", "datpre", "datapre", "time", "hora"),
     ),
     "open": (
         *("open", "openprice", "abertura", "abert", "abrir", "apertura", "opening", "pxopen"),
-        *("precodeabertura", "precoabertura", "openingprice", "o"),
+        *("precodeabertura", "precoabertura", "openingprice", "priceopen", "frstpric", "preabe"),
+        *("erster", "eroffnung", "o"),
     ),
     "high": (
         *("high", "highprice", "maxima", "maximo", "alta", "alto", "max", "precomaximo", "pxhigh"),
-        *("dayhigh", "h"),
+        *("dayhigh", "pricehigh", "maxpric", "premax", "hoch", "h"),
     ),
     "low": (
         *("low", "lowprice", "minima", "minimo", "baixa", "baixo", "min", "precominimo", "pxlow"),
-        *("daylow", "l"),
+        *("daylow", "pricelow", "minpric", "premin", "tief", "l"),
     ),
     "close": (
         *("close", "closeprice", "fechamento", "fech", "fechar", "cierre", "closelast", "pxlast"),
         *("precodefechamento", "precofechamento", "preciodecierre", "closingprice", "closing"),
         *("ultimo", "precoultimo", "ultimopreco", "last", "lastprice", "price", "preco", "precio"),
         *("cotacaodefechamento", "cotacao", "ult", "settle", "trdprc1", "cls"),
-        *("closeclosepriceadjustedforsplits", "c"),
+        *("closeclosepriceadjustedforsplits", "priceclose", "lastpric", "preult", "schlusskurs"),
+        *("schluss", "c"),
     ),
     "adj_close": (
-        *(
-            "adjclose",
-            "adjustedclose",
-            "closeadj",
-            "closeadjusted",
-            "adjustedprice",
-            "adjcloseprice",
-        ),
-        *("fechamentoajustado", "fechamentoajust", "fechamentoaj", "fechajustado", "fechaj"),
-        # As Yahoo's page is copied: each name with its explanation.
+        *("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjustedprice"),
+        *("adjcloseprice", "fechamentoajustado", "fechamentoajust", "fechamentoaj"),
+        *("fechajustado", "fechaj"),
         "adjcloseadjustedclosepriceadjustedforsplitsanddividendandorcapitalgaindistributions",
+        *("priceadjusted", "adjusted"),
     ),
     # A quantity comes before what may be a turnover.
     "volume": (
-        *(
-            "quantidadenegociada",
-            "quantidade",
-            "qtdnegociada",
-            "qtd",
-            "qtde",
-            "totaltradedquantity",
-        ),
-        *("tradedquantity", "sharestraded", "noofshares", "quantity", "cantidad", "volume"),
-        *("volumen", "vol", "volumenegociado", "totalvolume", "tradedvolume", "pxvolume", "v"),
-        *("tickvol", "tickvolume"),
+        *("quantidadenegociada", "quantidade", "qtdnegociada", "qtd", "qtde"),
+        *("totaltradedquantity", "tradedquantity", "sharestraded", "noofshares", "quatot"),
+        *("qtits", "totaltradequantity", "numberofshares", "quantity", "cantidad", "volume"),
+        *("volumen", "vol", "volumenegociado", "totalvolume", "tradedvolume", "pxvolume"),
+        *("tickvol", "tickvolume", "v"),
     ),
-    "time": ("time", "hora", "horario"),
+    "time": (*("time", "hora", "horario"),),
     "ticker": (
         *("ticker", "symbol", "simbolo", "codneg", "codigodenegociacao", "codigo", "ativo"),
         *("papel", "acao", "tick", "tckrsymb", "stocksymbol", "tickername", "tickersymbol", "ric"),
         *("cod", "nemotecnico", "especie", "emisora", "instrumento", "instrument", "asset"),
         *("security", "code", "stock", "isin", "name", "nome", "empresa", "company"),
     ),
-    "currency": ("currency", "moeda", "moneda"),
-    "dividend": ("dividends", "dividend", "dividendos", "dividendamount"),
-    "split": ("stocksplits", "splitcoefficient", "desdobramentos", "split", "splits"),
+    "currency": (*("currency", "moeda", "moneda"),),
+    "dividend": (*("dividends", "dividend", "dividendos", "dividendamount"),),
+    "split": (*("stocksplits", "splitcoefficient", "desdobramentos", "split", "splits"),),
 }
 
 COLUMNS = ("date", "time", "ticker", "currency", *NUMBERS)
@@ -134,6 +114,9 @@ _BEHIND = {
     for field, words in _FIELDS.items()
 }
 _PAIR = re.compile(r"\(\s*['\"]([^'\"]*)['\"]\s*,\s*['\"]([^'\"]*)['\"]\s*\)")
+
+_PAIR_VOLUME = re.compile(r"Vol(?:ume)?[ _(]+([A-Z0-9]{2,6})\)?")
+_AVERAGES = {"MA", "SMA", "EMA", "AVG"}
 
 _PRICES = {"open", "high", "low", "close", "adj_close"}
 
@@ -264,7 +247,8 @@ def _field(text: str) -> str | None:
 
 
 def _by_name(header: Sequence[str]) -> dict[str, int]:
-    names = [plain(text) for text in header]
+    # What is counted in money is a turnover.
+    names = ["" if re.search(r"(?i)vol.*[$€£]", text) else plain(text) for text in header]
     bare = ["" if text.startswith("Vol") else _bare(text) for text in header]
     if names[:1] == ["price"] and "close" in names[1:]:
         # What `yfinance.download(...).to_csv()` writes.
@@ -285,28 +269,26 @@ def _by_name(header: Sequence[str]) -> dict[str, int]:
         found["date"] = names.index("t")
     if found.get("time") == found.get("date"):
         found.pop("time", None)
-    if "volume" not in found and (place := _volume_of_a_pair(names)) is not None:
+    if "volume" not in found and (place := _volume_of_a_pair(header)) is not None:
         found["volume"] = place
     return found
 
 
 def _quoted_in_money(names: Sequence[str], aliases: Collection[str]) -> int | None:
-    """Find a column such as "Close USD"."""
-    return next(
-        (
-            place
-            for place, name in enumerate(names)
-            if any(name.endswith(money) and name.removesuffix(money) in aliases for money in _MONEY)
-        ),
-        None,
-    )
+    """Find a column such as "Close USD"; of two, in two currencies, neither is it."""
+    places = [
+        place
+        for place, name in enumerate(names)
+        if any(name.endswith(money) and name.removesuffix(money) in aliases for money in _MONEY)
+    ]
+    return places[0] if len(places) == 1 else None
 
 
-def _volume_of_a_pair(names: Sequence[str]) -> int | None:
+def _volume_of_a_pair(header: Sequence[str]) -> int | None:
     """Choose "Volume BTC" beside "Volume USDT": the quantity, not the turnover."""
-    for place, name in enumerate(names):
-        rest = name.removeprefix("volume") if name.startswith("volume") else ""
-        if rest and rest.isalpha() and rest not in _MONEY:
+    for place, text in enumerate(header):
+        found = _PAIR_VOLUME.fullmatch(text)
+        if found and found[1].lower() not in _MONEY and found[1] not in _AVERAGES:
             return place
     return None
 

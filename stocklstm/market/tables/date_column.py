@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.tables.dates import (
     CACHED,
     DMY,
@@ -16,6 +16,7 @@ from stocklstm.market.tables.dates import (
     MDY,
     MONTH,
     UNIX,
+    YDM,
     YMD,
     DateReader,
     Moment,
@@ -38,6 +39,11 @@ _PATTERNS = (
 )
 _DAY_NUMBER = re.compile(r"[2-6]\d{4}(\.\d+)?", re.ASCII)
 _FIRST_TWO = re.compile(r"(\d{1,2})\D(\d{1,2})\D", re.ASCII)
+
+
+_WEEK = 7
+
+_NOT_NEEDED = Written("", ())
 
 
 class Cell(NamedTuple):
@@ -157,6 +163,8 @@ class DateColumn:
                 doubtful.append(cell)
         # One or two are slips of the pen, which cost their own rows.
         if len(day_second) < 3 and len(day_second) <= len(day_last):
+            if day_last:
+                self._require_own_order(self._rows(kind, YMD, YDM), day_last[0])
             return YMD
         others = day_last or (doubtful if len(day_second) < 3 else [])
         if others:
@@ -200,16 +208,15 @@ class DateColumn:
                 "from the file",
                 hint=hint,
             )
-        order = MDY if month_first else DMY
-        rows = self._rows(kind, order)
+        order, turned = (MDY, DMY) if month_first else (DMY, MDY)
+        rows = self._rows(kind, order, turned)
         if year == "%y":
             _require_year_last(rows, hint=f"{hint}, or --date-format %y{mark}%m{mark}%d")
         if sure:
             self._require_own_order(rows, sure)
         return order
 
-    def _rows(self, kind: str, order: Order) -> list[_Row]:
-        turned = MDY if order == DMY else DMY
+    def _rows(self, kind: str, order: Order, turned: Order) -> list[_Row]:
         rows = []
         for cell, written in self._taken_apart(kind):
             try:
@@ -227,27 +234,61 @@ class DateColumn:
         """Refuse dates of which a spreadsheet has turned some round.
 
         A sheet whose language puts the month first turns 03/04/2024 of a file that puts it last
-        round, and leaves 13/04/2024 as it is. Read alike, such dates break an order that the file
-        has when those are turned back, fall on weekends, or lie far apart.
+        round, and leaves 13/04/2024 as it is. Read alike, such dates jump to and fro where others
+        follow each other, or fall on weekends.
 
         Args:
             rows: In the order that was found.
             sure: A date that showed that order.
         """
         doubtful = [row for row in rows if row.day != row.other]
+        turned = _turned_round(rows)
         days, others = {row.day for row in doubtful}, {row.other for row in doubtful}
-        weekends = len(days) >= 5 and _on_weekends(days) >= 2 and not _on_weekends(others)
-        disorder = 2 * _breaks(rows, turned=True) < _breaks(rows, turned=False)
-        apart = 4 * _span([row.other for row in rows]) < _span([row.day for row in rows])
-        if doubtful and (weekends or disorder or apart):
+        if len(days) >= 5 and _on_weekends(days) >= 2 and not _on_weekends(others):
+            turned = doubtful
+        if turned:
             words = "read alike they break the order of the file"
-            raise self._two_kinds(doubtful[0].cell, sure, words)
+            raise self._two_kinds(turned[0].cell, sure, words)
         # Such a sheet shows 13/03/2024 as it was, and what it has turned round as 3/12/2024.
         for place in (1, 2):
             padded = next((row.cell for row in rows if _digits(row, place)[0] == "0"), None)
             short = next((row.cell for row in doubtful if len(_digits(row, place)) == 1), None)
             if padded and short:
                 raise self._two_kinds(short, padded, "they are written in two ways")
+
+    def require_own_order(self, read: DateReader) -> None:
+        """Refuse a pattern of the user that breaks the order of the file, or fits few of its dates.
+
+        Raises:
+            RejectedDataError: The dates are understood without it, and it does not read all of
+                them; or read so they jump to and fro, and with some turned round they do not.
+        """
+        rows, unread = [], 0
+        for cell in self.cells():
+            try:
+                day = date.fromordinal(read(cell.text).day + EPOCH)
+            except ValueError:
+                unread += bool(cell.text)
+                continue
+            rows.append(_Row(cell, _NOT_NEEDED, day, _turned(day)))
+        if unread:
+            self._require_needed(unread)
+        sure = next((row for row in rows if row.day == row.other and row.day.day > 12), None)
+        # Without such a row the whole file may be meant the other way, and the pattern says not.
+        if sure and (turned := _turned_round(rows)):
+            words = "read so they break the order of the file"
+            raise self._two_kinds(turned[0].cell, sure.cell, words)
+
+    def _require_needed(self, unread: int) -> None:
+        """Refuse a pattern that leaves dates unread where none need be."""
+        try:
+            self.reader()
+        except StockLstmError:
+            return
+        raise RejectedDataError(
+            f"{self.name}: the pattern leaves {unread:,} dates unread",
+            hint="leave --date-format out: the dates are understood without it",
+        )
 
     def _two_kinds(self, one: Cell, other: Cell, words: str) -> RejectedDataError:
         lines = [line_number(self.text, cell.place) for cell in (one, other)]
@@ -306,15 +347,55 @@ def _on_weekends(days: Iterable[date]) -> int:
     return sum(day.weekday() > 4 for day in days)
 
 
-def _breaks(rows: Sequence[_Row], *, turned: bool) -> int:
-    """Count the steps against the order of the file, for each instrument by itself."""
-    days: dict[str, list[date]] = {}
+def _turned(day: date) -> date:
+    """Turn day and month round where that is a date."""
+    return date(day.year, day.day, day.month) if day.day <= 12 else day
+
+
+def _turned_round(rows: Sequence[_Row]) -> list[_Row]:
+    """Find the rows that have to be turned round for the dates to follow each other.
+
+    Returns:
+        Those of the shortest way through all dates, instrument by instrument, if daily prices run
+        so and the way through the dates as they were read is more than twice as long, or more
+        than a week longer where the shortest runs one way; else none.
+    """
+    by_instrument: dict[str, list[_Row]] = {}
     for row in rows:
-        days.setdefault(row.cell.instrument, []).append(row.other if turned else row.day)
-    steps = [step for each in days.values() for step in pairwise(each)]
-    falling = sum(later < earlier for earlier, later in steps)
-    rising = sum(later > earlier for earlier, later in steps)
-    return min(falling, rising)
+        by_instrument.setdefault(row.cell.instrument, []).append(row)
+    found: list[_Row] = []
+    length = shortest = span = 0
+    for each in by_instrument.values():
+        days = _shortest_way(each)
+        length += _way([row.day for row in each])
+        shortest += _way(days)
+        span += abs((days[-1] - days[0]).days)
+        found += [row for row, day in zip(each, days, strict=True) if row.day != day]
+    daily = shortest <= _WEEK * (len(rows) - len(by_instrument))
+    one_way = shortest == span and length - shortest > _WEEK
+    return found if daily and (one_way or 2 * shortest < length) else []
+
+
+def _way(days: Sequence[date]) -> int:
+    return sum(abs((later - day).days) for day, later in pairwise(days))
+
+
+def _shortest_way(rows: Sequence[_Row]) -> list[date]:
+    """Choose for each row one of its two dates so that the steps between them are shortest."""
+    lengths = [0, 0]
+    origins: list[list[int]] = []
+    for row, later in pairwise(rows):
+        steps = [
+            [lengths[old] + abs((new - day).days) for old, day in enumerate((row.day, row.other))]
+            for new in (later.day, later.other)
+        ]
+        origins.append([each.index(min(each)) for each in steps])
+        lengths = [min(each) for each in steps]
+    chosen = [lengths.index(min(lengths))]
+    for origin in reversed(origins):
+        chosen.append(origin[chosen[-1]])
+    pairs = zip(rows, reversed(chosen), strict=True)
+    return [row.other if turned else row.day for row, turned in pairs]
 
 
 def _digits(row: _Row, place: int) -> str:

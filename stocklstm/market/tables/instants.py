@@ -14,6 +14,7 @@ UNSAID = -(1 << 31)
 """Stands for an offset that a cell does not name."""
 
 _DAY_S = 86_400
+_EVENING_S = 17 * 3600
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,9 @@ def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
     """Turn instants with an offset into the exchange's local days and times.
 
     Vendors write the session of a day as that day's midnight in UTC, too. Such midnights stay
-    the days that they name, unless the exchange's own days fall on its sessions better.
+    the days that they name, unless the exchange's own days fall on its sessions better. Markets
+    that are open at night begin a session on the evening before: such evenings belong to the next
+    day if that falls on sessions better.
 
     Args:
         written: As the file has them; without an offset they are local already.
@@ -51,10 +54,16 @@ def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
     if not instants.any():
         return written
     local = _converted(written, instants, zone)
-    midnights = bool((written.seconds[instants] == 0).all())
-    if midnights and _misses(written, instants, exchange) <= _misses(local, instants, exchange):
-        return written
-    return local
+    readings = [local, _next_day_in_the_evening(local, instants)]
+    if (written.seconds[instants] == 0).all():
+        readings.insert(0, written)
+    # The first of equals.
+    return min(readings, key=lambda reading: _misses(reading, instants, exchange))
+
+
+def _next_day_in_the_evening(local: Moments, instants: Flags) -> Moments:
+    evening = instants & (local.seconds >= _EVENING_S)
+    return Moments(local.days + evening, local.seconds, local.offsets)
 
 
 def _converted(written: Moments, instants: Flags, zone: ZoneInfo) -> Moments:

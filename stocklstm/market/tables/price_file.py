@@ -154,9 +154,12 @@ class PriceFile:
             yield Cell(row.place, cell(row, shared.get("ticker")), _date(row, shared))
 
     def _find_dates(self) -> DateReader:
-        if self._form.date_format is not None:
-            return patterned(self._form.date_format)
-        return DateColumn(self.name, self._table.text, self._cells).reader()
+        column = DateColumn(self.name, self._table.text, self._cells)
+        if self._form.date_format is None:
+            return column.reader()
+        read = patterned(self._form.date_format)
+        column.require_own_order(read)
+        return read
 
     def _find_notation(self) -> Notation:
         if self._form.decimal is not None:
@@ -177,7 +180,13 @@ class PriceFile:
         numbers, splits = array("d"), array("d")
         rejections: list[Rejection] = []
         currencies: set[str] = set()
+        before: list[Row] = []
         for row in self._table.rows(instrument):
+            if self._is_cut_off(row, before):
+                words = "the file ends in the middle of this row"
+                rejections.append(Rejection(shown(_date(row, columns)), words))
+                continue
+            before = [*before[-1:], row]
             try:
                 moment, values = self._row(row, columns)
             except ValueError as error:
@@ -196,6 +205,16 @@ class PriceFile:
         stated = currencies or {self._table.above.get("currency", "")}
         currency = stated.pop() if len(stated) == 1 else ""
         return _Rows(moments, bars, tuple(rejections), currency, np.array(splits, np.float64))
+
+    def _is_cut_off(self, row: Row, before: Sequence[Row]) -> bool:
+        """Tell whether a last row without an end lacks cells, or decimals, that others have."""
+        table = self._table
+        if not table.torn or len(before) < 2 or table.text.find("\n", row.place) >= 0:
+            return False
+        if len(row.cells) < min(len(each.cells) for each in before):
+            return True
+        decimals = {_decimals(each.cells[-1], self._notation.mark) for each in before}
+        return len(decimals) == 1 and _decimals(row.cells[-1], self._notation.mark) < min(decimals)
 
     def _row(self, row: Row, columns: Columns) -> tuple[Moment, list[float]]:
         """Read one row; a ValueError says why it cannot be read."""
@@ -232,6 +251,8 @@ class PriceFile:
         if self._form.date_format is not None and "is not a date" in first.reason:
             return self._no_dates(self._form.date_format)
         hint = "look at that row; --columns and --decimal say how a file is written"
+        if self._form.decimal is not None and "is not a number" in first.reason:
+            hint = "leave --decimal out, or give the other mark"
         if "cells, but the header" in first.reason:
             hint = (
                 "a comma seems to stand between the cells and within the numbers: export the file "
@@ -303,6 +324,10 @@ def _without_splits(bars: Bars, rows: _Rows, moments: Moments) -> tuple[Bars, tu
     if not leaves_splits_in(ordered, splits):
         return bars, ()
     return without_splits(bars, splits), splits
+
+
+def _decimals(text: str, mark: str) -> int:
+    return len(text.strip().partition(mark)[2])
 
 
 def _date(row: Row, columns: Columns) -> str:

@@ -43,6 +43,9 @@ _DAY_FIRST = re.compile(r"\s*\"?\d{4}[-./]?\d\d[-./]?\d\d|\s*\"?\d{1,2}[-./]\d{1
 
 _FEW = 8
 
+# What pandas writes into the first cells of two header lines, and pandas-datareader.
+_CORNERS = {"price", "ticker", "attributes", "symbols", "date", ""}
+
 
 class Row(NamedTuple):
     """One row.
@@ -79,6 +82,11 @@ class Table:
     places: "dict[str, array[int]]" = field(default_factory=dict)
 
     @property
+    def torn(self) -> bool:
+        """Tell whether the last line has no end, as where a download broke off."""
+        return not self.text.endswith(("\n", "\r"))
+
+    @property
     def quoted(self) -> bool:
         """Tell whether cells are in quotation marks, and may hold the separator."""
         return '"' in self.text
@@ -87,6 +95,8 @@ class Table:
         """List the names of all instruments, as written; none if the file names none."""
         if self.layout.own:
             return list(self.layout.own)
+        if not self.layout.complete:
+            return list(self._closes())
         named = [name for name in self.places if name]
         if named:
             return named
@@ -98,11 +108,17 @@ class Table:
         Raises:
             RejectedDataError: It holds other instruments only.
         """
-        names = self.instruments() or list(self._closes())
+        names = self.instruments()
         if not names:
             return ""
-        exact = [name for name in names if name.strip().upper() == ticker]
-        if found := exact or [name for name in names if is_named(name, ticker)]:
+        same = [name for name in names if yahoo_name(name) == ticker]
+        if found := same or [name for name in names if is_named(name, ticker)]:
+            if len(found) > 1:
+                raise RejectedDataError(
+                    f"{self.name} has {ticker} under {len(found)} names: "
+                    + ", ".join(map(shown, found[:_FEW])),
+                    hint="give all its rows one name, or put those of one into another file",
+                )
             return found[0]
         if len(names) == 1 and not _may_be_ticker(names[0], ticker):
             return names[0]
@@ -213,7 +229,7 @@ def _by_count(line: str) -> list[str]:
 def _names_instruments(first: Sequence[str], second: Sequence[str]) -> bool:
     """Tell whether two lines may be the header of a DataFrame of prices by ticker."""
     begins = {first[0].strip().casefold(), second[0].strip().casefold()}
-    return len(first) == len(second) > 1 and begins <= {"price", "ticker", "", "date"}
+    return len(first) == len(second) > 1 and begins <= _CORNERS
 
 
 def _is_index(cells: Sequence[str]) -> bool:
@@ -290,19 +306,17 @@ def _no_header(
 
 
 def _guess(layout: Layout, column: str, row: Sequence[str], fits: Callable[[str], bool]) -> str:
-    """Name the column of a kind, or the first unknown one whose cell may be of it."""
+    """Name the column of a kind, or the one unknown column whose cell may be of it."""
     if column in layout.shared:
         return layout.header[layout.shared[column]]
     # Of adjusted closes alone the user has to say that they shall do.
     known = {place for name, place in layout.shared.items() if name != "adj_close"}
-    return next(
-        (
-            text
-            for place, (text, cell_text) in enumerate(zip(layout.header, row, strict=False))
-            if place not in known and text and fits(cell_text)
-        ),
-        "NAME",
-    )
+    fitting = [
+        text
+        for place, (text, cell_text) in enumerate(zip(layout.header, row, strict=False))
+        if place not in known and text and fits(cell_text)
+    ]
+    return fitting[0] if len(fitting) == 1 else "NAME"
 
 
 def _is_number(text: str) -> bool:

@@ -318,16 +318,17 @@ def _tickers_of_file(
             "--file holds the prices of one ticker: name it, and no other",
             hint=f"{command} --ticker PETR4.SA",
         )
+    named = source.tickers(_request("", options))
     if not tickers and not options.all_tickers:
+        some = f"{named[0]}, or --all-tickers for all that it names" if named else "TICKER"
         raise ConfigError(
             "--file holds the prices of one ticker, or names them: say which to store",
-            hint=f"{command} --ticker PETR4.SA, or --all-tickers for all that it names",
+            hint=f"{command} --ticker {some}",
         )
-    named = source.tickers(_request("", options))
     if not named:
         raise ConfigError(
             f"{options.files[0]} names no tickers, so that its prices are of one ticker",
-            hint=f"{command} --ticker PETR4.SA",
+            hint=f"{command} --ticker {tickers[0] if tickers else 'TICKER'}",
         )
     return named if options.all_tickers else tickers
 

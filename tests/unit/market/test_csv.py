@@ -2,6 +2,7 @@ import csv
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from datetime import date
@@ -174,6 +175,31 @@ def test_many_numbers_that_agree_settle_the_decimal_mark():
 def test_numbers_that_disagree_are_all_counted():
     few, many = "2024-03-12;36.5\n" * 3, "2024-03-13;1,5\n" * 12_000
     assert len(read("Date;Close\n" + few + many)[0]) == 12_000
+
+
+CUT = "Date,Open,Close,Volume\n2024-03-11,36.00,36.19,100\n2024-03-12,36.35,36.82,200\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (CUT + "2024-03-13,36.90,36.38,3", 3),  # a volume may be as small
+        (CUT + "2024-03-13,36.90,36.", 2),
+        (CUT + "2024-03-13,36.9", 2),
+        (CUT + "2024-03-13,36.90,36.38,3\n", 3),
+        (
+            CUT.replace(",Volume", "").replace(",100", "").replace(",200", "")
+            + "2024-03-13,36.9,3",
+            2,
+        ),
+        (CUT.strip(), 2),
+    ],
+)
+def test_a_file_that_ends_in_the_middle_of_a_row(text, rows):
+    bars, rejections = read(text)
+    assert len(bars) == rows
+    if rows == 2 and text != CUT.strip():
+        assert rejections == (Rejection("2024-03-13", "the file ends in the middle of this row"),)
 
 
 def test_the_line_in_which_excel_names_its_separator():

@@ -102,6 +102,36 @@ def test_two_kinds_of_dates_are_shown(texts, shown):
     assert "yyyy-mm-dd" in caught.value.hint
 
 
+# Real sessions around the turn of a month, of which a sheet has turned some round.
+MIXES = [
+    "23/11/2020 24/11/2020 25/11/2020 27/11/2020 30/11/2020 01/12/2020 12/02/2020 12/03/2020",
+    "27/08/2015 28/08/2015 31/08/2015 01/09/2015 02/09/2015 09/03/2015 09/04/2015 09/08/2015",
+    "05/08/2020 11/05/2020 05/12/2020 13/05/2020 14/05/2020",
+    "31/10/2014 11/03/2014 04/11/2014 05/11/2014 11/06/2014",
+    "01/26/2012 01/27/2012 01/30/2012 01/31/2012 02/01/2012 02/02/2012 03/02/2012",
+    "28/12/2012 31/12/2012 01/01/2013 02/01/2013 01/03/2013 01/04/2013 01/07/2013 01/08/2013",
+]
+
+
+@pytest.mark.parametrize("mix", MIXES)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_column_in_two_orders_is_refused_with_two_rows(mix, order):
+    texts = mix.split()[::order]
+    with pytest.raises(RejectedDataError, match="break the order of the file") as caught:
+        days(*texts)
+    assert sum(text in caught.value.message for text in texts) == 2
+    pattern = "%m/%d/%Y" if mix.startswith("01/26") else "%d/%m/%Y"
+    with pytest.raises(RejectedDataError, match="break the order of the file"):
+        days(*texts, date_format=pattern)
+
+
+def test_a_pattern_is_refused_where_all_dates_are_understood_without_it():
+    texts = [f"2024-{month:02}-{day:02}" for month in (1, 2) for day in (2, 3, 4, 15, 16)]
+    with pytest.raises(RejectedDataError, match="leaves 4 dates unread") as caught:
+        days(*texts, date_format="%Y-%d-%m")
+    assert caught.value.hint.startswith("leave --date-format out")
+
+
 def test_a_shuffled_file_is_not_taken_for_half_converted():
     ordered = [date(2024, month, day) for month in (2, 3) for day in range(1, 29)]
     weekdays = [day for day in ordered if day.weekday() < 5]

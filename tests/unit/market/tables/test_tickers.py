@@ -75,3 +75,40 @@ def test_a_vendors_number_or_a_company_is_no_ticker():
     for name in ("2781", "Petrobras PN"):
         content = f"Date,Name,Close\n2024-03-12,{name},36.82\n".encode()
         assert prices_of(content, "PETR4.SA")[0].closes.tolist() == [36.82]
+
+
+def test_one_ticker_under_two_names_is_not_half_taken():
+    content = b"Date,Name,Close\n2024-03-12,PETR4,36.82\n2024-03-13,PETR4.SA,36.38\n"
+    with pytest.raises(RejectedDataError, match=r"under 2 names: PETR4, PETR4\.SA") as caught:
+        prices_of(content, "PETR4.SA")
+    assert "one name" in caught.value.hint
+
+
+def test_closes_in_two_currencies_are_two_columns():
+    content = b"Date,Close USD,Close BRL\n2024-03-12,7.4,36.82\n"
+    with pytest.raises(RejectedDataError, match="has no close column") as caught:
+        prices_of(content, "PETR4.SA")
+    assert "close=NAME" in caught.value.hint
+    assert prices_of(content, columns=(("close", "Close BRL"),))[0].closes.tolist() == [36.82]
+
+
+@pytest.mark.parametrize(
+    ("header", "volume"),
+    [
+        ("Volume$,Quantidade", 200),
+        ("Volume Financeiro,Q Títs", 200),
+        ("Volume USDT,Volume BTC", 200),
+        ("Turnover,Shares Traded", 200),
+        ("Volume,Quantidade", 200),
+        ("Vol. MA,Volume", 200),
+    ],
+)
+def test_the_volume_is_the_quantity(header, volume):
+    content = f"Date,Close,{header}\n2024-03-12,36.82,100,200\n".encode()
+    assert prices_of(content)[0].volumes.tolist() == [volume]
+
+
+@pytest.mark.parametrize("header", ["Volume$", "Volume Financeiro", "Turnover", "Volume USDT"])
+def test_a_turnover_alone_is_no_volume(header):
+    content = f"Date,Close,{header}\n2024-03-12,36.82,100\n".encode()
+    assert str(prices_of(content)[0].volumes.tolist()) == "[nan]"

@@ -13,6 +13,7 @@ LONG = (
     "Date,Name,Close\n2024-03-12,PETR4,36.82\n2024-03-12,VALE3,61.1\n"
     "2024-03-13,PETR4,36.38\n2024-03-13,VALE3,61.5\n"
 )
+WIDE = "Date,PETR4.SA,VALE3.SA\n2024-03-12,36.82,61.1\n2024-03-13,36.38,61.5\n"
 
 
 def fetched(home: Path, text: str, *tickers: str, **options: object):
@@ -49,9 +50,10 @@ PETR4, VALE3 = [36.82, 36.38], [61.1, 61.5]
         ([], {"all_tickers": True}, {"PETR4.SA": PETR4, "VALE3.SA": VALE3}),
     ],
 )
-def test_each_ticker_of_a_file_under_its_own_name(tmp_path, tickers, options, expected):
+@pytest.mark.parametrize("text", [LONG, WIDE])
+def test_each_ticker_of_a_file_under_its_own_name(tmp_path, text, tickers, options, expected):
     home = tmp_path / "home"
-    assert not fetched(home, LONG, *tickers, **options).failures
+    assert not fetched(home, text, *tickers, **options).failures
     assert stored(home) == expected
 
 

@@ -267,8 +267,10 @@ def test_a_new_version_can_begin_with_the_weights_of_another(
     result = train([TICKER], tiny, home=model_home, beginning=StartFrom(weights=f"{TICKER}@v1"))
 
     assert not result.failures
-    with pytest.raises(ConfigError, match="leave --from out"):
+    with pytest.raises(ConfigError, match="has its weights already") as caught:
         train([TICKER], tiny, home=model_home, beginning=StartFrom("auto", f"{TICKER}@v1"))
+    assert caught.value.hint
+    assert "--from" in caught.value.hint
 
 
 def test_weights_that_saw_the_days_of_the_test_part_are_no_beginning(
