@@ -2,7 +2,6 @@ import csv
 import io
 import os
 import pty
-import re
 import subprocess
 import sys
 from datetime import date
