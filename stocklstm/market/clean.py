@@ -189,10 +189,16 @@ def _mark_weekends(bars: Bars, calendar: Sessions, reasons: np.ndarray) -> None:
 
 
 def _untraded(bars: Bars) -> Flags:
-    """Flag the rows of which all that is known is the close, or equals it, without a volume."""
+    """Flag the rows of which all that is known is the close, or equals it, without a volume.
+
+    Where no volume is given at all, the close must be that of the day before, too.
+    """
     ranges = np.stack([bars.opens, bars.highs, bars.lows])
     flat = np.logical_and.reduce(np.isnan(ranges) | (ranges == bars.closes))
-    flags: Flags = flat & (bars.volumes == 0)
+    order = np.argsort(bars.dates, kind="stable")
+    repeated = np.zeros(len(bars), bool)
+    repeated[order[1:]] = bars.closes[order[1:]] == bars.closes[order[:-1]]
+    flags: Flags = flat & ((bars.volumes == 0) | (np.isnan(bars.volumes) & repeated))
     return flags
 
 

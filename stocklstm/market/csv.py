@@ -66,7 +66,8 @@ class CsvSource:
         basis = Basis.SPLIT_ADJUSTED if np.isnan(bars.adj_closes).all() else Basis.ADJUSTED
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
-        named, currency = guess_instrument(request.ticker), stated_currency(found.currency)
+        named = guess_instrument(request.ticker)
+        currency = stated_currency(found.currency, named.currency)
         return SourceAnswer(
             replace(named, currency=currency or named.currency),
             bars,

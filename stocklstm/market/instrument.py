@@ -128,7 +128,8 @@ _HUNDREDTHS = {"GBp": "GBp", "GBX": "GBp", "ZAc": "ZAc", "ZAX": "ZAc", "ILA": "I
 _ISO_LETTERS = 3
 
 # Signs of one currency alone.
-_SIGNS = {"R$": "BRL", "US$": "USD", "€": "EUR", "£": "GBP"}
+_SIGNS = {"R$": "BRL", "US$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "RS": "INR"}
+_DOLLARS = {"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"}
 
 _BOTH = ("calendar", "currency")
 
@@ -266,10 +267,21 @@ def _money(quote: str) -> _Guess:
     return _Guess((quote, "24/5", "Europe/London"))
 
 
-def stated_currency(text: str) -> str:
-    """Read the currency that a file states; "" if it is none that can be read."""
+def stated_currency(text: str, usual: str = "") -> str:
+    """Read the currency that a file states.
+
+    Args:
+        text: A code or a sign.
+        usual: The currency that is expected: many are written as $.
+
+    Returns:
+        Its code; "" if the text is none that can be read.
+    """
+    sign = text.strip().upper()
+    if sign == "$":
+        return usual if usual in _DOLLARS else "USD"
     try:
-        return _SIGNS.get(text.strip().upper()) or require_currency(text)
+        return _SIGNS.get(sign) or require_currency(text)
     except ConfigError:
         return ""
 

@@ -18,6 +18,10 @@ _SPACINGS = (
 _LONGEST_GAP = 5
 
 
+# So many gaps of a week in a row are no share that is seldom traded.
+_SHORTEST_RUN = 8
+
+
 def spacing_days(dates: Dates) -> int:
     """Find how many days lie between the rows of a series, as a rule.
 
@@ -37,6 +41,28 @@ def spacing_days(dates: Dates) -> int:
         if len(alike) >= 2 and 3 * len(alike) >= 2 * len(gaps):
             return int(np.median(alike))
     return int(np.median(gaps)) if gaps.min() >= _LONGEST_GAP else 1
+
+
+def spaced_run(dates: Dates) -> Dates:
+    """Find a stretch of weekly or monthly rows in a series of daily ones.
+
+    Args:
+        dates: In any order.
+
+    Returns:
+        The dates of a longest run of eight or more gaps that are all as long as a week, or as a
+        month, oldest first; none if there is no such run.
+    """
+    days = np.unique(dates)
+    gaps = np.diff(days).astype(np.int64)
+    found = days[:0]
+    for span, _ in _SPACINGS:
+        alike = np.concatenate([[False], (gaps >= span.start) & (gaps < span.stop), [False]])
+        edges = np.flatnonzero(np.diff(alike.astype(np.int8)))
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if end - start >= max(_SHORTEST_RUN, len(found)):
+                found = days[start : end + 1]
+    return found
 
 
 def spacing_name(days: int) -> str:

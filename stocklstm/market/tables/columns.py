@@ -86,6 +86,9 @@ _MONEY = {
     *("pln", "currency", "quote", "from", "to", "traded"),
 }
 
+_NO_MONEY = {"currency", "quote", "from", "to", "traded"}
+_UNIT = re.compile(r"\(([A-Za-z]{3}|[A-Z]*[$€£])\)$|[ _]([A-Z]{3})$")
+
 # Capitals that stand beside "CLOSE" and are no instrument.
 _NO_TICKERS = {"ADJ", "PREV", "PREVIOUS", "LAST", "DAY", "NET", "AVG", "52W", "UNADJ"}
 
@@ -197,6 +200,15 @@ def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
         if place is not None:
             shared[column] = place
     return Layout(header, shared, own)
+
+
+def currency_of_name(text: str) -> str:
+    """Return the currency in the name of a column, such as "Close (R$)" or "Close USD"."""
+    found = _UNIT.search(text.strip())
+    if found is None:
+        return ""
+    unit = found[1] or found[2]
+    return unit if unit.lower() in {*_MONEY, "gbx"} - _NO_MONEY or not unit.isalpha() else ""
 
 
 def find_pairs(first: Sequence[str], second: Sequence[str]) -> Layout | None:

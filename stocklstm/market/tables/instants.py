@@ -42,8 +42,8 @@ def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
 
     Vendors write the session of a day as that day's midnight in UTC, too. Such midnights stay
     the days that they name, unless the exchange's own days fall on its sessions better. Markets
-    that are open at night begin a session on the evening before: such evenings belong to the next
-    day if that falls on sessions better.
+    that are open at night begin a session on the evening before, and midnights of a zone to the
+    east are of the day before: such rows belong to the next day if that falls on sessions better.
 
     Args:
         written: As the file has them; without an offset they are local already.
@@ -54,16 +54,32 @@ def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
     if not instants.any():
         return written
     local = _converted(written, instants, zone)
-    readings = [local, _next_day_in_the_evening(local, instants)]
-    if (written.seconds[instants] == 0).all():
-        readings.insert(0, written)
+    evening = instants & (local.seconds >= _EVENING_S)
+    readings = [local, _a_day_on(local, evening), _a_day_on(local, instants)]
+    midnights = instants & (written.seconds == 0)
+    if 2 * midnights.sum() > instants.sum():
+        # A last row may be of the session that goes on, with a time of its own.
+        readings.insert(0, _chosen(midnights, written, local))
     # The first of equals.
     return min(readings, key=lambda reading: _misses(reading, instants, exchange))
 
 
-def _next_day_in_the_evening(local: Moments, instants: Flags) -> Moments:
-    evening = instants & (local.seconds >= _EVENING_S)
-    return Moments(local.days + evening, local.seconds, local.offsets)
+def on_weekends(moments: Moments) -> float:
+    """Return the share of the days that are Saturdays or Sundays."""
+    days = np.unique(moments.dates)
+    return float((~np.is_busday(days)).mean()) if len(days) else 0.0
+
+
+def _chosen(rows: Flags, ours: Moments, theirs: Moments) -> Moments:
+    return Moments(
+        np.where(rows, ours.days, theirs.days),
+        np.where(rows, ours.seconds, theirs.seconds),
+        theirs.offsets,
+    )
+
+
+def _a_day_on(local: Moments, rows: Flags) -> Moments:
+    return Moments(local.days + rows, local.seconds, local.offsets)
 
 
 def _converted(written: Moments, instants: Flags, zone: ZoneInfo) -> Moments:

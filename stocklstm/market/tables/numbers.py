@@ -27,7 +27,7 @@ _BLANK = {
     "#n/d",
     "#n/a n/a",
 }
-_SIGN = r"(?:R\$|US\$|\$|€|£|¥|₹|BRL|USD|EUR|GBP|Rs\.?)"
+_SIGN = r"(?:R\$|US\$|\$|€|£|¥|₹|BRL|USD|EUR|GBP|GBX|Rs\.?)"
 _CURRENCY = re.compile(rf"^{_SIGN}\s*|\s*{_SIGN}$")
 _EXPONENTS = {"K": 3, "M": 6, "MI": 6, "B": 9, "BI": 9, "T": 12, "TRI": 12}
 _SCALED = re.compile(r"(.*\d)\s*(K|MI?|BI?|TRI|T)", re.ASCII | re.IGNORECASE)
@@ -63,6 +63,12 @@ class Notation:
 
     mark: str
     contested: bool = False
+
+
+def currency_of(text: str) -> str:
+    """Return the sign or code of a currency in a cell, such as "R$"; "" if there is none."""
+    found = _CURRENCY.search(text)
+    return found[0].strip().rstrip(".") if found else ""
 
 
 def is_blank(text: str) -> bool:

@@ -10,17 +10,27 @@ import numpy as np
 from stocklstm.core.prices.adjustment import leaves_splits_in, without_splits
 from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Action, Bars, Floats
-from stocklstm.core.prices.spacing import spacing_days, spacing_name, spacing_words
+from stocklstm.core.prices.spacing import spaced_run, spacing_days, spacing_name, spacing_words
 from stocklstm.errors import RejectedDataError, StockLstmError
-from stocklstm.market.tables.columns import NUMBERS, Columns
+from stocklstm.market.instrument import stated_currency
+from stocklstm.market.tables.columns import NUMBERS, Columns, currency_of_name
 from stocklstm.market.tables.date_column import Cell, DateColumn
 from stocklstm.market.tables.dates import DateReader, Moment, join_time, patterned
-from stocklstm.market.tables.instants import UNSAID, Moments, local_moments
+from stocklstm.market.tables.instants import UNSAID, Moments, local_moments, on_weekends
 from stocklstm.market.tables.intraday import is_intraday, one_row_a_day, whole_days
-from stocklstm.market.tables.numbers import Notation, find_notation, read_number
+from stocklstm.market.tables.numbers import Notation, currency_of, find_notation, read_number
 from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.table import Row, Table, cell, read_table
 from stocklstm.market.tables.tickers import is_named
+
+# A calendar that knows no weekends.
+_EVERY_DAY = "24/7"
+
+# Written for the dollars and pesos of many countries.
+_DOLLAR = "$"
+
+# A Saturday now and then is a session of some exchanges.
+_MANY_WEEKENDS = 0.05
 
 _ADJUSTED = (
     "yfinance has worked dividends into these closes, which are not those that were quoted; "
@@ -137,7 +147,10 @@ class PriceFile:
             bars, several = one_row_a_day(replace(bars, dates=local.dates), local)
             rejections += several
             self._require_one_row_a_day(bars)
-        notes += self._spacing(bars)
+        spaced = self._spacing(bars)
+        if not spaced:
+            self._require_sessions(rows.moments, local, exchange)
+        notes += spaced
         if self._is_adjusted(columns):
             bars = replace(bars, adj_closes=bars.closes.copy())
             notes.append(_ADJUSTED)
@@ -146,6 +159,17 @@ class PriceFile:
             words = "split was" if len(splits) == 1 else "splits were"
             notes.append(f"{len(splits)} {words} taken out of the prices, as the file names them")
         return FilePrices(bars, rejections, tuple(notes), rows.currency, splits)
+
+    def _require_sessions(self, written: Moments, local: Moments, exchange: str) -> None:
+        """Refuse instants of which no reading falls on the days that the exchange trades."""
+        instants = (written.offsets != UNSAID) & (written.seconds >= 0)
+        if instants.all() and on_weekends(local) > _MANY_WEEKENDS and exchange != _EVERY_DAY:
+            raise RejectedDataError(
+                f"{self.name}: its times fall on weekends, as days of "
+                f"{exchange or 'an exchange without a calendar'}",
+                hint="say where it is traded, with --calendar XETR, XTKS or 24/7, or write the "
+                "days without a time",
+            )
 
     def _cells(self) -> Iterator[Cell]:
         """Give the date of every row."""
@@ -198,13 +222,32 @@ class PriceFile:
             numbers.extend(values)
             splits.append(self._split(row, columns))
             currencies.add(cell(row, columns.get("currency")))
+            currencies.add(currency_of(cell(row, columns["close"])))
         table = np.frombuffer(numbers, np.float64).reshape(-1, len(NUMBERS)).T
         moments = Moments(*(np.array(values, np.int64) for values in (days, seconds, offsets)))
         bars = Bars(moments.dates, *(column.copy() for column in table))
-        currencies.discard("")
-        stated = currencies or {self._table.above.get("currency", "")}
-        currency = stated.pop() if len(stated) == 1 else ""
+        currency = self._currency(columns, currencies)
         return _Rows(moments, bars, tuple(rejections), currency, np.array(splits, np.float64))
+
+    def _currency(self, columns: Columns, in_rows: set[str]) -> str:
+        """Find the one currency that the rows, the header or a line above it state; "" if none.
+
+        Raises:
+            RejectedDataError: They state several.
+        """
+        header = currency_of_name(self._table.layout.header[columns["close"]])
+        texts = (*in_rows, header)
+        stated = {text if text == _DOLLAR else stated_currency(text) for text in texts} - {""}
+        if len(stated) == 2:
+            stated.discard(_DOLLAR)  # which dollars those are is said, too
+        stated = stated or {self._table.above.get("currency", "")}
+        if len(stated) > 1:
+            raise RejectedDataError(
+                f"{self.name} has prices in {len(stated)} currencies: "
+                + ", ".join(map(shown, sorted(stated)[:4])),
+                hint="give the rows of one currency only",
+            )
+        return stated.pop()
 
     def _is_cut_off(self, row: Row, before: Sequence[Row]) -> bool:
         """Tell whether a last row without an end lacks cells, or decimals, that others have."""
@@ -289,17 +332,23 @@ class PriceFile:
             )
 
     def _spacing(self, bars: Bars) -> list[str]:
-        days = spacing_days(bars.dates)
+        days, dates = spacing_days(bars.dates), np.unique(bars.dates)
+        if days == 1:
+            dates = spaced_run(bars.dates)
+            days = spacing_days(dates)
         if days == 1:
             return []
         if not self._form.accept_spacing:
-            first = ", ".join(np.unique(bars.dates)[:3].astype(str))
+            first = ", ".join(dates[:3].astype(str))
             raise RejectedDataError(
                 f"{self.name} holds {spacing_name(days) or 'no daily'} prices: its rows are {days} "
                 f"days apart ({first}, ...)",
                 hint="export daily prices; --accept-spacing takes these as they are",
             )
-        return [f"these prices are {spacing_words(days)}: what is called a day is as long as that"]
+        where = f" from {dates[0]} to {dates[-1]}" if len(dates) < len(bars) else ""
+        return [
+            f"its prices are {spacing_words(days)}{where}: what is called a day is as long as that"
+        ]
 
     def _is_adjusted(self, columns: Columns) -> bool:
         """Tell whether yfinance wrote the file, and has worked dividends into the closes.

@@ -183,6 +183,110 @@ def test_a_currency_that_the_ticker_is_not_quoted_in(tmp_path, text):
     assert other.currency == "BRL"
 
 
+@pytest.mark.parametrize(
+    ("text", "ticker", "currency"),
+    [
+        ("Date;Close\n2024-03-12;R$ 36,82\n", "PETR4.SA", "BRL"),
+        ("Date,Close (R$)\n2024-03-12,36.82\n", "PETR4.SA", "BRL"),
+        ("Date,Close,Currency\n2024-03-12,R$ 36.82,BRL\n", "PETR4.SA", "BRL"),
+        ("Date,Close\n2024-03-12,$36.82\n", "AAPL", "USD"),
+        ("Date,Close\n2024-03-12,$36.82\n", "SHOP.TO", "CAD"),
+        ("Date,Close (GBX)\n2024-03-12,36.82\n", "VOD.L", "GBp"),
+    ],
+)
+def test_a_currency_that_is_written_beside_the_prices(tmp_path, text, ticker, currency):
+    (result,) = fetched(tmp_path / "home", text, ticker).results
+    assert result.currency == currency
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date,Close\n2024-03-12,€36.82\n",
+        "Date,Close\n2024-03-12,$36.82\n",
+        "Date,Close\n2024-03-12,US$ 36.82\n",
+        "Date,Close (USD)\n2024-03-12,36.82\n",
+        "Date,Close USD\n2024-03-12,36.82\n",
+    ],
+)
+def test_another_currency_written_beside_the_prices(tmp_path, text):
+    assert "PETR4.SA is quoted in BRL" in refusal(tmp_path / "home", text, "PETR4.SA").message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date,Close,Currency\n2024-03-12,36.82,BRL\n2024-03-13,7.2,USD\n",
+        "Date,Close\n2024-03-12,R$ 36.82\n2024-03-13,US$ 7.2\n",
+        "Date,Close (R$)\n2024-03-12,36.82\n2024-03-13,US$ 7.2\n",
+    ],
+)
+def test_two_currencies_in_one_file(tmp_path, text):
+    error = refusal(tmp_path / "home", text, "PETR4.SA")
+    assert "has prices in 2 currencies: BRL, USD" in error.message
+
+
+def daily(first: str, count: int) -> list[str]:
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(first, "D") + 2 * count)
+    return days[np.is_busday(days)][:count].astype(str).tolist()
+
+
+def weekly(first: str, count: int) -> list[str]:
+    return (np.datetime64(first, "D") + 7 * np.arange(count)).astype(str).tolist()
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        weekly("2023-01-02", 40) + daily("2023-10-09", 99),
+        daily("2023-01-02", 60) + weekly("2023-04-03", 9),
+    ],
+)
+def test_weekly_rows_before_or_behind_daily_ones(tmp_path, days):
+    rows = "".join(f"{day},{30 + place % 7}\n" for place, day in enumerate(days))
+    error = refusal(tmp_path / "home", f"Date,Close\n{rows}", "PETR4.SA")
+    assert "holds weekly prices: its rows are 7 days apart (2023-0" in error.message
+
+
+BERLIN = "".join(
+    f"{day}T{hour}:00:00Z,{30 + place}\n"
+    for place, (day, hour) in enumerate(
+        [
+            *(("2026-01-04", 23), ("2026-01-05", 23), ("2026-01-06", 23), ("2026-01-07", 23)),
+            *(("2026-01-08", 23), ("2026-01-11", 23), ("2026-07-05", 22), ("2026-07-06", 22)),
+        ]
+    )
+)
+BERLIN_DAYS = [
+    *("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-01-09", "2026-01-12"),
+    *("2026-07-06", "2026-07-07"),
+]
+
+
+@pytest.mark.parametrize("ticker", ["SAP", "SAP.DE", "SAP.XX"])
+def test_midnights_of_a_zone_in_utc_are_its_days(tmp_path, ticker):
+    (result,) = fetched(tmp_path / "home", f"Date,Close\n{BERLIN}", ticker).results
+    assert result.rows_rejected == ()
+    with open_store(tmp_path / "home") as store:
+        assert store.prices.dates(ticker).astype(str).tolist() == BERLIN_DAYS
+
+
+def test_a_last_row_of_a_session_that_goes_on_moves_no_other(tmp_path):
+    days = daily("2024-02-26", 12)
+    rows = "".join(f"{day}T00:00:00Z,{170 + place}\n" for place, day in enumerate(days))
+    fetched(tmp_path / "home", f"time,close\n{rows}2024-03-13T17:43:00Z,180\n", "AAPL")
+    with open_store(tmp_path / "home") as store:
+        assert store.prices.dates("AAPL").astype(str).tolist() == [*days, "2024-03-13"]
+
+
+def test_a_closed_day_filled_with_the_close_before_is_rejected(tmp_path):
+    # Tiradentes, 21 April 2023, a Friday.
+    rows = "2023-04-19,25.1\n2023-04-20,25.4\n2023-04-21,25.4\n2023-04-24,25.4\n"
+    (result,) = fetched(tmp_path / "home", f"Date,Close\n{rows}", "PETR4.SA").results
+    assert [row.date for row in result.rows_rejected] == ["2023-04-21"]
+    assert stored(tmp_path / "home") == {"PETR4.SA": [25.1, 25.4, 25.4]}
+
+
 def test_what_yfinance_adjusted_is_taken_as_adjusted(tmp_path):
     columns = "Close,High,Low,Open,Volume"
     text = f"Price,{columns}\nTicker{',PETR4.SA' * 5}\nDate{',' * 5}\n2024-03-12,30,31,29,30,5\n"
