@@ -276,6 +276,14 @@ def yfinance_closes(market: Market, rows: Rows) -> str:
     return lines(cells)
 
 
+@form("pandas-datareader, two tickers", *ANY, tells=ADJUSTED)
+def datareader_two(market: Market, rows: Rows) -> str:
+    first, second, _, *body = yfinance_two(market, rows).split("\n")
+    names = len(_UNADJUSTED) * 2
+    first, second = first.replace("Price", "Attributes"), second.replace("Ticker", "Symbols")
+    return "\n".join([first, second, "Date" + "," * names, *body])
+
+
 @form("yfinance, stacked", *ANY)
 def yfinance_stacked(market: Market, rows: Rows) -> str:
     cells = [["Date", "Ticker", *_ADJUSTED_BY_DEFAULT]]
@@ -331,6 +339,39 @@ def quantmod(market: Market, rows: Rows) -> str:
     }
     named = {f"{market.ticker}.{name}" if name else "": cell for name, cell in columns.items()}
     return table(named, rows)
+
+
+@form("tidyquant", *SHARES, tells=ADJUSTED)
+def tidyquant(market: Market, rows: Rows) -> str:
+    columns = {
+        "symbol": constant(market.ticker),
+        "date": iso,
+        **ohlc("open high low close", short),
+        "volume": volume,
+        "adjusted": shown("adj_close", short),
+    }
+    return table(columns, rows)
+
+
+def _of_r(name: str, mark: str, day: str) -> None:
+    @form(name, *SHARES, tells=ADJUSTED)
+    def package(market: Market, rows: Rows) -> str:
+        columns = {
+            "ticker": constant(market.ticker),
+            f"{day[:3]}{mark}{day[3:]}": iso,
+            **ohlc(
+                " ".join(f"price{mark}{part}" for part in ("open", "high", "low", "close")), short
+            ),
+            "volume": volume,
+            f"price{mark}adjusted": shown("adj_close", short),
+            f"ret{mark}adjusted{mark}prices": constant("NA"),
+            f"ret{mark}closing{mark}prices": constant("0.0123"),
+        }
+        return table(columns, rows)
+
+
+_of_r("yfR", "_", "refdate")
+_of_r("BatchGetSymbols", ".", "refdate")
 
 
 # investing.com: quoted, newest first.
@@ -511,6 +552,19 @@ def marketwatch(_market: Market, rows: Rows) -> str:
     return table(columns, rows)
 
 
+@form("MetaStock", US, B3)
+def metastock(market: Market, rows: Rows) -> str:
+    columns = {
+        "<TICKER>": constant(market.bare),
+        "<PER>": constant("D"),
+        "<DTYYYYMMDD>": pattern("%Y%m%d"),
+        "<TIME>": constant("000000"),
+        **ohlc("<OPEN> <HIGH> <LOW> <CLOSE>", short),
+        "<VOL>": volume,
+    }
+    return table(columns, rows)
+
+
 @form("Finam", US, B3)
 def finam(market: Market, rows: Rows) -> str:
     columns = {
@@ -524,7 +578,7 @@ def finam(market: Market, rows: Rows) -> str:
     return table(columns, rows, ";")
 
 
-@form("Euronext", US, tells=OHLC, newest_first=True)
+@form("Euronext", US, newest_first=True)
 def euronext(_market: Market, rows: Rows) -> str:
     above = '"Historical Data"\n"From 2010-01-01 to 2024-03-13"\nFR0000121014\n'
     columns = {
@@ -748,7 +802,7 @@ def nse(_market: Market, rows: Rows) -> str:
     return table(columns, rows, quoting=csv.QUOTE_ALL)
 
 
-@form("Economatica", B3, tells=OHLC)
+@form("Economatica", B3)
 def economatica(_market: Market, rows: Rows) -> str:
     columns = {
         "Data": latin_day,

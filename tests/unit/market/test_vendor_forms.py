@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.prices.answers import SourceAnswer
@@ -20,7 +20,7 @@ from stocklstm.market.csv import CsvSource
 from stocklstm.market.source import FetchRequest
 from tests.support.property_tests import PROPERTY
 from tests.support.vendor_files import BY_NAME, FORMS, Form
-from tests.support.vendor_rows import ADJUSTED, ANY, Market, Row, real_rows, with_decimals
+from tests.support.vendor_rows import ADJUSTED, ANY, B3, US, Market, Row, real_rows, with_decimals
 
 DECIMALS = (0, 2, 3, 4, 5, 6, None)
 LEVELS = (1, 37, 3000)
@@ -105,7 +105,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("vendors") / "prices.csv"
 
 
-@settings(PROPERTY, max_examples=600)
+@settings(PROPERTY, max_examples=400)
 @given(case=cuts())
 def test_a_file_in_any_form_is_read_to_the_last_bit_or_refused(path: Path, case: Case) -> None:
     try:
@@ -143,7 +143,7 @@ def readings(path: Path, case: Case, options: dict[str, str]) -> list[SourceAnsw
     ]
 
 
-@settings(PROPERTY, max_examples=150)
+@settings(PROPERTY, max_examples=80)
 @given(case=cuts(early=True))
 def test_what_is_asked_is_answered_by_an_option_that_the_question_names(
     path: Path, case: Case
@@ -158,6 +158,42 @@ def test_what_is_asked_is_answered_by_an_option_that_the_question_names(
         return
 
     assert case.form.told(case.rows) in named
+
+
+@st.composite
+def half_converted(draw: st.DrawFn) -> str:
+    """Draw a file of which a part has its days and months swapped, so that its order breaks."""
+    rows = real_rows(draw(st.sampled_from([B3, US])))
+    length = draw(st.integers(3, 60))
+    start = draw(st.integers(0, len(rows) - length))
+    some = rows[start : start + length]
+    common, swapped = draw(st.permutations(["%d/%m/%Y", "%m/%d/%Y"]))
+    early = [number for number, row in enumerate(some) if row.day.day <= 12]
+    assume(early)
+    first = draw(st.sampled_from(early))
+    last = first + draw(st.integers(0, length))
+    written = [
+        row.day.strftime(swapped if first <= number <= last and number in early else common)
+        for number, row in enumerate(some)
+    ]
+    days = [datetime.strptime(day, common).date() for day in written]  # noqa: DTZ007
+    assume(days != sorted(days))
+    assume(any(row.day.day > 12 for row in some))
+    lines = [f"{day},{row.close}\n" for day, row in zip(written, some, strict=True)]
+    if draw(st.booleans()):
+        lines.reverse()
+    return "Date,Close\n" + "".join(lines)
+
+
+@settings(PROPERTY, max_examples=100)
+@given(text=half_converted())
+def test_a_sheet_whose_dates_are_half_converted_is_refused(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(StockLstmError) as caught:
+        CsvSource().fetch(FetchRequest("PETR4.SA", file=path))
+
+    assert caught.value.hint
 
 
 @st.composite
@@ -182,7 +218,7 @@ def longer_bars(draw: st.DrawFn) -> tuple[str, Case]:
     return unit, Case(form, market, tuple(written))
 
 
-@settings(PROPERTY, max_examples=150)
+@settings(PROPERTY, max_examples=80)
 @given(drawn=longer_bars())
 def test_weeks_and_months_in_any_form_are_refused_as_such(
     path: Path, drawn: tuple[str, Case]
@@ -238,7 +274,7 @@ def hours(draw: st.DrawFn) -> tuple[Market, dict[str, tuple[float, ...]], str]:
     return market, days, "Datetime,Open,High,Low,Close,Volume\n" + "".join(lines)
 
 
-@settings(PROPERTY, max_examples=100)
+@settings(PROPERTY, max_examples=50)
 @given(drawn=hours())
 def test_parts_of_days_come_back_as_the_days_that_they_were_cut_from(
     path: Path, drawn: tuple[Market, dict[str, tuple[float, ...]], str]
