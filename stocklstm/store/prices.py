@@ -34,6 +34,9 @@ _FROM = "from "
 
 # What it calls a currency that somebody chose, and how it says that it was let go.
 _CURRENCY = "currency"
+CURRENCY_OPTION = "--currency"
+"""Stands in the log as the source of a currency that the user chose."""
+
 _BACK = "again"
 
 
@@ -153,21 +156,35 @@ class PriceStore:
             ).fetchone()
         return None if row is None or row[0].startswith(_BACK) else str(row[0]).split()[0]
 
-    def choose_currency(self, ticker: str, currency: str | None, *, at: str) -> None:
-        """Keep in the log which currency somebody chose for a ticker that has prices.
+    def was_currency_chosen(self, ticker: str) -> bool:
+        """Tell whether the user chose the currency, and no file stated it."""
+        with database_errors():
+            row = self.connection.execute(
+                "SELECT source FROM price_log WHERE ticker = ? AND kind = ?"
+                " ORDER BY id DESC LIMIT 1",
+                (ticker, _CURRENCY),
+            ).fetchone()
+        return row is not None and row[0] == CURRENCY_OPTION
+
+    def choose_currency(
+        self, ticker: str, currency: str | None, *, at: str, by: str = CURRENCY_OPTION
+    ) -> None:
+        """Keep in the log which currency was chosen, or stated, for a ticker that has prices.
 
         The currency itself is stored with the prices that came.
 
         Args:
             currency: Its code; None to go by the source again.
+            by: The option, or the source that states it.
         """
-        words = f"{_BACK} that of the source" if currency is None else f"{currency} was chosen"
+        verb = "chosen" if by == CURRENCY_OPTION else "stated"
+        words = f"{_BACK} that of the source" if currency is None else f"{currency} was {verb}"
         with transaction(self.connection):
             self.connection.execute(
                 "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
-                " SELECT ?1, ?2, '--currency', ?3, min(date), max(date), 0, ?4"
+                " SELECT ?1, ?2, ?5, ?3, min(date), max(date), 0, ?4"
                 " FROM prices WHERE ticker = ?2",
-                (at, ticker, _CURRENCY, words),
+                (at, ticker, _CURRENCY, words, by),
             )
 
     def has_rows_of(self, ticker: str, source: str) -> bool:

@@ -142,8 +142,9 @@ class Registry:
 
     def _to_begin(self, ticker: str) -> str:
         """Name the command that makes the first model: of a renamed ticker, from one of before."""
-        command = training_command(ticker)
-        for old in PriceStore(self.connection).former_names(ticker):
+        prices = PriceStore(self.connection)
+        command = training_command(prices.current_name(ticker))
+        for old in prices.former_names(ticker):
             if self.versions(old):
                 return f"{command} --like {old} --from {old}"
         return command

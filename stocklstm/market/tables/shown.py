@@ -12,4 +12,4 @@ def shown(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Put an argument in quotation marks if a shell would take it apart."""
-    return f'"{text}"' if " " in text else text
+    return f'"{text}"' if set(text) & set(" '&()") else text

@@ -13,7 +13,7 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference, parse_ticker
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ArtifactCorruptError, ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
 from stocklstm.learn.classic import (
     ClassicModel,
@@ -164,7 +164,7 @@ def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportRes
     same = _same_version(store, files)
     if same is not None:
         return Batch((imported_version(store, same, ALREADY_THERE, files.origin),))
-    fitted = _assess(files.model, bars)
+    fitted = _assess(files.ticker, files.model, bars)
     manifest, promotion = _publish(store, files, fitted, promote)
     warnings = (
         *files.notes,
@@ -182,20 +182,23 @@ def _same_version(store: Store, files: ClassicFiles) -> Manifest | None:
     return find_whole(store, files.ticker, is_same)
 
 
-def _assess(model: ClassicModel, bars: Bars) -> FittedModel:
+def _assess(ticker: str, model: ClassicModel, bars: Bars) -> FittedModel:
     config = model.config
     series, scaling = split_ticker(bars, config), model.scaling
     split = series.split
     data = TrainingData(scaling.inputs(bars), scaling.targets(bars), split.train, split.validation)
-    network = adopt_network(
-        config,
-        data,
-        {
-            "architecture": architecture_of(config),
-            "config": {"target": config.target, "features": config.features},
-            "weights": model.weights,
-        },
-    )
+    state = {
+        "architecture": architecture_of(config),
+        "config": {"target": config.target, "features": config.features},
+        "weights": model.weights,
+    }
+    try:
+        network = adopt_network(config, data, state)
+    except TrainingDivergedError as error:
+        raise ArtifactCorruptError(
+            "with these weights the outputs are no numbers",
+            hint=f"stocklstm train --ticker {ticker} --preset paper",
+        ) from error
     return PreparedTicker(config, data, (series,), scaling).assess(network)
 
 

@@ -312,7 +312,8 @@ def _tickers_of_file(
     """Find out which tickers to read from the file, if there is one."""
     if not options.files or (len(set(tickers)) == 1 and not options.all_tickers):
         return tickers
-    command = f"stocklstm fetch --source {options.source} --file {options.files[0]}"
+    file = quoted(str(options.files[0]))
+    command = f"stocklstm fetch --source {options.source} --file {file}"
     if not isinstance(source, TableSource):
         raise ConfigError(
             "--file holds the prices of one ticker: name it, and no other",
@@ -346,6 +347,11 @@ def _request(ticker: str, options: FetchOptions) -> FetchRequest:
 
 def _all_tickers(store: Store, source: PriceSource) -> list[str]:
     if isinstance(source, FileSet):
+        if not source.tickers():
+            raise RejectedDataError(
+                "the files hold no share of the cash market",
+                hint="name a ticker to learn what they hold of it, or give another year's file",
+            )
         return source.tickers()
     names = store.prices.tickers()
     if not names:
@@ -446,7 +452,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         rescaled=fitting.rescaled,
         revision=fitting.revision,
     )
-    pinned = _pin(run, ticker) | _choose_currency(run, ticker)
+    pinned = _pin(run, ticker) | _choose_currency(run, ticker, answer)
     assumed = _assumed(offer)
     noted = assumed if is_new or (run.options.files and merged.added) else {}
     dates = store.prices.dates(ticker)
@@ -555,13 +561,17 @@ def _pin(run: _Run, ticker: str) -> bool:
     return True
 
 
-def _choose_currency(run: _Run, ticker: str) -> bool:
-    """Keep the currency somebody chose; tell whether that is another one than before."""
-    chosen = run.options.currency
-    wanted = None if chosen == AUTO else chosen
-    if chosen is None or wanted == run.store.prices.chosen_currency(ticker):
+def _choose_currency(run: _Run, ticker: str, answer: SourceAnswer) -> bool:
+    """Keep the currency that somebody chose or a file states; tell whether that is new."""
+    chosen, known = run.options.currency, run.store.prices.chosen_currency(ticker)
+    wanted, by = None if chosen == AUTO else chosen, "--currency"
+    if chosen is None and run.options.files and CURRENCY in answer.stated and known is None:
+        wanted, by = answer.instrument.currency, answer.source
+    elif chosen is None:
         return False
-    run.store.prices.choose_currency(ticker, wanted, at=utc_now())
+    if wanted == known:
+        return False
+    run.store.prices.choose_currency(ticker, wanted, at=utc_now(), by=by)
     return True
 
 

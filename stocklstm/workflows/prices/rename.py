@@ -7,7 +7,7 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Instrument
 from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
-from stocklstm.market.instrument import guess_instrument
+from stocklstm.market.instrument import assumptions, guess_instrument
 from stocklstm.store.store import Store
 
 # Sources that are told currency and exchange; all others take them from the ticker's name.
@@ -115,6 +115,8 @@ def _instrument(store: Store, old: str, new: str) -> Instrument:
     kept = replace(given, ticker=new)
     if _KNOWING & set(store.prices.sources(old)) or not guessed.currency:
         return kept
+    if "currency" in assumptions(new) and "currency" not in assumptions(old):
+        return kept  # what a suffix says for certain is worth more than what is only assumed
     by_name = {_traits(guess_instrument(old)), _TAKEN_FOR_AMERICAN}
     if chosen := store.prices.chosen_currency(old):
         # That was no guess, and stays.

@@ -66,7 +66,7 @@ def best_known(
             stored = stored._replace(assumed=(*stored.assumed, CURRENCY))
         told = chosen or said
         if told is not None and CURRENCY not in stored.assumed:
-            _require_same(stored.instrument, told, earlier)
+            _require_same(store, stored.instrument, told)
         own = _joined(stored, given, from_file=from_file)
     elif from_file and chosen is None and said is not None:
         # Yahoo may well quote in another one: funds in London in dollars, corn in cents.
@@ -164,17 +164,17 @@ def _require_usual_currency(ticker: str, said: str) -> None:
         )
 
 
-def _require_same(stored: Instrument, told: str, chosen: str | None) -> None:
+def _require_same(store: Store, stored: Instrument, told: str) -> None:
     """Refuse prices in another currency than the stored ones."""
     if told == stored.currency:
         return
-    hint = "keep to one source, or use another STOCKLSTM_HOME for these prices"
-    if chosen is not None:
+    hint, words = "keep to one source, or use another STOCKLSTM_HOME for these prices", ""
+    if store.prices.was_currency_chosen(stored.ticker):
         hint = f"if the stored ones are in {told}, add --currency {told}; otherwise {hint}"
+        words = ", chosen with --currency"
     raise RejectedDataError(
-        f"{stored.ticker} is stored in {stored.currency or 'no currency'}"
-        f"{', chosen with --currency' if chosen is not None else ''}, and these prices are in "
-        f"{told or 'none'}",
+        f"{stored.ticker} is stored in {stored.currency or 'no currency'}{words}, and these "
+        f"prices are in {told or 'none'}",
         hint=hint,
     )
 

@@ -451,3 +451,17 @@ def test_it_is_told_as_table_json_and_bare(cli: Cli) -> None:
     (result,) = document["results"]
     assert (result["ticker"], result["renamed_from"], result["models"]) == ("VIIA3.SA", NEW, [])
     assert bare.out == f"{TICKER}\n"
+
+
+def test_a_currency_that_a_file_stated_is_no_guess(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "dollars.csv"
+    file.write_text("Date,Close,Currency\n2024-03-12,7.2,USD\n2024-03-13,7.3,USD\n")
+    fetch(["XYZ"], FetchOptions("csv", (file,)), home=home)
+    renamed = rename_prices("XYZ", "BHIA3.SA", home=home)
+    assert renamed.currency == "USD"
+
+
+def test_what_a_suffix_says_is_worth_more_than_a_name_without_one(home: Path) -> None:
+    fetch(["PETR4.SA"], FetchOptions("sample"), home=home)
+    renamed = rename_prices("PETR4.SA", "AAPL", home=home)
+    assert (renamed.currency, renamed.exchange) == ("BRL", "BVMF")
