@@ -52,7 +52,16 @@ _NAMES = {
     "volume": (
         *("quantidadenegociada", "quantidade", "qtdnegociada", "qtd", "qtde"),
         *("totaltradedquantity", "tradedquantity", "sharestraded", "noofshares", "quatot"),
-        *("qtits", "totaltradequantity", "numberofshares", "quantity", "cantidad", "volume"),
+        *(
+            "qtits",
+            "totaltradequantity",
+            "numberofshares",
+            "stucke",
+            "stuecke",
+            "quantity",
+            "cantidad",
+            "volume",
+        ),
         *("volumen", "vol", "volumenegociado", "totalvolume", "tradedvolume", "pxvolume"),
         *("tickvol", "tickvolume", "v"),
     ),
@@ -167,6 +176,11 @@ class Layout:
             if column in {"date", *NUMBERS} and names.count(names[place]) > 1 and names[place]:
                 return column
         return None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a cell holds the name of a column."""
+    return any(plain(text) in names for names in _NAMES.values())
 
 
 def plain(text: str) -> str:

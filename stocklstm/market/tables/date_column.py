@@ -41,7 +41,9 @@ _DAY_NUMBER = re.compile(r"[2-6]\d{4}(\.\d+)?", re.ASCII)
 _FIRST_TWO = re.compile(r"(\d{1,2})\D(\d{1,2})\D", re.ASCII)
 
 
-_WEEK = 7
+_WEEK, _LONG_WEEKEND = 7, 5
+
+_ALIKE = "write all dates as yyyy-mm-dd, or name the form of the right ones with --date-format"
 
 _NOT_NEEDED = Written("", ())
 
@@ -163,13 +165,17 @@ class DateColumn:
                 doubtful.append(cell)
         # One or two are slips of the pen, which cost their own rows.
         if len(day_second) < 3 and len(day_second) <= len(day_last):
-            if day_last:
+            if day_last and day_second:
                 self._require_own_order(self._rows(kind, YMD, YDM), day_last[0])
             return YMD
+        mark = kind[1]
         others = day_last or (doubtful if len(day_second) < 3 else [])
         if others:
-            raise self._two_kinds(others[0], day_second[0], "the months stand apart")
-        mark = kind[1]
+            hint = (
+                "write all dates as yyyy-mm-dd; if the day stands before the month in all of them: "
+                f"--date-format %Y{mark}%d{mark}%m"
+            )
+            raise self._two_kinds(others[0], day_second[0], "the months stand apart", hint)
         raise RejectedDataError(
             f"{self.name}: {shown(day_second[0].text)} has its day before its month",
             hint=f"say so with --date-format %Y{mark}%d{mark}%m",
@@ -248,7 +254,7 @@ class DateColumn:
             turned = doubtful
         if turned:
             words = "read alike they break the order of the file"
-            raise self._two_kinds(turned[0].cell, sure, words)
+            raise self._two_kinds(turned[0].cell, sure, words, "write all dates as yyyy-mm-dd")
         # Such a sheet shows 13/03/2024 as it was, and what it has turned round as 3/12/2024.
         for place in (1, 2):
             padded = next((row.cell for row in rows if _digits(row, place)[0] == "0"), None)
@@ -277,7 +283,7 @@ class DateColumn:
         # Without such a row the whole file may be meant the other way, and the pattern says not.
         if sure and (turned := _turned_round(rows)):
             words = "read so they break the order of the file"
-            raise self._two_kinds(turned[0].cell, sure.cell, words)
+            raise self._two_kinds(turned[0].cell, sure.cell, words, "write all dates as yyyy-mm-dd")
 
     def _require_needed(self, unread: int) -> None:
         """Refuse a pattern that leaves dates unread where none need be."""
@@ -290,13 +296,14 @@ class DateColumn:
             hint="leave --date-format out: the dates are understood without it",
         )
 
-    def _two_kinds(self, one: Cell, other: Cell, words: str) -> RejectedDataError:
+    def _two_kinds(
+        self, one: Cell, other: Cell, words: str, hint: str = _ALIKE
+    ) -> RejectedDataError:
         lines = [line_number(self.text, cell.place) for cell in (one, other)]
         return RejectedDataError(
             f"{self.name} has {shown(one.text)} in line {lines[0]} and {shown(other.text)} in line "
             f"{lines[1]}: {words}, as where a spreadsheet has converted half of them",
-            hint="write all dates as yyyy-mm-dd, or name the form of the right ones with "
-            "--date-format",
+            hint=hint,
         )
 
 
@@ -371,7 +378,7 @@ def _turned_round(rows: Sequence[_Row]) -> list[_Row]:
         shortest += _way(days)
         span += abs((days[-1] - days[0]).days)
         found += [row for row, day in zip(each, days, strict=True) if row.day != day]
-    daily = shortest <= _WEEK * (len(rows) - len(by_instrument))
+    daily = shortest <= _LONG_WEEKEND * (len(rows) - len(by_instrument))
     one_way = shortest == span and length - shortest > _WEEK
     return found if daily and (one_way or 2 * shortest < length) else []
 

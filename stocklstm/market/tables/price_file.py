@@ -1,6 +1,7 @@
 """A file of prices that has been opened: whose prices it holds, and the rows of each."""
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -28,6 +29,10 @@ _EVERY_DAY = "24/7"
 
 # Written for the dollars and pesos of many countries.
 _DOLLAR = "$"
+
+# So many cells with the same number of decimals are written so on purpose.
+_MANY_DECIMALS = 4
+_FEW_ROWS, _MANY_ROWS = 5, 50
 
 # A Saturday now and then is a session of some exchanges.
 _MANY_WEEKENDS = 0.05
@@ -204,13 +209,15 @@ class PriceFile:
         numbers, splits = array("d"), array("d")
         rejections: list[Rejection] = []
         currencies: set[str] = set()
-        before: list[Row] = []
+        torn, widths, decimals = self._table.torn, Counter[int](), Counter[int]()
         for row in self._table.rows(instrument):
-            if self._is_cut_off(row, before):
+            if row.place == torn and self._is_cut_off(row, widths, decimals):
                 words = "the file ends in the middle of this row"
                 rejections.append(Rejection(shown(_date(row, columns)), words))
                 continue
-            before = [*before[-1:], row]
+            if torn is not None:
+                widths[len(row.cells)] += 1
+                decimals[self._decimals(row)] += 1
             try:
                 moment, values = self._row(row, columns)
             except ValueError as error:
@@ -249,15 +256,25 @@ class PriceFile:
             )
         return stated.pop()
 
-    def _is_cut_off(self, row: Row, before: Sequence[Row]) -> bool:
-        """Tell whether a last row without an end lacks cells, or decimals, that others have."""
-        table = self._table
-        if not table.torn or len(before) < 2 or table.text.find("\n", row.place) >= 0:
-            return False
-        if len(row.cells) < min(len(each.cells) for each in before):
+    def _is_cut_off(self, row: Row, widths: Counter[int], decimals: Counter[int]) -> bool:
+        """Tell whether a last row without an end lacks cells, or decimals, that all others have.
+
+        Args:
+            row: The last one.
+            widths: Cells of the others.
+            decimals: Those of the last cells of the others; pandas writes as few as it can.
+        """
+        if widths and len(row.cells) < min(widths):
             return True
-        decimals = {_decimals(each.cells[-1], self._notation.mark) for each in before}
-        return len(decimals) == 1 and _decimals(row.cells[-1], self._notation.mark) < min(decimals)
+        if len(decimals) != 1:
+            return False
+        ((usual, rows),) = decimals.items()
+        own = self._decimals(row)
+        needed = _FEW_ROWS if usual >= _MANY_DECIMALS or not own else _MANY_ROWS
+        return own < usual and rows >= needed
+
+    def _decimals(self, row: Row) -> int:
+        return len(row.cells[-1].strip().partition(self._notation.mark)[2])
 
     def _row(self, row: Row, columns: Columns) -> tuple[Moment, list[float]]:
         """Read one row; a ValueError says why it cannot be read."""
@@ -373,10 +390,6 @@ def _without_splits(bars: Bars, rows: _Rows, moments: Moments) -> tuple[Bars, tu
     if not leaves_splits_in(ordered, splits):
         return bars, ()
     return without_splits(bars, splits), splits
-
-
-def _decimals(text: str, mark: str) -> int:
-    return len(text.strip().partition(mark)[2])
 
 
 def _date(row: Row, columns: Columns) -> str:

@@ -16,10 +16,11 @@ from stocklstm.market.tables.columns import (
     find_layout,
     find_pairs,
     has_columns,
+    is_name,
 )
 from stocklstm.market.tables.dates import is_date
 from stocklstm.market.tables.shown import STANDARD_INPUT, quoted, shown
-from stocklstm.market.tables.text import decode, lines
+from stocklstm.market.tables.text import decode, line_number, lines
 from stocklstm.market.tables.tickers import (
     codes_of_b3,
     is_code_of_b3,
@@ -82,9 +83,10 @@ class Table:
     places: "dict[str, array[int]]" = field(default_factory=dict)
 
     @property
-    def torn(self) -> bool:
-        """Tell whether the last line has no end, as where a download broke off."""
-        return not self.text.endswith(("\n", "\r"))
+    def torn(self) -> int | None:
+        """Where the last line begins if it has no end, as where a download broke off."""
+        last = max(self.text.rfind("\n"), self.text.rfind("\r")) + 1
+        return last if last < len(self.text) else None
 
     @property
     def quoted(self) -> bool:
@@ -367,7 +369,11 @@ def _with_tickers(layout: Layout, rows: Sequence[Sequence[str]]) -> Layout:
 def _index(table: Table) -> None:
     """Note where the lines of each instrument begin."""
     place_of_name = table.layout.shared.get("ticker")
+    date = table.layout.shared["date"]
     for rows, row in enumerate(table.rows(), start=1):
+        if is_name(cell(row, date)):
+            _require_same_header(table, row)
+            continue
         if rows > _MOST_ROWS:
             raise RejectedDataError(
                 f"{table.name} has more than {_MOST_ROWS:,} rows",
@@ -375,6 +381,17 @@ def _index(table: Table) -> None:
             )
         name = cell(row, place_of_name)
         table.places.setdefault(name, array("q")).append(row.place)
+
+
+def _require_same_header(table: Table, row: Row) -> None:
+    """Refuse a second header that names other columns, as where two files were put together."""
+    names = [text.strip() for text in row.cells]
+    if names != list(table.layout.header):
+        raise RejectedDataError(
+            f"{table.name} has a second header with other columns in line "
+            f"{line_number(table.text, row.place)}: {_listed(names)}",
+            hint="give the two parts as two files, one after the other",
+        )
 
 
 def _is_empty(cells: Sequence[str]) -> bool:

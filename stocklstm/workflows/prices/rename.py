@@ -87,6 +87,12 @@ def _require_free(store: Store, old: str, new: str) -> None:
     """Refuse what cannot be renamed, or not to this."""
     if not store.prices.has(old):
         raise _unknown(store, old)
+    present = store.prices.current_name(new)
+    if present not in {new, old} and store.registry.versions(new):
+        raise RejectedDataError(
+            f"{new} has models of the share that is {present} now, and they know no other",
+            hint=f"if none is needed: stocklstm models list --ticker {new}, then models rm",
+        )
     if store.prices.has(new):
         raise RejectedDataError(
             f"{new} has prices of its own, and two histories are not joined by a new name",

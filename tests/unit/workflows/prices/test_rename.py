@@ -465,3 +465,19 @@ def test_what_a_suffix_says_is_worth_more_than_a_name_without_one(home: Path) ->
     fetch(["PETR4.SA"], FetchOptions("sample"), home=home)
     renamed = rename_prices("PETR4.SA", "AAPL", home=home)
     assert (renamed.currency, renamed.exchange) == ("BRL", "BVMF")
+
+
+def test_a_name_with_models_of_another_share_is_not_given_anew(model_home: Path) -> None:
+    rename_prices(TICKER, "NEWA3.SA", home=model_home)
+    fetch(["VALE3.SA"], FetchOptions("csv", (some_prices(model_home),)), home=model_home)
+    with pytest.raises(RejectedDataError, match=f"{TICKER} has models of the share") as caught:
+        rename_prices("VALE3.SA", TICKER, home=model_home)
+    assert "models rm" in str(caught.value.hint)
+    # The share itself may have its name back.
+    assert rename_prices("NEWA3.SA", TICKER, home=model_home).ticker == TICKER
+
+
+def some_prices(home: Path) -> Path:
+    file = home.parent / "vale.csv"
+    file.write_text("Date,Close\n2024-03-12,61.1\n2024-03-13,61.5\n")
+    return file
