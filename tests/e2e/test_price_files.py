@@ -151,6 +151,7 @@ def test_a_file_that_is_refused(cli: Cli, home: Path, tmp_path: Path, case: Refu
 @pytest.mark.parametrize(
     ("first", "second"),
     [
+        ("2024-12-03", "2024-13-03"),
         ("12 03 2024", "13 03 2024"),
         ("2024/072", "2024/073"),
         ("Tue 12 Mar 2024", "Wed 13 Mar 2024"),

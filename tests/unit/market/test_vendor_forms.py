@@ -35,10 +35,13 @@ class Case:
     rows: tuple[Row, ...]
     line_end: str = "\n"
     encoding: str = "utf-8"
+    last_line_ends: bool = True
 
     @property
     def data(self) -> bytes:
         text = self.form.write(self.market, self.rows)
+        if not self.last_line_ends:
+            text = text.removesuffix("\n")
         return text.replace("\n", self.line_end).encode(self.encoding)
 
 
@@ -97,7 +100,7 @@ def cuts(draw: st.DrawFn, *, early: bool | None = None) -> Case:
         random.Random(start).shuffle(written)
     line_end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16"]))
-    return Case(form, market, tuple(written), line_end, encoding)
+    return Case(form, market, tuple(written), line_end, encoding, draw(st.booleans()))
 
 
 @pytest.fixture(scope="module")
