@@ -77,6 +77,25 @@ def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Session
         return _selected(exchange, calendar, first, last)
 
 
+def session_hours(known: Sessions) -> tuple[Dates, Dates]:
+    """Return when each session begins and ends, UTC, (N,) datetime64[s] each.
+
+    The beginning is NaT where no calendar is known.
+    """
+    opens = np.full(len(known.dates), np.datetime64("NaT", "s"))
+    if known.known and len(known.dates):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first, last = known.dates[0], known.dates[-1]
+            calendar = _load_calendar(known.exchange, first - _MARGIN_DAYS, last + _MARGIN_DAYS)
+        days = calendar.sessions.to_numpy().astype("datetime64[D]")
+        nanoseconds: NDArray[np.int64] = calendar.opens_nanos
+        begins = nanoseconds.astype("datetime64[ns]").astype("datetime64[s]")
+        _, here, there = np.intersect1d(known.dates, days, return_indices=True)
+        opens[here] = begins[there]
+    return opens, known.closes_utc
+
+
 class Calendars:
     """Sessions of several exchanges, each read once for many tickers."""
 

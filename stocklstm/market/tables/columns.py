@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from stocklstm.market.tables.tickers import looks_like_ticker
+from stocklstm.market.tables.tickers import is_code_of_b3, looks_like_ticker
 
 NUMBERS = ("open", "high", "low", "close", "adj_close", "volume")
 """Columns of numbers, in the order of `Bars`."""
@@ -145,11 +145,13 @@ class Layout:
         shared: Columns that hold for all instruments: date, perhaps time, ticker, currency; and
             the prices, unless each instrument has its own.
         own: By instrument, as written, the columns of its prices, where the header names them.
+        doubtful: True if closes of named instruments stand beside a close that names none.
     """
 
     header: Sequence[str]
     shared: Columns
     own: Mapping[str, Columns]
+    doubtful: bool = False
 
     @property
     def complete(self) -> bool:
@@ -171,6 +173,8 @@ class Layout:
         """Name a column that is there twice, and it cannot be told which counts."""
         if self.own:
             return None
+        if self.doubtful:
+            return "close"
         names = [plain(text) for text in self.header]
         for column, place in self.shared.items():
             if column in {"date", *NUMBERS} and names.count(names[place]) > 1 and names[place]:
@@ -203,6 +207,9 @@ def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
     """
     header = [text.strip() for text in header]
     shared, own = _by_name(header), _by_instrument(header)
+    closes = [name for name, columns in own.items() if "close" in columns]
+    codes = closes + [text for text in header if is_code_of_b3(text)]
+    doubtful = "close" in shared and "close" not in named and bool(codes)
     if "close" not in shared and any("close" in columns for columns in own.values()):
         own = {name: columns for name, columns in own.items() if "close" in columns}
         for column in NUMBERS:
@@ -213,7 +220,7 @@ def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
         place = _place(header, text)
         if place is not None:
             shared[column] = place
-    return Layout(header, shared, own)
+    return Layout(header, shared, own, doubtful)
 
 
 def currency_of_name(text: str) -> str:
@@ -326,7 +333,7 @@ def _by_instrument(header: Sequence[str]) -> dict[str, dict[str, int]]:
         if _field(text):
             continue
         for column, ticker in _joined(text):
-            known = plain(ticker) in _MONEY or ticker in _NO_TICKERS or _field(ticker)
+            known = plain(ticker) in _MONEY or ticker.strip(".") in _NO_TICKERS or is_name(ticker)
             if looks_like_ticker(ticker) and not known:
                 own.setdefault(ticker, {}).setdefault(column, place)
                 break

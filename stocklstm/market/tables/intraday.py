@@ -7,10 +7,11 @@ import numpy as np
 
 from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Bars, Dates, Flags, Floats, Indices
-from stocklstm.market.calendar import Sessions, sessions
+from stocklstm.market.calendar import Sessions, session_hours, sessions
 from stocklstm.market.tables.instants import Moments, utc_offset
 
 _DAY_S = 86_400
+_HOUR_S = 3600
 
 # The last trade of an illiquid share is some minutes earlier on some days.
 _SLACK_S = 30 * 60
@@ -66,8 +67,11 @@ def _days_in_parts(moments: Moments) -> Indices:
 
 def whole_days(
     bars: Bars, moments: Moments, exchange: str, zone: ZoneInfo
-) -> tuple[Bars, tuple[Rejection, ...]]:
+) -> tuple[Bars, tuple[Rejection, ...], bool]:
     """Put rows together: first open, highest high, lowest low, last close, sum of the volumes.
+
+    Where some begin more than an hour before or after the session, as before and after the market
+    in New York, only those of the session itself count.
 
     Args:
         bars: N rows in any order; their dates are not looked at.
@@ -76,8 +80,9 @@ def whole_days(
         zone: Of the exchange.
 
     Returns:
-        The days whose last rows are there, oldest first; and the others. The first day of a file
-        may have begun before it: then its close alone is known.
+        The days whose last rows are there, oldest first; the others; and whether rows outside of
+        the sessions were left out. The first day of a file may have begun before it: then its
+        close alone is known.
     """
     timed = np.flatnonzero(moments.seconds >= 0)
     key = moments.days[timed] * _DAY_S + moments.seconds[timed]
@@ -85,8 +90,10 @@ def whole_days(
     _, latest = np.unique(key[::-1], return_index=True)
     rows = timed[::-1][latest]
     bars, days, seconds = bars.select(rows), moments.days[rows], moments.seconds[rows]
+    calendar = sessions(exchange, *days[[0, -1]].astype("datetime64[D]"))
+    within = _within_sessions(days, seconds, calendar, zone)
+    bars, days, seconds = bars.select(within), days[within], seconds[within]
     found = _days(days, seconds)
-    calendar = sessions(exchange, found.dates[0], found.dates[-1])
     whole = _whole(found, calendar, zone)
     parts = [slice(*each) for each in zip(found.starts, found.ends, strict=True)]
     table = np.array([_merged(bars.select(part)) for part in parts], np.float64).T
@@ -99,7 +106,28 @@ def whole_days(
         )
         for day in np.flatnonzero(~whole)
     )
-    return Bars(found.dates[whole], *(column[whole] for column in table)), rejections
+    return (
+        Bars(found.dates[whole], *(column[whole] for column in table)),
+        rejections,
+        not within.all(),
+    )
+
+
+def _within_sessions(days: Indices, seconds: Indices, calendar: Sessions, zone: ZoneInfo) -> Flags:
+    """Flag the rows of the sessions, (N,); all of them unless most days have rows far outside."""
+    dates = calendar.dates.astype(np.int64).tolist()
+    opens, closes = (
+        dict(zip(dates, _local(hours, calendar, zone), strict=True))
+        for hours in session_hours(calendar)
+    )
+    begins = np.array([opens.get(day, -np.inf) for day in days.tolist()])
+    ends = np.array([closes.get(day, np.inf) for day in days.tolist()])
+    far = (seconds < begins - _HOUR_S) | (seconds >= ends + _HOUR_S)
+    # On a day that ended early by the calendar alone the calendar may be wrong.
+    if 2 * len(np.unique(days[far])) <= len(np.unique(days)):
+        return np.ones(len(days), bool)
+    within: Flags = (seconds >= begins) & (seconds < ends)
+    return within
 
 
 def _days(days: Indices, seconds: Indices) -> _Days:
@@ -143,11 +171,21 @@ def _session_ends(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Floats:
     """Give the local second of the day at which each session ends, (D,); infinite if unknown."""
     ends = np.full(len(days.dates), np.inf)
     _, here, there = np.intersect1d(days.dates, calendar.dates, return_indices=True)
-    for place, close in zip(here.tolist(), calendar.closes_utc[there], strict=True):
-        midnight = days.dates[place].astype("datetime64[s]")
-        seconds = close.astype("datetime64[s]").astype(np.int64)
-        ends[place] = seconds + utc_offset(int(seconds), zone) - midnight.astype(np.int64)
+    ends[here] = np.array(_local(calendar.closes_utc, calendar, zone))[there]
     return ends
+
+
+def _local(moments: Dates, calendar: Sessions, zone: ZoneInfo) -> list[float]:
+    """Convert a moment of each session to local seconds of its day; infinite where not known."""
+    seconds = []
+    for day, moment in zip(calendar.dates, moments, strict=True):
+        if np.isnat(moment):
+            seconds.append(-np.inf)
+            continue
+        utc = int(moment.astype("datetime64[s]").astype(np.int64))
+        midnight = int(day.astype("datetime64[s]").astype(np.int64))
+        seconds.append(float(utc + utc_offset(utc, zone) - midnight))
+    return seconds
 
 
 def _merged(bars: Bars) -> tuple[float, ...]:

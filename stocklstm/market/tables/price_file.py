@@ -145,9 +145,10 @@ class PriceFile:
         bars, rejections = rows.bars, rows.rejections
         local = local_moments(rows.moments, exchange, zone)
         if is_intraday(local):
-            bars, incomplete = whole_days(bars, local, exchange, zone)
+            bars, incomplete, some_left_out = whole_days(bars, local, exchange, zone)
             rejections += incomplete
-            notes.append(f"the parts of each day were put together to days of {zone.key}")
+            also = ", without those before and after the session" if some_left_out else ""
+            notes.append(f"the parts of each day were put together to days of {zone.key}{also}")
         else:
             bars, several = one_row_a_day(replace(bars, dates=local.dates), local)
             rejections += several

@@ -370,6 +370,7 @@ def _index(table: Table) -> None:
     """Note where the lines of each instrument begin."""
     place_of_name = table.layout.shared.get("ticker")
     date = table.layout.shared["date"]
+    nameless = array("q")
     for rows, row in enumerate(table.rows(), start=1):
         if is_name(cell(row, date)):
             _require_same_header(table, row)
@@ -380,7 +381,20 @@ def _index(table: Table) -> None:
                 hint="give a file with fewer tickers, or of fewer years",
             )
         name = cell(row, place_of_name)
+        if not name and place_of_name is not None and is_date(cell(row, date)):
+            nameless.append(row.place)
         table.places.setdefault(name, array("q")).append(row.place)
+    _require_names(table, nameless)
+
+
+def _require_names(table: Table, nameless: "array[int]") -> None:
+    """Refuse rows without a ticker among rows that have one: whose they are is not known."""
+    if nameless and any(table.places):
+        raise RejectedDataError(
+            f"{table.name} has {len(nameless):,} rows without a ticker, the first in line "
+            f"{line_number(table.text, nameless[0])}",
+            hint="write the ticker into every row",
+        )
 
 
 def _require_same_header(table: Table, row: Row) -> None:

@@ -1,8 +1,11 @@
 """Parts of days become days: the values were worked out by hand from the rows."""
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
+from stocklstm.market.tables.price_file import FileForm, PriceFile
 from tests.support.price_rows import prices_of
 
 HOURS = [10, 11, 12, 13, 14, 15, 16, 17]
@@ -127,3 +130,19 @@ def test_a_day_in_parts_among_whole_days_is_named():
     assert [(row.date, row.reason) for row in rejections] == [
         ("2024-03-13", "several rows of that day, each with a time of its own")
     ]
+
+
+def test_what_is_traded_before_and_after_the_session_is_left_out():
+    # New York, 9:30 to 16:00: rows from 4:00 to 19:30, the close of half hour h is 100 + h.
+    rows = []
+    for day in ("2024-03-11", "2024-03-12"):
+        for half in range(8, 40):
+            hour, minute = divmod(30 * half, 60)
+            time = f"{day} {hour:02}:{minute:02}:00-04:00"
+            rows.append(f"{time},{half},{100 + half},{half / 10},{100 + half},{half}")
+    text = "Datetime,Open,High,Low,Close,Volume\n" + "\n".join(rows) + "\n"
+    file = PriceFile(text.encode(), "prices.csv", FileForm())
+    found = file.read("AAPL", "XNYS", ZoneInfo("America/New_York"))
+    # Half hours 19 (9:30) to 31 (15:30).
+    assert list(of(found.bars).values()) == [(19, 131, 1.9, 131, sum(range(19, 32)))] * 2
+    assert "without those before and after the session" in found.notes[0]

@@ -112,3 +112,24 @@ def test_the_volume_is_the_quantity(header, volume):
 def test_a_turnover_alone_is_no_volume(header):
     content = f"Date,Close,{header}\n2024-03-12,36.82,100\n".encode()
     assert str(prices_of(content)[0].volumes.tolist()) == "[nan]"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Date,Close_PETR4.SA,Close_VALE3.SA,Close",
+        "Date,PETR4,Close,X",
+        "Date,Close,Close_VALE3.SA,X",
+    ],
+)
+def test_a_close_of_nobody_beside_one_with_a_name(header):
+    content = f"{header}\n2024-03-12,1,2,3\n".encode()
+    with pytest.raises(RejectedDataError, match="more than one close column") as caught:
+        prices_of(content)
+    assert "--columns close=" in caught.value.hint
+
+
+def test_rows_that_name_no_ticker_among_rows_that_do():
+    content = b"Date,Name,Close\n2024-03-12,PETR4,36.82\n2024-03-13,,36.38\nSource: B3,,\n"
+    with pytest.raises(RejectedDataError, match="1 rows without a ticker, the first in line 3"):
+        prices_of(content)
