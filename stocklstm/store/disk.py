@@ -120,9 +120,13 @@ def size_of(path: Path) -> int:
     return total
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a new file and wait until it is on the disk."""
-    with open(path, "xb", opener=_private) as file:
+def write_durably(path: Path, content: bytes, *, private: bool = True) -> None:
+    """Write a new file and wait until it is on the disk.
+
+    Args:
+        private: For this user alone; otherwise for whom files of this user are as a rule.
+    """
+    with open(path, "xb", opener=_private if private else None) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import disk_errors, make_private
 from stocklstm.store.paths import StorePaths
+
+_POLL_S = 0.02
 
 
 @contextmanager
@@ -58,6 +61,40 @@ def writer_lock(paths: StorePaths, name: str, timeout_s: float) -> Iterator[None
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def directory_lock(path: Path, timeout_s: float) -> Iterator[None]:
+    """Keep other processes from changing a file in a directory; nothing is left in it.
+
+    Raises:
+        OSError: There is no such directory, or it may not be read.
+        StoreLockedError: Another process still holds it after that time.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        until = time.monotonic() + timeout_s
+        while not _locked(handle):
+            if time.monotonic() >= until:
+                raise StoreLockedError(
+                    f"another stocklstm has been writing in {path} for more than {timeout_s:g} s",
+                    hint="wait for it to end, or allow more time with --lock-timeout",
+                )
+            time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some network file systems have no such locks: there it has to do without.
+        return True
+    return True
 
 
 @contextmanager

@@ -1,13 +1,22 @@
 """Files that users ask for, outside of the store."""
 
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from stat import S_IMODE
+from uuid import uuid4
 
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
+from stocklstm.store.locks import claimed_directory, directory_lock, unclaimed
 
 _ELSEWHERE = "name another place with {}"
+
+_DRAFTS = ".stocklstm-"
+"""What directories are called in which files of users are written."""
 
 
 def is_directory(path: Path) -> bool:
@@ -25,23 +34,89 @@ def write_file(path: Path, content: bytes, option: str = "--out") -> None:
     A link keeps pointing to the file it names, and a pipe or a device is written to: putting a
     file in its place would take it away from everybody else.
     """
+    with _errors_of(path, option):
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                file.write(content)
+        else:
+            _replace(_real(path), content)
+
+
+def revise_file(
+    path: Path, change: Callable[[bytes], bytes], *, option: str, lock_timeout_s: float
+) -> None:
+    """Replace a file atomically by what becomes of its content, one process at a time.
+
+    Args:
+        change: Takes the content, which is empty where there is no file yet.
+        option: Names the file on the command line.
+        lock_timeout_s: Seconds to wait for another process.
+
+    Raises:
+        ConfigError: It may not be written, or is no file.
+        StorageError: The disk is full or failing.
+        StoreLockedError: Another process took too long.
+    """
+    with ExitStack() as held:
+        with _errors_of(path, option):
+            real = _real(path)
+            held.enter_context(directory_lock(real.parent, lock_timeout_s))
+            # A pipe would never end; a directory says itself what it is.
+            special = real.exists() and not (real.is_file() or real.is_dir())
+            found = real.read_bytes() if real.exists() and not special else b""
+        if special:
+            raise ConfigError(f"{path} is no file that could grow", hint=_ELSEWHERE.format(option))
+        content = change(found)
+        if content != found or not real.exists():
+            with _errors_of(path, option):
+                _replace(real, content)
+
+
+@contextmanager
+def _errors_of(path: Path, option: str) -> Iterator[None]:
     try:
         with disk_errors(f"write {path}"):
-            if path.exists() and not path.is_file():
-                with path.open("wb") as file:
-                    file.write(content)
-            else:
-                _replace(Path(os.path.realpath(path)), content)
+            yield
     except (ConfigError, StorageError) as error:
         raise type(error)(error.message, hint=_ELSEWHERE.format(option)) from error
 
 
+def _real(path: Path) -> Path:
+    """Follow links, and make the directory that is to hold a file."""
+    real = Path(os.path.realpath(path))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    return real
+
+
 def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_drafts(path.parent)
     # In a directory of its own, so that no name is taken, and no link followed, that somebody
     # else has put there.
-    with TemporaryDirectory(prefix=".stocklstm-", dir=path.parent) as drafts:
-        draft = Path(drafts) / path.name
-        write_durably(draft, content)
-        draft.replace(path)
+    with claimed_directory(lambda: path.parent / f"{_DRAFTS}{uuid4().hex}") as drafts:
+        try:
+            draft = drafts / path.name
+            write_durably(draft, content, private=False)
+            with suppress(FileNotFoundError):
+                _make_like(draft, path.stat())
+            draft.replace(path)
+        finally:
+            rmtree(drafts, ignore_errors=True)
     sync_directory(path.parent)
+
+
+def _make_like(draft: Path, old: os.stat_result) -> None:
+    """Give a file the owner and the rights of the one that it replaces, as far as we may."""
+    with suppress(PermissionError):
+        os.chown(draft, old.st_uid, old.st_gid)
+    draft.chmod(S_IMODE(old.st_mode))
+
+
+def _clear_drafts(directory: Path) -> None:
+    """Remove what processes left that were killed as they wrote."""
+    for path in directory.glob(f"{_DRAFTS}*"):
+        if not re.fullmatch("[0-9a-f]{32}", path.name.removeprefix(_DRAFTS)):
+            continue
+        # Somebody else's is somebody else's to remove, and may be gone by now.
+        with suppress(OSError), unclaimed(path) as left:
+            if left:
+                rmtree(path, ignore_errors=True)

@@ -2,16 +2,13 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.conftest import TICKER
 from tests.support.faults.disturbed_program import Ended, Forks
+from tests.support.faults.hard_places import NOBODY, fill, open_ground, system, tmpfs
 from tests.support.faults.store_invariants import (
     COMMANDS,
     Scene,
@@ -22,8 +19,6 @@ from tests.support.faults.store_invariants import (
     assert_whole,
     copied,
 )
-
-NOBODY = 65534
 
 
 def assert_sound(home: Path, scene: Scene, ended: Ended) -> None:
@@ -52,32 +47,6 @@ def test_no_file_may_grow_beyond_a_size(
     assert_goes_on(home, scene, forks, assert_whole(home, scene))
 
 
-def system(name: str, *words: str) -> str:
-    """Run a command of the system.
-
-    Returns:
-        What it said if it failed.
-    """
-    path = shutil.which(name)
-    if path is None:
-        return f"there is no {name}"
-    done = subprocess.run([path, *words], capture_output=True, text=True, check=False)
-    return done.stderr.strip() or name if done.returncode else ""
-
-
-@contextmanager
-def tmpfs(size: int) -> Iterator[Path]:
-    """Mount a small file system."""
-    with TemporaryDirectory() as place:
-        refusal = system("mount", "-t", "tmpfs", "-o", f"size={size}", "none", place)
-        if refusal:
-            pytest.skip(f"mounting a small file system needs CAP_SYS_ADMIN: {refusal}")
-        try:
-            yield Path(place)
-        finally:
-            assert not system("umount", place)
-
-
 @pytest.mark.parametrize("room", [0, 60_000, 150_000])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_file_system_without_room(
@@ -100,25 +69,6 @@ def test_a_file_system_without_room(
         assert not system("mount", "-o", "remount,size=64m", str(place))
         assert_sound(home, scene, ended)
         assert_goes_on(home, scene, forks, assert_whole(home, scene))
-
-
-def fill(path: Path) -> None:
-    """Take all the room that is left."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return
-
-
-@contextmanager
-def open_ground() -> Iterator[Path]:
-    """Give a directory that everybody can get to."""
-    with TemporaryDirectory() as name:
-        place = Path(name)
-        place.chmod(0o755)
-        yield place
 
 
 CLOSED = ["", "models", f"models/{TICKER}", "locks", "runs"]
