@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.models.remove import CollectResult, RemovalRule, RemoveResult
     from stocklstm.workflows.models.sign import SignResult
     from stocklstm.workflows.parallel import Backend, TickersDone
+    from stocklstm.workflows.predict.history import RecordResult
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
     from stocklstm.workflows.prices.export import ExportResult
@@ -288,6 +289,34 @@ class Client:
         from stocklstm.workflows.predict.predict import predict
 
         return predict(self.store(), references, wanted, pool=pool, demands=demands, now=now)
+
+    def list_forecasts(
+        self, tickers: Sequence[str] = (), *, since: str | None = None
+    ) -> "RecordResult":
+        """List the forecasts on record, each beside what came.
+
+        All of them: those of every version and horizon, and late ones, which `evaluate_live` does
+        not score.
+
+        Example:
+            >>> for past in client.list_forecasts(["PETR4.SA"], since="2024-01-01").results:
+            ...     print(past.target_session, past.point, past.outcome)
+
+        Args:
+            tickers: As typed; none means all that have forecasts.
+            since: ISO day: only forecasts of sessions from that day on; None for all.
+
+        Returns:
+            Ticker by ticker, the oldest session first.
+
+        Raises:
+            ConfigError: `since` is no day.
+            NotFoundError: There is no store, or no forecast in it.
+        """
+        from stocklstm.workflows.predict.history import check_since, list_forecasts
+
+        check_since(since)
+        return list_forecasts(self.store(), tickers, since)
 
     def draw_forecasts(self, result: "PredictResult", file: Path | None = None) -> "PredictResult":
         """Draw a fan chart of each forecast.

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Train on the stored prices and publish a new version.",
     "evaluate": "Score models on days they never saw, beside yesterday's close and EWMA.",
     "predict": "Forecast the next session's close, with intervals.",
+    "forecasts": "List the forecasts on record, each beside what came; no ticker means all.",
     "validate": "Check every byte of stored models and make a dummy forecast with each; "
     "or the prices.",
     "quantize": "Make a smaller, faster version; champion only if its errors hardly grow.",
@@ -31,7 +32,7 @@ COMMANDS = {
 
 # Where the commands are that have a room of their own.
 _ROOMS = {"train": "train.train", "evaluate": "evaluate.evaluate", "predict": "predict.predict"}
-_ROOMS |= {"tune": "train.tune", "models": "models.listing"}
+_ROOMS |= {"tune": "train.tune", "models": "models.listing", "forecasts": "predict.record"}
 
 # Modules whose commands belong to the group of another: what they load is no concern of its own.
 _FURTHER = {"models": ("models.export_import",)}

@@ -125,16 +125,21 @@ def document(view: View[T], batch: Batch[T]) -> dict[str, Any]:
 
 
 def write_json(value: Mapping[str, Any]) -> None:
-    """Write one JSON document; what is not a finite number becomes null."""
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    """Write one JSON document to stdout."""
+    text = json_text(value)
     if not writes_utf8():
         import json
 
         # JSON can say everything in ASCII.
-        text = json.dumps(json.loads(text), indent=2)
-    write(f"{text}\n")
+        text = json.dumps(json.loads(text), indent=2) + "\n"
+    write(text)
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Write a document as text; what is not a finite number becomes null."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def complain(error: StockLstmError, ticker: str | None = None) -> None:

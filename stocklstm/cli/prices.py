@@ -180,7 +180,7 @@ def _renamed(console: "Console", items: Sequence["RenamedPrices"]) -> None:
 
 
 def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
-    from stocklstm.cli.tables import grid
+    from stocklstm.cli.tables import grid, width_of
 
     columns = ["Ticker", "Rows", "From", "To", "Close", "Gaps", "Sources", "Fetched"]
     rows = [
@@ -196,7 +196,8 @@ def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
         ]
         for item in items
     ]
-    room = console.width - _width(columns, rows)
+    # One more column has a space before it.
+    room = console.width - width_of(columns, rows) - 2
     if room < 0:
         # Each row becomes a block of lines, and the course one of them.
         room = console.width - len("Course: ")
@@ -204,11 +205,6 @@ def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
         columns.append("Course")
         rows = [[*row, _course(item, room)] for row, item in zip(rows, items, strict=True)]
     grid(console, "Stored prices", columns, rows, left=["Sources", "Fetched", "Course"])
-
-
-def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Tell how wide a table is, and the space before one more column."""
-    return sum(max(map(len, cells)) + 2 for cells in zip(columns, *rows, strict=True))
 
 
 def _course(item: "StoredPrices", room: int) -> str:

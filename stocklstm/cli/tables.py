@@ -78,6 +78,13 @@ def grid(
         _block(console, columns, row)
 
 
+def width_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Tell how wide a table of such cells is."""
+    cells = zip(columns, *rows, strict=True)
+    widest = [max(len(line) for cell in each for line in cell.split("\n")) for each in cells]
+    return sum(widest) + 2 * (len(widest) - 1)
+
+
 def _block(console: Console, columns: Sequence[str], row: Sequence[str | Text]) -> None:
     for heading, cell in zip(columns, row, strict=True):
         if not cell:

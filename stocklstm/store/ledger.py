@@ -124,6 +124,26 @@ class Ledger:
         """Read all forecasts of a ticker, by its own models or one pool's, oldest first."""
         return self._read("pool = ?", (ticker, pool))
 
+    def tickers(self) -> list[str]:
+        """List the tickers that have forecasts."""
+        with database_errors():
+            rows = self.connection.execute("SELECT DISTINCT ticker FROM forecasts ORDER BY ticker")
+            return [ticker for (ticker,) in rows]
+
+    def has(self, ticker: str) -> bool:
+        """Tell whether a ticker has forecasts."""
+        with database_errors():
+            found = self.connection.execute(
+                "SELECT 1 FROM forecasts WHERE ticker = ? LIMIT 1", (ticker,)
+            )
+            return found.fetchone() is not None
+
+    def since(self, ticker: str, day: str) -> list[LedgerEntry]:
+        """Read the forecasts of sessions from a day on, whoever made them, oldest first."""
+        return self._read(
+            "target_session >= ?", (ticker, day), "target_session, made_at, version, horizon, pool"
+        )
+
     def latest(
         self, ticker: str, horizon: int, until: str, count: int, pool: str = ""
     ) -> list[LedgerEntry]:

@@ -58,6 +58,9 @@ def test_every_error_class_is_documented_here() -> None:
     "words",
     [
         ("predict", "--horizon", "0"),
+        ("predict", "--append"),
+        ("predict", "--out", "forecasts.xlsx"),
+        ("forecasts", "--since", "yesterday"),
         ("evaluate", "--live", "--last", "0"),
         ("train", "-t", "PETR4.SA", "--promote", "perhaps"),
         ("train", "--dry-run"),

@@ -25,6 +25,8 @@ from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
         ("predict", "--json"),
         ("predict", "--quiet", "--ticker", "PETR4.SA"),
         ("predict", "--csv", "-", "--max-age", "90"),
+        ("predict", "--csv", "forecasts.csv", "--append", "--csv-style", "excel-br"),
+        ("predict", "--out", "forecasts.json"),
         ("predict", "--adaptive"),
         ("evaluate", "--live"),
         ("evaluate", "--all"),
@@ -51,14 +53,35 @@ from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
         ("--version",),
     ],
 )
-def test_no_heavy_library_is_loaded(model_home: Path, arguments: tuple[str, ...]) -> None:
+def test_no_heavy_library_is_loaded(
+    model_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
     assert not loaded(model_home, *arguments) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--json", "--since", "2024-03-13"), ("--quiet",), ("--csv", "-")]
+)
+def test_the_record_needs_no_heavy_library(model_home: Path, options: tuple[str, ...]) -> None:
+    bars = cut_off(model_home, 3)
+    live_through(model_home, bars, range(len(bars) - 3, len(bars)))
+
+    found = loaded(model_home, "forecasts", *options)
+
+    # Nothing is forecast, so that not even what forecasts is needed.
+    assert not found & (HEAVY | {"onnxruntime"})
 
 
 FORECAST = {
     *("__main__", "client", "errors"),
     *("cli.app", "cli.options", "cli.output", "cli.streams"),
-    *("cli.predict.forecasts", "cli.predict.predict", "cli.predict.spreadsheet"),
+    *("cli.predict.files", "cli.predict.forecasts", "cli.predict.predict"),
+    "cli.predict.spreadsheet",
     *("workflows.documents", "workflows.ledger"),
     *("workflows.loading.model", "workflows.loading.sources"),
     *("workflows.predict.preconditions", "workflows.predict.predict"),

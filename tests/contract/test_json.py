@@ -202,6 +202,20 @@ def test_predict(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model_home")
+def test_forecasts(cli: Cli) -> None:
+    assert document(cli, "predict")
+    (result,) = document(cli, "forecasts")["forecasts"]
+
+    assert result.keys() == {
+        *("ticker", "version", "model", "target_session", "horizon", "as_of", "last_close"),
+        *("currency", "point", "change_pct", "intervals", "quantiles", "made_at", "late"),
+        *("outcome", "error", "held", "scale"),
+    }
+    # The bundled prices end before it could come.
+    assert (result["outcome"], result["error"], result["held"]) == (None, None, None)
+
+
+@pytest.mark.usefixtures("model_home")
 def test_validate(cli: Cli) -> None:
     results = document(cli, "validate")["results"]
 

@@ -33,6 +33,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("predict", "--json"),
         ("predict", "--fetch", "--plot"),
         ("predict", "--fetch", "--plot-file", "fan.png", "--csv", "forecasts.csv"),
+        ("predict", "--csv", "all.csv", "--append", "--out", "today.json"),
         ("evaluate",),
         ("evaluate", "--no-plot", "--json"),
         ("evaluate", "--live"),
@@ -71,6 +72,14 @@ def test_a_command_opens_its_store_once(
     outcome = cli(*arguments)
 
     assert outcome.code == 0, outcome.err
+    assert openings == [model_home / "stocklstm.db"]
+
+
+def test_the_record_opens_it_once(cli: Cli, model_home: Path, openings: list[Path]) -> None:
+    assert cli("predict").code == 0
+    openings.clear()
+
+    assert cli("forecasts", "--csv", "-").code == 0
     assert openings == [model_home / "stocklstm.db"]
 
 

@@ -18,9 +18,12 @@ from stocklstm.cli.options import (
     all_tickers,
 )
 from stocklstm.cli.output import conclude
+from stocklstm.cli.predict.files import forecast_files, with_failures
 from stocklstm.cli.predict.forecasts import VIEW, warned
-from stocklstm.cli.predict.spreadsheet import STDOUT
+from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
+from stocklstm.cli.streams import write
 from stocklstm.client import Client
+from stocklstm.core.reference import ModelReference, StoredTicker, parse_reference
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 
@@ -101,6 +104,23 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    append: Annotated[
+        bool,
+        typer.Option(
+            "--append", help="Add the rows to that of --csv; one that is there already stays."
+        ),
+    ] = False,
+    csv_style: CsvStyleName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write what --json (FILE.json) or --csv (FILE.csv) says; where nothing could be "
+            "forecast the file stays as it was.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -111,10 +131,16 @@ def predict(
         from stocklstm.workflows.predict.preconditions import Demands
         from stocklstm.workflows.predict.predict import Wanted
 
+        files = forecast_files(csv, out, csv_style, append=append)
         if csv == STDOUT and (as_json or quiet):
             raise ConfigError(
                 "--csv - excludes --json and --quiet: one of them for stdout",
                 hint="stocklstm predict --json --csv forecasts.csv",
+            )
+        if append and at is not None:
+            raise ConfigError(
+                "--append keeps what was forecast, and --at is of a day before: in hindsight",
+                hint="leave out --append, or --at",
             )
         wanted = Wanted(at, horizon, _parsed(levels), adaptive)
         names = all_tickers(named, ticker, tickers_file)
@@ -123,10 +149,11 @@ def predict(
             failures = _refreshed(client, names, model) if refresh else ()
             demands = Demands(max_age, strict, _by_ticker(failures))
             result = draw(client.predict(names, wanted, pool=model, demands=demands))
-        result = _with_failures(warned(result), [f for f in failures if _is_bug(f)])
-        if csv is None:
-            return result
-        result = _written(csv, result, wanted.levels)
+        result = with_failures(warned(result), [f for f in failures if _is_bug(f)])
+        result = files.written(result, wanted.levels, lock_timeout)
+        if quiet and not as_json and (lines := _labelled(names, result)):
+            write(lines)
+            return replace(result, results=())
         # The rows on standard output stand in the place of the table.
         return replace(result, results=()) if csv == STDOUT else result
 
@@ -171,21 +198,33 @@ def _is_bug(failure: "Failure") -> bool:
     return isinstance(failure.error, UnexpectedError)
 
 
-def _written(target: str, result: "PredictResult", levels: tuple[float, ...]) -> "PredictResult":
-    """Write the file; that it cannot be written takes nothing from the forecasts."""
-    from stocklstm.cli.predict.spreadsheet import write_forecasts
-    from stocklstm.core.batch import Failure
+def _labelled(names: Sequence[str], result: "PredictResult") -> str:
+    """Write a line for each of several tickers, whether it failed or not; nothing for a single one.
 
-    try:
-        write_forecasts(target, result.forecasts, levels)
-    except StockLstmError as error:
-        return _with_failures(result, [Failure(None, error)])
-    return result
-
-
-def _with_failures(result: "PredictResult", failures: "Sequence[Failure]") -> "PredictResult":
-    """Add what failed beside the forecasts."""
-    return replace(result, failures=(*result.failures, *failures))
+    Args:
+        names: As typed; none for all that there are.
+    """
+    labels: dict[ModelReference | str, str] = {}
+    failed = (failure.ticker for failure in result.failures if failure.ticker is not None)
+    for name in names or sorted({*(made.ticker for made in result.forecasts), *failed}):
+        label = " ".join(name.partition("@")[0].upper().split())
+        try:
+            labels.setdefault(parse_reference(StoredTicker(name) if not names else name), label)
+        except StockLstmError:
+            labels.setdefault(name, label)
+    if len(labels) < 2:
+        return ""
+    made = list(result.forecasts)
+    values = dict.fromkeys(labels, "")
+    # Those of a version that was named first: the others are in the order of the names.
+    for key in sorted(labels, key=lambda key: getattr(key, "version", None) is None):
+        if isinstance(key, str):
+            continue
+        fitting = (f for f in made if f.ticker == key.ticker and key.version in {None, f.version})
+        if (found := next(fitting, None)) is not None:
+            made.remove(found)
+            values[key] = "".join(VIEW.bare(found))
+    return "".join(f"{labels[key]}\t{value}\n" for key, value in values.items())
 
 
 def _parsed(levels: str) -> tuple[float, ...]:

@@ -1,47 +1,79 @@
-"""Forecasts as comma-separated values, one row each."""
+"""Comma-separated values: to standard output, into a file, or added to one."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from stocklstm.cli.streams import write
+import typer
+
+from stocklstm.cli.streams import write, writes_utf8
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stocklstm.workflows.predict.predict import Forecast
+    from stocklstm.core.csv_rows import Table
 
 STDOUT = "-"
 """What to type for standard output in the place of a file."""
 
-_COLUMNS = (
-    *("ticker", "version", "as_of", "last_close", "currency", "target_session", "horizon"),
-    *("point", "change_pct"),
-)
+_DEFAULT = "plain"
+
+CsvStyleName = Annotated[
+    str | None,
+    typer.Option(
+        "--csv-style",
+        metavar="STYLE",
+        help="How those values are written: plain if not given, or excel-br (semicolons, a "
+        "decimal comma, and the mark by which Excel knows UTF-8).",
+        show_default=False,
+    ),
+]
 
 
-def write_forecasts(target: str, items: Sequence["Forecast"], levels: Sequence[float]) -> None:
-    """Write forecasts, one a row, to `STDOUT` or to a file: whole, or as it was before."""
-    text = _text(items, levels)
+def chosen_style(name: str | None, *, used: bool) -> str:
+    """Check --csv-style.
+
+    Args:
+        name: As typed; None if it was not.
+        used: Whether there is anything to be written in it.
+
+    Raises:
+        ConfigError: No such style, or nothing to use it for.
+    """
+    if name is None:
+        return _DEFAULT
+    # Few forecasts go this way: the others need not wait for it.
+    from stocklstm.core.csv_rows import csv_style
+
+    style = csv_style(name).name
+    if not used:
+        raise ConfigError(
+            "--csv-style is of comma-separated values, and none are to be written",
+            hint=f"name a file: --csv forecasts.csv --csv-style {style}",
+        )
+    return style
+
+
+def write_table(target: str, table: "Table", style: str, option: str = "--csv") -> None:
+    """Write rows to `STDOUT` or to a file: whole, or as it was before."""
+    from stocklstm.core.csv_rows import STYLES, csv_text
+
+    text = csv_text(table, STYLES[style])
     if target == STDOUT:
-        write(text)
+        # The mark is of UTF-8 and nothing else.
+        write(text if writes_utf8() else text.removeprefix(STYLES[style].mark))
         return
     from stocklstm.store.user_files import write_file
 
-    write_file(Path(target), text.encode(), option="--csv")
+    write_file(Path(target), text.encode(), option)
 
 
-def _text(items: Sequence["Forecast"], levels: Sequence[float]) -> str:
-    # Few forecasts go this way: the others need not wait for these.
-    import csv
-    import io
+def append_table(target: str, table: "Table", style: str, lock_timeout_s: float) -> None:
+    """Add the rows to a file that it does not have yet: all of them, or it stays as it was."""
+    from stocklstm.core.csv_rows import STYLES, with_rows
+    from stocklstm.store.user_files import revise_file
 
-    # A decimal point and whole precision, whatever the locale.
-    bounds = [f"{side}_{100 * level:g}" for level in levels for side in ("lower", "upper")]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *bounds, "adaptive", "verdict"])
-    for item in items:
-        intervals = [bound for each in item.intervals for bound in (each.lower, each.upper)]
-        facts = [getattr(item, name) for name in _COLUMNS]
-        adaptive = str(any(each.adaptive for each in item.intervals)).lower()
-        writer.writerow([*facts, *intervals, adaptive, item.verdict])
-    return text.getvalue()
+    revise_file(
+        Path(target),
+        lambda found: with_rows(found, table, STYLES[style], target),
+        option="--csv",
+        lock_timeout_s=lock_timeout_s,
+    )

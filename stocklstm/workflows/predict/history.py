@@ -1,17 +1,24 @@
-"""The forecasts on record of a ticker and what came of them: what the server shows."""
+"""The forecasts on record and what came of them: what `forecasts` lists and the server shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.clock import is_day
 from stocklstm.core.forecasts.intervals import Interval, plain_intervals
 from stocklstm.core.prices.series import (
     JITTER,
     Bars,
     Dates,
     Floats,
+    Instrument,
 )
+from stocklstm.core.reference import StoredTicker, parse_ticker
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
+from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import Store
 
@@ -23,6 +30,7 @@ class PastForecast:
     Attributes:
         ticker: Ticker that was forecast.
         version: Model version that made it.
+        model: Identity of what made it, such as PETR4.SA@v3, or +b3@v1 of a pooled model.
         target_session: ISO day that was forecast.
         horizon: Sessions ahead.
         as_of: ISO day of the last close it saw.
@@ -35,6 +43,7 @@ class PastForecast:
         made_at: UTC timestamp.
         late: True if its session had closed by then; such a one is never scored.
         outcome: Close that came, dividends added back, in currency; None until it is stored.
+        error: Forecast less what came, in currency: above 0 it was too high; None with it.
         held: Whether each interval held it, by its level; None with it.
         scale: What a price of then is multiplied by to be one of today: 1 unless a split or a
             correction came between; 1 also if the day is no longer stored.
@@ -42,6 +51,7 @@ class PastForecast:
 
     ticker: str
     version: int
+    model: str
     target_session: str
     horizon: int
     as_of: str
@@ -54,6 +64,7 @@ class PastForecast:
     made_at: str
     late: bool
     outcome: float | None
+    error: float | None
     held: dict[str, bool] | None
     scale: float
 
@@ -77,6 +88,52 @@ class TickerHistory:
     forecasts: tuple[PastForecast, ...]
 
 
+RecordResult = Batch[PastForecast]
+
+
+def check_since(since: str | None) -> None:
+    """Refuse what is no day.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if since is not None and not is_day(since):
+        raise ConfigError(
+            f"--since is a day such as 2024-03-13, not {since[:30]!a}",
+            hint="stocklstm forecasts --since 2024-03-13",
+        )
+
+
+def list_forecasts(store: Store, tickers: Sequence[str], since: str | None) -> RecordResult:
+    """List the forecasts on record, by ticker and session; see `Client.list_forecasts`."""
+    names = tickers or store.ledger.tickers()
+    if not names:
+        raise NotFoundError("no forecast is on record", hint="stocklstm predict")
+    each, failures = for_each(
+        names, partial(_named, store), lambda ticker: _on_record(store, ticker, since or "")
+    )
+    return RecordResult(tuple(past for forecasts in each for past in forecasts), failures)
+
+
+def _named(store: Store, text: str) -> str:
+    """Read a ticker; one on record is shown, whatever it would be called today."""
+    name = text.strip().upper()
+    return parse_ticker(StoredTicker(name) if store.ledger.has(name) else text)
+
+
+def _on_record(store: Store, ticker: str, since: str) -> list[PastForecast]:
+    # A ticker that was renamed is said to be, and one without prices has no forecasts either.
+    instrument = store.prices.instrument(ticker)
+    entries = store.ledger.since(ticker, since)
+    if not entries:
+        if not store.ledger.has(ticker):
+            raise NotFoundError(
+                f"no forecast of {ticker} is on record", hint=f"stocklstm predict --ticker {ticker}"
+            )
+        return []
+    return _past_all(store, entries, store.prices.bars(ticker), instrument)
+
+
 def ticker_history(
     store: Store, ticker: str, *, count: int, offset: int = 0, sessions: int = 60
 ) -> TickerHistory:
@@ -90,15 +147,21 @@ def ticker_history(
     instrument = store.prices.instrument(ticker)
     bars = store.prices.bars(ticker)
     entries = store.ledger.page(ticker, count, offset)
-    targets = [entry.target_session for entry in entries] or [""]
-    ends = store.sessions.ends(instrument.exchange, min(targets), max(targets))
     return TickerHistory(
         ticker=ticker,
         currency=instrument.currency,
         dates=bars.dates[-sessions:],
         closes=bars.closes[-sessions:],
-        forecasts=tuple(_past(entry, bars, instrument.currency, ends) for entry in entries),
+        forecasts=tuple(_past_all(store, entries, bars, instrument)),
     )
+
+
+def _past_all(
+    store: Store, entries: Sequence[LedgerEntry], bars: Bars, instrument: Instrument
+) -> list[PastForecast]:
+    targets = [entry.target_session for entry in entries] or [""]
+    ends = store.sessions.ends(instrument.exchange, min(targets), max(targets))
+    return [_past(entry, bars, instrument.currency, ends) for entry in entries]
 
 
 def _past(entry: LedgerEntry, bars: Bars, currency: str, ends: dict[str, str]) -> PastForecast:
@@ -118,6 +181,7 @@ def _past(entry: LedgerEntry, bars: Bars, currency: str, ends: dict[str, str]) -
     return PastForecast(
         ticker=entry.ticker,
         version=entry.version,
+        model=f"{entry.pool or entry.ticker}@v{entry.version}",
         target_session=entry.target_session,
         horizon=entry.horizon,
         as_of=entry.as_of,
@@ -131,6 +195,7 @@ def _past(entry: LedgerEntry, bars: Bars, currency: str, ends: dict[str, str]) -
         # Of a session whose end is not known, the day itself is all there is to go by.
         late=entry.made_at >= ends.get(entry.target_session, f"{entry.target_session}T99"),
         outcome=outcome,
+        error=None if outcome is None else entry.point - outcome,
         held=held,
         scale=scale,
     )

@@ -15,6 +15,7 @@ from tests.conftest import TICKER, Cli
 COLUMNS = [
     *("ticker", "version", "as_of", "last_close", "currency", "target_session", "horizon"),
     *("point", "change_pct", "lower_80", "upper_80", "lower_95", "upper_95", "adaptive", "verdict"),
+    "model",
 ]
 
 
@@ -32,6 +33,7 @@ def test_standard_output_holds_the_rows_and_nothing_else(cli: Cli) -> None:
     assert outcome.out.splitlines()[0] == ",".join(COLUMNS)
     (row,) = rows(outcome.out)
     assert (row["ticker"], row["version"], row["verdict"]) == (TICKER, "1", made["verdict"])
+    assert row["model"] == made["model"]
     for name in ("last_close", "point", "change_pct", "horizon"):
         assert float(row[name]) == made[name]
     for interval in made["intervals"]:

@@ -1,0 +1,199 @@
+"""stocklstm forecasts: what was forecast, and what came."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    NamedTickers,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+)
+from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName, chosen_style, write_table
+from stocklstm.cli.streams import say
+from stocklstm.client import Client
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
+from stocklstm.core.wording import currency_symbol, level_percent, price_digits
+from stocklstm.errors import ConfigError, StockLstmError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.core.csv_rows import Table
+    from stocklstm.workflows.predict.history import PastForecast, RecordResult
+
+_COLUMNS = (
+    *("ticker", "model", "made_at", "as_of", "last_close", "currency", "target_session"),
+    *("horizon", "point", "change_pct"),
+)
+
+
+def forecasts(
+    named: NamedTickers = None,
+    ticker: Tickers = None,
+    tickers_file: TickersFile = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="Only forecasts of sessions from that day on, such as 2024-03-13.",
+            show_default=False,
+        ),
+    ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a row of comma-separated values for each forecast; - is standard output, "
+            "in the place of the table.",
+            show_default=False,
+        ),
+    ] = None,
+    csv_style: CsvStyleName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """List the forecasts on record, each beside what came; no ticker means all."""
+
+    def call() -> "RecordResult":
+        if csv == STDOUT and (as_json or quiet):
+            raise ConfigError(
+                "--csv - excludes --json and --quiet: one of them for stdout",
+                hint="stocklstm forecasts --json --csv record.csv",
+            )
+        style = chosen_style(csv_style, used=csv is not None)
+        names = all_tickers(named, ticker, tickers_file)
+        with Client(lock_timeout_s=lock_timeout) as client:
+            result = client.list_forecasts(names, since=since)
+        if not (result.results or result.failures or as_json or quiet):
+            say(f"no forecast on record is of a session from {since} on")
+        if csv is None:
+            return result
+        try:
+            write_table(csv, _table(result.results), style)
+        except StockLstmError as error:
+            result = replace(result, failures=(*result.failures, Failure(None, error)))
+        # The rows on standard output stand in the place of the table.
+        return replace(result, results=()) if csv == STDOUT else result
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _table(items: Sequence["PastForecast"]) -> "Table":
+    from stocklstm.core.csv_rows import Table
+
+    levels = [f"{100 * level:g}" for level in INTERVAL_LEVELS]
+    bounds = [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
+    return Table(
+        columns=(
+            *(*_COLUMNS, *bounds, "outcome", "error"),
+            *(*(f"held_{level}" for level in levels), "late", "scale"),
+        ),
+        key=("ticker", "model", "as_of", "target_session", "horizon"),
+        days=("as_of", "target_session"),
+        rows=[
+            [
+                *(getattr(item, name) for name in _COLUMNS),
+                *(bound for each in item.intervals for bound in (each.lower, each.upper)),
+                *(item.outcome, item.error),
+                *(_held(item, level) for level in INTERVAL_LEVELS),
+                *(item.late, item.scale),
+            ]
+            for item in items
+        ],
+    )
+
+
+def _held(item: "PastForecast", level: float) -> bool | None:
+    return None if item.held is None else item.held[f"{level:g}"]
+
+
+def _bare(item: "PastForecast") -> Iterable[str]:
+    came = "" if item.outcome is None else repr(item.outcome)
+    yield f"{item.ticker}\t{item.target_session}\t{item.point!r}\t{came}"
+
+
+def _tables(console: "Console", items: Sequence["PastForecast"]) -> None:
+    tickers = dict.fromkeys(item.ticker for item in items)
+    for number, ticker in enumerate(tickers):
+        if number:
+            console.print()
+        _of_ticker(console, [item for item in items if item.ticker == ticker])
+
+
+def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
+    from stocklstm.cli.tables import grid, width_of
+
+    currency = currency_symbol(items[0].currency)
+    title = f"{items[0].ticker}, forecasts on record{f' in {currency}' if currency else ''}"
+    levels = [level_percent(level) for level in INTERVAL_LEVELS]
+    columns = [
+        *("Session", "From", "Made (UTC)", "Model", "Ahead", "Forecast", *levels),
+        *("Came", "Error", "Inside"),
+    ]
+    rows = [_cells(item) for item in items]
+    left = ["From", "Made (UTC)", "Model"]
+    if width_of(columns, rows) > console.width:
+        # Two lines a forecast, where that is narrow enough; else each becomes a block of lines.
+        pairs = ((0, 1), (2, 3), (5, 4), (6, 7), (8, 9), (10,))
+        paired = [[_stacked(row, pair) for pair in pairs] for row in (columns, *rows)]
+        if width_of(paired[0], paired[1:]) <= console.width:
+            columns, *rows = paired
+            left = [columns[1]]
+    grid(console, title, columns, rows, left=left)
+    closed = [item.held for item in items if item.held is not None and not item.late]
+    if closed:
+        shares = (
+            f"{level} held {sum(held[f'{number:g}'] for held in closed)}"
+            for level, number in zip(levels, INTERVAL_LEVELS, strict=True)
+        )
+        console.print(f"Of {len(closed)} that closed and were made in time: {', '.join(shares)}.")
+
+
+def _stacked(cells: Sequence[str], places: Sequence[int]) -> str:
+    return "\n".join(cells[place] for place in places)
+
+
+def _cells(item: "PastForecast") -> list[str]:
+    digits = price_digits(item.last_close)
+    came, error = (
+        "" if value is None else f"{value:{sign},.{digits}f}"
+        for value, sign in ((item.outcome, ""), (item.error, "+"))
+    )
+    return [
+        item.target_session,
+        item.as_of,
+        f"{item.made_at[:10]} {item.made_at[11:16]}{' late' if item.late else ''}",
+        item.model,
+        f"{item.horizon}",
+        f"{item.point:,.{digits}f}",
+        *(f"{each.lower:,.{digits}f} to {each.upper:,.{digits}f}" for each in item.intervals),
+        *(came, error, _inside(item)),
+    ]
+
+
+def _inside(item: "PastForecast") -> str:
+    if item.held is None:
+        return ""
+    # An interval lies within those that promise more.
+    held = [level for level in INTERVAL_LEVELS if item.held[f"{level:g}"]]
+    return level_percent(held[0]) if held else "no"
+
+
+VIEW: "View[PastForecast]" = View(
+    command="forecasts",
+    key="forecasts",
+    document=as_document,
+    tables=_tables,
+    bare=_bare,
+)
