@@ -77,7 +77,9 @@ def forecasts(
             result = client.list_forecasts(names, since=since)
         if not (result.results or result.failures or as_json or quiet):
             say(f"no forecast on record is of a session from {since} on")
-        if csv is None:
+        # What could not be read is no reason to empty a file.
+        unknown = bool(result.failures) and not result.results
+        if csv is None or (unknown and csv != STDOUT):
             return result
         try:
             write_table(csv, _table(result.results), style)

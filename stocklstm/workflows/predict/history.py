@@ -117,7 +117,12 @@ def list_forecasts(store: Store, tickers: Sequence[str], since: str | None) -> R
 
 def _named(store: Store, text: str) -> str:
     """Read a ticker; one on record is shown, whatever it would be called today."""
-    name = text.strip().upper()
+    name, version, _ = text.strip().upper().partition("@")
+    if version:
+        raise ConfigError(
+            f"forecasts are listed by ticker, whichever version made them, not by {text[:60]!a}",
+            hint=f"stocklstm forecasts {name[:30]}",
+        )
     return parse_ticker(StoredTicker(name) if store.ledger.has(name) else text)
 
 
@@ -131,7 +136,9 @@ def _on_record(store: Store, ticker: str, since: str) -> list[PastForecast]:
                 f"no forecast of {ticker} is on record", hint=f"stocklstm predict --ticker {ticker}"
             )
         return []
-    return _past_all(store, entries, store.prices.bars(ticker), instrument)
+    # Nothing before the first close that one of them saw is needed.
+    bars = store.prices.bars_since(ticker, min(entry.as_of for entry in entries))
+    return _past_all(store, entries, bars, instrument)
 
 
 def ticker_history(

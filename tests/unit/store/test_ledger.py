@@ -24,6 +24,26 @@ def test_a_forecast_is_kept_once_and_the_first_one_stands(store):
     assert store.ledger.entries(TICKER) == [first]
 
 
+def test_what_is_on_record_of_whom_and_since_when(store):
+    assert store.ledger.tickers() == []
+    assert not store.ledger.has(TICKER)
+    entries = [
+        entry_of(),
+        entry_of(version=2, made_at=LATER),
+        entry_of(pool="+b3", version=2, made_at=LATER),
+        entry_of(target_session="2099-01-01"),
+        entry_of(ticker="VALE3.SA"),
+    ]
+    store.ledger.record_all(entries[::-1])
+
+    assert store.ledger.tickers() == [TICKER, "VALE3.SA"]
+    assert store.ledger.has(TICKER)
+    assert not store.ledger.has("NOPE3.SA")
+    assert store.ledger.since(TICKER, "") == entries[:4]
+    assert store.ledger.since(TICKER, entries[0].target_session) == entries[:4]
+    assert store.ledger.since(TICKER, "2098-12-31") == entries[3:4]
+
+
 def test_the_earlier_forecast_is_the_one_of_the_very_same_key(store):
     around = [
         entry_of(),

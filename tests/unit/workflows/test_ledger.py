@@ -1,6 +1,6 @@
 """Forecasts on record: what came of them, and who was champion when they were made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.store import open_store
 from stocklstm.workflows.ledger import _Champions
-from stocklstm.workflows.predict.history import ticker_history
+from stocklstm.workflows.predict.history import list_forecasts, ticker_history
 from tests.conftest import TICKER
 from tests.support.evenings import cut_off, execute, live_through
 
@@ -65,6 +65,40 @@ def test_a_split_since_rescales_but_changes_no_record(model_home: Path) -> None:
         before.held,
     )
     assert after.outcome == pytest.approx(before.outcome)
+
+
+def test_all_that_is_on_record_whoever_made_it(model_home: Path) -> None:
+    """By ticker and session: of a pooled model, of other horizons, of days that are not stored."""
+    bars = cut_off(model_home, 2)
+    live_through(model_home, bars, range(len(bars) - 2, len(bars)))
+    with open_store(model_home) as store:
+        (*_, last) = store.ledger.entries(TICKER)
+        store.ledger.record_all(
+            [
+                replace(last, pool="+b3", version=7),
+                replace(last, horizon=5, target_session="2024-03-20"),
+                replace(last, as_of="1999-01-04", target_session="1999-01-05"),
+            ]
+        )
+
+        every = list_forecasts(store, [], None).results
+        latest = list_forecasts(store, [TICKER], "2024-03-14").results
+
+    assert [(past.target_session, past.model, past.horizon) for past in every] == [
+        ("1999-01-05", f"{TICKER}@v1", 1),
+        ("2024-03-13", f"{TICKER}@v1", 1),
+        ("2024-03-14", f"{TICKER}@v1", 1),
+        ("2024-03-14", "+b3@v7", 1),
+        ("2024-03-20", f"{TICKER}@v1", 5),
+    ]
+    assert latest == every[2:]
+    # By hand, as above: the day itself is all there is, and 1999 is not stored.
+    assert [past.outcome for past in every] == [
+        None,
+        pytest.approx(bars.closes[-1]),
+        *(None, None, None),
+    ]
+    assert every[1].error == pytest.approx(every[1].point - bars.closes[-1])
 
 
 def test_made_after_its_session_had_closed(model_home: Path) -> None:

@@ -146,6 +146,24 @@ def test_one_that_was_made_too_late_is_marked_and_not_counted(cli: Cli, model_ho
     assert "held" not in outcome.out
 
 
+@pytest.mark.usefixtures("lived")
+def test_a_file_is_not_emptied_by_what_is_not_there(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "record.csv"
+    assert cli("forecasts", "--csv", str(file), "-q").code == 0
+    before = file.read_bytes()
+
+    assert cli("forecasts", "NOPE3.SA", "--csv", str(file)).code == 4
+    assert file.read_bytes() == before
+
+    # That there are none of these sessions is an answer.
+    assert cli("forecasts", "--since", "2024-03-15", "--csv", str(file)).code == 0
+    assert file.read_bytes() == before.splitlines(keepends=True)[0]
+    (tmp_path / "taken").write_text("")
+    outcome = cli("forecasts", "-q", "--csv", f"{tmp_path}/taken/record.csv")
+    assert (outcome.code, len(outcome.out.splitlines())) == (2, EVENINGS)
+    assert "next: name another place with --csv" in outcome.err
+
+
 @pytest.mark.usefixtures("model_home")
 def test_without_any_forecast(cli: Cli) -> None:
     every, one = cli("forecasts"), cli("forecasts", TICKER)
@@ -170,12 +188,23 @@ def test_a_ticker_that_was_renamed_keeps_its_forecasts(cli: Cli, lived: list[flo
     assert "was renamed to BHIA3.SA" in old.err
 
 
+@pytest.mark.usefixtures("model_home")
+def test_a_version_is_no_ticker(cli: Cli) -> None:
+    outcome = cli("forecasts", f"{TICKER}@v1")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: forecasts are listed by ticker, whichever version made them, not by "
+        f"'{TICKER}@v1'\n  next: stocklstm forecasts {TICKER}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
         (["--since", "13/03/2024"], "stocklstm forecasts --since 2024-03-13"),
         (["--csv", "-", "--json"], "stocklstm forecasts --json --csv record.csv"),
-        (["--csv-style", "plain"], "--csv forecasts.csv --csv-style plain"),
+        (["--csv-style", "excel-br"], "--csv forecasts.csv --csv-style excel-br"),
     ],
 )
 def test_options_that_mean_nothing(cli: Cli, home: Path, words: list[str], hint: str) -> None:
