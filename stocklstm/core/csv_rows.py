@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from stocklstm.core.clock import is_day
@@ -88,53 +88,59 @@ def with_rows(found: bytes, table: Table, style: CsvStyle, name: str) -> bytes:
     """
     if not found.strip():
         found = csv_text(table._replace(rows=()), style).encode()
-    known = _keys(found, table, style, name)
     places = [table.columns.index(column) for column in table.key]
-    added = []
+    new: dict[tuple[str, ...], list[str]] = {}
     for row in _written(table, style):
-        key = tuple(row[place] for place in places)
-        if key not in known:
-            known.add(key)
-            added.append(row)
+        new.setdefault(tuple(row[place] for place in places), row)
+    for key in _keys(found, table, style, name):
+        new.pop(key, None)
+    added = list(new.values())
     # Lines end as they do in the file, which a spreadsheet may have written.
     end = "\r\n" if b"\r\n" in found[: found.find(b"\n") + 1] else "\n"
     gap = "" if found.endswith(b"\n") else end
     return found + f"{gap}{_lines(added, style._replace(end=end))}".encode() if added else found
 
 
-def _keys(found: bytes, table: Table, style: CsvStyle, name: str) -> set[tuple[str, ...]]:
-    """Read which rows a file has."""
+def _keys(found: bytes, table: Table, style: CsvStyle, name: str) -> Iterator[tuple[str, ...]]:
+    """Read which rows a file has; it may have grown for years."""
+    # Spreadsheets put a mark before the header.
+    text = io.TextIOWrapper(io.BytesIO(found), encoding="utf-8-sig", newline="")
+    known_days: set[str] = set()
     try:
-        # Spreadsheets put a mark before the header.
-        text = found.decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=style.delimiter)
-        header = next(lines)
+        lines = csv.reader(text, delimiter=style.delimiter)
+        header = next(lines, [])
         if tuple(header) != table.columns:
-            raise _other_file(text, table, name)
+            raise _other_file(found, table, name)
         places = [header.index(column) for column in table.key]
         days = [header.index(column) for column in table.days]
-        keys = set()
         for row in lines:
             if not any(row):
                 continue
-            if len(row) != len(header) or not all(is_day(row[place]) for place in days):
+            if len(row) != len(header) or not all(_is_day(row[at], known_days) for at in days):
                 raise ConfigError(
                     f"line {lines.line_num} of {name} is no row of forecasts any more: "
                     f"{style.delimiter.join(row)[:60]!a}",
                     hint="mend that line, or name a new file with --csv: nothing was written",
                 )
-            keys.add(tuple(row[place] for place in places))
-    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
+            yield tuple(row[place] for place in places)
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
             f"{name} is no text file of forecasts, so nothing was added to it",
             hint="name another file with --csv",
         ) from error
-    return keys
 
 
-def _other_file(text: str, table: Table, name: str) -> ConfigError:
+def _is_day(text: str, known: set[str]) -> bool:
+    if text not in known:
+        if not is_day(text):
+            return False
+        known.add(text)
+    return True
+
+
+def _other_file(found: bytes, table: Table, name: str) -> ConfigError:
     """Say what a file is in the place of the one to add to."""
-    first = next(iter(text.splitlines()), "")
+    first = found.partition(b"\n")[0].decode("utf-8-sig").strip()
     for style in STYLES.values():
         header = tuple(next(csv.reader([first], delimiter=style.delimiter), ()))
         if header == table.columns:

@@ -149,6 +149,8 @@ HEADER = ",".join(COLUMNS)
     ("found", "style", "said", "hint"),
     [
         (b"date,close\n", PLAIN, "begins with 'date,close'", "name another file with --csv"),
+        (b"\xef\xbb\xbf", PLAIN, "holds something else", "name another file with --csv"),
+        (b"a" * 200_000, PLAIN, "no text file", "name another file with --csv"),
         (b"\n\n,\n", PLAIN, "holds something else", "name another file with --csv"),
         (HEADER.encode(), EXCEL, "is of the style plain", "add --csv-style plain"),
         (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stocklstm import predict
-from tests.conftest import TICKER, Cli
+from tests.conftest import TICKER, Cli, Program
 from tests.support.evenings import cut_off, live_through
 
 EVENINGS = 4
@@ -65,6 +65,17 @@ def test_rows_hold_what_json_holds(cli: Cli, tmp_path: Path) -> None:
     excel = cli("forecasts", "--csv", "-", "--csv-style", "excel-br").out
     swapped = shown.translate(str.maketrans({",": ";", ".": ",", "\n": "\r\n"}))
     assert excel == "\ufeff" + swapped.replace("PETR4,SA", TICKER)
+
+
+def test_the_mark_of_utf8_is_not_for_other_encodings(program: Program, model_home: Path) -> None:
+    predict([TICKER], home=model_home)
+    arguments = ("forecasts", "--csv", "-", "--csv-style", "excel-br")
+
+    shown = program(*arguments, PYTHONIOENCODING="latin-1")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("ticker;model;")
+    assert program(*arguments, PYTHONIOENCODING="utf-8").stdout.startswith("\ufeffticker;model;")
 
 
 @pytest.mark.usefixtures("lived")
