@@ -1,5 +1,7 @@
 """Files outside of the store: replaced whole, and revised by one process at a time."""
 
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -119,6 +121,23 @@ def test_another_process_is_waited_for(tmp_path: Path) -> None:
     ):
         revise(path, lock_timeout_s=0.05)
     assert not path.exists()
+
+
+def test_a_file_system_without_locks_has_to_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    left = tmp_path / f".stocklstm-{'a' * 32}"
+    left.mkdir()
+
+    revise(tmp_path / "file.csv")
+
+    assert (tmp_path / "file.csv").read_bytes() == b"line\n"
+    # Whether it is in use cannot be told there.
+    assert left.exists()
 
 
 ADD = """
