@@ -16,12 +16,7 @@ from stocklstm.cli.options import (
     TickersFile,
     all_tickers,
 )
-from stocklstm.cli.output import (
-    View,
-    as_document,
-    conclude,
-    warn,
-)
+from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.cli.streams import draws_bars, say, write
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S

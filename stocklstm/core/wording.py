@@ -1,4 +1,4 @@
-"""How figures are written: money, per cent, p-values, horizons. Free of NumPy."""
+"""How figures and arguments are written: money, per cent, p-values, paths. Free of NumPy."""
 
 import math
 
@@ -94,3 +94,10 @@ def horizon_suffix(horizon: int) -> str:
 def naive_words(horizon: int) -> str:
     """Name the naive forecast, which is the last close."""
     return "yesterday's close" if horizon == 1 else f"the close {horizon} sessions before"
+
+
+def quoted(text: str) -> str:
+    """Put an argument in quotation marks if a shell would take it apart."""
+    if set(text) & set('$`"\\!'):
+        return "'" + text.replace("'", "'\\''") + "'"
+    return f'"{text}"' if set(text) & set(" '&();<>|*?#") else text

@@ -15,6 +15,7 @@ import torch
 from stocklstm.core.inputs.features import FeatureScale
 from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ArtifactCorruptError, ConfigError, StockLstmError
 from stocklstm.learn.checkpoints import load_tensors, rebuild_network
 from stocklstm.learn.classic_scaler import close_scale
@@ -28,6 +29,9 @@ from stocklstm.learn.safety import check_checkpoint
 WEIGHTS_FILE = "model_lstm.pth"
 SCALER_FILE = "scaler.pkl"
 CONFIG_FILE = "config.pkl"
+
+_EXAMPLE = "PETR4.SA"
+_READ = "this program reads a state_dict of PyTorch"
 
 
 class ClassicFile(NamedTuple):
@@ -156,10 +160,8 @@ def decode_classic(
 def _retry(settings: ClassicSettings, ticker: str | None, origin: str) -> str:
     """Write the command once more; of an unknown ticker with one to be replaced."""
     known = ticker is None and settings.word("ticker") is not None
-    return f"stocklstm models import {origin}{'' if known else f' --ticker {ticker or _EXAMPLE}'}"
-
-
-_EXAMPLE = "PETR4.SA"
+    owner = "" if known else f" --ticker {ticker or _EXAMPLE}"
+    return f"stocklstm models import {quoted(origin)}{owner}"
 
 
 def _checkpoint(file: ClassicFile, train_here: str) -> Checkpoint:
@@ -202,9 +204,6 @@ def _not_weights(file: ClassicFile, foreign: Foreign, train_here: str) -> StockL
         # It may be anything, and is not looked into any further.
         return ArtifactCorruptError(f"{file.name} is {what}; {_READ}", hint=train_here)
     return ConfigError(f"{file.name} is {what}; {_READ}", hint=foreign.remedy or train_here)
-
-
-_READ = "this program reads a state_dict of PyTorch"
 
 
 def _plain(file: ClassicFile) -> object:

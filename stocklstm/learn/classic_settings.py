@@ -161,7 +161,8 @@ def read_settings(
         ArtifactCorruptError: It is damaged, or asks for more than plain values.
     """
     if name is None or content is None:
-        return ClassicSettings("what lies beside the weights" if beside else "no file", beside)
+        where = "what lies beside the weights" if beside else "what was given"
+        return ClassicSettings(where, beside)
     found = _json(name, content) if name.lower().endswith(".json") else _pickle(name, content)
     if not isinstance(found, dict) or CLASS in found:
         kind = "a scaler" if isinstance(found, dict) else type(found).__name__

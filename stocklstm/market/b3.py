@@ -60,7 +60,7 @@ _OTHER_MARKETS = {
     b"080": "a put option",
 }
 
-# Brazil had six currencies before this one, 2750 cruzeiros reais to a real of the last of them.
+# Of each currency before it many made one of the next: of the last, 2,750 cruzeiros reais a real.
 _FIRST_DAY_OF_REAL = date(1994, 7, 1).toordinal() - _EPOCH
 
 # What reading bytes that are not as they were written raises.

@@ -222,11 +222,10 @@ def zone_or_utc(name: str) -> ZoneInfo:
 
 def time_zone_of(exchange: str) -> str:
     """Return the IANA name of the time zone of a calendar; "" if there is no such calendar."""
-    from exchange_calendars.errors import InvalidCalendarName
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import exchange_calendars
+        from exchange_calendars.errors import InvalidCalendarName
 
         try:
             return str(exchange_calendars.get_calendar(exchange).tz.key)

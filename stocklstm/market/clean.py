@@ -8,13 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
-from stocklstm.core.prices.series import (
-    Action,
-    Bars,
-    Dates,
-    Flags,
-    Floats,
-)
+from stocklstm.core.prices.series import Action, Bars, Dates, Flags, Floats
 from stocklstm.core.prices.soundness import special_sessions
 from stocklstm.errors import RejectedDataError
 from stocklstm.market.calendar import Sessions

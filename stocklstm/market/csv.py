@@ -57,16 +57,15 @@ class CsvSource:
                 tickers only, or not of daily prices.
         """
         file = self._open(request)
-        instrument = guess_instrument(request.ticker)
+        named = guess_instrument(request.ticker)
+        exchange, zone = named.exchange, named.time_zone
         if request.exchange is not None:
-            zone = time_zone_of(request.exchange) or instrument.time_zone
-            instrument = replace(instrument, exchange=request.exchange, time_zone=zone)
-        found = file.read(request.ticker, instrument.exchange, zone_or_utc(instrument.time_zone))
+            exchange, zone = request.exchange, time_zone_of(request.exchange) or zone
+        found = file.read(request.ticker, exchange, zone_or_utc(zone))
         bars = found.bars
         basis = Basis.SPLIT_ADJUSTED if np.isnan(bars.adj_closes).all() else Basis.ADJUSTED
         if request.start is not None:
             bars = bars.select(bars.dates >= np.datetime64(request.start, "D"))
-        named = guess_instrument(request.ticker)
         currency = stated_currency(found.currency, named.currency)
         return SourceAnswer(
             replace(named, currency=currency or named.currency),

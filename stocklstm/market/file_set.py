@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from stocklstm.core.prices.answers import SourceAnswer
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ConfigError, UnknownTickerError
 from stocklstm.market.revisions import joined
 from stocklstm.market.source import FetchRequest
-from stocklstm.market.tables.shown import quoted
 
 
 class FileSet:

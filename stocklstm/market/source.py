@@ -100,10 +100,10 @@ class TableSource(Protocol):
     """A source whose file may name several tickers; it is read once for all of them."""
 
     def tickers(self, request: FetchRequest) -> Sequence[str]:
-        """List the tickers that the file of a request names, whichever was asked for.
+        """List the tickers that the file of a request names, whichever was asked for, or none.
 
         Raises:
-            RejectedDataError: It names none; and as `PriceSource.fetch`.
+            StockLstmError: As `PriceSource.fetch`.
         """
 
 

@@ -32,7 +32,7 @@ _LOGGED_ROWS = 50
 _RENAMED = "renamed"
 _FROM = "from "
 
-# What it calls a currency that somebody chose, and how it says that it was let go.
+# What it calls a currency that somebody chose or a file stated, and how it says that it was let go.
 _CURRENCY = "currency"
 CURRENCY_OPTION = "--currency"
 """Stands in the log as the source of a currency that the user chose."""
@@ -63,7 +63,7 @@ class LogEntry:
         at: UTC timestamp.
         source: Where the new values came from.
         kind: "corrected" for single days, "revised" for the history as a whole, "renamed" where
-            the ticker got another name, "currency" where somebody chose one.
+            the ticker got another name, "currency" where somebody chose one or a file stated it.
         first: First ISO day that changed.
         last: Last one.
         rows: Days that changed.
@@ -147,24 +147,23 @@ class PriceStore:
             )
 
     def chosen_currency(self, ticker: str) -> str | None:
-        """Look up the currency that the user chose for a ticker; None if its source decides."""
-        with database_errors():
-            row = self.connection.execute(
-                "SELECT detail FROM price_log WHERE ticker = ? AND kind = ?"
-                " ORDER BY id DESC LIMIT 1",
-                (ticker, _CURRENCY),
-            ).fetchone()
-        return None if row is None or row[0].startswith(_BACK) else str(row[0]).split()[0]
+        """Look up the currency that was chosen, or stated in a file; None if a source decides."""
+        _, detail = self._last_choice(ticker)
+        return None if not detail or detail.startswith(_BACK) else detail.split()[0]
 
     def was_currency_chosen(self, ticker: str) -> bool:
         """Tell whether the user chose the currency, and no file stated it."""
+        return self._last_choice(ticker)[0] == CURRENCY_OPTION
+
+    def _last_choice(self, ticker: str) -> tuple[str, str]:
+        """Look up who chose the currency of a ticker last, and in which words; "" if nobody did."""
         with database_errors():
             row = self.connection.execute(
-                "SELECT source FROM price_log WHERE ticker = ? AND kind = ?"
+                "SELECT source, detail FROM price_log WHERE ticker = ? AND kind = ?"
                 " ORDER BY id DESC LIMIT 1",
                 (ticker, _CURRENCY),
             ).fetchone()
-        return row is not None and row[0] == CURRENCY_OPTION
+        return ("", "") if row is None else (str(row[0]), str(row[1]))
 
     def choose_currency(
         self, ticker: str, currency: str | None, *, at: str, by: str = CURRENCY_OPTION

@@ -18,7 +18,7 @@ _NEAR = 0.05
 # Sessions after a move that tell whether the new level stays.
 _SESSIONS = 5
 
-# A market may go half of the way within a day, but not half of the way to more than this.
+# Of a move of this ratio a market may go half within a day, but not of a larger one.
 _LARGEST_BY_MARKET = 20
 
 
@@ -59,10 +59,10 @@ class Jump(NamedTuple):
 def find_jumps(bars: Bars, actions: Sequence[Action]) -> list[Jump]:
     """Find the moves beyond `LARGEST_MOVE` on days without a split, and judge them.
 
-    A move looks like a split or an error of units if its ratio is within 5 % of that of a split,
-    the price did not travel half of the way within the day, and the new level stays: the median
-    of the next five closes lies less than half of the move away from it. After the last row
-    nothing is known, and a level is taken to stay. Of a level that is left again by such a move
+    A move looks like a split or an error of units if its ratio is within 5 % of that of a split, or
+    beyond 1000, the price did not travel half of the way within the day, and the new level stays:
+    the median of the next five closes lies less than half of the move away from it. After the last
+    row nothing is known, and a level is taken to stay. Of a level that is left again by such a move
     within five sessions, as that of a single wrong row, both moves look so.
 
     Args:

@@ -13,10 +13,8 @@ _SPACINGS = (
     (range(350, 380), "yearly"),
 )
 
-
-# No two holidays beside a weekend make a gap as long as this.
-_LONGEST_GAP = 5
-
+# Rows of which none lies closer to the next one are no days.
+_NO_NEIGHBOURS = 5
 
 # So many gaps of a week in a row are no share that is seldom traded.
 _SHORTEST_RUN = 8
@@ -40,7 +38,7 @@ def spacing_days(dates: Dates) -> int:
         alike = gaps[(gaps >= span.start) & (gaps < span.stop)]
         if len(alike) >= 2 and 3 * len(alike) >= 2 * len(gaps):
             return int(np.median(alike))
-    return int(np.median(gaps)) if gaps.min() >= _LONGEST_GAP else 1
+    return int(np.median(gaps)) if gaps.min() >= _NO_NEIGHBOURS else 1
 
 
 def spaced_run(dates: Dates) -> Dates:

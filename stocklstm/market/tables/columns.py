@@ -52,16 +52,8 @@ _NAMES = {
     "volume": (
         *("quantidadenegociada", "quantidade", "qtdnegociada", "qtd", "qtde"),
         *("totaltradedquantity", "tradedquantity", "sharestraded", "noofshares", "quatot"),
-        *(
-            "qtits",
-            "totaltradequantity",
-            "numberofshares",
-            "stucke",
-            "stuecke",
-            "quantity",
-            "cantidad",
-            "volume",
-        ),
+        *("qtits", "totaltradequantity", "numberofshares", "stucke", "stuecke", "quantity"),
+        *("cantidad", "volume"),
         *("volumen", "vol", "volumenegociado", "totalvolume", "tradedvolume", "pxvolume"),
         *("tickvol", "tickvolume", "v"),
     ),
@@ -88,14 +80,14 @@ _LOCAL = {
     *("fecha", "cierre", "apertura", "maximo", "minimo", "preco", "precio"),
 }
 
-# What stands behind "Volume" where the volume is counted in money, and names no instrument.
-_MONEY = {
+_CURRENCIES = {
     *("usd", "usdt", "usdc", "busd", "tusd", "dai", "eur", "brl", "gbp", "jpy", "chf", "cad"),
     *("aud", "inr", "mxn", "ars", "clp", "cny", "hkd", "krw", "try", "zar", "sek", "nok", "dkk"),
-    *("pln", "currency", "quote", "from", "to", "traded"),
+    "pln",
 }
+# What stands behind "Volume" where the volume is counted in money, and names no instrument.
+_MONEY = {*_CURRENCIES, "currency", "quote", "from", "to", "traded"}
 
-_NO_MONEY = {"currency", "quote", "from", "to", "traded"}
 _UNIT = re.compile(r"\(([A-Za-z]{3}|[A-Z]*[$€£])\)$|[ _]([A-Z]{3})$")
 
 # Capitals that stand beside "CLOSE" and are no instrument.
@@ -145,7 +137,8 @@ class Layout:
         shared: Columns that hold for all instruments: date, perhaps time, ticker, currency; and
             the prices, unless each instrument has its own.
         own: By instrument, as written, the columns of its prices, where the header names them.
-        doubtful: True if closes of named instruments stand beside a close that names none.
+        doubtful: True if closes of named instruments stand beside a close that names none, or
+            closes in several units beside each other.
     """
 
     header: Sequence[str]
@@ -209,7 +202,8 @@ def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
     shared, own = _by_name(header), _by_instrument(header)
     closes = [name for name, columns in own.items() if "close" in columns]
     codes = closes + [text for text in header if is_code_of_b3(text)]
-    doubtful = "close" in shared and "close" not in named and bool(codes)
+    rivals = bool(codes) or _closes_in_units(header, shared)
+    doubtful = "close" in shared and "close" not in named and rivals
     if "close" not in shared and any("close" in columns for columns in own.values()):
         own = {name: columns for name, columns in own.items() if "close" in columns}
         for column in NUMBERS:
@@ -223,13 +217,21 @@ def find_layout(header: Sequence[str], named: Mapping[str, str]) -> Layout:
     return Layout(header, shared, own, doubtful)
 
 
+def _closes_in_units(header: Sequence[str], shared: Columns) -> bool:
+    """Tell whether several closes differ in their units alone: "Close (BRL)", "Close (USD)"."""
+    if "close" not in shared or plain(header[shared["close"]]) in _NAMES["close"]:
+        return False
+    name = _bare(header[shared["close"]])
+    return [_bare(text) for text in header].count(name) > 1
+
+
 def currency_of_name(text: str) -> str:
     """Return the currency in the name of a column, such as "Close (R$)" or "Close USD"."""
     found = _UNIT.search(text.strip())
     if found is None:
         return ""
     unit = found[1] or found[2]
-    return unit if unit.lower() in {*_MONEY, "gbx"} - _NO_MONEY or not unit.isalpha() else ""
+    return unit if unit.lower() in {*_CURRENCIES, "gbx"} or not unit.isalpha() else ""
 
 
 def find_pairs(first: Sequence[str], second: Sequence[str]) -> Layout | None:

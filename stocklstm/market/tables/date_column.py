@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.tables.dates import (
     CACHED,
@@ -25,11 +26,11 @@ from stocklstm.market.tables.dates import (
     patterned,
     take_apart,
 )
-from stocklstm.market.tables.shown import quoted, shown
+from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.text import line_number
 
+# Cells that show why a column cannot be read.
 _ENOUGH = 200
-"""Cells that show why a column cannot be read."""
 
 # What may be suggested for dates that cannot be read.
 _PATTERNS = (
@@ -40,7 +41,7 @@ _PATTERNS = (
 _DAY_NUMBER = re.compile(r"[2-6]\d{4}(\.\d+)?", re.ASCII)
 _FIRST_TWO = re.compile(r"(\d{1,2})\D(\d{1,2})\D", re.ASCII)
 
-
+# In days.
 _WEEK, _LONG_WEEKEND = 7, 5
 
 _ALIKE = "write all dates as yyyy-mm-dd, or name the form of the right ones with --date-format"

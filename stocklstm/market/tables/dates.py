@@ -60,6 +60,10 @@ MONTH = "month"
 UNIX = "Unix time"
 
 CACHED = 100_000
+"""Cells whose reading is remembered."""
+
+# Digits of Unix time at the most, in seconds, milli-, micro- and nanoseconds.
+_UNITS = ((0, 11), (3, 14), (6, 17), (9, 20))
 
 
 class Moment(NamedTuple):
@@ -233,10 +237,6 @@ def _of_digits(digits: str, second: int, offset: int | None) -> Written:
     day, rest_s = divmod(int(digits) // unit, _DAY_S)
     _ = date.fromordinal(day + EPOCH)
     return Written(UNIX, (day,), rest_s, 0)
-
-
-# Digits of Unix time in seconds, milli-, micro- and nanoseconds.
-_UNITS = ((0, 11), (3, 14), (6, 17), (9, 20))
 
 
 def _is_day(numbers: tuple[int, int, int]) -> bool:

@@ -176,7 +176,7 @@ def _session_ends(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Floats:
 
 
 def _local(moments: Dates, calendar: Sessions, zone: ZoneInfo) -> list[float]:
-    """Convert a moment of each session to local seconds of its day; infinite where not known."""
+    """Convert a moment of each session to local seconds of its day; -inf where it is not known."""
     seconds = []
     for day, moment in zip(calendar.dates, moments, strict=True):
         if np.isnat(moment):

@@ -30,7 +30,7 @@ _EVERY_DAY = "24/7"
 # Written for the dollars and pesos of many countries.
 _DOLLAR = "$"
 
-# So many cells with the same number of decimals are written so on purpose.
+# Cells that all have so many decimals are written so on purpose, and so are many with fewer.
 _MANY_DECIMALS = 4
 _FEW_ROWS, _MANY_ROWS = 5, 50
 
@@ -244,18 +244,17 @@ class PriceFile:
             RejectedDataError: They state several.
         """
         header = currency_of_name(self._table.layout.header[columns["close"]])
-        texts = (*in_rows, header)
+        texts = (*in_rows, header, self._table.above.get("currency", ""))
         stated = {text if text == _DOLLAR else stated_currency(text) for text in texts} - {""}
-        if len(stated) == 2:
+        if any(stated_currency(_DOLLAR, code) == code for code in stated - {_DOLLAR}):
             stated.discard(_DOLLAR)  # which dollars those are is said, too
-        stated = stated or {self._table.above.get("currency", "")}
         if len(stated) > 1:
             raise RejectedDataError(
                 f"{self.name} has prices in {len(stated)} currencies: "
                 + ", ".join(map(shown, sorted(stated)[:4])),
                 hint="give the rows of one currency only",
             )
-        return stated.pop()
+        return next(iter(stated), "")
 
     def _is_cut_off(self, row: Row, widths: Counter[int], decimals: Counter[int]) -> bool:
         """Tell whether a last row without an end lacks cells, or decimals, that all others have.

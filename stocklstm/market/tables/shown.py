@@ -8,8 +8,3 @@ def shown(text: str) -> str:
     """Shorten a text and escape what cannot be printed."""
     short = text if len(text) <= 40 else text[:37] + "..."
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
-
-
-def quoted(text: str) -> str:
-    """Put an argument in quotation marks if a shell would take it apart."""
-    return f'"{text}"' if set(text) & set(" '&()") else text

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.tables.columns import (
     NUMBERS,
@@ -19,7 +20,7 @@ from stocklstm.market.tables.columns import (
     is_name,
 )
 from stocklstm.market.tables.dates import is_date
-from stocklstm.market.tables.shown import STANDARD_INPUT, quoted, shown
+from stocklstm.market.tables.shown import STANDARD_INPUT, shown
 from stocklstm.market.tables.text import decode, line_number, lines
 from stocklstm.market.tables.tickers import (
     codes_of_b3,
@@ -40,11 +41,13 @@ _MOST_LINES_ABOVE = 40
 # A century of eighty tickers; each row takes hundreds of bytes by the time it is judged.
 _MOST_ROWS = 2_000_000
 
-_DAY_FIRST = re.compile(r"\s*\"?\d{4}[-./]?\d\d[-./]?\d\d|\s*\"?\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
+# How a row begins that stands where the header should.
+_DATED = re.compile(r"\s*\"?\d{4}[-./]?\d\d[-./]?\d\d|\s*\"?\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
 
+# So many names are listed in an error.
 _FEW = 8
 
-# What pandas writes into the first cells of two header lines, and pandas-datareader.
+# What pandas and pandas-datareader write into the first cells of two header lines.
 _CORNERS = {"price", "ticker", "attributes", "symbols", "date", ""}
 
 
@@ -282,7 +285,7 @@ def _no_header(
                 f"{name} has no column {shown(lacking[0])!r}; its columns are {listed}",
                 hint="name them as they are in the file: --columns close=NAME,date=NAME",
             )
-    if _DAY_FIRST.match(head[0][1]):
+    if _DATED.match(head[0][1]):
         return RejectedDataError(
             f"{name} has no date column: its first line is {shown(head[0][1])!r}, no header",
             hint="put a line above it that names the columns: Date,Open,High,Low,Close,Volume",

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from stocklstm.core.wording import quoted
 from stocklstm.errors import RejectedDataError
-from stocklstm.market.tables.shown import quoted
 
 # Tab, line feed and carriage return are the only control characters a table has a use for.
 _JUNK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")

@@ -47,9 +47,9 @@ _BLOOMBERG = {
     "TT": ".TW",
     "SP": ".SI",
 }
+
 # Endings of other vendors; Stooq has .US, Alpha Vantage .SAO.
 _ENDINGS = {".US": "", ".SAO": ".SA", ".LON": ".L", ".DEX": ".DE", ".TRT": ".TO", ".BSE": ".BO"}
-
 
 # What vendors call the indices that Yahoo marks with ^.
 _INDICES = {"IBOV": "^BVSP", "IBOVESPA": "^BVSP", "SPX": "^GSPC", "INX": "^GSPC", "NDX": "^NDX"}
@@ -79,6 +79,8 @@ def yahoo_name(written: str) -> str:
     name = name.rpartition(":")[2].strip()
     code, blank, market = name.rpartition(" ")
     if blank and market in _BLOOMBERG:
+        # Yahoo's codes of Hong Kong have four digits: 0700.HK.
+        code = code.zfill(4) if market == "HK" and code.isdigit() else code
         name = code.replace("/", "-") + _BLOOMBERG[market]
     for ending, suffix in _ENDINGS.items():
         if name.endswith(ending):

@@ -62,6 +62,7 @@ def score_league(store: Store, references: Sequence[str]) -> LeagueResult:
 
 
 def _as_named(name: str) -> str:
+    """Take a name as it is: of a `StoredTicker` `str` would make one that somebody typed."""
     return name
 
 

@@ -13,13 +13,10 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference, parse_ticker
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ArtifactCorruptError, ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
-from stocklstm.learn.classic import (
-    ClassicModel,
-    decode_classic,
-    encode_classic,
-)
+from stocklstm.learn.classic import ClassicModel, decode_classic, encode_classic
 from stocklstm.learn.loop import TrainingData, adopt_network
 from stocklstm.learn.network import architecture_of
 from stocklstm.report.predictions import predictions_png
@@ -142,7 +139,7 @@ def read_classic(path: Path, ticker: str | None, seq_length: int | None = None) 
     )
     if ticker is None and model.ticker is None:
         raise ConfigError(
-            "the files do not say whose model it is", hint=given.replace("PATH", str(path))
+            "the files do not say whose model it is", hint=given.replace("PATH", quoted(str(path)))
         )
     owner = parse_ticker(ticker or model.ticker or "")
     parts = [found.weights, found.scaler, *([found.config] if found.config else [])]

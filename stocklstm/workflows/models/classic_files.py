@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stocklstm.core.wording import quoted
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError
 from stocklstm.learn.classic import CONFIG_FILE, SCALER_FILE, WEIGHTS_FILE, ClassicFile
 from stocklstm.learn.foreign_files import foreign_file
@@ -59,7 +60,7 @@ def find_files(path: Path, retry: str) -> FoundFiles:
     if _is_scaler(weights.lower()) or _is_config(weights.lower()):
         raise ConfigError(
             f"{weights} is what lies beside the weights, and not the weights",
-            hint=f"name their directory: {retry.replace('PATH', str(directory))}",
+            hint=f"name their directory: {retry.replace('PATH', quoted(str(directory)))}",
         )
     # What the file is, is said before what it lacks beside it.
     first = _read(directory, weights)
@@ -109,7 +110,8 @@ def _weights(directory: Path, names: Sequence[str], retry: str) -> str:
     if found:
         raise ConfigError(
             f"{directory} holds {len(found)} files of weights: {', '.join(found)[:120]}",
-            hint=f"name the one that is meant: {retry.replace('PATH', str(directory / found[0]))}",
+            hint="name the one that is meant: "
+            + retry.replace("PATH", quoted(str(directory / found[0]))),
         )
     others = [name for name in names if Path(name).suffix.lower() in _MODELS]
     if len(others) == 1:
@@ -134,7 +136,8 @@ def _only(
     if len(found) > 1:
         raise ConfigError(
             f"{directory} holds {', '.join(found)[:120]}, and which of them is {usual} is not said",
-            hint=f"cp {directory / found[0]} {directory / usual}, if it is that one",
+            hint=f"cp {quoted(str(directory / found[0]))} {quoted(str(directory / usual))}, "
+            "if it is that one",
         )
     return found[0] if found else None
 
@@ -164,13 +167,14 @@ def _read(directory: Path, name: str) -> ClassicFile:
         NotFoundError: It cannot be read.
         ArtifactCorruptError: It is no plain file, or too large.
     """
+    path = quoted(str(directory / name))
     try:
         return ClassicFile(name, read_regular(directory / name, MOST_CHECKPOINT_BYTES))
     except SymbolicLinkError as error:
         raise ArtifactCorruptError(
             f"{name} is a link and is not followed",
-            hint=f"put the file itself there: cp --remove-destination $(readlink -f "
-            f"{directory / name}) {directory / name}",
+            hint="put the file itself there: cp --remove-destination "
+            f'"$(readlink -f {path})" {path}',
         ) from error
     except (OversizedError, IsADirectoryError) as error:
         raise ArtifactCorruptError(

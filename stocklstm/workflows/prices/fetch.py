@@ -15,7 +15,7 @@ from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
-from stocklstm.core.wording import percent_change, price_words
+from stocklstm.core.wording import percent_change, price_words, quoted
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.calendar import (
     WEEKDAYS,
@@ -45,7 +45,6 @@ from stocklstm.market.source import (
 )
 from stocklstm.market.tables.columns import COLUMNS
 from stocklstm.market.tables.numbers import MARKS
-from stocklstm.market.tables.shown import quoted
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
@@ -543,10 +542,8 @@ def _words_of_moves(moves: Sequence[LargeMove]) -> Iterator[str]:
             for move in moves[:3]
         ]
         more = f" and {len(moves) - 3} more" if len(moves) > 3 else ""
-        yield (
-            "stored with a move beyond 35 % that no recorded event explains, as one of the "
-            f"market: {', '.join(shown)}{more}"
-        )
+        listed = ", ".join(shown) + more
+        yield f"stored with a move beyond 35 % that no recorded event explains: {listed}"
 
 
 def _pin(run: _Run, ticker: str) -> bool:
@@ -610,7 +607,7 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
     if name := run.store.prices.other_history(ticker):
         yield (
             f"what was stored as {ticker} is {name} since prices rename, and these rows are a "
-            f"history of their own; of the same share they come by: stocklstm fetch --ticker {name}"
+            f"history of their own; if they are of the same share: stocklstm fetch --ticker {name}"
         )
     unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
     if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):

@@ -9,12 +9,9 @@ from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
 from stocklstm.market.instrument import assumptions, guess_instrument
 from stocklstm.store.store import Store
+from stocklstm.workflows.prices.traits import CALENDAR, CURRENCY, FORMERLY, KNOWING
 
-# Sources that are told currency and exchange; all others take them from the ticker's name.
-_KNOWING = {"yahoo"}
-
-# What a name without a suffix was once taken for, whatever it is taken for today.
-_TAKEN_FOR_AMERICAN = ("USD", "XNYS", "America/New_York")
+_TAKEN_FOR_AMERICAN = (FORMERLY[CURRENCY], FORMERLY[CALENDAR], "America/New_York")
 
 
 @dataclass(frozen=True)
@@ -119,9 +116,9 @@ def _instrument(store: Store, old: str, new: str) -> Instrument:
     """Choose the traits of the new name: those of the old one, unless they were only guessed."""
     given, guessed = store.prices.instrument(old, pinned=False), guess_instrument(new)
     kept = replace(given, ticker=new)
-    if _KNOWING & set(store.prices.sources(old)) or not guessed.currency:
+    if store.prices.has_rows_of(old, KNOWING) or not guessed.currency:
         return kept
-    if "currency" in assumptions(new) and "currency" not in assumptions(old):
+    if CURRENCY in assumptions(new) and CURRENCY not in assumptions(old):
         return kept  # what a suffix says for certain is worth more than what is only assumed
     by_name = {_traits(guess_instrument(old)), _TAKEN_FOR_AMERICAN}
     if chosen := store.prices.chosen_currency(old):

@@ -13,12 +13,11 @@ from stocklstm.store.store import Store
 
 CALENDAR, CURRENCY = "calendar", "currency"
 
-# The source that is told currency and exchange; whatever else does not know takes them from the
-# ticker's name.
-_KNOWING = "yahoo"
+KNOWING = "yahoo"
+"""The source that is told currency and exchange; all others take them from the ticker's name."""
 
-# What every name without a suffix was once taken for, also that of a pair.
-_FORMERLY = {CALENDAR: "XNYS", CURRENCY: "USD"}
+FORMERLY = {CALENDAR: "XNYS", CURRENCY: "USD"}
+"""What every name without a suffix was once taken for, also that of a pair."""
 
 
 class Known(NamedTuple):
@@ -103,7 +102,7 @@ def stored_traits(store: Store, ticker: str) -> Known:
         for trait, value, guessed in _pairs(stored, guess)
         if (trait in suggested if value == guessed else _is_old_guess(ticker, trait, value))
     ]
-    if doubtful and store.prices.has_rows_of(ticker, _KNOWING):
+    if doubtful and store.prices.has_rows_of(ticker, KNOWING):
         doubtful = []
     if CURRENCY in doubtful and store.prices.chosen_currency(ticker) is not None:
         doubtful.remove(CURRENCY)
@@ -136,7 +135,7 @@ def _said(answer: SourceAnswer, given: Known, *, from_file: bool) -> str | None:
 
 def _is_old_guess(ticker: str, trait: str, value: str) -> bool:
     plain = not (set(ticker) & set("^.="))
-    return not value or (plain and value == _FORMERLY[trait])
+    return not value or (plain and value == FORMERLY[trait])
 
 
 def _joined(stored: Known, given: Known, *, from_file: bool) -> Known:

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 
 from stocklstm.core.wording import (
@@ -11,6 +13,7 @@ from stocklstm.core.wording import (
     p_words,
     percent,
     percent_change,
+    quoted,
     sessions_ahead,
     target_words,
 )
@@ -71,3 +74,10 @@ def test_how_far_ahead_a_forecast_is():
     assert sessions_ahead(1) == "1 session ahead"
     assert naive_words(1) == "yesterday's close"
     assert naive_words(5) == "the close 5 sessions before"
+
+
+@pytest.mark.parametrize(
+    "name", ["prices.csv", "my prices.csv", "a$b;c.csv", 'say "x".csv', "it's.csv", "~#a.csv"]
+)
+def test_an_argument_that_a_shell_takes_as_it_is(name):
+    assert shlex.split(quoted(name)) == [name]

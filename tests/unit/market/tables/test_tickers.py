@@ -14,6 +14,7 @@ from tests.support.price_rows import prices_of
         *[("BRK.B", "BRK-B"), ("RCI.B.TO", "RCI-B.TO"), ("BRK/B US Equity", "BRK-B")],
         *[("AAPL US Equity", "AAPL"), ("NASDAQ:AAPL", "AAPL"), ("AAPL.US", "AAPL")],
         *[("7203 JT Equity", "7203.T"), ("VOD LN Equity", "VOD.L"), ("BTC/USD", "BTC-USD")],
+        *[("700 HK Equity", "0700.HK"), ("9988 HK Equity", "9988.HK")],
     ],
 )
 def test_what_others_call_an_instrument(written, ticker):

@@ -219,11 +219,29 @@ def test_another_currency_written_beside_the_prices(tmp_path, text):
         "Date,Close,Currency\n2024-03-12,36.82,BRL\n2024-03-13,7.2,USD\n",
         "Date,Close\n2024-03-12,R$ 36.82\n2024-03-13,US$ 7.2\n",
         "Date,Close (R$)\n2024-03-12,36.82\n2024-03-13,US$ 7.2\n",
+        "Currency,BRL\n\nDate,Close\n2024-03-12,US$ 7.2\n2024-03-13,US$ 7.3\n",
     ],
 )
 def test_two_currencies_in_one_file(tmp_path, text):
     error = refusal(tmp_path / "home", text, "PETR4.SA")
     assert "has prices in 2 currencies: BRL, USD" in error.message
+
+
+def test_dollar_signs_beside_a_currency_that_is_no_dollar(tmp_path):
+    text = "Date,Close,Currency\n2024-03-12,$36.82,{}\n"
+    error = refusal(tmp_path / "home", text.format("EUR"), "ACME")
+    assert "has prices in 2 currencies: $, EUR" in error.message
+    (result,) = fetched(tmp_path / "home", text.format("CAD"), "ACME").results
+    assert result.currency == "CAD"
+
+
+def test_closes_in_two_currencies_beside_each_other(tmp_path):
+    text = "Date,Close (BRL),Close (USD)\n2024-03-12,36.82,7.2\n"
+    error = refusal(tmp_path / "home", text, "PETR4.SA")
+    assert "has more than one close column" in error.message
+    assert "--columns close=NAME" in error.hint
+    chosen = fetched(tmp_path / "home", text, "PETR4.SA", columns={"close": "Close (BRL)"})
+    assert chosen.results[0].currency == "BRL"
 
 
 def daily(first: str, count: int) -> list[str]:
