@@ -17,9 +17,9 @@ _FUNCTIONS = (
     *("collect_garbage", "compare_versions", "diff_models", "draw_forecasts", "dry_run"),
     *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_live", "evaluate_pool"),
     *("export_model", "export_prices", "fetch", "import_model", "list_forecasts", "list_models"),
-    *("load", "predict", "promote", "quantize", "remove_versions", "rename_prices", "rollback"),
-    *("score_league", "show_model", "show_prices", "sign_versions", "train", "train_pooled"),
-    *("tune", "unalias", "validate", "verify_prices", "walk_forward"),
+    *("load", "predict", "promote", "quantize", "remove_versions", "rename_prices"),
+    *("require_prices", "rollback", "score_league", "show_model", "show_prices", "sign_versions"),
+    *("train", "train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 
@@ -38,8 +38,7 @@ _MODULES = {
     "stocklstm.workflows.predict.predict": ("Wanted",),
     "stocklstm.workflows.prices.fetch": ("FetchOptions",),
     "stocklstm.workflows.prices.retry": ("Patience",),
-    "stocklstm.workflows.train.runs": ("StartFrom",),
-    "stocklstm.workflows.train.tune": ("Search",),
+    "stocklstm.workflows.train.beginning": ("Search", "StartFrom"),
 }
 """What else is public: whatever functions and price sources are given, by the place it lies at."""
 
@@ -64,8 +63,8 @@ if TYPE_CHECKING:
     from stocklstm.workflows.predict.predict import Wanted as Wanted
     from stocklstm.workflows.prices.fetch import FetchOptions as FetchOptions
     from stocklstm.workflows.prices.retry import Patience as Patience
-    from stocklstm.workflows.train.runs import StartFrom as StartFrom
-    from stocklstm.workflows.train.tune import Search as Search
+    from stocklstm.workflows.train.beginning import Search as Search
+    from stocklstm.workflows.train.beginning import StartFrom as StartFrom
 
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,14 +1,15 @@
 """An open store and all that can be done with it; the functions of `stocklstm` are its methods."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stocklstm.core.reference import CHAMPION, parse_alias, parse_owner, parse_reference
+from stocklstm.core.batch import Batch, Failure
+from stocklstm.core.reference import AUTO, CHAMPION, parse_alias, parse_owner, parse_reference
 from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
@@ -38,15 +39,17 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.export import ExportResult
     from stocklstm.workflows.prices.fetch import FetchOptions, FetchResult, TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
+    from stocklstm.workflows.prices.missing import Stocked
     from stocklstm.workflows.prices.rename import RenamedPrices
     from stocklstm.workflows.prices.show import PricesResult
     from stocklstm.workflows.prices.verify import VerifyResult
     from stocklstm.workflows.quantize.methods import EpochTrained
     from stocklstm.workflows.quantize.quantize import QuantizeResult
+    from stocklstm.workflows.train.beginning import Search, StartFrom
     from stocklstm.workflows.train.dry_run import PlanResult
-    from stocklstm.workflows.train.runs import EpochEnded, StartFrom
+    from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.train import PooledResult, TrainResult
-    from stocklstm.workflows.train.tune import Search, TrialEnded, TuneResult
+    from stocklstm.workflows.train.tune import TrialEnded, TuneResult
     from stocklstm.workflows.validate.validate import ValidateResult
 
 
@@ -121,6 +124,14 @@ class Client:
             self._store.require_writable()
         return self._store
 
+    def _stand_in(self) -> "AbstractContextManager[Store | None]":
+        """Open an empty store in memory in the place of one that is not there yet."""
+        if self._store is not None:
+            return nullcontext()
+        from stocklstm.store.store import stand_in
+
+        return stand_in(self.home)
+
     # Prices.
 
     def fetch(
@@ -131,9 +142,10 @@ class Client:
         on_ticker: "Callable[[TickerDone], None]" = _ignore,
         on_file: "Callable[[FileRead], None]" = _ignore,
     ) -> "FetchResult":
-        """Get prices from a source and merge them into the store, which is made if there is none.
+        """Get prices from a source and merge them into the store.
 
-        Each ticker is stored in one transaction; if it fails, what is stored of it stays as it was.
+        If there is no store it is made, once there is something to be stored. Each ticker is stored
+        in one transaction; if it fails, what is stored of it stays as it was.
 
         Example:
             >>> fetched = client.fetch(["PETR4.SA"], FetchOptions(source="sample"))
@@ -155,9 +167,36 @@ class Client:
         """
         from stocklstm.workflows.prices.fetch import FetchOptions, fetch, plan_fetch
 
-        # What cannot be fetched is no reason to make a store.
         plan = plan_fetch(tickers, options or FetchOptions(), on_file)
+        # What cannot be fetched is no reason to make a store.
+        with self._stand_in() as empty:
+            if empty is not None:
+                return fetch(empty, plan, on_ticker, lambda: self.store(create=True))
         return fetch(self.store(create=True), plan, on_ticker)
+
+    def require_prices(
+        self,
+        tickers: Sequence[str],
+        fetch: "Callable[[Sequence[str]], FetchResult] | None" = None,
+    ) -> "Stocked":
+        """Sort tickers by whether prices of them are stored, and get those that are not.
+
+        Example:
+            >>> client.require_prices(["PETR4.SA", "VALE3.SA"], client.fetch).tickers
+            ('PETR4.SA', 'VALE3.SA')
+
+        Args:
+            tickers: As typed.
+            fetch: Called with those that have none, if there are any, and gets their prices; None
+                gets none.
+
+        Raises:
+            NotFoundError: There is no store, and none could be made.
+        """
+        from stocklstm.workflows.prices.missing import require_prices
+
+        with self._stand_in() as empty:
+            return require_prices(empty or self.store(), tickers, fetch)
 
     def show_prices(self, tickers: Sequence[str] = (), *, last: int = 10) -> "PricesResult":
         """Show what is stored of some tickers, its gaps and where each row came from.
@@ -795,6 +834,7 @@ class Client:
         tickers: Sequence[str],
         config: TrainingConfig | None = None,
         *,
+        fetch: bool = False,
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
         backend: "Backend | None" = None,
@@ -814,6 +854,8 @@ class Client:
             tickers: As typed; at least one, unless a run is resumed.
             config: All settings, by default those of the preset calibrated; a run that is resumed
                 keeps its own.
+            fetch: Get the prices of tickers that have none from Yahoo first, as the command does;
+                otherwise nothing is asked for on a network, and such tickers fail.
             promote: "auto" makes it champion unless it is significantly worse than the champion on
                 the same test days; "always"; "never".
             beginning: A run to resume, or weights to start from; by default a new run with random
@@ -834,22 +876,47 @@ class Client:
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.runs import NEW_RUN
+        from stocklstm.workflows.train.beginning import NEW_RUN, check_beginning, require_tickers
+
+        beginning = beginning or NEW_RUN
+        check_rule(promote)
+        if beginning.resume is None:
+            require_tickers(tickers, "train")
+        failures: tuple[Failure, ...] = ()
+        if fetch and tickers and beginning.resume in {None, AUTO}:
+            tickers, failures = self._stocked(tickers, on_note)
+            if not tickers:
+                return Batch((), failures)
+        # What can be refused is refused before PyTorch is loaded.
+        check_beginning(self.store(), tickers, beginning)
         from stocklstm.workflows.train.train import train
 
-        check_rule(promote)
-        return train(
+        result = train(
             self.store(),
             tickers,
             config or PRESETS["calibrated"],
             promote=promote,
-            beginning=beginning or NEW_RUN,
+            beginning=beginning,
             backend=backend or THIS_PROCESS,
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
             on_note=on_note,
         )
+        return result.after(failures)
+
+    def _stocked(
+        self, tickers: Sequence[str], on_note: Callable[[str], None]
+    ) -> tuple[Sequence[str], tuple[Failure, ...]]:
+        """Get the prices of the tickers that have none; give those that have, and what failed."""
+        from stocklstm.workflows.prices.missing import announcement
+
+        def get(missing: Sequence[str]) -> "FetchResult":
+            on_note(announcement(missing))
+            return self.fetch(missing)
+
+        stocked = self.require_prices(tickers, get)
+        return stocked.tickers, stocked.failures
 
     def train_pooled(  # noqa: PLR0913 - all but two have a default
         self,
@@ -857,6 +924,7 @@ class Client:
         tickers: Sequence[str],
         config: TrainingConfig | None = None,
         *,
+        fetch: bool = False,
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
         backend: "Backend | None" = None,
@@ -871,6 +939,8 @@ class Client:
             name: Of the pooled model, as typed; None only where a run is resumed by its identity.
             tickers: As typed; at least two, unless a run is resumed.
             config: As for `train`; it must learn returns.
+            fetch: As for `train`; what could not be fetched is among the failures, and the model is
+                trained without it if there are two others.
             promote: As for `train`, by the champion of its name.
             beginning: As for `train`; "auto" resumes the latest run of that name.
             backend: As for `train`; a cluster may train it, several processes of this machine not.
@@ -889,24 +959,46 @@ class Client:
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.runs import NEW_RUN
-        from stocklstm.workflows.train.train import check_pooled, train_pooled
+        from stocklstm.workflows.train.beginning import (
+            NEW_RUN,
+            check_pool,
+            check_pool_in,
+            check_pooled,
+            pooled_run,
+        )
 
+        beginning, config = beginning or NEW_RUN, config or PRESETS["calibrated"]
         check_rule(promote)
         check_pooled(backend or THIS_PROCESS)
-        return train_pooled(
-            self.store(),
+        failures: tuple[Failure, ...] = ()
+        if beginning.resume is None:
+            owner, tickers = check_pool(name, tickers, config)
+            if fetch:
+                tickers, failures = self._stocked(tickers, on_note)
+                if failures and len(tickers) < 2:
+                    return Batch((), failures)
+        # What can be refused is refused before PyTorch is loaded.
+        store = self.store()
+        if beginning.resume is None:
+            check_pool_in(store, owner, tickers)
+        else:
+            pooled_run(store, name, beginning.resume)
+        from stocklstm.workflows.train.train import train_pooled
+
+        result = train_pooled(
+            store,
             name,
             tickers,
-            config or PRESETS["calibrated"],
+            config,
             promote=promote,
-            beginning=beginning or NEW_RUN,
+            beginning=beginning,
             backend=backend or THIS_PROCESS,
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
             on_note=on_note,
         )
+        return result.after(failures)
 
     def dry_run(
         self,
@@ -929,10 +1021,13 @@ class Client:
             ConfigError: No ticker.
             NotFoundError: There is no store; it may be read-only.
         """
-        from stocklstm.workflows.train.dry_run import dry_run, require_tickers
+        from stocklstm.workflows.train.beginning import require_tickers
 
-        require_tickers(tickers)
-        return dry_run(self.store(), tickers, config or PRESETS["calibrated"], weights=weights)
+        require_tickers(tickers, "train --dry-run")
+        store = self.store()
+        from stocklstm.workflows.train.dry_run import dry_run
+
+        return dry_run(store, tickers, config or PRESETS["calibrated"], weights=weights)
 
     def dry_run_pooled(
         self,
@@ -958,13 +1053,19 @@ class Client:
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingDivergedError: It would diverge at its first steps.
         """
+        from stocklstm.workflows.train.beginning import check_pool, check_pool_in
+
+        config = config or PRESETS["calibrated"]
+        owner, tickers = check_pool(name, tickers, config)
+        store = self.store()
+        check_pool_in(store, owner, tickers)
         from stocklstm.workflows.train.dry_run import dry_run_pooled
 
         return dry_run_pooled(
-            self.store(),
+            store,
             name,
             tickers,
-            config or PRESETS["calibrated"],
+            config,
             weights=weights,
             on_note=on_note,
         )
@@ -975,6 +1076,7 @@ class Client:
         config: TrainingConfig,
         search: "Search",
         *,
+        fetch: bool = False,
         should_stop: Callable[[], bool] = _never,
         on_trial: "Callable[[TrialEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -987,6 +1089,7 @@ class Client:
             config: Settings to start from; those that are not searched stay. A study that is
                 resumed keeps its own.
             search: How to search.
+            fetch: As for `train`.
             should_stop: Asked after every step, with several processes after every trial; once it
                 says yes the search ends. The trials under way are lost, the others are kept.
             on_trial: Called after every trial, where not every ticker has a process of its own.
@@ -998,10 +1101,23 @@ class Client:
             NotFoundError: There is no store, or no such study.
             TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
         """
+        from stocklstm.workflows.train.beginning import require_tickers, study_of
+
+        known = search.resume not in {None, AUTO}
+        failures: tuple[Failure, ...] = ()
+        if not known:
+            require_tickers(tickers, "tune")
+            if fetch:
+                tickers, failures = self._stocked(tickers, on_note)
+                if not tickers:
+                    return Batch((), failures)
+        store = self.store()
+        if known:
+            study_of(store, str(search.resume), tickers)
         from stocklstm.workflows.train.tune import tune
 
-        return tune(
-            self.store(),
+        result = tune(
+            store,
             tickers,
             config,
             search,
@@ -1010,6 +1126,7 @@ class Client:
             on_ticker=on_ticker,
             on_note=on_note,
         )
+        return result.after(failures)
 
     # Settings.
 

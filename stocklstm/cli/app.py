@@ -14,7 +14,8 @@ from stocklstm.errors import StorageError
 
 COMMANDS = {
     "fetch": "Get prices into the local store; without a ticker, refresh all that are stored.",
-    "train": "Train on the stored prices and publish a new version.",
+    "train": "Train on the stored prices, fetched first if there are none, and publish a new "
+    "version.",
     "evaluate": "Score models on days they never saw, beside yesterday's close and EWMA.",
     "predict": "Forecast the next session's close, with intervals.",
     "forecasts": "List the forecasts on record, each beside what came; no ticker means all.",
@@ -42,7 +43,7 @@ _COMPLETION = "_STOCKLSTM_COMPLETE"
 
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 
-Start with: stocklstm demo. Then: fetch, train, predict, each with --ticker PETR4.SA.
+Start with: stocklstm demo. Then: stocklstm train PETR4.SA, and every evening: stocklstm predict.
 A forecast is not investment advice."""
 
 

@@ -20,7 +20,7 @@ from stocklstm.cli.output import (
 )
 from stocklstm.cli.predict import forecasts
 from stocklstm.cli.progress import training_progress
-from stocklstm.cli.streams import write
+from stocklstm.cli.streams import note, speaking, write
 from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch, Failure
@@ -29,6 +29,7 @@ from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
 if TYPE_CHECKING:
+    from stocklstm.workflows.predict.predict import PredictResult
     from stocklstm.workflows.train.train import TrainResult
 
 TICKER = "PETR4.SA"
@@ -52,7 +53,8 @@ def demo(
     try:
         tour.mode = choose_mode(as_json=as_json, quiet=quiet)
         tour.home = _new_home(home)
-        _run(tour, tour.home)
+        with speaking(only_wrong=tour.mode is not Mode.HUMAN):
+            _run(tour, tour.home)
     except StockLstmError as error:
         tour.fail(error)
     tour.end()
@@ -84,12 +86,21 @@ def _run(tour: "_Tour", home: Path) -> None:
         tour.step("3. Evaluation", evaluate.VIEW, lambda: client.evaluate([TICKER]))
         tour.step("4. Quantization", quantize.VIEW, lambda: client.quantize([TICKER]))
         tour.step("5. Validation", validate.VIEW, lambda: client.validate([TICKER]))
-        tour.step("6. Forecast", forecasts.VIEW, lambda: forecasts.warned(client.predict([TICKER])))
+        tour.step("6. Forecast", forecasts.VIEW, lambda: _forecast(client))
 
 
 def _train(client: Client) -> "TrainResult":
     with training_progress() as on_epoch:
         return client.train([TICKER], on_epoch=on_epoch)
+
+
+def _forecast(client: Client) -> "PredictResult":
+    result = client.predict([TICKER])
+    for forecast in result.forecasts:
+        # That the bundled prices are old is no surprise here.
+        for words in forecast.warnings:
+            note(words)
+    return result
 
 
 class _Tour:

@@ -1,7 +1,6 @@
 """stocklstm fetch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +15,14 @@ from stocklstm.cli.options import (
     TickersFile,
     all_tickers,
 )
-from stocklstm.cli.output import View, as_document, conclude, warn
-from stocklstm.cli.streams import draws_bars, say, write
+from stocklstm.cli.output import (
+    View,
+    as_document,
+    conclude,
+    warn,
+)
+from stocklstm.cli.progress import fetch_progress
+from stocklstm.cli.streams import note, write
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import percent_change, price_words
@@ -28,8 +33,8 @@ if TYPE_CHECKING:
 
     from stocklstm.core.batch import Failure
     from stocklstm.core.prices.answers import Rejection
-    from stocklstm.workflows.prices.fetch import FetchedTicker, FetchResult, TickerDone
-    from stocklstm.workflows.prices.file_set import FileRead
+    from stocklstm.workflows.prices.fetch import FetchedTicker, FetchResult
+    from stocklstm.workflows.prices.missing import Stocked
 
 
 def _list_sources(wanted: bool) -> None:
@@ -168,7 +173,10 @@ def fetch(
             patience=Patience(deadline, retries),
         )
         tickers = all_tickers(named, ticker, tickers_file)
-        with Client(lock_timeout_s=lock_timeout) as client, _progress() as (on_ticker, on_file):
+        with (
+            Client(lock_timeout_s=lock_timeout) as client,
+            fetch_progress() as (on_ticker, on_file),
+        ):
             result = client.fetch(tickers, options, on_ticker=on_ticker, on_file=on_file)
         _warn(result.results)
         return result
@@ -199,6 +207,20 @@ def _named_columns(typed: Sequence[str]) -> dict[str, str]:
     return named
 
 
+def require_prices(client: Client, tickers: Sequence[str], *, fetch: bool) -> "Stocked":
+    """Get the prices of tickers that have none, and say so; without `fetch` such tickers fail."""
+    from stocklstm.workflows.prices.missing import announcement
+
+    def get(missing: Sequence[str]) -> "FetchResult":
+        note(announcement(missing))
+        with fetch_progress() as (on_ticker, _):
+            result = client.fetch(missing, on_ticker=on_ticker)
+        _warn(result.results)
+        return result
+
+    return client.require_prices(tickers, get if fetch else None)
+
+
 def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
     """Get new prices of tickers from Yahoo, as the command does without further options.
 
@@ -206,26 +228,18 @@ def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
         Those that could not be refreshed, also where nothing could be.
     """
     from stocklstm.core.batch import Failure
+    from stocklstm.workflows.prices.missing import announcement
 
+    prices = client.store().prices
+    if missing := [ticker for ticker in tickers if not prices.has(ticker)]:
+        note(announcement(missing))
     try:
-        with _progress() as (on_ticker, _):
+        with fetch_progress() as (on_ticker, _):
             result = client.fetch(tickers, on_ticker=on_ticker)
     except StockLstmError as error:
         return tuple(Failure(str(ticker), error) for ticker in tickers)
     _warn(result.results)
     return result.failures
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["FileRead"], None]]]:
-    """Show tickers and files on stderr: a bar on a terminal, lines elsewhere."""
-    if not draws_bars():
-        yield _log, _log_file
-        return
-    from stocklstm.cli.progress import fetch_bar
-
-    with fetch_bar() as draw:
-        yield draw
 
 
 def _warn(items: Sequence["FetchedTicker"]) -> None:
@@ -237,18 +251,6 @@ def _warn(items: Sequence["FetchedTicker"]) -> None:
     for warning, tickers in by_warning.items():
         more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
         warn(", ".join(tickers[:3]) + more, [warning])
-
-
-def _log(event: "TickerDone") -> None:
-    # About twenty lines, however many tickers there are.
-    step = -(-event.total // 20)
-    if event.total > 1 and (event.done % step == 0 or event.done == event.total):
-        say(f"{event.ticker}: {event.done} of {event.total} through")
-
-
-def _log_file(event: "FileRead") -> None:
-    if event.total > 1:
-        say(f"{event.file.name}: read, {event.done} of {event.total}")
 
 
 def _bare(item: "FetchedTicker") -> Iterable[str]:

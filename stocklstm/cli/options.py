@@ -104,6 +104,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print bare values only.")]
 
+NoFetch = Annotated[
+    bool,
+    typer.Option(
+        "--no-fetch", help="Ask for no prices: a ticker that has none stored is not fetched first."
+    ),
+]
+
 Jobs = Annotated[
     int, typer.Option(metavar="N", help="Tickers at the same time, each in a process of its own.")
 ]

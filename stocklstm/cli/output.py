@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import typer
 
-from stocklstm.cli.streams import say, write, writes_utf8
+from stocklstm.cli.streams import say, speaking, write, writes_utf8
 from stocklstm.core.batch import Batch, Failure, unexpected
 from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
@@ -74,7 +74,8 @@ def conclude(
     mode = Mode.JSON if as_json else Mode.HUMAN
     try:
         mode = choose_mode(as_json=as_json, quiet=quiet)
-        batch = call()
+        with speaking(only_wrong=mode is not Mode.HUMAN):
+            batch = call()
     except StockLstmError as error:
         batch = Batch((), (Failure(None, error),))
     except Exception as error:  # noqa: BLE001 - a bug is reported in the document too

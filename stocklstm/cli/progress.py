@@ -1,10 +1,11 @@
-"""Progress on stderr: bars for a person who can see them, lines elsewhere."""
+"""Progress on stderr: bars for a person who can see them, few lines elsewhere."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.streams import draws_bars, tell
 from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
@@ -19,6 +20,63 @@ if TYPE_CHECKING:
     from stocklstm.workflows.train.tune import TrialEnded
 
 
+MINUTE_S = 60.0
+"""Seconds between two lines of progress where no bar can be drawn."""
+
+
+class Lines:
+    """Progress where no bar can be drawn: a line for each ticker, and one a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start the clock, which counts seconds."""
+        self._clock = clock
+        self._next = clock() + MINUTE_S
+        self._heard_of: set[str] = set()
+
+    def of(self, ticker: str, line: str) -> None:
+        """Write a line if it is the first one of its ticker, or it is time for another."""
+        if ticker not in self._heard_of:
+            self._heard_of.add(ticker)
+            self._write(line)
+        else:
+            self.now_and_then(line)
+
+    def now_and_then(self, line: str) -> None:
+        """Write a line if a minute has passed since the last one."""
+        if self._clock() >= self._next:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        self._next = self._clock() + MINUTE_S
+        tell(line)
+
+
+@contextmanager
+def fetch_progress() -> Iterator[
+    tuple[Callable[["TickerDone"], None], Callable[["FileRead"], None]]
+]:
+    """Show on stderr how many tickers are through, and files read: a bar, or lines elsewhere."""
+    if draws_bars():
+        with fetch_bar() as callbacks:
+            yield callbacks
+        return
+    lines = Lines()
+
+    def on_ticker(event: "TickerDone") -> None:
+        lines.now_and_then(f"{_fetched(event)}, the last one {event.ticker}")
+
+    def on_file(event: "FileRead") -> None:
+        if event.total > 1:
+            lines.of("files", f"{event.file.name}: read, {event.done} of {event.total}")
+
+    yield on_ticker, on_file
+
+
+def _fetched(event: "TickerDone") -> str:
+    failed = f", {event.failed} failed" if event.failed else ""
+    return f"{event.done - event.failed} of {event.total} fetched{failed}"
+
+
 @contextmanager
 def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["FileRead"], None]]]:
     """Draw on stderr: tickers that are through, of how many, the last one, time left.
@@ -31,9 +89,12 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
     def update(words: str, last: str, event: "TickerDone | FileRead") -> None:
         bar.update(task, words=words, description=last, completed=event.done, total=event.total)
 
+    def last(event: "TickerDone") -> str:
+        return f"{event.ticker}  {event.failed} failed" if event.failed else event.ticker
+
     with bar:
         yield (
-            lambda event: update("Fetching", event.ticker, event),
+            lambda event: update("Fetching", last(event), event),
             lambda event: update("Reading", event.file.name, event),
         )
 
@@ -52,17 +113,26 @@ def tickers_progress(
         yield lambda _: None
         return
     if not draws_bars():
-        yield _log_ticker
+        yield _logged_tickers()
         return
     with _tickers_bar(words) as on_ticker:
         yield on_ticker
 
 
-def _log_ticker(event: "TickersDone") -> None:
-    if not event.ticker:
-        return
-    outcome = "done" if event.error is None else f"failed: {event.error.message}"
-    say(f"{event.ticker}: {outcome} ({event.done} of {event.total})")
+def _logged_tickers() -> Callable[["TickersDone"], None]:
+    """Make what writes a line about every ticker that has ended, well or not."""
+    failed = 0
+
+    def on_ticker(event: "TickersDone") -> None:
+        nonlocal failed
+        if not event.ticker:
+            return
+        failed += event.error is not None
+        outcome = "done" if event.error is None else f"failed: {event.error.message}"
+        counts = f"{event.done - failed} of {event.total}{f', {failed} failed' if failed else ''}"
+        tell(f"{event.ticker}: {outcome} ({counts})")
+
+    return on_ticker
 
 
 @contextmanager
@@ -86,16 +156,17 @@ def _tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
 def training_progress() -> Iterator[Callable[["EpochEnded"], None]]:
     """Show epochs on stderr: a bar on a terminal, lines elsewhere."""
     if not draws_bars():
-        yield _log_epoch
+        lines = Lines()
+        yield lambda event: lines.of(event.ticker, _epoch_line(event))
         return
     with _training_bar() as on_epoch:
         yield on_epoch
 
 
-def _log_epoch(event: "EpochEnded") -> None:
+def _epoch_line(event: "EpochEnded") -> str:
     record = event.record
     trained = "" if record.train_loss is None else f"loss {record.train_loss:.5f}, "
-    say(
+    return (
         f"{event.ticker}: epoch {record.epoch}/{event.epochs}: {trained}"
         f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}, "
         f"learning rate {record.learning_rate:.3g}"

@@ -18,8 +18,8 @@ from stocklstm.cli.options import (
     with_parameters,
 )
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.cli.progress import tickers_progress
-from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.progress import Lines, tickers_progress
+from stocklstm.cli.streams import draws_bars, note
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
@@ -76,12 +76,20 @@ def quantize(
                 compression,
                 tolerance_pct=tolerance,
                 jobs=jobs,
-                on_note=lambda words: say(f"note: {words}"),
+                on_note=_notes(),
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
             )
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _notes() -> Callable[[str], None]:
+    """Make what is told what is being done; without a bar beside it that is progress, too."""
+    if draws_bars():
+        return note
+    lines = Lines()
+    return lambda words: lines.of(words.partition(":")[0], f"note: {words}")
 
 
 @contextmanager

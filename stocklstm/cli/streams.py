@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from stocklstm.errors import StorageError
 
@@ -31,13 +32,48 @@ def write(text: str) -> None:
             ) from error
 
 
+class _Speech:
+    """What stderr is for, until the command has ended."""
+
+    only_wrong = False
+
+
+@contextmanager
+def speaking(*, only_wrong: bool) -> Iterator[None]:
+    """Let stderr say what is wrong and no more, as `--quiet` and `--json` want it, or all."""
+    before = _Speech.only_wrong
+    _Speech.only_wrong = only_wrong
+    try:
+        yield
+    finally:
+        _Speech.only_wrong = before
+
+
+def speaks_only_of_wrong() -> bool:
+    """Tell whether stderr is for what is wrong and no more."""
+    return _Speech.only_wrong
+
+
 def draws_bars() -> bool:
-    """Tell whether a person watches stderr, where a progress bar can be drawn."""
+    """Tell whether a person watches stderr and wants progress, so that a bar can be drawn."""
+    if _Speech.only_wrong:
+        return False
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def tell(line: str) -> None:
+    """Write a line of progress, or whatever else is good to know, to stderr."""
+    if not _Speech.only_wrong:
+        say(line)
+
+
+def note(words: str) -> None:
+    """Write what a person may want to know, and nobody has to, to stderr."""
+    tell(f"note: {words}")
+
+
 def say(line: str) -> None:
-    """Write one line to stderr, if anybody can read it there."""
+    """Write one line to stderr, whatever was wanted: for what is wrong."""
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

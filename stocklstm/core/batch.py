@@ -1,7 +1,8 @@
 """One task for many tickers, where a failure of one stops no other."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool
@@ -36,6 +37,10 @@ class Batch(Generic[T_co]):
 
     results: tuple[T_co, ...]
     failures: tuple[Failure, ...] = ()
+
+    def after(self, failures: tuple[Failure, ...]) -> Self:
+        """Put what failed before the task began in front of what failed in it."""
+        return replace(self, failures=(*failures, *self.failures)) if failures else self
 
 
 def unexpected(cause: Exception) -> UnexpectedError:

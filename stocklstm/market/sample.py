@@ -18,6 +18,10 @@ SAMPLE_TICKER = "PETR4.SA"
 class SampleSource:
     """Gives the bundled prices."""
 
+    def bundled(self) -> list[str]:
+        """List the tickers that are bundled."""
+        return [SAMPLE_TICKER]
+
     def fetch(self, request: FetchRequest) -> SourceAnswer:
         """Read the bundled file from `start` on.
 

@@ -204,6 +204,14 @@ def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
+def open_in_memory() -> sqlite3.Connection:
+    """Open an empty database that is gone once it is closed."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _migrate(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
 def open_readonly(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
     """Open an existing database without writing, even in a read-only directory.
 

@@ -202,7 +202,7 @@ class PriceStore:
                 (ticker,),
             ).fetchone()
         if row is None:
-            raise self._no_prices(ticker)
+            raise self.no_prices(ticker)
         currency, exchange, time_zone, calendar = row
         return currency, exchange, time_zone, calendar
 
@@ -217,7 +217,7 @@ class PriceStore:
                 "SELECT fetched_at FROM instruments WHERE ticker = ?", (ticker,)
             ).fetchone()
         if row is None:
-            raise self._no_prices(ticker)
+            raise self.no_prices(ticker)
         return str(row[0])
 
     def bars(self, ticker: str) -> Bars:
@@ -228,7 +228,7 @@ class PriceStore:
         """
         bars = self.bars_since(ticker, "")
         if not len(bars):
-            raise self._no_prices(ticker)
+            raise self.no_prices(ticker)
         return bars
 
     def bars_since(self, ticker: str, start: str) -> Bars:
@@ -437,7 +437,8 @@ class PriceStore:
         """List the names that the prices of a ticker were stored under before."""
         return [old for old, new in self.renamed().items() if new == ticker]
 
-    def _no_prices(self, ticker: str) -> NoPricesError:
+    def no_prices(self, ticker: str) -> NoPricesError:
+        """Make the error that a ticker has no prices, with where they are or how to get them."""
         name = self.renamed().get(ticker)
         if name is None:
             return NoPricesError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
-from stocklstm.store.database import open_database, open_readonly, transaction
+from stocklstm.store.database import open_database, open_in_memory, open_readonly, transaction
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.locks import writer_lock
@@ -18,7 +18,7 @@ from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry
 from stocklstm.store.sessions import SessionStore
-from stocklstm.store.signing import signing_key
+from stocklstm.store.signing import SigningKey, signing_key
 
 if TYPE_CHECKING:
     from stocklstm.store.runs import RunStore
@@ -105,9 +105,7 @@ def open_store(
             short.
     """
     paths = StorePaths(home or data_home())
-    with disk_errors("open the store"):
-        exists = paths.database.exists()
-    if not create and not exists:
+    if not create and not _exists(paths):
         raise NotFoundError(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",
@@ -115,17 +113,61 @@ def open_store(
     key = signing_key()
     connection, obstacle = _open(paths, create=create, lock_timeout_s=lock_timeout_s)
     try:
-        yield Store(
-            paths,
-            PriceStore(connection),
-            SessionStore(connection),
-            Registry(paths, connection, key),
-            Ledger(connection),
-            obstacle,
-            lock_timeout_s,
-        )
+        yield _store(paths, connection, key, obstacle, lock_timeout_s)
     finally:
         connection.close()
+
+
+@contextmanager
+def stand_in(home: Path | None = None) -> Iterator[Store | None]:
+    """Open an empty store in memory in the place of one that could be made, and is not there.
+
+    Args:
+        home: As for `open_store`.
+
+    Returns:
+        The stand-in, to be read and not to be written; None where there is a store, or where none
+        could be made.
+    """
+    paths = StorePaths(home or data_home())
+    if _exists(paths) or not _could_be_made(paths):
+        yield None
+        return
+    connection = open_in_memory()
+    try:
+        yield _store(paths, connection, signing_key(), None, LOCK_TIMEOUT_S)
+    finally:
+        connection.close()
+
+
+def _exists(paths: StorePaths) -> bool:
+    with disk_errors("open the store"):
+        return paths.database.exists()
+
+
+def _could_be_made(paths: StorePaths) -> bool:
+    """Tell whether its directory, or the nearest one above it that there is, may be written."""
+    with disk_errors("create the store"):
+        nearest = next(path for path in (paths.home, *paths.home.parents) if path.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+def _store(
+    paths: StorePaths,
+    connection: sqlite3.Connection,
+    key: SigningKey | None,
+    obstacle: StockLstmError | None,
+    lock_timeout_s: float,
+) -> Store:
+    return Store(
+        paths,
+        PriceStore(connection),
+        SessionStore(connection),
+        Registry(paths, connection, key),
+        Ledger(connection),
+        obstacle,
+        lock_timeout_s,
+    )
 
 
 def _open(

@@ -64,6 +64,13 @@ def test_every_error_class_is_documented_here() -> None:
         ("evaluate", "--live", "--last", "0"),
         ("train", "-t", "PETR4.SA", "--promote", "perhaps"),
         ("train", "--dry-run"),
+        ("train",),
+        ("train", "-t", "PETR4.SA", "--jobs", "0"),
+        ("train", "-t", "PETR4.SA", "--resume", "auto", "--from", "PETR4.SA"),
+        ("train", "--pooled", "--name", "b3", "-t", "PETR4.SA"),
+        ("train", "--pooled", "-t", "PETR4.SA", "-t", "VALE3.SA"),
+        ("tune",),
+        ("tune", "-t", "PETR4.SA", "--sampler", "magic"),
         ("quantize",),
         ("models", "show", "PETR4.SA@v0"),
         ("models", "promote", "PETR4.SA", "--as", "previous"),
@@ -228,7 +235,9 @@ def test_3_when_training_diverges(cli: Cli, priced_home: Path, preset: str, rate
 def test_4_for_what_is_not_there(cli: Cli, model_home: Path) -> None:
     assert cli("predict", "--ticker", "NOPE3.SA").code == 4
     assert cli("predict", "--ticker", f"{TICKER}@v7").code == 4
-    assert cli("train", "--ticker", "NOPE3.SA").code == 4
+    assert cli("train", "--ticker", "NOPE3.SA", "--no-fetch").code == 4
+    assert cli("train", "--ticker", "NOPE3.SA", "--dry-run").code == 4
+    assert cli("tune", "--ticker", "NOPE3.SA", "--no-fetch").code == 4
     assert cli("fetch", "--ticker", "VALE3.SA", "--source", "sample").code == 4
     assert cli("models", "show", "NOPE3.SA").code == 4
     for file in model_home.glob("stocklstm.db*"):

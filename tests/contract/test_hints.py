@@ -156,7 +156,7 @@ def test_every_failure_names_the_next_step(cli: Cli, broken: Path, line: str) ->
 
 
 @pytest.mark.parametrize(
-    "line", ["fetch --source sample", "prices show", "prices verify", f"prices show -t {TICKER}"]
+    "line", ["fetch", "prices show", "prices verify", f"prices show -t {TICKER}"]
 )
 def test_an_empty_store_says_how_to_begin(cli: Cli, line: str) -> None:
     said = cli(*line.split())

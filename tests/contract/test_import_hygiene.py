@@ -127,6 +127,43 @@ def test_the_dataclasses_of_a_forecast_are_made_fast() -> None:
     assert slow == []
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, "train"),
+        (2, "train PETR4"),
+        (2, "train PETR4.SA --epochs 0"),
+        (2, "train PETR4.SA --promote perhaps"),
+        (2, "train PETR4.SA --jobs 0"),
+        (2, "train --resume auto"),
+        (2, "train PETR4.SA --resume auto --from PETR4.SA@v1"),
+        (2, "train --pooled --name b3 PETR4.SA"),
+        (2, "train --pooled --name b3 PETR4.SA VALE3.SA --preset paper"),
+        (2, "train --dry-run"),
+        (2, "tune"),
+        (2, "tune PETR4.SA --trials 0"),
+        (4, "train NONE3.SA --no-fetch"),
+        (4, "train NONE3.SA OTHR3.SA --no-fetch --jobs 2"),
+        (4, "train NONE3.SA --dry-run"),
+        (4, "train --resume PETR4.SA-20240101T000000Z-0000"),
+        (6, "train --pooled --name b3 PETR4.SA VALE3.SA --no-fetch"),
+        (6, "train --pooled --name b3 PETR4.SA VALE3.SA --dry-run"),
+        (4, "tune NONE3.SA --no-fetch"),
+        (4, "tune --resume PETR4.SA-20240101T000000Z-0000"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_pytorch_is_loaded(
+    priced_home: Path, code: int, words: str
+) -> None:
+    assert not loaded(priced_home, *words.split(), code=code) & HEAVY
+
+
+@pytest.mark.parametrize("options", [("--no-fetch",), ("--dry-run",)])
+def test_nor_is_it_loaded_where_there_is_no_store(home: Path, options: tuple[str, ...]) -> None:
+    assert not loaded(home, "train", "PETR4.SA", *options, code=4) & HEAVY
+    assert not home.exists()
+
+
 def test_scoring_what_ships_needs_no_torch(model_home: Path) -> None:
     assert not loaded(model_home, "evaluate", "--no-plot") & {"torch", "sklearn", "joblib", "loky"}
 

@@ -88,3 +88,17 @@ def test_settings_without_a_version_open_none(cli: Cli, openings: list[Path]) ->
     assert cli("config", "show").code == 0
     assert cli("config", "path").code == 0
     assert openings == []
+
+
+def test_a_store_that_is_made_is_opened_once(cli: Cli, home: Path, openings: list[Path]) -> None:
+    outcome = cli("train", TICKER, *TINY_OPTIONS)
+
+    assert outcome.code == 0, outcome.err
+    assert openings == [home / "stocklstm.db"]
+
+
+def test_a_store_is_not_made_for_nothing(cli: Cli, home: Path, openings: list[Path]) -> None:
+    assert cli("fetch", "VALE3.SA").code == 4
+    assert cli("train", "VALE3.SA").code == 4
+    assert openings == []
+    assert not home.exists()

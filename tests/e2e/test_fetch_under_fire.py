@@ -379,6 +379,8 @@ def test_fetches_of_two_stores_share_the_cache_of_the_client(
 def test_a_fetch_gives_up_when_the_other_takes_too_long(forks: Fetches, home: Path) -> None:
     market = Market(TICKERS[:2])
     forks.yahoo.script = market.answer
+    # Where there is no store yet nobody has to wait for it.
+    require_peace(forks.fetch(home, *named(market.now)).wait())
     market.watch(1)
     with market.closed():
         first = forks.fetch(home, *named(market.now))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import TICKER, TINY_OPTIONS
+from tests.support.terminal import talkative
 
 # Enough epochs for the signal to come long before the last.
 OPTIONS = [*TINY_OPTIONS, "--epochs", "400", "--patience", "none"]
@@ -16,9 +17,8 @@ OPTIONS = [*TINY_OPTIONS, "--epochs", "400", "--patience", "none"]
 
 def test_ctrl_c_keeps_the_state_and_names_the_next_command(priced_home: Path) -> None:
     environment = {**os.environ, "STOCKLSTM_HOME": str(priced_home)}
-    program = [sys.executable, "-m", "stocklstm", "train"]
     with subprocess.Popen(
-        [*program, "-t", TICKER, *OPTIONS],
+        talkative("train", "-t", TICKER, *OPTIONS),
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

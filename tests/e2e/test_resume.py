@@ -15,7 +15,7 @@ from stocklstm import train
 from stocklstm.core.settings.config import configure
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.store.store import open_store
-from stocklstm.workflows.train.runs import StartFrom
+from stocklstm.workflows.train.beginning import StartFrom
 from tests.conftest import TICKER
 from tests.support.forks import TRAINING, forks_of
 from tests.support.same_values import require_same

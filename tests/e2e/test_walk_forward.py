@@ -23,7 +23,8 @@ def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(cli: 
         r"2024-01-\d\d to 2024-03-13: about .+ at most",
         first,
     )
-    assert [line.partition(":")[2].split(":")[0] for line in others] == [" 1 of 2", " 2 of 2"]
+    # A line for each training on a terminal alone; elsewhere one a minute.
+    assert others == []
     (walk,) = document["walks"]
     for figure in (
         *(f"{fold['rmse_ratio']:.4f}" for fold in walk["folds"]),

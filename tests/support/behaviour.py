@@ -57,7 +57,7 @@ def commands(scratch: Path) -> dict[str, list[str]]:
     cut = str(scratch / "cut.csv")
     steps: dict[str, list[str]] = {
         "predict empty": ["predict"],
-        "train empty": ["train", *one],
+        "train empty": ["train", *one, "--no-fetch"],
         "fetch": ["fetch", "--source", "sample", *one],
         "fetch again": ["fetch", "--source", "sample", *one],
         "fetch csv": ["fetch", "--source", "csv", "--file", cut, "-t", COPY],

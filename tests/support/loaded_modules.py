@@ -32,9 +32,9 @@ print(json.dumps({"code": code, "modules": sorted(sys.modules)}), file=sys.stder
 """
 
 
-def loaded(home: Path, *arguments: str) -> set[str]:
-    """Name the libraries that a command loads in a fresh interpreter."""
-    return {name.partition(".")[0] for name in _modules(home, *arguments)}
+def loaded(home: Path, *arguments: str, code: int = 0) -> set[str]:
+    """Name the libraries that a command loads in a fresh interpreter, and ends with that code."""
+    return {name.partition(".")[0] for name in _modules(home, *arguments, code=code)}
 
 
 def loaded_of_package(home: Path, *arguments: str) -> set[str]:
@@ -44,7 +44,7 @@ def loaded_of_package(home: Path, *arguments: str) -> set[str]:
     return {name.removeprefix("stocklstm.") for name in ours - folders}
 
 
-def _modules(home: Path, *arguments: str) -> set[str]:
+def _modules(home: Path, *arguments: str, code: int = 0) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(arguments)],
         env={**os.environ, "STOCKLSTM_HOME": str(home)},
@@ -54,5 +54,5 @@ def _modules(home: Path, *arguments: str) -> set[str]:
         check=True,
     )
     report = json.loads(done.stderr.splitlines()[-1])
-    assert report["code"] == 0, done.stderr
+    assert report["code"] == code, done.stderr
     return set(report["modules"])

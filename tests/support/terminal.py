@@ -11,6 +11,25 @@ from pathlib import Path
 
 import pytest
 
+_TALKATIVE = """
+import sys
+from stocklstm.cli import progress
+
+progress.MINUTE_S = 0.0
+sys.argv = ["stocklstm", *sys.argv[1:]]
+from stocklstm.__main__ import main
+main()
+"""
+
+
+def talkative(*arguments: str) -> list[str]:
+    """Give a command line of the program on which every step of a long task says a line.
+
+    Without a terminal the program itself says one a minute.
+    """
+    return [sys.executable, "-c", _TALKATIVE, *arguments]
+
+
 counts_processes = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="counts the processes of Linux"
 )
@@ -20,7 +39,7 @@ counts_processes = pytest.mark.skipif(
 def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run the program in a group of processes of its own."""
     with subprocess.Popen(
-        [sys.executable, "-m", "stocklstm", *arguments],
+        talkative(*arguments),
         env={**os.environ, "STOCKLSTM_HOME": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

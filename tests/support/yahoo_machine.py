@@ -30,7 +30,7 @@ from tests.support.yahoo_server import (
 
 PETR4, VALE3, ITUB4 = "PETR4.SA", "VALE3.SA", "ITUB4.SA"
 TABLES = {"instruments": "ticker", "prices": "ticker, date", "actions": "ticker, date, kind"}
-OUR_WORDS = re.compile(r"error: .+|  next: .+|warning: .+|\S+: \d+ of \d+ through")
+OUR_WORDS = re.compile(r"error: .+|  next: .+|warning: .+|note: .+")
 Row = tuple[Any, ...]
 Dump = dict[str, list[dict[str, Any]]]
 

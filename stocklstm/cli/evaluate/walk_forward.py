@@ -9,7 +9,8 @@ import typer
 
 from stocklstm.cli.evaluate.scores import evaluation_document, ratio, scores_tables
 from stocklstm.cli.output import View, warn
-from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.progress import Lines
+from stocklstm.cli.streams import draws_bars, say, tell
 from stocklstm.cli.train.dry_run import duration
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
@@ -137,7 +138,11 @@ Callbacks = tuple[Callable[["WalkPlanned"], None], Callable[["FoldEnded"], None]
 def _progress() -> Iterator[Callbacks]:
     """Show trainings on stderr: a bar on a terminal, lines elsewhere."""
     if not draws_bars():
-        yield _announce, _log
+        lines = Lines()
+        yield (
+            lambda plan: tell(_announcement(plan)),
+            lambda event: lines.now_and_then(_fold_line(event)),
+        )
         return
     from stocklstm.cli.progress import walking_bar
 
@@ -158,13 +163,9 @@ def _announcement(plan: "WalkPlanned") -> str:
     )
 
 
-def _announce(plan: "WalkPlanned") -> None:
-    say(_announcement(plan))
-
-
-def _log(event: "FoldEnded") -> None:
+def _fold_line(event: "FoldEnded") -> str:
     fold = event.fold
-    say(
+    return (
         f"{event.ticker}@v{event.version}: {event.done} of {event.trainings}: "
         f"{fold.first} to {fold.last}, {fold.epochs} epochs in {duration(fold.seconds)}, RMSE "
         f"ratio {ratio(fold.rmse_ratio)}, CRPS ratio {ratio(fold.crps_ratio)}"

@@ -11,7 +11,7 @@ from stocklstm.cli.models.remove import gc, rm
 from stocklstm.cli.models.sign import sign
 from stocklstm.cli.options import Json, NamedTickers, Quiet, Tickers, all_tickers
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
 from stocklstm.core.wording import target_words
@@ -43,7 +43,7 @@ def list_models(
         with Client() as client:
             result = client.list_models(all_tickers(named, ticker))
         if not result.models and not result.failures:
-            say("the store has no model yet: stocklstm train --ticker PETR4.SA")
+            tell("the store has no model yet: stocklstm train --ticker PETR4.SA")
         return result
 
     conclude(LIST, call, as_json=as_json, quiet=quiet)

@@ -12,7 +12,7 @@ from stocklstm.cli.output import (
     conclude,
     warn,
 )
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
@@ -88,7 +88,7 @@ def gc(
             result = client.collect_garbage(ticker or (), rule, dry_run=dry_run)
         for done in result.results:
             for item in done.skipped:
-                say(f"kept: {item.ticker}: {item.name}: {item.reason}")
+                tell(f"kept: {item.ticker}: {item.name}: {item.reason}")
         return result
 
     conclude(COLLECT, call, as_json=as_json, quiet=quiet)

@@ -17,7 +17,7 @@ from stocklstm.cli.options import (
 )
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName, chosen_style, write_table
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
@@ -76,7 +76,7 @@ def forecasts(
         with Client(lock_timeout_s=lock_timeout) as client:
             result = client.list_forecasts(names, since=since)
         if not (result.results or result.failures or as_json or quiet):
-            say(f"no forecast on record is of a session from {since} on")
+            tell(f"no forecast on record is of a session from {since} on")
         # What could not be read is no reason to empty a file.
         unknown = bool(result.failures) and not result.results
         if csv is None or (unknown and csv != STDOUT):

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from stocklstm.cli.fetch import require_prices
 from stocklstm.cli.interrupts import resumable, stop_at_interrupt
 from stocklstm.cli.options import (
     ConfigFile,
@@ -16,27 +18,31 @@ from stocklstm.cli.options import (
     Like,
     LockTimeout,
     NamedTickers,
+    NoFetch,
     Quiet,
     Scheduler,
     Tickers,
     TickersFile,
     all_tickers,
 )
-from stocklstm.cli.output import View, conclude
+from stocklstm.cli.output import View, conclude, warn
 from stocklstm.cli.progress import tickers_progress, training_progress
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import note, speaks_only_of_wrong
 from stocklstm.cli.train import dry_run as planning
 from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
 from stocklstm.client import Client
-from stocklstm.core.reference import is_pool
+from stocklstm.core.batch import Batch
+from stocklstm.core.reference import AUTO, is_pool
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.settings.config import TrainingConfig
     from stocklstm.workflows.parallel import Backend, TickersDone
-    from stocklstm.workflows.train.dry_run import PlanResult
+    from stocklstm.workflows.prices.missing import Stocked
+    from stocklstm.workflows.train.dry_run import PlannedTraining, PlanResult
     from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.train import (
         PooledResult,
@@ -100,6 +106,7 @@ def train(
             help="Say what would be trained and about how long it takes; store nothing.",
         ),
     ] = False,
+    no_fetch: NoFetch = False,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
     as_json: Json = False,
@@ -107,11 +114,19 @@ def train(
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
     **settings: str | None,
 ) -> None:
-    """Train on the stored prices and publish a new version."""
+    """Train on the stored prices, fetched first if there are none, and publish a new version."""
     given = Given(preset, settings, config, like)
     pooled = pool or (resume is not None and is_pool(resume))
 
-    def plan(client: Client) -> "PlanResult":
+    def ready(client: Client, chosen: "TrainingConfig", backend: "Backend") -> "Stocked":
+        from stocklstm.workflows.publishing import check_rule
+
+        check_rule(promote)
+        asked = _Asked(all_tickers(named, ticker, tickers_file), pooled, name, resume)
+        # A dry run stores nothing, so it fetches nothing.
+        return asked.ready(client, chosen, backend, fetch=not (no_fetch or dry_run))
+
+    def plan(client: Client) -> "PlanResult | Batch[PlannedTraining]":
         if resume is not None:
             raise ConfigError(
                 "--dry-run is about a new run, and --resume goes on with one that has begun",
@@ -119,45 +134,46 @@ def train(
             )
         _require_pool(name, pooled=pooled)
         chosen = given.effective(client).config
-        from stocklstm.workflows.publishing import check_rule
+        from stocklstm.workflows.parallel import Backend
 
-        check_rule(promote)
-        tickers = all_tickers(named, ticker, tickers_file)
+        stocked = ready(client, chosen, Backend(jobs, scheduler))
         if pooled:
-            from stocklstm.workflows.parallel import Backend
-            from stocklstm.workflows.train.train import check_pooled
-
-            check_pooled(Backend(jobs, scheduler))
             return client.dry_run_pooled(
-                name, tickers, chosen, weights=first_weights, on_note=_note
+                name, stocked.tickers, chosen, weights=first_weights, on_note=note
             )
-        return client.dry_run(tickers, chosen, weights=first_weights)
+        if not stocked.tickers:
+            return Batch((), stocked.failures)
+        planned = client.dry_run(stocked.tickers, chosen, weights=first_weights)
+        return planned.after(stocked.failures)
 
     def call(client: Client) -> "TrainResult | PooledResult":
         _require_pool(name, pooled=pooled)
-        if resume is not None:
-            given.require_none("run", f"stocklstm train --resume {resume}")
-            _require_tickers_of_run(
-                [*(named or ()), *(ticker or ())], tickers_file, resume, pooled=pooled
-            )
+        _require_nothing_new(
+            given, [*(named or ()), *(ticker or ())], tickers_file, resume, pooled=pooled
+        )
         chosen = given.effective(client).config
         from stocklstm.workflows.parallel import Backend
-        from stocklstm.workflows.train.runs import StartFrom
+        from stocklstm.workflows.train.beginning import StartFrom
 
-        backend = Backend(jobs, scheduler)
+        backend, beginning = Backend(jobs, scheduler), StartFrom(resume, first_weights)
+        stocked = ready(client, chosen, backend)
+        if stocked.failures and len(stocked.tickers) < (2 if pooled else 1):
+            return Batch((), stocked.failures)
         method = partial(client.train_pooled, name) if pooled else client.train
         with _progress(backend) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
-            return method(
-                all_tickers(named, ticker, tickers_file),
+            result = method(
+                stocked.tickers,
                 chosen,
                 promote=promote,
-                beginning=StartFrom(resume, first_weights),
+                beginning=beginning,
                 backend=backend,
                 should_stop=should_stop,
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
-                on_note=_note,
+                on_note=note,
             )
+        _warn_of_left_out(result)
+        return result.after(stocked.failures)
 
     def with_client(work: Callable[[Client], R]) -> R:
         with Client(lock_timeout_s=lock_timeout) as client:
@@ -169,8 +185,50 @@ def train(
         conclude(VIEW, partial(with_client, call), as_json=as_json, quiet=quiet)
 
 
-def _note(words: str) -> None:
-    say(f"note: {words}")
+@dataclass(frozen=True)
+class _Asked:
+    """What a command line asks to be trained.
+
+    Attributes:
+        tickers: As typed.
+        pooled: True for one model of all of them.
+        name: Of that model.
+        resume: The run to go on with, or "auto"; None for a new one.
+    """
+
+    tickers: Sequence[str]
+    pooled: bool
+    name: str | None
+    resume: str | None
+
+    def ready(
+        self, client: Client, chosen: "TrainingConfig", backend: "Backend", *, fetch: bool
+    ) -> "Stocked":
+        """Refuse what can be refused, and get missing prices, before PyTorch is loaded."""
+        from stocklstm.workflows.prices.missing import Stocked
+        from stocklstm.workflows.train import beginning
+
+        if self.pooled:
+            beginning.check_pooled(backend)
+        if self.resume is None:
+            if self.pooled:
+                beginning.check_pool(self.name, self.tickers, chosen)
+            else:
+                beginning.require_tickers(self.tickers, "train")
+        # A run has its prices, and a pool leaves out what has none.
+        resumed = self.resume is not None and (self.pooled or self.resume != AUTO)
+        if resumed or not self.tickers or (self.pooled and not fetch):
+            return Stocked(tuple(self.tickers), ())
+        return require_prices(client, self.tickers, fetch=fetch)
+
+
+def _warn_of_left_out(result: "TrainResult | PooledResult") -> None:
+    """Name the tickers that a pool is trained without to whoever did not hear of it before."""
+    if not speaks_only_of_wrong():
+        return
+    for trained in result.results:
+        for each in getattr(trained, "left_out", ()):
+            warn(each.ticker, [f"left out: {each.reason}"])
 
 
 def _require_pool(name: str | None, *, pooled: bool) -> None:
@@ -182,14 +240,16 @@ def _require_pool(name: str | None, *, pooled: bool) -> None:
         )
 
 
-def _require_tickers_of_run(
-    ticker: Sequence[str] | None, file: Path | None, resume: str, *, pooled: bool
+def _require_nothing_new(
+    given: Given, ticker: Sequence[str], file: Path | None, resume: str | None, *, pooled: bool
 ) -> None:
-    """Refuse other tickers for the run of a pooled model, which has its own."""
+    """Refuse settings for a run that is resumed, and tickers for that of a pooled model."""
+    if resume is None:
+        return
+    command = f"stocklstm train --resume {resume}"
+    given.require_none("run", command)
     if pooled and (ticker or file):
-        raise ConfigError(
-            "a run that is resumed keeps its tickers", hint=f"stocklstm train --resume {resume}"
-        )
+        raise ConfigError("a run that is resumed keeps its tickers", hint=command)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.cli.fetch import require_prices
 from stocklstm.cli.interrupts import resumable, stop_at_interrupt
 from stocklstm.cli.options import (
     ConfigFile,
@@ -14,17 +15,19 @@ from stocklstm.cli.options import (
     Like,
     LockTimeout,
     NamedTickers,
+    NoFetch,
     Quiet,
     Tickers,
     all_tickers,
 )
 from stocklstm.cli.output import View, as_document, conclude
-from stocklstm.cli.progress import tickers_progress, training_progress
-from stocklstm.cli.streams import draws_bars, say
+from stocklstm.cli.progress import Lines, tickers_progress, training_progress
+from stocklstm.cli.streams import draws_bars, note
 from stocklstm.cli.train import train as training
 from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.reference import AUTO
 from stocklstm.core.settings.config import AXES, LOCK_TIMEOUT_S, SAMPLERS
 from stocklstm.errors import ConfigError
 
@@ -85,6 +88,7 @@ def tune(
     preset: Preset = None,
     config: ConfigFile = None,
     like: Like = None,
+    no_fetch: NoFetch = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -108,29 +112,39 @@ def tune(
                     hint=command,
                 )
         start = given.effective(client).config
+        from stocklstm.workflows.prices.missing import Stocked
         from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.tune import Search, shares_tickers
+        from stocklstm.workflows.train.beginning import Search, require_tickers, shares_tickers
 
         # Before the search, which may take hours.
         check_rule(promote)
         search = Search(sampler or "coordinate", trials, jobs, resume)
+        tickers = all_tickers(named, ticker)
+        if resume in {None, AUTO}:
+            require_tickers(tickers, "tune")
+            stocked = require_prices(client, tickers, fetch=not no_fetch)
+            if not stocked.tickers:
+                return Batch((), stocked.failures)
+        else:
+            stocked = Stocked(tuple(tickers), ())
         # With processes for trials the one that hands them out only waits: Ctrl-C must wake it.
-        shared = shares_tickers(all_tickers(named, ticker), search)
+        shared = shares_tickers(stocked.tickers, search)
         stopping = stop_at_interrupt() if jobs == 1 or shared else _never()
         with (
             _progress(shown=not shared) as on_trial,
             tickers_progress("Searching", shown=shared) as on_ticker,
             stopping as should_stop,
         ):
-            return client.tune(
-                all_tickers(named, ticker),
+            result = client.tune(
+                stocked.tickers,
                 start,
                 search,
                 should_stop=should_stop,
                 on_trial=on_trial,
                 on_ticker=on_ticker,
-                on_note=lambda words: say(f"note: {words}"),
+                on_note=note,
             )
+        return result.after(stocked.failures)
 
     with resumable():
         conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -168,7 +182,8 @@ def _progress(*, shown: bool) -> Iterator[Callable[["TrialEnded"], None]]:
         yield lambda _: None
         return
     if not draws_bars():
-        yield _log
+        lines = Lines()
+        yield lambda event: lines.of(event.ticker, _trial_line(event))
         return
     from stocklstm.cli.progress import tuning_bar
 
@@ -176,9 +191,9 @@ def _progress(*, shown: bool) -> Iterator[Callable[["TrialEnded"], None]]:
         yield on_trial
 
 
-def _log(event: "TrialEnded") -> None:
+def _trial_line(event: "TrialEnded") -> str:
     trial = event.trial
-    say(
+    return (
         f"{event.ticker}: trial {event.done} of at most {event.most}: {_words(trial.settings)}: "
         f"{trial.status}, validation loss {trial.loss:.5f}, best {event.best.loss:.5f}"
     )

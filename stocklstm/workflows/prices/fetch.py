@@ -1,6 +1,7 @@
 """fetch: prices into the local store."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
 from stocklstm.core.wording import percent_change, price_words, quoted
-from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.calendar import (
     WEEKDAYS,
     Calendars,
@@ -36,6 +37,7 @@ from stocklstm.market.revisions import (
     reaches_further,
     reconcile,
 )
+from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import (
     ArchiveSource,
     FetchRequest,
@@ -156,11 +158,13 @@ class TickerDone:
         ticker: The one that is through, well or not.
         done: How many are.
         total: Of how many.
+        failed: How many of those that are through failed.
     """
 
     ticker: str
     done: int
     total: int
+    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,12 +182,46 @@ class FetchPlan:
     options: FetchOptions
 
 
+class _Target:
+    """Where prices go: a store, which is made once there is something for it, if there is none."""
+
+    def __init__(self, store: Store, make: Callable[[], Store] | None, lock: ExitStack) -> None:
+        self.store = store
+        self._make = make
+        self._lock = lock
+        self._obstacle: StockLstmError | None = None
+        if make is None:
+            lock.enter_context(store.writing("prices"))
+
+    @property
+    def is_there(self) -> bool:
+        """True once there is a store that can be written."""
+        return self._make is None
+
+    def require_possible(self) -> None:
+        """Refuse work for a store that could not be made."""
+        if self._obstacle is not None:
+            raise self._obstacle
+
+    def make(self) -> None:
+        """Make the store, and keep other writers out."""
+        if self._make is None:
+            return
+        try:
+            store = self._make()
+            self._lock.enter_context(store.writing("prices"))
+        except StockLstmError as error:
+            self._obstacle = error
+            raise
+        self.store, self._make = store, None
+
+
 @dataclass(frozen=True)
 class _Run:
     """What the tickers of one call share.
 
     Attributes:
-        store: Where to.
+        target: Where to.
         options: How.
         asker: Whom to ask.
         calendars: Those needed so far.
@@ -191,12 +229,17 @@ class _Run:
         live: True of a source on the network.
     """
 
-    store: Store
+    target: _Target
     options: FetchOptions
     asker: Asker
     calendars: Calendars
     kept: dict[str, Sessions]
     live: bool
+
+    @property
+    def store(self) -> Store:
+        """What is stored; empty as long as there is no store."""
+        return self.target.store
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,21 +281,40 @@ def plan_fetch(
     return FetchPlan(tuple(tickers), source, options)
 
 
-def fetch(store: Store, plan: FetchPlan, on_ticker: Callable[[TickerDone], None]) -> FetchResult:
-    """Get prices from a source and merge them into the store; see `Client.fetch`."""
+def fetch(
+    store: Store,
+    plan: FetchPlan,
+    on_ticker: Callable[[TickerDone], None],
+    make: Callable[[], Store] | None = None,
+) -> FetchResult:
+    """Get prices from a source and merge them into the store; see `Client.fetch`.
+
+    Args:
+        store: Where to, or an empty one in the place of one that is not there.
+        plan: What to get.
+        on_ticker: Called after each ticker.
+        make: Makes the store that is not there; None where there is one.
+    """
     source, options = plan.source, plan.options
-    with store.writing("prices"):
+    with ExitStack() as lock:
+        target = _Target(store, make, lock)
         names = list(plan.tickers) or _all_tickers(store, source)
         total = len({name.strip().upper() for name in names})
         asker = Asker(source, options.patience, total)
-        run = _Run(store, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
+        run = _Run(target, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
+
+        failed = 0
 
         def task(ticker: str) -> FetchedTicker:
+            nonlocal failed
             try:
                 return _fetch_one(run, ticker)
+            except Exception:
+                failed += 1
+                raise
             finally:
                 asker.done += 1
-                on_ticker(TickerDone(ticker, asker.done, total))
+                on_ticker(TickerDone(ticker, asker.done, total, failed))
 
         try:
             return FetchResult(*for_each(names, parse_ticker, task))
@@ -352,6 +414,8 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
                 hint="name a ticker to learn what they hold of it, or give another year's file",
             )
         return source.tickers()
+    if isinstance(source, SampleSource):
+        return source.bundled()
     names = store.prices.tickers()
     if not names:
         raise ConfigError(
@@ -361,6 +425,23 @@ def _all_tickers(store: Store, source: PriceSource) -> list[str]:
 
 
 def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
+    run.target.require_possible()
+    offer = _offered(run, ticker)
+    if not run.target.is_there:
+        # What is refused is no reason to make a store.
+        _fitting(run, ticker, offer)
+        run.target.make()
+        # Another process may have made it meanwhile, and stored prices of the same ticker.
+        if run.store.prices.has(ticker):
+            offer = _offered(run, ticker)
+    with run.store.transaction():
+        fetched = _keep(run, ticker, offer)
+    run.kept[offer.calendar.exchange] = offer.calendar
+    return fetched
+
+
+def _offered(run: _Run, ticker: str) -> _Offer:
+    """Ask for what may be new of a ticker, or for more where that is not enough."""
     start = _first_day_to_ask(run, ticker)
     offer = _ask(run, ticker, start)
     if start:
@@ -371,10 +452,7 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
         # What another source gave may differ from this one's on any day.
         elif not prices.has_rows_of(ticker, offer.answer.source):
             offer = _ask(run, ticker, str(prices.dates(ticker)[0]))
-    with run.store.transaction():
-        fetched = _keep(run, ticker, offer)
-    run.kept[offer.calendar.exchange] = offer.calendar
-    return fetched
+    return offer
 
 
 def _first_day_to_ask(run: _Run, ticker: str) -> str:
@@ -599,10 +677,11 @@ def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]
 def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64) -> Iterator[str]:
     ticker = offer.answer.instrument.ticker
     yield from offer.answer.notes
-    if not offer.calendar.known:
+    # Who chose weekdays knows it.
+    if not offer.calendar.known and _chosen_calendar(run, ticker) is None:
         yield (
             "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "
-            "cannot be told from gaps; choose one with --calendar"
+            "cannot be told from gaps; choose one with --calendar, or weekdays to keep to these"
         )
     if name := run.store.prices.other_history(ticker):
         yield (

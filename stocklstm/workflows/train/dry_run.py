@@ -8,7 +8,6 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.inputs.parts import SplitSeries, forecast_days
 from stocklstm.core.reference import is_pool, parse_ticker
 from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import decode_checkpoint
 from stocklstm.learn.timing import measure_pace
 from stocklstm.store.store import Store
@@ -122,18 +121,6 @@ class PlanResult(Batch[PlannedTraining]):
     def plans(self) -> tuple[PlannedTraining, ...]:
         """What the trainings would do."""
         return self.results
-
-
-def require_tickers(tickers: Sequence[str]) -> None:
-    """Refuse a plan of nothing.
-
-    Raises:
-        ConfigError: No ticker is named.
-    """
-    if not tickers:
-        raise ConfigError(
-            "train needs a ticker", hint="stocklstm train --ticker PETR4.SA --dry-run"
-        )
 
 
 def dry_run(

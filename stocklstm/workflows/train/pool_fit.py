@@ -16,13 +16,13 @@ from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.errors import ConfigError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.loop import TrainedNetwork, TrainingData
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.store.manifest import DataRecord, FileRecord, Manifest, PoolRecord
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, MemberScores, encode_members
+from stocklstm.workflows.train.beginning import require_scale_free
 from stocklstm.workflows.train.fit import Fitted, Prepared, Sources, data_record
 
 
@@ -99,26 +99,6 @@ class FittedPool(Fitted):
             baselines=_mean_baselines([member.baselines for member in self.members]),
             data=pool_record(_with_sources(self.members, sources)),
             pool=PoolRecord(len(self.members), prepared.scaling, prepared.days),
-        )
-
-
-def require_scale_free(config: TrainingConfig) -> None:
-    """Refuse settings under which prices of one ticker would mean something to another.
-
-    Raises:
-        ConfigError: A price is learned or shown, or rows are held back for residuals.
-    """
-    if config.target != "return" or "close" in config.features:
-        raise ConfigError(
-            "a pooled model learns returns: a price of one ticker says nothing of another's "
-            f"(preset {config.preset}, target {config.target}, features "
-            f"{', '.join(config.features)})",
-            hint="leave --preset and close in --features out: calibrated is the preset for pools",
-        )
-    if config.calibration_fraction:
-        raise ConfigError(
-            "a pooled model has no use for a calibration part",
-            hint="leave --calibration-fraction out",
         )
 
 

@@ -9,56 +9,24 @@ from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.prices.pool_splits import LEAST_ROWS
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import is_pool, parse_pool, parse_ticker
+from stocklstm.core.reference import is_pool
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import (
-    ConfigError,
     InterruptedWorkError,
     NoPricesError,
-    NotEnoughDataError,
     TrainingDivergedError,
 )
 from stocklstm.learn.checkpoints import RunFiles
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store
+from stocklstm.workflows.train.beginning import check_pool, require_free, require_several
 from stocklstm.workflows.train.order import Dataset, LeftOutTicker, RunInMemory, TrainingOrder
-from stocklstm.workflows.train.pool_fit import require_scale_free
 from stocklstm.workflows.train.warm_start import (
     read_checkpoint,
     require_unseen_test_part,
     weights_identity,
 )
-
-
-@dataclass(frozen=True)
-class StartFrom:
-    """Where training starts from.
-
-    Attributes:
-        resume: Identity of an unfinished run, or "auto" for the latest one of each ticker (of all
-            tickers that have one, if none is named); a ticker that has none begins anew.
-        weights: TICKER@version whose weights are to be the first ones; None for random ones.
-    """
-
-    resume: str | None = None
-    weights: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse both at once.
-
-        Raises:
-            ConfigError: They are given.
-        """
-        if self.resume is not None and self.weights is not None:
-            raise ConfigError(
-                "a run that is resumed has its weights already",
-                hint="leave --from out, or --resume to begin a new run",
-            )
-
-
-NEW_RUN = StartFrom()
-"""A new run, with random weights."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +94,8 @@ def read_pool(
             prices are to be learned.
         NotEnoughDataError: Fewer than two tickers have enough prices.
     """
-    if name is None:
-        raise ConfigError(
-            "a pooled model needs a name",
-            hint="stocklstm train --pooled --name b3 --tickers-file b3.txt",
-        )
-    require_scale_free(config)
-    owner, chosen = parse_pool(name), _several(tickers)
-    _require_free(store, owner, chosen)
+    owner, chosen = check_pool(name, tickers, config)
+    require_free(store, owner, chosen)
     least = max(LEAST_ROWS, warm_up_rows(config) + config.seq_length) + config.horizon
     bars, left_out = {}, []
     for ticker in chosen:
@@ -149,34 +111,8 @@ def read_pool(
         bars[ticker] = found
     for each in left_out:
         on_note(f"{each.ticker} is left out: {each.reason}")
-    if len(bars) < 2:
-        raise NotEnoughDataError(
-            f"{len(bars) or 'none'} of {len(chosen)} tickers has enough prices, and a "
-            "pooled model is of several",
-            hint="stocklstm fetch --tickers-file FILE",
-        )
+    require_several(len(bars), chosen)
     return _dataset(store, owner, bars, tuple(left_out))
-
-
-def _several(tickers: Sequence[str]) -> list[str]:
-    chosen = list(dict.fromkeys(map(parse_ticker, tickers)))
-    if len(chosen) < 2:
-        only = chosen[0] if chosen else "PETR4.SA"
-        raise ConfigError(
-            f"a pooled model is of several tickers, and {len(chosen) or 'none'} was named",
-            hint=f"stocklstm train --ticker {only} trains a model of one",
-        )
-    return chosen
-
-
-def _require_free(store: Store, owner: str, tickers: Sequence[str]) -> None:
-    """Refuse a name that people would take for a ticker."""
-    ticker = owner[1:].upper()
-    if ticker in tickers or store.prices.has(ticker) or store.registry.versions(ticker):
-        raise ConfigError(
-            f"{ticker} is a ticker: a pooled model needs a name of its own",
-            hint=f"stocklstm train --pooled --name {owner[1:]}-pool --tickers-file FILE",
-        )
 
 
 def _read_again(store: Store, record: RunRecord) -> Dataset:

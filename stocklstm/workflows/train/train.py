@@ -9,21 +9,16 @@ from typing import Any, cast
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import (
     AUTO,
-    StoredTicker,
-    is_pool,
-    parse_key,
     parse_owner_key,
-    parse_pool,
     parse_ticker,
 )
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
-from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError, UnexpectedError
+from stocklstm.errors import ArtifactCorruptError, UnexpectedError
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import FileRecord, Manifest, training_command
 from stocklstm.store.pool_members import MEMBERS_FILE, decode_members
-from stocklstm.store.runs import Run
 from stocklstm.store.store import Store
 from stocklstm.workflows.parallel import (
     Backend,
@@ -34,6 +29,13 @@ from stocklstm.workflows.parallel import (
     listed,
 )
 from stocklstm.workflows.publishing import Promotion, judge, promote_by, publish
+from stocklstm.workflows.train.beginning import (
+    StartFrom,
+    check_pooled,
+    pooled_run,
+    run_of,
+    tickers_to_train,
+)
 from stocklstm.workflows.train.order import (
     FinishedVersion,
     LeftOutTicker,
@@ -45,7 +47,6 @@ from stocklstm.workflows.train.runs import (
     BegunRun,
     EpochEnded,
     Runs,
-    StartFrom,
     TrainingStoppedError,
     read_pool,
     read_ticker,
@@ -130,15 +131,13 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     runs = Runs(store, backend.is_remote, on_note)
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume not in {None, AUTO}:
-        run = _run_of(store, str(beginning.resume), tickers)
+        run = run_of(store, str(beginning.resume), tickers)
         if run.record.pool:
             check_pooled(backend)
         return training.each(
             [run.record.ticker], parse_owner_key, lambda _: runs.resumed(run), run.record.id
         )
-    names = list(tickers) or (_unfinished_tickers(store) if beginning.resume else [])
-    if not names:
-        raise ConfigError("train needs a ticker", hint="stocklstm train --ticker PETR4.SA")
+    names = tickers_to_train(store, tickers, beginning)
 
     def begin(ticker: str) -> AbstractContextManager[BegunRun]:
         unfinished = store.runs.begun(ticker) if beginning.resume else []
@@ -147,34 +146,6 @@ def train(  # noqa: PLR0913 - each is an argument of the method
         return runs.new(read_ticker(store, ticker), config, beginning.weights)
 
     return training.each(names, parse_ticker, begin)
-
-
-def _run_of(store: Store, name: str, tickers: Sequence[str]) -> Run:
-    run = store.runs.open(name)
-    if {parse_key(ticker) for ticker in tickers} - {run.record.ticker}:
-        raise ConfigError(
-            f"the run {name} is of {run.record.ticker}, and of no other ticker",
-            hint=f"stocklstm train --resume {name}",
-        )
-    return run
-
-
-def _unfinished_tickers(store: Store) -> list[str]:
-    owners = {store.runs.open(name).record.ticker for name in store.runs.begun()}
-    return sorted(StoredTicker(owner) for owner in owners if not is_pool(owner))
-
-
-def check_pooled(backend: Backend) -> None:
-    """Refuse several processes for one network.
-
-    Raises:
-        ConfigError: They are wanted.
-    """
-    if backend.jobs != 1:
-        raise ConfigError(
-            "--jobs is not for pooled models: it is one network that is trained",
-            hint="leave --jobs out",
-        )
 
 
 def train_pooled(  # noqa: PLR0913 - each is an argument of the method
@@ -196,7 +167,7 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     runs = Runs(store, backend.is_remote, on_note)
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume is not None:
-        run = _pooled_run(store, name, beginning.resume)
+        run = pooled_run(store, name, beginning.resume)
         owner, begun, resumed = run.record.ticker, runs.resumed(run), run.record.id
     else:
         dataset = read_pool(store, name, tickers, config, on_note)
@@ -208,25 +179,6 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
         # A bug is raised with its traceback.
         raise (error.__cause__ or error) if isinstance(error, UnexpectedError) else error
     return PooledResult((cast("PooledVersion", trained.results[0]),))
-
-
-def _pooled_run(store: Store, name: str | None, resume: str) -> Run:
-    """Find the run that is to be resumed."""
-    owner = None if name is None else parse_pool(name)
-    if resume == AUTO:
-        begun = store.runs.begun(owner)
-        if owner is None or not begun:
-            raise NotFoundError(
-                f"there is no unfinished run of {owner or 'a pooled model without a name'}",
-                hint="stocklstm train --pooled --name b3 --tickers-file b3.txt starts a new one",
-            )
-        resume = begun[-1]
-    run = store.runs.open(resume)
-    if not run.record.pool or owner not in {None, run.record.ticker}:
-        raise ConfigError(
-            f"the run {resume} is of {run.record.ticker}", hint=f"stocklstm train --resume {resume}"
-        )
-    return run
 
 
 @dataclass(frozen=True)

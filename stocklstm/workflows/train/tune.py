@@ -8,11 +8,10 @@ from itertools import count
 from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import AUTO, parse_key, parse_ticker
+from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.core.settings.config import (
     AXES,
     PRESETS,
-    SAMPLERS,
     SIGNIFICANT,
     AxisValues,
     TrainingConfig,
@@ -46,53 +45,19 @@ from stocklstm.store.studies import StudyRecord
 from stocklstm.workflows.parallel import (
     TickersDone,
     UnfinishedError,
-    check_jobs,
     for_each_in_processes,
     listed,
+)
+from stocklstm.workflows.train.beginning import (
+    Search,
+    require_tickers,
+    shares_tickers,
+    study_of,
 )
 from stocklstm.workflows.train.fit import prepare
 
 # Where the samplers that would never end on their own end.
 _DEFAULT_TRIALS = 30
-
-
-@dataclass(frozen=True)
-class Search:
-    """How to search.
-
-    Attributes:
-        sampler: "coordinate" (one axis of `core.settings.axes.AXES` after the other), "grid" (every
-            combination of them), "random" or "tpe" (anything between the same ends).
-        most_trials: Where to end at the latest; None for 30 with "random" and "tpe", and for all
-            there are with the others.
-        jobs: Processes that work at the same time: each on a ticker where there are several, else
-            each on a trial.
-        resume: Identity of an unfinished study to go on with, or "auto" for the latest one of
-            each ticker; a ticker that has none begins anew.
-    """
-
-    sampler: str = "coordinate"
-    most_trials: int | None = None
-    jobs: int = 1
-    resume: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done.
-
-        Raises:
-            ConfigError: No such sampler, or a number outside its limits.
-        """
-        if self.sampler not in SAMPLERS:
-            raise ConfigError(
-                f"--sampler is one of {', '.join(SAMPLERS)}, not {self.sampler!a}",
-                hint=f"leave --sampler out for {next(iter(SAMPLERS))}",
-            )
-        if self.most_trials is not None and self.most_trials < 1:
-            raise ConfigError(
-                f"--trials must be at least 1, not {self.most_trials}",
-                hint="leave --trials out for as many as there are, or 30 at random",
-            )
-        check_jobs(self.jobs)
 
 
 @dataclass(frozen=True)
@@ -198,23 +163,12 @@ def tune(
     store.require_writable()
     tuning = _Tuning(store, config, search, should_stop, on_trial)
     if search.resume not in {None, AUTO}:
-        record = store.studies.open(str(search.resume))
-        if {parse_key(ticker) for ticker in tickers} - {record.ticker}:
-            raise ConfigError(
-                f"the study {record.id} is of {record.ticker}, and of no other ticker",
-                hint=f"stocklstm tune --resume {record.id}",
-            )
+        record = study_of(store, str(search.resume), tickers)
         return TuneResult(*for_each([record.ticker], str, lambda _: tuning.resume(record)))
-    if not tickers:
-        raise ConfigError("tune needs a ticker", hint="stocklstm tune --ticker PETR4.SA")
+    require_tickers(tickers, "tune")
     if shares_tickers(tickers, search):
         return TuneResult(*_tune_apart(tuning, tickers, on_ticker, on_note))
     return TuneResult(*for_each(tickers, parse_ticker, tuning.tune))
-
-
-def shares_tickers(tickers: Sequence[str], search: Search) -> bool:
-    """Tell whether every ticker, as typed, is searched for in a process of its own."""
-    return search.jobs > 1 and len({ticker.strip().upper() for ticker in tickers}) > 1
 
 
 def _tune_apart(

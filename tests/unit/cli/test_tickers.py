@@ -14,6 +14,7 @@ from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
+from tests.support.scripted_source import ScriptedSource
 
 COMMANDS = (
     "fetch --source sample",
@@ -85,7 +86,9 @@ def old_home(home: Path, tiny: TrainingConfig) -> Iterator[Path]:
     return home
 
 
-def test_what_is_done_for_all_that_is_stored_is_done_for_them_too(cli: Cli, old_home: Path) -> None:
+def test_what_is_done_for_all_that_is_stored_is_done_for_them_too(
+    cli: Cli, old_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for command in (
         "prices show",
         "prices verify",
@@ -105,7 +108,9 @@ def test_what_is_done_for_all_that_is_stored_is_done_for_them_too(cli: Cli, old_
         assert "did you mean" not in said.err
 
     # The source does not have it; the name is not what is wrong.
-    refreshed = cli("fetch", "--source", "sample")
+    source = ScriptedSource(lambda request: SampleSource().fetch(request))
+    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+    refreshed = cli("fetch")
     assert refreshed.code == 4
     assert "PETR4: the sample holds PETR4.SA only" in refreshed.err
 

@@ -1,5 +1,6 @@
 """fetch merges what can be believed and refuses the rest, losing nothing."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from stocklstm.errors import (
     NetworkError,
     RateLimitedError,
     RejectedDataError,
+    StockLstmError,
     UnknownTickerError,
 )
 from stocklstm.market.sample import SampleSource
@@ -79,7 +81,14 @@ def test_no_ticker_refreshes_what_is_stored(home: Path) -> None:
 
 def test_nothing_to_fetch_is_said(home: Path) -> None:
     with pytest.raises(ConfigError, match="store is empty"):
-        fetch([], SAMPLE, home=home)
+        fetch([], home=home)
+    assert not home.exists()
+
+
+def test_the_sample_is_of_one_ticker_which_need_not_be_named(home: Path) -> None:
+    (result,) = fetch([], SAMPLE, home=home).results
+
+    assert (result.ticker, result.last) == (TICKER, "2024-03-13")
 
 
 def test_one_bad_ticker_stops_no_other(home: Path) -> None:
@@ -368,8 +377,56 @@ def test_a_ticker_without_a_finished_session_is_not_stored(
     (failure,) = fetch([TICKER], home=home).failures
 
     assert isinstance(failure.error, RejectedDataError)
+    # Nothing was stored, so there is no store.
+    assert not home.exists()
+
+
+def test_a_store_is_made_with_the_first_prices(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    source = scripted(UnknownTickerError("unknown"), sample_answer(0), sample_answer(0, 0))
+
+    result = fetch(["NONE3.SA", TICKER, "VALE3.SA"], home=home)
+
+    # Each was asked for once, and what failed is of its own ticker.
+    assert [request.ticker for request in source.requests] == ["NONE3.SA", TICKER, "VALE3.SA"]
+    assert [done.ticker for done in result.results] == [TICKER]
+    assert [failure.ticker for failure in result.failures] == ["NONE3.SA", "VALE3.SA"]
     with open_store(home) as store:
-        assert store.prices.tickers() == []
+        assert store.prices.tickers() == [TICKER]
+        assert store.sessions.next_after("BVMF", "2024-03-13") == "2024-03-14"
+
+
+def test_prices_that_another_process_stored_meanwhile_stay(
+    priced_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest, home = sample_answer(3400), tmp_path / "other"
+
+    def script(_: FetchRequest) -> SourceAnswer:
+        if not home.exists():
+            shutil.copytree(priced_home, home)
+        return latest
+
+    source = ScriptedSource(script)
+    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+
+    (result,) = fetch([TICKER], home=home).results
+
+    # It was asked again, as of a ticker that has prices.
+    assert [request.start for request in source.requests] == [None, "2024-02-27"]
+    assert (result.rows, result.rows_added, result.rows_revised) == (3514, 0, 0)
+
+
+def test_a_store_that_cannot_be_made_is_said_once_and_nobody_is_asked(
+    home: Path, scripted: Callable[..., ScriptedSource]
+) -> None:
+    source = scripted(sample_answer(0))
+    home.write_text("a file where the store would be")
+
+    with pytest.raises(StockLstmError):
+        fetch([TICKER, "VALE3.SA"], home=home)
+
+    assert source.requests == []
 
 
 def test_the_run_stops_where_the_source_says_so(
@@ -391,7 +448,7 @@ def test_progress_counts_failures_too(home: Path, scripted: Callable[..., Script
 
     fetch(["VALE3.SA", TICKER], home=home, on_ticker=events.append)
 
-    assert events == [TickerDone("VALE3.SA", 1, 2), TickerDone(TICKER, 2, 2)]
+    assert events == [TickerDone("VALE3.SA", 1, 2, 1), TickerDone(TICKER, 2, 2, 1)]
 
 
 def test_a_source_on_the_network_that_lags_is_noticed(
@@ -441,7 +498,8 @@ def test_weekdays_can_be_chosen(home: Path, scripted: Callable[..., ScriptedSour
     result = fetch_again(home, calendar="weekdays")
 
     assert (result.exchange, result.missing_sessions) == ("", ())
-    assert "weekdays stand in" in result.warnings[0]
+    # Who chose them need not hear of it every evening.
+    assert result.warnings == ()
 
 
 def test_a_calendar_that_does_not_exist_is_refused(home: Path) -> None:

@@ -23,6 +23,8 @@ def fetched(home: Path, text: str, *tickers: str, **options: object):
 
 
 def stored(home: Path) -> dict[str, list[float]]:
+    if not home.exists():
+        return {}
     with open_store(home) as store:
         return {
             ticker: store.prices.bars_since(ticker, "").closes.tolist()

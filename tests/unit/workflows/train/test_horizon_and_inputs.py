@@ -18,8 +18,8 @@ from stocklstm.learn.loop import train_network
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model, require_training_scale
 from stocklstm.workflows.scoring import score_model
+from stocklstm.workflows.train.beginning import StartFrom
 from stocklstm.workflows.train.fit import prepare
-from stocklstm.workflows.train.runs import StartFrom
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import other_future
 

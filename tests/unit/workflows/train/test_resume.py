@@ -18,7 +18,8 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.parallel import Backend
-from stocklstm.workflows.train.runs import StartFrom, TrainingStoppedError
+from stocklstm.workflows.train.beginning import StartFrom
+from stocklstm.workflows.train.runs import TrainingStoppedError
 from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
@@ -233,13 +234,10 @@ def test_a_run_of_another_ticker_is_not_named(priced_home: Path, tiny: TrainingC
         assert store.runs.idle("PETR3.SA") == []
 
 
-@pytest.mark.parametrize("option", ["--json", "--quiet"])
-def test_the_note_goes_to_stderr(
-    cli: Cli, priced_home: Path, tiny: TrainingConfig, option: str
-) -> None:
+def test_the_note_goes_to_stderr(cli: Cli, priced_home: Path, tiny: TrainingConfig) -> None:
     name = stopped(priced_home, tiny)
 
-    outcome = cli("train", "-t", TICKER, *TINY_OPTIONS, option)
+    outcome = cli("train", "-t", TICKER, *TINY_OPTIONS)
 
     assert outcome.code == 0
     assert "unfinished" not in outcome.out

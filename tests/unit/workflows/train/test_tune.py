@@ -28,8 +28,8 @@ from stocklstm.learn.trials import Trials
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.train import train as training
+from stocklstm.workflows.train.beginning import Search
 from stocklstm.workflows.train.tune import (
-    Search,
     TrialEnded,
     TunedTicker,
     TuneResult,

@@ -1,0 +1,178 @@
+"""From an empty machine to a champion by one command; without a network, nothing left behind."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stocklstm.store.store import open_store
+from tests.conftest import TICKER, TINY_OPTIONS, Program
+from tests.support.many_tickers import published
+from tests.support.recent_prices import recent_rows
+from tests.support.yahoo_server import NOT_FOUND, YahooServer, by_ticker, history
+
+OTHER = "VALE3.SA"
+SMALL = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
+
+
+@pytest.fixture
+def yahoo(tmp_path: Path) -> Iterator[YahooServer]:
+    script = by_ticker(history(recent_rows()), NONE3=lambda _: NOT_FOUND)
+    with YahooServer(tmp_path, script) as server:
+        yield server
+
+
+def asked_for(yahoo: YahooServer) -> set[str]:
+    return {query.ticker for query in yahoo.queries}
+
+
+@pytest.fixture
+def offline(yahoo: YahooServer) -> dict[str, str]:
+    """Give the environment of a machine whose way to the network ends nowhere."""
+    nowhere = {name: "http://127.0.0.1:9" for name in yahoo.environment if "proxy" in name.lower()}
+    return {**yahoo.environment, **nowhere, "NO_PROXY": "", "no_proxy": ""}
+
+
+def test_one_command_leads_to_a_champion(program: Program, home: Path, yahoo: YahooServer) -> None:
+    trained = program("train", TICKER, *SMALL, **yahoo.environment)
+    again = program("train", TICKER, *SMALL, "--promote", "never", "-q", **yahoo.environment)
+    asked = len(yahoo.queries)
+    predicted = program("predict", "-q", **yahoo.environment)
+
+    assert trained.returncode == 0, trained.stderr
+    assert f"Trained {TICKER}@v1" in trained.stdout
+    fetching, training = trained.stderr.splitlines()
+    assert fetching == f"note: no prices of {TICKER} are stored: fetching them from Yahoo"
+    assert training.startswith(f"{TICKER}: epoch 0/1: ")
+    with open_store(home) as store:
+        assert store.registry.aliases.of(TICKER)["champion"] == 1
+    # Prices that are there are asked for by nobody.
+    assert (again.stdout, again.stderr) == (f"{TICKER}@v2\n", "")
+    assert asked_for(yahoo) == {TICKER}
+    assert len(yahoo.queries) == asked == 2
+    assert predicted.stdout.strip().replace(".", "").isdigit()
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_without_a_network_there_is_one_error_and_nothing_is_left(
+    program: Program, home: Path, offline: dict[str, str], command: str
+) -> None:
+    done = program(command, TICKER, "--json", **offline)
+
+    assert done.returncode == 75
+    error, step = done.stderr.splitlines()
+    assert error.startswith(f"error: {TICKER}: ")
+    assert step.startswith("  next: ")
+    (entry,) = json.loads(done.stdout)["errors"]
+    assert (entry["ticker"], entry["error"], entry["code"]) == (TICKER, "NetworkError", 75)
+    assert not home.exists()
+
+
+def test_a_ticker_that_cannot_be_had_stops_no_other(
+    program: Program, priced_home: Path, yahoo: YahooServer
+) -> None:
+    names = ["none3.sa", TICKER, OTHER, "a b"]
+    done = program("train", *names, *SMALL, "--json", "--jobs", "2", **yahoo.environment)
+
+    document = json.loads(done.stdout)
+    assert done.returncode == 4
+    assert [result["ticker"] for result in document["results"]] == [TICKER, OTHER]
+    assert [error["ticker"] for error in document["errors"]] == ["NONE3.SA", None]
+    assert asked_for(yahoo) == {"NONE3.SA", OTHER}
+    assert published(priced_home) == {TICKER: [1], OTHER: [1]}
+
+
+def test_prices_are_not_fetched_where_that_is_forbidden(
+    program: Program, home: Path, yahoo: YahooServer
+) -> None:
+    for command in (["train", "--no-fetch"], ["train", "--dry-run"], ["tune", "--no-fetch"]):
+        done = program(*command, TICKER, OTHER, **yahoo.environment)
+
+        assert (done.returncode, done.stdout) == (4, "")
+        assert done.stderr.splitlines() == [
+            line
+            for ticker in (TICKER, OTHER)
+            for line in (
+                f"error: {ticker}: there are no prices of {ticker} in the store",
+                f"  next: stocklstm fetch --ticker {ticker}",
+            )
+        ]
+    assert yahoo.queries == []
+    assert not home.exists()
+
+
+def test_a_pool_is_trained_on_what_can_be_had(
+    program: Program, home: Path, yahoo: YahooServer
+) -> None:
+    pooled = ["train", "--pooled", "--name", "b3", *SMALL, "--json"]
+    alone = program(*pooled, TICKER, "NONE3.SA", **yahoo.environment)
+    some = program(*pooled, TICKER, "NONE3.SA", OTHER, **yahoo.environment)
+
+    # What was fetched stays; one ticker is no pool.
+    assert alone.returncode == some.returncode == 4
+    assert json.loads(alone.stdout)["results"] == []
+    (result,) = json.loads(some.stdout)["results"]
+    assert result["tickers"] == [TICKER, OTHER]
+    for done in (alone, some):
+        assert [e["ticker"] for e in json.loads(done.stdout)["errors"]] == ["NONE3.SA"]
+    assert published(home) == {"+b3": [1]}
+
+
+def test_a_search_fetches_as_well(program: Program, home: Path, yahoo: YahooServer) -> None:
+    done = program("tune", TICKER, "--trials", "1", *SMALL, "--json", **yahoo.environment)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["results"][0]["ticker"] == TICKER
+    with open_store(home) as store:
+        assert store.prices.has(TICKER)
+
+
+def test_a_model_without_prices_gets_them_for_its_first_forecast(
+    program: Program, model_home: Path, tmp_path: Path, yahoo: YahooServer
+) -> None:
+    bundle, other = tmp_path / "petr4.zip", tmp_path / "other"
+    assert program("models", "export", TICKER, "--output", str(bundle)).returncode == 0
+    there = {"STOCKLSTM_HOME": str(other), **yahoo.environment}
+    assert program("models", "import", str(bundle), **there).returncode == 0
+
+    done = program("predict", "--fetch", "--csv", "-", **there)
+
+    assert done.returncode == 0, done.stderr
+    assert f"note: no prices of {TICKER} are stored: fetching them from Yahoo\n" in done.stderr
+    assert TICKER in done.stdout
+    assert model_home != other
+
+
+NOTEBOOK = """
+import stocklstm
+tiny = stocklstm.configure(
+    "calibrated", epochs=1, hidden_size=8, num_layers=1, dropout=0.0, seq_length=10
+)
+refused = stocklstm.train(["NONE3.SA"], tiny, fetch=True)
+assert [type(failure.error).__name__ for failure in refused.failures] == ["UnknownTickerError"]
+notes = []
+trained = stocklstm.train(["PETR4.SA"], tiny, fetch=True, on_note=notes.append)
+assert (len(trained.results), trained.failures) == (1, ())
+assert notes == ["no prices of PETR4.SA are stored: fetching them from Yahoo"]
+# Unless it is told so, it asks nobody.
+(failure,) = stocklstm.train(["VALE3.SA"], tiny).failures
+assert type(failure.error).__name__ == "NoPricesError"
+"""
+
+
+def test_a_notebook_says_that_prices_may_be_fetched(home: Path, yahoo: YahooServer) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK],
+        env={**os.environ, "STOCKLSTM_HOME": str(home), **yahoo.environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert asked_for(yahoo) == {"NONE3.SA", TICKER}

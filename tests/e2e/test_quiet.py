@@ -1,0 +1,142 @@
+"""Without a terminal stderr says what is wrong and little else; told to be quiet, nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY_OPTIONS, Program
+from tests.support.recent_prices import recent_rows
+from tests.support.yahoo_server import NOT_FOUND, YahooServer, by_ticker, history
+
+TICKERS = ("PETR4.SA", "VALE3.SA", "ITUB4.SA")
+SMALL = [*TINY_OPTIONS, "--epochs", "3", "--hidden-size", "8", "--batch-size", "256"]
+
+
+@pytest.fixture(scope="module")
+def yahoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[YahooServer]:
+    script = by_ticker(history(recent_rows()), NONE3=lambda _: NOT_FOUND)
+    with YahooServer(tmp_path_factory.mktemp("yahoo"), script) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def _evening(yahoo: YahooServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store with a champion of each ticker, its prices those of this evening."""
+    home = tmp_path_factory.mktemp("evening") / "home"
+    subprocess.run(
+        [sys.executable, "-m", "stocklstm", "train", *TICKERS, *SMALL],
+        env={**os.environ, **yahoo.environment, "STOCKLSTM_HOME": str(home)},
+        capture_output=True,
+        timeout=300,
+        check=True,
+    )
+    return home
+
+
+@pytest.fixture
+def evening_home(_evening: Path, home: Path) -> Path:
+    shutil.copytree(_evening, home)
+    return home
+
+
+GOOD = (
+    "fetch",
+    "fetch --full",
+    "train VALE3.SA",
+    "train PETR4.SA VALE3.SA --jobs 2",
+    "train --pooled --name b3 PETR4.SA VALE3.SA",
+    "train PETR4.SA --dry-run",
+    "tune VALE3.SA --trials 2",
+    "evaluate",
+    "evaluate --jobs 2 --no-plot",
+    "evaluate --live",
+    "evaluate --all",
+    "evaluate --walk-forward 4 --refit-every 2 -t VALE3.SA",
+    "predict --fetch --strict --max-age 10",
+    "predict --model b3",
+    "predict --plot",
+    "validate --all",
+    "quantize ITUB4.SA",
+    "quantize ITUB4.SA@v1 --method qat --epochs 2",
+    "forecasts",
+    "prices show",
+    "prices verify",
+    "models list",
+    "models gc --keep 1",
+    "config show",
+)
+
+
+@pytest.mark.parametrize("mode", ["--quiet", "--json"])
+def test_what_is_good_needs_no_word(
+    program: Program, evening_home: Path, yahoo: YahooServer, mode: str
+) -> None:
+    said = {}
+    for words in GOOD:
+        settings = SMALL if words.split()[0] in {"train", "tune"} else ()
+        done = program(*words.split(), *settings, mode, **yahoo.environment)
+        # How good a smaller model of so small a one is, is another matter.
+        codes = {0, 3} if words.startswith("quantize") else {0}
+        assert done.returncode in codes, (words, done.stderr)
+        assert done.stdout or words.startswith("models gc"), words
+        said[words] = done.stderr
+
+    assert said == dict.fromkeys(GOOD, "")
+    assert evening_home.exists()
+
+
+@pytest.mark.usefixtures("evening_home")
+def test_a_good_evening_says_nothing_even_if_nobody_asks_for_quiet(
+    program: Program, yahoo: YahooServer
+) -> None:
+    for words in (["fetch"], ["predict", "--fetch"], ["evaluate"], ["validate"]):
+        done = program(*words, **yahoo.environment)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+
+
+@pytest.mark.usefixtures("evening_home")
+@pytest.mark.parametrize("mode", ["--quiet", "--json"])
+def test_what_is_wrong_is_said(program: Program, yahoo: YahooServer, mode: str) -> None:
+    fetched = program("fetch", *TICKERS, "NONE3.SA", mode, **yahoo.environment)
+    stale = program("predict", "--at", "2020-01-02", mode, **yahoo.environment)
+
+    assert fetched.returncode == 4
+    error, step = fetched.stderr.splitlines()
+    assert error == "error: NONE3.SA: unknown or delisted"
+    assert step.startswith("  next: ")
+    assert stale.returncode != 0
+    assert "error: " in stale.stderr
+
+
+@pytest.mark.usefixtures("evening_home")
+def test_progress_is_a_line_a_ticker(program: Program) -> None:
+    """Sixty epochs, say: one line; one more for every minute that they take."""
+    trained = program("train", *TICKERS[:2], *SMALL, "--epochs", "60", "--patience", "none")
+    tuned = program("tune", TICKERS[0], "--trials", "4", *SMALL)
+    apart = program("train", *TICKERS[:2], *SMALL, "--jobs", "2")
+    walked = program("evaluate", "-t", TICKERS[0], "--walk-forward", "9", "--refit-every", "3")
+
+    for done in (trained, tuned, apart, walked):
+        assert done.returncode == 0, done.stderr
+    assert [line.partition(":")[0] for line in trained.stderr.splitlines()] == [*TICKERS[:2]]
+    (trial,) = tuned.stderr.splitlines()
+    assert trial.startswith(f"{TICKERS[0]}: trial 1 of at most 4: ")
+    assert sorted(apart.stderr.splitlines(), key=len) == [
+        line for line in apart.stderr.splitlines() if line.endswith((" (1 of 2)", " (2 of 2)"))
+    ]
+    (planned,) = walked.stderr.splitlines()
+    assert "3 trainings on" in planned
+
+
+def test_the_demo_is_quiet_as_well(program: Program, tmp_path: Path) -> None:
+    done = program("demo", "--home", str(tmp_path / "demo"), "--quiet")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) > 0
