@@ -129,7 +129,12 @@ _ISO_LETTERS = 3
 
 # Signs of one currency alone.
 _SIGNS = {"R$": "BRL", "US$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "RS": "INR"}
-_DOLLARS = {"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"}
+
+SHARED_SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"),
+    "¥": ("JPY", "CNY"),
+}
+"""Signs of several currencies, the one first that is meant where none of them is expected."""
 
 _BOTH = ("calendar", "currency")
 
@@ -272,14 +277,14 @@ def stated_currency(text: str, usual: str = "") -> str:
 
     Args:
         text: A code or a sign.
-        usual: The currency that is expected: many are written as $.
+        usual: The currency that is expected, for signs of several such as $.
 
     Returns:
         Its code; "" if the text is none that can be read.
     """
     sign = text.strip().upper()
-    if sign == "$":
-        return usual if usual in _DOLLARS else "USD"
+    if sign in SHARED_SIGNS:
+        return usual if usual in SHARED_SIGNS[sign] else SHARED_SIGNS[sign][0]
     try:
         return _SIGNS.get(sign) or require_currency(text)
     except ConfigError:

@@ -32,7 +32,7 @@ _LOGGED_ROWS = 50
 _RENAMED = "renamed"
 _FROM = "from "
 
-# What it calls a currency that somebody chose or a file stated, and how it says that it was let go.
+# What it calls a currency that was chosen or stated, and how it says that it was let go.
 _CURRENCY = "currency"
 CURRENCY_OPTION = "--currency"
 """Stands in the log as the source of a currency that the user chose."""
@@ -63,7 +63,7 @@ class LogEntry:
         at: UTC timestamp.
         source: Where the new values came from.
         kind: "corrected" for single days, "revised" for the history as a whole, "renamed" where
-            the ticker got another name, "currency" where somebody chose one or a file stated it.
+            the ticker got another name, "currency" where somebody chose one or a source stated it.
         first: First ISO day that changed.
         last: Last one.
         rows: Days that changed.
@@ -147,12 +147,12 @@ class PriceStore:
             )
 
     def chosen_currency(self, ticker: str) -> str | None:
-        """Look up the currency that was chosen, or stated in a file; None if a source decides."""
+        """Look up the currency that was chosen, or that a source stated; None for neither."""
         _, detail = self._last_choice(ticker)
         return None if not detail or detail.startswith(_BACK) else detail.split()[0]
 
     def was_currency_chosen(self, ticker: str) -> bool:
-        """Tell whether the user chose the currency, and no file stated it."""
+        """Tell whether the user chose the currency, and no source stated it."""
         return self._last_choice(ticker)[0] == CURRENCY_OPTION
 
     def _last_choice(self, ticker: str) -> tuple[str, str]:

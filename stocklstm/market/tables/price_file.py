@@ -13,7 +13,7 @@ from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Action, Bars, Floats
 from stocklstm.core.prices.spacing import spaced_run, spacing_days, spacing_name, spacing_words
 from stocklstm.errors import RejectedDataError, StockLstmError
-from stocklstm.market.instrument import stated_currency
+from stocklstm.market.instrument import SHARED_SIGNS, stated_currency
 from stocklstm.market.tables.columns import NUMBERS, Columns, currency_of_name
 from stocklstm.market.tables.date_column import Cell, DateColumn
 from stocklstm.market.tables.dates import DateReader, Moment, join_time, patterned
@@ -26,9 +26,6 @@ from stocklstm.market.tables.tickers import is_named
 
 # A calendar that knows no weekends.
 _EVERY_DAY = "24/7"
-
-# Written for the dollars and pesos of many countries.
-_DOLLAR = "$"
 
 # Cells that all have so many decimals are written so on purpose, and so are many with fewer.
 _MANY_DECIMALS = 4
@@ -245,9 +242,10 @@ class PriceFile:
         """
         header = currency_of_name(self._table.layout.header[columns["close"]])
         texts = (*in_rows, header, self._table.above.get("currency", ""))
-        stated = {text if text == _DOLLAR else stated_currency(text) for text in texts} - {""}
-        if any(stated_currency(_DOLLAR, code) == code for code in stated - {_DOLLAR}):
-            stated.discard(_DOLLAR)  # which dollars those are is said, too
+        stated = {text if text in SHARED_SIGNS else stated_currency(text) for text in texts} - {""}
+        for sign, codes in SHARED_SIGNS.items():
+            if stated.intersection(codes):
+                stated.discard(sign)  # which dollars those are is said, too
         if len(stated) > 1:
             raise RejectedDataError(
                 f"{self.name} has prices in {len(stated)} currencies: "

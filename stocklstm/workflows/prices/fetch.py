@@ -51,7 +51,13 @@ from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.retry import Asker, Patience
-from stocklstm.workflows.prices.traits import CALENDAR, CURRENCY, best_known, known_exchange
+from stocklstm.workflows.prices.traits import (
+    CALENDAR,
+    CURRENCY,
+    KNOWING,
+    best_known,
+    known_exchange,
+)
 
 _YEAR = np.timedelta64(365, "D")
 
@@ -637,10 +643,11 @@ def _pin(run: _Run, ticker: str) -> bool:
 
 
 def _choose_currency(run: _Run, ticker: str, answer: SourceAnswer) -> bool:
-    """Keep the currency that somebody chose or a file states; tell whether that is new."""
+    """Keep the currency that somebody chose or a source states; tell whether that is new."""
     chosen, known = run.options.currency, run.store.prices.chosen_currency(ticker)
     wanted, by = None if chosen == AUTO else chosen, "--currency"
-    if chosen is None and run.options.files and CURRENCY in answer.stated and known is None:
+    states = CURRENCY in answer.stated and answer.source != KNOWING
+    if chosen is None and states and known is None:
         wanted, by = answer.instrument.currency, answer.source
     elif chosen is None:
         return False

@@ -194,6 +194,10 @@ def test_a_currency_that_the_ticker_is_not_quoted_in(tmp_path, text):
         ("Date,Close\n2024-03-12,$36.82\n", "AAPL", "USD"),
         ("Date,Close\n2024-03-12,$36.82\n", "SHOP.TO", "CAD"),
         ("Date,Close (GBX)\n2024-03-12,36.82\n", "VOD.L", "GBp"),
+        ("Date,Close\n2024-03-12,¥36.82\n", "7203.T", "JPY"),
+        ("Date,Close\n2024-03-12,¥36.82\n", "600519.SS", "CNY"),
+        ("Date,Close\n2024-03-12,¥36.82\n", "ACME", "JPY"),
+        ("Date,Close,Currency\n2024-03-12,¥36.82,CNY\n", "ACME", "CNY"),
     ],
 )
 def test_a_currency_that_is_written_beside_the_prices(tmp_path, text, ticker, currency):
@@ -205,6 +209,7 @@ def test_a_currency_that_is_written_beside_the_prices(tmp_path, text, ticker, cu
     "text",
     [
         "Date,Close\n2024-03-12,€36.82\n",
+        "Date,Close\n2024-03-12,¥36.82\n",
         "Date,Close\n2024-03-12,$36.82\n",
         "Date,Close\n2024-03-12,US$ 36.82\n",
         "Date,Close (USD)\n2024-03-12,36.82\n",

@@ -10,6 +10,7 @@ import pytest
 from stocklstm import fetch, rename_prices
 from stocklstm.core.prices.series import Instrument
 from stocklstm.errors import ConfigError, RejectedDataError
+from stocklstm.market.instrument import guess_instrument
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions
 from tests.conftest import Cli
@@ -266,6 +267,25 @@ def test_a_file_that_states_its_currency_is_believed(home: Path, tmp_path: Path)
 
     assert (stated.currency, stated.assumed) == ("EUR", {"calendar": "XNYS"})
     assert brazilian.currency == "BRL"
+
+
+def test_what_a_source_of_ones_own_stated_is_remembered(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dollars = guess_instrument("ACME")
+    answer = replace(answer_of(list(WEEK), instrument=dollars), source="mine", stated=("currency",))
+    with monkeypatch.context() as patch:
+        source = ScriptedSource(lambda _: answer)
+        patch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+        (first,) = fetch(["ACME"], FetchOptions("mine"), home=home).results
+        (again,) = fetch(["ACME"], FetchOptions("mine"), home=home).results
+    file = tmp_path / "acme.csv"
+    file.write_text("Date,Close,Currency\n2024-03-20,36.5,EUR\n")
+    (failure,) = fetch(["ACME"], FetchOptions("csv", (file,)), home=home).failures
+
+    assert (first.currency, first.assumed) == ("USD", {"calendar": "XNYS"})
+    assert again.unchanged
+    assert "ACME is stored in USD, and these prices are in EUR" in str(failure.error)
 
 
 def test_no_store_is_made_for_what_is_no_currency(home: Path) -> None:
