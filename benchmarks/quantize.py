@@ -31,7 +31,7 @@ from stocklstm.learn.network import network_outputs
 from stocklstm.store.manifest import CHECKPOINT_FILE
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_version
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.quantize.measure import VersionFigures
 from stocklstm.workflows.quantize.quantize import QuantizedVersion
 

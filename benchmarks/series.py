@@ -10,7 +10,7 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 
 DATA = Path(__file__).parent / "data"
 

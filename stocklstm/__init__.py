@@ -36,7 +36,7 @@ _MODULES = {
     "stocklstm.workflows.parallel": ("Backend",),
     "stocklstm.workflows.predict.preconditions": ("Demands",),
     "stocklstm.workflows.predict.predict": ("Wanted",),
-    "stocklstm.workflows.prices.fetch": ("FetchOptions",),
+    "stocklstm.workflows.prices.plan": ("FetchOptions",),
     "stocklstm.workflows.prices.retry": ("Patience",),
     "stocklstm.workflows.train.beginning": ("Search", "StartFrom"),
 }
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.parallel import Backend as Backend
     from stocklstm.workflows.predict.preconditions import Demands as Demands
     from stocklstm.workflows.predict.predict import Wanted as Wanted
-    from stocklstm.workflows.prices.fetch import FetchOptions as FetchOptions
+    from stocklstm.workflows.prices.plan import FetchOptions as FetchOptions
     from stocklstm.workflows.prices.retry import Patience as Patience
     from stocklstm.workflows.train.beginning import Search as Search
     from stocklstm.workflows.train.beginning import StartFrom as StartFrom

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
     from stocklstm.workflows.prices.export import ExportResult
-    from stocklstm.workflows.prices.fetch import FetchOptions, FetchResult, TickerDone
+    from stocklstm.workflows.prices.fetch import FetchResult, TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
     from stocklstm.workflows.prices.missing import Stocked
+    from stocklstm.workflows.prices.plan import FetchOptions
     from stocklstm.workflows.prices.rename import RenamedPrices
     from stocklstm.workflows.prices.show import PricesResult
     from stocklstm.workflows.prices.verify import VerifyResult
@@ -165,7 +166,8 @@ class Client:
             RejectedDataError: One of them is damaged; nothing of the others was stored.
             StoreLockedError: Another fetch took too long.
         """
-        from stocklstm.workflows.prices.fetch import FetchOptions, fetch, plan_fetch
+        from stocklstm.workflows.prices.fetch import fetch
+        from stocklstm.workflows.prices.plan import FetchOptions, plan_fetch
 
         plan = plan_fetch(tickers, options or FetchOptions(), on_file)
         # What cannot be fetched is no reason to make a store.

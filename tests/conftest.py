@@ -14,7 +14,7 @@ import pytest
 from stocklstm import fetch, train
 from stocklstm.cli.app import run
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 
 # What helpers assert is to be said as well as what tests do.
 pytest.register_assert_rewrite("tests.support")

@@ -77,7 +77,7 @@ def _new_home(chosen: Path | None) -> Path:
 
 
 def _run(tour: "_Tour", home: Path) -> None:
-    from stocklstm.workflows.prices.fetch import FetchOptions
+    from stocklstm.workflows.prices.plan import FetchOptions
 
     sample = FetchOptions(source="sample")
     with Client(home) as client:

@@ -154,7 +154,7 @@ def fetch(
     del list_sources
 
     def call() -> "FetchResult":
-        from stocklstm.workflows.prices.fetch import FetchOptions
+        from stocklstm.workflows.prices.plan import FetchOptions
         from stocklstm.workflows.prices.retry import Patience
 
         options = FetchOptions(

@@ -22,7 +22,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
         monkeypatch.setattr(store_module, name, spy)
     # No network: what Yahoo would be asked, the bundled prices answer.
-    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: SampleSource())
+    monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: SampleSource())
     return found
 
 

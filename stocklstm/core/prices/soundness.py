@@ -91,12 +91,17 @@ def special_sessions(bars: Bars, sessions: Dates) -> Flags:
     """
     flags = np.zeros(len(bars), dtype=bool)
     columns = np.stack([bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes])
+    order = np.argsort(bars.dates, kind="stable")
+    ordered = bars.dates[order]
     unscheduled = (bars.volumes > 0) & ~np.isin(bars.dates, sessions) & ~np.isnat(bars.dates)
     for row in np.flatnonzero(unscheduled):
         earlier = int(np.searchsorted(sessions, bars.dates[row]))
         if not earlier:
             continue
-        before = np.flatnonzero(bars.dates == sessions[earlier - 1])
+        start, end = (
+            np.searchsorted(ordered, sessions[earlier - 1], side=side) for side in ("left", "right")
+        )
+        before = order[start:end]
         flags[row] = len(before) > 0 and not any(
             np.array_equal(columns[:, row], columns[:, other], equal_nan=True) for other in before
         )

@@ -109,7 +109,7 @@ def test_what_is_done_for_all_that_is_stored_is_done_for_them_too(
 
     # The source does not have it; the name is not what is wrong.
     source = ScriptedSource(lambda request: SampleSource().fetch(request))
-    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+    monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: source)
     refreshed = cli("fetch")
     assert refreshed.code == 4
     assert "PETR4: the sample holds PETR4.SA only" in refreshed.err

@@ -24,7 +24,7 @@ from stocklstm.errors import (
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate.compare import _words
 from stocklstm.workflows.loading.model import load_model
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from tests.conftest import TICKER, TINY
 from tests.support.tampering import flip_bit

@@ -22,7 +22,8 @@ from stocklstm.errors import (
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions, TickerDone
+from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import TICKER
 from tests.support.price_rows import answer_of
@@ -240,7 +241,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedSource]:
     def script(*replies: Reply) -> ScriptedSource:
         remaining = list(replies)
         source = ScriptedSource(lambda _: remaining.pop(0) if remaining[1:] else remaining[0])
-        monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+        monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: source)
         return source
 
     return script
@@ -408,7 +409,7 @@ def test_prices_that_another_process_stored_meanwhile_stay(
         return latest
 
     source = ScriptedSource(script)
-    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+    monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: source)
 
     (result,) = fetch([TICKER], home=home).results
 

@@ -19,8 +19,8 @@ from stocklstm.market.b3 import B3Source
 from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
 from stocklstm.workflows.prices.file_set import FileRead, read_files
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, Cli
 from tests.support.cotahist import Quote, cotahist, zipped
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from stocklstm import fetch, predict, train, validate, verify_prices
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import RejectedDataError
-from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions
+from stocklstm.workflows.prices.fetch import FetchedTicker
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, Cli
 from tests.support.cotahist import Quote, cotahist, zipped
 from tests.support.places import SAMPLE

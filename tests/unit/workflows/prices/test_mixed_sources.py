@@ -16,7 +16,7 @@ from stocklstm.market.calendar import sessions
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices import fetch as module
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
 from tests.support.price_rows import PETR4
 from tests.support.scripted_source import ScriptedSource

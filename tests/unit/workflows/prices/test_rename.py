@@ -33,7 +33,7 @@ from stocklstm.market.sample import SampleSource
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.evenings import DAYS, scores_of
 from tests.support.pooled_store import EVENING, NAMES
@@ -398,7 +398,7 @@ def test_new_prices_are_not_got_for_an_old_name(
     cli: Cli, model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename_prices(TICKER, NEW, home=model_home)
-    monkeypatch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: SampleSource())
+    monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: SampleSource())
 
     for words in ((), ("--ticker", TICKER)):
         outcome = cli("predict", "--fetch", *words)

@@ -17,7 +17,7 @@ from stocklstm.core.checks import Check
 from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import ConfigError, NoModelError, NoPricesError, NotFoundError
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
 from tests.support.price_rows import prices_of
 from tests.support.tampering import os_refuses_to_write

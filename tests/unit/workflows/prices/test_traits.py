@@ -12,7 +12,8 @@ from stocklstm.core.prices.series import Instrument
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchedTicker, FetchOptions
+from stocklstm.workflows.prices.fetch import FetchedTicker
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import Cli
 from tests.support.price_rows import answer_of
 from tests.support.scripted_source import ScriptedSource
@@ -54,7 +55,7 @@ def from_yahoo(home: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch:
         )
         with monkeypatch.context() as patch:
             source = ScriptedSource(lambda _: answer)
-            patch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+            patch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: source)
             result = fetch([instrument.ticker], FetchOptions(**options), home=home)
         for failure in result.failures:
             raise failure.error
@@ -276,7 +277,7 @@ def test_what_a_source_of_ones_own_stated_is_remembered(
     answer = replace(answer_of(list(WEEK), instrument=dollars), source="mine", stated=("currency",))
     with monkeypatch.context() as patch:
         source = ScriptedSource(lambda _: answer)
-        patch.setattr("stocklstm.workflows.prices.fetch.load_source", lambda _: source)
+        patch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: source)
         (first,) = fetch(["ACME"], FetchOptions("mine"), home=home).results
         (again,) = fetch(["ACME"], FetchOptions("mine"), home=home).results
     file = tmp_path / "acme.csv"

@@ -8,7 +8,7 @@ import numpy as np
 from stocklstm import evaluate, fetch, predict, train, validate
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.places import SAMPLE
 

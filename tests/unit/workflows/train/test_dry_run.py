@@ -18,7 +18,7 @@ from stocklstm.errors import (
     TrainingDivergedError,
 )
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.train.dry_run import PlannedNetwork, PlannedTraining
 from tests.conftest import TICKER, TINY
 from tests.support.tampering import os_refuses_to_write

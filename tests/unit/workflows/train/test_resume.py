@@ -133,7 +133,7 @@ def test_prices_that_were_revised_end_a_run(priced_home: Path, tiny: TrainingCon
 
 def add_rows(home: Path, day: str, close: float) -> None:
     from stocklstm import fetch
-    from stocklstm.workflows.prices.fetch import FetchOptions
+    from stocklstm.workflows.prices.plan import FetchOptions
 
     file = home.parent / "more.csv"
     file.write_text(f"Date,Close\n{day},{close}\n")

@@ -18,7 +18,7 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, TrainingDivergedError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.runs import EpochEnded
 from stocklstm.workflows.train.train import TrainedVersion

@@ -26,7 +26,7 @@ from stocklstm.errors import (
 )
 from stocklstm.learn.trials import Trials
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices.fetch import FetchOptions
+from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.train import train as training
 from stocklstm.workflows.train.beginning import Search
 from stocklstm.workflows.train.tune import (
