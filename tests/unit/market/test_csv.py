@@ -407,7 +407,6 @@ def test_useless_date_formats(pattern):
         (b"Date,Close\n2024-03-12,36\n" + b"1," * 70_000, "is not a table of prices: a line has"),
         (b"Date,Close," + b"1" * 140_000 + b"\n", "is not a table of prices: a line has"),
         (b"Date,Close,Close\n2024-03-12,1,2\n", "more than one close"),
-        (b"Date,Close\n" + b"1\n" * 2_000_001, "has more than 2,000,000 rows"),
     ],
 )
 def test_what_is_no_table_of_prices(content, message):
@@ -415,6 +414,15 @@ def test_what_is_no_table_of_prices(content, message):
         prices_of(content)
     assert caught.value.message.startswith("prices.csv ")
     assert len(caught.value.message) < 120
+    assert caught.value.hint
+
+
+def test_more_rows_than_there_are_days_are_refused(monkeypatch):
+    monkeypatch.setattr("stocklstm.market.tables.table._MOST_ROWS", 1000)
+    row = b"2024-03-12,36.9\n"
+    assert len(prices_of(b"Date,Close\n" + row * 1000)[0]) == 1000
+    with pytest.raises(RejectedDataError, match="has more than 1,000 rows") as caught:
+        prices_of(b"Date,Close\n" + row * 1001)
     assert caught.value.hint
 
 

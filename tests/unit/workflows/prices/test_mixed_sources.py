@@ -15,7 +15,7 @@ from stocklstm.core.prices.series import Action, Bars
 from stocklstm.market.calendar import sessions
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
-from stocklstm.workflows.prices import fetch as module
+from stocklstm.workflows.prices import plan as module
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
 from tests.support.price_rows import PETR4
