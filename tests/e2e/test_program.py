@@ -265,7 +265,7 @@ def test_the_demo_runs_the_whole_pipeline(program: Program, tmp_path: Path) -> N
 
     done = program("demo", "--home", str(home), "--json")
 
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     commands = [step["command"] for step in document["steps"]]
     assert commands == ["fetch", "train", "evaluate", "quantize", "validate", "predict"]

@@ -108,7 +108,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("vendors") / "prices.csv"
 
 
-@settings(PROPERTY, max_examples=400)
+@settings(PROPERTY, max_examples=200)
 @given(case=cuts())
 def test_a_file_in_any_form_is_read_to_the_last_bit_or_refused(path: Path, case: Case) -> None:
     try:
@@ -146,7 +146,7 @@ def readings(path: Path, case: Case, options: dict[str, str]) -> list[SourceAnsw
     ]
 
 
-@settings(PROPERTY, max_examples=80)
+@settings(PROPERTY, max_examples=50)
 @given(case=cuts(early=True))
 def test_what_is_asked_is_answered_by_an_option_that_the_question_names(
     path: Path, case: Case
@@ -188,7 +188,7 @@ def half_converted(draw: st.DrawFn) -> str:
     return "Date,Close\n" + "".join(lines)
 
 
-@settings(PROPERTY, max_examples=100)
+@settings(PROPERTY, max_examples=60)
 @given(text=half_converted())
 def test_a_sheet_whose_dates_are_half_converted_is_refused(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
@@ -221,7 +221,7 @@ def longer_bars(draw: st.DrawFn) -> tuple[str, Case]:
     return unit, Case(form, market, tuple(written))
 
 
-@settings(PROPERTY, max_examples=80)
+@settings(PROPERTY, max_examples=50)
 @given(drawn=longer_bars())
 def test_weeks_and_months_in_any_form_are_refused_as_such(
     path: Path, drawn: tuple[str, Case]

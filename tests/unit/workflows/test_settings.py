@@ -128,7 +128,7 @@ def test_an_unknown_variable_is_a_warning(
 ) -> None:
     monkeypatch.setenv("STOCKLSTM_EPOCH", "3")
 
-    outcome = cli("train", "-t", TICKER)
+    outcome = cli("train", "-t", TICKER, "--no-fetch")
 
     assert not home.exists()
     assert outcome.code == 4
