@@ -133,7 +133,7 @@ class LocalWorkers(Workers):
                 initializer=_ignore_interrupts,
             )
         # Processes that this starts hear none until they are as far as to ignore it themselves.
-        with _interrupts_ignored():
+        with _interrupts_held():
             return self._executor.submit(task, *arguments)
 
     def end(self) -> None:
@@ -267,21 +267,30 @@ def _given_up(cause: Exception) -> TryAgainError:
 
 
 def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in this process from now on; see `_interrupts_ignored`."""
+    """Ignore Ctrl-C in this process from now on; see `_interrupts_held`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes that are started meanwhile inherit that they ignore Ctrl-C.
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, and let processes that are started meanwhile never feel it.
 
-    It reaches every process of a terminal, and is for the one that hands out the work.
+    It reaches every process of a terminal, and is for the one that hands out the work: there it
+    counts as soon as this is over.
     """
     if current_thread() is not main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    caught: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    # What is blocked here stays so in processes that are started; Windows has no such thing.
+    blocks = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
     try:
         yield
     finally:
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, before)
+        if caught:
+            signal.raise_signal(signal.SIGINT)

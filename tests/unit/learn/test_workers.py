@@ -2,12 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from stocklstm.errors import ConfigError, TryAgainError
+from stocklstm.learn import workers
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.workers import Call, Completed, LocalWorkers
 
@@ -109,3 +115,21 @@ def test_all_that_was_taken_ends_when_it_is_asked_to_stop(tmp_path: Path) -> Non
     assert sorted(found) == taken
     assert len(taken) < 5
     assert {type(ended.error) for ended in found.values()} == {StoppedError}
+
+
+@pytest.mark.parametrize("receiver", ["this thread", "another thread"])
+def test_ctrl_c_while_work_is_handed_out_is_held_back_and_not_lost(receiver: str) -> None:
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    seen = []
+    with pytest.raises(KeyboardInterrupt), workers._interrupts_held():
+        if receiver == "this thread":
+            press()
+        else:
+            thread = threading.Thread(target=press)
+            thread.start()
+            thread.join()
+        child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"]
+        seen.append(subprocess.run(child, check=False).returncode)
+    assert seen == [0]

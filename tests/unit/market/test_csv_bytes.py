@@ -18,7 +18,7 @@ from stocklstm.market.clean import clean
 from stocklstm.market.csv import CsvSource
 from stocklstm.market.source import FetchRequest
 
-EXAMPLES = 200
+EXAMPLES = 120
 CALENDAR = sessions("BVMF", np.datetime64("2010-01-04"), np.datetime64("2025-03-14"))
 LAST_FINAL = np.datetime64("2024-12-31")
 

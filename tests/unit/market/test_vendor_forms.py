@@ -108,7 +108,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("vendors") / "prices.csv"
 
 
-@settings(PROPERTY, max_examples=200)
+@settings(PROPERTY, max_examples=120)
 @given(case=cuts())
 def test_a_file_in_any_form_is_read_to_the_last_bit_or_refused(path: Path, case: Case) -> None:
     try:

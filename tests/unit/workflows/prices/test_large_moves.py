@@ -219,7 +219,7 @@ CALM = [
 ]
 
 
-@settings(deadline=None, max_examples=25, phases=[Phase.generate], derandomize=True)
+@settings(deadline=None, max_examples=15, phases=[Phase.generate], derandomize=True)
 @given(
     place=st.sampled_from(CALM),
     ratio=st.sampled_from([2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30, 40, 50, 100, 1000]),
@@ -245,7 +245,7 @@ WITHOUT_DIVIDEND = [
 BANDS = [(n * 0.94, n * 1.06) for n in (1.5, 2, 3, 4, 5, 6, 7, 8, 10)]
 
 
-@settings(deadline=None, max_examples=25, phases=[Phase.generate], derandomize=True)
+@settings(deadline=None, max_examples=15, phases=[Phase.generate], derandomize=True)
 @given(
     place=st.sampled_from(WITHOUT_DIVIDEND),
     size=st.floats(1.56, 10).filter(lambda x: not any(low < x < high for low, high in BANDS)),
