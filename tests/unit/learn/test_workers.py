@@ -123,13 +123,18 @@ def test_ctrl_c_while_work_is_handed_out_is_held_back_and_not_lost(receiver: str
         os.kill(os.getpid(), signal.SIGINT)
 
     seen = []
-    with pytest.raises(KeyboardInterrupt), workers._interrupts_held():
-        if receiver == "this thread":
-            press()
-        else:
-            thread = threading.Thread(target=press)
-            thread.start()
-            thread.join()
-        child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"]
-        seen.append(subprocess.run(child, check=False).returncode)
+
+    def hand_out() -> None:
+        with workers._interrupts_held():
+            if receiver == "this thread":
+                press()
+            else:
+                thread = threading.Thread(target=press)
+                thread.start()
+                thread.join()
+            child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"]
+            seen.append(subprocess.run(child, check=False).returncode)
+
+    with pytest.raises(KeyboardInterrupt):
+        hand_out()
     assert seen == [0]
