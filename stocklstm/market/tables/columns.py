@@ -69,6 +69,8 @@ _NAMES = {
     "split": (*("stocksplits", "splitcoefficient", "desdobramentos", "split", "splits"),),
 }
 
+_EVERY_NAME = frozenset(name for names in _NAMES.values() for name in names)
+
 COLUMNS = ("date", "time", "ticker", "currency", *NUMBERS)
 """What a user may say that a column holds."""
 
@@ -177,7 +179,7 @@ class Layout:
 
 def is_name(text: str) -> bool:
     """Tell whether a cell holds the name of a column."""
-    return any(plain(text) in names for names in _NAMES.values())
+    return plain(text) in _EVERY_NAME
 
 
 def plain(text: str) -> str:

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stocklstm.core.prices.series import Dates, Flags, Indices
-from stocklstm.market.calendar import sessions
+from stocklstm.market.calendar import Sessions, sessions
 
 UNSAID = -(1 << 31)
 """Stands for an offset that a cell does not name."""
@@ -60,8 +59,11 @@ def local_moments(written: Moments, exchange: str, zone: ZoneInfo) -> Moments:
     if 2 * midnights.sum() > instants.sum():
         # A last row may be of the session that goes on, with a time of its own.
         readings.insert(0, _chosen(midnights, written, local))
+    days = np.concatenate([reading.dates[instants] for reading in readings])
+    # A calendar takes longer to build than all else here: one for every reading.
+    calendar = sessions(exchange, days.min(), days.max())
     # The first of equals.
-    return min(readings, key=lambda reading: _misses(reading, instants, exchange))
+    return min(readings, key=lambda reading: _misses(reading.dates[instants], calendar))
 
 
 def on_weekends(moments: Moments) -> float:
@@ -100,8 +102,6 @@ def utc_offset(instant: int, zone: ZoneInfo) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def _misses(moments: Moments, instants: Flags, exchange: str) -> int:
+def _misses(days: Dates, calendar: Sessions) -> int:
     """Count the days that are no session."""
-    days: NDArray[np.datetime64] = np.unique(moments.dates[instants])
-    calendar = sessions(exchange, days[0], days[-1])
-    return int((~np.isin(days, calendar.dates)).sum())
+    return int((~np.isin(np.unique(days), calendar.dates)).sum())

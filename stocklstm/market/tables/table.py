@@ -127,8 +127,6 @@ class Table:
             return found[0]
         if len(names) == 1 and not _may_be_ticker(names[0], ticker):
             return names[0]
-        few = ", ".join(shown(name) for name in names[:_FEW])
-        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
         file = "-" if self.name == STANDARD_INPUT else quoted(self.name)
         hint = f"stocklstm fetch --file {file} --ticker {yahoo_name(shown(names[0]))}"
         if len(names) > 1:
@@ -136,7 +134,7 @@ class Table:
         elif self._closes():
             hint += f"; if that column is the closes of {ticker}: --columns close={names[0]}"
         raise RejectedDataError(
-            f"{self.name} has no prices of {ticker}, but of {few}{more}", hint=hint
+            f"{self.name} has no prices of {ticker}, but of {_listed(names)}", hint=hint
         )
 
     def columns(self, instrument: str) -> Columns:
@@ -328,8 +326,8 @@ def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"\D{0,3}\d[\d.,']*\D{0,3}", text)) and not is_date(text)
 
 
-def _listed(header: Sequence[str]) -> str:
-    names = [shown(text) for text in header if text]
+def _listed(texts: Sequence[str]) -> str:
+    names = [shown(text) for text in texts if text]
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return ", ".join(names[:_FEW]) + more
 
@@ -375,7 +373,9 @@ def _index(table: Table) -> None:
     date = table.layout.shared["date"]
     nameless = array("q")
     for rows, row in enumerate(table.rows(), start=1):
-        if is_name(cell(row, date)):
+        text = cell(row, date)
+        # No name begins with a digit, and to reduce a million cells takes longer than all else.
+        if not text[:1].isdigit() and is_name(text):
             _require_same_header(table, row)
             continue
         if rows > _MOST_ROWS:
@@ -384,7 +384,7 @@ def _index(table: Table) -> None:
                 hint="give a file with fewer tickers, or of fewer years",
             )
         name = cell(row, place_of_name)
-        if not name and place_of_name is not None and is_date(cell(row, date)):
+        if not name and place_of_name is not None and is_date(text):
             nameless.append(row.place)
         table.places.setdefault(name, array("q")).append(row.place)
     _require_names(table, nameless)
