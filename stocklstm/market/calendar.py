@@ -77,11 +77,8 @@ def sessions(exchange: str, start: np.datetime64, end: np.datetime64) -> Session
         return _selected(exchange, calendar, first, last)
 
 
-def session_hours(known: Sessions) -> tuple[Dates, Dates]:
-    """Return when each session begins and ends, UTC, (N,) datetime64[s] each.
-
-    The beginning is NaT where no calendar is known.
-    """
+def session_opens(known: Sessions) -> Dates:
+    """Return when each session begins, UTC, (N,) datetime64[s]; NaT where it is not known."""
     opens = np.full(len(known.dates), np.datetime64("NaT", "s"))
     if known.known and len(known.dates):
         with warnings.catch_warnings():
@@ -93,7 +90,7 @@ def session_hours(known: Sessions) -> tuple[Dates, Dates]:
         begins = nanoseconds.astype("datetime64[ns]").astype("datetime64[s]")
         _, here, there = np.intersect1d(known.dates, days, return_indices=True)
         opens[here] = begins[there]
-    return opens, known.closes_utc
+    return opens
 
 
 class Calendars:

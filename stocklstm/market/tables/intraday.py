@@ -7,7 +7,7 @@ import numpy as np
 
 from stocklstm.core.prices.answers import Rejection
 from stocklstm.core.prices.series import Bars, Dates, Flags, Floats, Indices
-from stocklstm.market.calendar import Sessions, session_hours, sessions
+from stocklstm.market.calendar import Sessions, session_opens, sessions
 from stocklstm.market.tables.instants import Moments, utc_offset
 
 _DAY_S = 86_400
@@ -92,7 +92,13 @@ def whole_days(
     bars, days, seconds = bars.select(rows), moments.days[rows], moments.seconds[rows]
     calendar = sessions(exchange, *days[[0, -1]].astype("datetime64[D]"))
     within = _within_sessions(days, seconds, calendar, zone)
+    outside = tuple(
+        Rejection(str(day), "no row of that day is of its session")
+        for day in np.setdiff1d(days, days[within]).astype("datetime64[D]")
+    )
     bars, days, seconds = bars.select(within), days[within], seconds[within]
+    if not len(days):
+        return bars, outside, True
     found = _days(days, seconds)
     whole = _whole(found, calendar, zone)
     parts = [slice(*each) for each in zip(found.starts, found.ends, strict=True)]
@@ -108,23 +114,19 @@ def whole_days(
     )
     return (
         Bars(found.dates[whole], *(column[whole] for column in table)),
-        rejections,
+        (*outside, *rejections),
         not within.all(),
     )
 
 
 def _within_sessions(days: Indices, seconds: Indices, calendar: Sessions, zone: ZoneInfo) -> Flags:
     """Flag the rows of the sessions, (N,); all of them unless most days have rows far outside."""
-    dates = calendar.dates.astype(np.int64).tolist()
-    opens, closes = (
-        dict(zip(dates, _local(hours, calendar, zone), strict=True))
-        for hours in session_hours(calendar)
-    )
-    begins = np.array([opens.get(day, -np.inf) for day in days.tolist()])
-    ends = np.array([closes.get(day, np.inf) for day in days.tolist()])
+    dates, of_day = np.unique(days.astype("datetime64[D]"), return_inverse=True)
+    begins = _local(session_opens(calendar), dates, calendar, zone, -np.inf)[of_day]
+    ends = _local(calendar.closes_utc, dates, calendar, zone, np.inf)[of_day]
     far = (seconds < begins - _HOUR_S) | (seconds >= ends + _HOUR_S)
     # On a day that ended early by the calendar alone the calendar may be wrong.
-    if 2 * len(np.unique(days[far])) <= len(np.unique(days)):
+    if 2 * len(np.unique(days[far])) <= len(dates):
         return np.ones(len(days), bool)
     within: Flags = (seconds >= begins) & (seconds < ends)
     return within
@@ -147,7 +149,7 @@ def _days(days: Indices, seconds: Indices) -> _Days:
 def _whole(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Flags:
     """Tell which days have their last rows: as late as the others, or as the session's end."""
     whole = np.zeros(len(days.dates), bool)
-    ends = _session_ends(days, calendar, zone)
+    ends = _local(calendar.closes_utc, days.dates, calendar, zone, np.inf)
     newest = len(days.dates) - 1
     for day, last in enumerate(days.last_s.tolist()):
         until = last + days.step_s
@@ -167,24 +169,26 @@ def _usual(seconds: Indices, day: int) -> float:
     return float(np.median(seconds[around[around != day]]))
 
 
-def _session_ends(days: _Days, calendar: Sessions, zone: ZoneInfo) -> Floats:
-    """Give the local second of the day at which each session ends, (D,); infinite if unknown."""
-    ends = np.full(len(days.dates), np.inf)
-    _, here, there = np.intersect1d(days.dates, calendar.dates, return_indices=True)
-    ends[here] = np.array(_local(calendar.closes_utc, calendar, zone))[there]
-    return ends
+def _local(
+    moments: Dates, dates: Dates, calendar: Sessions, zone: ZoneInfo, otherwise: float
+) -> Floats:
+    """Convert a moment of each session to local seconds of its day.
 
+    Args:
+        moments: (N,) UTC, of the calendar's sessions; NaT where it is not known.
+        dates: (D,) days, increasing.
+        otherwise: The answer for a day whose moment is not known.
 
-def _local(moments: Dates, calendar: Sessions, zone: ZoneInfo) -> list[float]:
-    """Convert a moment of each session to local seconds of its day; -inf where it is not known."""
-    seconds = []
-    for day, moment in zip(calendar.dates, moments, strict=True):
-        if np.isnat(moment):
-            seconds.append(-np.inf)
-            continue
-        utc = int(moment.astype("datetime64[s]").astype(np.int64))
-        midnight = int(day.astype("datetime64[s]").astype(np.int64))
-        seconds.append(float(utc + utc_offset(utc, zone) - midnight))
+    Returns:
+        (D,) seconds.
+    """
+    seconds = np.full(len(dates), otherwise)
+    _, here, there = np.intersect1d(dates, calendar.dates, return_indices=True)
+    for place, moment in zip(here.tolist(), moments[there], strict=True):
+        if not np.isnat(moment):
+            utc = int(moment.astype("datetime64[s]").astype(np.int64))
+            midnight = int(dates[place].astype("datetime64[s]").astype(np.int64))
+            seconds[place] = utc + utc_offset(utc, zone) - midnight
     return seconds
 
 

@@ -146,3 +146,22 @@ def test_what_is_traded_before_and_after_the_session_is_left_out():
     # Half hours 19 (9:30) to 31 (15:30).
     assert list(of(found.bars).values()) == [(19, 131, 1.9, 131, sum(range(19, 32)))] * 2
     assert "without those before and after the session" in found.notes[0]
+
+
+@pytest.mark.parametrize("last_day", [(), ("2024-03-13",)])
+def test_a_day_of_which_only_the_hours_before_the_session_are_there_is_named(
+    last_day: tuple[str, ...],
+) -> None:
+    early = [
+        f"{day} 0{hour}:00:00-04:00" for day in ("2024-03-11", "2024-03-12") for hour in (4, 5)
+    ]
+    whole = [f"{day} {hour:02}:30:00-04:00" for day in last_day for hour in range(9, 16)]
+    rows = "".join(f"{time},{place}.5\n" for place, time in enumerate((*early, *whole)))
+    file = PriceFile(f"Datetime,Close\n{rows}".encode(), "prices.csv", FileForm())
+    found = file.read("AAPL", "XNYS", ZoneInfo("America/New_York"))
+    assert found.bars.dates.astype(str).tolist() == list(last_day)
+    assert found.bars.closes.tolist() == [10.5] * len(last_day)
+    assert [(row.date, row.reason) for row in found.rejections] == [
+        ("2024-03-11", "no row of that day is of its session"),
+        ("2024-03-12", "no row of that day is of its session"),
+    ]
