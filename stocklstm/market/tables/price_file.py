@@ -114,6 +114,7 @@ class PriceFile:
         self.name = name
         self._form = form
         self._table = read_table(content, name, dict(form.columns))
+        self._dates = DateColumn(name, self._table.text, self._cells)
         self._read_date = self._find_dates()
         self._notation = self._find_notation()
 
@@ -181,11 +182,10 @@ class PriceFile:
             yield Cell(row.place, cell(row, shared.get("ticker")), _date(row, shared))
 
     def _find_dates(self) -> DateReader:
-        column = DateColumn(self.name, self._table.text, self._cells)
         if self._form.date_format is None:
-            return column.reader()
+            return self._dates.reader()
         read = patterned(self._form.date_format)
-        column.require_own_order(read)
+        self._dates.require_own_order(read)
         return read
 
     def _find_notation(self) -> Notation:
@@ -324,10 +324,9 @@ class PriceFile:
 
     def _no_dates(self, pattern: str) -> StockLstmError:
         """Say that the pattern of the user reads no date, and what would read them."""
-        column = DateColumn(self.name, self._table.text, self._cells)
         hint = "leave --date-format out: the dates are understood without it"
         try:
-            column.reader()
+            self._dates.reader()
         except StockLstmError as error:
             hint = error.hint or hint
         return RejectedDataError(f"{self.name}: {pattern} reads none of its dates", hint=hint)

@@ -179,7 +179,7 @@ def half_converted(draw: st.DrawFn) -> str:
         row.day.strftime(swapped if first <= number <= last and number in early else common)
         for number, row in enumerate(some)
     ]
-    days = [datetime.strptime(day, common).date() for day in written]  # noqa: DTZ007
+    days = [datetime.strptime(day, common).date() for day in written]  # noqa: DTZ007 - days
     assume(days != sorted(days))
     assume(any(row.day.day > 12 for row in some))
     lines = [f"{day},{row.close}\n" for day, row in zip(written, some, strict=True)]

@@ -507,7 +507,7 @@ def test_the_line_that_is_named_mends_the_file(
     refused = cli("models", "import", "cl")
     monkeypatch.chdir(folder)
 
-    exec(re.findall(line, refused.err)[0], {"torch": torch, "joblib": joblib})  # noqa: S102
+    exec(re.findall(line, refused.err)[0], {"torch": torch, "joblib": joblib})  # noqa: S102 - our own hint
 
     monkeypatch.chdir(folder.parent)
     assert refused.code in {2, 5}
