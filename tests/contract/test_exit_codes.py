@@ -208,7 +208,6 @@ def test_1_for_a_bug_with_a_traceback_and_the_other_results() -> None:
         ("evaluate", "--compare", f"{TICKER}@v1"),
         ("evaluate", "--refit-every", "5"),
         ("evaluate", "--all", "--jobs", "2"),
-        ("evaluate", TICKER),
     ],
 )
 def test_2_for_usage_and_configuration(cli: Cli, arguments: tuple[str, ...]) -> None:

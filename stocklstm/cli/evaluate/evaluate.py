@@ -8,7 +8,15 @@ import typer
 from stocklstm.cli.evaluate import compare as comparison
 from stocklstm.cli.evaluate import league, live, pool_scores, walk_forward
 from stocklstm.cli.evaluate.scores import evaluation_document, scores_tables
-from stocklstm.cli.options import Json, LockTimeout, Models, Quiet, TickersFile, all_tickers
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    Models,
+    NamedModels,
+    Quiet,
+    TickersFile,
+    all_tickers,
+)
 from stocklstm.cli.output import (
     View,
     conclude,
@@ -29,10 +37,7 @@ T = TypeVar("T")
 
 
 def evaluate(
-    model: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[TICKER@VERSION]...", help="What --compare compares."),
-    ] = None,
+    named: NamedModels = None,
     ticker: Models = None,
     tickers_file: TickersFile = None,
     pool: Annotated[
@@ -61,7 +66,7 @@ def evaluate(
     ] = False,
     every: Annotated[
         bool,
-        typer.Option("--all", help="One table of all versions, or of those of --ticker."),
+        typer.Option("--all", help="One table of all versions, or of those of the tickers given."),
     ] = False,
     given: live.Live = False,
     last: live.Last = None,
@@ -91,14 +96,13 @@ def evaluate(
             _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
             live_options.check()
             walk_options.check(alone=not (given or compare or every))
-            _require_place(model or (), compared=compare)
             with Client(lock_timeout_s=lock_timeout) as client:
                 return work(client)
 
         conclude(view, call, as_json=as_json, quiet=quiet)
 
     def tickers() -> list[str]:
-        return all_tickers(None, ticker, tickers_file)
+        return all_tickers(named, ticker, tickers_file)
 
     if walks:
         with walk_forward.stoppable():
@@ -108,8 +112,7 @@ def evaluate(
     if given:
         show(live_options.view, lambda client: live.score(client, tickers(), live_options))
     if compare:
-        versions = [*(model or ())]
-        show(comparison.VIEW, lambda client: client.compare_versions([*versions, *tickers()]))
+        show(comparison.VIEW, lambda client: client.compare_versions(tickers()))
     if every:
         show(league.VIEW, lambda client: client.score_league(tickers()))
     if pool is not None:
@@ -130,15 +133,6 @@ def _require_one(kinds: Sequence[str], *, drawn: bool) -> None:
         raise ConfigError(
             f"evaluate {kinds[0]} draws no pictures",
             hint="leave --plot out, or leave that out: each model alone is drawn",
-        )
-
-
-def _require_place(models: Sequence[str], *, compared: bool) -> None:
-    if models and not compared:
-        named = " ".join(f"--ticker {name}" for name in models)
-        raise ConfigError(
-            "models without an option before them are for --compare",
-            hint=f"stocklstm evaluate {named}",
         )
 
 

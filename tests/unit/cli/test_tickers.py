@@ -134,6 +134,9 @@ def test_an_old_name_is_given_up_as_the_next_steps_say(cli: Cli, old_home: Path)
 
 NAMED = (
     "predict",
+    "evaluate --no-plot",
+    "evaluate --all",
+    "evaluate --live",
     "validate",
     "validate --prices",
     "train --dry-run --quiet",
@@ -153,6 +156,27 @@ def test_a_ticker_needs_no_option_before_it(cli: Cli, command: str) -> None:
 
         assert without == with_option
         assert without.code == code
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize(
+    "command", ["evaluate --walk-forward 20", "evaluate --compare", "quantize", "tune", "train"]
+)
+@pytest.mark.parametrize("typed", ["petr4", "PETR4"])
+def test_what_takes_long_knows_it_as_well(cli: Cli, command: str, typed: str) -> None:
+    said = cli(*command.split(), typed)
+
+    assert (said.code, said.out) == (2, "")
+    assert "did you mean PETR4.SA?" in said.err
+
+
+@pytest.mark.usefixtures("model_home")
+def test_evaluate_takes_versions_as_well(cli: Cli) -> None:
+    scored = cli("evaluate", f"{TICKER}@v1", "--quiet", "--no-plot")
+    missing = cli("evaluate", f"{TICKER}@v1", f"{TICKER}@v7", "--quiet", "--no-plot")
+
+    assert (scored.code, missing.code) == (0, 4)
+    assert scored.out == missing.out == f"{TICKER}@v1 no_better\n"
 
 
 def test_both_ways_go_together_in_their_order(cli: Cli) -> None:
