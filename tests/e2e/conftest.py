@@ -1,18 +1,22 @@
 """Stores for tests that run whole commands."""
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.forks import FETCHING, Forks, forks_of
+from tests.support.forks import FETCHING, TRAINING, Ended, Forks, forks_of
+from tests.support.forks import program as program_task
 from tests.support.many_tickers import TICKERS, give_names
 from tests.support.yahoo_machine import GOOD, ITUB4, OLD, PETR4, VALE3, Machine
 from tests.support.yahoo_server import (
     YahooServer,
     history,
 )
+
+TASK = f"{program_task.__module__}:{program_task.__name__}"
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +65,24 @@ def filled(fresh: Machine, _filled: Path) -> Machine:
     shutil.copytree(_filled / "home", fresh.home)
     shutil.copytree(_filled / "own", fresh.cache)
     return fresh
+
+
+Warm = Callable[..., Ended]
+
+
+@pytest.fixture(scope="session")
+def _warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forks_of(tmp_path_factory.mktemp("warm"), *FETCHING, *TRAINING) as started:
+        yield started
+
+
+@pytest.fixture
+def warm(_warm: Forks, home: Path) -> Warm:
+    """Run the program as `program` does, in a fork of a process that has imported all it needs."""
+
+    def call(*arguments: str, **environment: str) -> Ended:
+        own = {name: value for name, value in os.environ.items() if name.startswith("STOCKLSTM_")}
+        places = {**own, "STOCKLSTM_HOME": str(home), **environment}
+        return _warm.run(TASK, *arguments, environment=places)
+
+    return call

@@ -11,6 +11,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Program
+from tests.e2e.conftest import Warm
 from tests.support.many_tickers import published
 from tests.support.recent_prices import recent_rows
 from tests.support.yahoo_server import NOT_FOUND, YahooServer, by_ticker, history
@@ -59,27 +60,27 @@ def test_one_command_leads_to_a_champion(program: Program, home: Path, yahoo: Ya
 
 @pytest.mark.parametrize("command", ["train", "tune"])
 def test_without_a_network_there_is_one_error_and_nothing_is_left(
-    program: Program, home: Path, offline: dict[str, str], command: str
+    warm: Warm, home: Path, offline: dict[str, str], command: str
 ) -> None:
-    done = program(command, TICKER, "--json", **offline)
+    done = warm(command, TICKER, "--json", **offline)
 
-    assert done.returncode == 75
-    error, step = done.stderr.splitlines()
+    assert done.code == 75
+    error, step = done.err.splitlines()
     assert error.startswith(f"error: {TICKER}: ")
     assert step.startswith("  next: ")
-    (entry,) = json.loads(done.stdout)["errors"]
+    (entry,) = json.loads(done.out)["errors"]
     assert (entry["ticker"], entry["error"], entry["code"]) == (TICKER, "NetworkError", 75)
     assert not home.exists()
 
 
 def test_a_ticker_that_cannot_be_had_stops_no_other(
-    program: Program, priced_home: Path, yahoo: YahooServer
+    warm: Warm, priced_home: Path, yahoo: YahooServer
 ) -> None:
     names = ["none3.sa", TICKER, OTHER, "a b"]
-    done = program("train", *names, *SMALL, "--json", "--jobs", "2", **yahoo.environment)
+    done = warm("train", *names, *SMALL, "--json", "--jobs", "2", **yahoo.environment)
 
-    document = json.loads(done.stdout)
-    assert done.returncode == 4
+    document = json.loads(done.out)
+    assert done.code == 4
     assert [result["ticker"] for result in document["results"]] == [TICKER, OTHER]
     assert [error["ticker"] for error in document["errors"]] == ["NONE3.SA", None]
     assert asked_for(yahoo) == {"NONE3.SA", OTHER}
@@ -87,13 +88,13 @@ def test_a_ticker_that_cannot_be_had_stops_no_other(
 
 
 def test_prices_are_not_fetched_where_that_is_forbidden(
-    program: Program, home: Path, yahoo: YahooServer
+    warm: Warm, home: Path, yahoo: YahooServer
 ) -> None:
     for command in (["train", "--no-fetch"], ["train", "--dry-run"], ["tune", "--no-fetch"]):
-        done = program(*command, TICKER, OTHER, **yahoo.environment)
+        done = warm(*command, TICKER, OTHER, **yahoo.environment)
 
-        assert (done.returncode, done.stdout) == (4, "")
-        assert done.stderr.splitlines() == [
+        assert (done.code, done.out) == (4, "")
+        assert done.err.splitlines() == [
             line
             for ticker in (TICKER, OTHER)
             for line in (
@@ -105,45 +106,43 @@ def test_prices_are_not_fetched_where_that_is_forbidden(
     assert not home.exists()
 
 
-def test_a_pool_is_trained_on_what_can_be_had(
-    program: Program, home: Path, yahoo: YahooServer
-) -> None:
+def test_a_pool_is_trained_on_what_can_be_had(warm: Warm, home: Path, yahoo: YahooServer) -> None:
     pooled = ["train", "--pooled", "--name", "b3", *SMALL, "--json"]
-    alone = program(*pooled, TICKER, "NONE3.SA", **yahoo.environment)
-    some = program(*pooled, TICKER, "NONE3.SA", OTHER, **yahoo.environment)
+    alone = warm(*pooled, TICKER, "NONE3.SA", **yahoo.environment)
+    some = warm(*pooled, TICKER, "NONE3.SA", OTHER, **yahoo.environment)
 
     # What was fetched stays; one ticker is no pool.
-    assert alone.returncode == some.returncode == 4
-    assert json.loads(alone.stdout)["results"] == []
-    (result,) = json.loads(some.stdout)["results"]
+    assert alone.code == some.code == 4
+    assert json.loads(alone.out)["results"] == []
+    (result,) = json.loads(some.out)["results"]
     assert result["tickers"] == [TICKER, OTHER]
     for done in (alone, some):
-        assert [e["ticker"] for e in json.loads(done.stdout)["errors"]] == ["NONE3.SA"]
+        assert [e["ticker"] for e in json.loads(done.out)["errors"]] == ["NONE3.SA"]
     assert published(home) == {"+b3": [1]}
 
 
-def test_a_search_fetches_as_well(program: Program, home: Path, yahoo: YahooServer) -> None:
-    done = program("tune", TICKER, "--trials", "1", *SMALL, "--json", **yahoo.environment)
+def test_a_search_fetches_as_well(warm: Warm, home: Path, yahoo: YahooServer) -> None:
+    done = warm("tune", TICKER, "--trials", "1", *SMALL, "--json", **yahoo.environment)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["results"][0]["ticker"] == TICKER
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["results"][0]["ticker"] == TICKER
     with open_store(home) as store:
         assert store.prices.has(TICKER)
 
 
 def test_a_model_without_prices_gets_them_for_its_first_forecast(
-    program: Program, model_home: Path, tmp_path: Path, yahoo: YahooServer
+    warm: Warm, model_home: Path, tmp_path: Path, yahoo: YahooServer
 ) -> None:
     bundle, other = tmp_path / "petr4.zip", tmp_path / "other"
-    assert program("models", "export", TICKER, "--output", str(bundle)).returncode == 0
+    assert warm("models", "export", TICKER, "--output", str(bundle)).code == 0
     there = {"STOCKLSTM_HOME": str(other), **yahoo.environment}
-    assert program("models", "import", str(bundle), **there).returncode == 0
+    assert warm("models", "import", str(bundle), **there).code == 0
 
-    done = program("predict", "--fetch", "--csv", "-", **there)
+    done = warm("predict", "--fetch", "--csv", "-", **there)
 
-    assert done.returncode == 0, done.stderr
-    assert f"note: no prices of {TICKER} are stored: fetching them from Yahoo\n" in done.stderr
-    assert TICKER in done.stdout
+    assert done.code == 0, done.err
+    assert f"note: no prices of {TICKER} are stored: fetching them from Yahoo\n" in done.err
+    assert TICKER in done.out
     assert model_home != other
 
 

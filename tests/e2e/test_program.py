@@ -18,6 +18,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Program
+from tests.e2e.conftest import Warm
 from tests.support.places import SAMPLE
 from tests.support.terminal import talkative
 
@@ -74,7 +75,7 @@ def test_from_ticker_to_forecast(program: Program, home: Path) -> None:
 
 
 def test_what_is_typed_for_a_ticker_is_read_or_answered(
-    program: Program, home: Path, tmp_path: Path
+    warm: Warm, home: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "sap.csv"
     file.write_text("Date,Close\n2024-03-11,180.5\n2024-03-12,181\n2024-03-13,182.25\n")
@@ -88,22 +89,22 @@ def test_what_is_typed_for_a_ticker_is_read_or_answered(
 
     for typed, answer in said.items():
         for way in ((typed,), ("--ticker", typed)):
-            refused = program("fetch", *way, "--file", str(file))
-            assert (refused.returncode, refused.stdout) == (2, "")
-            assert answer in refused.stderr
-            assert "  next: " in refused.stderr
-    assumed = program("fetch", "SAP", "--file", str(file), "--json")
-    chosen = program(
+            refused = warm("fetch", *way, "--file", str(file))
+            assert (refused.code, refused.out) == (2, "")
+            assert answer in refused.err
+            assert "  next: " in refused.err
+    assumed = warm("fetch", "SAP", "--file", str(file), "--json")
+    chosen = warm(
         *("fetch", "SAP", "--file", str(file), "--json"),
         *("--calendar", "XETR", "--currency", "EUR"),
     )
 
-    assert (assumed.returncode, chosen.returncode) == (0, 0)
-    (first,), (second,) = (json.loads(done.stdout)["results"] for done in (assumed, chosen))
+    assert (assumed.code, chosen.code) == (0, 0)
+    (first,), (second,) = (json.loads(done.out)["results"] for done in (assumed, chosen))
     assert first["assumed"] == {"calendar": "XNYS", "currency": "USD"}
-    assert "say which by --calendar and --currency" in assumed.stderr
+    assert "say which by --calendar and --currency" in assumed.err
     assert (second["assumed"], second["currency"], second["exchange"]) == ({}, "EUR", "XETR")
-    assert "assumed" not in chosen.stderr
+    assert "assumed" not in chosen.err
     with open_store(home) as store:
         assert store.prices.tickers() == ["SAP"]
         assert store.prices.bars("SAP").closes.tolist() == [180.5, 181.0, 182.25]

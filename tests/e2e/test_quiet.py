@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY_OPTIONS, Program
+from tests.e2e.conftest import Warm
 from tests.support.recent_prices import recent_rows
 from tests.support.yahoo_server import NOT_FOUND, YahooServer, by_ticker, history
 
@@ -83,17 +84,17 @@ SLOW = {
 
 @pytest.mark.parametrize("mode", ["--quiet", "--json"])
 def test_what_is_good_needs_no_word(
-    program: Program, evening_home: Path, yahoo: YahooServer, mode: str
+    warm: Warm, evening_home: Path, yahoo: YahooServer, mode: str
 ) -> None:
     said = {}
     for words in (*QUICK, *SLOW[mode]):
         settings = SMALL if words.split()[0] in {"train", "tune"} else ()
-        done = program(*words.split(), *settings, mode, **yahoo.environment)
+        done = warm(*words.split(), *settings, mode, **yahoo.environment)
         # How good a smaller model of so small a one is, is another matter.
         codes = {0, 3} if words.startswith("quantize") else {0}
-        assert done.returncode in codes, (words, done.stderr)
-        assert done.stdout or words.startswith("models gc"), words
-        said[words] = done.stderr
+        assert done.code in codes, (words, done.err)
+        assert done.out or words.startswith("models gc"), words
+        said[words] = done.err
 
     assert said == dict.fromkeys(said, "")
     assert evening_home.exists()
@@ -112,33 +113,33 @@ def test_a_good_evening_says_nothing_even_if_nobody_asks_for_quiet(
 
 @pytest.mark.usefixtures("evening_home")
 @pytest.mark.parametrize("mode", ["--quiet", "--json"])
-def test_what_is_wrong_is_said(program: Program, yahoo: YahooServer, mode: str) -> None:
-    fetched = program("fetch", *TICKERS, "NONE3.SA", mode, **yahoo.environment)
-    stale = program("predict", "--at", "2020-01-02", mode, **yahoo.environment)
+def test_what_is_wrong_is_said(warm: Warm, yahoo: YahooServer, mode: str) -> None:
+    fetched = warm("fetch", *TICKERS, "NONE3.SA", mode, **yahoo.environment)
+    stale = warm("predict", "--at", "2020-01-02", mode, **yahoo.environment)
 
-    assert fetched.returncode == 4
-    error, step = fetched.stderr.splitlines()
+    assert fetched.code == 4
+    error, step = fetched.err.splitlines()
     assert error == "error: NONE3.SA: unknown or delisted"
     assert step.startswith("  next: ")
-    assert stale.returncode != 0
-    assert "error: " in stale.stderr
+    assert stale.code != 0
+    assert "error: " in stale.err
 
 
 @pytest.mark.usefixtures("evening_home")
-def test_progress_is_a_line_a_ticker(program: Program) -> None:
+def test_progress_is_a_line_a_ticker(warm: Warm) -> None:
     """Sixty epochs, say: one line; one more for every minute that they take."""
-    trained = program("train", *TICKERS[:2], *SMALL, "--epochs", "60", "--patience", "none")
-    tuned = program("tune", TICKERS[0], "--trials", "4", *SMALL)
-    apart = program("train", *TICKERS[:2], *SMALL, "--jobs", "2")
-    walked = program("evaluate", "-t", TICKERS[0], "--walk-forward", "9", "--refit-every", "3")
+    trained = warm("train", *TICKERS[:2], *SMALL, "--epochs", "60", "--patience", "none")
+    tuned = warm("tune", TICKERS[0], "--trials", "4", *SMALL)
+    apart = warm("train", *TICKERS[:2], *SMALL, "--jobs", "2")
+    walked = warm("evaluate", "-t", TICKERS[0], "--walk-forward", "9", "--refit-every", "3")
 
     for done in (trained, tuned, apart, walked):
-        assert done.returncode == 0, done.stderr
-    assert [line.partition(":")[0] for line in trained.stderr.splitlines()] == [*TICKERS[:2]]
-    (trial,) = tuned.stderr.splitlines()
+        assert done.code == 0, done.err
+    assert [line.partition(":")[0] for line in trained.err.splitlines()] == [*TICKERS[:2]]
+    (trial,) = tuned.err.splitlines()
     assert trial.startswith(f"{TICKERS[0]}: trial 1 of at most 4: ")
-    assert sorted(apart.stderr.splitlines(), key=len) == [
-        line for line in apart.stderr.splitlines() if line.endswith((" (1 of 2)", " (2 of 2)"))
+    assert sorted(apart.err.splitlines(), key=len) == [
+        line for line in apart.err.splitlines() if line.endswith((" (1 of 2)", " (2 of 2)"))
     ]
-    (planned,) = walked.stderr.splitlines()
+    (planned,) = walked.err.splitlines()
     assert "3 trainings on" in planned
