@@ -16,9 +16,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _FUNCTIONS = (
     *("collect_garbage", "compare_versions", "diff_models", "draw_forecasts", "dry_run"),
     *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_live", "evaluate_pool"),
-    *("export_model", "export_prices", "fetch", "import_model", "list_forecasts", "list_models"),
-    *("load", "predict", "promote", "quantize", "remove_versions", "rename_prices"),
-    *("require_prices", "rollback", "score_league", "show_model", "show_prices", "sign_versions"),
+    *("export_model", "export_prices", "fetch", "find_due", "import_model", "list_forecasts"),
+    *("list_models", "load", "predict", "promote", "quantize", "remove_versions"),
+    *("rename_prices", "require_prices", "retrain", "rollback", "score_league"),
+    *("show_model", "show_prices", "sign_versions"),
     *("train", "train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
@@ -38,6 +39,7 @@ _MODULES = {
     "stocklstm.workflows.predict.predict": ("Wanted",),
     "stocklstm.workflows.prices.plan": ("FetchOptions",),
     "stocklstm.workflows.prices.retry": ("Patience",),
+    "stocklstm.workflows.retraining": ("RetrainingRule",),
     "stocklstm.workflows.train.beginning": ("Search", "StartFrom"),
 }
 """What else is public: whatever functions and price sources are given, by the place it lies at."""
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.predict.predict import Wanted as Wanted
     from stocklstm.workflows.prices.plan import FetchOptions as FetchOptions
     from stocklstm.workflows.prices.retry import Patience as Patience
+    from stocklstm.workflows.retraining import RetrainingRule as RetrainingRule
     from stocklstm.workflows.train.beginning import Search as Search
     from stocklstm.workflows.train.beginning import StartFrom as StartFrom
 

@@ -9,7 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stocklstm.core.batch import Batch, Failure
-from stocklstm.core.reference import AUTO, CHAMPION, parse_alias, parse_owner, parse_reference
+from stocklstm.core.reference import (
+    AUTO,
+    CHAMPION,
+    StoredTicker,
+    parse_alias,
+    parse_owner,
+    parse_reference,
+)
 from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
@@ -46,6 +53,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.verify import VerifyResult
     from stocklstm.workflows.quantize.methods import EpochTrained
     from stocklstm.workflows.quantize.quantize import QuantizeResult
+    from stocklstm.workflows.retraining import DueResult, RetrainingRule, RetrainResult
     from stocklstm.workflows.train.beginning import Search, StartFrom
     from stocklstm.workflows.train.dry_run import PlanResult
     from stocklstm.workflows.train.runs import EpochEnded
@@ -893,10 +901,11 @@ class Client:
         check_beginning(self.store(), tickers, beginning)
         from stocklstm.workflows.train.train import train
 
+        chosen = config or PRESETS["calibrated"]
         result = train(
             self.store(),
             tickers,
-            config or PRESETS["calibrated"],
+            lambda _: chosen,
             promote=promote,
             beginning=beginning,
             backend=backend or THIS_PROCESS,
@@ -1001,6 +1010,96 @@ class Client:
             on_note=on_note,
         )
         return result.after(failures)
+
+    def find_due(
+        self, tickers: Sequence[str] = (), rule: "RetrainingRule | None" = None
+    ) -> "DueResult":
+        """Say of each champion whether it is due for training anew, and why; train nothing.
+
+        Age counts the stored closes after the last one that it has seen in training or test. Where
+        a later training with its settings did not make a champion, it counts from there, and an
+        alarm is answered again only after 20 sessions. A model that learned prices before a
+        split is always due.
+
+        Example:
+            >>> client.find_due(["PETR4.SA"], RetrainingRule(older_than=60)).results[0].due
+            False
+
+        Args:
+            tickers: As typed; none means all that have a champion. Pooled models are no tickers.
+            rule: Which are due; by default those whose prices are not those that they were
+                trained on.
+
+        Raises:
+            NotFoundError: There is no store, or no champion in it.
+        """
+        from stocklstm.workflows.retraining import NEW_PRICES, find_due
+
+        return find_due(self.store(), tickers, rule or NEW_PRICES)
+
+    def retrain(
+        self,
+        tickers: Sequence[str] = (),
+        rule: "RetrainingRule | None" = None,
+        *,
+        promote: str = "auto",
+        backend: "Backend | None" = None,
+        should_stop: Callable[[], bool] = _never,
+        on_epoch: "Callable[[EpochEnded], None]" = _ignore,
+        on_ticker: "Callable[[TickersDone], None]" = _ignore,
+        on_note: Callable[[str], None] = _ignore,
+    ) -> "RetrainResult":
+        """Train the champions that are due anew, each with its own settings on the stored prices.
+
+        Those are the settings of the version itself, whatever files and environment say; of a
+        smaller version those of the training that it descends from. Where nothing is due PyTorch
+        is not loaded.
+
+        Args:
+            tickers: As for `find_due`.
+            rule: As for `find_due`.
+            promote: As for `train`.
+            backend: As for `train`.
+            should_stop: As for `train`.
+            on_epoch: As for `train`.
+            on_ticker: As for `train`.
+            on_note: As for `train`.
+
+        Returns:
+            Of each ticker whether it was due and what was trained; what could not be judged, or
+            not be trained, is among the failures.
+
+        Raises:
+            ConfigError: No such promotion rule, or the store may not be written.
+            NotFoundError: There is no store, or no champion in it.
+            TrainingStoppedError: `should_stop` said so.
+        """
+        from stocklstm.workflows.publishing import check_rule
+        from stocklstm.workflows.retraining import in_order
+
+        check_rule(promote)
+        found = self.find_due(tickers, rule)
+        due = {each.ticker: each.settings for each in found.results if each.due}
+        if not due:
+            return in_order(found, Batch(()))
+        from stocklstm.workflows.parallel import THIS_PROCESS
+        from stocklstm.workflows.train.beginning import NEW_RUN
+        from stocklstm.workflows.train.train import train
+
+        registry = self.store().registry
+        trained = train(
+            self.store(),
+            [StoredTicker(ticker) for ticker in due],
+            lambda ticker: registry.find(parse_reference(due[ticker])).config,
+            promote=promote,
+            beginning=NEW_RUN,
+            backend=backend or THIS_PROCESS,
+            should_stop=should_stop,
+            on_epoch=on_epoch,
+            on_ticker=on_ticker,
+            on_note=on_note,
+        )
+        return in_order(found, trained)
 
     def dry_run(
         self,

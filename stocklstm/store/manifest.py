@@ -352,11 +352,17 @@ def _train_anew(ticker: str) -> str:
     return f"{training_command(ticker)} makes a new one"
 
 
-def training_command(owner: str) -> str:
-    """Return the command that trains a model of this ticker or pool (with its mark)."""
+def training_command(owner: str, *, like: str | None = None) -> str:
+    """Return the command that trains a model of this ticker or pool (with its mark).
+
+    Args:
+        like: Identity of the version whose settings it takes; of a pooled one its tickers, too.
+    """
+    further = "" if like is None else f" --like {like}"
     if is_pool(owner):
-        return f"stocklstm train --pooled --name {owner[1:]} --tickers-file FILE"
-    return f"stocklstm train --ticker {owner}"
+        tickers = " --tickers-file FILE" if like is None else ""
+        return f"stocklstm train --pooled --name {owner[1:]}{tickers}{further}"
+    return f"stocklstm train --ticker {owner}{further}"
 
 
 def corrupt(name: str, reason: str) -> ArtifactCorruptError:

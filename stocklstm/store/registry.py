@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stocklstm.core.digest import sha256_hex
-from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference, version_id
+from stocklstm.core.reference import (
+    CHAMPION,
+    PREVIOUS,
+    ModelReference,
+    parse_reference,
+    version_id,
+)
 from stocklstm.errors import (
     ArtifactCorruptError,
     CheckFailedError,
+    IntegrityError,
     NoModelError,
     StockLstmError,
 )
@@ -157,6 +164,18 @@ class Registry:
             ArtifactCorruptError: As of `manifest`, and ArtifactVersionError likewise.
         """
         return self.manifest(reference.ticker, self.resolve(reference))
+
+    def trained_from(self, manifest: Manifest) -> Manifest:
+        """Follow a smaller version to the one that `train` made, whose settings are its settings.
+
+        Where one on the way is gone, or damaged, the last one that is there stands for it.
+        """
+        while manifest.parent is not None:
+            try:
+                manifest = self.find(parse_reference(manifest.parent))
+            except (IntegrityError, NoModelError):
+                break
+        return manifest
 
     def manifest(self, ticker: str, version: int) -> Manifest:
         """Read and check a version's manifest, and its signature if there is a key.

@@ -82,7 +82,8 @@ def effective_settings(
         )
     # Whose models stay under an old name, such as PETR4, begins the new one with them.
     reference = parse_reference(StoredTicker(like))
-    manifest = store().registry.find(reference)
+    registry = store().registry
+    manifest = registry.trained_from(registry.find(reference))
     layers = [Layer(_without_preset(each.values), each.origins) for each in layers]
     return merge(layers, manifest.config, manifest.id)
 

@@ -64,6 +64,7 @@ def test_every_error_class_is_documented_here() -> None:
         ("evaluate", "--live", "--last", "0"),
         ("train", "-t", "PETR4.SA", "--promote", "perhaps"),
         ("train", "--dry-run"),
+        ("train", "--all", "--preset", "paper"),
         ("train",),
         ("train", "-t", "PETR4.SA", "--jobs", "0"),
         ("train", "-t", "PETR4.SA", "--resume", "auto", "--from", "PETR4.SA"),

@@ -29,6 +29,8 @@ from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
         ("predict", "--out", "forecasts.json"),
         ("predict", "--adaptive"),
         ("evaluate", "--live"),
+        ("train", "--all", "--if-older-than", "60", "--if-drift"),
+        ("train", "--all", "--dry-run", "--json"),
         ("evaluate", "--all"),
         ("evaluate", "--all", "--json", "--ticker", "PETR4.SA"),
         ("validate",),
@@ -132,6 +134,7 @@ def test_the_dataclasses_of_a_forecast_are_made_fast() -> None:
     [
         (2, "train"),
         (2, "train PETR4"),
+        (2, "train --all --epochs 3"),
         (2, "train PETR4.SA --epochs 0"),
         (2, "train PETR4.SA --promote perhaps"),
         (2, "train PETR4.SA --jobs 0"),

@@ -55,6 +55,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("train", "-t", TICKER, *TINY_OPTIONS),
         ("train", "-t", TICKER, "--like", f"{TICKER}@v1", "--from", f"{TICKER}@v1"),
         ("train", "-t", TICKER, "--like", TICKER, "--dry-run"),
+        ("train", "--all", "--if-older-than", "60", "--if-drift"),
         ("tune", "-t", TICKER, "--trials", "1", *TINY_OPTIONS),
     ],
     ids=" ".join,

@@ -42,6 +42,7 @@ SAME_SUBJECT = {
     "prices": "stored prices, and the commands that show them",
     "quantize": "quantize",
     "remove": "models rm and gc",
+    "retraining": "train --all: which champions are due, and the options and the view of it",
     "runs": "unfinished trainings: kept in the store, and under way",
     "scores": "what an evaluation yields, and how it is shown",
     "search": "searching for settings: the rules, and Optuna",

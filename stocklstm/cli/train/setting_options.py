@@ -79,6 +79,11 @@ class Given:
             say(f"warning: {name} is no setting; stocklstm config show lists them")
         return client.effective_settings(self._flags(), file=self.file, like=self.like)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if the command line gives no settings."""
+        return not (self._flags() or self.file or self.like)
+
     def require_none(self, work: str, command: str) -> None:
         """Refuse settings for work that has its own.
 
@@ -89,7 +94,7 @@ class Given:
         Raises:
             ConfigError: Some were given.
         """
-        if self._flags() or self.file or self.like:
+        if not self.is_empty:
             raise ConfigError(f"a {work} that is resumed keeps its settings", hint=command)
 
     def _flags(self) -> dict[str, Any]:

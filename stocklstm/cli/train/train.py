@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -29,6 +29,8 @@ from stocklstm.cli.output import View, conclude, warn
 from stocklstm.cli.progress import tickers_progress, training_progress
 from stocklstm.cli.streams import note, speaks_only_of_wrong
 from stocklstm.cli.train import dry_run as planning
+from stocklstm.cli.train import retraining
+from stocklstm.cli.train.retraining import Every, IfDrift, IfOlderThan, RetrainOptions
 from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
@@ -39,9 +41,11 @@ from stocklstm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.cli.train.retraining import PlannedRetraining
     from stocklstm.core.settings.config import TrainingConfig
     from stocklstm.workflows.parallel import Backend, TickersDone
     from stocklstm.workflows.prices.missing import Stocked
+    from stocklstm.workflows.retraining import RetrainResult
     from stocklstm.workflows.train.dry_run import PlannedTraining, PlanResult
     from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.train import (
@@ -82,6 +86,9 @@ def train(
     config: ConfigFile = None,
     like: Like = None,
     promote: Promote = "auto",
+    every: Every = False,
+    if_older_than: IfOlderThan = None,
+    if_drift: IfDrift = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -117,12 +124,20 @@ def train(
     """Train on the stored prices, fetched first if there are none, and publish a new version."""
     given = Given(preset, settings, config, like)
     pooled = pool or (resume is not None and is_pool(resume))
+    excluded = {
+        "--pooled": pool,
+        "--name": name is not None,
+        "--resume": resume is not None,
+        "--from": first_weights is not None,
+    }
+    again = RetrainOptions(every, if_older_than, if_drift, excluded)
 
     def ready(client: Client, chosen: "TrainingConfig", backend: "Backend") -> "Stocked":
         from stocklstm.workflows.publishing import check_rule
 
         check_rule(promote)
         asked = _Asked(all_tickers(named, ticker, tickers_file), pooled, name, resume)
+        asked = asked.with_tickers_of(client, like)
         # A dry run stores nothing, so it fetches nothing.
         return asked.ready(client, chosen, backend, fetch=not (no_fetch or dry_run))
 
@@ -175,14 +190,63 @@ def train(
         _warn_of_left_out(result)
         return result.after(stocked.failures)
 
-    def with_client(work: Callable[[Client], R]) -> R:
-        with Client(lock_timeout_s=lock_timeout) as client:
-            return work(client)
-
+    with_client = partial(_with_client, lock_timeout)
+    if again.given:
+        asked = _AskedAgain(again, partial(all_tickers, named, ticker, tickers_file), given)
+        work = asked.plan if dry_run else partial(asked.retrain, promote, jobs, scheduler)
+        view = retraining.PLAN_VIEW if dry_run else retraining.view_of(VIEW)
+        with resumable():
+            conclude(view, partial(with_client, work), as_json=as_json, quiet=quiet)
     if dry_run:
         conclude(planning.VIEW, partial(with_client, plan), as_json=as_json, quiet=quiet)
     with resumable():
         conclude(VIEW, partial(with_client, call), as_json=as_json, quiet=quiet)
+
+
+def _with_client(lock_timeout: float, work: Callable[[Client], R]) -> R:
+    with Client(lock_timeout_s=lock_timeout) as client:
+        return work(client)
+
+
+@dataclass(frozen=True)
+class _AskedAgain:
+    """What a command line asks to be retrained.
+
+    Attributes:
+        options: Of retraining.
+        tickers: Puts together those that were typed.
+        given: Settings that were given; there may be none.
+    """
+
+    options: RetrainOptions
+    tickers: Callable[[], Sequence[str]]
+    given: Given
+
+    def plan(self, client: Client) -> "Batch[PlannedRetraining]":
+        """Say what would be retrained."""
+        tickers = self.tickers()
+        return retraining.plan(client, tickers, self.options.rule(tickers, self.given))
+
+    def retrain(
+        self, promote: str, jobs: int, scheduler: str | None, client: Client
+    ) -> "RetrainResult":
+        """Retrain what is due."""
+        tickers = self.tickers()
+        rule = self.options.rule(tickers, self.given)
+        from stocklstm.workflows.parallel import Backend
+
+        backend = Backend(jobs, scheduler)
+        with _progress(backend) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
+            return client.retrain(
+                tickers,
+                rule,
+                promote=promote,
+                backend=backend,
+                should_stop=should_stop,
+                on_epoch=on_epoch,
+                on_ticker=on_ticker,
+                on_note=note,
+            )
 
 
 @dataclass(frozen=True)
@@ -200,6 +264,15 @@ class _Asked:
     pooled: bool
     name: str | None
     resume: str | None
+
+    def with_tickers_of(self, client: Client, like: str | None) -> "_Asked":
+        """Take the tickers of a pooled version where only its settings were named."""
+        known = self.tickers or self.resume is not None
+        if known or not self.pooled or like is None or not is_pool(like):
+            return self
+        from stocklstm.workflows.loading.pooled_model import pool_tickers
+
+        return replace(self, tickers=pool_tickers(client.store(), like, ()))
 
     def ready(
         self, client: Client, chosen: "TrainingConfig", backend: "Backend", *, fetch: bool

@@ -297,6 +297,16 @@ class TrainingConfig:
         return len(LEVELS) if self.target == "return" else 1
 
 
+_NOT_OF_THE_MODEL = ("preset", "checkpoint_every", "top_k", "threads", "device")
+"""Settings of where a training works and of what it keeps besides, and the name of the preset."""
+
+
+def train_the_same(one: TrainingConfig, other: TrainingConfig) -> bool:
+    """Tell whether two settings make the same model of the same prices; the seed counts."""
+    machine = {name: getattr(one, name) for name in _NOT_OF_THE_MODEL}
+    return one == replace(other, **machine)
+
+
 PRESETS: Mapping[str, TrainingConfig] = {
     "calibrated": TrainingConfig(
         preset="calibrated",

@@ -9,6 +9,7 @@ from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference, StoredTicker, is_pool, version_id
+from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
@@ -163,6 +164,11 @@ def scale_since_training(manifest: Manifest, bars: Bars) -> float:
     return float(bars.closes[rows[0]] / manifest.data.last_close) if len(rows) else 1.0
 
 
+def learns_prices(config: TrainingConfig) -> bool:
+    """Tell whether prices are learned as prices, so that a split makes a model useless."""
+    return config.target == "price" or "close" in config.features
+
+
 def require_training_scale(manifest: Manifest, bars: Bars) -> None:
     """Refuse to forecast with a model that saw prices as prices, if these have been rescaled since.
 
@@ -170,12 +176,11 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
         RejectedDataError: They have.
     """
     factor = scale_since_training(manifest, bars)
-    config = manifest.config
-    if (config.target == "price" or "close" in config.features) and abs(factor - 1) > 1e-3:
+    if learns_prices(manifest.config) and abs(factor - 1) > 1e-3:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",
-            hint=f"{training_command(manifest.ticker)} --like {manifest.id}",
+            hint=training_command(manifest.ticker, like=manifest.id),
         )
 
 

@@ -13,7 +13,7 @@ from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
-from stocklstm.workflows.loading.model import LoadedModel, unsigned
+from stocklstm.workflows.loading.model import LoadedModel, learns_prices, unsigned
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, examine
 from stocklstm.workflows.predict.predict import closes_ahead, horizon_ahead, untested
 
@@ -192,7 +192,7 @@ def forecast_given(
     dated = given.dates is not None
     as_of = str(bars.dates[-1]) if dated else None
     currency, target = _known(store, manifest.ticker, as_of, ahead)
-    checks = _checks(model, bars, dated=dated)
+    checks = _checks(store, model, bars, dated=dated)
     warnings = [check.detail for check in checks if check.status == "warning"]
     warnings += untested(manifest, ahead)
     warnings += _untold(manifest, given)
@@ -230,8 +230,7 @@ def _untold(manifest: Manifest, given: GivenPrices) -> list[str]:
             f"{manifest.id} measures volatility by opens, highs and lows as well: without them "
             "its intervals are a rougher guess"
         )
-    learned_prices = manifest.config.target == "price" or "close" in manifest.config.features
-    if given.dates is None and learned_prices:
+    if given.dates is None and learns_prices(manifest.config):
         untold.append(
             f"{manifest.id} learned prices as prices: without dates it cannot be told whether "
             "these are in the same scale"
@@ -252,8 +251,8 @@ def _known(
     return instrument.currency, store.sessions.next_after(instrument.exchange, as_of, horizon)
 
 
-def _checks(model: LoadedModel, bars: Bars, *, dated: bool) -> tuple[Check, ...]:
+def _checks(store: Store, model: LoadedModel, bars: Bars, *, dated: bool) -> tuple[Check, ...]:
     # Without days there is no age, and how old given prices are is the giver's business.
     wanted = {"age", "inputs"} if dated else {"inputs"}
-    findings = examine(model, bars, None, NO_DEMANDS)
+    findings = examine(store, model, bars, None, NO_DEMANDS)
     return tuple(finding.check for finding in findings if finding.name in wanted)

@@ -11,8 +11,18 @@ from stocklstm.core.inputs.features import beyond_training
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
-from stocklstm.errors import ConfigError, RejectedDataError, StaleDataError, StockLstmError
-from stocklstm.store.manifest import Manifest, training_command
+from stocklstm.core.reference import CHAMPION, is_pool
+from stocklstm.core.settings.config import train_the_same
+from stocklstm.errors import (
+    ConfigError,
+    IntegrityError,
+    NoModelError,
+    RejectedDataError,
+    StaleDataError,
+    StockLstmError,
+)
+from stocklstm.store.manifest import training_command
+from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
 
 
@@ -69,20 +79,21 @@ class Finding(NamedTuple):
 
 
 def examine(
-    model: LoadedModel, bars: Bars, stale: int | None, demands: Demands
+    store: Store, model: LoadedModel, bars: Bars, stale: int | None, demands: Demands
 ) -> tuple[Finding, ...]:
     """Check the prices, the age of the model and its inputs, before a forecast is made.
 
     That prices are daily is said of those only that are not.
 
     Args:
+        store: Holds the model, and perhaps a younger one.
         bars: N sessions, the last one with the close that the forecast starts from.
         stale: Sessions that have ended since; None if it is a day of the past on purpose.
     """
     return (
         _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
         *_spacing(model.ticker, bars),
-        _age(model.manifest, bars, demands.max_age_days),
+        _age(store, model, bars, demands.max_age_days),
         _inputs(model, bars),
     )
 
@@ -136,15 +147,44 @@ def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
         yield Finding("spacing", words, f"stocklstm prices show --ticker {ticker}")
 
 
-def _age(manifest: Manifest, bars: Bars, most: int | None) -> Finding:
+def _age(store: Store, model: LoadedModel, bars: Bars, most: int | None) -> Finding:
+    manifest = model.manifest
     last = np.datetime64(manifest.data.last, "D")
     days = int((bars.dates[-1] - last).astype(int))
     if days < 0:
         return Finding("age", f"{manifest.id} has seen prices to {last}, after this close")
     words = f"{manifest.id} has seen prices to {last}, {days} days before the last close"
     if most is not None and days > most:
-        return Finding("age", f"{words}, {most} at most are allowed", _retrain(manifest))
+        remedy = _younger(store, model, str(bars.dates[-1] - most))
+        return Finding("age", f"{words}, {most} at most are allowed", remedy)
     return Finding("age", words)
+
+
+def _younger(store: Store, model: LoadedModel, since: str) -> str:
+    """Name the command after which a younger model makes the forecast.
+
+    Args:
+        since: ISO day to which it has to have seen prices.
+    """
+    registry, old = store.registry, model.manifest
+    owner, config = old.ticker, registry.trained_from(old).config
+    champion = registry.aliases.of(owner).get(CHAMPION)
+    by_champion = f"stocklstm predict --ticker {model.ticker}"
+    if is_pool(owner):
+        by_champion += f" --model {owner[1:]}"
+    for version in reversed(registry.versions(owner)):
+        if version == old.version:
+            continue
+        try:
+            other = registry.manifest(owner, version)
+        except (IntegrityError, NoModelError):
+            continue
+        if other.data.last >= since and train_the_same(registry.trained_from(other).config, config):
+            # It is not champion since it was worse on the same days, or by somebody's choice.
+            return by_champion if version == champion else f"stocklstm models promote {other.id}"
+    # Newer prices are stored: the age is counted to the last of them.
+    train = training_command(owner, like=old.id)
+    return train if old.version == champion else f"{train} && {by_champion}"
 
 
 def _inputs(model: LoadedModel, bars: Bars) -> Finding:
@@ -167,7 +207,3 @@ def _next_to_look(model: LoadedModel) -> str:
         return f"stocklstm train --ticker {model.ticker} --preset calibrated"
     # A day that is out of all proportion may be a wrong price.
     return f"stocklstm prices show --ticker {model.ticker}"
-
-
-def _retrain(manifest: Manifest) -> str:
-    return f"{training_command(manifest.ticker)} --like {manifest.id}"

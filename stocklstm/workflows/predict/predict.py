@@ -239,7 +239,7 @@ class _Run:
         target, outcome = self._target(instrument.exchange, bars, len(seen) - 1, horizon)
         entry = _forecast(model, seen, target, horizon, self.made_at)
         stale = self._sessions_behind(instrument.exchange, bars)
-        findings = examine(model, seen, stale, self.demands)
+        findings = examine(store, model, seen, stale, self.demands)
         require_all_well(model, findings, self.demands)
         checks = tuple(finding.check for finding in findings)
         return _Draft(reference, model, bars, entry, instrument.currency, outcome, stale, checks)

@@ -116,7 +116,7 @@ PooledResult = Batch[PooledVersion]
 def train(  # noqa: PLR0913 - each is an argument of the method
     store: Store,
     tickers: Sequence[str],
-    config: TrainingConfig,
+    config_of: Callable[[str], TrainingConfig],
     *,
     promote: str,
     beginning: StartFrom,
@@ -126,7 +126,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     on_ticker: Callable[[TickersDone], None],
     on_note: Callable[[str], None],
 ) -> TrainResult:
-    """Train a model of each ticker; see `Client.train`."""
+    """Train a model of each ticker, with the settings of each; see `Client.train`."""
     store.require_writable()
     runs = Runs(store, backend.is_remote, on_note)
     training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
@@ -143,7 +143,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
         unfinished = store.runs.begun(ticker) if beginning.resume else []
         if unfinished:
             return runs.resumed(store.runs.open(unfinished[-1]))
-        return runs.new(read_ticker(store, ticker), config, beginning.weights)
+        return runs.new(read_ticker(store, ticker), config_of(ticker), beginning.weights)
 
     return training.each(names, parse_ticker, begin)
 

@@ -13,7 +13,8 @@ import pytest
 from stocklstm import load, predict, quantize, train
 from stocklstm.core.batch import Failure
 from stocklstm.core.inputs.features import input_ranges
-from stocklstm.core.settings.config import configure
+from stocklstm.core.reference import ModelReference
+from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ConfigError,
     NetworkError,
@@ -23,9 +24,12 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import tickers_with_models
+from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.predict.preconditions import Demands
 from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted
-from tests.conftest import TICKER, TINY
+from tests.conftest import TICKER, TINY, Cli
+from tests.support.made_prices import made_bars
+from tests.support.pooled_store import LAST, NAMES, POOL, dated, put
 from tests.support.tampering import replace_manifest
 
 EVENING, LATER = "2024-03-13T23:00:00Z", "2024-03-18T23:00:00Z"
@@ -258,6 +262,75 @@ def test_strict_refuses_inputs_beyond_training(model_home: Path) -> None:
 
     assert isinstance(refusal(model_home, STRICT), RejectedDataError)
     assert recorded(model_home) == 0
+
+
+def typed(cli: Cli, command: str) -> None:
+    """Type a hint."""
+    for each in command.split(" && "):
+        outcome = cli(*each.split()[1:])
+        assert outcome.code == 0, outcome.err
+
+
+OLD = Demands(max_age_days=60, strict=True)
+
+
+def test_the_command_that_is_named_mends_an_old_model(journal: Path, cli: Cli) -> None:
+    command = str(refusal(journal, OLD).hint)
+
+    typed(cli, command)
+
+    assert command == f"stocklstm train --ticker {TICKER} --like {TICKER}@v1"
+    assert forecast(journal, OLD).version == 2
+
+
+def test_a_younger_version_that_is_not_champion_is_the_remedy(
+    journal: Path, cli: Cli, tiny: TrainingConfig
+) -> None:
+    # Other settings are no remedy.
+    for config in (tiny, replace(tiny, seed=3)):
+        train([TICKER], config, promote="never", home=journal)
+    command = str(refusal(journal, OLD).hint)
+
+    typed(cli, command)
+
+    assert command == f"stocklstm models promote {TICKER}@v2"
+    assert forecast(journal, OLD).version == 2
+
+
+def test_of_an_old_version_that_was_asked_for_the_champion_is_the_remedy(
+    journal: Path, cli: Cli, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, seed=3), promote="always", home=journal)
+    (without,) = predict([f"{TICKER}@v1"], demands=OLD, home=journal, now=EVENING).failures
+    train([TICKER], tiny, promote="always", home=journal)
+    (error,) = predict([f"{TICKER}@v1"], demands=OLD, home=journal, now=EVENING).failures
+
+    typed(cli, str(error.error.hint))
+
+    assert error.error.hint == f"stocklstm predict --ticker {TICKER}"
+    assert without.error.hint == (
+        f"stocklstm train --ticker {TICKER} --like {TICKER}@v1"
+        f" && stocklstm predict --ticker {TICKER}"
+    )
+
+
+def test_the_command_that_is_named_mends_an_old_pooled_model(pool_home: Path, cli: Cli) -> None:
+    later = dated(made_bars(440, 0), LAST + 28)
+    put(pool_home, NAMES[0], later.select(slice(-20, None)))
+    demands = Demands(max_age_days=20, strict=True)
+
+    def attempt() -> PredictResult:
+        now = f"{later.dates[-1]}T23:00:00Z"
+        return predict([NAMES[0]], pool="b3", demands=demands, home=pool_home, now=now)
+
+    command = str(attempt().failures[0].error.hint)
+    typed(cli, command)
+
+    assert command == "stocklstm train --pooled --name b3 --like +b3@v1"
+    assert [each.version for each in attempt().forecasts] == [2]
+    with open_store(pool_home) as store:
+        members = load_pool(store, ModelReference(POOL)).members
+    assert sorted(members) == sorted(NAMES)
 
 
 # Prices that could not be refreshed

@@ -1,0 +1,242 @@
+"""Which champions are due for training anew, and why. Free of PyTorch: evenings ask for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.reference import (
+    CHAMPION,
+    ModelReference,
+    StoredTicker,
+    is_pool,
+    parse_ticker,
+)
+from stocklstm.core.settings.config import train_the_same
+from stocklstm.errors import (
+    ConfigError,
+    IntegrityError,
+    NoModelError,
+    RejectedDataError,
+)
+from stocklstm.store.manifest import Manifest
+from stocklstm.store.store import Store
+from stocklstm.workflows.evaluate.live import evaluate_live
+from stocklstm.workflows.loading.model import learns_prices, require_training_scale
+
+if TYPE_CHECKING:
+    # What nobody trains does not wait for PyTorch.
+    from stocklstm.workflows.train.train import TrainedVersion
+
+AGAIN_AFTER = 20
+"""Sessions before an alarm is answered again, where the first answer did not become champion."""
+
+
+@dataclass(frozen=True)
+class RetrainingRule:
+    """Which champions are due; either reason is enough, and without one new prices are.
+
+    Attributes:
+        older_than: Those that have not seen the latest sessions, where these are more than so
+            many; None if age is no reason.
+        drift: Those whose forecasts on record raise an alarm, as in `evaluate --live`.
+    """
+
+    older_than: int | None = None
+    drift: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an age that nothing can have.
+
+        Raises:
+            ConfigError: It is below 0.
+        """
+        if self.older_than is not None and self.older_than < 0:
+            raise ConfigError(
+                f"--if-older-than is a number of sessions from 0, not {self.older_than}",
+                hint="--if-older-than 60 retrains what has not seen the latest 60 sessions",
+            )
+
+
+NEW_PRICES = RetrainingRule()
+"""All whose prices are not the very ones that they were trained on."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """Whether the champion of a ticker is due, and why.
+
+    Attributes:
+        ticker: Whose champion.
+        champion: Its version.
+        due: True if it is to be trained anew.
+        reason: Why, or why not, in words.
+        sessions: Stored closes after the last one that it has seen, or that a later training with
+            its settings has, which did not make a champion.
+        drift: What the alarms say ("too_few", "steady", "drift"); None if they were not asked.
+        settings: Identity of the version whose settings are to be used: the champion's, or those
+            of the training that a smaller one descends from.
+    """
+
+    ticker: str
+    champion: int
+    due: bool
+    reason: str
+    sessions: int
+    drift: str | None
+    settings: str
+
+
+DueResult = Batch[Retraining]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What became of one champion.
+
+    Attributes:
+        retraining: Whether it was due, and why.
+        trained: The new version; None if it was not due.
+    """
+
+    retraining: Retraining
+    trained: "TrainedVersion | None"
+
+
+RetrainResult = Batch[Retrained]
+
+
+def find_due(store: Store, tickers: Sequence[str], rule: RetrainingRule) -> DueResult:
+    """Say of each champion whether it is due for training anew; see `Client.find_due`."""
+    names = tickers or _with_champions(store)
+    return Batch(*for_each(names, parse_ticker, lambda ticker: _judged(store, ticker, rule)))
+
+
+def in_order(due: DueResult, trained: Batch["TrainedVersion"]) -> RetrainResult:
+    """Put what was trained beside what was found due; a champion whose training failed is left out.
+
+    Args:
+        due: All that were asked about.
+        trained: Of those that were due.
+    """
+    made = {version.ticker: version for version in trained.results}
+    results = tuple(
+        Retrained(each, made.get(each.ticker))
+        for each in due.results
+        if not each.due or each.ticker in made
+    )
+    return Batch(results, (*due.failures, *trained.failures))
+
+
+def _with_champions(store: Store) -> list[StoredTicker]:
+    """List the tickers that have a champion of their own, under the names they have now.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    registry = store.registry
+    present = set(registry.tickers()) - store.prices.renamed().keys()
+    found = [
+        StoredTicker(ticker)
+        for ticker in sorted(present)
+        if not is_pool(ticker) and CHAMPION in registry.aliases.of(ticker)
+    ]
+    if not found:
+        raise NoModelError("no ticker has a champion", hint="stocklstm train --ticker PETR4.SA")
+    return found
+
+
+def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
+    registry, prices = store.registry, store.prices
+    champion = registry.find(ModelReference(ticker))
+    trained = registry.trained_from(champion)
+    if not prices.has(ticker):
+        raise prices.no_prices(ticker)
+    latest = _latest_try(store, champion, trained)
+    sessions = int((prices.dates(ticker) > np.datetime64(latest.data.last, "D")).sum())
+    since = _since(latest, sessions, champion)
+    drift = None
+    found = [*_rescaled(store, latest)]
+    if rule.older_than is not None:
+        most = rule.older_than
+        found.append(_Finding(sessions > most, f"{since}, and {most} at most are allowed"))
+    if rule.drift:
+        alarms, drift = _alarms(store, ticker)
+        patience = 0 if latest is champion else AGAIN_AFTER
+        found.append(_answer(alarms, sessions, since, patience))
+    if rule.older_than is None and not rule.drift:
+        same = prices.bars(ticker).fingerprint() == latest.data.sha256
+        found.append(_Finding(not same, since if sessions or same else f"revised prices, {since}"))
+    due = [each for each in found if each.due]
+    return Retraining(
+        ticker=ticker,
+        champion=champion.version,
+        due=bool(due),
+        reason="; ".join(each.words for each in due or found),
+        sessions=sessions,
+        drift=drift,
+        settings=trained.id,
+    )
+
+
+class _Finding(NamedTuple):
+    """What one question found: whether the champion is due for it, and the words of why or not."""
+
+    due: bool
+    words: str
+
+
+def _latest_try(store: Store, champion: Manifest, trained: Manifest) -> Manifest:
+    """Find the latest training with a champion's settings: itself, unless another one followed.
+
+    What was trained anew and did not become champion would otherwise be trained every evening.
+    """
+    registry, ticker = store.registry, champion.ticker
+    for version in reversed(registry.versions(ticker)):
+        if version <= champion.version:
+            break
+        try:
+            other = registry.manifest(ticker, version)
+        except (IntegrityError, NoModelError):
+            continue
+        own = other.parent is None and other.imported_from is None
+        if own and train_the_same(other.config, trained.config):
+            return max(other, champion, key=lambda each: each.data.last)
+    return champion
+
+
+def _since(latest: Manifest, sessions: int, champion: Manifest) -> str:
+    count = {0: "no session", 1: "1 session"}.get(sessions, f"{sessions} sessions")
+    words = f"{count} after {latest.data.last}, the last one that {latest.id} has seen"
+    return words if latest is champion else f"{words}, which is not the champion"
+
+
+def _rescaled(store: Store, latest: Manifest) -> Iterator[_Finding]:
+    """Find a model that can forecast nothing any more, since it learned prices before a split."""
+    if not learns_prices(latest.config):
+        return
+    try:
+        require_training_scale(latest, store.prices.bars(latest.ticker))
+    except RejectedDataError as error:
+        yield _Finding(due=True, words=error.message)
+
+
+def _alarms(store: Store, ticker: str) -> tuple[tuple[str, ...], str]:
+    """Look for drift in the forecasts on record: the alarms that are raised, and the status."""
+    scored = evaluate_live(store, [StoredTicker(ticker)], last=None)
+    for failure in scored.failures:
+        raise failure.error
+    drift = scored.results[0].drift
+    return drift.alarms, drift.status
+
+
+def _answer(alarms: Sequence[str], sessions: int, since: str, patience: int) -> _Finding:
+    if not alarms:
+        return _Finding(due=False, words="its forecasts raise no alarm")
+    words = f"its forecasts raise an alarm ({' and '.join(alarms)})"
+    if sessions > patience:
+        return _Finding(due=True, words=words)
+    # The same prices would make the same model.
+    return _Finding(due=False, words=f"{words}, but there is little new to learn: {since}")
