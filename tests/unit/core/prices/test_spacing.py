@@ -18,6 +18,7 @@ def test_regular_steps(step, name):
     assert spacing_days(dates) == step
     assert spacing_name(step) == name
     assert spacing_days(dates[::-1]) == step
+    assert spacing_days(np.concatenate([dates, dates])) == step
 
 
 def test_months_have_no_even_length():
