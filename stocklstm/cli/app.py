@@ -2,13 +2,12 @@
 
 import os
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from stocklstm import __version__
+from stocklstm.cli.commands import Commands
 from stocklstm.cli.output import VERBOSE, complain
-from stocklstm.cli.streams import write
 from stocklstm.core.exits import exit_code, help_text
 from stocklstm.errors import StorageError
 
@@ -43,13 +42,16 @@ _COMPLETION = "_STOCKLSTM_COMPLETE"
 
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 
-Start with: stocklstm demo. Then: stocklstm train PETR4.SA, and every evening: stocklstm predict.
 A forecast is not investment advice."""
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line, given without the program's name, and return the exit code."""
     verbose = os.environ.get(VERBOSE)
+    if _COMPLETION in os.environ:
+        from stocklstm.cli.completion import complete
+
+        return complete(build_app)
     try:
         build_app(arguments)(arguments, prog_name="stocklstm")
     except SystemExit as end:
@@ -70,17 +72,15 @@ def build_app(arguments: list[str]) -> typer.Typer:
     Only that one is imported: each brings options that Typer would inspect, and a forecast is to
     start in a fraction of a second. Where no command is called, they are only listed.
     """
-    app = typer.Typer(
+    app = Commands(
         help=_HELP,
         epilog=help_text(),
-        no_args_is_help=True,
-        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_common)
+    app.callback()(_no_options)
     first = next((word for word in arguments if not word.startswith("-")), None)
-    if first is None and _COMPLETION not in os.environ:
+    if first is None:
         for name, words in COMMANDS.items():
             app.command(name, help=words)(_not_called)
         return app
@@ -99,23 +99,5 @@ def _not_called() -> None:
     """Hold the place of a command of which only the name is shown."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        write(f"stocklstm {__version__}\n")
-        raise typer.Exit
-
-
-def _common(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the cause beneath each error.")
-    ] = False,
-) -> None:
-    if verbose:
-        os.environ[VERBOSE] = "1"
-    del version
+def _no_options() -> None:
+    """Make a group of what may be a single command; what it takes is in `Group`."""

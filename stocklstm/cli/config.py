@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stocklstm.cli.commands import Commands
 from stocklstm.cli.options import ConfigFile, Json, Like, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.train.setting_options import Given, Preset, with_settings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from stocklstm.workflows.settings import ShownPath, ShownSetting
 
-app = typer.Typer(help="See the settings, and where they stand.", no_args_is_help=True)
+app = Commands(help="See the settings, and where they stand.")
 
 
 @app.command("show")

@@ -41,6 +41,7 @@ def demo(
     home: Annotated[
         Path | None,
         typer.Option(
+            metavar="PATH",
             help="New directory for its store; a temporary one if not given. Either is kept.",
             show_default=False,
         ),

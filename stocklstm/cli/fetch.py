@@ -14,6 +14,8 @@ from stocklstm.cli.options import (
     Tickers,
     TickersFile,
     all_tickers,
+    in_any_case,
+    or_auto,
 )
 from stocklstm.cli.output import (
     View,
@@ -52,6 +54,8 @@ def fetch(
     source: Annotated[
         str | None,
         typer.Option(
+            metavar="SOURCE",
+            parser=in_any_case,
             help="Where from: yahoo, csv, b3 (COTAHIST files), sample (bundled PETR4.SA), or a "
             "plug-in. Yahoo if not given, csv if there is a file.",
             show_default=False,
@@ -69,6 +73,7 @@ def fetch(
     file: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="FILE",
             help="The file that --source csv or b3 reads; - is standard input (csv). Several of "
             "b3: give it again for each.",
             show_default=False,
@@ -76,20 +81,23 @@ def fetch(
     ] = None,
     date_format: Annotated[
         str | None,
-        typer.Option(help="Dates in the file, such as %d/%m/%Y; found out if not given."),
+        typer.Option(
+            metavar="FORMAT", help="Dates in the file, such as %d/%m/%Y; found out if not given."
+        ),
     ] = None,
     decimal: Annotated[
         str | None,
         typer.Option(
-            metavar=", or .",
-            help="What precedes the decimals in the file; found out if not given.",
+            metavar="SIGN",
+            help="What precedes the decimals in the file, a comma or a point; found out if not "
+            "given.",
             show_default=False,
         ),
     ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WHAT=NAME",
+            metavar="COLUMN=NAME",
             help="Which columns of the file hold what, such as close=PX_LAST,date=Dates; found out "
             "if not given.",
             show_default=False,
@@ -121,6 +129,8 @@ def fetch(
     calendar: Annotated[
         str | None,
         typer.Option(
+            metavar="CALENDAR",
+            parser=or_auto,
             help="Calendar of these tickers from now on, such as BVMF or XNYS; weekdays for none, "
             "auto for that of the exchange.",
             show_default=False,
@@ -130,6 +140,7 @@ def fetch(
         str | None,
         typer.Option(
             metavar="CODE",
+            parser=or_auto,
             help="Currency of these tickers' prices from now on, such as BRL, USD or GBp; auto for "
             "that of the source.",
             show_default=False,
@@ -140,11 +151,16 @@ def fetch(
         typer.Option(metavar="SECONDS", min=0, max=86_400, help="For all tickers together."),
     ] = 900.0,
     retries: Annotated[
-        int, typer.Option(min=0, max=20, help="Further attempts after the network failed.")
+        int,
+        typer.Option(
+            metavar="ATTEMPTS", min=0, max=20, help="Further attempts after the network failed."
+        ),
     ] = 2,
     jobs: Annotated[
         int,
-        typer.Option(metavar="N", help="Files of b3 read at once, each in a process of its own."),
+        typer.Option(
+            metavar="COUNT", help="Files of b3 read at once, each in a process of its own."
+        ),
     ] = 1,
     as_json: Json = False,
     quiet: Quiet = False,

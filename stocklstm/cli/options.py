@@ -9,10 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
+from stocklstm.core.reference import AUTO
 from stocklstm.errors import ConfigError, NotFoundError
 
 # Endings of files; none is the suffix of an exchange.
 _FILES = {".csv", ".txt", ".tsv", ".zip", ".gz", ".json", ".xls", ".xlsx", ".parquet", ".png"}
+
+
+def in_any_case(word: str) -> str:
+    """Read a word that is one of a few, whatever the case of its letters."""
+    return word.strip().casefold()
+
+
+def or_auto(word: str) -> str:
+    """Read a name, or the word "auto" in any case."""
+    return AUTO if in_any_case(word) == AUTO else word
 
 
 def _refuse_nan(seconds: float) -> float:
@@ -24,20 +35,24 @@ def _refuse_nan(seconds: float) -> float:
 NamedTickers = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TICKER]...", help="The same as --ticker for each.", show_default=False
+        metavar="[TICKER]...", help="Such as PETR4.SA; any number of them.", show_default=False
     ),
 ]
 
 NamedModels = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TICKER[@VERSION]]...", help="The same as --ticker for each.", show_default=False
+        metavar="[TICKER[@VERSION]]...",
+        help="Such as PETR4.SA, PETR4.SA@v3 or PETR4.SA@previous; any number of them.",
+        show_default=False,
     ),
 ]
 
 Tickers = Annotated[
     list[str] | None,
-    typer.Option("--ticker", "-t", metavar="TICKER", help="Such as PETR4.SA; may be repeated."),
+    typer.Option(
+        "--ticker", "-t", metavar="TICKER", help="The same, one at a time; may be repeated."
+    ),
 ]
 
 TickersFile = Annotated[
@@ -55,8 +70,7 @@ Models = Annotated[
         "--ticker",
         "-t",
         metavar="TICKER[@VERSION]",
-        help="Such as PETR4.SA, PETR4.SA@v3 or PETR4.SA@previous; may be repeated. "
-        "None means every ticker that has a model.",
+        help="The same, one at a time; may be repeated. None means every ticker that has a model.",
     ),
 ]
 
@@ -77,7 +91,7 @@ OneOrMore = Annotated[
         "--ticker",
         "-t",
         metavar="TICKER[@VERSION]",
-        help="Such as PETR4.SA or PETR4.SA@v3; may be repeated, and must be given.",
+        help="The same, one at a time; may be repeated. One must be given.",
     ),
 ]
 
@@ -112,7 +126,8 @@ NoFetch = Annotated[
 ]
 
 Jobs = Annotated[
-    int, typer.Option(metavar="N", help="Tickers at the same time, each in a process of its own.")
+    int,
+    typer.Option(metavar="COUNT", help="Tickers at the same time, each in a process of its own."),
 ]
 
 Scheduler = Annotated[
@@ -154,10 +169,12 @@ def parameter(
         panel: Heading of its own there.
     """
     flag = kind == (bool | None)
+    one_of_few = kind == (str | None) and "|" in metavar
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         help=help_text,
         metavar=None if flag else metavar,
+        parser=in_any_case if one_of_few else None,
         show_default=False,
         rich_help_panel=panel,
     )

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.checks import checks_code, checks_tables
-from stocklstm.cli.options import Json, LockTimeout, NamedTickers, Quiet, Tickers, all_tickers
+from stocklstm.cli.commands import Commands
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    NamedTickers,
+    Quiet,
+    Tickers,
+    all_tickers,
+    in_any_case,
+)
 from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.prices.show import PriceRow, PricesResult, StoredPrices
     from stocklstm.workflows.prices.verify import CheckedPrices, VerifyResult
 
-app = typer.Typer(help="Look at the stored prices.", no_args_is_help=True)
+app = Commands(help="Look at the stored prices.")
 
 _SHOWN_CHANGES = 5
 
@@ -38,7 +47,9 @@ _LABELS = len("  corrected  ")
 def show_prices(
     named: NamedTickers = None,
     ticker: Tickers = None,
-    last: Annotated[int, typer.Option(min=0, help="How many of the last rows to show.")] = 10,
+    last: Annotated[
+        int, typer.Option(metavar="ROWS", min=0, help="How many of the last rows to show.")
+    ] = 10,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -69,6 +80,8 @@ def export_prices(
         str | None,
         typer.Option(
             "--format",
+            metavar="csv|parquet",
+            parser=in_any_case,
             help="csv or parquet (needs pyarrow); by the name of the file if not given.",
             show_default=False,
         ),

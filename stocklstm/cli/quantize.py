@@ -14,6 +14,7 @@ from stocklstm.cli.options import (
     OneOrMore,
     Quiet,
     all_tickers,
+    in_any_case,
     parameter,
     with_parameters,
 )
@@ -48,7 +49,12 @@ def quantize(
     named: NamedModels = None,
     ticker: OneOrMore = None,
     method: Annotated[
-        str, typer.Option(help=" ".join(f"{name}: {row.words}." for name, row in METHODS.items()))
+        str,
+        typer.Option(
+            metavar="METHOD",
+            parser=in_any_case,
+            help=" ".join(f"{name}: {row.words}." for name, row in METHODS.items()),
+        ),
     ] = "dynamic",
     tolerance: Annotated[
         float,

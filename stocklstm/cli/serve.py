@@ -29,9 +29,14 @@ _EXTRA = ("fastapi", "uvicorn", "jinja2", "prometheus_client")
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for one that is free.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65_535, help="Port to listen on; 0 for one that is free."
+        ),
     ] = 8000,
     allow_host: Annotated[
         list[str] | None,

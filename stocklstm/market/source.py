@@ -118,13 +118,14 @@ def load_source(name: str) -> PriceSource:
     Raises:
         ConfigError: There is no such source, or it cannot be loaded.
     """
-    found = entry_points(group=GROUP, name=name)
+    known = entry_points(group=GROUP)
+    found = [entry for entry in known if entry.name.casefold() == name.casefold()]
     if not found:
         raise ConfigError(
             f"there is no price source {name!r}",
             hint=f"the sources are {', '.join(source_names())}",
         )
-    entry = next(iter(found))
+    entry = next((entry for entry in found if entry.name == name), found[0])
     try:
         return cast("Callable[[], PriceSource]", entry.load())()
     except Exception as error:

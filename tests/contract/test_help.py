@@ -1,10 +1,39 @@
-"""The commands that are listed are those that there are."""
+"""What --help says, at every width, and the options that stand everywhere."""
 
-import os
-import subprocess
-import sys
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+import pytest
+import typer
+
+from stocklstm import __version__
 from stocklstm.cli.app import COMMANDS, build_app
+from stocklstm.cli.commands import Group
+from stocklstm.cli.completion import words_of
+from stocklstm.cli.examples import EXAMPLES
+from stocklstm.cli.help_page import help_page
+from tests.conftest import TICKER, Cli
+
+# What stands for a value that nothing completes: words of the field, never the name of a type.
+FREE = {
+    *("ADDRESS", "ATTEMPTS", "COLUMN=NAME", "COUNT", "DAY", "DAYS", "EPOCHS", "FACTOR", "FILE"),
+    *(
+        "FORECASTS",
+        "FORMAT",
+        "LAYERS",
+        "LEVEL,...",
+        "LOSS",
+        "NAME",
+        "NEW",
+        "NORM",
+        "NUMBER",
+        "PATH",
+    ),
+    *("PERCENT", "PORT", "RATE", "REASON", "ROWS", "SECONDS", "SEED", "SESSIONS", "SHARE"),
+    *("TRIALS", "UNITS", "VERSIONS", "WEIGHT", "WINDOWS"),
+}
 
 
 def _said(arguments: list[str]) -> dict[str, str]:
@@ -22,21 +51,109 @@ def test_the_list_says_what_each_command_says_of_itself() -> None:
     assert _said(["nothing"]) == COMMANDS
 
 
-def test_a_shell_is_told_what_each_command_takes() -> None:
-    def completions(line: str) -> list[str]:
-        asked = {
-            "_STOCKLSTM_COMPLETE": "complete_bash",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(line.count(" ")),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "stocklstm"],
-            env={**os.environ, **asked},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.split()
+def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    if isinstance(command, Group):
+        for name, below in command.commands.items():
+            yield from _walk(below, (*path, name))
 
-    assert completions("stocklstm pre") == ["predict"]
-    assert "--horizon" in completions("stocklstm predict --h")
+
+PROGRAM = typer.main.get_command(build_app(["nothing"]))
+EVERY = dict(_walk(PROGRAM))
+
+
+def _context(path: tuple[str, ...]) -> Any:
+    context = None
+    for depth in range(len(path) + 1):
+        context = typer.Context(
+            EVERY[path[:depth]], parent=context, info_name=path[depth - 1] if depth else "stocklstm"
+        )
+    return context
+
+
+@pytest.mark.parametrize("width", [78, 58, 38])
+def test_no_page_is_cut_or_runs_over(width: int) -> None:
+    for path, command in EVERY.items():
+        page = help_page(command, _context(path), width)
+        shown = " ".join(page.split())
+
+        for parameter in command.params:
+            assert " ".join(parameter.help.split()) in shown, (path, parameter.name)
+        for below in getattr(command, "commands", {}).values():
+            assert " ".join(below.help.split("\n\n")[0].split()) in shown
+        assert not any(line.rstrip().endswith(("…", " ...")) for line in page.splitlines())
+        # What is longer cannot be folded: a name, or a command line that is to be copied.
+        longer = [line for line in page.splitlines() if len(line) > width]
+        assert all(len(line.split()) == 1 or line.startswith("  stocklstm") for line in longer)
+        if width == 78:
+            assert longer == []
+
+
+def test_what_stands_for_a_value_is_a_word() -> None:
+    for path, command in EVERY.items():
+        for parameter in command.params:
+            if getattr(parameter, "is_flag", False):
+                continue
+            metavar = parameter.metavar or ""
+            assert metavar in FREE or words_of(metavar), (path, parameter.name, metavar)
+
+
+def test_settings_are_grouped_and_say_their_defaults(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    page = cli("train", "--help").out
+
+    headings = [line for line in page.splitlines() if line.endswith(":") and line[0] != " "]
+    groups = ["Data:", "Network:", "Optimizer:", "Schedule:", "Stopping:", "Machine:"]
+    assert headings == ["Examples:", "Arguments:", "Options:", "Pooled:", "Retraining:", *groups]
+    stopping = " ".join(page.partition("Stopping:")[2].split())
+    assert stopping.startswith(
+        "--epochs EPOCHS Most passes over the training windows. [60; paper 100; paper-short 20] "
+    )
+    assert "--dropout SHARE Share of activations dropped. [0.2; paper-short 0.0]" in " ".join(
+        page.split()
+    )
+
+
+def test_every_page_has_examples_that_can_be_typed() -> None:
+    called: list[Mapping[str, Any]] = []
+    program = typer.main.get_command(build_app(["nothing"]))
+    for _, command in _walk(program):
+        if not isinstance(command, Group):
+            command.callback = lambda **given: called.append(given)
+
+    assert {" ".join(path) for path in EVERY} == EXAMPLES.keys()
+    for name, lines in EXAMPLES.items():
+        called.clear()
+        for line in lines:
+            assert line.startswith(f"stocklstm {name}".rstrip())
+            program.main(args=shlex.split(line)[1:], standalone_mode=False)
+        assert len(called) == len(lines) > 0, name
+
+
+def test_the_version_is_printed_wherever_it_is_asked_for(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for path in EVERY:
+        for option in ("-V", "--version"):
+            PROGRAM.main(args=[*path, option], prog_name="stocklstm", standalone_mode=False)
+            assert capfd.readouterr().out == f"stocklstm {__version__}\n"
+
+
+def test_what_is_typed_beside_it_is_not_looked_at(cli: Cli) -> None:
+    assert cli("predict", "NONE3.SA", "-V", "--horizon", "0").out == f"stocklstm {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["-v predict NONE3.SA", "predict -v NONE3.SA", "predict NONE3.SA --verbose"]
+)
+def test_the_cause_is_shown_wherever_it_is_asked_for(
+    cli: Cli, model_home: Path, words: str
+) -> None:
+    database = model_home / "stocklstm.db"
+    database.write_bytes(b"this is not a database" * 100)
+
+    assert " cause: DatabaseError: " in cli(*words.split()).err
+    # One command line says nothing about the next one.
+    assert "cause" not in cli("predict", TICKER).err

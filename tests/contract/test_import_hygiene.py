@@ -81,7 +81,7 @@ def test_the_record_needs_no_heavy_library(model_home: Path, options: tuple[str,
 
 FORECAST = {
     *("__main__", "client", "errors"),
-    *("cli.app", "cli.options", "cli.output", "cli.streams"),
+    *("cli.app", "cli.commands", "cli.options", "cli.output", "cli.streams"),
     *("cli.predict.files", "cli.predict.forecasts", "cli.predict.predict"),
     "cli.predict.spreadsheet",
     *("workflows.documents", "workflows.ledger"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.evaluate.scores import evaluation_document, skill_words
+from stocklstm.cli.options import in_any_case
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
@@ -54,8 +55,8 @@ Live = Annotated[
 Last = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help="Only the latest N forecasts.",
+        metavar="FORECASTS",
+        help="Only so many, the latest.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -64,8 +65,9 @@ Last = Annotated[
 FailOn = Annotated[
     str | None,
     typer.Option(
-        metavar="WHAT",
-        help="drift: end with exit code 3 where an alarm is raised.",
+        metavar="drift",
+        parser=in_any_case,
+        help="End with exit code 3 where an alarm is raised.",
         show_default=False,
         rich_help_panel=PANEL,
     ),

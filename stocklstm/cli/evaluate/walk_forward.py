@@ -33,8 +33,9 @@ Sessions = Annotated[
     int | None,
     typer.Option(
         "--walk-forward",
-        metavar="N",
-        help="Train the model's settings anew, again and again, and forecast the last N sessions.",
+        metavar="SESSIONS",
+        help="Train the model's settings anew, again and again, and forecast so many sessions, "
+        "the last ones.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -43,7 +44,7 @@ Sessions = Annotated[
 RefitEvery = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
+        metavar="SESSIONS",
         help="Sessions that one training forecasts; 20 if not given.",
         show_default=False,
         rich_help_panel=PANEL,
@@ -53,7 +54,7 @@ RefitEvery = Annotated[
 Embargo = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
+        metavar="SESSIONS",
         help="Sessions left out between two parts beyond the horizon; 0 if not given.",
         show_default=False,
         rich_help_panel=PANEL,
@@ -63,7 +64,7 @@ Embargo = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
+        metavar="COUNT",
         help="Models at the same time, each in a process of its own; with --walk-forward, "
         "trainings of a model; 1 if not given.",
         show_default=False,

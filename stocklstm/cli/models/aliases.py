@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Reason = Annotated[
     str,
-    typer.Option(metavar="TEXT", help="Why; kept in the log that models show prints."),
+    typer.Option(metavar="REASON", help="Why; kept in the log that models show prints."),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.models.listing import app
-from stocklstm.cli.options import Json, LockTimeout, Quiet
+from stocklstm.cli.options import Json, LockTimeout, Quiet, in_any_case
 from stocklstm.cli.output import (
     View,
     as_document,
@@ -31,6 +31,8 @@ def export_model(
         str,
         typer.Option(
             "--format",
+            metavar="bundle|onnx|classic",
+            parser=in_any_case,
             help="bundle: one file that import reads; onnx: the graph and a description of its "
             "inputs; classic: model_lstm.pth, scaler.pkl and config.pkl as tutorials have them.",
         ),
@@ -69,6 +71,8 @@ def import_model(
         str | None,
         typer.Option(
             "--format",
+            metavar="bundle|classic",
+            parser=in_any_case,
             help="bundle or classic; a directory is classic if not given.",
             show_default=False,
         ),
@@ -86,14 +90,18 @@ def import_model(
     seq_length: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
+            metavar="SESSIONS",
             help="Sessions of a window of classic files; as config.pkl says if not given.",
             show_default=False,
         ),
     ] = None,
     promote: Annotated[
         str,
-        typer.Option(help="auto: champion unless significantly worse; always; never."),
+        typer.Option(
+            metavar="auto|always|never",
+            parser=in_any_case,
+            help="Make it champion: auto (unless significantly worse), always, never.",
+        ),
     ] = "auto",
     as_json: Json = False,
     quiet: Quiet = False,

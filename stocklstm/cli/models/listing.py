@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stocklstm.cli.commands import Commands
 from stocklstm.cli.models.aliases import promote, rollback, unalias
 from stocklstm.cli.models.diff import diff
 from stocklstm.cli.models.remove import gc, rm
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 # Changes of aliases that a person is shown.
 _RECENT = 10
 
-app = typer.Typer(help="See what the store holds, name it, clear it out.", no_args_is_help=True)
+app = Commands(help="See what the store holds, name it, clear it out.")
 
 
 @app.command("list")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def rm(
     models: Annotated[
-        list[str], typer.Argument(metavar="TICKER@VERSION…", help="Exact, such as PETR4.SA@v3.")
+        list[str], typer.Argument(metavar="TICKER@VERSION...", help="Exact, such as PETR4.SA@v3.")
     ],
     as_json: Json = False,
     quiet: Quiet = False,
@@ -53,8 +53,8 @@ def gc(
         int | None,
         typer.Option(
             min=0,
-            metavar="N",
-            help="Remove versions beyond the newest N of a ticker.",
+            metavar="VERSIONS",
+            help="Keep so many of a ticker, the newest, and remove the versions beyond.",
             show_default=False,
         ),
     ] = None,

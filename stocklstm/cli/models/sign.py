@@ -20,7 +20,7 @@ def sign(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TICKER@VERSION]…",
+            metavar="[TICKER@VERSION]...",
             help="Exact, such as PETR4.SA@v3; with --all tickers, and none means every one.",
             show_default=False,
         ),

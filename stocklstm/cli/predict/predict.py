@@ -48,13 +48,13 @@ def predict(
     horizon: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
-            help="Sessions ahead; intervals grow with the square root of N.",
+            metavar="SESSIONS",
+            help="Sessions ahead; intervals grow with the square root of them.",
             show_default=False,
         ),
     ] = None,
     levels: Annotated[
-        str, typer.Option(metavar="P,P,…", help="Probabilities of the intervals.")
+        str, typer.Option(metavar="LEVEL,...", help="Probabilities of the intervals.")
     ] = ",".join(map(str, INTERVAL_LEVELS)),
     adaptive: Annotated[
         bool,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stocklstm.cli.options import in_any_case
 from stocklstm.cli.streams import write, writes_utf8
 from stocklstm.errors import ConfigError
 
@@ -20,7 +21,8 @@ CsvStyleName = Annotated[
     str | None,
     typer.Option(
         "--csv-style",
-        metavar="STYLE",
+        metavar="plain|excel-br",
+        parser=in_any_case,
         help="How those values are written: plain if not given, or excel-br (semicolons, a "
         "decimal comma, and the mark by which Excel knows UTF-8).",
         show_default=False,

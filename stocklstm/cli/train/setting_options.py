@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import parameter, with_parameters
+from stocklstm.cli.options import in_any_case, parameter, with_parameters
 from stocklstm.cli.streams import say
 from stocklstm.core.settings.config import PRESETS
 from stocklstm.core.settings.layers import SETTINGS, EffectiveSettings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Preset = Annotated[
     str | None,
     typer.Option(
+        metavar="PRESET",
         help=f"Settings to start from: {', '.join(PRESETS)}; calibrated if not given.",
         show_default=False,
     ),
@@ -26,10 +27,12 @@ Preset = Annotated[
 
 Promote = Annotated[
     str,
-    typer.Option(help="Make it champion: auto (unless significantly worse), always, never."),
+    typer.Option(
+        metavar="auto|always|never",
+        parser=in_any_case,
+        help="Make it champion: auto (unless significantly worse), always, never.",
+    ),
 ]
-
-_METAVARS = {int: "N", float: "X", str: "WORD", bool: "true|false", tuple: "WORD,…"}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,9 +45,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         parameter(
             name,
             str | None,
-            setting.help_text,
-            metavar=_METAVARS[setting.kind],
-            panel="Settings",
+            f"{setting.help_text}  [{setting.defaults}]",
+            metavar=setting.metavar,
+            panel=setting.group,
         )
         for name, setting in SETTINGS.items()
     ]

@@ -24,6 +24,7 @@ from stocklstm.cli.options import (
     Tickers,
     TickersFile,
     all_tickers,
+    or_auto,
 )
 from stocklstm.cli.output import View, conclude, warn
 from stocklstm.cli.progress import tickers_progress, training_progress
@@ -93,6 +94,7 @@ def train(
         str | None,
         typer.Option(
             metavar="RUN|auto",
+            parser=or_auto,
             help="Go on with a run that was stopped or killed; auto takes the latest.",
             show_default=False,
         ),

@@ -19,6 +19,8 @@ from stocklstm.cli.options import (
     Quiet,
     Tickers,
     all_tickers,
+    in_any_case,
+    or_auto,
 )
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.progress import Lines, tickers_progress, training_progress
@@ -54,7 +56,8 @@ def tune(
     sampler: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD",
+            metavar="SAMPLER",
+            parser=in_any_case,
             help=f"How to search: {', '.join(SAMPLERS)}; all but the first, which is what is done "
             "if not given, need Optuna.",
             show_default=False,
@@ -63,13 +66,13 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Trials at most; 30 for random and tpe.", show_default=False
+            metavar="TRIALS", help="Trials at most; 30 for random and tpe.", show_default=False
         ),
     ] = None,
     jobs: Annotated[
         int,
         typer.Option(
-            metavar="N",
+            metavar="COUNT",
             help="Tickers at the same time, each in a process of its own; trials of a single one.",
         ),
     ] = 1,
@@ -81,6 +84,7 @@ def tune(
         str | None,
         typer.Option(
             metavar="STUDY|auto",
+            parser=or_auto,
             help="Go on with a search that was stopped or killed; auto takes the latest.",
             show_default=False,
         ),

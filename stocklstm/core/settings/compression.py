@@ -145,7 +145,7 @@ ALPHA = 0.5
 BUDGETS = ("size", "latency", "accuracy")
 
 
-def option(words: str, limits: Limits | None = None, metavar: str = "N") -> Any:  # noqa: ANN401 - of the option's type
+def option(words: str, limits: Limits | None = None, metavar: str = "COUNT") -> Any:  # noqa: ANN401 - of the option's type
     """Make the row of an option, out of which come its check and its help on the command line.
 
     Args:
@@ -169,6 +169,7 @@ class Compression:
     calibration_windows: int | None = option(
         f"static, int4: training windows to correct the outputs on (default {CALIBRATION_WINDOWS})",
         at_least(LEAST_CALIBRATION_WINDOWS),
+        metavar="WINDOWS",
     )
     bits: int | None = option(
         f"qat: bits of the weights (default {BITS})",
@@ -182,7 +183,9 @@ class Compression:
         metavar="SHARE",
     )
     structured: bool | None = option("prune: remove hidden units instead")
-    student_hidden: int | None = option("distill: units of the student (default half)", at_least(1))
+    student_hidden: int | None = option(
+        "distill: units of the student (default half)", at_least(1), metavar="UNITS"
+    )
     alpha: float | None = option(
         f"distill: weight of the teacher's outputs beside actual prices (default {ALPHA})",
         between(0, 1),
@@ -193,11 +196,12 @@ class Compression:
         f"from the parent (default {FULL_SIZE_STEPS:,} steps twice, {MATCHING_STEPS:,} for fewer "
         "units)",
         Limits(lambda epochs: 1 <= epochs <= 10_000, "from 1 to 10,000"),
+        metavar="EPOCHS",
     )
     budget: str | None = option(
         "pipeline: size (default), latency or accuracy",
         Limits(lambda name: name in BUDGETS, "size, latency or accuracy"),
-        metavar="NAME",
+        metavar="|".join(BUDGETS),
     )
 
     def __post_init__(self) -> None:

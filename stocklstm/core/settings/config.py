@@ -43,15 +43,20 @@ AxisValues = dict[str, Any]
 
 
 class Limits(NamedTuple):
-    """Which values a setting may have: a predicate, and the same in words."""
+    """Which values a setting may have: a predicate, and the same in words.
+
+    Attributes:
+        choices: The words it may be made of; none for a number.
+    """
 
     allows: Callable[[Any], bool]
     words: str
+    choices: tuple[str, ...] = ()
 
 
-def one_of(*choices: object) -> Limits:
-    """Allow these values only."""
-    return Limits(lambda value: value in choices, " or ".join(map(str, choices)))
+def one_of(*choices: str) -> Limits:
+    """Allow these words only."""
+    return Limits(lambda value: value in choices, " or ".join(choices), choices)
 
 
 def between(least: int, most: int) -> Limits:
@@ -79,7 +84,23 @@ REQUIRED: Any = MISSING
 """Default of a setting that every preset has to give."""
 
 
-def setting(default: object, limits: Limits | None, words: str, note: str = "") -> Any:  # noqa: ANN401 - of the setting's type
+DATA = "Data"
+NETWORK = "Network"
+OPTIMIZER = "Optimizer"
+SCHEDULE = "Schedule"
+STOPPING = "Stopping"
+MACHINE = "Machine"
+
+
+def setting(
+    default: object,
+    limits: Limits | None,
+    words: str,
+    note: str = "",
+    *,
+    group: str,
+    metavar: str = "",
+) -> Any:  # noqa: ANN401 - of the setting's type
     """Make the row of a setting, out of which come its option, its help, its check and its docs.
 
     Args:
@@ -87,8 +108,11 @@ def setting(default: object, limits: Limits | None, words: str, note: str = "") 
         limits: None allows all values of its type.
         words: What it is, for `--help` and docs/settings.md; no capital, no full stop.
         note: More for the API's OpenAPI, in whole sentences.
+        group: Heading above it in `--help`.
+        metavar: What stands for a number there; words have their setting's own name.
     """
-    return field(default=default, metadata={"limits": limits, "words": words, "note": note})
+    row = {"limits": limits, "words": words, "note": note, "group": group, "metavar": metavar}
+    return field(default=default, metadata=row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,81 +133,137 @@ class TrainingConfig:
         "what is learnt: return or price",
         note="A return is the log return over the volatility anchor, as quantiles; a price "
         "the close, scaled to scale_low … scale_high.",
+        group=DATA,
     )
     features: tuple[str, ...] = setting(
         REQUIRED,
         Limits(
             lambda value: 0 < len(set(value)) == len(value) and set(value) <= set(FEATURES),
             f"some of {', '.join(FEATURES)}, each once",
+            FEATURES,
         ),
         f"what is seen of each session: {', '.join(FEATURES)}",
         note="In this order.",
+        group=DATA,
     )
-    scale_low: float = setting(0.0, None, "lower end of the price scale")
-    scale_high: float = setting(1.0, None, "upper end of the price scale")
-    seq_length: int = setting(60, between(2, 10_000), "sessions in a window")
+    scale_low: float = setting(
+        0.0, None, "lower end of the price scale", group=DATA, metavar="NUMBER"
+    )
+    scale_high: float = setting(
+        1.0, None, "upper end of the price scale", group=DATA, metavar="NUMBER"
+    )
+    seq_length: int = setting(
+        60, between(2, 10_000), "sessions in a window", group=DATA, metavar="SESSIONS"
+    )
     horizon: int = setting(
         1,
         between(1, 250),
         "sessions ahead",
         note="From the window's end to the day that is forecast.",
+        group=DATA,
+        metavar="SESSIONS",
     )
-    hidden_size: int = setting(50, between(1, 2_048), "units of each LSTM layer")
-    num_layers: int = setting(2, between(1, 16), "LSTM layers")
+    hidden_size: int = setting(
+        50, between(1, 2_048), "units of each LSTM layer", group=NETWORK, metavar="UNITS"
+    )
+    num_layers: int = setting(2, between(1, 16), "LSTM layers", group=NETWORK, metavar="LAYERS")
     dropout: float = setting(
         0.2,
         below(1, zero=True),
         "share of activations dropped",
         note="Between layers and before the head.",
+        group=NETWORK,
+        metavar="SHARE",
     )
     loss: str = setting(
         REQUIRED,
         one_of("pinball", "mse", "mae", "huber"),
-        "pinball (returns), mse, mae or huber (prices)",
+        "what is made small: pinball (returns), mse, mae or huber (prices)",
+        group=OPTIMIZER,
     )
     optimizer: str = setting(
-        "adam", one_of("adam", "adamw", "sgd", "rmsprop"), "adam, adamw, sgd or rmsprop"
+        "adam",
+        one_of("adam", "adamw", "sgd", "rmsprop"),
+        "how weights follow the gradient: adam, adamw, sgd or rmsprop",
+        group=OPTIMIZER,
     )
     weight_decay: float = setting(
-        0.0, below(math.inf, zero=True), "pull of the weights towards zero"
+        0.0,
+        below(math.inf, zero=True),
+        "pull of the weights towards zero",
+        group=OPTIMIZER,
+        metavar="RATE",
     )
     momentum: float = setting(
-        0.0, below(1, zero=True), "of sgd and rmsprop", note="The other optimizers have their own."
+        0.0,
+        below(1, zero=True),
+        "momentum of sgd and rmsprop",
+        note="The other optimizers have their own.",
+        group=OPTIMIZER,
+        metavar="SHARE",
     )
     schedule: str = setting(
         "constant",
         one_of("constant", "plateau", "cosine", "exponential", "warmup-cosine"),
-        "of the step size: constant, plateau, cosine, exponential or warmup-cosine",
+        "course of the step size: constant, plateau, cosine, exponential or warmup-cosine",
         note="How it changes from epoch to epoch: plateau multiplies it by lr_factor after "
         "lr_patience epochs without improvement; cosine lowers it to min_lr at the last "
         "epoch; exponential multiplies it by lr_gamma each epoch; warmup-cosine raises "
         "it in a line over warmup_epochs, and goes on like cosine.",
+        group=SCHEDULE,
     )
     learning_rate: float = setting(
-        1e-3, below(math.inf, zero=False), "step size", note="The largest one of the schedule."
+        1e-3,
+        below(math.inf, zero=False),
+        "step size",
+        note="The largest one of the schedule.",
+        group=SCHEDULE,
+        metavar="RATE",
     )
     lr_factor: float = setting(
-        0.5, below(1, zero=False), "plateau: what the step size is multiplied by"
+        0.5,
+        below(1, zero=False),
+        "what plateau multiplies the step size by",
+        group=SCHEDULE,
+        metavar="FACTOR",
     )
     lr_patience: int = setting(
-        3, between(0, 1_000_000), "plateau: epochs without improvement before that"
+        3,
+        between(0, 1_000_000),
+        "epochs without improvement before plateau does",
+        group=SCHEDULE,
+        metavar="EPOCHS",
     )
     lr_gamma: float = setting(
         0.95,
         Limits(lambda value: 0 < value <= 1, "above 0 to 1"),
-        "exponential: what it is multiplied by each epoch",
+        "what exponential multiplies it by each epoch",
+        group=SCHEDULE,
+        metavar="FACTOR",
     )
     min_lr: float = setting(
-        1e-6, below(math.inf, zero=True), "smallest step size of plateau, cosine and warmup-cosine"
+        1e-6,
+        below(math.inf, zero=True),
+        "smallest step size of plateau, cosine and warmup-cosine",
+        group=SCHEDULE,
+        metavar="RATE",
     )
     warmup_epochs: int = setting(
-        3, between(1, 1_000_000), "warmup-cosine: epochs until the whole step size"
+        3,
+        between(1, 1_000_000),
+        "epochs in which warmup-cosine raises the step size",
+        group=SCHEDULE,
+        metavar="EPOCHS",
     )
-    batch_size: int = setting(32, between(1, 1_000_000), "windows in a step")
+    batch_size: int = setting(
+        32, between(1, 1_000_000), "windows in a step", group=OPTIMIZER, metavar="WINDOWS"
+    )
     clip_norm: float | None = setting(
         None,
         or_none(Limits(lambda value: value > 0, "above 0")),
         "largest norm of the gradient, or none",
+        group=OPTIMIZER,
+        metavar="NORM",
     )
     ema_decay: float | None = setting(
         None,
@@ -191,56 +271,97 @@ class TrainingConfig:
         "weight of the past in the average of the weights, or none",
         note="The average is what is validated and kept (Polyak & Juditsky 1992); with none "
         "the weights themselves are.",
+        group=OPTIMIZER,
+        metavar="SHARE",
     )
-    epochs: int = setting(REQUIRED, between(1, 1_000_000), "most passes over the training windows")
+    epochs: int = setting(
+        REQUIRED,
+        between(1, 1_000_000),
+        "most passes over the training windows",
+        group=STOPPING,
+        metavar="EPOCHS",
+    )
     patience: int | None = setting(
-        None, or_none(at_least(1)), "epochs without improvement before stopping early, or none"
+        None,
+        or_none(at_least(1)),
+        "epochs without improvement before stopping early, or none",
+        group=STOPPING,
+        metavar="EPOCHS",
     )
     min_delta: float = setting(
         0.0,
         below(math.inf, zero=True),
         "what counts as an improvement, in the unit of the loss",
         note="An epoch improves on the best one if its validation loss is lower by more than this.",
+        group=STOPPING,
+        metavar="LOSS",
     )
     restore_best: bool = setting(
-        default=True, limits=None, words="keep the weights of the best epoch, not of the last"
+        default=True,
+        limits=None,
+        words="keep the weights of the best epoch, not of the last",
+        group=STOPPING,
     )
     checkpoint_every: int | None = setting(
-        None, or_none(at_least(1)), "epochs between published checkpoints, or none"
+        None,
+        or_none(at_least(1)),
+        "epochs between published checkpoints, or none",
+        group=STOPPING,
+        metavar="EPOCHS",
     )
-    top_k: int = setting(0, between(0, 100), "published checkpoints of the best epochs")
+    top_k: int = setting(
+        0,
+        between(0, 100),
+        "published checkpoints of the best epochs",
+        group=STOPPING,
+        metavar="COUNT",
+    )
     validation_fraction: float = setting(
         0.15,
         below(0.5, zero=False),
         "share of rows to compare epochs on",
         note="Of the rows before the test part.",
+        group=DATA,
+        metavar="SHARE",
     )
     calibration_fraction: float = setting(
         0.0,
         below(0.5, zero=True),
         "share of rows to measure residuals on",
         note="Of the rows before the test part.",
+        group=DATA,
+        metavar="SHARE",
     )
     test_fraction: float = setting(
-        0.2, below(0.9, zero=False), "share of rows, the latest, that no choice may look at"
+        0.2,
+        below(0.9, zero=False),
+        "share of rows, the latest, that no choice may look at",
+        group=DATA,
+        metavar="SHARE",
     )
     seed: int = setting(
         0,
         Limits(lambda value: 0 <= value < 2**63, "from 0 to below 2^63"),
-        "of weights, dropout and data order",
+        "start of what is random: weights, dropout and data order",
+        group=MACHINE,
+        metavar="SEED",
     )
-    threads: int = setting(1, between(1, 256), "threads that PyTorch may use")
+    threads: int = setting(
+        1, between(1, 256), "threads that PyTorch may use", group=MACHINE, metavar="COUNT"
+    )
     device: str = setting(
         "cpu",
         one_of("auto", "cpu", "cuda", "mps"),
         "where to train: cpu, cuda, mps or auto",
         note="auto takes the first GPU there is.",
+        group=MACHINE,
     )
     precision: str = setting(
         "32",
         one_of("32", "bf16-mixed", "16-mixed"),
-        "32, bf16-mixed or 16-mixed (GPU only)",
+        "numbers to compute with: 32, bf16-mixed or 16-mixed (GPU only)",
         note="The mixed ones run forward passes in half precision.",
+        group=MACHINE,
     )
 
     def __post_init__(self) -> None:

@@ -40,6 +40,8 @@ class Setting:
         limits: None if all values of its type are allowed.
         words: What it is.
         note: More about it, in whole sentences; may be empty.
+        group: Heading above it in `--help`.
+        number: What stands for its value there, unless that is made of words.
     """
 
     name: str
@@ -48,11 +50,40 @@ class Setting:
     limits: Limits | None
     words: str
     note: str
+    group: str
+    number: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that its value may be made of; none for a number."""
+        if self.kind is bool:
+            return ("true", "false")
+        return () if self.limits is None else self.limits.choices
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value in `--help`."""
+        if self.kind is bool:
+            return "|".join(self.choices)
+        word = self.number or self.name.upper()
+        return f"{word.removesuffix('S')},..." if self.kind is tuple else word
 
     @property
     def help_text(self) -> str:
-        """The words as `--help` shows them."""
+        """The words as `--help` shows them, without the defaults."""
         return f"{self.words[0].upper()}{self.words[1:]}."
+
+    @property
+    def defaults(self) -> str:
+        """The value of the first preset, and those of the others that have another one."""
+        first, *others = PRESETS.values()
+        value = getattr(first, self.name)
+        different = [
+            f"{preset.preset} {format_value(another)}"
+            for preset in others
+            if (another := getattr(preset, self.name)) != value
+        ]
+        return "; ".join([format_value(value), *different])
 
     @property
     def description(self) -> str:
@@ -83,7 +114,7 @@ class Setting:
                 return {"true": True, "1": True, "false": False, "0": False}[word]
             if self.kind is tuple:
                 return tuple(part.strip() for part in word.split(",") if part.strip())
-            return self.kind(text.strip())
+            return word if word in self.choices else self.kind(text.strip())
         except (ValueError, KeyError) as error:
             raise self._wrong_kind(text, origin) from error
 
@@ -100,7 +131,7 @@ class Setting:
         if self.kind is str and type(value) is int:
             # precision = 32 is a word that looks like a number.
             return str(value)
-        if self.kind is tuple and isinstance(value, str):
+        if isinstance(value, str) and self.kind in {str, tuple}:
             return self.parse(value, origin)
         if self.kind is tuple and isinstance(value, list) and all(type(v) is str for v in value):
             return self.parse(",".join(value), origin)
@@ -133,7 +164,8 @@ def format_value(value: object) -> str:
 def _setting(row: Field[Any], hint: Any) -> Setting:  # noqa: ANN401 - a type or a union of types
     kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
     kind = tuple if get_origin(hint) is tuple else kinds[0]
-    return Setting(row.name, kind, NoneType in get_args(hint), **row.metadata)
+    limits, words, note, group, number = row.metadata.values()
+    return Setting(row.name, kind, NoneType in get_args(hint), limits, words, note, group, number)
 
 
 _HINTS = get_type_hints(TrainingConfig)
@@ -203,7 +235,7 @@ def merge(
     for layer in layers:
         values.update(layer.values)
         origins.update(layer.origins)
-    preset = values.pop("preset", "calibrated")
+    preset = values.pop("preset", "calibrated").strip().casefold()
     if base is None:
         if preset not in PRESETS:
             raise ConfigError(

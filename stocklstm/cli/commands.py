@@ -1,0 +1,95 @@
+"""Commands and groups of them: what can be typed with each, and how their help looks."""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from stocklstm import __version__
+from stocklstm.cli.output import VERBOSE
+from stocklstm.cli.streams import write
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _print_version(_context: object, _option: object, wanted: bool) -> None:
+    if wanted:
+        write(f"stocklstm {__version__}\n")
+        raise typer.Exit
+
+
+def _be_verbose(_context: object, _option: object, wanted: bool) -> None:
+    if wanted:
+        os.environ[VERBOSE] = "1"
+
+
+def _everywhere() -> list[TyperOption]:
+    """Make the options that stand before a command's name or anywhere behind it."""
+    return [
+        TyperOption(
+            param_decls=["--verbose", "-v"],
+            is_flag=True,
+            expose_value=False,
+            callback=_be_verbose,
+            help="Show the cause beneath each error.",
+        ),
+        TyperOption(
+            param_decls=["--version", "-V"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print the version.",
+        ),
+    ]
+
+
+class Command(TyperCommand):
+    """A command with the options that all have, and a page of help that is never cut."""
+
+    def __init__(self, *words: Any, params: Any = None, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(*words, params=[*(params or ()), *_everywhere()], **settings)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
+        """Write the page of `--help`."""
+        _write_page(self, ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Say what it does, to a shell that lists commands; Typer would cut that at a limit."""
+        del limit
+        return (self.help or "").partition("\n\n")[0]
+
+
+class Group(TyperGroup):
+    """A group of commands with the same options and the same kind of page."""
+
+    def __init__(self, *, params: Any = None, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(params=[*(params or ()), *_everywhere()], **settings)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
+        """Write the page of `--help`."""
+        _write_page(self, ctx, formatter)
+
+
+class Commands(typer.Typer):
+    """Where functions are registered as commands, the first ones or those of a group."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(cls=Group, no_args_is_help=True, rich_markup_mode=None, **settings)
+
+    def command(
+        self,
+        name: str | None = None,
+        **settings: Any,  # noqa: ANN401 - Typer's own
+    ) -> Callable[[Function], Function]:
+        """Register a function."""
+        return super().command(name, cls=Command, **settings)
+
+
+def _write_page(command: Any, context: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
+    # Only here: a command that runs has no use for it.
+    from stocklstm.cli.help_page import help_page, terminal_width
+
+    formatter.write(help_page(command, context, terminal_width()))
