@@ -19,6 +19,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm train PETR4.SA",
         "stocklstm train PETR4.SA --preset paper --epochs 20 --promote never",
         "stocklstm train --tickers-file b3.txt --jobs 4",
+        "stocklstm train --all --if-older-than 60",
         "stocklstm train --pooled --name b3 PETR4.SA VALE3.SA ITUB4.SA",
     ),
     "evaluate": (
