@@ -6,7 +6,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.reference import (
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evaluate.live import LiveResult
     from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
     from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkForwardResult, WalkPlanned
+    from stocklstm.workflows.evening.evening import EveningResult
+    from stocklstm.workflows.evening.timetable import Timetable
     from stocklstm.workflows.loading.model import LoadedModel
     from stocklstm.workflows.models.aliases import AliasMove
     from stocklstm.workflows.models.diff import Difference
@@ -61,9 +63,16 @@ if TYPE_CHECKING:
     from stocklstm.workflows.train.tune import TrialEnded, TuneResult
     from stocklstm.workflows.validate.validate import ValidateResult
 
+T = TypeVar("T")
+
 
 def _ignore(_: object) -> None:
     """Take progress that nobody asked for."""
+
+
+def _as_it_is(result: T) -> T:
+    """Change nothing."""
+    return result
 
 
 def _never() -> bool:
@@ -366,6 +375,82 @@ class Client:
 
         check_since(since)
         return list_forecasts(self.store(), tickers, since)
+
+    def evening(
+        self,
+        tickers: Sequence[str] = (),
+        *,
+        pool: str | None = None,
+        on_ticker: "Callable[[TickerDone], None]" = _ignore,
+        finish: "Callable[[EveningResult], EveningResult] | None" = None,
+    ) -> "EveningResult":
+        """Do what is to be done every evening: new prices, a forecast, and how the last one did.
+
+        It may run as often as you like: where no session has ended since the last stored close
+        nobody is asked for prices, and a forecast that is on record stays as it is. Where prices
+        cannot be had the forecasts are made of what is stored, and the reason is a failure.
+
+        Args:
+            tickers: As typed; none means all that have a champion of their own.
+            pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
+                None for each ticker's own. With it, none means all that it knows.
+            on_ticker: Called after each ticker that is fetched.
+            finish: Given the result while no other evening can be under way, to write files of it;
+                what it returns is the result.
+
+        Returns:
+            Of each ticker that has a forecast all about it; failures, also of those.
+
+        Raises:
+            ConfigError: The store may not be written.
+            NotFoundError: There is no store, no such pooled model, or no model at all.
+            StoreLockedError: Another evening took too long.
+        """
+        from stocklstm.workflows.evening.evening import evening
+
+        return evening(
+            self.store(), tickers, pool=pool, on_ticker=on_ticker, finish=finish or _as_it_is
+        )
+
+    def plan_evenings(
+        self, tickers: Sequence[str] = (), *, pool: str | None = None, at: str | None = None
+    ) -> "Timetable":
+        """Find out when `evening` can run: once the prices of every exchange are final.
+
+        Args:
+            tickers: As for `evening`; named, they need no store.
+            pool: As for `evening`.
+            at: Time of day of the first run in the zone of the exchange whose prices are final
+                last, such as 18:30; None for the first one at which they are.
+
+        Raises:
+            ConfigError: That is no time of day, or too early, or no ticker was meant.
+            NotFoundError: No ticker is named, and there is no store or no model; or no such pool.
+        """
+        from stocklstm.workflows.evening.timetable import plan_evenings
+
+        if tickers and pool is None:
+            with self._stand_in() as empty:
+                return plan_evenings(empty or self.store(), tickers, pool=None, at=at)
+        return plan_evenings(self.store(), tickers, pool=pool, at=at)
+
+    def write_report(self, result: "EveningResult", directory: Path) -> Path:
+        """Write a page of an evening: its table, and the picture of every forecast.
+
+        Args:
+            result: Of `evening`.
+            directory: Gets the page as `index.html`, the pictures inside it, whole or not at all.
+
+        Returns:
+            Path of the page.
+
+        Raises:
+            ConfigError: It may not be written.
+            StorageError: The disk is full or failing.
+        """
+        from stocklstm.workflows.evening.report import write_report
+
+        return write_report(self.store(), result.results, directory)
 
     def draw_forecasts(self, result: "PredictResult", file: Path | None = None) -> "PredictResult":
         """Draw a fan chart of each forecast.

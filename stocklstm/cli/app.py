@@ -17,6 +17,8 @@ COMMANDS = {
     "version.",
     "evaluate": "Score models on days they never saw, beside yesterday's close and EWMA.",
     "predict": "Forecast the next session's close, with intervals.",
+    "evening": "Fetch, forecast and score what closed: the one line for cron; safe to run twice.",
+    "schedule": "Print the line of cron, the systemd timer or the Windows task that runs evening.",
     "forecasts": "List the forecasts on record, each beside what came; no ticker means all.",
     "validate": "Check every byte of stored models and make a dummy forecast with each; "
     "or the prices.",
@@ -32,6 +34,7 @@ COMMANDS = {
 
 # Where the commands are that have a room of their own.
 _ROOMS = {"train": "train.train", "evaluate": "evaluate.evaluate", "predict": "predict.predict"}
+_ROOMS |= {"evening": "evening.evening", "schedule": "evening.schedule"}
 _ROOMS |= {"tune": "train.tune", "models": "models.listing", "forecasts": "predict.record"}
 
 # Modules whose commands belong to the group of another: what they load is no concern of its own.

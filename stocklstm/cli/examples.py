@@ -36,6 +36,17 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm predict --csv forecasts.csv --append",
         "stocklstm predict PETR4.SA@v1 --at 2024-03-01 --quiet",
     ),
+    "evening": (
+        "stocklstm evening",
+        "stocklstm evening --csv forecasts.csv --append --report page",
+        "stocklstm evening --tickers-file b3.txt --out forecasts.json",
+        "stocklstm evening --model b3 --quiet",
+    ),
+    "schedule": (
+        "stocklstm schedule",
+        "stocklstm schedule PETR4.SA --csv forecasts.csv --append",
+        "stocklstm schedule --at 21:30 --for systemd",
+    ),
     "forecasts": (
         "stocklstm forecasts",
         "stocklstm forecasts PETR4.SA --since 2024-01-01 --csv record.csv",

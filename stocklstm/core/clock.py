@@ -3,9 +3,14 @@
 from datetime import UTC, date, datetime
 
 
+def now() -> datetime:
+    """Give the current time, in UTC."""
+    return datetime.now(UTC)
+
+
 def utc_now() -> str:
     """Give the current time as UTC ISO 8601 to the second, such as 2024-03-14T21:05:00Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_day(text: str) -> bool:

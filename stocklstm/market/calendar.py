@@ -184,6 +184,12 @@ def _weekdays(exchange: str, first: np.datetime64, last: np.datetime64) -> Sessi
     return Sessions(exchange, dates, closes, known=False, first=first, last=last)
 
 
+def final_moments(calendar: Sessions) -> Dates:
+    """Return the first second at which the prices of each session are final, UTC, (N,)."""
+    moments: Dates = calendar.closes_utc + _MARGIN
+    return moments
+
+
 def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.datetime64:
     """Find the last day whose prices can no longer change.
 
@@ -198,7 +204,7 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
     if not calendar.known:
         return today - 1
     moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "s")
-    unfinished = calendar.dates[calendar.closes_utc + _MARGIN > moment]
+    unfinished = calendar.dates[final_moments(calendar) > moment]
     final = min(today, unfinished[0] - 1) if len(unfinished) else today
     # An exchange may trade on a day that its calendar lacks; until when is not known.
     return final if today in calendar.dates else min(final, today - 1)

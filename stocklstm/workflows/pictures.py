@@ -109,13 +109,14 @@ def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Foreca
     try:
         if file is None:
             store.require_writable()
-        _keep(path, lambda: _fan_picture(store, made))
+        _keep(path, lambda: fan_picture(store, made))
     except (ConfigError, StorageError) as error:
         return replace(made, warnings=(*made.warnings, _no_picture(error)))
     return replace(made, plot=str(path))
 
 
-def _fan_picture(store: Store, made: "Forecast") -> bytes:
+def fan_picture(store: Store, made: "Forecast") -> bytes:
+    """Draw the fan chart of a forecast: a PNG."""
     owner = parse_reference(made.model).ticker
     learned = store.registry.manifest(owner, made.version).config.horizon
     exchange = store.prices.instrument(made.ticker).exchange

@@ -18,7 +18,8 @@ from tests.conftest import TICKER, Cli
 
 # What stands for a value that nothing completes: words of the field, never the name of a type.
 FREE = {
-    *("ADDRESS", "ATTEMPTS", "COLUMN=NAME", "COUNT", "DAY", "DAYS", "EPOCHS", "FACTOR", "FILE"),
+    *("ADDRESS", "ATTEMPTS", "COLUMN=NAME", "COUNT", "DAY", "DAYS", "DIRECTORY", "EPOCHS"),
+    *("FACTOR", "FILE", "TIME"),
     *(
         "FORECASTS",
         "FORMAT",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY_OPTIONS
-from tests.support.evenings import cut_off, live_through
+from tests.support.evenings import cut_off, execute, live_through
 from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
 
 
@@ -77,6 +77,25 @@ def test_the_record_needs_no_heavy_library(model_home: Path, options: tuple[str,
 
     # Nothing is forecast, so that not even what forecasts is needed.
     assert not found & (HEAVY | {"onnxruntime"})
+
+
+def test_an_evening_loads_what_asks_for_prices_and_no_more(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The bundled prices are years old: Yahoo is asked, through a proxy that is not there."""
+    monkeypatch.setenv("STOCKLSTM_CACHE", str(tmp_path / "cache"))
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    found = loaded(model_home, "evening", "--csv", str(tmp_path / "all.csv"), "--append", code=75)
+
+    assert found & HEAVY <= {"yfinance", "pandas", "pyarrow", "scipy"}
+
+
+def test_an_evening_on_which_nothing_closed_loads_nothing_heavy(model_home: Path) -> None:
+    execute(model_home, "UPDATE sessions SET closes_at = '9999' WHERE date > '2024-03-13'")
+
+    assert not loaded(model_home, "evening", "--json") & HEAVY
 
 
 FORECAST = {

@@ -9,6 +9,7 @@ import pytest
 from stocklstm.core.settings.config import AXES
 from stocklstm.core.settings.layers import SETTINGS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.support.evenings import execute
 from tests.support.places import DOCS
 
 
@@ -199,6 +200,32 @@ def test_predict(cli: Cli) -> None:
     assert result["unchanged"] is False
     (again,) = document(cli, "predict", "-t", TICKER)["forecasts"]
     assert again["unchanged"] is True
+
+
+def test_evening(cli: Cli, model_home: Path) -> None:
+    # Nothing has closed since, so that nobody is asked.
+    execute(model_home, "UPDATE sessions SET closes_at = '9999' WHERE date > '2024-03-13'")
+    (result,) = document(cli, "evening")["results"]
+
+    assert result.keys() == {
+        *("ticker", "fetched", "forecast", "closed", "model_sessions", "stale_sessions"),
+        *("warnings", "unchanged"),
+    }
+    (same,) = document(cli, "predict")["forecasts"]
+    assert result["forecast"].keys() == same.keys()
+    documented = (DOCS / "json.md").read_text()
+    assert all(f"`{key}`" in documented for key in result)
+
+
+def test_schedule(cli: Cli) -> None:
+    (planned,) = document(cli, "schedule", TICKER)["schedules"]
+
+    assert planned.keys() == {
+        *("kind", "exchanges", "time_zone", "at", "earliest", "local_times", "files", "words")
+    }
+    assert planned["files"][0].keys() == {"name", "lines"}
+    documented = (DOCS / "json.md").read_text()
+    assert all(f"`{key}`" in documented for key in planned)
 
 
 @pytest.mark.usefixtures("model_home")

@@ -44,6 +44,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("prices", "verify"),
         ("prices", "rename", TICKER, "BHIA3.SA"),
         ("config", "show", "--like", TICKER),
+        ("schedule",),
         ("models", "list"),
         ("models", "show", TICKER),
         ("models", "promote", f"{TICKER}@v1", "--as", "live"),
@@ -73,6 +74,17 @@ def test_a_command_opens_its_store_once(
     outcome = cli(*arguments)
 
     assert outcome.code == 0, outcome.err
+    assert openings == [model_home / "stocklstm.db"]
+
+
+def test_an_evening_opens_it_once(
+    cli: Cli, model_home: Path, tmp_path: Path, openings: list[Path]
+) -> None:
+    log, page = str(tmp_path / "log"), str(tmp_path)
+    outcome = cli("evening", "--csv", str(tmp_path / "all.csv"), "--log", log, "--report", page)
+
+    # The bundled prices are years old.
+    assert outcome.code == 6
     assert openings == [model_home / "stocklstm.db"]
 
 

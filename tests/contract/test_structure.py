@@ -29,6 +29,7 @@ SAME_SUBJECT = {
     "diff": "models diff",
     "dry_run": "train --dry-run",
     "evaluate": "evaluate",
+    "evening": "evening",
     "fan": "the way to the session that is forecast, and its picture",
     "fetch": "fetch",
     "file_set": "several price files as one source, and reading them",

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.clock import utc_now
+from stocklstm.core.clock import now, utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
@@ -102,6 +101,12 @@ class FetchedTicker:
     assumed: dict[str, str]
     warnings: tuple[str, ...]
     unchanged: bool
+
+    @property
+    def lateness(self) -> str | None:
+        """Say that the source has no prices of the last finished session; None if it has them."""
+        late = self.exchange and self.last < self.last_final_session
+        return _lateness(self.source, self.last, self.last_final_session) if late else None
 
 
 FetchResult = Batch[FetchedTicker]
@@ -317,11 +322,11 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
         currency=options.currency,
     )
     answer = replace(answer, instrument=known.instrument)
-    time_zone, now = answer.instrument.time_zone, datetime.now(UTC)
-    today = local_day(time_zone, now)
+    time_zone, moment = answer.instrument.time_zone, now()
+    today = local_day(time_zone, moment)
     exchange = answer.instrument.exchange if chosen is None else chosen
     days = run.calendars.covering(exchange, _first_day(store, answer, today), today + _YEAR)
-    final = last_final_day(days, time_zone, now)
+    final = last_final_day(days, time_zone, moment)
     prices = clean(answer, days, last_final=final, start=start or None)
     if answer.basis is not Basis.ADJUSTED:
         bars = adjust(
@@ -533,7 +538,8 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
     if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
         yield "no dividends are known: its adjusted closes are its closes"
     if run.live and offer.calendar.known and last < offer.last_session:
-        yield (
-            f"the last finished session is {offer.last_session}, the last row of "
-            f"{offer.answer.source} is of {last}"
-        )
+        yield _lateness(offer.answer.source, str(last), str(offer.last_session))
+
+
+def _lateness(source: str, last: str, finished: str) -> str:
+    return f"the last finished session is {finished}, the last row of {source} is of {last}"

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.checks import Check
+from stocklstm.core.clock import now
 from stocklstm.core.prices.jumps import find_jumps
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import (
@@ -87,7 +87,7 @@ def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
     bars, actions = store.prices.bars(ticker), store.prices.actions(ticker)
     sessions = sessions_of(store, ticker, bars)
     # Nowhere is it later than a day after Greenwich.
-    tomorrow = np.datetime64(datetime.now(UTC).date(), "D") + 1
+    tomorrow = np.datetime64(now().date(), "D") + 1
     checks = [
         database,
         check_bars(bars),

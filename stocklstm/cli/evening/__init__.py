@@ -1,0 +1,1 @@
+"""stocklstm evening and schedule."""

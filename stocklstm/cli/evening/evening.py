@@ -1,0 +1,262 @@
+"""stocklstm evening."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from stocklstm.cli.options import (
+    Json,
+    LockTimeout,
+    NamedTickers,
+    Pool,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+)
+from stocklstm.cli.output import View, as_document, conclude, warn
+from stocklstm.cli.predict.files import ForecastFiles, forecast_files
+from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
+from stocklstm.cli.progress import fetch_progress
+from stocklstm.cli.streams import speaking, speaks_only_of_wrong, write
+from stocklstm.client import Client
+from stocklstm.core.batch import Failure
+from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
+from stocklstm.core.wording import price_digits
+from stocklstm.errors import ConfigError, StockLstmError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.evening.evening import EveningResult, EveningTicker
+
+LOG_BYTES = 1_000_000
+"""Size beyond which a log loses its oldest lines."""
+
+Csv = Annotated[
+    str | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE",
+        help="Write a row of comma-separated values for each forecast.",
+        show_default=False,
+    ),
+]
+
+Append = Annotated[
+    bool,
+    typer.Option(
+        "--append", help="Add the rows to that of --csv; one that is there already stays."
+    ),
+]
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Write what predict --out writes (FILE.json or FILE.csv); where nothing could be "
+        "forecast the file stays as it was.",
+        show_default=False,
+    ),
+]
+
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIRECTORY",
+        help="Write a page with the table and a picture of each forecast there, as index.html.",
+        show_default=False,
+    ),
+]
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIRECTORY",
+        help="Directory of the store; STOCKLSTM_HOME, or your data directory, if not given.",
+        show_default=False,
+    ),
+]
+
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Add the table to this file and print nothing, where there is anything new; its "
+        "oldest lines go when it has more than a megabyte.",
+        show_default=False,
+    ),
+]
+
+
+def evening(
+    named: NamedTickers = None,
+    ticker: Tickers = None,
+    tickers_file: TickersFile = None,
+    model: Pool = None,
+    csv: Csv = None,
+    append: Append = False,
+    csv_style: CsvStyleName = None,
+    out: Out = None,
+    report: Report = None,
+    home: Home = None,
+    log: Log = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+) -> None:
+    """Fetch, forecast and score what closed: the one line for cron; safe to run twice.
+
+    Without a ticker: all that have a champion. What a second run finds done it leaves as it is: no
+    session has ended since, nobody is asked for prices. Where prices cannot be had the forecasts
+    are made of what is stored, and the exit code is 75; 6 where a share has had no prices for
+    several sessions. stocklstm schedule prints the line for cron.
+    """
+
+    def call() -> "EveningResult":
+        files = evening_files(csv, out, csv_style, append=append)
+        if log is not None and (as_json or quiet):
+            raise ConfigError(
+                "--log takes what would be printed, and --json and --quiet print something else",
+                hint="leave out --log, and lead the output into a file: stocklstm evening --json",
+            )
+        names = all_tickers(named, ticker, tickers_file)
+        with (
+            # Cron mails what is written there: without a terminal that is what is wrong alone.
+            speaking(only_wrong=speaks_only_of_wrong() or not sys.stderr.isatty()),
+            Client(home, lock_timeout_s=lock_timeout) as client,
+        ):
+            kept = _Kept(client, files, report, log, lock_timeout)
+            with fetch_progress() as (on_ticker, _):
+                result = client.evening(names, pool=model, on_ticker=on_ticker, finish=kept.finish)
+        for words, tickers in _together(result.results).items():
+            more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
+            warn(", ".join(tickers[:3]) + more, [words])
+        if quiet and not as_json:
+            write("".join(_values(result)))
+        # What is in the log, or was printed, is not printed again.
+        return replace(result, results=()) if log is not None or quiet else result
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def evening_files(
+    csv: str | None, out: Path | None, style: str | None, *, append: bool
+) -> ForecastFiles:
+    """Read the options that name files; standard output is none of them."""
+    if csv == STDOUT:
+        raise ConfigError(
+            "--csv is a file here: standard output has the table",
+            hint="stocklstm evening --csv forecasts.csv --append",
+        )
+    return forecast_files(csv, out, style, append=append)
+
+
+class _Kept(NamedTuple):
+    """What is written of an evening, while no other one is under way.
+
+    Attributes:
+        report: Directory of the page; None for none.
+        log: File that the table is added to; None for none.
+    """
+
+    client: Client
+    files: ForecastFiles
+    report: Path | None
+    log: Path | None
+    lock_timeout_s: float
+
+    def finish(self, result: "EveningResult") -> "EveningResult":
+        """Write the files; that one cannot be written takes nothing from the forecasts."""
+        from stocklstm.workflows.predict.predict import PredictResult
+
+        made = PredictResult(tuple(item.forecast for item in result.results), result.failures)
+        made = self.files.written(made, INTERVAL_LEVELS, self.lock_timeout_s)
+        result = replace(result, failures=made.failures)
+        if self.report is not None and result.results:
+            try:
+                self.client.write_report(result, self.report)
+            except StockLstmError as error:
+                result = replace(result, failures=(*result.failures, Failure(None, error)))
+        if self.log is not None:
+            try:
+                _log(self.log, result, self.lock_timeout_s)
+            except StockLstmError as error:
+                result = replace(result, failures=(*result.failures, Failure(None, error)))
+        return result
+
+
+def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
+    """Add the table and the errors to a file, unless there is nothing new."""
+    if not result.failures and all(item.unchanged for item in result.results):
+        return
+    from stocklstm.cli.tables import printed
+    from stocklstm.core.clock import utc_now
+    from stocklstm.store.user_files import revise_file
+
+    table = printed(lambda console: _tables(console, result.results)) if result.results else ""
+    errors = "".join(
+        f"error: {failure.ticker or 'evening'}: {failure.error.message}\n"
+        for failure in result.failures
+    )
+    entry = f"{utc_now()}\n{table}{errors}\n".encode()
+
+    def added(found: bytes) -> bytes:
+        whole = found + entry
+        surplus = len(whole) - LOG_BYTES
+        # Half of it goes at once, so that the next evenings need not cut again.
+        return whole if surplus <= 0 else whole[whole.find(b"\n\n", LOG_BYTES // 2) + 2 :]
+
+    revise_file(file, added, option="--log", lock_timeout_s=lock_timeout_s)
+
+
+def _together(items: Sequence["EveningTicker"]) -> dict[str, list[str]]:
+    """Say once what is true of many tickers."""
+    by_warning: dict[str, list[str]] = {}
+    for item in items:
+        for warning in item.warnings:
+            by_warning.setdefault(warning, []).append(item.ticker)
+    return by_warning
+
+
+def _values(result: "EveningResult") -> Iterable[str]:
+    """Write a line for each ticker: its forecast, or nothing where there is none."""
+    values = {item.ticker: "".join(_bare(item)) for item in result.results}
+    for failure in result.failures:
+        if failure.ticker is not None:
+            values.setdefault(failure.ticker, "")
+    for ticker, value in values.items():
+        yield f"{ticker}\t{value}\n"
+
+
+def _bare(item: "EveningTicker") -> Iterable[str]:
+    yield f"{item.forecast.point:.{price_digits(item.forecast.point)}f}"
+
+
+def _tables(console: "Console", items: Sequence["EveningTicker"]) -> None:
+    from stocklstm.cli.tables import grid
+    from stocklstm.workflows.evening.summary import COLUMNS, WORDS, summarize
+
+    summary = summarize(items)
+    used = [any(row[place] for row in summary.rows) for place in range(len(COLUMNS))]
+
+    def shown(cells: Sequence[str]) -> list[str]:
+        return [cell for cell, is_used in zip(cells, used, strict=True) if is_used]
+
+    grid(console, "Evening", shown(COLUMNS), [shown(row) for row in summary.rows], left=WORDS)
+    for line in summary.lines:
+        console.print(line)
+
+
+VIEW: "View[EveningTicker]" = View(
+    command="evening",
+    key="results",
+    document=as_document,
+    tables=_tables,
+    bare=_bare,
+)

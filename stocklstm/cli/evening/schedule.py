@@ -1,0 +1,324 @@
+"""stocklstm schedule."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.evening.evening import (
+    LOG_BYTES,
+    Append,
+    Csv,
+    Home,
+    Log,
+    Out,
+    Report,
+    evening_files,
+)
+from stocklstm.cli.options import (
+    Json,
+    NamedTickers,
+    Pool,
+    Quiet,
+    Tickers,
+    TickersFile,
+    all_tickers,
+    in_any_case,
+)
+from stocklstm.cli.output import View, conclude
+from stocklstm.cli.predict.spreadsheet import CsvStyleName
+from stocklstm.client import Client
+from stocklstm.core.batch import Batch
+from stocklstm.core.scheduling import (
+    Command,
+    clock_time,
+    cron_lines,
+    systemd_service,
+    systemd_timer,
+    windows_task,
+)
+from stocklstm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stocklstm.workflows.evening.timetable import Timetable
+
+CRON, SYSTEMD, WINDOWS = "cron", "systemd", "windows"
+
+_KINDS = (CRON, SYSTEMD, WINDOWS)
+
+_WAIT_S = 21_600
+"""Seconds that a later run waits for one that is still training."""
+
+_UNIT = "stocklstm-evening"
+
+_PLACES = (
+    *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "NO_PROXY"),
+    *("no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "PYTHONPATH"),
+    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+)
+"""Variables besides those of stocklstm without which it may not run as it does here."""
+
+_SECRETS = ("STOCKLSTM_SIGNING_KEY", "STOCKLSTM_API_TOKEN")
+
+_NOT_CARRIED = {*_SECRETS, "STOCKLSTM_HOME", "STOCKLSTM_VERBOSE"}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What to give to a scheduler.
+
+    Attributes:
+        kind: "cron", "systemd" or "windows".
+        exchanges: Calendars of the tickers.
+        time_zone: Zone of the exchange whose prices are final last.
+        at: First run there.
+        earliest: First time of day there at which all prices are final.
+        local_times: First run by the clock of this machine, over a year.
+        files: Lines by the file that they go into; "" for those of a crontab or a PowerShell.
+        words: What to know of it, one line each.
+    """
+
+    kind: str
+    exchanges: tuple[str, ...]
+    time_zone: str
+    at: str
+    earliest: str
+    local_times: tuple[str, ...]
+    files: dict[str, tuple[str, ...]]
+    words: tuple[str, ...]
+
+
+def schedule(
+    named: NamedTickers = None,
+    ticker: Tickers = None,
+    tickers_file: TickersFile = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="First run, such as 19:00, in the time zone of the exchange; the first minute at "
+            "which its prices are final if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            parser=in_any_case,
+            metavar="cron|systemd|windows",
+            help="Whom to tell; cron if not given, on Windows windows.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Pool = None,
+    csv: Csv = None,
+    append: Append = False,
+    csv_style: CsvStyleName = None,
+    out: Out = None,
+    report: Report = None,
+    home: Home = None,
+    log: Log = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the line of cron, the systemd timer or the Windows task that runs evening.
+
+    It installs nothing. Tickers and all other options are those of stocklstm evening. It runs once
+    the prices of the exchange are final, and twice more, an hour apart, for what could not be done.
+    """
+
+    def call() -> "Batch[Schedule]":
+        chosen = _chosen_kind(kind)
+        evening_files(csv, out, csv_style, append=append)
+        names = all_tickers(named, ticker, _readable(tickers_file))
+        with Client(home) as client:
+            timetable = client.plan_evenings(names, pool=model, at=at)
+        place = _home(home)
+        if log is None and chosen != SYSTEMD:
+            logged: Path | None = place / "evening.log"
+        else:
+            logged = log
+        options = {
+            "--home": place,
+            "--tickers-file": tickers_file,
+            "--model": model,
+            "--csv": None if csv is None else Path(csv),
+            "--append": append,
+            "--csv-style": csv_style,
+            "--out": out,
+            "--report": report,
+            "--log": logged,
+            "--lock-timeout": _WAIT_S,
+        }
+        words = [*_program(), "evening", *(named or ()), *(ticker or ()), *_written(options)]
+        return Batch((_schedule(chosen, timetable, Command(words, _environment()), logged),))
+
+    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+
+
+def _chosen_kind(kind: str | None) -> str:
+    chosen = (WINDOWS if sys.platform == "win32" else CRON) if kind is None else kind
+    if chosen not in _KINDS:
+        raise ConfigError(
+            f"--for is one of {', '.join(_KINDS)}, not {chosen[:20]!a}",
+            hint="stocklstm schedule --for systemd",
+        )
+    return chosen
+
+
+def _readable(tickers_file: Path | None) -> Path | None:
+    if tickers_file is not None and str(tickers_file) == "-":
+        raise ConfigError(
+            "--tickers-file - is standard input, and nobody types there in the evening",
+            hint="write the tickers into a file: stocklstm schedule --tickers-file tickers.txt",
+        )
+    return tickers_file
+
+
+def _home(home: Path | None) -> Path:
+    from stocklstm.store.paths import data_home
+
+    return data_home() if home is None else home.expanduser().absolute()
+
+
+def _program() -> list[str]:
+    """Give the words that start this very program."""
+    called = Path(sys.argv[0])
+    if called.stem == "stocklstm" and called.is_file():
+        return [str(called.absolute())]
+    # -P: not what happens to lie in the directory in which it is started.
+    return [sys.executable, "-P", "-m", "stocklstm"]
+
+
+def _environment() -> dict[str, str]:
+    """Give the variables that are set here and that it may not run without."""
+    own = sorted(name for name in os.environ if name.startswith("STOCKLSTM_"))
+    return {
+        name: os.environ[name]
+        for name in (*own, *_PLACES)
+        if name in os.environ and name not in _NOT_CARRIED
+    }
+
+
+def _written(options: dict[str, Any]) -> Iterator[str]:
+    """Write options as they are typed, with whole paths; those not given are left out."""
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        yield name
+        if value is not True:
+            yield str(value.absolute() if isinstance(value, Path) else value)
+
+
+def _schedule(kind: str, table: "Timetable", command: Command, log: Path | None) -> Schedule:
+    from stocklstm.workflows.evening.timetable import RUNS
+
+    files: dict[str, tuple[str, ...]]
+    if kind == CRON:
+        files = {"": tuple(cron_lines(table.local, command))}
+    elif kind == WINDOWS:
+        files = {"": tuple(windows_task(table.local, command))}
+    else:
+        folder = "~/.config/systemd/user"
+        first = table.times._replace(minutes=table.times.minutes[:1])
+        files = {
+            f"{folder}/{_UNIT}.service": tuple(systemd_service(command, attempts=RUNS, pause="1h")),
+            f"{folder}/{_UNIT}.timer": tuple(systemd_timer(first, table.time_zone)),
+        }
+    return Schedule(
+        kind=kind,
+        exchanges=table.exchanges,
+        time_zone=table.time_zone,
+        at=table.at,
+        earliest=table.earliest,
+        local_times=table.local_times,
+        files=files,
+        words=tuple(_words(kind, table, command, log)),
+    )
+
+
+def _words(kind: str, table: "Timetable", command: Command, log: Path | None) -> Iterator[str]:
+    from stocklstm.workflows.evening.timetable import RUNS, weekday_words
+
+    there = f"{weekday_words(table.times)} at {table.at} in {table.time_zone}"
+    if table.exchanges:
+        final = f"prices of {' and '.join(table.exchanges)} are final at {table.earliest}"
+    else:
+        final = "no calendar of their exchange is known: a day counts as over at midnight"
+    yield f"stocklstm evening, {there}; {final}."
+    if kind != SYSTEMD:
+        first = clock_time(table.local.minutes[0])
+        if len(table.local_times) == 1:
+            yield f"By the clock of this machine that is {first}."
+        else:
+            yield (
+                f"By the clock of this machine that is {' or '.join(table.local_times)}, as clocks "
+                f"are changed; {first} is late enough all year."
+            )
+        yield (
+            f"It runs {RUNS} times, an hour apart: what is done stays as it is, and what could not "
+            "be done is tried again."
+        )
+    else:
+        yield f"Where it fails it runs again, {RUNS} times in all; a run that was missed is made."
+    if log is not None:
+        yield (
+            f"The table goes to {log}, whose oldest lines go beyond {LOG_BYTES // 1_000_000} MB; "
+            "only what is wrong is printed" + (", and mailed." if kind == CRON else ".")
+        )
+    else:
+        yield f"The table goes to the journal: journalctl --user -u {_UNIT}"
+    if kind == WINDOWS and command.environment:
+        yield f"Set for your user, if they are not: {', '.join(command.environment)}."
+    if secrets := [name for name in _SECRETS[:1] if name in os.environ]:
+        yield f"{secrets[0]} is set here; a secret is not printed: give it to the task yourself."
+    yield {
+        CRON: "Install it: crontab -e, and paste.",
+        SYSTEMD: "Install it: write the two files; systemctl --user daemon-reload; "
+        f"systemctl --user enable --now {_UNIT}.timer; loginctl enable-linger",
+        WINDOWS: "Install it: paste into PowerShell.",
+    }[kind]
+
+
+def _bare(item: Schedule) -> Iterable[str]:
+    for name, lines in item.files.items():
+        if name:
+            yield f"# {name}"
+        yield from lines
+
+
+def _tables(console: "Console", items: Sequence[Schedule]) -> None:
+    for item in items:
+        for line in (*(f"# {words}" for words in item.words), *_bare(item)):
+            console.print(line, soft_wrap=True)
+
+
+def _document(item: Schedule) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "exchanges": list(item.exchanges),
+        "time_zone": item.time_zone,
+        "at": item.at,
+        "earliest": item.earliest,
+        "local_times": list(item.local_times),
+        "files": [
+            {"name": name or None, "lines": list(lines)} for name, lines in item.files.items()
+        ],
+        "words": list(item.words),
+    }
+
+
+VIEW: "View[Schedule]" = View(
+    command="schedule",
+    key="schedules",
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)

@@ -1,0 +1,283 @@
+"""evening: fetch, forecast and score, for one line of cron; one such run at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from stocklstm.core.batch import Batch, Failure, Named, each_once
+from stocklstm.core.clock import utc_now
+from stocklstm.core.reference import (
+    CHAMPION,
+    StoredTicker,
+    is_pool,
+    parse_reference,
+    parse_ticker,
+)
+from stocklstm.errors import (
+    NoModelError,
+    NotFoundError,
+    StaleDataError,
+    StockLstmError,
+    StoreLockedError,
+    TryAgainError,
+)
+from stocklstm.store.store import Store
+from stocklstm.workflows.ledger import closed_forecasts
+from stocklstm.workflows.loading.pooled_model import pool_tickers
+from stocklstm.workflows.parallel import listed
+from stocklstm.workflows.predict.history import PastForecast, list_forecasts
+from stocklstm.workflows.predict.predict import Forecast, predict
+from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone, fetch
+from stocklstm.workflows.prices.plan import FetchOptions, plan_fetch
+
+_LOCK = "evening"
+
+_NOT_YET = 1
+"""Sessions that prices may be behind for the source to be merely late: what is more is stale."""
+
+
+@dataclass(frozen=True)
+class EveningTicker:
+    """What became of a ticker this evening.
+
+    Attributes:
+        ticker: Whose.
+        fetched: What the fetch did; None if no session has ended since the last stored close, so
+            that nothing was asked for, or if it failed.
+        forecast: The forecast, as `predict` gives it.
+        closed: The forecast of the session whose close is now the last one, beside that close; None
+            if there was none in time.
+        model_sessions: Stored closes after the last one that its model has seen.
+        stale_sessions: Sessions that have ended since the last stored close.
+        warnings: What to know of prices and forecast, one line each.
+        unchanged: True if nothing of it is new.
+    """
+
+    ticker: str
+    fetched: FetchedTicker | None
+    forecast: Forecast
+    closed: PastForecast | None
+    model_sessions: int
+    stale_sessions: int
+    warnings: tuple[str, ...]
+    unchanged: bool
+
+
+EveningResult = Batch[EveningTicker]
+
+
+def evening(
+    store: Store,
+    tickers: Sequence[str],
+    *,
+    pool: str | None,
+    on_ticker: Callable[[TickerDone], None],
+    finish: Callable[[EveningResult], EveningResult],
+) -> EveningResult:
+    """Fetch, forecast and score; see `Client.evening`."""
+    with _alone(store):
+        named = list(each_once(evening_names(store, tickers, pool), parse_ticker))
+        unknown = _unread(named)
+        chosen = [each.key for each in named if isinstance(each.key, str)]
+        fetched, unfetched = _fetched(store, chosen, on_ticker)
+        made = predict(store, [StoredTicker(ticker) for ticker in chosen], pool=pool)
+        rows = [_row(store, forecast, fetched.get(forecast.ticker)) for forecast in made.forecasts]
+        missing = _without_prices(unfetched, made.failures)
+        late = [failure for row in rows if (failure := _late(row)) is not None]
+        return finish(Batch(tuple(rows), (*unknown, *_unfetched(unfetched, rows), *missing, *late)))
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Let one evening be under way at a time.
+
+    Raises:
+        StoreLockedError: Another one still is after the time to wait.
+    """
+    store.require_writable()
+    with ExitStack() as held:
+        try:
+            held.enter_context(store.writing(_LOCK))
+        except StoreLockedError as error:
+            raise StoreLockedError(
+                f"another evening has been under way for more than {store.lock_timeout_s:g} s",
+                hint="it does the same: wait for its end, or allow more time with --lock-timeout",
+            ) from error
+        yield
+
+
+def evening_names(store: Store, tickers: Sequence[str], pool: str | None) -> Sequence[str]:
+    """Take the tickers given, or all that have a champion, or all that a pooled model knows."""
+    if pool is not None:
+        return pool_tickers(store, pool, tickers)
+    return tickers or _with_champions(store)
+
+
+def _with_champions(store: Store) -> Sequence[str]:
+    """List the tickers that have a champion of their own, by the names they have now.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    registry, renamed = store.registry, store.prices.renamed()
+    found = [
+        StoredTicker(ticker)
+        for ticker in registry.tickers()
+        if not (is_pool(ticker) or ticker in renamed) and CHAMPION in registry.aliases.of(ticker)
+    ]
+    if not found:
+        raise NoModelError("no ticker has a champion", hint="stocklstm train PETR4.SA")
+    return found
+
+
+def _unread(named: Sequence[Named[str]]) -> list[Failure]:
+    """Say of what was typed why it is no ticker."""
+    return [
+        Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
+    ]
+
+
+def _fetched(
+    store: Store, tickers: Sequence[str], on_ticker: Callable[[TickerDone], None]
+) -> tuple[dict[str, FetchedTicker], tuple[Failure, ...]]:
+    """Get new prices of those tickers of which there may be any.
+
+    Where no session has ended since the last stored close nobody is asked: so a second run of an
+    evening, a weekend and a holiday need no network.
+    """
+    wanted = [StoredTicker(ticker) for ticker in tickers if _may_have_news(store, ticker)]
+    if not wanted:
+        return {}, ()
+    try:
+        plan = plan_fetch(wanted, FetchOptions(), lambda _: None)
+        result = fetch(store, plan, on_ticker)
+    except StockLstmError as error:
+        return {}, tuple(Failure(str(ticker), error) for ticker in wanted)
+    return {item.ticker: item for item in result.results}, result.failures
+
+
+def _may_have_news(store: Store, ticker: str) -> bool:
+    # New prices of an old name would be a second history; `predict` says so.
+    if ticker in store.prices.renamed():
+        return False
+    span = store.prices.span(ticker)
+    if span is None:
+        return True
+    exchange = store.prices.instrument(ticker).exchange
+    return store.sessions.ended_since(exchange, str(span[1]), utc_now()) > 0
+
+
+def _row(store: Store, forecast: Forecast, fetched: FetchedTicker | None) -> EveningTicker:
+    owner = parse_reference(forecast.model).ticker
+    seen = store.registry.manifest(owner, forecast.version).data.last
+    dates = store.prices.dates(forecast.ticker)
+    return EveningTicker(
+        ticker=forecast.ticker,
+        fetched=fetched,
+        forecast=forecast,
+        closed=_closed(store, forecast, owner),
+        model_sessions=int((dates > np.datetime64(seen, "D")).sum()),
+        stale_sessions=forecast.stale_sessions,
+        warnings=_warnings(forecast, fetched),
+        unchanged=forecast.unchanged and (fetched is None or fetched.unchanged),
+    )
+
+
+def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None:
+    """Find the forecast whose session closed last, and that counts as in `evaluate --live`."""
+    ticker, last = forecast.ticker, forecast.as_of
+    pool = "" if owner == ticker else owner
+    entries = [
+        entry
+        for entry in store.ledger.since(ticker, last)
+        if entry.target_session == last and entry.pool == pool
+    ]
+    if not entries:
+        return None
+    bars = store.prices.bars_since(ticker, min(entry.as_of for entry in entries))
+    closed, _ = closed_forecasts(store, bars, entries, forecast.horizon, None)
+    if not len(closed):
+        return None
+    model = f"{owner}@v{closed.versions[-1]}"
+    on_record = list_forecasts(store, [StoredTicker(ticker)], last).results
+    return next(
+        past
+        for past in on_record
+        if (past.target_session, past.model, past.horizon) == (last, model, forecast.horizon)
+    )
+
+
+def _warnings(forecast: Forecast, fetched: FetchedTicker | None) -> tuple[str, ...]:
+    """Say what is new to know; how old the prices are is said by the errors."""
+    said = () if fetched is None else fetched.warnings
+    late = None if fetched is None else fetched.lateness
+    if forecast.unchanged:
+        # Its warnings were given when it was first made.
+        return tuple(words for words in said if words != late)
+    stale = [check.detail for check in forecast.checks if check.name == "prices"]
+    known = fetched is None or fetched.exchange
+    return tuple(
+        words
+        for words in (*said, *forecast.warnings)
+        if words != late and not (known and words in stale)
+    )
+
+
+def _late(row: EveningTicker) -> Failure | None:
+    """Say that prices are still missing though the source was asked, and answered."""
+    fetched, behind = row.fetched, row.stale_sessions
+    # Without a calendar a weekday without prices may well have been a holiday.
+    if fetched is None or not behind or not fetched.exchange:
+        return None
+    made = f"the forecast is made from the close of {row.forecast.as_of}"
+    again = "stocklstm evening, in half an hour: a second run does only what is still to be done"
+    error: StockLstmError
+    if fetched.last == fetched.last_final_session:
+        error = TryAgainError(
+            f"its session has ended, and its prices are not final yet: {made}", hint=again
+        )
+    elif behind <= _NOT_YET:
+        error = TryAgainError(
+            f"{fetched.source} has no prices of {fetched.last_final_session} yet: {made}",
+            hint=again,
+        )
+    else:
+        error = StaleDataError(
+            f"{fetched.source} has had no prices for {behind} sessions: {made}",
+            hint=f"stocklstm prices show {row.ticker}; without trading there is no forecast",
+        )
+    return Failure(row.ticker, error)
+
+
+def _without_prices(unfetched: Sequence[Failure], unmade: Sequence[Failure]) -> Iterator[Failure]:
+    """Pass on why there is no forecast, unless the reason is one that was said of its prices."""
+    said = {failure.ticker for failure in unfetched}
+    for failure in unmade:
+        if not (isinstance(failure.error, NotFoundError) and failure.ticker in said):
+            yield failure
+
+
+def _unfetched(failures: Sequence[Failure], rows: Sequence[EveningTicker]) -> Iterator[Failure]:
+    """Say with each failed fetch what its forecast is made from; what is true of many, once."""
+    made = {row.ticker: row for row in rows}
+    groups: dict[tuple[type, str], list[Failure]] = {}
+    for failure in failures:
+        words = _said(failure, made.get(str(failure.ticker)))
+        groups.setdefault((type(failure.error), words), []).append(failure)
+    for (_, words), same in groups.items():
+        names = [str(failure.ticker) for failure in same]
+        shared = copy(same[0].error)
+        shared.message = words if len(same) == 1 else f"{listed(names, 3)}: {words}"
+        shared.__cause__ = same[0].error.__cause__
+        yield from (Failure(failure.ticker, shared) for failure in same)
+
+
+def _said(failure: Failure, row: EveningTicker | None) -> str:
+    words = failure.error.message.removeprefix(f"{failure.ticker}: ")
+    if row is None:
+        return words
+    behind = f"{row.stale_sessions} session{'' if row.stale_sessions == 1 else 's'} behind"
+    return f"{words}; the forecast is made from the close of {row.forecast.as_of}, {behind}"

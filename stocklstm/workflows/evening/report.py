@@ -1,0 +1,66 @@
+"""evening --report: a page with the table of the evening and the picture of every forecast."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from stocklstm.core.clock import utc_now
+from stocklstm.store.store import Store
+from stocklstm.store.user_files import write_file
+from stocklstm.workflows.evening.evening import EveningTicker
+from stocklstm.workflows.evening.summary import COLUMNS, summarize
+from stocklstm.workflows.pictures import fan_picture
+
+PAGE = "index.html"
+"""The only file: with the pictures inside it there is nothing that could be half there."""
+
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em }
+table { border-collapse: collapse; display: block; overflow-x: auto }
+th, td { border-bottom: 1px solid #ccc; padding: .3em .7em; text-align: left; white-space: nowrap }
+img { height: auto; max-width: 100% }
+"""
+
+
+def write_report(store: Store, items: Sequence[EveningTicker], directory: Path) -> Path:
+    """Write the page into a directory, in the place of the one before.
+
+    Raises:
+        ConfigError: It may not be written.
+        StorageError: The disk is full or failing.
+    """
+    pictures = {item.ticker: fan_picture(store, item.forecast) for item in items}
+    page = directory / PAGE
+    write_file(page, _page(items, pictures, utc_now()).encode(), "--report")
+    return page
+
+
+def _page(items: Sequence[EveningTicker], pictures: dict[str, bytes], at: str) -> str:
+    summary = summarize(items)
+    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
+        for row in summary.rows
+    )
+    return "".join(
+        (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            '<meta name="viewport" content="width=device-width">\n',
+            f"<title>Forecasts of {at[:10]}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n",
+            f"<h1>Forecasts of {at[:10]}</h1>\n<p>Made at {at}.</p>\n",
+            f"<table>\n<tr>{head}</tr>\n{rows}</table>\n",
+            *(f"<p>{escape(line)}</p>\n" for line in summary.lines),
+            *_figures(items, pictures),
+            "</body>\n</html>\n",
+        )
+    )
+
+
+def _figures(items: Sequence[EveningTicker], pictures: dict[str, bytes]) -> Iterator[str]:
+    for item in items:
+        name, encoded = escape(item.ticker), b64encode(pictures[item.ticker]).decode()
+        yield f'<h2 id="{name}">{name}</h2>\n'
+        yield f'<img alt="Forecast of {name}" src="data:image/png;base64,{encoded}">\n'
+        for warning in item.warnings:
+            yield f"<p>{escape(warning)}</p>\n"

@@ -1,0 +1,168 @@
+"""evening on the command line: its table, files and log, and what it says to whom."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stocklstm.cli.evening import evening as command
+from stocklstm.errors import NetworkError
+from tests.conftest import TICKER, Cli
+from tests.support.nights import Nights
+
+
+def test_a_good_evening_prints_its_table_and_nothing_else(cli: Cli, nights: Nights) -> None:
+    done = cli("evening")
+    again = cli("evening")
+
+    assert (done.code, done.err, again.code, again.err) == (0, "", 0, "")
+    title, head, _, row, *_ = done.out.splitlines()
+    assert title == "Evening"
+    assert head.split()[:3] == ["Ticker", "Closed", "Close"]
+    assert row.split()[:2] == [TICKER, "2024-03-07"]
+    # Columns in which nothing stands are left out.
+    assert "Note" not in head
+    assert "unchanged" in again.out
+    assert "A forecast is not investment advice." in done.out
+    assert nights.asked == [TICKER]
+
+
+def test_without_a_network_it_says_how_old_the_prices_are(cli: Cli, nights: Nights) -> None:
+    assert cli("evening").code == 0
+    nights.moment = "2024-03-08T21:30:00Z"
+    nights.fails = lambda ticker: NetworkError(f"{ticker}: no answer from Yahoo", hint="look")
+
+    done = cli("evening")
+    machine = cli("evening", "--json")
+
+    assert done.code == machine.code == 75
+    assert done.err == machine.err
+    assert done.err == (
+        f"error: {TICKER}: no answer from Yahoo; the forecast is made from the close of "
+        "2024-03-07, 1 session behind\n  next: look\n"
+    )
+    assert "1 session behind; unchanged" in done.out
+    document = json.loads(machine.out)
+    assert document["results"][0]["stale_sessions"] == 1
+    assert [error["code"] for error in document["errors"]] == [75]
+
+
+def test_quiet_is_a_line_a_ticker(cli: Cli, nights: Nights) -> None:
+    done = cli("evening", TICKER, "NONE3.SA", "--quiet")
+
+    (made,) = json.loads(cli("predict", "--json").out)["forecasts"]
+    assert done.out == f"{TICKER}\t{made['point']:.2f}\nNONE3.SA\t\n"
+    assert done.code == 4
+    assert nights.asked == [TICKER, "NONE3.SA"]
+
+
+def test_files_are_those_of_predict(cli: Cli, nights: Nights, tmp_path: Path) -> None:
+    growing, whole = tmp_path / "all.csv", tmp_path / "today.json"
+    options = ("--csv", str(growing), "--append", "--out", str(whole))
+    assert cli("evening", *options).code == 0
+    first = growing.read_text()
+    nights.known_to, nights.moment = "2024-03-08", "2024-03-08T21:30:00Z"
+    assert cli("evening", *options).code == 0
+    assert cli("evening", *options).code == 0
+
+    lines = growing.read_text().splitlines()
+    assert len(lines) == 3
+    assert growing.read_text().startswith(first)
+    assert json.loads(whole.read_text())["forecasts"][0]["as_of"] == "2024-03-08"
+
+    # Where nothing can be forecast they stay as they were.
+    before = growing.read_bytes(), whole.read_bytes()
+    assert cli("evening", "NONE3.SA", *options).code == 4
+    assert (growing.read_bytes(), whole.read_bytes()) == before
+
+
+def test_a_file_that_cannot_be_written_takes_nothing_from_the_forecasts(
+    cli: Cli, nights: Nights, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    beneath = str(tmp_path / "file" / "x")
+
+    for option in (("--csv", beneath), ("--out", f"{beneath}.json"), ("--report", beneath)):
+        done = cli("evening", *option)
+
+        assert done.code == 2
+        assert TICKER in done.out
+        assert f"  next: name another place with {option[0]}" in done.err
+    done = cli("evening", "--log", beneath)
+    assert (done.code, done.out) == (0, "")
+    assert nights.asked == [TICKER]
+
+
+def test_the_page_is_one_file_with_all_in_it(cli: Cli, nights: Nights, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "report"
+
+    done = cli("evening", "--report", str(folder))
+
+    assert (done.code, done.err) == (0, "")
+    assert [path.name for path in folder.iterdir()] == ["index.html"]
+    page = (folder / "index.html").read_text()
+    assert page.count('src="data:image/png;base64,iVBORw0KGgo') == 1
+    assert f"<td>{TICKER}</td>" in page
+    # Nothing is fetched from elsewhere.
+    assert "://" not in page
+    assert nights.moment in page
+
+
+def test_the_log_gets_what_is_new_and_nothing_else(
+    cli: Cli, nights: Nights, tmp_path: Path
+) -> None:
+    log = tmp_path / "evening.log"
+    first, again = (cli("evening", "--log", str(log)) for _ in range(2))
+    nights.moment = "2024-03-08T21:30:00Z"
+    nights.fails = lambda ticker: NetworkError(f"{ticker}: no answer from Yahoo", hint="look")
+    failed = cli("evening", "--log", str(log))
+
+    assert [done.out for done in (first, again, failed)] == ["", "", ""]
+    assert (first.err, again.err) == ("", "")
+    assert failed.err.startswith("error: ")
+    entries = log.read_text().split("\n\n")
+    assert [entry.splitlines()[0] for entry in entries if entry] == [
+        "2024-03-07T21:30:00Z",
+        "2024-03-08T21:30:00Z",
+    ]
+    assert f"error: {TICKER}: no answer from Yahoo" in entries[1]
+
+
+def test_the_log_does_not_grow_for_ever(
+    cli: Cli, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LOG_BYTES", 2000)
+    log = tmp_path / "evening.log"
+    log.write_text("".join(f"2024-01-{day:02}T21:30:00Z\n{'x' * 180}\n\n" for day in range(1, 11)))
+
+    assert cli("evening", "--log", str(log)).code == 0
+
+    entries = [entry for entry in log.read_text().split("\n\n") if entry]
+    assert log.stat().st_size <= 2000
+    # Whole ones, and the newest last.
+    assert all(entry.startswith("2024-0") for entry in entries)
+    assert entries[0].startswith("2024-01-06")
+    assert entries[-1].startswith(nights.moment)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--csv -",
+        "--append",
+        "--out forecasts.xlsx",
+        "--log file --json",
+        "--log file --quiet",
+        "--json --quiet",
+        "--csv-style excel-br",
+        "tickers.txt",
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_fetched(
+    cli: Cli, nights: Nights, words: str
+) -> None:
+    done = cli("evening", *words.split())
+
+    assert done.code == 2
+    assert "  next: " in done.err
+    assert nights.asked == []
