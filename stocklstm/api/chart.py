@@ -1,4 +1,4 @@
-"""The fan chart as SVG: the latest closes, past forecasts among them, and the next one."""
+"""The fan chart as SVG: the latest closes, past forecasts among them, and those to come."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,16 +84,18 @@ class _Scale:
         return self.size.top + room * (self.high - price) / (self.high - self.low)
 
 
-def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Markup:
-    """Draw a forecast and the closes before it.
+def draw(forecasts: Sequence[Forecast], history: TickerHistory, learned: int, size: Size) -> Markup:
+    """Draw the forecasts of a ticker and the closes before them.
 
     Args:
-        history: Closes up to the one it starts from, and forecasts on record.
-        learned: Horizon of its model.
+        forecasts: By one model from one close, nearest first.
+        history: Closes up to that one, and forecasts on record.
+        learned: Horizon of the model.
 
     Returns:
         An `svg` element without any style of its own.
     """
+    made = forecasts[-1]
     fan = _fan(made, learned)
     shown = list(_shown(history))
     prices = [*history.closes.tolist(), *fan.quantiles[:, _outer()].ravel().tolist()]
@@ -110,9 +112,9 @@ def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Ma
         *_fan_marks(scale, fan),
         _line(scale, range(len(history.closes)), history.closes, "closes"),
         *_misses(scale, shown, history.closes),
-        *_last_and_point(scale, made, digits),
+        *_last_and_points(scale, forecasts, digits),
     ]
-    words = escape(_described(made, history, digits))
+    words = escape(_described(forecasts, history, digits))
     head = (
         f'<svg class="chart {size.name}" viewBox="0 0 {size.width} {size.height}" '
         f'width="{size.width}" height="{size.height}" role="img" aria-label="{words}">'
@@ -121,15 +123,21 @@ def draw(made: Forecast, history: TickerHistory, learned: int, size: Size) -> Ma
     return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704 - see above
 
 
-def _described(made: Forecast, history: TickerHistory, digits: int) -> str:
-    bounds = "; ".join(
-        f"{level_percent(i.level)} interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
-        for i in made.intervals
+def _described(forecasts: Sequence[Forecast], history: TickerHistory, digits: int) -> str:
+    first = forecasts[0]
+    each = "; ".join(
+        f"forecast for {made.target_session}: {made.point:.{digits}f}, {bounds}"
+        for made in forecasts
+        for bounds in [
+            "; ".join(
+                f"{level_percent(i.level)} interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
+                for i in made.intervals
+            )
+        ]
     )
     return (
-        f"Closes of {made.ticker} from {history.dates[0]} to {made.as_of}, the last "
-        f"{made.last_close:.{digits}f}; forecast for {made.target_session}: "
-        f"{made.point:.{digits}f}, {bounds}."
+        f"Closes of {first.ticker} from {history.dates[0]} to {first.as_of}, the last "
+        f"{first.last_close:.{digits}f}; {each}."
     )
 
 
@@ -195,14 +203,17 @@ def _line(scale: _Scale, sessions: Sequence[int], prices: Floats, kind: str) -> 
     return f'<polyline class="{kind}" points="{points}"/>'
 
 
-def _last_and_point(scale: _Scale, made: Forecast, digits: int) -> Iterator[str]:
+def _last_and_points(scale: _Scale, forecasts: Sequence[Forecast], digits: int) -> Iterator[str]:
+    made = forecasts[-1]
     y = scale.y(made.last_close)
     yield (
         f'<line class="last" x1="{scale.size.left}" x2="{scale.end:.1f}" y1="{y:.1f}" '
         f'y2="{y:.1f}"/>'
     )
-    x, y = scale.end, scale.y(made.point)
-    yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+    for each in forecasts:
+        x, y = scale.x(scale.past - 1 + each.horizon), scale.y(each.point)
+        radius = 4 if each is made else 2.5
+        yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
     yield f'<text class="point" x="{x + 8:.1f}" y="{y + 4:.1f}">{made.point:,.{digits}f}</text>'
 
 

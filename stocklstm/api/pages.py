@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI, Path, Query
 from starlette.responses import Response
 
 from stocklstm import __version__
@@ -15,13 +15,14 @@ from stocklstm.api.problems import Problem, problem_of
 from stocklstm.api.responses import predict, worst_failure
 from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
+from stocklstm.core.forecasts.horizons import parse_horizons
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.reference import ModelReference, StoredTicker
 from stocklstm.core.wording import level_percent, money, percent, price_digits
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
 from stocklstm.workflows.predict.history import PastForecast, ticker_history
-from stocklstm.workflows.predict.predict import Forecast
+from stocklstm.workflows.predict.predict import LATEST, Forecast, Wanted
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -32,6 +33,9 @@ PAGES = ("/", "/tickers/{ticker}")
 
 # Forecasts in the table of a ticker's page.
 _PAST = 60
+
+# Sessions that the page of a ticker offers to forecast: a week.
+_NEXT = 5
 
 _VERDICTS = {"better": "better", "no_better": "no better", "worse": "worse"}
 
@@ -126,8 +130,13 @@ def add_pages(app: FastAPI, service: Service) -> None:
         return await page("overview", _overview_page)
 
     @app.get("/tickers/{ticker}", include_in_schema=False)
-    async def ticker_page(ticker: Annotated[str, Path(max_length=60)]) -> Response:
-        return await page(ticker, lambda store, models: _ticker_page(store, models, ticker))
+    async def ticker_page(
+        ticker: Annotated[str, Path(max_length=60)],
+        horizon: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> Response:
+        return await page(
+            (ticker, horizon), lambda store, models: _ticker_page(store, models, ticker, horizon)
+        )
 
     @app.get("/style.css", include_in_schema=False)
     async def style() -> Response:
@@ -151,17 +160,23 @@ def _overview_page(store: Store, models: ModelCache) -> bytes:
     )
 
 
-def _ticker_page(store: Store, models: ModelCache, ticker: str) -> bytes:
-    result = predict(store, models, [StoredTicker(ticker)])
+def _ticker_page(store: Store, models: ModelCache, ticker: str, horizon: str | None) -> bytes:
+    wanted = LATEST if horizon is None else Wanted(horizon=parse_horizons(horizon))
+    result = predict(store, models, [StoredTicker(ticker)], wanted)
     if result.failures:
         raise worst_failure(result.failures)
-    (made,) = result.forecasts
-    history = ticker_history(store, made.ticker, count=_PAST)
-    learned = models.load(store, ModelReference(made.ticker, made.version)).manifest.config.horizon
-    charts = [draw(made, history, learned, size) for size in (WIDE, NARROW)]
+    nearest = result.forecasts[0]
+    # Of several horizons one: else a session would have as many forecasts.
+    history = ticker_history(store, nearest.ticker, count=_PAST, horizon=nearest.horizon)
+    reference = ModelReference(nearest.ticker, nearest.version)
+    learned = models.load(store, reference).manifest.config.horizon
+    charts = [draw(result.forecasts, history, learned, size) for size in (WIDE, NARROW)]
     return _render(
         "ticker.html",
-        row=_row(made),
+        row=_row(nearest),
+        rows=[_row(made) for made in result.forecasts],
+        warnings=dict.fromkeys(words for made in result.forecasts for words in made.warnings),
+        next_sessions=f"{learned}-{learned + _NEXT - 1}",
         wide=charts[0],
         narrow=charts[1],
         sessions=len(history.dates),

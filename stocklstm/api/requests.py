@@ -4,12 +4,15 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from stocklstm.core.forecasts.horizons import FARTHEST, parse_horizons
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.workflows.predict.from_prices import GivenPrices
 from stocklstm.workflows.predict.predict import Wanted
 
 MOST_ROWS = 10_000
 """Prices in a body: forty years of sessions."""
+
+HORIZON = "Sessions ahead, such as 5, 1-5 or 1,5,20: a forecast for each."
 
 
 Price = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
@@ -70,7 +73,10 @@ class PredictRequest(BaseModel):
     volumes: Annotated[list[Volume] | None, Field(max_length=MOST_ROWS, description="Shares.")] = (
         None
     )
-    horizon: Annotated[int | None, Field(ge=1, le=250, description="Sessions ahead.")] = None
+    horizon: Annotated[
+        Annotated[int, Field(ge=1, le=FARTHEST)] | Annotated[str, Field(max_length=200)] | None,
+        Field(description=HORIZON, examples=[1, "1-5"]),
+    ] = None
     levels: Annotated[
         list[float] | None,
         Field(
@@ -111,7 +117,8 @@ class PredictRequest(BaseModel):
             ConfigError: It cannot be forecast.
         """
         levels = INTERVAL_LEVELS if self.levels is None else tuple(self.levels)
-        return Wanted(None, self.horizon, levels, self.adaptive)
+        horizon = parse_horizons(self.horizon) if isinstance(self.horizon, str) else self.horizon
+        return Wanted(None, horizon, levels, self.adaptive)
 
     def given(self) -> GivenPrices | None:
         """Return the prices of the body; None to forecast from the store."""

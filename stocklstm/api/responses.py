@@ -108,8 +108,8 @@ def predict_given_json(
 ) -> bytes:
     """Forecast from prices in the request."""
     model = models.load(store, parse_reference(reference))
-    made = forecast_given(store, model, given, horizon=wanted.horizon, levels=wanted.levels)
-    return encode(envelope("predict", "forecasts", [asdict(made)], ()))
+    made = forecast_given(store, model, given, horizons=wanted.horizons, levels=wanted.levels)
+    return encode(envelope("predict", "forecasts", [asdict(each) for each in made], ()))
 
 
 def models_json(store: Store) -> bytes:

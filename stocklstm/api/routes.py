@@ -15,12 +15,13 @@ from stocklstm.api.metrics import Metrics
 from stocklstm.api.middleware import HEALTH, Guard
 from stocklstm.api.pages import PAGES, add_pages
 from stocklstm.api.problems import http_problem, problem_of
-from stocklstm.api.requests import PredictRequest
+from stocklstm.api.requests import HORIZON, PredictRequest
 from stocklstm.api.response_cache import ResponseCache
 from stocklstm.api.responses import Health, unready
 from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.api.service import Service
+from stocklstm.core.forecasts.horizons import parse_horizons
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.errors import StockLstmError
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
@@ -189,7 +190,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
             ),
         ] = None,
         horizon: Annotated[
-            int | None, Query(ge=1, le=250, description="Sessions ahead.", examples=[1])
+            str | None, Query(max_length=200, description=HORIZON, examples=["1-5"])
         ] = None,
         level: Annotated[
             list[float] | None,
@@ -219,7 +220,9 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         why; where none is left, the answer is a problem.
         """
         references = tuple(ticker or ())
-        wanted = Wanted(at, horizon, INTERVAL_LEVELS if level is None else tuple(level), adaptive)
+        levels = INTERVAL_LEVELS if level is None else tuple(level)
+        ahead = None if horizon is None else parse_horizons(horizon)
+        wanted = Wanted(at, ahead, levels, adaptive)
         demands = Demands(max_age, strict)
         content = await service.answer(
             ("predict", references, wanted, strict, max_age),

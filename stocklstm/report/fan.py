@@ -7,7 +7,7 @@ import numpy as np
 
 from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
-from stocklstm.core.wording import level_percent, money, price_digits
+from stocklstm.core.wording import level_percent, money, price_digits, sessions_ahead
 from stocklstm.report.figure import (
     BLACK,
     BLUE,
@@ -79,9 +79,11 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
     ahead = np.arange(len(fan.sessions))
     last, point = float(fan.closes[-1]), float(fan.forecasts.points[-1])
     digits = price_digits(last)
+    # Of several sessions the legend has room for the farthest.
+    when = f", {sessions_ahead(fan.horizons[-1])}" if len(fan.horizons) > 1 else ""
     for rank, level in enumerate(reversed(levels)):
         lower, upper = interval(fan.forecasts.quantiles, level)
-        label = f"{level_percent(level)}: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
+        label = f"{level_percent(level)}{when}: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
         depth = 0.15 + 0.4 * rank / (len(levels) - 1 or 1)
         band(axes, ahead, lower, upper, depth=depth, label=label)
     axes.plot(
@@ -89,7 +91,7 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
         fan.forecasts.points,
         color=BLUE,
         marker="s",
-        markevery=[-1],
+        markevery=list(fan.horizons),
         label=f"forecast: {money(point, currency, digits)}",
     )
     axes.axhline(

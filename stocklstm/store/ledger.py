@@ -160,18 +160,24 @@ class Ledger:
         )
         return entries[::-1]
 
-    def page(self, ticker: str, count: int, offset: int = 0) -> list[LedgerEntry]:
-        """Read some forecasts, the latest sessions first, after skipping offset of them."""
+    def page(
+        self, ticker: str, count: int, offset: int = 0, horizon: int | None = None
+    ) -> list[LedgerEntry]:
+        """Read some forecasts, the latest sessions first, after skipping offset of them.
+
+        Args:
+            horizon: Sessions ahead; None for all.
+        """
         return self._read(
-            "TRUE",
-            (ticker, count, offset),
+            "horizon = coalesce(?, horizon)",
+            (ticker, horizon, count, offset),
             "target_session DESC, made_at DESC, version DESC, horizon DESC LIMIT ? OFFSET ?",
         )
 
     def _read(
         self,
         condition: str,
-        values: tuple[str | int, ...],
+        values: tuple[str | int | None, ...],
         order: str = "target_session, version, horizon",
     ) -> list[LedgerEntry]:
         with stored_values():

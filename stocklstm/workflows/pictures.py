@@ -69,11 +69,15 @@ def draw_scores(
 def draw_forecasts(
     store: Store, result: "PredictResult", file: Path | None = None
 ) -> "PredictResult":
-    """Draw a fan chart of each forecast; see `Client.draw_forecasts`."""
-    from stocklstm.workflows.predict.predict import PredictResult
+    """Draw a fan chart for each ticker; see `Client.draw_forecasts`."""
+    from stocklstm.workflows.predict.predict import PredictResult, of_one_model
 
     try:
-        drawn = [_draw_forecast(store, made, file) for made in result.forecasts]
+        drawn = [
+            made
+            for together in of_one_model(result.forecasts)
+            for made in _draw_fan(store, together, file)
+        ]
     except StoreLockedError as error:
         warning = _no_picture(error)
         drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
@@ -100,7 +104,9 @@ def require_one_picture(store: Store, references: Sequence[str], pool: str | Non
         )
 
 
-def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Forecast":
+def _draw_fan(store: Store, together: "Sequence[Forecast]", file: Path | None) -> "list[Forecast]":
+    """Draw the forecasts of one ticker by one model, nearest first, in one picture."""
+    made = together[-1]
     owner = parse_reference(made.model).ticker
     name = "forecast.png" if owner == made.ticker else f"forecast-{made.ticker}.png"
     path = store.paths.reports(owner, made.version) / name
@@ -109,40 +115,51 @@ def _draw_forecast(store: Store, made: "Forecast", file: Path | None) -> "Foreca
     try:
         if file is None:
             store.require_writable()
-        _keep(path, lambda: fan_picture(store, made))
+        _keep(path, lambda: fan_picture(store, together))
     except (ConfigError, StorageError) as error:
-        return replace(made, warnings=(*made.warnings, _no_picture(error)))
-    return replace(made, plot=str(path))
+        warning = _no_picture(error)
+        return [replace(each, warnings=(*each.warnings, warning)) for each in together]
+    return [replace(each, plot=str(path)) for each in together]
 
 
-def fan_picture(store: Store, made: "Forecast") -> bytes:
-    """Draw the fan chart of a forecast: a PNG."""
+def fan_picture(store: Store, together: "Sequence[Forecast]") -> bytes:
+    """Draw the fan chart of the forecasts of one ticker by one model, nearest first: a PNG."""
+    made = together[-1]
     owner = parse_reference(made.model).ticker
     learned = store.registry.manifest(owner, made.version).config.horizon
     exchange = store.prices.instrument(made.ticker).exchange
-    fan = _fan(store, exchange, store.prices.bars(made.ticker), made, learned)
+    fan = _fan(store, exchange, store.prices.bars(made.ticker), together, learned)
     named = made.model if owner == made.ticker else f"{made.ticker} by {made.model}"
     title = f"Forecast: {named}, {made.as_of} to {made.target_session}"
     levels = [interval.level for interval in made.intervals]
-    words = _fan_words(made, in_hindsight=len(fan.outcomes) > 0)
+    words = _fan_words(together, in_hindsight=len(fan.outcomes) > 0)
     return fan_png(fan, levels, title, words, made.currency)
 
 
-def _fan_words(made: "Forecast", *, in_hindsight: bool) -> str:
-    """Say what must not be missed below the picture of a forecast."""
+def _fan_words(together: "Sequence[Forecast]", *, in_hindsight: bool) -> str:
+    """Say what must not be missed below the picture of forecasts."""
+    made = together[-1]
     words = [made.verdict_text]
     if in_hindsight:
-        words += [f"Drawn in hindsight: {', '.join(made.warnings) or 'what came is known'}."]
+        warnings = dict.fromkeys(warning for each in together for warning in each.warnings)
+        words += [f"Drawn in hindsight: {', '.join(warnings) or 'what came is known'}."]
     if made.stale_sessions:
         words += [f"The prices are {made.stale_sessions} sessions behind."]
-    if any(interval.adaptive for interval in made.intervals):
+    if any(interval.adaptive for each in together for interval in each.intervals):
         # The adapted ones are of one session: between it and the last close there are none.
         words += ["The intervals drawn are the model's own, not the adapted ones."]
     return " ".join(words)
 
 
-def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int) -> Fan:
-    """Put together the closes before a forecast, the forecast, and what is known of its outcome."""
+def _fan(
+    store: Store, exchange: str, bars: Bars, together: "Sequence[Forecast]", learned: int
+) -> Fan:
+    """Put together the closes before forecasts, the forecasts, and what is known of the outcome.
+
+    From the horizon that the model learned on, the fan to the farthest one is made of what was
+    forecast of each nearer one.
+    """
+    made = together[-1]
     origin = int(np.searchsorted(bars.dates, np.datetime64(made.as_of, "D")))
     first, horizon = max(0, origin + 1 - SHOWN_CLOSES), made.horizon
     last = np.array([made.last_close])
@@ -159,6 +176,7 @@ def _fan(store: Store, exchange: str, bars: Bars, made: "Forecast", learned: int
         outcomes=np.array(
             [outcomes(bars, np.array([origin]), ahead)[0] for ahead in range(1, known + 1)]
         ),
+        horizons=tuple(each.horizon for each in together),
     )
 
 

@@ -27,6 +27,7 @@ def in_json(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: s
             "/predict?horizon=5&level=0.9&level=0.98",
             ("predict", "--horizon", "5", "--levels", "0.9,0.98"),
         ),
+        ("/predict?horizon=8-9,20", ("predict", "--horizon", "8-9,20")),
         ("/predict?at=2024-03-01", ("predict", "--at", "2024-03-01")),
         ("/predict?adaptive=true&max_age=10", ("predict", "--adaptive", "--max-age", "10")),
         ("/models", ("models", "list")),
@@ -63,6 +64,21 @@ def test_a_posted_question_has_the_answer_of_a_get(server: Server) -> None:
     assert again.json() == server.get(f"/predict?ticker={TICKER}&horizon=2&level=0.8").json()
 
 
+def test_several_sessions_may_be_posted(server: Server, shared_home: Path) -> None:
+    server.get("/predict?horizon=11-13")
+    stored = server.get("/predict?horizon=11-13").json()["forecasts"]
+
+    posted = server.post("/predict", json={"horizon": "11-13"}).json()["forecasts"]
+    body = given(shared_home, 10_000, everything=True) | {"horizon": "13,11-12"}
+    made = server.post("/predict", json=body).json()["forecasts"]
+
+    assert posted == stored
+    assert [each["horizon"] for each in made] == [11, 12, 13]
+    for one, other in zip(made, stored, strict=True):
+        assert one["target_session"] == other["target_session"]
+        assert one["quantiles"] == pytest.approx(other["quantiles"], rel=1e-12)
+
+
 def given(home: Path, last: int, *, everything: bool) -> dict[str, Any]:
     with open_store(home) as store:
         bars = store.prices.bars(TICKER).select(slice(-last, None))
@@ -95,7 +111,7 @@ def test_given_prices_are_forecast_as_stored_ones(server: Server, shared_home: P
         assert made[key] == stored[key]
     assert made["quantiles"] == pytest.approx(stored["quantiles"], rel=1e-12)
     assert made.keys() == stored.keys()
-    assert [check["name"] for check in made["checks"]] == ["age", "inputs"]
+    assert [check["name"] for check in made["checks"]] == ["age", "inputs", "horizon"]
     with open_store(shared_home) as store:
         assert len(store.ledger.entries(TICKER)) == before + 1  # that of the GET
 
@@ -134,6 +150,8 @@ def test_closes_alone_are_enough(server: Server, shared_home: Path) -> None:
         ({"levels": [0.5]}, "no interval of 0.5"),
         ({"levels": [0.8, 0.8]}, "twice"),
         ({"horizon": 0}, "horizon"),
+        ({"horizon": "5-1"}, "goes backwards"),
+        ({"horizon": [1, 2]}, "horizon"),
         ({"adaptive": True}, "adaptive"),
         ({"tickers": [TICKER]}, "closes need one model"),
         ({"ticker": None}, "closes need one model"),
@@ -172,7 +190,12 @@ def test_moves_beyond_all_measure_are_no_forecast(server: Server) -> None:
         ("/predict?at=2024-03-01&adaptive=true", 422, 2),
         ("/predict?level=0.5", 422, 2),
         ("/predict?strict=true", 409, 6),
-        ("/predict?horizon=251", 422, None),
+        ("/predict?horizon=251", 422, 2),
+        ("/predict?horizon=5-1", 422, 2),
+        ("/predict?horizon=1,1", 422, 2),
+        ("/predict?horizon=a", 422, 2),
+        ("/predict?horizon=1-250", 422, 2),
+        (f"/predict?horizon={'1,' * 200}", 422, None),
         ("/forecasts/PETR4.SA?limit=0", 422, None),
         ("/nothing", 404, None),
     ],

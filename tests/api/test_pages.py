@@ -144,6 +144,37 @@ def test_the_page_of_a_ticker(server: Server, page: "Page", tmp_path: Path) -> N
     assert len(page.screenshot(path=tmp_path / "ticker.png", full_page=True)) > 20_000
 
 
+def test_the_page_of_several_sessions(server: Server, page: "Page", tmp_path: Path) -> None:
+    made = server.get("/predict?horizon=1-5").json()["forecasts"]
+
+    page.goto(f"{server.url}/tickers/{TICKER}")
+    page.get_by_role("link", name="Sessions 1 to 5 ahead").click()
+
+    assert page.url == f"{server.url}/tickers/{TICKER}?horizon=1-5"
+    rows = page.locator("#sessions tbody tr").all()
+    assert len(rows) == len(made) == 5
+    for row, each in zip(rows, made, strict=True):
+        said = row.inner_text()
+        assert each["target_session"] in said
+        assert money(each["point"], "BRL") in said
+        for interval in each["intervals"]:
+            assert f"{interval['lower']:,.2f} to {interval['upper']:,.2f}" in said
+    assert fits(page)
+    (chart,) = [chart for chart in page.locator("svg.chart").all() if chart.is_visible()]
+    assert chart.locator("circle.point").count() == 5
+    assert all(
+        f"forecast for {each['target_session']}" in chart.get_attribute("aria-label")
+        for each in made
+    )
+    # The record is that of the nearest: those farther ahead are of the same sessions.
+    assert chart.locator("line.past.p95").count() == SESSIONS - 1
+    assert page.inner_text("main").count("were not tested") == 1
+    assert len(page.screenshot(path=tmp_path / "sessions.png", full_page=True)) > 20_000
+    backwards = server.get(f"/tickers/{TICKER}?horizon=5-1")
+    assert backwards.status_code == 422
+    assert "goes backwards" in backwards.text
+
+
 def test_what_is_missing_is_said_on_a_page(server: Server, page: "Page") -> None:
     answer = page.goto(f"{server.url}/tickers/NOPE3.SA")
 

@@ -9,7 +9,7 @@ from stocklstm import evaluate_live, predict
 from stocklstm.core.prices.series import Bars
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate.live import LiveScores
-from stocklstm.workflows.predict.predict import Forecast
+from stocklstm.workflows.predict.predict import Forecast, Wanted
 from tests.conftest import TICKER
 
 DAYS = 70
@@ -39,15 +39,19 @@ def close(home: Path, bars: Bars, row: int) -> None:
 
 
 def live_through(
-    home: Path, bars: Bars, rows: Iterable[int], reference: str = TICKER
+    home: Path,
+    bars: Bars,
+    rows: Iterable[int],
+    reference: str = TICKER,
+    wanted: Wanted | None = None,
 ) -> list[Forecast]:
-    """Store the close of each row and forecast the next one."""
-    made = []
+    """Store the close of each row and forecast the next one, or those that are wanted."""
+    made: list[Forecast] = []
     for row in rows:
         close(home, bars, row)
-        result = predict([reference], home=home, now=evening(bars, row))
+        result = predict([reference], wanted, home=home, now=evening(bars, row))
         assert not result.failures
-        made.append(result.forecasts[0])
+        made += result.forecasts
     return made
 
 

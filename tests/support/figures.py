@@ -52,6 +52,7 @@ def made_fan(
     volatility: float = 0.02,
     learned: int = 1,
     known: int = 0,
+    asked: tuple[int, ...] = (),
 ) -> Fan:
     random = np.random.default_rng(closes)
     path = price * np.exp(volatility * random.standard_normal(closes + known).cumsum())
@@ -66,6 +67,7 @@ def made_fan(
         sessions=dates[closes - 1 :],
         forecasts=fan_out(target, horizon, learned).closes(last),
         outcomes=path[closes:],
+        horizons=asked or (horizon,),
     )
 
 

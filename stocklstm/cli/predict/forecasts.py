@@ -4,7 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
-from stocklstm.core.wording import horizon_suffix, level_percent, money, percent, price_digits
+from stocklstm.core.wording import (
+    horizon_suffix,
+    level_percent,
+    money,
+    percent,
+    price_digits,
+    sessions_ahead,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,9 +21,20 @@ if TYPE_CHECKING:
 
 
 def warned(result: "PredictResult") -> "PredictResult":
-    """Say on stderr what to know before relying on the forecasts, and pass them on."""
+    """Say on stderr what to know before relying on the forecasts, and pass them on.
+
+    What all forecasts of a ticker have in common is said once. That those farther ahead were not
+    tested is no news of an evening, and so left to the table and to `--json`.
+    """
+    from stocklstm.workflows.predict.predict import HORIZON_CHECK
+
+    said: set[tuple[str, str]] = set()
     for forecast in result.forecasts:
-        warn(forecast.ticker, forecast.warnings)
+        known = {check.detail for check in forecast.checks if check.name == HORIZON_CHECK}
+        for warning in forecast.warnings:
+            if warning not in known and (forecast.ticker, warning) not in said:
+                said.add((forecast.ticker, warning))
+                warn(forecast.ticker, [warning])
     return result
 
 
@@ -25,15 +43,21 @@ def _bare(item: "Forecast") -> Iterable[str]:
 
 
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
-    from stocklstm.cli.tables import grid, verdict_text
+    from stocklstm.cli.tables import grid
+    from stocklstm.workflows.predict.predict import of_one_model
 
     intervals = [level_percent(interval.level) for interval in items[0].intervals]
     known = any(item.outcome is not None for item in items)
-    columns = ["Ticker", "Session", "Forecast", "Change", *intervals, *["Outcome"][: int(known)]]
+    several = len({item.horizon for item in items}) > 1
+    columns = [
+        *("Ticker", "Session", *["Ahead"][: int(several)], "Forecast", "Change", *intervals),
+        *["Outcome"][: int(known)],
+    ]
     rows = [
         [
             item.ticker,
             item.target_session,
+            *([f"{item.horizon}"] if several else []),
             money(item.point, item.currency, digits),
             f"{item.change_pct:+.2f} %",
             *(f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}" for i in item.intervals),
@@ -44,18 +68,36 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     ]
     near = all(item.horizon == 1 and item.outcome is None for item in items)
     grid(console, "Next session's close" if near else "Forecast closes", columns, rows)
-    for item in items:
-        last = money(item.last_close, item.currency, price_digits(item.last_close))
-        begin = f"{last}{horizon_suffix(item.horizon)}"
-        console.print(f"\n{_maker(item)}, from the close of {item.as_of}, {begin}.")
-        console.print(verdict_text(item.verdict_text, item.verdict))
-        if item.live is not None:
-            console.print(_live_words(item.live))
-        if item.intervals[0].adaptive:
-            console.print(_adaptive_words(item))
-        if item.plot:
-            console.print(f"Picture: {item.plot}", soft_wrap=True)
+    for group in of_one_model(items):
+        _explain(console, group)
     console.print("\nA forecast is not investment advice.")
+
+
+def _explain(console: "Console", group: Sequence["Forecast"]) -> None:
+    """Say what made the forecasts of a ticker, and how good it is."""
+    from stocklstm.cli.tables import verdict_text
+    from stocklstm.workflows.predict.predict import HORIZON_CHECK
+
+    first, several = group[0], len(group) > 1
+    last = money(first.last_close, first.currency, price_digits(first.last_close))
+    ahead = horizon_suffix(first.horizon)
+    if several:
+        from stocklstm.core.forecasts.horizons import horizons_text
+
+        ahead = f", {horizons_text([item.horizon for item in group])} sessions ahead"
+    console.print(f"\n{_maker(first)}, from the close of {first.as_of}, {last}{ahead}.")
+    console.print(verdict_text(first.verdict_text, first.verdict))
+    untested = (c.detail for item in group for c in item.checks if c.name == HORIZON_CHECK)
+    for words in dict.fromkeys(untested):
+        console.print(f"{words[0].upper()}{words[1:]}", soft_wrap=True)
+    for item in group:
+        whose = f", {sessions_ahead(item.horizon)}" if several else ""
+        if item.live is not None:
+            console.print(f"Live{whose}, {_live_words(item.live)}")
+        if item.intervals[0].adaptive:
+            console.print(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
+    if first.plot:
+        console.print(f"Picture: {first.plot}", soft_wrap=True)
 
 
 def _maker(item: "Forecast") -> str:
@@ -73,7 +115,7 @@ def _live_words(live: "LiveRecord") -> str:
     skill = "" if live.skill is None else f", skill {100 * live.skill:+.1f} %"
     sessions = "session" if live.n == 1 else f"{live.n} sessions"
     few = "" if live.n >= FEWEST else f" ({FEWEST} would begin to tell something)"
-    return f"Live, last {sessions}: {', '.join(held)}{skill}{few}."
+    return f"last {sessions}: {', '.join(held)}{skill}{few}."
 
 
 def _adaptive_words(item: "Forecast") -> str:
@@ -82,7 +124,7 @@ def _adaptive_words(item: "Forecast") -> str:
         for interval in item.intervals
         if interval.effective_level is not None
     ]
-    return f"Adaptive intervals: {', '.join(taken)} of the forecast distribution."
+    return f"{', '.join(taken)} of the forecast distribution."
 
 
 def _outcome(item: "Forecast", digits: int) -> str:

@@ -29,7 +29,7 @@ from stocklstm.errors import ConfigError, StockLstmError, UnexpectedError
 
 if TYPE_CHECKING:
     from stocklstm.core.batch import Failure
-    from stocklstm.workflows.predict.predict import PredictResult
+    from stocklstm.workflows.predict.predict import Forecast, PredictResult
 
 
 def predict(
@@ -46,10 +46,11 @@ def predict(
         ),
     ] = None,
     horizon: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             metavar="SESSIONS",
-            help="Sessions ahead; intervals grow with the square root of them.",
+            help="Sessions ahead: 5, 1-5 or 1,5,20, a forecast of each; intervals grow with the "
+            "square root of it.",
             show_default=False,
         ),
     ] = None,
@@ -64,9 +65,7 @@ def predict(
             "have closed).",
         ),
     ] = False,
-    plot: Annotated[
-        bool, typer.Option("--plot", help="Draw a fan chart of each forecast.")
-    ] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw a fan chart for each ticker.")] = False,
     plot_file: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +98,7 @@ def predict(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a row of comma-separated values for each ticker; - is standard output, "
+            help="Write a row of comma-separated values for each forecast; - is standard output, "
             "in the place of the table.",
             show_default=False,
         ),
@@ -125,7 +124,7 @@ def predict(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Forecast the next session's close, with intervals."""
+    """Forecast the next session's close, or those of several, with intervals."""
 
     def call() -> "PredictResult":
         from stocklstm.workflows.predict.preconditions import Demands
@@ -142,7 +141,7 @@ def predict(
                 "--append keeps what was forecast, and --at is of a day before: in hindsight",
                 hint="leave out --append, or --at",
             )
-        wanted = Wanted(at, horizon, _parsed(levels), adaptive)
+        wanted = Wanted(at, _horizons(horizon), _parsed(levels), adaptive)
         names = all_tickers(named, ticker, tickers_file)
         with Client(lock_timeout_s=lock_timeout) as client:
             draw = _drawing(client, plot, plot_file, names, model)
@@ -151,7 +150,8 @@ def predict(
             result = draw(client.predict(names, wanted, pool=model, demands=demands))
         result = with_failures(warned(result), [f for f in failures if _is_bug(f)])
         result = files.written(result, wanted.levels, lock_timeout)
-        if quiet and not as_json and (lines := _labelled(names, result)):
+        forecasts_each = len(wanted.horizons) or 1
+        if quiet and not as_json and (lines := _labelled(names, result, forecasts_each)):
             write(lines)
             return replace(result, results=())
         # The rows on standard output stand in the place of the table.
@@ -198,11 +198,12 @@ def _is_bug(failure: "Failure") -> bool:
     return isinstance(failure.error, UnexpectedError)
 
 
-def _labelled(names: Sequence[str], result: "PredictResult") -> str:
-    """Write a line for each of several tickers, whether it failed or not; nothing for a single one.
+def _labelled(names: Sequence[str], result: "PredictResult", each: int) -> str:
+    """Write lines for each of several tickers, whether it failed or not; nothing for a single one.
 
     Args:
         names: As typed; none for all that there are.
+        each: Forecasts of a ticker, and so its lines.
     """
     labels: dict[ModelReference | str, str] = {}
     failed = (failure.ticker for failure in result.failures if failure.ticker is not None)
@@ -214,17 +215,31 @@ def _labelled(names: Sequence[str], result: "PredictResult") -> str:
             labels.setdefault(name, label)
     if len(labels) < 2:
         return ""
-    made = list(result.forecasts)
-    values = dict.fromkeys(labels, "")
+    groups = [
+        result.forecasts[first : first + each] for first in range(0, len(result.forecasts), each)
+    ]
+    values = dict.fromkeys(labels, [""] * each)
     # Those of a version that was named first: the others are in the order of the names.
     for key in sorted(labels, key=lambda key: getattr(key, "version", None) is None):
         if isinstance(key, str):
             continue
-        fitting = (f for f in made if f.ticker == key.ticker and key.version in {None, f.version})
+        fitting = (g for g in groups if _is_of(key, g[0]))
         if (found := next(fitting, None)) is not None:
-            made.remove(found)
-            values[key] = "".join(VIEW.bare(found))
-    return "".join(f"{labels[key]}\t{value}\n" for key, value in values.items())
+            groups.remove(found)
+            values[key] = [value for made in found for value in VIEW.bare(made)]
+    return "".join(f"{labels[key]}\t{value}\n" for key in values for value in values[key])
+
+
+def _is_of(key: ModelReference, made: "Forecast") -> bool:
+    return made.ticker == key.ticker and key.version in {None, made.version}
+
+
+def _horizons(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    from stocklstm.core.forecasts.horizons import parse_horizons
+
+    return parse_horizons(text)
 
 
 def _parsed(levels: str) -> tuple[float, ...]:

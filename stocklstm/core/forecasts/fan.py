@@ -10,7 +10,7 @@ from stocklstm.core.prices.series import Dates, Floats
 
 @dataclass(frozen=True, eq=False)
 class Fan:
-    """A forecast with what came before it; H sessions ahead, prices in currency.
+    """Forecasts with what came before them; up to H sessions ahead, prices in currency.
 
     Attributes:
         dates: (N,) sessions up to the last one that was seen, N >= 1.
@@ -18,6 +18,7 @@ class Fan:
         sessions: (H + 1,) the last session that was seen, and those to come.
         forecasts: H + 1 forecasts, the first being the last close itself.
         outcomes: (K,) closes of the first K <= H sessions to come, dividends added back.
+        horizons: Sessions ahead of the forecasts that were asked for, nearest first, the last H.
     """
 
     dates: Dates
@@ -25,6 +26,7 @@ class Fan:
     sessions: Dates
     forecasts: ReturnForecasts
     outcomes: Floats
+    horizons: tuple[int, ...]
 
 
 def fan_out(target: ReturnForecasts, horizon: int, learned: int) -> ReturnForecasts:

@@ -15,7 +15,7 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, learns_prices, unsigned
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, examine
-from stocklstm.workflows.predict.predict import closes_ahead, horizon_ahead, untested
+from stocklstm.workflows.predict.predict import closes_ahead, horizons_ahead, untested
 
 # Days for prices without days: long before any that a model was trained on.
 _NO_DAY = np.datetime64("1600-01-01", "D")
@@ -166,59 +166,71 @@ def forecast_given(
     model: LoadedModel,
     given: GivenPrices,
     *,
-    horizon: int | None = None,
+    horizons: Sequence[int] = (),
     levels: tuple[float, ...] = INTERVAL_LEVELS,
-) -> GivenForecast:
+) -> list[GivenForecast]:
     """Forecast from prices that are not those of the store.
 
     The store tells the currency and the next sessions, if it knows the ticker.
 
+    Args:
+        horizons: Sessions ahead, nearest first; none for what the model learned.
+
+    Returns:
+        A forecast for each horizon.
+
     Raises:
-        ConfigError: The prices are none, or the horizon is nearer than what the model learned.
+        ConfigError: The prices are none, or a horizon is nearer than what the model learned.
         SeriesTooShortError: They are too few.
         RejectedDataError: The model learned prices in another scale, a window is not usable, or
             moves are so large that the forecast is no number.
     """
     bars = given.bars()
     manifest = model.manifest
-    ahead = horizon_ahead(manifest, horizon)
+    ahead = horizons_ahead(manifest, horizons)
     with np.errstate(over="ignore"):
-        closes = closes_ahead(model, bars, ahead)
-    if not np.isfinite(closes.quantiles).all():
+        closes = list(closes_ahead(model, bars, ahead))
+    if not all(np.isfinite(each.quantiles).all() for each in closes):
         raise RejectedDataError(
             "these prices move so much that nothing can be forecast of them",
             hint="look for a price that is wrong",
         )
     dated = given.dates is not None
     as_of = str(bars.dates[-1]) if dated else None
-    currency, target = _known(store, manifest.ticker, as_of, ahead)
-    checks = _checks(store, model, bars, dated=dated)
-    warnings = [check.detail for check in checks if check.status == "warning"]
-    warnings += untested(manifest, ahead)
-    warnings += _untold(manifest, given)
-    grid, point, last = closes.quantiles[0], float(closes.points[0]), float(bars.closes[-1])
-    return GivenForecast(
-        ticker=manifest.ticker,
-        version=manifest.version,
-        model=manifest.id,
-        as_of=as_of,
-        last_close=last,
-        currency=currency,
-        target_session=target,
-        horizon=ahead,
-        point=point,
-        change_pct=100 * (point / last - 1),
-        intervals=plain_intervals(grid, levels),
-        quantiles={f"{p:g}": q for p, q in zip(LEVELS, grid.tolist(), strict=True)},
-        verdict=manifest.evaluation.verdict,
-        verdict_text=manifest.evaluation.verdict_text,
-        stale_sessions=None,
-        live=None,
-        outcome=None,
-        unchanged=False,
-        warnings=(*warnings, *unsigned(store, manifest)),
-        checks=checks,
-    )
+    last = float(bars.closes[-1])
+    common = _checks(store, model, bars, dated=dated)
+    remarks = (*_untold(manifest, given), *unsigned(store, manifest))
+    made = []
+    for horizon, each in zip(ahead, closes, strict=True):
+        currency, target = _known(store, manifest.ticker, as_of, horizon)
+        checks = (*common, *untested(model, horizon, ahead))
+        warnings = [check.detail for check in checks if check.status == "warning"]
+        grid, point = each.quantiles[0], float(each.points[0])
+        made.append(
+            GivenForecast(
+                ticker=manifest.ticker,
+                version=manifest.version,
+                model=manifest.id,
+                as_of=as_of,
+                last_close=last,
+                currency=currency,
+                target_session=target,
+                horizon=horizon,
+                point=point,
+                change_pct=100 * (point / last - 1),
+                intervals=plain_intervals(grid, levels),
+                quantiles={f"{p:g}": q for p, q in zip(LEVELS, grid.tolist(), strict=True)},
+                verdict=manifest.evaluation.verdict,
+                verdict_text=manifest.evaluation.verdict_text,
+                stale_sessions=None,
+                live=None,
+                outcome=None,
+                unchanged=False,
+                warnings=(*warnings, *remarks),
+                checks=checks,
+            )
+        )
+    return made
 
 
 def _untold(manifest: Manifest, given: GivenPrices) -> list[str]:

@@ -142,7 +142,13 @@ def _on_record(store: Store, ticker: str, since: str) -> list[PastForecast]:
 
 
 def ticker_history(
-    store: Store, ticker: str, *, count: int, offset: int = 0, sessions: int = 60
+    store: Store,
+    ticker: str,
+    *,
+    count: int,
+    offset: int = 0,
+    sessions: int = 60,
+    horizon: int | None = None,
 ) -> TickerHistory:
     """Read the forecasts on record, and the latest closes.
 
@@ -150,10 +156,11 @@ def ticker_history(
         count: Forecasts at most.
         offset: Later forecasts to pass over.
         sessions: Closes at most.
+        horizon: Only forecasts so many sessions ahead; None for all.
     """
     instrument = store.prices.instrument(ticker)
     bars = store.prices.bars(ticker)
-    entries = store.ledger.page(ticker, count, offset)
+    entries = store.ledger.page(ticker, count, offset, horizon)
     return TickerHistory(
         ticker=ticker,
         currency=instrument.currency,

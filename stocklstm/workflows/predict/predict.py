@@ -1,7 +1,7 @@
 """predict: the close of a session to come, with intervals."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -31,28 +31,41 @@ _TOGETHER = 64
 """Forecasts that are written in one transaction: so many prices are held at once."""
 
 
+HORIZON_CHECK = "horizon"
+"""Name of the check that warns of every forecast farther ahead than the model learned."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is to be forecast.
 
     Attributes:
         at: ISO day: forecast as if it were the evening of that day; None for the last close.
-        horizon: Sessions ahead, not fewer than the model learned; None for as many as it learned.
+        horizon: Sessions ahead, not fewer than the model learned, or several such numbers, each of
+            which is a forecast of its own; None for as many as it learned.
         levels: Probabilities of the intervals.
         adaptive: Take the intervals where past ones would have held what they promised.
     """
 
     at: str | None = None
-    horizon: int | None = None
+    horizon: int | tuple[int, ...] | None = None
     levels: tuple[float, ...] = INTERVAL_LEVELS
     adaptive: bool = False
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """All that are asked for, nearest first; none for what the model learned."""
+        if self.horizon is None:
+            return ()
+        return (self.horizon,) if isinstance(self.horizon, int) else tuple(sorted(self.horizon))
 
     def __post_init__(self) -> None:
         """Refuse what cannot be forecast.
 
         Raises:
-            ConfigError: No such day, a horizon below 1, an interval that the grid lacks or that
-                was named twice, or intervals of the past that adapt to what came later.
+            ConfigError: No such day, a horizon out of range or named twice, an interval that the
+                grid lacks or that was named twice, or intervals of the past that adapt to what
+                came later.
         """
         if self.adaptive and self.at is not None:
             raise ConfigError(
@@ -64,11 +77,11 @@ class Wanted:
                 f"--at is a day such as 2024-03-13, not {self.at[:30]!a}",
                 hint="stocklstm predict --at 2024-03-13",
             )
-        if self.horizon is not None and not 1 <= self.horizon <= 250:
-            raise ConfigError(
-                f"--horizon must be from 1 to 250, not {self.horizon}",
-                hint="stocklstm predict --horizon 5",
-            )
+        if self.horizon is not None:
+            # Most forecasts are of the next session, and need not wait for this.
+            from stocklstm.core.forecasts.horizons import require_horizons
+
+            require_horizons(self.horizons)
         if len(set(self.levels)) < len(self.levels):
             raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
         missing = set(self.levels) - set(available_intervals())
@@ -137,7 +150,7 @@ class Forecast:
 
 
 class PredictResult(Batch[Forecast]):
-    """The forecasts of all tickers."""
+    """The forecasts of all tickers: of each those of all horizons, nearest first."""
 
     @property
     def forecasts(self) -> tuple[Forecast, ...]:
@@ -155,7 +168,7 @@ def predict(
     now: str | None = None,
     load: Callable[[Store, ModelReference], LoadedModel] = load_model,
 ) -> PredictResult:
-    """Forecast a session to come of each ticker; see `Client.predict`.
+    """Forecast one or more sessions to come of each ticker; see `Client.predict`.
 
     Args:
         load: Gives the own model of a ticker; by default from the disk.
@@ -177,21 +190,42 @@ def predict(
     )
 
 
+def of_one_model(forecasts: Iterable[Forecast]) -> list[list[Forecast]]:
+    """Group the forecasts that one model made of one ticker at once: one for each horizon."""
+    groups: list[list[Forecast]] = []
+    for made in forecasts:
+        last = groups[-1][-1] if groups else None
+        # A ticker may have been named twice, as itself and by its version.
+        if (
+            last
+            and (last.ticker, last.model) == (made.ticker, made.model)
+            and (last.horizon < made.horizon)
+        ):
+            groups[-1].append(made)
+        else:
+            groups.append([made])
+    return groups
+
+
+_Recorded = tuple[bool, list[str]]
+"""Whether a forecast was on record already, and what to warn of."""
+
+
 class _Draft(NamedTuple):
-    """A forecast before it is recorded.
+    """The forecasts of one ticker before they are recorded.
 
     Attributes:
-        entry: Its record in the ledger.
-        outcome: Close of the target session, if it is known.
+        entries: Their records in the ledger, one for each horizon, nearest first.
+        outcomes: Close of each target session, where it is known.
         stale: Sessions that the prices lack; None for a day of the past.
     """
 
     reference: ModelReference
     model: LoadedModel
     bars: Bars
-    entry: LedgerEntry
+    entries: tuple[LedgerEntry, ...]
     currency: str
-    outcome: float | None
+    outcomes: tuple[float | None, ...]
     stale: int | None
     checks: tuple[Check, ...]
 
@@ -221,11 +255,11 @@ class _Run:
         except StockLstmError as error:
             return (), (*failed, *(Failure(each.reference.ticker, error) for each in drafts))
         recorded = (
-            Named(str(each.reference), each.reference.ticker, (each, *record))
+            Named(str(each.reference), each.reference.ticker, (each, record))
             for each, record in zip(drafts, records, strict=True)
         )
         completed, incomplete = attempt_each(recorded, lambda each: self._completed(*each))
-        return completed, failed + incomplete
+        return tuple(made for each in completed for made in each), failed + incomplete
 
     def _draft(self, reference: ModelReference) -> _Draft:
         store, wanted = self.store, self.wanted
@@ -235,14 +269,22 @@ class _Run:
         bars = self._bars(reference)
         seen = _seen(bars, reference.ticker, wanted.at)
         model = model_of(seen)
-        horizon = horizon_ahead(model.manifest, wanted.horizon)
-        target, outcome = self._target(instrument.exchange, bars, len(seen) - 1, horizon)
-        entry = _forecast(model, seen, target, horizon, self.made_at)
+        horizons = horizons_ahead(model.manifest, wanted.horizons)
+        targets = [
+            self._target(instrument.exchange, bars, len(seen) - 1, horizon) for horizon in horizons
+        ]
+        entries = tuple(
+            _entry(model, seen, target, horizon, closes, self.made_at)
+            for (target, _), horizon, closes in zip(
+                targets, horizons, closes_ahead(model, seen, horizons), strict=True
+            )
+        )
+        known = tuple(outcome for _, outcome in targets)
         stale = self._sessions_behind(instrument.exchange, bars)
         findings = examine(store, model, seen, stale, self.demands)
         require_all_well(model, findings, self.demands)
         checks = tuple(finding.check for finding in findings)
-        return _Draft(reference, model, bars, entry, instrument.currency, outcome, stale, checks)
+        return _Draft(reference, model, bars, entries, instrument.currency, known, stale, checks)
 
     def _bars(self, reference: ModelReference) -> Bars:
         """Read as many prices as the forecast needs; all of them if that cannot be told."""
@@ -275,20 +317,44 @@ class _Run:
         evening = min(self.made_at, f"{at}T23:59:59Z")
         return self.sessions_ended(exchange, last, evening) or None
 
-    def _recorded(self, drafts: Sequence[_Draft]) -> list[tuple[bool, list[str]]]:
-        """Record them; tell of each whether it was on record already, and what to warn of."""
-        if self.wanted.at is None:
-            return record_forecasts(self.store, [each.entry for each in drafts])
-        return [(False, _hindsight(each.model, each.entry.target_session)) for each in drafts]
+    def _recorded(self, drafts: Sequence[_Draft]) -> list[list[_Recorded]]:
+        """Record them all at once; tell of each what came of it."""
+        if self.wanted.at is not None:
+            return [
+                [(False, _hindsight(each.model, entry.target_session)) for entry in each.entries]
+                for each in drafts
+            ]
+        told = iter(
+            record_forecasts(self.store, [entry for each in drafts for entry in each.entries])
+        )
+        return [[next(told) for _ in each.entries] for each in drafts]
 
-    def _completed(self, made: _Draft, unchanged: bool, warnings: list[str]) -> Forecast:
+    def _completed(self, made: _Draft, records: Sequence[_Recorded]) -> tuple[Forecast, ...]:
         """Add the intervals, and how the latest forecasts of the ticker did."""
-        store, wanted, entry, model = self.store, self.wanted, made.entry, made.model
+        horizons = [entry.horizon for entry in made.entries]
+        return tuple(
+            self._forecast(
+                made, entry, outcome, record, untested(made.model, entry.horizon, horizons)
+            )
+            for entry, outcome, record in zip(made.entries, made.outcomes, records, strict=True)
+        )
+
+    def _forecast(
+        self,
+        made: _Draft,
+        entry: LedgerEntry,
+        outcome: float | None,
+        record: _Recorded,
+        untested: Sequence[Check],
+    ) -> Forecast:
+        store, wanted, model = self.store, self.wanted, made.model
+        unchanged, warnings = record
         closed = None
         if wanted.at is None:
             version = self.models.version(made.reference)
             closed = closed_before(store, made.bars, version, entry, adaptive=wanted.adaptive)
         intervals, remarks = _intervals(entry, wanted, closed)
+        checks = (*made.checks, *untested)
         return Forecast(
             ticker=entry.ticker,
             version=entry.version,
@@ -306,17 +372,16 @@ class _Run:
             verdict_text=model.verdict_text,
             stale_sessions=made.stale or 0,
             live=None if closed is None else live_record(closed.select(slice(-SHOWN, None))),
-            outcome=made.outcome,
+            outcome=outcome,
             unchanged=unchanged,
             warnings=(
                 *warnings,
-                *(check.detail for check in made.checks if check.status == "warning"),
-                *untested(model.manifest, entry.horizon),
+                *(check.detail for check in checks if check.status == "warning"),
                 *_unknown(model),
                 *remarks,
                 *unsigned(store, model.manifest),
             ),
-            checks=made.checks,
+            checks=checks,
         )
 
 
@@ -347,35 +412,50 @@ def _seen(bars: Bars, ticker: str, at: str | None) -> Bars:
     return seen
 
 
-def horizon_ahead(manifest: Manifest, wanted: int | None) -> int:
-    """Take the horizon that is wanted, or the one that the model learned.
+def horizons_ahead(manifest: Manifest, wanted: Sequence[int]) -> Sequence[int]:
+    """Take the horizons that are wanted, or the one that the model learned.
 
     Raises:
-        ConfigError: The one wanted is nearer than what the model learned.
+        ConfigError: One of them is nearer than what the model learned.
     """
     learned = manifest.config.horizon
-    if wanted is not None and wanted < learned:
+    nearer = [horizon for horizon in wanted if horizon < learned]
+    if nearer:
+        from stocklstm.core.forecasts.horizons import horizons_text
+
         raise ConfigError(
-            f"{manifest.id} forecasts {learned} sessions ahead and no fewer, not {wanted}",
-            hint=f"{training_command(manifest.ticker)} --horizon {wanted}",
+            f"{manifest.id} forecasts {learned} sessions ahead and no fewer, not "
+            f"{horizons_text(nearer)}",
+            hint=f"{training_command(manifest.ticker)} --horizon {nearer[0]}",
         )
-    return wanted or learned
+    return wanted or (learned,)
 
 
-def closes_ahead(model: LoadedModel, bars: Bars, horizon: int) -> ReturnForecasts:
-    """Forecast the close `horizon` sessions after the last one: one forecast, in currency."""
+def closes_ahead(
+    model: LoadedModel, bars: Bars, horizons: Sequence[int]
+) -> Iterator[ReturnForecasts]:
+    """Forecast the closes so many sessions after the last one, in currency: one forecast each.
+
+    The network is run once, and its forecast widened by √h for h times its own horizon.
+    """
     learned = model.manifest.config.horizon
     returns = model.forecast(bars)
-    if horizon != learned:
-        returns = returns.widened(math.sqrt(horizon / learned))
-    return returns.closes(bars.closes[-1:])
+    for horizon in horizons:
+        widened = returns
+        if horizon != learned:
+            widened = returns.widened(math.sqrt(horizon / learned))
+        yield widened.closes(bars.closes[-1:])
 
 
-def _forecast(
-    model: LoadedModel, bars: Bars, target: str, horizon: int, made_at: str
+def _entry(
+    model: LoadedModel,
+    bars: Bars,
+    target: str,
+    horizon: int,
+    closes: ReturnForecasts,
+    made_at: str,
 ) -> LedgerEntry:
     manifest = model.manifest
-    closes = closes_ahead(model, bars, horizon)
     return LedgerEntry(
         ticker=model.ticker,
         target_session=target,
@@ -402,16 +482,28 @@ def _hindsight(model: LoadedModel, target: str) -> list[str]:
     return [warning]
 
 
-def untested(manifest: Manifest, horizon: int) -> list[str]:
-    """Warn where the verdict is of nearer forecasts than this one."""
+def untested(model: LoadedModel, horizon: int, asked: Sequence[int]) -> tuple[Check, ...]:
+    """Say where the verdict is of nearer forecasts than this one, and what tests those asked for.
+
+    It warns, but is not among what --strict refuses: the prices and the model are as they should
+    be.
+    """
+    manifest = model.manifest
     learned = manifest.config.horizon
     if horizon == learned:
-        return []
-    warning = (
-        f"the verdict on {manifest.id} is of forecasts of {target_words(learned)}; how good those "
-        f"{horizon} sessions ahead are was not tested"
+        return ()
+    from stocklstm.core.forecasts.horizons import horizons_text
+
+    farther = horizons_text([one for one in asked if one != learned])
+    whose = f"--ticker {manifest.id}"
+    if manifest.pool is not None:
+        whose = f"--model {manifest.id[1:]} --ticker {model.ticker}"
+    words = (
+        f"the verdict on {manifest.id} is of forecasts of {target_words(learned)}, and those "
+        f"{farther} sessions ahead were not tested: stocklstm evaluate {whose} --horizons "
+        f"{horizons_text(asked)}"
     )
-    return [warning]
+    return (Check(HORIZON_CHECK, "warning", words),)
 
 
 def _unknown(model: LoadedModel) -> list[str]:

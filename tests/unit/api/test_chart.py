@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.api.chart import NARROW, WIDE, _round_prices, draw
+from stocklstm.api.chart import NARROW, WIDE, Size, _round_prices, draw
 from stocklstm.core.forecasts.intervals import plain_intervals
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.workflows.predict.history import TickerHistory
@@ -45,18 +45,26 @@ def forecast(last: float, horizon: int) -> Forecast:
 @settings(max_examples=40, deadline=None)
 @given(
     closes=st.lists(st.floats(1e-4, 1e6), min_size=1, max_size=60),
-    horizon=st.integers(1, 30),
+    horizons=st.sets(st.integers(1, 30), min_size=1, max_size=5),
     size=st.sampled_from([WIDE, NARROW]),
 )
-def test_everything_lies_on_the_surface(closes: list[float], horizon: int, size: object) -> None:
+def test_everything_lies_on_the_surface(
+    closes: list[float], horizons: set[int], size: Size
+) -> None:
     dates = np.datetime64("2024-03-13", "D") - np.arange(len(closes))[::-1]
     history = TickerHistory("A&B.SA", "BRL", dates, np.array(closes), ())
 
-    svg = ET.fromstring(draw(forecast(closes[-1], horizon), history, 1, size))  # noqa: S314 - own
+    made = [forecast(closes[-1], horizon) for horizon in sorted(horizons)]
+
+    svg = ET.fromstring(draw(made, history, 1, size))  # noqa: S314 - own
 
     lines = {line.get("class"): line.get("points").split() for line in svg.findall("polyline")}
     assert len(lines["closes"]) == len(closes)
-    assert len(lines["path"]) == horizon + 1
+    assert len(lines["path"]) == max(horizons) + 1
+    # Each session that was asked for has a mark on the way ahead.
+    marks = [float(mark.get("cx")) for mark in svg.findall("circle")]
+    places = [float(point.split(",")[0]) for point in lines["path"]]
+    assert marks == [places[horizon] for horizon in sorted(horizons)]
     # The way ahead begins where the closes end.
     assert lines["path"][0] == lines["closes"][-1]
     for points in lines.values():

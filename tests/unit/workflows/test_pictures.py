@@ -176,7 +176,7 @@ def test_each_session_of_the_fan_is_what_would_be_forecast_of_it(
 
     with open_store(model_home) as store:
         bars, exchange = store.prices.bars(TICKER), store.prices.instrument(TICKER).exchange
-        fan = _fan(store, exchange, bars, made, learned)
+        fan = _fan(store, exchange, bars, [made], learned)
 
     np.testing.assert_array_equal(fan.closes, bars.closes[-60:])
     assert fan.forecasts.points[0] == made.last_close
@@ -189,12 +189,31 @@ def test_each_session_of_the_fan_is_what_would_be_forecast_of_it(
     assert len(fan.outcomes) == 0
 
 
+def test_the_sessions_of_a_ticker_share_one_picture(model_home: Path) -> None:
+    result = predict([TICKER], Wanted(horizon=(2, 3, 6)), home=model_home)
+
+    drawn = draw_forecasts(result, home=model_home).forecasts
+
+    path = model_home / "reports" / TICKER / "v1" / "forecast.png"
+    assert [made.plot for made in drawn] == [str(path)] * 3
+    assert [each.name for each in path.parent.iterdir()] == ["forecast.png"]
+    with open_store(model_home) as store:
+        bars, exchange = store.prices.bars(TICKER), store.prices.instrument(TICKER).exchange
+        fan = _fan(store, exchange, bars, drawn, 1)
+    assert fan.horizons == (2, 3, 6)
+    for made in drawn:
+        assert str(fan.sessions[made.horizon]) == made.target_session
+        assert math.isclose(fan.forecasts.points[made.horizon], made.point)
+        expected = [made.quantiles[f"{level:g}"] for level in LEVELS]
+        np.testing.assert_allclose(fan.forecasts.quantiles[made.horizon], expected)
+
+
 def test_in_hindsight_the_fan_holds_what_came(model_home: Path) -> None:
     made = forecast(model_home, at="2024-03-06", horizon=8)
 
     with open_store(model_home) as store:
         bars, exchange = store.prices.bars(TICKER), store.prices.instrument(TICKER).exchange
-        fan = _fan(store, exchange, bars, made, 1)
+        fan = _fan(store, exchange, bars, [made], 1)
 
     assert str(fan.dates[-1]) == "2024-03-06"
     # Prices end on 2024-03-13, five sessions later; three of the eight are still to come.
@@ -209,10 +228,10 @@ def test_the_fan_says_that_its_intervals_are_not_the_adapted_ones(model_home: Pa
     made = forecast(model_home)
     adapted = [replace(interval, adaptive=True) for interval in made.intervals]
 
-    told = _fan_words(replace(made, intervals=tuple(adapted)), in_hindsight=False)
+    told = _fan_words([replace(made, intervals=tuple(adapted))], in_hindsight=False)
 
     assert "not the adapted ones" in told
-    assert "adapted" not in _fan_words(made, in_hindsight=False)
+    assert "adapted" not in _fan_words([made], in_hindsight=False)
 
 
 def test_pictures_are_drawn_from_python_too(model_home: Path) -> None:

@@ -217,3 +217,39 @@ def test_bare_values_of_several_tickers_have_their_names(cli: Cli) -> None:
         [TICKER, ""],
         [TICKER, value],
     ]
+
+
+@pytest.mark.usefixtures("model_home")
+def test_several_sessions_are_as_many_lines_whether_they_fail_or_not(cli: Cli) -> None:
+    values = cli("predict", "-q", "--horizon", "1,3").out.split()
+    assert len(values) == 2
+
+    outcome = cli("predict", "-q", "--horizon", "3,1", "NOPE3.SA", TICKER, f"{TICKER}@v1")
+
+    assert outcome.code == 4
+    assert [line.split("\t") for line in outcome.out.splitlines()] == [
+        *(["NOPE3.SA", ""], ["NOPE3.SA", ""]),
+        *([TICKER, value] for value in values * 2),
+    ]
+
+
+@pytest.mark.usefixtures("model_home")
+def test_several_sessions_are_several_rows_of_a_file_that_grows(cli: Cli, file: Path) -> None:
+    arguments = ("predict", "--csv", str(file), "--append", "--horizon")
+
+    assert [cli(*arguments, text).code for text in ("1,2", "1-3", "1-3")] == [0, 0, 0]
+
+    found = read(file)
+    assert [row["horizon"] for row in found] == ["1", "2", "3"]
+    assert [row["target_session"] for row in found] == ["2024-03-14", "2024-03-15", "2024-03-18"]
+
+
+@pytest.mark.usefixtures("model_home")
+def test_what_is_common_to_all_sessions_is_said_once(cli: Cli) -> None:
+    outcome = cli("predict", "--horizon", "1-3")
+
+    assert outcome.err.count("\n") == 1
+    assert "sessions behind" in outcome.err
+    # That they were not tested stands beside the verdict, and is no news of any evening.
+    assert "and those 2-3 sessions ahead were not tested: stocklstm evaluate" in outcome.out
+    assert "not tested" not in cli("predict", "--horizon", "1-3", "--quiet").err

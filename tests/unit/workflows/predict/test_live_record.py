@@ -1,8 +1,10 @@
 """A forecast shows how the last ones did, and adapts its intervals to them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stocklstm import predict, train
@@ -65,6 +67,48 @@ def test_it_shows_those_of_the_version_and_horizon_that_are_asked_for(
     assert by_name[TICKER] == by_name[f"{TICKER}@v1"]
     assert by_name[TICKER] is not None
     assert (far.live, past.live) == (None, None)
+
+
+def test_each_horizon_has_a_record_of_its_own(model_home: Path, tmp_path: Path) -> None:
+    bars = cut_off(model_home, 24)
+    alone = shutil.copytree(model_home, tmp_path / "alone")
+    rows, last = range(len(bars) - 24, len(bars)), len(bars) - 1
+    wanted = Wanted(horizon=(1, 2, 5))
+
+    made = live_through(model_home, bars, rows, wanted=wanted)
+    live_through(alone, bars, rows)
+
+    latest = {each.horizon: each.live for each in made[-3:]}
+    for horizon, live in latest.items():
+        # What was given so many sessions before each close, by hand.
+        held = [
+            each.intervals[0].lower <= outcome <= each.intervals[0].upper
+            for each in made
+            if each.horizon == horizon
+            for origin in [int(np.flatnonzero(bars.dates == np.datetime64(each.as_of))[0])]
+            if origin + horizon <= last
+            for growth in [bars.adj_closes[origin + horizon] / bars.adj_closes[origin]]
+            for outcome in [each.last_close * growth]
+        ]
+        assert live is not None
+        assert (live.n, live.coverage["0.8"]) == (len(held), np.mean(held))
+        assert live.n == 24 - horizon
+    # What is scored is the horizon that the model learned, as if nobody had asked for others.
+    scored, as_before = scores_of(model_home), scores_of(alone)
+    assert scored.left_out.other_horizon == 2 * 24
+    assert replace(scored, left_out=as_before.left_out) == as_before
+    near, *far = predict(
+        [TICKER], replace(wanted, adaptive=True), home=model_home, now=evening(bars, last)
+    ).forecasts
+    assert near.intervals[0].adaptive
+    assert (
+        near.intervals
+        == predict([TICKER], Wanted(adaptive=True), home=alone, now=evening(bars, last))
+        .forecasts[0]
+        .intervals
+    )
+    # 22 have closed of two sessions ahead, 19 of five: one fewer than it takes.
+    assert [each.intervals[0].adaptive for each in far] == [True, False]
 
 
 # --- Adaptive intervals --------------------------------------------------------------------------

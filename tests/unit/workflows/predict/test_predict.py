@@ -13,11 +13,15 @@ import pytest
 from stocklstm import load, predict, train
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
+from stocklstm.infer.session import ServingGraph
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.store import open_store
-from stocklstm.workflows.predict.predict import Forecast, Wanted
+from stocklstm.workflows.predict.preconditions import Demands
+from stocklstm.workflows.predict.predict import Forecast, Wanted, of_one_model
+from stocklstm.workflows.predict.predict import predict as predict_in
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
+from tests.support.evenings import execute
 
 EVENING = "2024-03-13T23:00:00Z"
 
@@ -240,14 +244,82 @@ def test_the_spread_grows_with_the_root_of_the_horizon(model_home: Path, horizon
 
 
 def test_a_verdict_of_nearer_forecasts_is_named_as_such(model_home: Path) -> None:
-    def untested(horizon: int) -> list[str]:
-        (made,) = predict([TICKER], Wanted(horizon=horizon), home=model_home).forecasts
-        return [words for words in made.warnings if "was not tested" in words]
+    def told(*horizons: int) -> list[list[str]]:
+        made = predict([TICKER], Wanted(horizon=horizons), home=model_home, now=EVENING).forecasts
+        return [list(each.warnings) for each in made]
 
-    assert untested(1) == []
-    (words,) = untested(20)
-    assert words.startswith(f"the verdict on {TICKER}@v1 is of forecasts of the next session; how")
-    assert words.endswith("those 20 sessions ahead are was not tested")
+    first = f"the verdict on {TICKER}@v1 is of forecasts of the next session, and those"
+    command = f"stocklstm evaluate --ticker {TICKER}@v1 --horizons"
+    assert told(1) == [[]]
+    assert told(20) == [[f"{first} 20 sessions ahead were not tested: {command} 20"]]
+    far = [f"{first} 2-3,20 sessions ahead were not tested: {command} 1-3,20"]
+    assert told(1, 2, 3, 20) == [[], far, far, far]
+    # It is no reason to refuse a forecast.
+    strict = Demands(strict=True)
+    assert not predict(
+        [TICKER], Wanted(horizon=20), demands=strict, home=model_home, now=EVENING
+    ).failures
+
+
+@pytest.mark.parametrize("at", [None, "2024-03-06"])
+def test_several_sessions_are_forecast_as_each_would_be_alone(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch, at: str | None
+) -> None:
+    horizons = (20, 1, 3)
+    alone = [
+        predict([TICKER], Wanted(at, horizon), home=model_home, now=EVENING).forecasts[0]
+        for horizon in sorted(horizons)
+    ]
+    with open_store(model_home) as store:
+        on_record = store.ledger.entries(TICKER)
+    execute(model_home, "DELETE FROM forecasts")
+    runs: list[object] = []
+    plain = ServingGraph.run
+    monkeypatch.setattr(
+        ServingGraph, "run", lambda graph, window: runs.append(window) or plain(graph, window)
+    )
+
+    made = predict([TICKER], Wanted(at, horizons), home=model_home, now=EVENING).forecasts
+    again = predict([TICKER], Wanted(at, horizons), home=model_home, now=EVENING).forecasts
+
+    # What is said of the untested names all that were asked for.
+    bare = {"warnings": (), "checks": ()}
+    assert [replace(each, **bare) for each in made] == [replace(each, **bare) for each in alone]
+    assert [each.horizon for each in made] == [1, 3, 20]
+    with open_store(model_home) as store:
+        assert store.ledger.entries(TICKER) == on_record
+    assert len(on_record) == (3 if at is None else 0)
+    assert [each.unchanged for each in again] == [at is None] * 3
+    # The network is run once, and not for every session.
+    assert len(runs) == 2
+
+
+def test_several_sessions_are_recorded_together_or_not_at_all(model_home: Path) -> None:
+    statements: list[str] = []
+    with open_store(model_home) as store:
+        store.ledger.connection.set_trace_callback(statements.append)
+        made = predict_in(store, [TICKER], Wanted(horizon=(1, 2, 3)), now=EVENING)
+
+    assert len(made.forecasts) == 3
+    assert [word for word in statements if word.startswith(("BEGIN", "COMMIT"))] == [
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+    ]
+    assert sum("INSERT INTO forecasts" in word for word in statements) == 3
+
+
+def test_every_ticker_has_all_its_sessions_before_the_next_one(model_home: Path) -> None:
+    names = [TICKER, "NOPE3.SA", f"{TICKER}@v1"]
+
+    result = predict(names, Wanted(horizon=(5, 1)), home=model_home, now=EVENING)
+
+    assert [made.horizon for made in result.forecasts] == [1, 5, 1, 5]
+    assert [[made.horizon for made in group] for group in of_one_model(result.forecasts)] == [
+        [1, 5],
+        [1, 5],
+    ]
+    # One that has no model fails once.
+    assert [failure.ticker for failure in result.failures] == ["NOPE3.SA"]
 
 
 def test_a_far_session_skips_what_is_no_session(model_home: Path) -> None:
@@ -279,6 +351,8 @@ def test_other_intervals(model_home: Path) -> None:
         (("--at", "2010-01-20"), 6, "too few for a forecast"),
         (("--horizon", "0"), 2, "--horizon must be from 1"),
         (("--horizon", "251"), 2, "--horizon must be from 1"),
+        (("--horizon", "1-5,a"), 2, "--horizon is a number of sessions, or several"),
+        (("--horizon", "5-1"), 2, "--horizon 5-1 goes backwards"),
         (("--levels", "0.5"), 2, "no interval of 0.5"),
         (("--levels", "many"), 2, "--levels are numbers"),
         (("--levels", ""), 2, "--levels are numbers"),
@@ -307,6 +381,14 @@ def test_a_model_of_far_days_forecasts_no_nearer_ones(
 
     assert "forecasts 5 sessions ahead and no fewer" in failure.error.message
     assert failure.error.hint == f"stocklstm train --ticker {TICKER} --horizon 2"
+    # One that is too near is reason enough: the ticker has all its sessions or none.
+    several = predict([far], Wanted(horizon=(2, 3, 4, 5, 20)), home=model_home)
+    assert several.forecasts == ()
+    (failure,) = several.failures
+    assert failure.error.message.endswith("forecasts 5 sessions ahead and no fewer, not 2-4")
+    assert failure.error.hint == f"stocklstm train --ticker {TICKER} --horizon 2"
+    both = predict([far], Wanted(horizon=(5, 20)), home=model_home).forecasts
+    assert [made.quantiles for made in both] == [own.quantiles, longer.quantiles]
     widths = [made.intervals[0].upper - made.intervals[0].lower for made in (own, longer)]
     assert 1.9 < widths[1] / widths[0] < 2.1
 
