@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stocklstm.store.store import Store
     from stocklstm.workflows.evaluate.compare import ComparisonResult
     from stocklstm.workflows.evaluate.evaluate import EvaluateResult
+    from stocklstm.workflows.evaluate.horizons import HorizonResult
     from stocklstm.workflows.evaluate.league import LeagueResult
     from stocklstm.workflows.evaluate.live import LiveResult
     from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
@@ -320,7 +321,7 @@ class Client:
         demands: "Demands | None" = None,
         now: str | None = None,
     ) -> "PredictResult":
-        """Forecast a session to come of each ticker and keep the forecast in the ledger.
+        """Forecast sessions to come of each ticker and keep the forecasts in the ledger.
 
         What would have been forecast on an earlier day is computed from the prices up to that
         day, in today's scale, and is not kept: it was not made then.
@@ -333,8 +334,9 @@ class Client:
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker. With a
                 pooled model tickers alone, and none means all that it knows.
-            wanted: Which session, from which day, with which intervals; by default the one after
-                the last close.
+            wanted: Which sessions, from which day, with which intervals; by default the one after
+                the last close. Of several there is a forecast each, nearest first, ticker by
+                ticker.
             pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
                 None for each ticker's own model.
             demands: What prices and model must be like; what they are not is warned of, or
@@ -453,7 +455,7 @@ class Client:
         return write_report(self.store(), result.results, directory)
 
     def draw_forecasts(self, result: "PredictResult", file: Path | None = None) -> "PredictResult":
-        """Draw a fan chart of each forecast.
+        """Draw a fan chart for each ticker, with all sessions that were forecast of it.
 
         A forecast is worth more than its picture: once the store is open, what stands in the way
         becomes a warning.
@@ -518,6 +520,37 @@ class Client:
 
         check_last(last)
         return evaluate_live(self.store(), references, last=last)
+
+    def evaluate_horizons(
+        self, references: Sequence[str], horizons: Sequence[int], *, pool: str | None = None
+    ) -> "HorizonResult":
+        """Score models on the test part of the stored prices, several sessions ahead.
+
+        What a model says of sessions farther than it learned is its forecast, widened by the
+        square root of time; each horizon is compared with the last close and with EWMA so many
+        sessions ahead. Verdicts are corrected for the number of horizons, by Holm's method.
+
+        Example:
+            >>> (scores,) = client.evaluate_horizons(["PETR4.SA"], range(1, 6)).results
+            >>> [row.corrected.verdict for row in scores.rows]
+            ['no_better', 'no_better', 'no_better', 'no_better', 'no_better']
+
+        Args:
+            references: TICKER or TICKER@version; none means the champion of every ticker. With a
+                pooled model tickers alone, and none means all that it knows.
+            horizons: Sessions ahead, from 1 to 250, not fewer than each model learned.
+            pool: Name of a pooled model, perhaps with a version, to score in the place of the
+                tickers' own.
+
+        Raises:
+            ConfigError: A horizon is out of range or there twice, or there are none.
+            NotFoundError: There is no store, no such pooled model, or no model at all.
+        """
+        from stocklstm.core.forecasts.horizons import require_horizons
+        from stocklstm.workflows.evaluate.horizons import evaluate_horizons
+
+        require_horizons(horizons, "stocklstm evaluate --horizons")
+        return evaluate_horizons(self.store(), references, horizons, pool)
 
     def evaluate_pool(self, reference: str, tickers: Sequence[str] = ()) -> "PoolScoresResult":
         """Score a pooled model on the test days of each ticker, beside the ticker's own model.

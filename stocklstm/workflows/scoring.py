@@ -1,13 +1,15 @@
 """Scoring a loaded version on days that it never saw."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.inputs.scaling import warm_up_rows
-from stocklstm.core.prices.pool_splits import pool_split
+from stocklstm.core.prices.pool_splits import known_rows, pool_split
 from stocklstm.core.prices.series import Bars, Indices
-from stocklstm.core.scores.baselines import DistributionBaseline
+from stocklstm.core.scores.baselines import DistributionBaseline, naive_error
 from stocklstm.core.scores.evaluation import ScoredDays, evaluate, score_days
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import SeriesTooShortError
@@ -37,6 +39,53 @@ def score_unseen(
     manifest = model.manifest
     days = score_model(model, bars, unseen_origins(manifest, bars, model.ticker), others)
     return days, evaluate(days, manifest.mase_scale * scale_since_training(manifest, bars))
+
+
+def score_horizons(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> list[Evaluation]:
+    """Score a model on its test part several numbers of sessions ahead.
+
+    All horizons are forecast from the same closes: those from which `score_unseen` forecasts, but
+    for the latest ones, whose sessions farther ahead have not closed yet. So no session of the test
+    part is forecast from a close before it, and none before it is forecast.
+
+    Args:
+        horizons: None below the one that the model learned.
+
+    Raises:
+        SeriesTooShortError: No bar lies in the test part, or not one so far ahead.
+        RejectedDataError: The model learned prices that have been rescaled since.
+    """
+    manifest = model.manifest
+    require_training_scale(manifest, bars)
+    every = unseen_origins(manifest, bars, model.ticker)
+    # The network is run once; what is farther ahead is its forecast, widened.
+    forecasts = model.forecaster.forecast(bars, every)
+    learned, taught = manifest.config.horizon, _training_rows(manifest, bars)
+    scored = []
+    for horizon in horizons:
+        closed = every + horizon < len(bars)
+        origins = every[closed]
+        if not len(origins):
+            raise SeriesTooShortError(
+                f"the test part of {manifest.id} has {len(every)} forecasts, and none of them "
+                f"{horizon} sessions ahead",
+                needed=horizon,
+                found=len(every),
+                hint=f"stocklstm fetch --ticker {model.ticker}",
+            )
+        made = ReturnForecasts(forecasts.points[closed], forecasts.quantiles[closed])
+        if horizon != learned:
+            made = made.widened(math.sqrt(horizon / learned))
+        days = score_days(bars, origins, made, manifest.baselines, horizon)
+        scored.append(evaluate(days, naive_error(bars, taught, horizon)))
+    return scored
+
+
+def _training_rows(manifest: Manifest, bars: Bars) -> int:
+    """Count the leading rows that the baselines were fitted on."""
+    if manifest.pool is not None:
+        return known_rows(bars.dates, manifest.pool.days)
+    return int((bars.dates <= np.datetime64(manifest.splits.train_end, "D")).sum())
 
 
 def unseen_origins(manifest: Manifest, bars: Bars, ticker: str | None = None) -> Indices:

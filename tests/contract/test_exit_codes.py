@@ -58,6 +58,9 @@ def test_every_error_class_is_documented_here() -> None:
     "words",
     [
         ("predict", "--horizon", "0"),
+        ("predict", "--horizon", "5-1"),
+        ("evaluate", "--horizons", "1,1"),
+        ("evaluate", "--horizons", "1-5", "--all"),
         ("predict", "--append"),
         ("predict", "--out", "forecasts.xlsx"),
         ("evening", "--csv", "-"),

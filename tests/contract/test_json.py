@@ -168,6 +168,22 @@ def test_evaluate_compare_and_all(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model_home")
+def test_evaluate_horizons(cli: Cli) -> None:
+    (result,) = document(cli, "evaluate", TICKER, "--horizons", "1,5")["horizons"]
+
+    assert result.keys() == {"ticker", "version", "model", "preset", "learned", "rows"}
+    assert [row["test"]["horizon"] for row in result["rows"]] == [1, 5]
+    for row in result["rows"]:
+        assert row.keys() == {
+            *("test", "spans", "rmse_ratio", "dm_p", "dm_holm_p", "crps_ratio", "crps_p"),
+            *("crps_holm_p", "coverage", "coverage_low", "coverage_high", "verdict"),
+            "distribution_verdict",
+        }
+        assert row["test"].keys() == {"start", "end", "n", "horizon"}
+        assert row["coverage"].keys() == row["coverage_low"].keys() == {"0.8", "0.95"}
+
+
+@pytest.mark.usefixtures("model_home")
 def test_predict(cli: Cli) -> None:
     (result,) = document(cli, "predict", "-t", TICKER)["forecasts"]
 

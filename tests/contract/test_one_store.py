@@ -38,6 +38,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         ("evaluate", "--no-plot", "--json"),
         ("evaluate", "--live"),
         ("evaluate", "--all"),
+        ("evaluate", "--horizons", "1,5"),
         ("evaluate", "--walk-forward", "2", "--refit-every", "2"),
         ("prices", "show"),
         ("prices", "export", "-t", TICKER),

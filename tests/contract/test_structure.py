@@ -34,6 +34,7 @@ SAME_SUBJECT = {
     "fetch": "fetch",
     "file_set": "several price files as one source, and reading them",
     "garch": "GARCH: the forecast, and fitting it",
+    "horizons": "sessions ahead: how they are written, and evaluate --horizons",
     "league": "evaluate --all",
     "ledger": "forecasts on record: kept in the store, and scored",
     "listing": "models list and show",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from stocklstm.cli.evaluate import compare as comparison
+from stocklstm.cli.evaluate import horizons as by_horizon
 from stocklstm.cli.evaluate import league, live, pool_scores, walk_forward
 from stocklstm.cli.evaluate.scores import evaluation_document, scores_tables
 from stocklstm.cli.options import (
@@ -68,6 +69,7 @@ def evaluate(
         bool,
         typer.Option("--all", help="One table of all versions, or of those of the tickers given."),
     ] = False,
+    horizons: by_horizon.Horizons = None,
     given: live.Live = False,
     last: live.Last = None,
     fail_on: live.FailOn = None,
@@ -91,11 +93,13 @@ def evaluate(
                 "--walk-forward": walks,
                 "--compare": compare,
                 "--all": every,
-                "--model": pool is not None,
+                "--horizons": horizons is not None,
+                # A pooled model has horizons like any other.
+                "--model": pool is not None and horizons is None,
             }
             _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
             live_options.check()
-            walk_options.check(alone=not (given or compare or every))
+            walk_options.check(alone=not (given or compare or every or horizons is not None))
             with Client(lock_timeout_s=lock_timeout) as client:
                 return work(client)
 
@@ -115,6 +119,11 @@ def evaluate(
         show(comparison.VIEW, lambda client: client.compare_versions(tickers()))
     if every:
         show(league.VIEW, lambda client: client.score_league(tickers()))
+    if horizons is not None:
+        show(
+            by_horizon.VIEW,
+            lambda client: by_horizon.score(client, tickers(), horizons, pool),
+        )
     if pool is not None:
         show(pool_scores.VIEW, lambda client: client.evaluate_pool(pool, tickers()))
     show(

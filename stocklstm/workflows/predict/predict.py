@@ -495,9 +495,9 @@ def untested(model: LoadedModel, horizon: int, asked: Sequence[int]) -> tuple[Ch
     from stocklstm.core.forecasts.horizons import horizons_text
 
     farther = horizons_text([one for one in asked if one != learned])
-    whose = f"--ticker {manifest.id}"
+    whose = manifest.id
     if manifest.pool is not None:
-        whose = f"--model {manifest.id[1:]} --ticker {model.ticker}"
+        whose = f"{model.ticker} --model {manifest.id[1:]}"
     words = (
         f"the verdict on {manifest.id} is of forecasts of {target_words(learned)}, and those "
         f"{farther} sessions ahead were not tested: stocklstm evaluate {whose} --horizons "

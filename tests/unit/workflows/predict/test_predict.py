@@ -249,7 +249,7 @@ def test_a_verdict_of_nearer_forecasts_is_named_as_such(model_home: Path) -> Non
         return [list(each.warnings) for each in made]
 
     first = f"the verdict on {TICKER}@v1 is of forecasts of the next session, and those"
-    command = f"stocklstm evaluate --ticker {TICKER}@v1 --horizons"
+    command = f"stocklstm evaluate {TICKER}@v1 --horizons"
     assert told(1) == [[]]
     assert told(20) == [[f"{first} 20 sessions ahead were not tested: {command} 20"]]
     far = [f"{first} 2-3,20 sessions ahead were not tested: {command} 1-3,20"]

@@ -1,0 +1,169 @@
+"""stocklstm evaluate --horizons."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stocklstm.cli.evaluate.scores import ratio
+from stocklstm.cli.output import View
+from stocklstm.core.forecasts.horizons import horizons_text, parse_horizons
+from stocklstm.core.wording import level_percent, p_cell, percent, sessions_ahead
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from stocklstm.client import Client
+    from stocklstm.workflows.evaluate.horizons import HorizonResult, HorizonRow, HorizonScores
+
+TOO_FEW = "too_few"
+
+Horizons = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SESSIONS",
+        help="Score forecasts so many sessions ahead, such as 1-5 or 1,5,20: a row for each.",
+        show_default=False,
+    ),
+]
+
+
+def score(
+    client: "Client", references: Sequence[str], text: str, pool: str | None
+) -> "HorizonResult":
+    """Score the horizons that were typed."""
+    horizons = parse_horizons(text, "stocklstm evaluate --horizons")
+    return client.evaluate_horizons(references, horizons, pool=pool)
+
+
+def _document(item: "HorizonScores") -> Mapping[str, Any]:
+    return {
+        "ticker": item.ticker,
+        "version": item.version,
+        "model": item.model,
+        "preset": item.preset,
+        "learned": item.learned,
+        "rows": [_row_document(row) for row in item.rows],
+    }
+
+
+def _row_document(row: "HorizonRow") -> Mapping[str, Any]:
+    scores, corrected = row.evaluation, row.corrected
+    point, distribution = scores.point, scores.distribution
+    return {
+        "test": {
+            "start": scores.start,
+            "end": scores.end,
+            "n": scores.n,
+            "horizon": scores.horizon,
+        },
+        "spans": row.spans,
+        "rmse_ratio": point.rmse_ratio,
+        "dm_p": point.dm_p,
+        "dm_holm_p": corrected.dm_holm_p,
+        "crps_ratio": distribution.crps_ratio,
+        "crps_p": distribution.dm_p,
+        "crps_holm_p": corrected.crps_holm_p,
+        "coverage": {f"{c.level:g}": c.share for c in distribution.coverage},
+        "coverage_low": {f"{c.level:g}": c.low for c in distribution.coverage},
+        "coverage_high": {f"{c.level:g}": c.high for c in distribution.coverage},
+        "verdict": row.verdict,
+        "distribution_verdict": row.distribution_verdict,
+    }
+
+
+def _bare(item: "HorizonScores") -> Iterable[str]:
+    name = item.model if item.model.startswith(f"{item.ticker}@") else f"{item.model} {item.ticker}"
+    for row in item.rows:
+        yield f"{name} {row.evaluation.horizon} {row.verdict or TOO_FEW}"
+
+
+def _tables(console: "Console", items: Sequence["HorizonScores"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    for item in items:
+        own = item.model.startswith(f"{item.ticker}@")
+        name = item.model if own else f"{item.ticker} by {item.model}"
+        first, last = item.rows[0].evaluation, item.rows[-1].evaluation
+        title = f"{name} ({item.preset}), by sessions ahead, {first.start} to {last.end}"
+        columns = [
+            *("Ahead", "Days", "RMSE ratio", "Holm p", "CRPS ratio", "Holm p"),
+            *(f"In {level_percent(c.level)}" for c in first.distribution.coverage),
+            "Verdict",
+        ]
+        grid(console, title, columns, [_cells(row) for row in item.rows], left=["Verdict"])
+        for words in _remarks(item):
+            console.print(words)
+        console.print()
+    console.print(
+        "RMSE ratio: against the last close; CRPS ratio: against EWMA of the same session; Holm p: "
+        "Diebold-Mariano, corrected for the horizons of a table, which decides. Spans of several "
+        "sessions overlap: the tests count one day in so many."
+    )
+
+
+def _cells(row: "HorizonRow") -> list["str | Text"]:
+    from stocklstm.cli.tables import verdict_text
+
+    scores, corrected = row.evaluation, row.corrected
+    point, spread = scores.point, scores.distribution
+    return [
+        f"{scores.horizon}",
+        f"{scores.n}",
+        ratio(point.rmse_ratio),
+        p_cell(corrected.dm_holm_p),
+        ratio(spread.crps_ratio),
+        p_cell(corrected.crps_holm_p),
+        *(percent(c.share) for c in spread.coverage),
+        verdict_text((row.verdict or TOO_FEW).replace("_", " "), row.verdict or ""),
+    ]
+
+
+def _remarks(item: "HorizonScores") -> Iterable[str]:
+    """Say what the verdicts, which are of the point forecasts, leave out."""
+    for side in ("better", "worse"):
+        found = [r for r in item.rows if r.distribution_verdict == side]
+        if found:
+            yield f"Distribution: {side} than EWMA {_ahead(found)}."
+    few = [row for row in item.rows if row.verdict is None]
+    if few:
+        # Only here: errors in what was typed must not wait for NumPy.
+        from stocklstm.core.forecasts.live import FEWEST
+
+        yield (
+            f"Too few to judge {_ahead(few)}: {few[0].spans} spans that do not overlap, of "
+            f"{FEWEST} needed."
+        )
+    judged = [row for row in item.rows if row.verdict is not None]
+    off = not judged
+    for place, coverage in enumerate(item.rows[0].evaluation.distribution.coverage):
+        for side, wrong in (("narrow", -1), ("wide", 1)):
+            found = [r for r in judged if _off(r, place) == wrong]
+            if found:
+                off = True
+                yield f"Intervals: {level_percent(coverage.level)} too {side} {_ahead(found)}."
+    if not off:
+        yield "Intervals: consistent with what they promise at every horizon that is judged."
+
+
+def _off(row: "HorizonRow", place: int) -> int:
+    """Tell whether an interval held too little (-1) or too much (1) to be chance."""
+    held = row.evaluation.distribution.coverage[place]
+    return 0 if held.consistent else (-1 if held.share < held.low else 1)
+
+
+def _ahead(rows: Sequence["HorizonRow"]) -> str:
+    horizons = [row.evaluation.horizon for row in rows]
+    if len(horizons) == 1:
+        return sessions_ahead(horizons[0])
+    return f"{horizons_text(horizons)} sessions ahead"
+
+
+VIEW: "View[HorizonScores]" = View(
+    command="evaluate",
+    key="horizons",
+    document=_document,
+    tables=_tables,
+    bare=_bare,
+)
