@@ -124,7 +124,7 @@ def predict(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Forecast the next session's close, or those of several, with intervals."""
+    """Forecast the next session's close, with intervals."""
 
     def call() -> "PredictResult":
         from stocklstm.workflows.predict.preconditions import Demands
