@@ -30,7 +30,7 @@ def write_report(store: Store, items: Sequence[EveningTicker], directory: Path) 
         ConfigError: It may not be written.
         StorageError: The disk is full or failing.
     """
-    pictures = {item.ticker: fan_picture(store, item.forecast) for item in items}
+    pictures = {item.ticker: fan_picture(store, [item.forecast]) for item in items}
     page = directory / PAGE
     write_file(page, _page(items, pictures, utc_now()).encode(), "--report")
     return page
