@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
     from stocklstm.workflows.evaluate.walk_forward import FoldEnded, WalkForwardResult, WalkPlanned
     from stocklstm.workflows.evening.evening import EveningResult
+    from stocklstm.workflows.evening.renewal import NewModel, Renew
     from stocklstm.workflows.evening.timetable import Timetable
     from stocklstm.workflows.loading.model import LoadedModel
     from stocklstm.workflows.models.aliases import AliasMove
@@ -383,7 +384,9 @@ class Client:
         tickers: Sequence[str] = (),
         *,
         pool: str | None = None,
+        retrain_after: int | None = None,
         on_ticker: "Callable[[TickerDone], None]" = _ignore,
+        on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         finish: "Callable[[EveningResult], EveningResult] | None" = None,
     ) -> "EveningResult":
         """Do what is to be done every evening: new prices, a forecast, and how the last one did.
@@ -396,7 +399,12 @@ class Client:
             tickers: As typed; none means all that have a champion of their own.
             pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
                 None for each ticker's own. With it, none means all that it knows.
+            retrain_after: Train before the forecast whichever champion has not seen more than so
+                many of the latest sessions, as `retrain` does, and for the first time whichever
+                ticker is named and has no model, with the settings of `effective_settings`. Where
+                a training fails the champion of before forecasts. None trains nothing.
             on_ticker: Called after each ticker that is fetched.
+            on_epoch: Called after every epoch of a training.
             finish: Given the result while no other evening can be under way, to write files of it;
                 what it returns is the result.
 
@@ -404,15 +412,55 @@ class Client:
             Of each ticker that has a forecast all about it; failures, also of those.
 
         Raises:
-            ConfigError: The store may not be written.
-            NotFoundError: There is no store, no such pooled model, or no model at all.
+            ConfigError: The store may not be written, or a pooled model is to be retrained.
+            NotFoundError: There is no store, no such pooled model, or no model at all; where
+                tickers are named that may be trained, the store is made.
             StoreLockedError: Another evening took too long.
         """
         from stocklstm.workflows.evening.evening import evening
 
+        renew: Renew | None = None
+        if retrain_after is not None:
+            from stocklstm.workflows.evening.renewal import require_own_models
+            from stocklstm.workflows.retraining import RetrainingRule
+
+            require_own_models(pool)
+            renew = partial(self._renewed, RetrainingRule(older_than=retrain_after), on_epoch)
         return evening(
-            self.store(), tickers, pool=pool, on_ticker=on_ticker, finish=finish or _as_it_is
+            self.store(create=renew is not None and bool(tickers)),
+            tickers,
+            pool=pool,
+            renew=renew,
+            on_ticker=on_ticker,
+            finish=finish or _as_it_is,
         )
+
+    def _renewed(
+        self,
+        rule: "RetrainingRule",
+        on_epoch: "Callable[[EpochEnded], None]",
+        tickers: Sequence[str],
+    ) -> "Batch[NewModel]":
+        """Train the champions that are due, and for the first time what has prices and no model."""
+        from stocklstm.workflows.evening.renewal import first_models, newer_models
+
+        store = self.store()
+        old = [
+            StoredTicker(name) for name in tickers if CHAMPION in store.registry.aliases.of(name)
+        ]
+        new = [
+            StoredTicker(name)
+            for name in tickers
+            if store.prices.has(name) and not store.registry.versions(name)
+        ]
+        renewed: Batch[NewModel] = Batch(())
+        if old:
+            renewed = newer_models(self.retrain(old, rule, on_epoch=on_epoch))
+        if new:
+            config = self.effective_settings({}).config
+            first = first_models(self.train(new, config, on_epoch=on_epoch))
+            renewed = Batch((*renewed.results, *first.results), renewed.failures + first.failures)
+        return renewed
 
     def plan_evenings(
         self, tickers: Sequence[str] = (), *, pool: str | None = None, at: str | None = None

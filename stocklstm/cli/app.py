@@ -17,7 +17,8 @@ COMMANDS = {
     "version.",
     "evaluate": "Score models on days they never saw, beside yesterday's close and EWMA.",
     "predict": "Forecast the next session's close, with intervals.",
-    "evening": "Fetch, forecast and score what closed: the one line for cron; safe to run twice.",
+    "evening": "Fetch, retrain, forecast and score what closed: one line for cron; safe to run "
+    "twice.",
     "schedule": "Print the line of cron, the systemd timer or the Windows task that runs evening.",
     "forecasts": "List the forecasts on record, each beside what came; no ticker means all.",
     "validate": "Check every byte of stored models and make a dummy forecast with each; "

@@ -38,13 +38,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "evening": (
         "stocklstm evening",
-        "stocklstm evening --csv forecasts.csv --append --report page",
+        "stocklstm evening --retrain-after 60 --csv forecasts.csv --append",
         "stocklstm evening --tickers-file b3.txt --out forecasts.json",
         "stocklstm evening --model b3 --quiet",
     ),
     "schedule": (
         "stocklstm schedule",
-        "stocklstm schedule PETR4.SA --csv forecasts.csv --append",
+        "stocklstm schedule PETR4.SA --retrain-after 60",
         "stocklstm schedule --at 21:30 --for systemd",
     ),
     "forecasts": (

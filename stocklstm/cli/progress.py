@@ -99,6 +99,15 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
         )
 
 
+def evening_lines() -> tuple[Callable[["TickerDone"], None], Callable[["EpochEnded"], None]]:
+    """Make what writes how far an evening's fetch and its trainings are: lines, now and then."""
+    lines = Lines()
+    return (
+        lambda event: lines.now_and_then(f"{_fetched(event)}, the last one {event.ticker}"),
+        lambda event: lines.of(event.ticker, _epoch_line(event)),
+    )
+
+
 @contextmanager
 def tickers_progress(
     words: str, *, shown: bool = True

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import TINY_OPTIONS
 from tests.support.evenings import cut_off, execute, live_through
 from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
+from tests.support.yahoo_server import TOO_MANY, YahooServer
 
 
 @pytest.mark.parametrize(
@@ -84,20 +85,23 @@ def test_the_record_needs_no_heavy_library(model_home: Path, options: tuple[str,
 def test_an_evening_loads_what_asks_for_prices_and_no_more(
     model_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The bundled prices are years old: Yahoo is asked, through a proxy that is not there."""
-    monkeypatch.setenv("STOCKLSTM_CACHE", str(tmp_path / "cache"))
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    """The bundled prices are years old: Yahoo is asked, and limits the rate."""
+    growing = ("--csv", str(tmp_path / "all.csv"), "--append")
+    with YahooServer(tmp_path, lambda _: TOO_MANY) as yahoo:
+        for name, value in yahoo.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("STOCKLSTM_CACHE", str(tmp_path / "cache"))
 
-    found = loaded(model_home, "evening", "--csv", str(tmp_path / "all.csv"), "--append", code=75)
+        found = loaded(model_home, "evening", *growing, "--retrain-after", "60", code=75)
 
+    assert "yfinance" in found
     assert found & HEAVY <= {"yfinance", "pandas", "pyarrow", "scipy"}
 
 
 def test_an_evening_on_which_nothing_closed_loads_nothing_heavy(model_home: Path) -> None:
     execute(model_home, "UPDATE sessions SET closes_at = '9999' WHERE date > '2024-03-13'")
 
-    assert not loaded(model_home, "evening", "--json") & HEAVY
+    assert not loaded(model_home, "evening", "--retrain-after", "60", "--json") & HEAVY
 
 
 FORECAST = {

@@ -224,7 +224,7 @@ def test_evening(cli: Cli, model_home: Path) -> None:
     (result,) = document(cli, "evening")["results"]
 
     assert result.keys() == {
-        *("ticker", "fetched", "forecast", "closed", "model_sessions", "stale_sessions"),
+        *("ticker", "fetched", "trained", "forecast", "closed", "model_sessions", "stale_sessions"),
         *("warnings", "unchanged"),
     }
     (same,) = document(cli, "predict")["forecasts"]

@@ -21,7 +21,7 @@ from stocklstm.cli.options import (
 from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.cli.predict.files import ForecastFiles, forecast_files
 from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
-from stocklstm.cli.progress import fetch_progress
+from stocklstm.cli.progress import evening_lines
 from stocklstm.cli.streams import speaking, speaks_only_of_wrong, write
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 1_000_000
 """Size beyond which a log loses its oldest lines."""
+
+RetrainAfter = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SESSIONS",
+        min=0,
+        help="Train anew, before the forecast, each champion that has not seen more than so many "
+        "of the latest sessions, and for the first time each named ticker that has no model.",
+        show_default=False,
+    ),
+]
 
 Csv = Annotated[
     str | None,
@@ -99,6 +110,7 @@ def evening(
     ticker: Tickers = None,
     tickers_file: TickersFile = None,
     model: Pool = None,
+    retrain_after: RetrainAfter = None,
     csv: Csv = None,
     append: Append = False,
     csv_style: CsvStyleName = None,
@@ -110,7 +122,7 @@ def evening(
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
-    """Fetch, forecast and score what closed: the one line for cron; safe to run twice.
+    """Fetch, retrain, forecast and score what closed: one line for cron; safe to run twice.
 
     Without a ticker: all that have a champion. What a second run finds done it leaves as it is: no
     session has ended since, nobody is asked for prices. Where prices cannot be had the forecasts
@@ -132,8 +144,15 @@ def evening(
             Client(home, lock_timeout_s=lock_timeout) as client,
         ):
             kept = _Kept(client, files, report, log, lock_timeout)
-            with fetch_progress() as (on_ticker, _):
-                result = client.evening(names, pool=model, on_ticker=on_ticker, finish=kept.finish)
+            on_ticker, on_epoch = evening_lines()
+            result = client.evening(
+                names,
+                pool=model,
+                retrain_after=retrain_after,
+                on_ticker=on_ticker,
+                on_epoch=on_epoch,
+                finish=kept.finish,
+            )
         for words, tickers in _together(result.results).items():
             more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
             warn(", ".join(tickers[:3]) + more, [words])

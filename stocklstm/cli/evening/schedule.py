@@ -17,6 +17,7 @@ from stocklstm.cli.evening.evening import (
     Log,
     Out,
     Report,
+    RetrainAfter,
     evening_files,
 )
 from stocklstm.cli.options import (
@@ -42,6 +43,7 @@ from stocklstm.core.scheduling import (
     windows_task,
 )
 from stocklstm.errors import ConfigError
+from stocklstm.workflows.evening.renewal import require_own_models
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,6 +120,7 @@ def schedule(
         ),
     ] = None,
     model: Pool = None,
+    retrain_after: RetrainAfter = None,
     csv: Csv = None,
     append: Append = False,
     csv_style: CsvStyleName = None,
@@ -137,6 +140,8 @@ def schedule(
     def call() -> "Batch[Schedule]":
         chosen = _chosen_kind(kind)
         evening_files(csv, out, csv_style, append=append)
+        if retrain_after is not None:
+            require_own_models(model)
         names = all_tickers(named, ticker, _readable(tickers_file))
         with Client(home) as client:
             timetable = client.plan_evenings(names, pool=model, at=at)
@@ -149,6 +154,7 @@ def schedule(
             "--home": place,
             "--tickers-file": tickers_file,
             "--model": model,
+            "--retrain-after": retrain_after,
             "--csv": None if csv is None else Path(csv),
             "--append": append,
             "--csv-style": csv_style,

@@ -1,4 +1,4 @@
-"""evening: fetch, forecast and score, for one line of cron; one such run at a time."""
+"""evening: fetch, retrain, forecast and score, for one line of cron; one such run at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +25,7 @@ from stocklstm.errors import (
     TryAgainError,
 )
 from stocklstm.store.store import Store
+from stocklstm.workflows.evening.renewal import NewModel, Renew, renewed
 from stocklstm.workflows.ledger import closed_forecasts
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 from stocklstm.workflows.parallel import listed
@@ -47,6 +48,7 @@ class EveningTicker:
         ticker: Whose.
         fetched: What the fetch did; None if no session has ended since the last stored close, so
             that nothing was asked for, or if it failed.
+        trained: The version that was trained; None if none was.
         forecast: The forecast, as `predict` gives it.
         closed: The forecast of the session whose close is now the last one, beside that close; None
             if there was none in time.
@@ -58,6 +60,7 @@ class EveningTicker:
 
     ticker: str
     fetched: FetchedTicker | None
+    trained: NewModel | None
     forecast: Forecast
     closed: PastForecast | None
     model_sessions: int
@@ -74,20 +77,31 @@ def evening(
     tickers: Sequence[str],
     *,
     pool: str | None,
+    renew: Renew | None,
     on_ticker: Callable[[TickerDone], None],
     finish: Callable[[EveningResult], EveningResult],
 ) -> EveningResult:
-    """Fetch, forecast and score; see `Client.evening`."""
+    """Fetch, retrain, forecast and score; see `Client.evening`.
+
+    Args:
+        renew: Trains those tickers that are due; None trains none.
+    """
     with _alone(store):
         named = list(each_once(evening_names(store, tickers, pool), parse_ticker))
         unknown = _unread(named)
         chosen = [each.key for each in named if isinstance(each.key, str)]
         fetched, unfetched = _fetched(store, chosen, on_ticker)
+        new = renewed(chosen, renew)
+        models = {model.ticker: model for model in new.results}
         made = predict(store, [StoredTicker(ticker) for ticker in chosen], pool=pool)
-        rows = [_row(store, forecast, fetched.get(forecast.ticker)) for forecast in made.forecasts]
-        missing = _without_prices(unfetched, made.failures)
+        rows = [
+            _row(store, each, fetched.get(each.ticker), models.get(each.ticker))
+            for each in made.forecasts
+        ]
+        before = (*_unfetched(unfetched, rows), *new.failures)
+        missing = _unsaid(made.failures, before)
         late = [failure for row in rows if (failure := _late(row)) is not None]
-        return finish(Batch(tuple(rows), (*unknown, *_unfetched(unfetched, rows), *missing, *late)))
+        return finish(Batch(tuple(rows), (*unknown, *before, *missing, *late)))
 
 
 @contextmanager
@@ -170,19 +184,24 @@ def _may_have_news(store: Store, ticker: str) -> bool:
     return store.sessions.ended_since(exchange, str(span[1]), utc_now()) > 0
 
 
-def _row(store: Store, forecast: Forecast, fetched: FetchedTicker | None) -> EveningTicker:
+def _row(
+    store: Store, forecast: Forecast, fetched: FetchedTicker | None, trained: NewModel | None
+) -> EveningTicker:
     owner = parse_reference(forecast.model).ticker
     seen = store.registry.manifest(owner, forecast.version).data.last
     dates = store.prices.dates(forecast.ticker)
     return EveningTicker(
         ticker=forecast.ticker,
         fetched=fetched,
+        trained=trained,
         forecast=forecast,
         closed=_closed(store, forecast, owner),
         model_sessions=int((dates > np.datetime64(seen, "D")).sum()),
         stale_sessions=forecast.stale_sessions,
         warnings=_warnings(forecast, fetched),
-        unchanged=forecast.unchanged and (fetched is None or fetched.unchanged),
+        unchanged=(
+            forecast.unchanged and trained is None and (fetched is None or fetched.unchanged)
+        ),
     )
 
 
@@ -252,9 +271,9 @@ def _late(row: EveningTicker) -> Failure | None:
     return Failure(row.ticker, error)
 
 
-def _without_prices(unfetched: Sequence[Failure], unmade: Sequence[Failure]) -> Iterator[Failure]:
-    """Pass on why there is no forecast, unless the reason is one that was said of its prices."""
-    said = {failure.ticker for failure in unfetched}
+def _unsaid(unmade: Sequence[Failure], before: Sequence[Failure]) -> Iterator[Failure]:
+    """Pass on why there is no forecast, unless the reason is one that has been said."""
+    said = {failure.ticker for failure in before}
     for failure in unmade:
         if not (isinstance(failure.error, NotFoundError) and failure.ticker in said):
             yield failure

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.forecasts.live import LiveRecord
+from stocklstm.core.reference import version_id
 from stocklstm.core.wording import level_percent, money, percent_change, price_digits
 from stocklstm.workflows.evening.evening import EveningTicker
+from stocklstm.workflows.evening.renewal import NewModel
 from stocklstm.workflows.predict.history import PastForecast
 
 OLD_SESSIONS = 60
@@ -79,13 +81,23 @@ def _notes(item: EveningTicker) -> Iterator[str]:
         yield f"{item.stale_sessions} session{'' if item.stale_sessions == 1 else 's'} behind"
     if item.fetched is not None and item.fetched.revision:
         yield item.fetched.revision
+    if item.trained is not None:
+        yield f"trained v{item.trained.version}, {_outcome(item.trained)}"
     if item.model_sessions > OLD_SESSIONS:
         yield f"model has not seen {item.model_sessions} sessions"
     if item.unchanged:
         yield "unchanged"
 
 
+def _outcome(new: NewModel) -> str:
+    return "the champion now" if new.promoted else "not the champion"
+
+
 def _lines(items: Sequence[EveningTicker]) -> Iterator[str]:
-    if any(item.model_sessions > OLD_SESSIONS for item in items):
+    for item in items:
+        if item.trained is not None:
+            name = version_id(item.ticker, item.trained.version)
+            yield f"{name}: {item.trained.reason}; {item.trained.promotion}"
+    if any(item.model_sessions > OLD_SESSIONS and item.trained is None for item in items):
         yield f"Old models: stocklstm train --all --if-older-than {OLD_SESSIONS}"
     yield "A forecast is not investment advice."
