@@ -18,6 +18,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "train": (
         "stocklstm train PETR4.SA",
         "stocklstm train PETR4.SA --preset paper --epochs 20 --promote never",
+        "stocklstm train PETR4.SA --start 2018-01-01",
         "stocklstm train --tickers-file b3.txt --jobs 4",
         "stocklstm train --all --if-older-than 60",
         "stocklstm train --pooled --name b3 PETR4.SA VALE3.SA ITUB4.SA",

@@ -245,19 +245,29 @@ class PriceStore:
             dates = _increasing(table["date"].astype("datetime64[D]"))
         return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
 
-    def pinned(self, ticker: str, last: str, sha256: str, *, name: str, command: str) -> Bars:
-        """Read the prices that unfinished work began with; what came later stays out.
+    def pinned(
+        self,
+        ticker: str,
+        last: str,
+        sha256: str,
+        *,
+        name: str,
+        command: str,
+        start: str | None = None,
+    ) -> Bars:
+        """Read the prices that work began with; what came later stays out.
 
         Args:
             last: Last ISO day of them.
             sha256: `Bars.fingerprint` of them.
             name: What to call the work, such as "the run PETR4.SA-…".
             command: The subcommand that starts it anew.
+            start: ISO day before which none were used; None for all.
 
         Raises:
             RejectedDataError: They are no longer what they were.
         """
-        bars = self.bars(ticker)
+        bars = self.bars(ticker).since(start)
         bars = bars.select(bars.dates <= np.datetime64(last, "D"))
         if bars.fingerprint() != sha256:
             raise RejectedDataError(

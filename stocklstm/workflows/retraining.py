@@ -167,7 +167,8 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
         patience = 0 if latest is champion else AGAIN_AFTER
         found.append(_answer(alarms, sessions, since, patience))
     if rule.older_than is None and not rule.drift:
-        same = prices.bars(ticker).fingerprint() == latest.data.sha256
+        known = prices.bars(ticker).since(latest.config.start)
+        same = known.fingerprint() == latest.data.sha256
         found.append(_Finding(not same, since if sessions or same else f"revised prices, {since}"))
     due = [each for each in found if each.due]
     return Retraining(

@@ -136,7 +136,9 @@ def score_model(
         RejectedDataError: The model learned prices that have been rescaled since.
     """
     require_training_scale(model.manifest, bars)
+    manifest, stored = model.manifest, len(bars)
+    bars = bars.since(manifest.config.start)
+    origins = origins - (stored - len(bars))
     forecasts = model.forecaster.forecast(bars, origins)
-    manifest = model.manifest
     horizon = manifest.config.horizon
     return score_days(bars, origins, forecasts, manifest.baselines, horizon, others)

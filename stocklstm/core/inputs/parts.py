@@ -34,18 +34,19 @@ class PoolSeries(SplitSeries):
 
 
 def split_ticker(bars: Bars, config: TrainingConfig) -> SplitSeries:
-    """Part the prices of one ticker.
+    """Part the prices of one ticker, from the first day on that it may learn from.
 
     Raises:
         SeriesTooShortError: There are too few rows for these settings.
     """
-    return SplitSeries(bars, split_origins(len(bars), warm_up_rows(config), config))
+    known = bars.since(config.start)
+    return SplitSeries(known, split_origins(len(known), warm_up_rows(config), config))
 
 
 def split_pool(
     bars: Mapping[str, Bars], config: TrainingConfig, days: PoolDays | None = None
 ) -> tuple[PoolDays, tuple[PoolSeries, ...]]:
-    """Part the prices of all tickers on the same days.
+    """Part the prices of all tickers on the same days, from the first day on they may learn from.
 
     Args:
         bars: By ticker; the order does not matter.
@@ -56,9 +57,10 @@ def split_pool(
         SeriesTooShortError: All tickers together are too short for these settings.
         NotEnoughDataError: Only one is old enough to learn from.
     """
+    known = {ticker: bars[ticker].since(config.start) for ticker in sorted(bars)}
     if days is None:
-        days = pool_days([each.dates for each in bars.values()], warm_up_rows(config), config)
-    series = tuple(part_series(ticker, bars[ticker], days, config) for ticker in sorted(bars))
+        days = pool_days([each.dates for each in known.values()], warm_up_rows(config), config)
+    series = tuple(part_series(ticker, each, days, config) for ticker, each in known.items())
     require_parts([each.split for each in series], config)
     taught = [each.ticker for each in series if len(each.split.train)]
     if len(taught) < 2:

@@ -118,5 +118,7 @@ def _too_short(windows: int, config: TrainingConfig) -> SeriesTooShortError:
         "validate and test on",
         needed=5 * LEAST_PART,
         found=windows,
-        hint="fetch longer histories, or name more tickers",
+        hint="fetch longer histories, or name more tickers"
+        if config.start is None
+        else f"take an earlier --start than {config.start}",
     )

@@ -47,6 +47,11 @@ class Bars:
         """Keep some rows, chosen by anything that indexes an array along its first axis."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(Bars)})
 
+    def since(self, day: str | None) -> "Bars":
+        """Leave out the sessions before an ISO day; None leaves out none."""
+        first = 0 if day is None else int(np.searchsorted(self.dates, np.datetime64(day, "D")))
+        return self.select(slice(first, None)) if first else self
+
     @cached_property
     def log_returns(self) -> Floats:
         """Log returns of the adjusted close, (N,); the first is NaN, having no day before it."""

@@ -94,12 +94,15 @@ def split_before(test: Indices, warm_up: int, config: TrainingConfig, embargo: i
 
 def _too_short(rows: int, needed: int, config: TrainingConfig) -> SeriesTooShortError:
     ahead = f" and a horizon of {config.horizon}" if config.horizon > 1 else ""
+    since = "" if config.start is None else f" from {config.start} on"
+    longer = "fetch a longer history" if config.start is None else "take an earlier --start"
     shorter = "--horizon" if _least(config) > LEAST_PART else "--seq-length"
     return SeriesTooShortError(
-        f"{rows} rows are too few: windows of {config.seq_length}{ahead} need at least {needed}",
+        f"{rows} rows{since} are too few: windows of {config.seq_length}{ahead} need at least "
+        f"{needed}",
         needed=needed,
         found=rows,
-        hint=f"fetch a longer history, or train with a shorter {shorter}",
+        hint=f"{longer}, or train with a shorter {shorter}",
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields, replace
 from typing import Any, NamedTuple
 
+from stocklstm.core.clock import is_day
 from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError
 
@@ -73,6 +74,9 @@ def below(most: float, *, zero: bool) -> Limits:
     """Allow numbers from zero on, or above zero, that are below another one."""
     bounds = f"{'from 0' if zero else 'above 0'} to below {most:g}"
     return Limits(lambda value: 0 <= value < most and (zero or value > 0), bounds)
+
+
+DAY = Limits(lambda value: isinstance(value, str) and is_day(value), "a day such as 2018-01-01")
 
 
 def or_none(limits: Limits) -> Limits:
@@ -145,6 +149,14 @@ class TrainingConfig:
         f"what is seen of each session: {', '.join(FEATURES)}",
         note="In this order.",
         group=DATA,
+    )
+    start: str | None = setting(
+        None,
+        or_none(DAY),
+        "first day of the prices to learn from, or none",
+        note="Those before it are not looked at: not in training, and not in forecasts.",
+        group=DATA,
+        metavar="DAY",
     )
     scale_low: float = setting(
         0.0, None, "lower end of the price scale", group=DATA, metavar="NUMBER"

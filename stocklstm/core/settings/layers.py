@@ -5,6 +5,7 @@ What a setting is stands in its row in `config`; here is how it is named, typed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, replace
+from datetime import date
 from difflib import get_close_matches
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -128,8 +129,8 @@ class Setting:
             return None
         if self.kind is float and type(value) is int:
             return float(value)
-        if self.kind is str and type(value) is int:
-            # precision = 32 is a word that looks like a number.
+        if self.kind is str and type(value) in {int, date}:
+            # precision = 32 and start = 2018-01-01 are words that look like something else.
             return str(value)
         if isinstance(value, str) and self.kind in {str, tuple}:
             return self.parse(value, origin)

@@ -77,7 +77,7 @@ def _evaluate_one(
     require_ticker(reference)
     model = load_model(store, reference)
     manifest = model.manifest
-    bars = store.prices.bars(manifest.ticker)
+    bars = store.prices.bars(manifest.ticker).since(manifest.config.start)
     garch = fit_garch(bars, int((bars.dates <= np.datetime64(manifest.splits.train_end)).sum()))
     days, evaluation = score_unseen(model, bars, [] if garch is None else [garch])
     currency = store.prices.instrument(manifest.ticker).currency

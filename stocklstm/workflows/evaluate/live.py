@@ -238,11 +238,11 @@ def _scored_days(
     ewma = np.empty_like(closed.quantiles)
     rivals: dict[str, Floats] = {}
     for version in np.unique(closed.versions).tolist():
-        baselines = versions.required(version).baselines
-        rows = closed.versions == version
-        last, origins = closed.last_closes[rows], closed.origins[rows]
-        ewma[rows] = last[:, None] * np.exp(baselines.ewma.returns(bars, origins, horizon))
-        for name, returns in baselines.points(bars, origins, horizon).items():
+        manifest, rows = versions.required(version), closed.versions == version
+        baselines, known = manifest.baselines, bars.since(manifest.config.start)
+        last, origins = closed.last_closes[rows], closed.origins[rows] - (len(bars) - len(known))
+        ewma[rows] = last[:, None] * np.exp(baselines.ewma.returns(known, origins, horizon))
+        for name, returns in baselines.points(known, origins, horizon).items():
             rivals.setdefault(name, np.empty(len(closed)))[rows] = last * np.exp(returns)
     return ScoredDays(
         dates=closed.dates,

@@ -187,8 +187,8 @@ class _Run:
         """Walk with one version."""
         require_ticker(reference)
         ticker, manifest = reference.ticker, self.store.registry.find(reference)
-        bars = self.store.prices.bars(ticker)
         config = manifest.config
+        bars = self.store.prices.bars(ticker).since(config.start)
         splits = fold_splits(len(bars), warm_up_rows(config), config, self.walk)
         self.on_plan(self._planned(manifest, bars, splits))
         outcomes = []

@@ -82,12 +82,14 @@ class PooledModel:
         if ticker in self.members:
             return self.of(ticker, bars)
         newcomer = self._newcomer(ticker, bars)
+        bars = bars.since(self.manifest.config.start)
         rows = known_rows(bars.dates, self.record.days)
         baselines = Baselines.fit(bars, rows)
         scale = naive_error(bars, rows, self.manifest.config.horizon)
         return self._model(replace(newcomer, baselines=baselines, mase_scale=scale), known=False)
 
     def _newcomer(self, ticker: str, bars: Bars) -> Member:
+        bars = bars.since(self.manifest.config.start)
         if len(bars) < LEAST_ROWS:
             raise SeriesTooShortError(
                 f"{len(bars)} rows of {ticker} are too few for a pooled model, which needs "

@@ -185,8 +185,9 @@ def forecast_given(
         RejectedDataError: The model learned prices in another scale, a window is not usable, or
             moves are so large that the forecast is no number.
     """
-    bars = given.bars()
-    manifest = model.manifest
+    bars, manifest = given.bars(), model.manifest
+    if given.dates is not None:
+        bars = bars.since(manifest.config.start)
     ahead = horizons_ahead(manifest, horizons)
     with np.errstate(over="ignore"):
         closes = list(closes_ahead(model, bars, ahead))

@@ -273,6 +273,7 @@ class _Run:
         targets = [
             self._target(instrument.exchange, bars, len(seen) - 1, horizon) for horizon in horizons
         ]
+        seen = seen.since(model.manifest.config.start)
         entries = tuple(
             _entry(model, seen, target, horizon, closes, self.made_at)
             for (target, _), horizon, closes in zip(

@@ -206,13 +206,14 @@ class _Quantization:
         read, data = self.store.registry.read_file, manifest.data
         return Parent(
             Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
-            self.store.prices.bars(manifest.ticker),
+            self.store.prices.bars(manifest.ticker).since(manifest.config.start),
             training_bars=lambda: self.store.prices.pinned(
                 manifest.ticker,
                 data.last,
                 data.sha256,
                 name=f"the version {manifest.id}",
                 command="train",
+                start=manifest.config.start,
             ),
             checkpoint=lambda: read(manifest, CHECKPOINT_FILE),
             on_note=self.on_note,

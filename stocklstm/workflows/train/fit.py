@@ -317,13 +317,15 @@ def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> P
     Args:
         bars: N sessions.
         config: All settings.
-        split: Parts of the prices; by default those that the settings make.
+        split: Parts of the prices; by default those that the settings make, of the prices from
+            their first day on.
 
     Raises:
         SeriesTooShortError: There are too few rows for these settings.
     """
     if split is None:
-        split = split_ticker(bars, config).split
+        series = split_ticker(bars, config)
+        bars, split = series.bars, series.split
     seen = bars.select(slice(0, int(split.validation[-1]) + config.horizon + 1))
     scaling = fit_scaling(seen, split, config)
     data = TrainingData(scaling.inputs(seen), scaling.targets(seen), split.train, split.validation)

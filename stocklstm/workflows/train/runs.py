@@ -104,8 +104,9 @@ def read_pool(
         except NoPricesError as error:
             left_out.append(LeftOutTicker(ticker, error.message))
             continue
-        if len(found) < least:
-            reason = f"{len(found)} rows are too few: {least} are needed"
+        if (rows := len(found.since(config.start))) < least:
+            since = "" if config.start is None else f" from {config.start} on"
+            reason = f"{rows} rows{since} are too few: {least} are needed"
             left_out.append(LeftOutTicker(ticker, reason))
             continue
         bars[ticker] = found
@@ -181,9 +182,9 @@ class Runs:
             weights: Reference to the version whose weights are to be the first ones.
         """
         start = None if weights is None else weights_identity(self.store, weights)
-        record = _record(dataset, config, start)
         # What cannot be trained at all is said before a directory is made for it.
         series = dataset.split(config)
+        record = _record(dataset, config, start)
         if start is not None:
             require_unseen_test_part(
                 self.store, start, dataset.owner, list(series.values()), config.horizon

@@ -203,7 +203,7 @@ def _audit(store: Store, model: AnyModel) -> _Audit:
     manifest = model.manifest
     models, bars, revised = {}, {}, []
     for ticker in model.tickers:
-        stored = store.prices.bars(store.prices.current_name(ticker))
+        stored = store.prices.bars(store.prices.current_name(ticker)).since(manifest.config.start)
         models[ticker] = model.of(ticker, stored)
         data = models[ticker].manifest.data
         bars[ticker] = stored.select(stored.dates <= np.datetime64(data.last, "D"))

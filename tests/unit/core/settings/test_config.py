@@ -11,6 +11,7 @@ CALIBRATED = {
     "preset": "calibrated",
     "target": "return",
     "features": ("return", "volatility"),
+    "start": None,
     "scale_low": 0.0,
     "scale_high": 1.0,
     "seq_length": 60,
@@ -127,6 +128,7 @@ REFUSED = {
     "min_delta": [-1e-9, NAN, INF],
     "checkpoint_every": [0, -1],
     "top_k": [-1, 101],
+    "start": ["2018", "2018-02-30", "20180102", "", 20180102],
     "seq_length": [1, 0, -60],
     "horizon": [0, 251, -1],
     "features": [(), ("return", "return"), ("moon",), ("Close",)],
@@ -163,6 +165,7 @@ def test_a_value_outside_its_limits(name, value):
 ALLOWED = {
     "features": [("close",), ("volume", "range", "gap", "volatility", "return")],
     "horizon": [1, 5, 250],
+    "start": ["2018-01-02", "1950-12-31"],
     "seq_length": [2, 500],
     "hidden_size": [1, 512],
     "num_layers": [1, 5],
