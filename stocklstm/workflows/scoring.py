@@ -57,6 +57,7 @@ def score_horizons(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> l
     """
     manifest = model.manifest
     require_training_scale(manifest, bars)
+    bars = bars.since(manifest.config.start)
     every = unseen_origins(manifest, bars, model.ticker)
     # The network is run once; what is farther ahead is its forecast, widened.
     forecasts = model.forecaster.forecast(bars, every)

@@ -12,6 +12,7 @@ from stocklstm import (
     WalkForward,
     dry_run,
     evaluate,
+    evaluate_horizons,
     evaluate_pool,
     predict,
     score_league,
@@ -102,6 +103,11 @@ def test_its_forecasts_and_scores_are_those(homes: tuple[Path, Path]) -> None:
     (row,) = score_league([TICKER], home=whole).results
     assert row.evaluation.distribution.crps_ratio == other.evaluation.distribution.crps_ratio
     assert row.evaluation.point.rmse_ratio == other.evaluation.point.rmse_ratio
+
+    farther, same_rows = (
+        evaluate_horizons([TICKER], [1, 5], home=home).results[0].rows for home in homes
+    )
+    assert farther == same_rows
 
     forecast, same = (predict([TICKER], home=home).forecasts[0] for home in homes)
     assert forecast.quantiles == same.quantiles
