@@ -175,8 +175,8 @@ def test_evaluate_horizons(cli: Cli) -> None:
     assert [row["test"]["horizon"] for row in result["rows"]] == [1, 5]
     for row in result["rows"]:
         assert row.keys() == {
-            *("test", "spans", "rmse_ratio", "dm_p", "dm_holm_p", "crps_ratio", "crps_p"),
-            *("crps_holm_p", "coverage", "coverage_low", "coverage_high", "verdict"),
+            *("test", "spans", "rmse_ratio", "dm_p", "dm_holm_p", "rivals", "crps_ratio"),
+            *("crps_p", "crps_holm_p", "coverage", "coverage_low", "coverage_high", "verdict"),
             "distribution_verdict",
         }
         assert row["test"].keys() == {"start", "end", "n", "horizon"}

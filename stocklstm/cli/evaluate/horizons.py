@@ -1,6 +1,7 @@
 """stocklstm evaluate --horizons."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,6 +63,7 @@ def _row_document(row: "HorizonRow") -> Mapping[str, Any]:
         "rmse_ratio": point.rmse_ratio,
         "dm_p": point.dm_p,
         "dm_holm_p": corrected.dm_holm_p,
+        "rivals": [asdict(rival) for rival in scores.rivals],
         "crps_ratio": distribution.crps_ratio,
         "crps_p": distribution.dm_p,
         "crps_holm_p": corrected.crps_holm_p,
@@ -121,7 +123,10 @@ def _cells(row: "HorizonRow") -> list["str | Text"]:
 
 
 def _remarks(item: "HorizonScores") -> Iterable[str]:
-    """Say what the verdicts, which are of the point forecasts, leave out."""
+    """Say what the verdicts, of the point forecast beside the last close, leave out."""
+    beaten = [row for row in item.rows if row.verdict == "better" and _drift_is_as_good(row)]
+    if beaten:
+        yield f"Point: the drift, the mean return of the past, is as good {_ahead(beaten)}."
     for side in ("better", "worse"):
         found = [r for r in item.rows if r.distribution_verdict == side]
         if found:
@@ -145,6 +150,12 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
                 yield f"Intervals: {level_percent(coverage.level)} too {side} {_ahead(found)}."
     if not off:
         yield "Intervals: consistent with what they promise at every horizon that is judged."
+
+
+def _drift_is_as_good(row: "HorizonRow") -> bool:
+    """Tell whether a rise that went on, which anybody can extrapolate, explains the lead."""
+    model = row.evaluation.point.rmse
+    return any(rival.name == "drift" and rival.rmse <= model for rival in row.evaluation.rivals)
 
 
 def _off(row: "HorizonRow", place: int) -> int:

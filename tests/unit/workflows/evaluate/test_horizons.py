@@ -12,6 +12,9 @@ from statsmodels import api as sm
 from statsmodels.stats.multitest import multipletests
 
 from stocklstm import evaluate, evaluate_horizons, load, train
+from stocklstm.cli.evaluate.horizons import VIEW
+from stocklstm.cli.output import Mode, show
+from stocklstm.core.batch import Batch
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
@@ -169,6 +172,26 @@ def test_the_table_fits_eighty_columns_and_says_what_is_too_little(
     assert (scores["rows"][0]["spans"], scores["rows"][0]["verdict"]) == (10, None)
     bare = cli("evaluate", TICKER, "--horizons", "1,60", "--quiet").out
     assert bare == f"{TICKER}@v1 1 no_better\n{TICKER}@v1 60 too_few\n"
+
+
+@pytest.mark.parametrize(("drift", "said"), [(0.99, True), (1.01, False)])
+def test_a_lead_that_drift_has_as_well_is_said_to_be_that(
+    model_home: Path, capsys: pytest.CaptureFixture[str], drift: float, said: bool
+) -> None:
+    (scores,) = evaluate_horizons([TICKER], [1, 2, 3], home=model_home).results
+    rows = []
+    for row in scores.rows:
+        rmse = row.evaluation.point.rmse
+        rival = replace(row.evaluation.rivals[0], name="drift", rmse=rmse * drift)
+        better = replace(row.corrected, verdict="better")
+        rows.append(
+            replace(row, corrected=better, evaluation=replace(row.evaluation, rivals=(rival,)))
+        )
+
+    show(VIEW, Batch((replace(scores, rows=tuple(rows)),)), Mode.HUMAN)
+
+    out = capsys.readouterr().out
+    assert ("is as good 1-3 sessions ahead." in out) is said
 
 
 @pytest.mark.usefixtures("model_home")
