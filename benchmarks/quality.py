@@ -18,6 +18,7 @@ from series import chosen_settings, model_options, packed_series, prices
 
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.wording import p_cell
 from stocklstm.workflows.train.fit import fit, prepare
 
 
@@ -70,8 +71,8 @@ def main() -> int:
     for ticker, score in zip(series, scores, strict=True):
         near, far = (f"{100 * c.share:.1f} %" for c in score.distribution.coverage)
         print(
-            f"| {ticker} | {score.n} | {score.point.rmse_ratio:.4f} | {score.point.dm_p:.2f} "
-            f"| {score.distribution.crps_ratio:.4f} | {score.distribution.dm_p:.2f} "
+            f"| {ticker} | {score.n} | {score.point.rmse_ratio:.4f} | {p_cell(score.point.dm_p)} "
+            f"| {score.distribution.crps_ratio:.4f} | {p_cell(score.distribution.dm_p)} "
             f"| {near} | {far} |"
         )
     found = goals(scores)

@@ -18,7 +18,7 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.horizons import parse_horizons
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.reference import ModelReference, StoredTicker
-from stocklstm.core.wording import level_percent, money, percent, price_digits
+from stocklstm.core.wording import level_percent, money, percent, percent_change, price_digits
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
 from stocklstm.workflows.predict.history import PastForecast, ticker_history
@@ -198,7 +198,7 @@ def _row(made: Forecast) -> ForecastRow:
         session=made.target_session,
         horizon=made.horizon,
         point=money(made.point, made.currency, digits),
-        change=f"{made.change_pct:+.2f} %",
+        change=percent_change(made.change_pct),
         intervals=_bounds(made, digits),
         verdict=made.verdict,
         verdict_short=_VERDICTS.get(made.verdict, made.verdict),

@@ -330,8 +330,11 @@ def _row(row: "PriceRow") -> list[str]:
     from stocklstm.core.wording import price_digits
 
     digits = price_digits(row.close)
-    prices = (row.open, row.high, row.low, row.close, row.adj_close)
+    prices = (row.open, row.high, row.low, row.close)
     cells = ["" if isnan(price) else f"{price:,.{digits}f}" for price in prices]
+    # What was paid out since may leave a small part of a close.
+    own = max(digits, price_digits(row.adj_close))
+    cells.append(f"{row.adj_close:,.{own}f}")
     volume = "" if isnan(row.volume) else f"{row.volume:,.0f}"
     return [row.date, *cells, volume, row.fetched_at[:10]]
 

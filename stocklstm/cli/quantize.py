@@ -25,7 +25,7 @@ from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.wording import money, percent, percent_change
+from stocklstm.core.wording import MOST_TIMES, error_digits, money, percent, percent_change
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -133,7 +133,8 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     from stocklstm.cli.tables import grid
 
     measured = [item.before, *(step.figures for step in item.steps), item.after]
-    columns = [_column(figures, item.currency) for figures in measured]
+    digits = error_digits(item.before.rmse)
+    columns = [_column(figures, item.currency, digits) for figures in measured]
     names = ["Before", *(step.name.capitalize() for step in item.steps), "After"]
     rows = [
         [name, *cells, change]
@@ -142,7 +143,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     title = f"{item.ticker}@v{item.version}: {item.method} of v{item.parent}"
     grid(console, title, ["", *names, "Change"], rows)
     console.print()
-    difference = money(item.largest_difference, item.currency, 4)
+    difference = money(item.largest_difference, item.currency, digits)
     console.print(f"Largest difference of two point forecasts of a test day: {difference}.")
     if not item.accepted:
         words, style = "REFUSED, not champion", "bold red"
@@ -174,7 +175,7 @@ _ROWS = (
 )
 
 
-def _column(figures: "VersionFigures", currency: str) -> list[str]:
+def _column(figures: "VersionFigures", currency: str, digits: int) -> list[str]:
     """Write what one network has, in the order of `_ROWS`."""
     return [
         f"{figures.bytes:,} bytes",
@@ -182,8 +183,8 @@ def _column(figures: "VersionFigures", currency: str) -> list[str]:
         f"{figures.latency_ms:.3f} ms",
         f"{figures.latency_256_ms:.2f} ms",
         f"{figures.load_ms:.2f} ms",
-        money(figures.rmse, currency, 4),
-        money(figures.crps, currency, 4),
+        money(figures.rmse, currency, digits),
+        money(figures.crps, currency, digits),
         percent(figures.coverage["0.8"]),
         percent(figures.coverage["0.95"]),
         f"{figures.parameters:,}",
@@ -207,7 +208,8 @@ def _changes(item: "QuantizedVersion") -> list[str]:
 
 
 def _times(ratio: float, gain: str, loss: str) -> str:
-    return f"{ratio:.2f} × {gain}" if ratio >= 1 else f"{1 / ratio:.2f} × {loss}"
+    times, words = (ratio, gain) if ratio >= 1 else (1 / ratio, loss)
+    return f"> {MOST_TIMES} × {words}" if times > MOST_TIMES else f"{times:.2f} × {words}"
 
 
 VIEW: "View[QuantizedVersion]" = View(

@@ -7,6 +7,10 @@ from stocklstm.core.settings.config import SIGNIFICANT
 _SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
 
 
+MOST_TIMES = 100
+"""Where the figures of a ratio end: beyond that only this is said."""
+
+
 def currency_symbol(currency: str) -> str:
     """Give the sign of an ISO 4217 code; the code itself if it has none here."""
     return _SYMBOLS.get(currency, currency)
@@ -25,15 +29,24 @@ def money(amount: float, currency: str, digits: int = 2) -> str:
 def error_digits(rmse: float) -> int:
     """Choose the decimal places of errors: four for those of shares, two for those of an index.
 
+    The errors of what costs less than a cent get more, so that four digits are seen of them, too.
+
     Args:
         rmse: How large they usually are, in currency.
     """
-    return 4 if rmse < 10 else 2
+    if rmse >= 10:
+        return 2
+    return max(4, _four_digits(rmse)) if rmse > 0 else 4
 
 
 def price_digits(price: float) -> int:
     """Choose the decimal places of a price: two, and more for what costs less than one."""
-    return 2 if price >= 1 else min(8, 3 - math.floor(math.log10(max(price, 1e-8))))
+    return 2 if price >= 1 else _four_digits(price)
+
+
+def _four_digits(amount: float) -> int:
+    """Count the decimals that four significant digits take; 15 at most."""
+    return 3 - math.floor(math.log10(max(amount, 1e-12)))
 
 
 def price_words(price: float) -> str:
@@ -52,8 +65,31 @@ def level_percent(level: float) -> str:
 
 
 def percent_change(change: float) -> str:
-    """Write a change that is in per cent already with its sign, and no change as +0.00 %."""
-    return f"{round(change, 2) + 0.0:+.2f} %"
+    """Write a change that is in per cent already with its sign, and no change as +0.00 %.
+
+    Beyond a hundredfold the digits say nothing any more.
+    """
+    if change > 100 * MOST_TIMES:
+        return f"beyond {100 * MOST_TIMES:+,} %"
+    return f"{round(change, 2) + 0.0:+,.2f} %"
+
+
+def size_words(share: float) -> str:
+    """Write by how much something is larger, smaller, better or worse: 2.5 %, 418 %.
+
+    Args:
+        share: Of the other's, from 0; above a hundred times the digits say nothing any more.
+    """
+    if share > MOST_TIMES:
+        return f"more than {MOST_TIMES} times"
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:,.0f} %"
+
+
+def skill_percent(skill: float, digits: int = 2) -> str:
+    """Write the skill of a forecast in per cent with its sign, such as +0.16 %."""
+    if skill < -MOST_TIMES:
+        return f"below {-100 * MOST_TIMES:,} %"
+    return f"{100 * skill:+,.{digits}f} %"
 
 
 def p_words(p: float) -> str:
@@ -65,8 +101,8 @@ def p_words(p: float) -> str:
 
 
 def p_exact(p: float) -> str:
-    """Write a p-value in a reason that is kept: two digits, however small it is."""
-    return f"p = {p:.2g}"
+    """Write a p-value in a reason that is kept."""
+    return p_words(p)
 
 
 def p_cell(p: float | None) -> str:

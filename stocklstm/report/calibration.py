@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stocklstm.core.scores.calibration import probability_transform
-from stocklstm.core.scores.evaluation import ScoredDays
+from stocklstm.core.scores.evaluation import ScoredDays, interval_faults
 from stocklstm.core.scores.scores import Coverage, Evaluation
 from stocklstm.core.scores.significance import binomial_band
 from stocklstm.core.settings.config import LEVELS
+from stocklstm.core.wording import p_words
 from stocklstm.report.figure import BLACK, BLUE, GREY, heading_across, png, side_by_side
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def calibration_png(days: ScoredDays, evaluation: Evaluation, title: str) -> byt
     with side_by_side(1, 1, same_unit=False) as (figure, (falls, shares)):
         _draw_falls(falls, days, independent)
         _draw_shares(shares, evaluation.distribution.reliability, independent)
-        heading_across(figure, f"Calibration: {title}", _words(evaluation))
+        heading_across(figure, f"Calibration: {title}", _words(days, evaluation))
         return png(figure)
 
 
@@ -89,20 +90,26 @@ def _draw_shares(axes: "Axes", shares: tuple[float, ...], independent: int) -> N
     axes.legend(frameon=False, fontsize=9, loc="upper left")
 
 
-def _words(evaluation: Evaluation) -> str:
-    held = " ".join(_held(coverage) for coverage in evaluation.distribution.coverage)
+def _words(days: ScoredDays, evaluation: Evaluation) -> str:
+    held = " ".join(_held(days, coverage) for coverage in evaluation.distribution.coverage)
     return (
         f"{held} Bars high at both ends: intervals too narrow; high in the middle: too wide; "
         "higher to one side: forecasts too low (right) or too high (left)."
     )
 
 
-def _held(coverage: Coverage) -> str:
-    if coverage.consistent:
-        judged = "as it should"
-    else:
-        judged = "too often" if coverage.share > coverage.level else "too seldom"
+_FAULTS = {
+    "too narrow": "too seldom",
+    "too wide": "too often",
+    "misses in runs": "misses come in runs",
+    "misses too regular": "misses come too regularly",
+}
+
+
+def _held(days: ScoredDays, coverage: Coverage) -> str:
+    faults = interval_faults(days, coverage)
+    judged = ", ".join(f"{_FAULTS[each.kind]} ({p_words(each.p)})" for each in faults)
     return (
         f"The {coverage.level * 100:.0f} % interval held {coverage.share * 100:.1f} % of outcomes: "
-        f"{judged}."
+        f"{judged or 'as it should'}."
     )

@@ -10,6 +10,7 @@ from stocklstm.core.forecasts.live import ClosedForecasts
 from stocklstm.core.prices.series import JITTER, Bars
 from stocklstm.core.reference import CHAMPION, ModelReference
 from stocklstm.core.settings.config import LEVELS
+from stocklstm.core.wording import price_words
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import Store
@@ -175,7 +176,7 @@ def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, li
         return True, []
     warning = (
         f"prices were revised since {earlier.made_at}: the forecast on record for "
-        f"{entry.target_session} stays {earlier.point:.2f}"
+        f"{entry.target_session} stays {price_words(earlier.point)}"
     )
     return False, [warning]
 

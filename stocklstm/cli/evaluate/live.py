@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.evaluate.scores import evaluation_document, skill_words
+from stocklstm.cli.evaluate.scores import evaluation_document, ratio, skill_words
 from stocklstm.cli.options import in_any_case
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
@@ -188,14 +188,14 @@ def _title(item: "LiveScores") -> str:
 def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
     point, spread = scores.point, scores.distribution
     rmse, naive, crps = (
-        money(value, item.currency, error_digits(point.rmse_naive))
+        money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
         for value in (point.rmse, point.rmse_naive, spread.crps)
     )
     rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]
     if point.skill is not None:
         rows.append(("Skill", skill_words(point)))
     if spread.crps_ratio is not None:
-        against = f"{spread.crps_ratio:.4f} of EWMA's (p {p_cell(spread.dm_p)})"
+        against = f"{ratio(spread.crps_ratio)} of EWMA's (p {p_cell(spread.dm_p)})"
         rows.append(("CRPS", f"{crps}, {against}"))
     for c in spread.coverage:
         fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import evaluation_document, ratio
 from stocklstm.cli.output import View
-from stocklstm.core.wording import p_cell, percent
+from stocklstm.core.wording import naive_words, p_cell, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +59,7 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
             rows = [*map(_beside, owned), _mean_beside(item.means)]
             grid(console, "Beside models of their own", columns, rows, left=["Own model"])
             console.print()
+        console.print(_counted(item))
         beside = (
             "Pooled / own: CRPS over that of the ticker's own model, on days that neither saw; "
             if item.means.owned
@@ -70,6 +71,15 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
         )
         if any(not row.known for row in item.rows):
             console.print("*: the model was not trained on it.")
+
+
+def _counted(item: "PoolScores") -> str:
+    means, naive = item.means, naive_words(item.horizon)
+    return (
+        f"After Holm, better than {naive} for {means.better} of {means.tickers} and worse for "
+        f"{means.worse}; better than EWMA for {means.crps_better} and worse for "
+        f"{means.crps_worse}."
+    )
 
 
 def _row(row: "PoolRow") -> list["str | Text"]:

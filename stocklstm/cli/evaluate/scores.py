@@ -5,7 +5,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.core.settings.config import LEVELS
-from stocklstm.core.wording import error_digits, money, naive_words, p_cell, percent
+from stocklstm.core.wording import (
+    MOST_TIMES,
+    error_digits,
+    money,
+    naive_words,
+    p_cell,
+    percent,
+    skill_percent,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +82,8 @@ def scores_tables(console: "Console", item: "Scored") -> None:
 
 
 def _amount(item: "Scored", value: float) -> str:
-    return money(value, item.currency, error_digits(item.evaluation.point.rmse_naive))
+    point = item.evaluation.point
+    return money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
 
 
 def _point_rows(item: "Scored") -> list[list[str]]:
@@ -95,11 +104,20 @@ def _point_words(point: "PointScores", horizon: int) -> str:
         return "Skill: none can be measured; the price never changed."
     words = (
         f"Skill {skill_words(point)}, Clark-West p {p_cell(point.cw_p)}, MASE "
-        f"{ratio(point.mase)}, MAPE {point.mape:.2f} %."
+        f"{ratio(point.mase)}, MAPE {_mape(point.mape)} %."
     )
     if point.r2 is None or point.r2_naive is None:
         return words
-    return f"{words} R² {point.r2:.4f}; {naive_words(horizon)} has {point.r2_naive:.4f}."
+    return f"{words} R² {_r2(point.r2)}; {naive_words(horizon)} has {_r2(point.r2_naive)}."
+
+
+def _mape(percent_of_price: float) -> str:
+    most = 100 * MOST_TIMES
+    return f"> {most:,}" if percent_of_price > most else f"{percent_of_price:,.2f}"
+
+
+def _r2(value: float) -> str:
+    return f"< {-MOST_TIMES}" if value < -MOST_TIMES else f"{value:.4f}"
 
 
 def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
@@ -145,13 +163,19 @@ def _interval_rows(item: "Scored") -> list[list[str]]:
 def skill_words(point: "PointScores") -> str:
     """Write the skill with its bounds, where there are days enough for them."""
     skill, low, high = (
-        None if share is None else f"{100 * share:+.2f}"
+        None if share is None else skill_percent(share)
         for share in (point.skill, point.skill_low, point.skill_high)
     )
-    bounds = "too few days for bounds" if low is None else f"95 %: {low} to {high}"
-    return f"{skill} % ({bounds})"
+    bounds = "too few days for bounds" if low is None else f"95 %: {_bare(low)} to {_bare(high)}"
+    return f"{skill} ({bounds})"
+
+
+def _bare(share: str | None) -> str:
+    return "" if share is None else share.removesuffix(" %")
 
 
 def ratio(value: float | None) -> str:
-    """Write a ratio with the four digits that such small gains need."""
-    return "-" if value is None else f"{value:.4f}"
+    """Write a ratio with the four digits that such small gains need; none where it is absurd."""
+    if value is None:
+        return "-"
+    return f"> {MOST_TIMES}" if value > MOST_TIMES else f"{value:.4f}"

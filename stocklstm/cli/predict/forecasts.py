@@ -9,8 +9,10 @@ from stocklstm.core.wording import (
     level_percent,
     money,
     percent,
+    percent_change,
     price_digits,
     sessions_ahead,
+    skill_percent,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             item.target_session,
             *([f"{item.horizon}"] if several else []),
             money(item.point, item.currency, digits),
-            f"{item.change_pct:+.2f} %",
+            percent_change(item.change_pct),
             *(f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}" for i in item.intervals),
             *([_outcome(item, digits)] if known else []),
         ]
@@ -112,7 +114,7 @@ def _live_words(live: "LiveRecord") -> str:
         f"{level_percent(float(level))} held {percent(share)}"
         for level, share in live.coverage.items()
     ]
-    skill = "" if live.skill is None else f", skill {100 * live.skill:+.1f} %"
+    skill = "" if live.skill is None else f", skill {skill_percent(live.skill, 1)}"
     sessions = "session" if live.n == 1 else f"{live.n} sessions"
     few = "" if live.n >= FEWEST else f" ({FEWEST} would begin to tell something)"
     return f"last {sessions}: {', '.join(held)}{skill}{few}."

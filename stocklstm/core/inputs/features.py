@@ -15,6 +15,7 @@ from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor, valid_ra
 from stocklstm.core.prices.series import Bars, Flags, Floats, Indices
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.wording import price_digits
 from stocklstm.errors import RejectedDataError
 
 # Sessions over which a volume is usual.
@@ -328,6 +329,9 @@ def feature_inputs(
     return np.column_stack(columns).astype(np.float32)
 
 
+# Share of the range that training saw by which an input may lie beyond it.
+_LEEWAY = 0.1
+
 # What training saw: a network answers any input, but its answer to inputs beyond all that it was
 # trained on is a guess.
 
@@ -349,36 +353,41 @@ def input_ranges(
 def beyond_training(
     ranges: Sequence[InputRange], bars: Bars, anchor: VolatilityAnchor | None
 ) -> tuple[str, ...]:
-    """Name the inputs of the last session that lie beyond what training saw.
+    """Name the inputs of the last session that lie beyond what training saw by more than a tenth.
 
-    Of the last session alone: with all of a window one unusual day would be reported for as long
-    as it stays in it.
+    A tenth of the range that training saw, in the unit of the input: a record by a little is no
+    reason for doubt. Of the last session alone: with all of a window one unusual day would be
+    reported for as long as it stays in it.
 
     Args:
         anchor: The one that was fitted with the ranges.
 
     Returns:
-        A part of a sentence for each such input, with its value and the range.
+        A part of a sentence for each such input, with its value, its day, the limit and the range.
     """
     latest = feature_values([each.name for each in ranges], bars, anchor)[-1]
-    return tuple(
-        _beyond(float(value), each)
-        for each, value in zip(ranges, latest, strict=True)
-        if not each.low <= value <= each.high
-    )
+    found = zip(ranges, latest.tolist(), strict=True)
+    return tuple(words for each, value in found if (words := _beyond(value, each, bars)))
 
 
-def _beyond(value: float, seen: InputRange) -> str:
+def _beyond(value: float, seen: InputRange, bars: Bars) -> str:
+    """Say how far a value of the last session is out; nothing if it is not."""
+    leeway = _LEEWAY * (seen.high - seen.low)
+    if seen.low - leeway <= value <= seen.high + leeway:
+        return ""
+    above = value > seen.high
+    limit = seen.high + leeway if above else seen.low - leeway
     row = ROWS[seen.name]
-    given, low, high = row.shown(np.array([value, seen.low, seen.high])).tolist()
-    digits = _digits(given, low, high)
+    shown = row.shown(np.array([value, limit, seen.low, seen.high])).tolist()
+    digits = _digits(*shown[:2])
+    given, most, low, high = (f"{number:,.{digits}f}" for number in shown)
     return (
-        f"{row.words} of {given:,.{digits}f}{row.unit} (training saw {low:,.{digits}f} to "
-        f"{high:,.{digits}f})"
+        f"{row.words} of {given}{row.unit} on {bars.dates[-1]}, {'above' if above else 'below'} "
+        f"the limit of {most} (training saw {low} to {high})"
     )
 
 
-def _digits(given: float, low: float, high: float) -> int:
-    """Choose as many decimals as tell a value from the end of the range that it lies beyond."""
-    end = low if given < low else high
-    return next((d for d in range(2, 8) if f"{given:.{d}f}" != f"{end:.{d}f}"), 8)
+def _digits(given: float, limit: float) -> int:
+    """Choose as many decimals as tell a value from its limit, and four digits of what is small."""
+    least = max(price_digits(max(abs(given), abs(limit))), 2)
+    return next((d for d in range(least, 15) if f"{given:.{d}f}" != f"{limit:.{d}f}"), 15)

@@ -16,7 +16,7 @@ from stocklstm.core.prices.series import Floats
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.significance import diebold_mariano, holm
 from stocklstm.core.settings.config import SIGNIFICANT
-from stocklstm.core.wording import p_exact, percent_change
+from stocklstm.core.wording import p_words, percent_change
 
 NEGLIGIBLE = 0.2
 """Share of the tolerance up to which a loss is none."""
@@ -82,7 +82,7 @@ def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float)
     )
     close = rmse <= tolerance_pct and spread <= tolerance_pct
     losses = [
-        f"{name} significantly worse ({p_exact(test.p)})"
+        f"{name} significantly worse ({p_words(test.p)})"
         for name, test in (("RMSE", squared), ("CRPS", distribution))
         if test.found
     ]

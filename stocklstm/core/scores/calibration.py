@@ -12,6 +12,9 @@ import numpy as np
 from stocklstm.core.prices.series import Flags, Floats
 from stocklstm.core.settings.config import LEVELS
 
+FEWEST_DAYS = 20
+"""Of fewer days the distribution of a likelihood ratio says nothing."""
+
 
 @dataclass(frozen=True)
 class LikelihoodRatioTest:
@@ -48,11 +51,38 @@ def christoffersen(hits: Flags, level: float) -> LikelihoodRatioTest:
         hits: (n,) true on days whose outcome lay inside, in the order of time, n >= 2.
         level: Promised share, strictly between 0 and 1.
     """
-    before, after = hits[:-1], hits[1:]
-    parts = [_counts(after[before == state]) for state in (True, False)]
+    parts = _by_day_before(hits)
     free = sum(_best_log_likelihood(*part) for part in parts)
     inside, outside = (sum(counts) for counts in zip(*parts, strict=True))
     return _chi_squared(-2 * (_log_likelihood(inside, outside, level) - free), 2)
+
+
+def independence(hits: Flags) -> LikelihoodRatioTest:
+    """Test whether a miss makes another one more or less likely (Christoffersen 1998).
+
+    Args:
+        hits: (n,) true on days whose outcome lay inside, in the order of time, n >= 2.
+    """
+    parts = _by_day_before(hits)
+    inside, outside = (sum(counts) for counts in zip(*parts, strict=True))
+    free = sum(_best_log_likelihood(*part) for part in parts)
+    return _chi_squared(-2 * (_best_log_likelihood(inside, outside) - free), 1)
+
+
+def misses_repeat(hits: Flags) -> bool:
+    """Tell whether misses follow misses more often than they follow hits.
+
+    Args:
+        hits: (n,) true on days whose outcome lay inside, in the order of time, n >= 2.
+    """
+    (held, missed), (held_again, missed_again) = _by_day_before(hits)
+    return missed_again * (held + missed) > missed * (held_again + missed_again)
+
+
+def _by_day_before(hits: Flags) -> list[tuple[int, int]]:
+    """Count hits and misses on days after a hit, and on days after a miss."""
+    before, after = hits[:-1], hits[1:]
+    return [_counts(after[before == state]) for state in (True, False)]
 
 
 def _counts(hits: Flags) -> tuple[int, int]:

@@ -8,6 +8,7 @@ nobody's error should grow because a dividend was paid. On all other days it is 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,14 @@ from stocklstm.core.prices.series import (
     outcomes,
 )
 from stocklstm.core.scores.baselines import Baselines, DistributionBaseline
-from stocklstm.core.scores.calibration import christoffersen, kupiec, reliability
+from stocklstm.core.scores.calibration import (
+    FEWEST_DAYS,
+    christoffersen,
+    independence,
+    kupiec,
+    misses_repeat,
+    reliability,
+)
 from stocklstm.core.scores.scores import (
     Coverage,
     DirectionScores,
@@ -36,12 +44,13 @@ from stocklstm.core.scores.significance import (
     binomial_band,
     clark_west,
     diebold_mariano,
+    holm,
     pesaran_timmermann,
     skill_interval,
     wilson_interval,
 )
 from stocklstm.core.settings.config import INTERVAL_LEVELS, SIGNIFICANT
-from stocklstm.core.wording import naive_words, p_words
+from stocklstm.core.wording import level_percent, naive_words, p_words, percent, size_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +133,13 @@ def score_days(
     )
 
 
-def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
+def evaluate(days: ScoredDays, mase_scale: float, tickers: Sequence[Evaluation] = ()) -> Evaluation:
     """Compute every score and the verdict of at least one day.
 
     Args:
         mase_scale: From `naive_error`.
+        tickers: Of each ticker by itself, where these are the days of several: the verdict counts
+            them.
     """
     point = _point_scores(days, mase_scale)
     distribution = _distribution_scores(days)
@@ -143,8 +154,15 @@ def evaluate(days: ScoredDays, mase_scale: float) -> Evaluation:
         direction=_direction_scores(days),
         distribution=distribution,
         verdict=verdict,
-        verdict_text=f"{_verdict_words(verdict, point, days.horizon)} "
-        f"{_interval_words(distribution)}",
+        verdict_text=" ".join(
+            [
+                _verdict_words(verdict, point, days.horizon),
+                *_count_words(tickers),
+                _interval_words(
+                    distribution, [interval_faults(days, each) for each in distribution.coverage]
+                ),
+            ]
+        ),
     )
 
 
@@ -271,9 +289,15 @@ def _distribution_rival(
     return DistributionRivalScores(name, float(reference.mean()), ratio, _finite(test.stat), test.p)
 
 
+def _inside(days: ScoredDays, level: float) -> Flags:
+    lower, upper = interval(days.forecasts.quantiles, level)
+    inside: Flags = (lower <= days.actuals) & (days.actuals <= upper)
+    return inside
+
+
 def _coverage(days: ScoredDays, level: float) -> Coverage:
     lower, upper = interval(days.forecasts.quantiles, level)
-    inside = (lower <= days.actuals) & (days.actuals <= upper)
+    inside = _inside(days, level)
     widths = upper - lower
     missed = np.maximum(lower - days.actuals, 0) + np.maximum(days.actuals - upper, 0)
     independent = max(1, len(inside) // days.span)
@@ -292,7 +316,11 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
 
 
 def _verdict(point: PointScores) -> str:
-    if point.dm_p < SIGNIFICANT and point.rmse != point.rmse_naive:
+    return _judged(point, point.dm_p)
+
+
+def _judged(point: PointScores, chance: float) -> str:
+    if chance < SIGNIFICANT and point.rmse != point.rmse_naive:
         return "worse" if point.rmse > point.rmse_naive else "better"
     return "no_better"
 
@@ -302,7 +330,7 @@ def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
     if point.rmse_ratio is None:
         judged = "WORSE" if verdict == "worse" else "NO BETTER"
         return f"{judged} THAN {naive}: the price never changed on these days."
-    size, chance = _percent(abs(point.rmse_ratio - 1)), p_words(point.dm_p)
+    size, chance = size_words(abs(point.rmse_ratio - 1)), p_words(point.dm_p)
     if verdict == "worse":
         return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
     if verdict == "better":
@@ -311,22 +339,85 @@ def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
     return f"NO BETTER THAN {naive}: error {size} {side} ({chance})."
 
 
-def _interval_words(distribution: DistributionScores) -> str:
+def _count_words(tickers: Sequence[Evaluation]) -> list[str]:
+    """Count the tickers that are better or worse, corrected for their number (Holm 1979)."""
+    if not tickers:
+        return []
+    chances = holm([each.point.dm_p for each in tickers])
+    judged = [_judged(each.point, chance) for each, chance in zip(tickers, chances, strict=True)]
+    better, worse = (judged.count(verdict) for verdict in ("better", "worse"))
+    counted = f"better for {better} of {len(tickers)} and worse for {worse} after Holm"
+    return [f"Ticker by ticker: {counted}."]
+
+
+class IntervalFault(NamedTuple):
+    """What is wrong with an interval.
+
+    Attributes:
+        kind: "too narrow", "too wide", "misses in runs" or "misses too regular".
+        p: Of the test that found it.
+    """
+
+    kind: str
+    p: float
+
+
+def interval_faults(days: ScoredDays, coverage: Coverage) -> list[IntervalFault]:
+    """Judge one interval by Kupiec's and Christoffersen's tests at 5 %.
+
+    Both need 20 independent days; of fewer, a share has to lie outside its binomial range. An
+    interval that is a single price, of what never changed, could not be narrower: it is not judged.
+    """
+    held = _inside(days, coverage.level)[:: days.span]
+    if not coverage.width:
+        return []
+    few = len(held) < FEWEST_DAYS
+    faults = []
+    if off := (not coverage.consistent if few else coverage.kupiec_p < SIGNIFICANT):
+        kind = "too narrow" if held.mean() < coverage.level else "too wide"
+        faults.append(IntervalFault(kind, coverage.kupiec_p))
+    if few:
+        return faults
+    # Christoffersen's test is of the share and of the order of the misses at once: where the share
+    # is off, the order has to be so by itself.
+    if coverage.christoffersen_p < SIGNIFICANT and (not off or independence(held).p < SIGNIFICANT):
+        kind = "misses in runs" if misses_repeat(held) else "misses too regular"
+        faults.append(IntervalFault(kind, coverage.christoffersen_p))
+    return faults
+
+
+_FAULTS = {
+    "too narrow": "TOO NARROW",
+    "too wide": "TOO WIDE",
+    "misses in runs": "MISSES COME IN RUNS",
+    "misses too regular": "MISSES COME TOO REGULARLY",
+}
+
+
+def _interval_words(
+    distribution: DistributionScores, found: Sequence[Sequence[IntervalFault]]
+) -> str:
+    """Name every level that does not hold what it promises; the widest one where all do.
+
+    Args:
+        found: What is wrong with each interval of the distribution.
+    """
+    if not any(each.width for each in distribution.coverage):
+        return "Intervals: each a single price."
+    off = [
+        f"{_covered(each)}: " + " and ".join(f"{_FAULTS[f.kind]} ({p_words(f.p)})" for f in faults)
+        for each, faults in zip(distribution.coverage, found, strict=True)
+        if faults
+    ]
     widest = distribution.coverage[-1]
-    if widest.consistent:
-        judged = "consistent"
-    else:
-        judged = "TOO NARROW" if widest.share < widest.low else "TOO WIDE"
-    words = (
-        f"Intervals: {widest.level * 100:.0f} % covered {widest.share * 100:.1f} % "
-        f"(expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %): {judged}."
-    )
+    expected = f"expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %"
+    words = f"Intervals: {'; '.join(off) or f'{_covered(widest)} ({expected}): consistent'}."
     if distribution.dm_p < SIGNIFICANT and distribution.crps_ratio is not None:
         side = "worse" if distribution.crps_ratio > 1 else "better"
-        size = _percent(abs(distribution.crps_ratio - 1))
+        size = size_words(abs(distribution.crps_ratio - 1))
         words += f" Distribution: {size} {side} than EWMA ({p_words(distribution.dm_p)})."
     return words
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+def _covered(coverage: Coverage) -> str:
+    return f"{level_percent(coverage.level)} covered {percent(coverage.share)}"

@@ -2,39 +2,49 @@
 
 The rules are tried in this order; the first that holds names the run. A constant forecast is the
 best one that ignores the window: the training quantiles, mean or median, whatever the loss asks
-for. It tells how much there was to learn, which a loss alone does not.
+for. It tells how much there was to learn, which a loss alone does not. So curves are measured in
+what was gained over it, its loss less that of the run. A part of the gain is material if it is a
+half (returns: of these little can be foreseen, and the best of many epochs owes some of its lead to
+luck) or a fiftieth (prices: the constant is far off, so that nearly all is gained by any network).
 
-1. unstable: the first pass ended over 10 % above the constant although it began there, or at
-   least two passes, and a fifth of all, had a training loss over 15 % above the lowest so far.
+1. unstable: a loss was not a number; or the first pass ended over 10 % above the constant although
+   it began there; or in at least two passes, and a fifth of all, the training loss rose above the
+   lowest so far by a material part of the gain, and by over 1 % of the constant's loss.
 2. overfitting: at least three epochs came after the best one; over the last three the mean
    training loss is below that of the best epoch, and the median validation loss is above the
-   lowest one by over 1 % and by over three times its usual step from epoch to epoch.
-3. still improving: all epochs were used, and the last fifth of them brought the lowest validation
-   loss down by over 1 %.
+   lowest one by a material part of the gain (any, if there is none), and by over three times its
+   usual step from epoch to epoch.
+3. still improving: the last epoch had the lowest validation loss; or all epochs were used, and the
+   last fifth of them brought over a twentieth of the gain. Not where the loss moved by less than a
+   ten-thousandth over all epochs.
 4. underfitting: both losses stayed above half of the constant's (prices), or came down from it by
-   less than two thousandths (returns, of which little can be foreseen at all).
-5. no gain: no epoch was better than the network before its first step.
+   less than two thousandths (returns).
+5. no gain: no epoch was better than the network before its first step, or than the constant.
 6. good: none of these.
 
 With fewer than three passes no curve can be seen, and only rules 1, 3 and 5 are tried.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord, History
+from stocklstm.core.wording import MOST_TIMES
 
-_JUMP = 1.15
+_MATERIAL = {"return": 0.5, "price": 0.02}
+_JUMP = 0.01
 _JUMPS_SHARE = 0.2
 _UNDONE = 1.10
 _TAIL = 3
-_RISE = 1.01
 _STEPS = 3
 _LEAST_GAIN = 0.998
 _UNEXPLAINED = 0.5
-_IMPROVED = 0.99
+_LATE_GAIN = 0.05
+_STANDSTILL = 1e-4
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,36 @@ class _Curves:
         self.last = history[-1]
         self.best = _epoch(history, self.last.best_epoch)
         self.kept = _epoch(history, kept_epoch)
+        self.lowest = min(history, key=lambda record: record.val_loss)
         self.records = history
         self.passes = [r.train_loss for r in history if r.train_loss is not None]
+        self.material = _MATERIAL[config.target]
+
+    @property
+    def gain(self) -> float:
+        """How far the best validation loss is below that of a constant forecast; 0 at least."""
+        return max(0.0, self.constant.validation - self.best.val_loss)
+
+    @property
+    def left(self) -> float | None:
+        """What is left of the losses of a constant forecast; None if there were none."""
+        constant = self.constant
+        if not constant.train or not constant.validation or not self.passes:
+            return None
+        # Validation too: dropout makes a training loss look worse than the network is.
+        return min(min(self.passes) / constant.train, self.best.val_loss / constant.validation)
+
+    @property
+    def underfits(self) -> bool:
+        """Whether hardly anything was learned."""
+        least = _LEAST_GAIN if self.config.target == "return" else _UNEXPLAINED
+        return self.left is not None and self.left > least
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether validation hardly moved at all, in as many passes as make a curve."""
+        begin = self.records[0].val_loss
+        return len(self.passes) >= _TAIL and begin - self.lowest.val_loss < _STANDSTILL * begin
 
     @property
     def best_words(self) -> str:
@@ -111,8 +149,9 @@ class _Curves:
         if self.kept.epoch == self.best.epoch:
             return f"{words}, whose weights were kept"
         more = self.kept.val_loss / self.best.val_loss - 1 if self.best.val_loss else 0.0
+        size = f"{100 * more:.0f} %" if more <= MOST_TIMES else f"more than {MOST_TIMES} times"
         return (
-            f"{words}; the last epoch, {self.kept.epoch}, was kept, {100 * more:.0f} % above it "
+            f"{words}; the last epoch, {self.kept.epoch}, was kept, {size} above it "
             "(--restore-best true keeps the best)"
         )
 
@@ -123,43 +162,51 @@ def _epoch(history: History, number: int) -> EpochRecord:
 
 def _unstable(curves: _Curves) -> Diagnosis | None:
     advice = f"try --learning-rate {curves.config.learning_rate / 10:g}"
+    losses = [*curves.passes, *(record.val_loss for record in curves.records)]
+    if not all(map(math.isfinite, losses)):
+        return Diagnosis("unstable", "a loss was no finite number", advice)
     start = curves.constant.train
     if curves.constant.is_start and curves.passes and curves.passes[0] > _UNDONE * start:
         more = _per_cent(curves.passes[0] / start) if start else "far"
         return Diagnosis(
             "unstable", f"the loss of the first pass was {more} above where it began", advice
         )
-    jumps, lowest = 0, float("inf")
-    for loss in curves.passes:
-        jumps += loss > _JUMP * lowest
-        lowest = min(lowest, loss)
+    jumps = sum(_jumps(curves))
     if jumps >= max(2, _JUMPS_SHARE * len(curves.passes)):
         return Diagnosis(
             "unstable",
-            f"in {jumps} of {len(curves.passes)} passes the training loss jumped over 15 % above "
-            "its lowest",
+            f"in {jumps} of {len(curves.passes)} passes the training loss rose above its lowest by "
+            f"over {100 * curves.material:g} % of what had been gained over a constant forecast",
             advice,
         )
     return None
+
+
+def _jumps(curves: _Curves) -> Iterator[bool]:
+    """Tell of each pass whether its loss lies far above the lowest so far."""
+    constant, lowest = curves.constant.train, float("inf")
+    for loss in curves.passes:
+        gained = max(0.0, constant - lowest)
+        yield loss - lowest > max(curves.material * gained, _JUMP * constant)
+        lowest = min(lowest, loss)
 
 
 def _overfitting(curves: _Curves) -> Diagnosis | None:
     after = [r for r in curves.records if r.epoch > curves.best.epoch]
     if len(after) < _TAIL:
         return None
-    tail = median(r.val_loss for r in after[-_TAIL:])
     path = [curves.best.val_loss, *(r.val_loss for r in after)]
+    rise = median(path[-_TAIL:]) - curves.best.val_loss
     step = median(abs(b - a) for a, b in pairwise(path))
     reached = curves.best.train_loss
     still_learning = fmean(curves.passes[-_TAIL:]) < (
         curves.constant.train if reached is None else reached
     )
-    lowest = curves.best.val_loss
-    if still_learning and tail > max(_RISE * lowest, lowest + _STEPS * step):
-        more = _per_cent(tail / lowest) if lowest else "far"
+    if still_learning and rise > max(curves.material * curves.gain, _STEPS * step):
         return Diagnosis(
             "overfitting",
-            f"{curves.best_words}; since then validation has risen {more} while training fell",
+            f"{curves.best_words}; since then, while training fell, validation has "
+            + _given_back(rise, curves.gain),
             "more --dropout, a smaller --hidden-size or a longer history may help"
             if curves.kept.epoch == curves.best.epoch
             else "stop early with --patience 6 --restore-best true",
@@ -167,39 +214,61 @@ def _overfitting(curves: _Curves) -> Diagnosis | None:
     return None
 
 
+def _given_back(rise: float, gain: float) -> str:
+    over = "gained over a constant forecast"
+    if not gain:
+        return f"risen, and nothing had been {over}"
+    if rise >= gain:
+        return f"given back all that had been {over}, and more"
+    return f"given back {100 * rise / gain:.2g} % of what had been {over}"
+
+
 def _still_improving(curves: _Curves) -> Diagnosis | None:
-    epochs = curves.config.epochs
-    if curves.last.epoch < epochs:
+    epochs, last = curves.config.epochs, curves.last.epoch
+    late = max(1, last // 5)
+    early = [r.val_loss for r in curves.records if r.epoch <= last - late]
+    # What --min-delta takes for no improvement moves the curve all the same.
+    at_end = curves.lowest is curves.last and last > 0
+    brought = (min(early) - curves.lowest.val_loss) if early else 0.0
+    goes_on = last >= epochs and brought > _LATE_GAIN * curves.gain > 0
+    if not (at_end or goes_on) or (curves.underfits and curves.stands_still):
         return None
-    late = max(1, epochs // 5)
-    early = [r.val_loss for r in curves.records if r.epoch <= epochs - late]
-    if not early or curves.best.val_loss >= _IMPROVED * min(early):
-        return None
+    gained = (
+        f"the last {late} of {last} epochs brought {100 * brought / curves.gain:.2g} % of what was "
+        "gained over a constant forecast"
+        if 0 < brought <= curves.gain
+        else f"the last {late} of {last} epochs brought it down still"
+    )
+    where = f"at the last epoch, {last}" if at_end else f"at epoch {curves.lowest.epoch}"
     return Diagnosis(
-        "still improving",
-        f"the last {late} of {epochs} epochs brought the validation loss down by "
-        f"{100 * (1 - curves.best.val_loss / min(early)):.3g} %",
-        f"try --epochs {2 * epochs}",
+        "still improving", f"validation loss was lowest {where}; {gained}", _go_on(curves)
     )
 
 
+def _go_on(curves: _Curves) -> str:
+    if curves.best is not curves.lowest:
+        return f"try a --min-delta below {curves.config.min_delta:g}"
+    longer = f"--epochs {2 * max(curves.config.epochs, curves.last.epoch)}"
+    return f"try a larger --learning-rate, or {longer}" if curves.underfits else f"try {longer}"
+
+
 def _underfitting(curves: _Curves) -> Diagnosis | None:
-    constant = curves.constant
-    if not constant.train or not constant.validation:
+    if not curves.underfits or curves.left is None:
         return None
-    # Validation too: dropout makes a training loss look worse than the network is.
-    left = min(min(curves.passes) / constant.train, curves.best.val_loss / constant.validation)
-    if left <= (_LEAST_GAIN if curves.config.target == "return" else _UNEXPLAINED):
-        return None
+    left = curves.left
+    size = f"{100 * left:.4g} %" if left <= MOST_TIMES else f"more than {MOST_TIMES} times"
     return Diagnosis(
         "underfitting",
-        f"the losses came down to {100 * left:.4g} % of a constant forecast's and no lower",
+        f"the losses came down to {size} of a constant forecast's and no lower",
         "try a larger --learning-rate, --hidden-size or more --epochs",
     )
 
 
 def _no_gain(curves: _Curves) -> Diagnosis | None:
     if curves.best.epoch > 0:
+        if curves.best.val_loss > curves.constant.validation:
+            words = "the validation loss never came down to that of a constant forecast"
+            return Diagnosis("no gain", words)
         return None
     return Diagnosis(
         "no gain",
@@ -214,4 +283,6 @@ def _no_gain(curves: _Curves) -> Diagnosis | None:
 
 
 def _per_cent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):.2g} %" if ratio < 2 else f"{ratio:.3g} times"
+    if ratio < 2:
+        return f"{100 * (ratio - 1):.2g} %"
+    return f"{ratio:.3g} times" if ratio <= MOST_TIMES else f"more than {MOST_TIMES} times"

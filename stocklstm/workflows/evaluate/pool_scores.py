@@ -15,6 +15,7 @@ from stocklstm.core.reference import (
     parse_pool_reference,
     parse_ticker,
 )
+from stocklstm.core.scores.comparison import BETTER, WORSE, league
 from stocklstm.core.scores.evaluation import compare, mean_crps
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import IntegrityError, NotEnoughDataError
@@ -69,6 +70,11 @@ class PoolMeans:
         own_crps_ratio: CRPS of the pooled model over that of own models; None if there are none.
         owned: Tickers with an own model that was compared.
         coverage: Share of outcomes inside each interval, by its level.
+        better: Tickers with errors significantly smaller than those of yesterday's close, corrected
+            for their number by Holm's method.
+        worse: Tickers with larger ones.
+        crps_better: Tickers with a significantly lower CRPS than EWMA, corrected likewise.
+        crps_worse: Tickers with a higher one.
     """
 
     tickers: int
@@ -77,6 +83,10 @@ class PoolMeans:
     own_crps_ratio: float | None
     owned: int
     coverage: dict[str, float]
+    better: int
+    worse: int
+    crps_better: int
+    crps_worse: int
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,9 @@ def _own(store: Store, model: LoadedModel, bars: Bars) -> OwnModel | None:
 def _means(rows: Sequence[PoolRow]) -> PoolMeans:
     levels = [c.level for c in rows[0].evaluation.distribution.coverage] if rows else []
     shares = [[c.share for c in row.evaluation.distribution.coverage] for row in rows]
+    corrected = league([row.evaluation for row in rows])
+    verdicts = [each.verdict for each in corrected]
+    spreads = [each.distribution_verdict for each in corrected]
     owned = [row.own.crps_ratio for row in rows if row.own is not None]
     return PoolMeans(
         tickers=len(rows),
@@ -167,6 +180,10 @@ def _means(rows: Sequence[PoolRow]) -> PoolMeans:
             f"{level:g}": float(np.mean([each[place] for each in shares]))
             for place, level in enumerate(levels)
         },
+        better=verdicts.count(BETTER),
+        worse=verdicts.count(WORSE),
+        crps_better=spreads.count(BETTER),
+        crps_worse=spreads.count(WORSE),
     )
 
 

@@ -13,7 +13,7 @@ from stocklstm.core.inputs.scaling import PriceScaling
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.splits import Split
 from stocklstm.core.reference import ModelReference, parse_ticker
-from stocklstm.core.wording import quoted
+from stocklstm.core.wording import price_words, quoted
 from stocklstm.errors import ArtifactCorruptError, ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
 from stocklstm.learn.classic import ClassicModel, decode_classic, encode_classic
@@ -253,9 +253,10 @@ def _warnings(model: ClassicModel, bars: Bars, split: Split) -> tuple[str, ...]:
     lowest, highest = float(bars.closes.min()), float(bars.closes.max())
     if model.scaling.data_max > 2 * highest or model.scaling.data_min < lowest / 2:
         warnings.append(
-            f"the scaler knows closes from {model.scaling.data_min:.2f} to "
-            f"{model.scaling.data_max:.2f}, the stored ones go from {lowest:.2f} to "
-            f"{highest:.2f}: is it of this ticker, and in the same scale?"
+            f"the scaler knows closes from {price_words(model.scaling.data_min)} to "
+            f"{price_words(model.scaling.data_max)}, the stored ones go from "
+            f"{price_words(lowest)} to {price_words(highest)}: is it of "
+            "this ticker, and in the same scale?"
         )
     return tuple(warnings)
 

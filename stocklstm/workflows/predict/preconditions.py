@@ -195,9 +195,9 @@ def _inputs(model: LoadedModel, bars: Bars) -> Finding:
         )
     beyond = beyond_training(manifest.input_ranges, bars, model.forecaster.scaling.anchor)
     if beyond:
-        words = f"beyond training, the last session has {' and '.join(beyond)}"
+        words = f"beyond training: {' and '.join(beyond)}"
         return Finding("inputs", words, _next_to_look(model))
-    return Finding("inputs", "those of the last session lie within what training saw")
+    return Finding("inputs", "those of the last session lie within what training saw, or near it")
 
 
 def _next_to_look(model: LoadedModel) -> str:

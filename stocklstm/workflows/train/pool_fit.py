@@ -45,20 +45,21 @@ class PreparedPool(Prepared["FittedPool"]):
         config = self.config
         onnx = export_onnx(network.network, config)
         graph = ServingGraph(onnx)
-        members, scored = [], {}
+        members, scored, judged = [], {}, []
         for each in self.series:
             forecaster = Forecaster(graph, config, self.scaling.of(each.anchor))
-            member, days = _assessed(each, forecaster)
+            member, days, evaluation = _assessed(each, forecaster)
             members.append(member)
-            if days is not None:
+            if days is not None and evaluation is not None:
                 scored[each.ticker] = days
+                judged.append(evaluation)
         mase_scale = float(np.mean([_relative_error(e, config.horizon) for e in self.series]))
         return FittedPool(
             prepared=self,
             network=network,
             onnx=onnx,
             mase_scale=mase_scale,
-            evaluation=evaluate(join_tickers(list(scored.values())), mase_scale),
+            evaluation=evaluate(join_tickers(list(scored.values())), mase_scale, judged),
             members=tuple(members),
             days=scored,
         )
@@ -145,16 +146,18 @@ def _laid_out(parted: Sequence[PoolSeries], days: PoolDays, scaling: PooledScali
     )
 
 
-def _assessed(each: PoolSeries, forecaster: Forecaster) -> tuple[Member, ScoredDays | None]:
+def _assessed(
+    each: PoolSeries, forecaster: Forecaster
+) -> tuple[Member, ScoredDays | None, Evaluation | None]:
     """Score one ticker on its test part."""
     bars, split, horizon = each.bars, each.split, forecaster.config.horizon
     baselines = Baselines.fit(bars, split.train_rows)
     mase_scale = naive_error(bars, split.train_rows, horizon)
-    days = scores = None
+    days = evaluation = None
     if len(split.test):
         forecasts = forecaster.forecast(bars, split.test)
         days = score_days(bars, split.test, forecasts, baselines, horizon)
-        scores = member_scores(evaluate(days, mase_scale))
+        evaluation = evaluate(days, mase_scale)
     member = Member(
         ticker=each.ticker,
         data=data_record(bars, ()),
@@ -162,10 +165,10 @@ def _assessed(each: PoolSeries, forecaster: Forecaster) -> tuple[Member, ScoredD
         anchor=each.anchor,
         baselines=baselines,
         mase_scale=mase_scale,
-        scores=scores,
+        scores=None if evaluation is None else member_scores(evaluation),
         state=resumable_state(each.anchor, bars, forecaster.first_origin()),
     )
-    return member, days
+    return member, days, evaluation
 
 
 def resumable_state(anchor: VolatilityAnchor, bars: Bars, first_origin: int) -> AnchorState | None:

@@ -1,20 +1,24 @@
+import math
 import shlex
 
 import pytest
 
 from stocklstm.core.wording import (
     currency_symbol,
+    error_digits,
     horizon_suffix,
     level_percent,
     money,
     naive_words,
     p_cell,
-    p_exact,
     p_words,
     percent,
     percent_change,
+    price_words,
     quoted,
     sessions_ahead,
+    size_words,
+    skill_percent,
     target_words,
 )
 
@@ -46,18 +50,19 @@ def test_a_currency_without_a_sign_keeps_its_code():
 
 
 @pytest.mark.parametrize(
-    ("p", "sentence", "exact", "cell"),
+    ("p", "sentence", "cell"),
     [
-        (0.3149, "p = 0.31", "p = 0.31", "0.315"),
-        (0.0496, "p = 0.0496", "p = 0.05", "0.050"),
-        (0.0504, "p = 0.0504", "p = 0.05", "0.050"),
-        (0.0432, "p = 0.043", "p = 0.043", "0.043"),
-        (0.0000123, "p < 0.001", "p = 1.2e-05", "<0.001"),
-        (1.0, "p = 1", "p = 1", "1.000"),
+        (0.3149, "p = 0.31", "0.315"),
+        (0.0496, "p = 0.0496", "0.050"),
+        (0.0504, "p = 0.0504", "0.050"),
+        (0.0432, "p = 0.043", "0.043"),
+        (0.0000123, "p < 0.001", "<0.001"),
+        (0.0, "p < 0.001", "<0.001"),
+        (1.0, "p = 1", "1.000"),
     ],
 )
-def test_a_p_value_in_a_sentence_in_a_reason_and_in_a_table(p, sentence, exact, cell):
-    assert (p_words(p), p_exact(p), p_cell(p)) == (sentence, exact, cell)
+def test_a_p_value_in_a_sentence_and_in_a_table(p, sentence, cell):
+    assert (p_words(p), p_cell(p)) == (sentence, cell)
 
 
 def test_shares_and_changes_in_per_cent():
@@ -66,6 +71,47 @@ def test_shares_and_changes_in_per_cent():
     assert [percent_change(change) for change in (0.174, -0.001, -1.5)] == [
         *("+0.17 %", "+0.00 %", "-1.50 %")
     ]
+
+
+def test_what_is_out_of_all_proportion_has_no_digits():
+    assert [
+        size_words(share) for share in (0.0, 0.0012, 0.0999, 0.1, 4.18, 100.0, 100.1, 2e12)
+    ] == [
+        *("0.0 %", "0.1 %", "10.0 %", "10 %", "418 %", "10,000 %"),
+        *("more than 100 times", "more than 100 times"),
+    ]
+    assert [percent_change(change) for change in (1e4, 10_000.01, math.inf, -100)] == [
+        *("+10,000.00 %", "beyond +10,000 %", "beyond +10,000 %", "-100.00 %")
+    ]
+    assert [skill_percent(skill) for skill in (0.0016, -3.0, -100, -1e9)] == [
+        *("+0.16 %", "-300.00 %", "-10,000.00 %", "below -10,000 %")
+    ]
+    assert skill_percent(0.0123, 1) == "+1.2 %"
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        (1234.5, "1,234.50"),
+        (1.0, "1.00"),
+        (0.95, "0.9500"),
+        (0.0275, "0.02750"),
+        (0.00412, "0.004120"),
+        (1.5e-9, "0.000000001500"),
+        (1e-15, "0.000000000000001"),
+    ],
+)
+def test_a_price_has_four_digits_at_least(price, words):
+    assert price_words(price) == words
+    if price >= 1e-12:
+        assert float(words.replace(",", "")) == pytest.approx(price, rel=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("rmse", "digits"), [(0.0, 4), (12.0, 2), (0.7, 4), (0.02, 5), (3e-5, 8), (2e-9, 12)]
+)
+def test_errors_have_four_digits_at_least(rmse, digits):
+    assert error_digits(rmse) == digits
 
 
 def test_how_far_ahead_a_forecast_is():

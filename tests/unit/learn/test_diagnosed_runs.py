@@ -33,7 +33,8 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
         ("underfitting", "paper-short", {"learning_rate": 1e-7, "epochs": 4}),
         ("still improving", "paper-short", {"learning_rate": 3e-4, "epochs": 8}),
         ("good", "paper-short", {"learning_rate": 1e-2, "epochs": 30}),
-        ("good", "calibrated", {"epochs": 40}),
+        ("still improving", "calibrated", {"epochs": 40}),
+        ("good", "calibrated", {"learning_rate": 3e-2, "epochs": 20}),
     ],
 )
 def test_a_run_is_called_what_it_is(

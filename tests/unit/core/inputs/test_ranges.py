@@ -64,35 +64,23 @@ def test_no_later_session_widens_the_ranges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "seen", "words"),
+    ("name", "seen", "words", "limit", "ends"),
     [
-        ("return", (-1.5, 2.25), "a return of {} σ (training saw -1.50 to 2.25)"),
-        (
-            "volatility",
-            (math.log(0.5), math.log(0.75)),
-            "a volatility of {} % a day (training saw 50.00 to 75.00)",
-        ),
-        ("close", (1000, 2000.5), "a close of {} (training saw 1,000.00 to 2,000.50)"),
-        (
-            "volume",
-            (math.log(2), math.log(3)),
-            "a volume of {} times the usual one (training saw 2.00 to 3.00)",
-        ),
-        (
-            "range",
-            (math.log(1.5), math.log(1.6)),
-            "a range of {} % between low and high (training saw 50.00 to 60.00)",
-        ),
-        (
-            "gap",
-            (math.log(1.5), math.log(1.6)),
-            "a gap of {} % at the open (training saw 50.00 to 60.00)",
-        ),
+        ("return", (-1.5, 2.25), "a return of {} σ", "-1.88", "-1.50 to 2.25"),
+        # 0.5 · (0.5 / 0.75) ^ 0.1
+        ("volatility", (0.5, 0.75), "a volatility of {} % a day", "48.01", "50.00 to 75.00"),
+        ("close", (1000, 2000.5), "a close of {}", "899.95", "1,000.00 to 2,000.50"),
+        ("volume", (2, 3), "a volume of {} times the usual one", "1.92", "2.00 to 3.00"),
+        # 1.5 · (1.5 / 1.6) ^ 0.1 - 1
+        ("range", (1.5, 1.6), "a range of {} % between low and high", "49.04", "50.00 to 60.00"),
+        ("gap", (1.5, 1.6), "a gap of {} % at the open", "49.04", "50.00 to 60.00"),
     ],
 )
 def test_each_feature_is_said_in_its_own_unit(
-    name: str, seen: tuple[float, float], words: str
+    name: str, seen: tuple[float, float], words: str, limit: str, ends: str
 ) -> None:
+    if name not in {"return", "close"}:
+        seen = math.log(seen[0]), math.log(seen[1])
     bars = made_bars(300)
     # An ordinary last session but for a fall.
     closes = bars.closes.copy()
@@ -112,16 +100,51 @@ def test_each_feature_is_said_in_its_own_unit(
 
     (said,) = beyond_training([InputRange(name, *seen)], fallen, ANCHOR)
 
-    assert said == words.format(f"{value:,.2f}")
+    below = f"below the limit of {limit} (training saw {ends})"
+    assert said == f"{words.format(f'{value:,.2f}')} on {fallen.dates[-1]}, {below}"
 
 
-def test_a_value_just_beyond_is_told_from_the_end_of_the_range() -> None:
+def said_of_close(close: float, low: float, high: float) -> tuple[str, ...]:
     bars = made_bars(300)
-    bars.closes[-1] = 30.0004
+    bars.closes[-1] = close
+    return beyond_training([InputRange("close", low, high)], bars, None)
 
-    (said,) = beyond_training([InputRange("close", 10, 30.0001)], bars, None)
 
-    assert said == "a close of 30.0004 (training saw 10.0000 to 30.0001)"
+@pytest.mark.parametrize(
+    ("close", "side"),
+    [(32.0, ""), (32.01, "above the limit of 32.00"), (8.0, ""), (7.99, "below the limit of 8.00")],
+)
+def test_a_tenth_of_the_range_is_let_pass(close: float, side: str) -> None:
+    said = said_of_close(close, 10, 30)
+
+    assert len(said) == bool(side)
+    for words in said:
+        assert words.startswith(f"a close of {close:.2f} on ")
+        assert words.endswith(f", {side} (training saw 10.00 to 30.00)")
+
+
+def test_logarithms_are_let_pass_as_logarithms() -> None:
+    bars = made_bars(300)
+    sigma = float(ANCHOR.sigmas(bars)[-1])
+    # From half of it to what makes it lie a tenth, and a hundredth more, above the range.
+    for share, beyond in ((1.1, False), (1.11, True)):
+        span = math.log(2) / share
+        seen = InputRange("volatility", math.log(sigma / 2), math.log(sigma / 2) + span)
+        assert bool(beyond_training([seen], bars, ANCHOR)) == beyond
+
+
+def test_a_value_just_beyond_is_told_from_the_limit() -> None:
+    (said,) = said_of_close(32.0004, 10, 30.0001)
+
+    assert ", above the limit of 32.0001 (training saw 10.0000 to 30.0001)" in said
+    assert said.startswith("a close of 32.0004 on ")
+
+
+def test_a_price_of_less_than_a_cent_is_told_from_its_limit() -> None:
+    (said,) = said_of_close(0.0021, 0.001, 0.0015)
+
+    assert said.startswith("a close of 0.002100 on ")
+    assert ", above the limit of 0.001550 (training saw 0.001000 to 0.001500)" in said
 
 
 def test_the_ends_themselves_lie_within() -> None:

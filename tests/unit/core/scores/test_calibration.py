@@ -11,7 +11,9 @@ from scipy import stats
 
 from stocklstm.core.scores.calibration import (
     christoffersen,
+    independence,
     kupiec,
+    misses_repeat,
     probability_transform,
     reliability,
 )
@@ -74,6 +76,28 @@ def test_kupiec_of_a_perfect_share_and_of_one_day() -> None:
 
 
 # --- Christoffersen ------------------------------------------------------------------------------
+
+
+@PROPERTY
+@given(st.lists(st.booleans(), min_size=2, max_size=300), st.floats(0.05, 0.95))
+def test_coverage_and_independence_make_up_conditional_coverage(
+    days: list[bool], level: float
+) -> None:
+    hits = np.array(days)
+
+    # Christoffersen (1998): LR_cc = LR_uc + LR_ind, all of the days that have one before them.
+    parts = kupiec(hits[1:], level).stat + independence(hits).stat
+    assert christoffersen(hits, level).stat == pytest.approx(parts, abs=1e-9 * len(days))
+
+
+def test_misses_repeat_where_a_miss_makes_another_one_likelier() -> None:
+    runs, alternating = np.repeat([True, False] * 5, 4), np.tile([True, False], 20)
+
+    assert misses_repeat(runs)
+    assert not misses_repeat(alternating)
+    assert not misses_repeat(np.ones(20, bool))
+    # After a miss 1 of 2 days missed, after a hit 1 of 2.
+    assert not misses_repeat(np.array([True, True, False, False, True]))
 
 
 @PROPERTY

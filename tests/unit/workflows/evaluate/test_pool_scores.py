@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from stocklstm import evaluate_pool, train
 from stocklstm.core.reference import ModelReference
@@ -46,6 +47,17 @@ def test_it_is_scored_ticker_by_ticker_beside_their_own(pool_home: Path) -> None
     ratios = [row.evaluation.distribution.crps_ratio or 1 for row in scores.rows]
     assert scores.means.crps_ratio == pytest.approx(float(np.prod(ratios)) ** (1 / 3))
     assert scores.means.owned == 1
+    spreads = [row.evaluation.distribution for row in scores.rows]
+    found, *_ = multipletests([each.dm_p for each in spreads], 0.05, "holm")
+    lower = np.array([each.crps < each.crps_ewma for each in spreads])
+    assert scores.means.crps_better == int((found & lower).sum())
+    assert scores.means.crps_worse == int((found & ~lower).sum())
+    # Of prices that are made at random a handful of epochs learns nothing significant.
+    assert min(row.evaluation.point.dm_p for row in scores.rows) * 3 >= 0.05
+    assert (scores.means.better, scores.means.worse) == (0, 0)
+    assert " Ticker by ticker: better for 0 of 3 and worse for 0 after Holm. Intervals: " in (
+        model.manifest.evaluation.verdict_text
+    )
 
 
 def test_tables_fit_eighty_columns(
@@ -60,6 +72,8 @@ def test_tables_fit_eighty_columns(
     (first, second) = [line.split() for line in lines if line.startswith(NAMES[0])]
     assert len(first) == 10
     assert second[:2] == [NAMES[0], f"{NAMES[0]}@v1"]
+    counted = "After Holm, better than yesterday's close for 0 of 3 and worse for 0;"
+    assert counted in " ".join(lines)
 
 
 def test_a_ticker_that_it_never_saw_is_scored_too(cli: Cli, pool_home: Path) -> None:

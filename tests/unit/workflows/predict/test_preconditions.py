@@ -178,8 +178,9 @@ def test_a_rise_beyond_all_that_training_saw(model_home: Path) -> None:
     item = forecast(model_home, Demands())
 
     (warning,) = item.warnings
-    assert warning.startswith("beyond training, the last session has a return of ")
-    assert "σ (training saw -" in warning
+    assert warning.startswith("beyond training: a return of ")
+    assert "σ on 2024-03-13, above the limit of " in warning
+    assert "(training saw -" in warning
     assert warning.endswith(f": stocklstm prices show --ticker {TICKER}")
     assert details(item)["inputs"] == ("warning", warning)
 
@@ -190,7 +191,7 @@ def test_a_close_beyond_all_that_a_price_model_learned(model_home: Path) -> None
     item = forecast(model_home, Demands(), wanted=Wanted(at="2024-02-16"))
 
     (warning,) = item.warnings
-    assert "has a close of" in warning
+    assert warning.startswith("beyond training: a close of")
     assert warning.endswith(f": stocklstm train --ticker {TICKER} --preset calibrated")
 
 
