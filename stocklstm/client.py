@@ -977,8 +977,9 @@ class Client:
             file_format: "bundle" or "classic"; None to go by the path.
             ticker: Whose model it must be; None for whose the files say.
             seq_length: Sessions of a window of classic files; None for as many as they say.
-            promote: "auto" makes it champion unless it is significantly worse than the champion on
-                the same test days; "always"; "never".
+            promote: "auto" makes it champion where there is none, or if it is, on the same test
+                days, not significantly worse with the champion's settings, or better with others;
+                "always"; "never".
 
         Raises:
             NotFoundError: There is no such file; of classic files also no store, or no prices.
@@ -1032,8 +1033,9 @@ class Client:
                 keeps its own.
             fetch: Get the prices of tickers that have none from Yahoo first, as the command does;
                 otherwise nothing is asked for on a network, and such tickers fail.
-            promote: "auto" makes it champion unless it is significantly worse than the champion on
-                the same test days; "always"; "never".
+            promote: "auto" makes it champion where there is none, or if it is, on the same test
+                days, not significantly worse with the champion's settings, or better with others;
+                "always"; "never".
             beginning: A run to resume, or weights to start from; by default a new run with random
                 weights.
             backend: Which processes train, by default this one; the versions are the same for all.

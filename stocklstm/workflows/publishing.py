@@ -1,24 +1,29 @@
 """How a new version is published, and whether it should become champion."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stocklstm.core.clock import utc_now
+from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.reference import ModelReference
+from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference
 from stocklstm.core.scores.evaluation import (
     ScoredDays,
     compare,
+    compare_with_ewma,
     mean_crps,
 )
 from stocklstm.core.scores.pooling import join_tickers
-from stocklstm.core.settings.config import SIGNIFICANT
+from stocklstm.core.scores.significance import PairedTest
+from stocklstm.core.settings.config import SIGNIFICANT, TrainingConfig, differing_settings
 from stocklstm.core.wording import p_exact, sessions_ahead
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.model import LoadedModel, require_training_scale
 from stocklstm.workflows.loading.pooled_model import AnyModel, load_any
 from stocklstm.workflows.scoring import score_model, test_origins
 
@@ -106,77 +111,171 @@ def promote_by(rule: str, judge: Callable[[], Promotion]) -> Promotion:
     return Promotion(promoted=rule == "always", reason=f"--promote {rule}")
 
 
-def judge(
-    store: Store,
-    owner: str,
-    horizon: int,
-    bars: Mapping[str, Bars],
-    days: Mapping[str, ScoredDays],
-) -> Promotion:
+@dataclass(frozen=True, eq=False)
+class Challenger:
+    """A new version, before it is decided whether it becomes champion.
+
+    Attributes:
+        owner: Ticker, or name of a pooled model with its mark.
+        config: Its settings.
+        days: Its test days by ticker, scored.
+        tickers: Those that it knows: one, unless it is pooled.
+        warm: True if it began with the weights of another version.
+        flattered: Why it may have learned from its test days, in words; empty if it cannot have.
+    """
+
+    owner: str
+    config: TrainingConfig
+    days: Mapping[str, ScoredDays]
+    tickers: Collection[str]
+    warm: bool = False
+    flattered: str = ""
+
+
+def judge(store: Store, challenger: Challenger, bars: Mapping[str, Bars]) -> Promotion:
     """Compare a new version with the champion on days that neither was fitted or chosen on.
 
-    It is promoted unless it is significantly worse: a higher mean CRPS with a Diebold–Mariano
-    p below 0.05. A version with another horizon is never promoted so: what `predict` means would
-    change.
+    What was trained with the champion's settings on other prices is promoted unless it is
+    significantly worse: a higher mean CRPS with a Diebold–Mariano p below 0.05. Anything else is
+    an experiment, and is promoted only if its mean CRPS is lower and it is not significantly worse
+    than EWMA where the champion is not. A version with another horizon is never promoted so:
+    what `predict` means would change.
 
     Args:
         store: Holds the champion.
-        owner: Ticker, or name of a pooled model with its mark.
-        horizon: Of the new version, in sessions.
+        challenger: The new version.
         bars: Prices by ticker, N sessions each.
-        days: The new version's scored test days by ticker.
     """
     try:
-        champion = load_any(store, ModelReference(owner))
-        other = champion.manifest.config.horizon
+        champion = load_any(store, ModelReference(challenger.owner))
+        horizon, other = challenger.config.horizon, champion.manifest.config.horizon
         if horizon != other:
             return _other_horizon(champion.manifest, horizon, other)
-        pairs = [
-            pair
-            for ticker in days
-            if ticker in champion.tickers
-            for pair in _shared(champion, ticker, bars[ticker], days[ticker])
-        ]
+        pairs = _pairs(champion, challenger, bars)
     except NoModelError:
         return Promotion(promoted=True, reason="there was no champion")
     except (IntegrityError, NotEnoughDataError) as error:
         # After a split a model that learned prices can forecast nothing any more; were it to stand
         # in the way, nothing would ever replace it.
-        return Promotion(promoted=True, reason=f"the champion cannot be used: {error.message}")
+        return _unusable(error.message)
+    if challenger.flattered:
+        return Promotion(promoted=False, reason=challenger.flattered)
+    changes = _changes(store, challenger, champion)
     if not pairs:
-        return _nothing_shared(champion.manifest)
-    own, others = ([pair[side] for pair in pairs] for side in (0, 1))
-    if champion.manifest.pool is None:
-        return _decided(champion.manifest, own[0], others[0])
-    return _decided(champion.manifest, join_tickers(own), join_tickers(others))
+        return _nothing_shared(champion.manifest, changes)
+    own, others = (_joined([pair[side] for pair in pairs], champion) for side in (0, 1))
+    return _decided(champion.manifest, own, others, changes)
+
+
+def _pairs(
+    champion: AnyModel, challenger: Challenger, bars: Mapping[str, Bars]
+) -> list[tuple[ScoredDays, ScoredDays]]:
+    """Score both on the days that they share, ticker by ticker.
+
+    Raises:
+        NotEnoughDataError: The champion can forecast nothing any more.
+    """
+    pairs: list[tuple[ScoredDays, ScoredDays]] = []
+    for ticker, days in challenger.days.items():
+        if ticker in champion.tickers:
+            model = champion.of(ticker, bars[ticker])
+            # Also where there is no day to find it out on.
+            require_training_scale(model.manifest, bars[ticker])
+            pairs += _shared(model, bars[ticker], days)
+    return pairs
+
+
+def _joined(days: Sequence[ScoredDays], champion: AnyModel) -> ScoredDays:
+    return days[0] if champion.manifest.pool is None else join_tickers(days)
 
 
 def _shared(
-    champion: AnyModel, ticker: str, bars: Bars, own: ScoredDays
+    champion: LoadedModel, bars: Bars, own: ScoredDays
 ) -> Iterator[tuple[ScoredDays, ScoredDays]]:
     """Give the days that are in both test parts, as both forecast them; nothing without any."""
-    unseen = test_origins(champion.manifest, bars) + own.horizon
-    shared = np.isin(own.dates, bars.dates[unseen])
+    unseen = bars.dates[test_origins(champion.manifest, bars) + own.horizon]
+    source = champion.manifest.imported_from
+    if source is not None and source.kind == "classic":
+        # Nobody knows what its files learned from, but it was nothing after they were imported.
+        unseen = unseen[unseen > np.datetime64(source.at[:10], "D")]
+    shared = np.isin(own.dates, unseen)
     if shared.any():
         origins = np.searchsorted(bars.dates, own.dates[shared]) - own.horizon
-        yield own.select(shared), score_model(champion.of(ticker, bars), bars, origins)
+        yield own.select(shared), score_model(champion, bars, origins)
 
 
-def _nothing_shared(champion: Manifest) -> Promotion:
-    return Promotion(promoted=True, reason=f"{champion.id} has no test day in common with it")
+def _changes(store: Store, challenger: Challenger, champion: AnyModel) -> str:
+    """Say in words what is not as in the champion's training; empty if only the prices are."""
+    trained = store.registry.trained_from(champion.manifest)
+    if settings := differing_settings(challenger.config, trained.config):
+        return f"other settings ({_few(settings)})"
+    if challenger.warm:
+        return "other first weights"
+    missing = sorted(set(champion.tickers) - set(challenger.tickers))
+    return f"without {_few(missing)}" if missing else ""
 
 
-def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays) -> Promotion:
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _unusable(why: str) -> Promotion:
+    return Promotion(promoted=True, reason=f"the champion cannot be used: {why}")
+
+
+def _nothing_shared(champion: Manifest, changes: str) -> Promotion:
+    words = f"{champion.id} has no test day in common with it"
+    return Promotion(promoted=not changes, reason=f"{changes}, and {words}" if changes else words)
+
+
+def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays, changes: str) -> Promotion:
+    """Judge by the days that both forecast; see `judge`."""
+    mine, theirs = mean_crps(own), mean_crps(others)
+    if not math.isfinite(mine):
+        return Promotion(promoted=False, reason="its forecasts are not finite")
+    if not math.isfinite(theirs):
+        return _unusable("its forecasts are not finite")
     test = compare(own, others)
+    # Two figures that differ are not to look the same.
+    digits = 4 if f"{mine:.4g}" != f"{theirs:.4g}" else 7
     figures = (
-        f"{champion.id}: mean CRPS {mean_crps(own):.4g} against {mean_crps(others):.4g} "
+        f"{champion.id}: mean CRPS {mine:.{digits}g} against {theirs:.{digits}g} "
         f"on {test.n} shared test days, {p_exact(test.p)}"
     )
-    if test.p < SIGNIFICANT:
-        worse = test.stat > 0
-        words = "worse" if worse else "better"
-        return Promotion(promoted=not worse, reason=f"significantly {words} than {figures}")
-    return Promotion(promoted=True, reason=f"not significantly worse than {figures}")
+    if not changes:
+        return _judge_routine(test, figures)
+    judged = _judge_experiment(own, others, test, figures)
+    return Promotion(judged.promoted, f"{changes}, and {judged.reason}")
+
+
+def _judge_routine(test: PairedTest, figures: str) -> Promotion:
+    """Judge the champion's settings on other prices: the newer ones are worth something."""
+    if test.p >= SIGNIFICANT:
+        return Promotion(promoted=True, reason=f"not significantly worse than {figures}")
+    words = "worse" if _worse(test) else "better"
+    return Promotion(not _worse(test), f"significantly {words} than {figures}")
+
+
+def _judge_experiment(
+    own: ScoredDays, others: ScoredDays, test: PairedTest, figures: str
+) -> Promotion:
+    """Judge what is not as in the champion's training: it has to be better."""
+    if test.n < FEWEST:
+        words = f"too few days ({FEWEST} are needed) to be called better than {figures}"
+        return Promotion(promoted=False, reason=words)
+    if not mean_crps(own) < mean_crps(others):
+        words = "significantly worse" if _worse(test) else "no better"
+        return Promotion(promoted=False, reason=f"{words} than {figures}")
+    words = "significantly better" if test.p < SIGNIFICANT else "better, perhaps by chance,"
+    ewma = compare_with_ewma(own)
+    if _worse(ewma) and not _worse(compare_with_ewma(others)):
+        but = f"but significantly worse than EWMA ({p_exact(ewma.p)}), which the champion is not"
+        return Promotion(promoted=False, reason=f"{words} than {figures}; {but}")
+    return Promotion(promoted=True, reason=f"{words} than {figures}")
+
+
+def _worse(test: PairedTest) -> bool:
+    return test.stat > 0 and test.p < SIGNIFICANT
 
 
 def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:
@@ -185,3 +284,11 @@ def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:
         reason=f"it forecasts {sessions_ahead(own)}, the champion, {champion.id}, "
         f"{sessions_ahead(other)}; --promote always takes it all the same",
     )
+
+
+def by_hand(store: Store, manifest: Manifest) -> str | None:
+    """Name the command that decides otherwise about a new version; None for the first champion."""
+    aliases = store.registry.aliases.of(manifest.ticker)
+    if aliases.get(CHAMPION) != manifest.version:
+        return f"stocklstm models promote {manifest.id}"
+    return f"stocklstm models rollback {manifest.ticker}" if PREVIOUS in aliases else None

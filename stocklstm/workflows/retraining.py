@@ -14,7 +14,7 @@ from stocklstm.core.reference import (
     is_pool,
     parse_ticker,
 )
-from stocklstm.core.settings.config import train_the_same
+from stocklstm.core.settings.config import differing_settings
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -203,7 +203,7 @@ def _latest_try(store: Store, champion: Manifest, trained: Manifest) -> Manifest
         except (IntegrityError, NoModelError):
             continue
         own = other.parent is None and other.imported_from is None
-        if own and train_the_same(other.config, trained.config):
+        if own and not differing_settings(other.config, trained.config):
             return max(other, champion, key=lambda each: each.data.last)
     return champion
 

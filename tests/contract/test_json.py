@@ -68,6 +68,8 @@ def test_train(cli: Cli, priced_home: Path) -> None:
         "best_val_loss",
         "seconds",
         "promoted",
+        "promotion",
+        "by_hand",
         "diagnosis",
         "resumed_from",
         "path",
@@ -350,7 +352,7 @@ def test_models_as_files(cli: Cli, tmp_path: Path) -> None:
 
     assert exported.keys() == {"ticker", "version", "format", "path", "files", "bytes"}
     assert taken.keys() == {
-        *("ticker", "version", "format", "origin", "parent", "promoted", "promotion"),
+        *("ticker", "version", "format", "origin", "parent", "promoted", "promotion", "by_hand"),
         *("unchanged", "verdict_text", "warnings", "path"),
     }
     assert taken["unchanged"] is True

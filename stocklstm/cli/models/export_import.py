@@ -100,7 +100,7 @@ def import_model(
         typer.Option(
             metavar="auto|always|never",
             parser=in_any_case,
-            help="Make it champion: auto (unless significantly worse), always, never.",
+            help="Make it champion: auto (by the rule of train), always, never.",
         ),
     ] = "auto",
     as_json: Json = False,
@@ -161,6 +161,7 @@ def _import_tables(console: "Console", items: Sequence["ImportedVersion"]) -> No
                 ("from", item.origin),
                 ("made from", item.parent or "no other version"),
                 ("state", item.promotion if item.unchanged else state),
+                *([] if item.by_hand is None else [("by hand", item.by_hand)]),
                 ("verdict", item.verdict_text),
                 ("path", item.path),
             ],

@@ -30,7 +30,8 @@ Promote = Annotated[
     typer.Option(
         metavar="auto|always|never",
         parser=in_any_case,
-        help="Make it champion: auto (unless significantly worse), always, never.",
+        help="Make it champion: auto (the champion's settings on other prices unless significantly "
+        "worse, other settings only if better), always, never.",
     ),
 ]
 

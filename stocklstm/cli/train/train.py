@@ -394,6 +394,7 @@ def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
         ("kept epoch", f"{item.kept_epoch}"),
         ("diagnosis", item.diagnosis),
         ("champion", f"{champion}: {item.promotion}"),
+        *([] if item.by_hand is None else [("by hand", item.by_hand)]),
     ]
 
 

@@ -175,6 +175,13 @@ def compare(days: ScoredDays, reference: ScoredDays) -> PairedTest:
     )
 
 
+def compare_with_ewma(days: ScoredDays) -> PairedTest:
+    """Test whether a model's distributions are as good as those of EWMA (CRPS)."""
+    return diebold_mariano(
+        crps(days.actuals, days.forecasts.quantiles), crps(days.actuals, days.ewma), days.span
+    )
+
+
 def mean_crps(days: ScoredDays) -> float:
     """Average the CRPS of a model over its days, in currency; lower is better."""
     return float(crps(days.actuals, days.forecasts.quantiles).mean())

@@ -434,10 +434,16 @@ _NOT_OF_THE_MODEL = ("preset", "checkpoint_every", "top_k", "threads", "device")
 """Settings of where a training works and of what it keeps besides, and the name of the preset."""
 
 
-def train_the_same(one: TrainingConfig, other: TrainingConfig) -> bool:
-    """Tell whether two settings make the same model of the same prices; the seed counts."""
-    machine = {name: getattr(one, name) for name in _NOT_OF_THE_MODEL}
-    return one == replace(other, **machine)
+def differing_settings(one: TrainingConfig, other: TrainingConfig) -> tuple[str, ...]:
+    """Name the settings by which two trainings on the same prices make different models.
+
+    The seed is one of them. Where a training works, and what it keeps besides the model, is none.
+    """
+    return tuple(
+        row.name
+        for row in fields(one)
+        if row.name not in _NOT_OF_THE_MODEL and getattr(one, row.name) != getattr(other, row.name)
+    )
 
 
 PRESETS: Mapping[str, TrainingConfig] = {

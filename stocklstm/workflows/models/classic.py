@@ -1,6 +1,6 @@
 """models export and import --format classic: the files of the tutorials."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -162,11 +162,13 @@ def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportRes
     if same is not None:
         return Batch((imported_version(store, same, ALREADY_THERE, files.origin),))
     fitted = _assess(files.ticker, files.model, bars)
-    manifest, promotion = _publish(store, files, fitted, promote)
+    flattered = _flattered(files.model, bars, fitted.prepared.split)
+    manifest, promotion = _publish(store, files, fitted, promote, flattered)
     warnings = (
         *files.notes,
         *files.model.notes,
-        *_warnings(files.model, bars, fitted.prepared.split),
+        *filter(None, [flattered]),
+        *_warnings(files.model, bars),
     )
     return Batch((imported_version(store, manifest, promotion, files.origin, warnings),))
 
@@ -200,7 +202,7 @@ def _assess(ticker: str, model: ClassicModel, bars: Bars) -> FittedModel:
 
 
 def _publish(
-    store: Store, files: ClassicFiles, fitted: FittedModel, promote: str
+    store: Store, files: ClassicFiles, fitted: FittedModel, promote: str, flattered: str
 ) -> tuple[Manifest, Promotion]:
     ticker, origin = files.ticker, "classic files"
     sources = {ticker: tuple(store.prices.sources(ticker))}
@@ -230,35 +232,38 @@ def _publish(
         ticker,
         content.items(),
         describe,
-        lambda: judge_import(store, promote, model, origin),
+        lambda: judge_import(store, promote, model, origin, flattered),
         lambda: _same_version(store, files),
     )
 
 
-def _warnings(model: ClassicModel, bars: Bars, split: Split) -> tuple[str, ...]:
-    """Say what the three files cannot vouch for."""
-    warnings = []
+def _flattered(model: ClassicModel, bars: Bars, split: Split) -> str:
+    """Say why the verdict may flatter a model that learned elsewhere; empty if it cannot."""
     first = forecast_day(bars, int(split.test[0]), model.config.horizon)
     calibrated = forecast_day(bars, int(split.calibration[0]), model.config.horizon)
     if model.test_start is None or not _is_day(model.test_start):
-        warnings.append(
+        return (
             f"which days it learned from is not known: the verdict holds only if none was after "
             f"{first}, and the intervals only if none was after {calibrated}"
         )
-    elif model.test_start > first:
-        warnings.append(
+    if model.test_start > first:
+        return (
             f"it was trained and chosen on days up to {model.test_start}, which lie in the test "
             f"part from {first} on: the verdict flatters it"
         )
+    return ""
+
+
+def _warnings(model: ClassicModel, bars: Bars) -> Iterator[str]:
+    """Say what does not fit the stored prices."""
     lowest, highest = float(bars.closes.min()), float(bars.closes.max())
     if model.scaling.data_max > 2 * highest or model.scaling.data_min < lowest / 2:
-        warnings.append(
+        yield (
             f"the scaler knows closes from {price_words(model.scaling.data_min)} to "
             f"{price_words(model.scaling.data_max)}, the stored ones go from "
             f"{price_words(lowest)} to {price_words(highest)}: is it of "
             "this ticker, and in the same scale?"
         )
-    return tuple(warnings)
 
 
 def _is_day(text: str) -> bool:

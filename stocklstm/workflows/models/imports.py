@@ -14,7 +14,14 @@ from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel
-from stocklstm.workflows.publishing import ALREADY_THERE, Promotion, judge, promote_by
+from stocklstm.workflows.publishing import (
+    ALREADY_THERE,
+    Challenger,
+    Promotion,
+    by_hand,
+    judge,
+    promote_by,
+)
 from stocklstm.workflows.scoring import score_model, unseen_origins
 
 
@@ -29,7 +36,9 @@ class ImportedVersion:
         origin: What it was imported from: an identity in another store, or a directory.
         parent: Identity in this store of the version it was made from, if it is there.
         promoted: True if this import made it the champion.
-        promotion: Why or why not, in words.
+        promotion: Why or why not, in words with the figures of both.
+        by_hand: The command that decides otherwise, by `models promote` or `models rollback`; None
+            for the first champion.
         unchanged: True if the very same version was in this store already.
         verdict_text: How it compared with yesterday's close.
         warnings: What to know before relying on it, one line each.
@@ -43,6 +52,7 @@ class ImportedVersion:
     parent: str | None
     promoted: bool
     promotion: str
+    by_hand: str | None
     unchanged: bool
     verdict_text: str
     warnings: tuple[str, ...]
@@ -69,6 +79,7 @@ def imported_version(
         parent=manifest.parent,
         promoted=promotion.promoted,
         promotion=promotion.reason,
+        by_hand=by_hand(store, manifest),
         unchanged=promotion is ALREADY_THERE,
         verdict_text=manifest.evaluation.verdict_text,
         warnings=warnings,
@@ -93,34 +104,34 @@ def find_whole(store: Store, ticker: str, is_same: Callable[[Manifest], bool]) -
     return None
 
 
-def judge_import(store: Store, rule: str, model: AnyModel, origin: str) -> Promotion:
+def judge_import(
+    store: Store, rule: str, model: AnyModel, origin: str, flattered: str = ""
+) -> Promotion:
     """Say whether an imported version becomes champion, by the rule of `train --promote`.
-
-    Where there are no prices, or no champion, it becomes champion: nothing can be compared.
 
     Args:
         rule: "auto", "always" or "never".
         origin: What it was imported from, for the log.
+        flattered: Why it may have learned from its test days, in words; empty if it cannot have.
     """
-    promotion = promote_by(rule, lambda: _judge(store, model))
+    promotion = promote_by(rule, lambda: _judge(store, model, flattered))
     # That the version was made elsewhere is to be seen in the log, too.
     return replace(promotion, reason=f"imported from {origin}: {promotion.reason}")
 
 
-def _judge(store: Store, model: AnyModel) -> Promotion:
+def _judge(store: Store, model: AnyModel, flattered: str) -> Promotion:
     owner = model.manifest.ticker
     if CHAMPION not in store.registry.aliases.of(owner):
         return Promotion(promoted=True, reason="there was no champion")
     bars = {ticker: store.prices.bars(ticker) for ticker in filter(store.prices.has, model.tickers)}
-    if not bars:
-        reason = "no prices are stored to compare it with the champion on"
-        return Promotion(promoted=True, reason=reason)
     try:
         days = _scored(model, bars)
     except (NotEnoughDataError, IntegrityError) as error:
         reason = f"it cannot be scored on the stored prices: {error.message}"
         return Promotion(promoted=False, reason=reason)
-    return judge(store, owner, model.manifest.config.horizon, bars, days)
+    config = model.manifest.config
+    challenger = Challenger(owner, config, days, model.tickers, flattered=flattered)
+    return judge(store, challenger, bars)
 
 
 def _scored(model: AnyModel, bars: Mapping[str, Bars]) -> dict[str, ScoredDays]:

@@ -12,7 +12,7 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, is_pool
-from stocklstm.core.settings.config import train_the_same
+from stocklstm.core.settings.config import differing_settings
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -179,7 +179,8 @@ def _younger(store: Store, model: LoadedModel, since: str) -> str:
             other = registry.manifest(owner, version)
         except (IntegrityError, NoModelError):
             continue
-        if other.data.last >= since and train_the_same(registry.trained_from(other).config, config):
+        same = not differing_settings(registry.trained_from(other).config, config)
+        if same and other.data.last >= since:
             # It is not champion since it was worse on the same days, or by somebody's choice.
             return by_champion if version == champion else f"stocklstm models promote {other.id}"
     # Newer prices are stored: the age is counted to the last of them.

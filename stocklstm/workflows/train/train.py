@@ -28,7 +28,14 @@ from stocklstm.workflows.parallel import (
     for_each_in_workers,
     listed,
 )
-from stocklstm.workflows.publishing import Promotion, judge, promote_by, publish
+from stocklstm.workflows.publishing import (
+    Challenger,
+    Promotion,
+    by_hand,
+    judge,
+    promote_by,
+    publish,
+)
 from stocklstm.workflows.train.beginning import (
     StartFrom,
     check_pooled,
@@ -68,7 +75,9 @@ class TrainedVersion:
         parameters: Weights of the network.
         seconds: Wall time of training.
         promoted: True if it is the champion now.
-        promotion: Why or why not, in words.
+        promotion: Why or why not, in words with the figures of both.
+        by_hand: The command that decides otherwise, by `models promote` or `models rollback`; None
+            for the first champion.
         diagnosis: What the losses show, in words.
         diagnosis_kind: The same in one word or two; see `core.training.diagnosis`.
         evaluation: Scores on the test part.
@@ -87,6 +96,7 @@ class TrainedVersion:
     seconds: float
     promoted: bool
     promotion: str
+    by_hand: str | None
     diagnosis: str
     diagnosis_kind: str
     evaluation: Evaluation
@@ -289,10 +299,10 @@ class _Training:
         )
 
     def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
-        record = order.record
-        return judge(
-            self.store, record.ticker, record.config.horizon, order.dataset.bars, finished.days
-        )
+        record, bars = order.record, order.dataset.bars
+        warm = record.start is not None
+        challenger = Challenger(record.ticker, record.config, finished.days, bars.keys(), warm=warm)
+        return judge(self.store, challenger, bars)
 
 
 def _require_whole(finished: FinishedVersion) -> None:
@@ -322,6 +332,7 @@ def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, 
         "parameters": training.parameters,
         "promoted": promotion.promoted,
         "promotion": promotion.reason,
+        "by_hand": by_hand(store, manifest),
         "diagnosis_kind": training.diagnosis,
         "evaluation": manifest.evaluation,
         "path": str(store.paths.version(manifest.ticker, manifest.version)),

@@ -18,7 +18,7 @@ from tests.support.tampering import flip_bit
 
 
 def test_it_is_listed_shown_diffed_renamed_and_removed(cli: Cli, pool_home: Path) -> None:
-    train_pool(pool_home, epochs=1)
+    train_pool(pool_home)
 
     assert cli("models", "list", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]
     assert cli("models", "list", "-t", "+b3", "--quiet").out.split() == ["+b3@v1", "+b3@v2"]

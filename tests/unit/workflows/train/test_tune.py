@@ -442,8 +442,8 @@ def test_the_command_trains_with_exactly_these_settings(
     monkeypatch.setenv("STOCKLSTM_BATCH_SIZE", "7")
     trained: list[tuple[list[str], TrainingConfig]] = []
 
-    def keep(_store, tickers, config, **_: object):
-        trained.append((list(tickers), config))
+    def keep(_store, tickers, config_of, **_: object):
+        trained.append((list(tickers), config_of(TICKER)))
         return training.TrainResult((), ())
 
     monkeypatch.setattr(training, "train", keep)
