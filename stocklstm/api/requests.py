@@ -82,7 +82,7 @@ class PredictRequest(BaseModel):
         Field(
             min_length=1,
             max_length=7,
-            description="Probabilities of the intervals; those of the forecast grid.",
+            description="Probabilities of the intervals, from 0.2 to 0.99.",
         ),
     ] = None
     adaptive: Annotated[

@@ -166,6 +166,8 @@ _EXAMPLE: Mapping[str, Any] = {
                     "upper": upper,
                     "adaptive": False,
                     "effective_level": None,
+                    "interpolated": False,
+                    "extended": False,
                 }
                 for level, lower, upper in (
                     (0.8, 34.556764, 38.257451),

@@ -28,11 +28,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm evaluate PETR4.SA@v1 --walk-forward 250 --jobs 2",
         "stocklstm evaluate --compare PETR4.SA@v1 PETR4.SA@v2",
         "stocklstm evaluate --all",
+        "stocklstm evaluate --horizons 1-5",
         "stocklstm evaluate --live --fail-on drift",
     ),
     "predict": (
         "stocklstm predict",
         "stocklstm predict PETR4.SA --levels 0.5,0.9 --plot",
+        "stocklstm predict --horizon 1-5",
         "stocklstm predict --fetch --strict --max-age 120 --out forecast.json",
         "stocklstm predict --csv forecasts.csv --append",
         "stocklstm predict PETR4.SA@v1 --at 2024-03-01 --quiet",

@@ -212,7 +212,7 @@ def test_predict(cli: Cli) -> None:
     assert all(check.keys() == {"name", "status", "detail"} for check in result["checks"])
     assert [i["level"] for i in result["intervals"]] == [0.8, 0.95]
     assert result["intervals"][0].keys() == {
-        *("level", "lower", "upper", "adaptive", "effective_level")
+        *("level", "lower", "upper", "adaptive", "effective_level", "interpolated", "extended")
     }
     assert result["quantiles"]["0.5"] == result["point"]
     assert result["unchanged"] is False

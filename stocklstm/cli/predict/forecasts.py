@@ -18,6 +18,7 @@ from stocklstm.core.wording import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.core.forecasts.intervals import Interval
     from stocklstm.core.forecasts.live import LiveRecord
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
 
@@ -72,6 +73,8 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     grid(console, "Next session's close" if near else "Forecast closes", columns, rows)
     for group in of_one_model(items):
         _explain(console, group)
+    for words in _not_on_the_grid(items[0].intervals):
+        console.print(f"\n{words}")
     console.print("\nA forecast is not investment advice.")
 
 
@@ -100,6 +103,25 @@ def _explain(console: "Console", group: Sequence["Forecast"]) -> None:
             console.print(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
     if first.plot:
         console.print(f"Picture: {first.plot}", soft_wrap=True)
+
+
+def _not_on_the_grid(intervals: "Sequence[Interval]") -> Iterable[str]:
+    """Say which intervals the forecast has no quantiles of, and what was done about it."""
+    between = [each.level for each in intervals if each.interpolated]
+    beyond = [each.level for each in intervals if each.extended]
+    if between:
+        words = "lies" if len(between) == 1 else "lie"
+        yield f"{_named(between)} {words} between those of the forecast: interpolated."
+    if beyond:
+        words = "is wider than any" if len(beyond) == 1 else "are wider than any"
+        yield f"{_named(beyond)} {words} of the forecast: extended as a normal tail would go on."
+
+
+def _named(levels: Sequence[float]) -> str:
+    listed = " and ".join(
+        filter(None, [", ".join(map(level_percent, levels[:-1])), level_percent(levels[-1])])
+    )
+    return f"The {listed} interval{'' if len(levels) == 1 else 's'}"
 
 
 def _maker(item: "Forecast") -> str:

@@ -55,7 +55,8 @@ def predict(
         ),
     ] = None,
     levels: Annotated[
-        str, typer.Option(metavar="LEVEL,...", help="Probabilities of the intervals.")
+        str,
+        typer.Option(metavar="LEVEL,...", help="Probabilities of the intervals, from 0.2 to 0.99."),
     ] = ",".join(map(str, INTERVAL_LEVELS)),
     adaptive: Annotated[
         bool,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stocklstm.core.forecasts.live import ClosedForecasts
-from stocklstm.core.forecasts.quantiles import interval
+from stocklstm.core.forecasts.quantiles import available_intervals, interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS
@@ -40,6 +40,9 @@ class Interval:
         adaptive: True if it was adapted to past hits and misses.
         effective_level: Probability at which it was taken out of the forecast distribution if
             adapted; None where that is the one promised.
+        interpolated: True if its bounds lie between quantiles of the forecast and were
+            interpolated; not said of adapted ones.
+        extended: True if they lie beyond the outermost quantiles of the forecast, likewise.
     """
 
     level: float
@@ -47,6 +50,8 @@ class Interval:
     upper: float
     adaptive: bool = False
     effective_level: float | None = None
+    interpolated: bool = False
+    extended: bool = False
 
 
 class AdaptedLevel(NamedTuple):
@@ -68,10 +73,22 @@ def plain_intervals(grid: Floats, levels: Sequence[float]) -> tuple[Interval, ..
 
     Args:
         grid: (Q,) quantiles over `LEVELS`, in currency.
-        levels: Probabilities that the grid has intervals of.
+        levels: Probabilities.
     """
-    bounded = [(level, *interval(grid[None, :], level)) for level in levels]
-    return tuple(Interval(level, float(low[0]), float(high[0])) for level, low, high in bounded)
+    held, intervals = available_intervals(), []
+    for level in levels:
+        lower, upper = interval(grid[None, :], level)
+        extended = level > held[-1]
+        intervals.append(
+            Interval(
+                level,
+                float(lower[0]),
+                float(upper[0]),
+                interpolated=level not in held and not extended,
+                extended=extended,
+            )
+        )
+    return tuple(intervals)
 
 
 def adapted_intervals(

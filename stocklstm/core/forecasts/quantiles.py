@@ -57,21 +57,47 @@ def crps(actuals: Floats, quantiles: Floats, levels: tuple[float, ...] = LEVELS)
     return 2 * pinball(actuals, quantiles, levels) @ np.diff(edges)
 
 
+NARROWEST, WIDEST = 0.2, 0.99
+"""Limits of the probabilities of central intervals that can be asked for."""
+
+
 def interval(quantiles: Floats, level: float) -> tuple[Floats, Floats]:
     """Take the central interval of a given probability out of the grid.
 
+    A bound that lies between two quantiles of the grid is interpolated between them. Beyond the
+    outermost one the logarithm of the price goes on in a straight line over the quantiles of the
+    normal distribution, through the two outermost ones: nothing else is known of what lies there.
+
     Args:
-        quantiles: (N, Q) over `LEVELS`.
-        level: 0.8, 0.9, 0.95 or 0.98: those whose bounds are on the grid.
+        quantiles: (N, Q) over `LEVELS`, in currency.
+        level: From `NARROWEST` to `WIDEST`.
 
     Returns:
         Lower and upper bounds, each (N,).
-
-    Raises:
-        ValueError: The grid does not hold both bounds.
     """
-    lower, upper = interval_positions(level)
-    return quantiles[:, lower], quantiles[:, upper]
+    tail = round((1 - level) / 2, 6)
+    return _quantile(quantiles, tail), _quantile(quantiles, round(1 - tail, 6))
+
+
+def _quantile(quantiles: Floats, probability: float) -> Floats:
+    if probability in LEVELS:
+        return quantiles[:, LEVELS.index(probability)]
+    place = int(np.searchsorted(LEVELS, probability))
+    if 0 < place < len(LEVELS):
+        below, above = LEVELS[place - 1], LEVELS[place]
+        share = (probability - below) / (above - below)
+        between: Floats = (1 - share) * quantiles[:, place - 1] + share * quantiles[:, place]
+        return between
+    # Few forecasts go as far: the others need not wait for it.
+    from statistics import NormalDist
+
+    last, before = (0, 1) if place == 0 else (len(LEVELS) - 1, len(LEVELS) - 2)
+    normal = NormalDist().inv_cdf
+    step = normal(LEVELS[last]) - normal(LEVELS[before])
+    beyond = (normal(probability) - normal(LEVELS[last])) / step
+    logs = np.log(quantiles[:, [before, last]])
+    extended: Floats = np.exp(logs[:, 1] + beyond * (logs[:, 1] - logs[:, 0]))
+    return extended
 
 
 def available_intervals() -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from stocklstm.core.checks import Check
 from stocklstm.core.clock import is_day, utc_now
 from stocklstm.core.forecasts.intervals import Interval, adapted_intervals, plain_intervals
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, live_record
-from stocklstm.core.forecasts.quantiles import ReturnForecasts, available_intervals
+from stocklstm.core.forecasts.quantiles import NARROWEST, WIDEST, ReturnForecasts
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference
@@ -63,9 +63,9 @@ class Wanted:
         """Refuse what cannot be forecast.
 
         Raises:
-            ConfigError: No such day, a horizon out of range or named twice, an interval that the
-                grid lacks or that was named twice, or intervals of the past that adapt to what
-                came later.
+            ConfigError: No such day, a horizon out of range or named twice, an interval that is
+                too narrow or too wide or was named twice, or intervals of the past that adapt to
+                what came later.
         """
         if self.adaptive and self.at is not None:
             raise ConfigError(
@@ -82,13 +82,14 @@ class Wanted:
             from stocklstm.core.forecasts.horizons import require_horizons
 
             require_horizons(self.horizons)
-        if len(set(self.levels)) < len(self.levels):
+        # As they are written: a file has a column for each.
+        if len({f"{level:g}" for level in self.levels}) < len(self.levels):
             raise ConfigError("a level was given twice", hint="--levels 0.8,0.95")
-        missing = set(self.levels) - set(available_intervals())
+        missing = [level for level in self.levels if not NARROWEST <= level <= WIDEST]
         if missing or not self.levels:
             raise ConfigError(
-                f"there is no interval of {min(missing):g}" if missing else "no level was given",
-                hint=f"--levels are some of {', '.join(map(str, available_intervals()))}",
+                f"there is no interval of {missing[0]:g}" if missing else "no level was given",
+                hint=f"--levels are from {NARROWEST:g} to {WIDEST:g}, such as 0.5,0.8,0.95",
             )
 
 

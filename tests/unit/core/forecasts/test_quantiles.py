@@ -127,7 +127,36 @@ def test_the_bounds_of_an_interval(level, bounds):
     assert highs.tolist() == [bounds[1], 2 * bounds[1]]
 
 
-@pytest.mark.parametrize("level", [0.5, 0.99, 1.0, 0.94])
-def test_an_interval_that_the_grid_does_not_hold(level):
-    with pytest.raises(ValueError, match="not in"):
-        interval(np.zeros((1, len(LEVELS))), level)
+def test_an_interval_between_two_of_the_grid_is_interpolated():
+    grid = np.exp(0.02 * norm.ppf(LEVELS) + 0.001 * np.arange(2)[:, None])
+
+    for level in (0.25, 0.5, 0.505, 0.7, 0.85, 0.94, 0.97):
+        bounds = interval(grid, level)
+
+        for row, (lower, upper) in enumerate(zip(*bounds, strict=True)):
+            expected = np.interp([(1 - level) / 2, (1 + level) / 2], LEVELS, grid[row])
+            assert [lower, upper] == pytest.approx(expected, rel=1e-12)
+
+
+@given(scale=st.floats(0.001, 0.5), level=st.floats(0.98, 0.99, exclude_min=True))
+def test_beyond_the_grid_the_price_goes_on_like_a_normal_tail(scale, level):
+    # Of a lognormal price that is what there is.
+    grid = 30 * np.exp(0.001 + scale * norm.ppf(LEVELS))[None, :]
+
+    lower, upper = interval(grid, level)
+
+    expected = 30 * np.exp(0.001 + scale * norm.ppf([(1 - level) / 2, (1 + level) / 2]))
+    # Probabilities are read to a millionth.
+    assert [lower[0], upper[0]] == pytest.approx(expected, rel=1e-4)
+
+
+@given(
+    grid=st.lists(st.floats(1e-6, 1e9), min_size=len(LEVELS), max_size=len(LEVELS)).map(sorted),
+    levels=st.lists(st.floats(0.2, 0.99), min_size=2, max_size=2).map(sorted),
+)
+def test_a_wider_interval_holds_a_narrower_one(grid, levels):
+    (inner_low, inner_high), (low, high) = (interval(np.array([grid]), level) for level in levels)
+
+    slack = 1e-9 * inner_high[0]
+    assert 0 <= low[0] <= inner_low[0] + slack
+    assert inner_high[0] - slack <= high[0]

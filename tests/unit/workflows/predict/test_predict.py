@@ -1,5 +1,6 @@
 """A forecast is right, recorded once, and says what to know about it."""
 
+import json
 import math
 import shutil
 import sqlite3
@@ -339,6 +340,43 @@ def test_other_intervals(model_home: Path) -> None:
     assert made.intervals[2].upper == made.quantiles["0.99"]
 
 
+def test_intervals_that_the_forecast_has_no_quantiles_of(
+    cli: Cli, model_home: Path, tmp_path: Path
+) -> None:
+    levels = ("--levels", "0.5,0.8,0.605,0.99")
+    table, quiet = cli("predict", *levels), cli("predict", *levels, "--quiet")
+    made = json.loads(cli("predict", *levels, "--json").out)["forecasts"][0]
+
+    words = " ".join(table.out.split())
+    assert (
+        "The 50 % and 60.5 % intervals lie between those of the forecast: interpolated. "
+        "The 99 % interval is wider than any of the forecast: extended as a normal tail would go "
+        "on."
+    ) in words
+    # Nothing is wrong, so nothing is said where only what is wrong is.
+    assert "interval" not in quiet.err
+    assert [(each["interpolated"], each["extended"]) for each in made["intervals"]] == [
+        *((True, False), (False, False), (True, False), (False, True))
+    ]
+    quantiles = made["quantiles"]
+    middle = (quantiles["0.2"] + quantiles["0.3"]) / 2
+    assert made["intervals"][0]["lower"] == pytest.approx(middle, rel=1e-12)
+    assert made["intervals"][3]["lower"] < quantiles["0.01"]
+    assert "between" not in cli("predict", "--levels", "0.8,0.9").out
+
+    file = tmp_path / "all.csv"
+    assert cli("predict", *levels, "--csv", str(file), "--append").code == 0
+    header = file.read_text().partition("\n")[0]
+    assert "lower_50,upper_50,lower_80,upper_80,lower_60.5,upper_60.5,lower_99,upper_99" in header
+    # A file has the intervals that it began with, and the answer says which.
+    other = cli("predict", "--csv", str(file), "--append")
+    assert other.code == 2
+    assert "--levels 0.5,0.8,0.605,0.99 as in the file" in other.err
+    assert file.read_text().partition("\n")[0] == header
+    assert cli("predict", *levels, "--plot-file", str(tmp_path / "fan.png")).code == 0
+    assert model_home.exists()
+
+
 @pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
@@ -353,7 +391,9 @@ def test_other_intervals(model_home: Path) -> None:
         (("--horizon", "251"), 2, "--horizon must be from 1"),
         (("--horizon", "1-5,a"), 2, "--horizon is a number of sessions, or several"),
         (("--horizon", "5-1"), 2, "--horizon 5-1 goes backwards"),
-        (("--levels", "0.5"), 2, "no interval of 0.5"),
+        (("--levels", "0.8,0.995"), 2, "no interval of 0.995"),
+        (("--levels", "0.1"), 2, "no interval of 0.1"),
+        (("--levels", "0.5,0.50"), 2, "a level was given twice"),
         (("--levels", "many"), 2, "--levels are numbers"),
         (("--levels", ""), 2, "--levels are numbers"),
         (("--levels", "nan"), 2, "no interval of nan"),
