@@ -64,6 +64,14 @@ TickersFile = Annotated[
     ),
 ]
 
+OpenPicture = Annotated[
+    bool,
+    typer.Option(
+        "--open",
+        help="Show the picture in the system's viewer: one a ticker, five at most.",
+    ),
+]
+
 Models = Annotated[
     list[str] | None,
     typer.Option(

@@ -44,6 +44,7 @@ class View(NamedTuple, Generic[T]):
         tables: Prints results for a person.
         bare: Gives a result's lines for `--quiet`.
         code: Exit code that a result asks for.
+        picture: Gives the path of the picture that --open shows; None where none was drawn.
     """
 
     command: str
@@ -52,6 +53,7 @@ class View(NamedTuple, Generic[T]):
     tables: Callable[["Console", Sequence[T]], None]
     bare: Callable[[T], Iterable[str]]
     code: Callable[[T], ExitCode] = lambda _: ExitCode.OK
+    picture: Callable[[T], str | None] = lambda _: None
 
 
 def choose_mode(*, as_json: bool, quiet: bool) -> Mode:
@@ -68,12 +70,18 @@ def choose_mode(*, as_json: bool, quiet: bool) -> Mode:
 
 
 def conclude(
-    view: View[T], call: Callable[[], Batch[T]], *, as_json: bool, quiet: bool
+    view: View[T],
+    call: Callable[[], Batch[T]],
+    *,
+    as_json: bool,
+    quiet: bool,
+    open_picture: bool = False,
 ) -> NoReturn:
     """Run a workflow, show its results and leave with the right exit code."""
     mode = Mode.JSON if as_json else Mode.HUMAN
     try:
         mode = choose_mode(as_json=as_json, quiet=quiet)
+        _check_onlooker(mode, open_picture=open_picture)
         with speaking(only_wrong=mode is not Mode.HUMAN):
             batch = call()
     except StockLstmError as error:
@@ -87,7 +95,20 @@ def conclude(
     except StorageError as error:
         complain(error)
         codes.append(exit_code(error))
+    if open_picture and batch.results:
+        from stocklstm.cli.viewer import open_pictures
+
+        open_pictures([path for result in batch.results if (path := view.picture(result))])
     raise typer.Exit(worst(codes))
+
+
+def _check_onlooker(mode: Mode, *, open_picture: bool) -> None:
+    """Refuse to open pictures where a script reads."""
+    if open_picture and mode is not Mode.HUMAN:
+        raise ConfigError(
+            "--open is for whoever looks on, and --json and --quiet are for scripts",
+            hint="leave --open out: the paths of pictures are in --json",
+        )
 
 
 def show(view: View[T], batch: Batch[T], mode: Mode) -> None:

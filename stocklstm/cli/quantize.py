@@ -12,6 +12,7 @@ from stocklstm.cli.options import (
     LockTimeout,
     NamedModels,
     OneOrMore,
+    OpenPicture,
     Quiet,
     all_tickers,
     in_any_case,
@@ -60,6 +61,7 @@ def quantize(
         float,
         typer.Option(metavar="PERCENT", help="Most growth of RMSE and CRPS to be accepted."),
     ] = TOLERANCE_PCT,
+    open_picture: OpenPicture = False,
     jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -87,7 +89,7 @@ def quantize(
                 on_ticker=on_ticker,
             )
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    conclude(VIEW, call, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
 
 def _notes() -> Callable[[str], None]:
@@ -130,7 +132,7 @@ def _tables(console: "Console", items: Sequence["QuantizedVersion"]) -> None:
 def _table(console: "Console", item: "QuantizedVersion") -> None:
     from rich.text import Text
 
-    from stocklstm.cli.tables import grid
+    from stocklstm.cli.tables import grid, paths
 
     measured = [item.before, *(step.figures for step in item.steps), item.after]
     digits = error_digits(item.before.rmse)
@@ -157,7 +159,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
         zeros = ", ".join(f"{name} {percent(share)}" for name, share in shares)
         console.print(f"Zeros by matrix: {zeros}.")
     console.print(f"Note: {item.note}.")
-    console.print(f"Picture: {item.plot}")
+    paths(console, "Picture", [item.plot])
 
 
 _ROWS = (
@@ -219,4 +221,5 @@ VIEW: "View[QuantizedVersion]" = View(
     tables=_tables,
     bare=_bare,
     code=_code,
+    picture=lambda item: item.plot,
 )

@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -106,6 +106,12 @@ def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]])
     for name, value in pairs:
         table.add_row(f"  {name}", value)
     console.print(table)
+
+
+def paths(console: Console, words: str, places: Iterable[str]) -> None:
+    """Print paths, one a line and never broken: whoever reads one wants to copy it."""
+    for place in places:
+        console.print(f"{words}: {place}", soft_wrap=True)
 
 
 def sparkline(values: Sequence[float]) -> str:

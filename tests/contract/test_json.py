@@ -73,8 +73,12 @@ def test_train(cli: Cli, priced_home: Path) -> None:
         "diagnosis",
         "resumed_from",
         "path",
+        "plots",
     }
     assert Path(result["path"]).is_relative_to(priced_home)
+    assert [str(Path(path).relative_to(result["path"])) for path in result["plots"]] == [
+        *("training_history.png", "predictions_vs_actual.png")
+    ]
 
 
 @pytest.mark.usefixtures("priced_home")

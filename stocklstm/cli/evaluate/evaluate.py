@@ -14,6 +14,7 @@ from stocklstm.cli.options import (
     LockTimeout,
     Models,
     NamedModels,
+    OpenPicture,
     Quiet,
     TickersFile,
     all_tickers,
@@ -58,6 +59,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    open_picture: OpenPicture = False,
     compare: Annotated[
         bool,
         typer.Option(
@@ -97,13 +99,14 @@ def evaluate(
                 # A pooled model has horizons like any other.
                 "--model": pool is not None and horizons is None,
             }
-            _require_one([option for option, wanted in kinds.items() if wanted], drawn=bool(plot))
+            chosen = [option for option, wanted in kinds.items() if wanted]
+            _require_one(chosen, plot=plot, open_picture=open_picture)
             live_options.check()
             walk_options.check(alone=not (given or compare or every or horizons is not None))
             with Client(lock_timeout_s=lock_timeout) as client:
                 return work(client)
 
-        conclude(view, call, as_json=as_json, quiet=quiet)
+        conclude(view, call, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
     def tickers() -> list[str]:
         return all_tickers(named, ticker, tickers_file)
@@ -132,17 +135,20 @@ def evaluate(
     )
 
 
-def _require_one(kinds: Sequence[str], *, drawn: bool) -> None:
+def _require_one(kinds: Sequence[str], *, plot: bool | None, open_picture: bool) -> None:
     if len(kinds) > 1:
         raise ConfigError(
             f"{' and '.join(kinds)} are evaluations of different kinds",
             hint="give one of them, and run it again with the other",
         )
-    if kinds and drawn:
+    if kinds and (plot or open_picture):
+        drawing = "--plot" if plot else "--open"
         raise ConfigError(
             f"evaluate {kinds[0]} draws no pictures",
-            hint="leave --plot out, or leave that out: each model alone is drawn",
+            hint=f"leave {drawing} out, or leave that out: each model alone is drawn",
         )
+    if plot is False and open_picture:
+        raise ConfigError("--no-plot leaves nothing to open", hint="leave --no-plot out")
 
 
 def _score(client: Client, references: Sequence[str], plot: bool, jobs: int) -> "EvaluateResult":
@@ -176,14 +182,15 @@ def _tables(console: "Console", items: Sequence["EvaluatedVersion"]) -> None:
 
 
 def _table(console: "Console", item: "EvaluatedVersion") -> None:
+    from stocklstm.cli.tables import paths
+
     scores = item.evaluation
     console.print(
         f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
         f"{scores.start} to {scores.end}\n"
     )
     scores_tables(console, item)
-    for picture in item.plots:
-        console.print(f"Picture: {picture}", soft_wrap=True)
+    paths(console, "Picture", item.plots)
 
 
 VIEW: "View[EvaluatedVersion]" = View(
@@ -192,4 +199,5 @@ VIEW: "View[EvaluatedVersion]" = View(
     document=_document,
     tables=_tables,
     bare=_bare,
+    picture=lambda item: item.plot,
 )

@@ -161,4 +161,5 @@ VIEW: "View[Forecast]" = View(
     document=as_document,
     tables=_tables,
     bare=_bare,
+    picture=lambda item: item.plot,
 )

@@ -12,6 +12,7 @@ from stocklstm.cli.options import (
     LockTimeout,
     Models,
     NamedModels,
+    OpenPicture,
     Pool,
     Quiet,
     TickersFile,
@@ -73,6 +74,7 @@ def predict(
             metavar="FILE", help="Where that of one model goes: a PNG.", show_default=False
         ),
     ] = None,
+    open_picture: OpenPicture = False,
     refresh: Annotated[
         bool,
         typer.Option("--fetch", help="Get new prices from Yahoo first, if they can be had."),
@@ -137,6 +139,11 @@ def predict(
                 "--csv - excludes --json and --quiet: one of them for stdout",
                 hint="stocklstm predict --json --csv forecasts.csv",
             )
+        if csv == STDOUT and open_picture:
+            raise ConfigError(
+                "--open is for whoever looks on, and --csv - is for scripts",
+                hint="stocklstm predict --open --csv forecasts.csv",
+            )
         if append and at is not None:
             raise ConfigError(
                 "--append keeps what was forecast, and --at is of a day before: in hindsight",
@@ -145,7 +152,7 @@ def predict(
         wanted = Wanted(at, _horizons(horizon), _parsed(levels), adaptive)
         names = all_tickers(named, ticker, tickers_file)
         with Client(lock_timeout_s=lock_timeout) as client:
-            draw = _drawing(client, plot, plot_file, names, model)
+            draw = _drawing(client, plot or open_picture, plot_file, names, model)
             failures = _refreshed(client, names, model) if refresh else ()
             demands = Demands(max_age, strict, _by_ticker(failures))
             result = draw(client.predict(names, wanted, pool=model, demands=demands))
@@ -158,7 +165,7 @@ def predict(
         # The rows on standard output stand in the place of the table.
         return replace(result, results=()) if csv == STDOUT else result
 
-    conclude(VIEW, call, as_json=as_json, quiet=quiet)
+    conclude(VIEW, call, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
 
 def _drawing(

@@ -189,6 +189,7 @@ def view_of(made: "View[TrainedVersion]") -> "View[Retrained]":
             console, made, [(item.retraining, item.trained) for item in items]
         ),
         bare=lambda item: () if item.trained is None else made.bare(item.trained),
+        picture=lambda item: None if item.trained is None else made.picture(item.trained),
     )
 
 

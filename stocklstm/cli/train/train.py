@@ -19,6 +19,7 @@ from stocklstm.cli.options import (
     LockTimeout,
     NamedTickers,
     NoFetch,
+    OpenPicture,
     Quiet,
     Scheduler,
     Tickers,
@@ -116,6 +117,7 @@ def train(
         ),
     ] = False,
     no_fetch: NoFetch = False,
+    open_picture: OpenPicture = False,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
     as_json: Json = False,
@@ -198,11 +200,29 @@ def train(
         work = asked.plan if dry_run else partial(asked.retrain, promote, jobs, scheduler)
         view = retraining.PLAN_VIEW if dry_run else retraining.view_of(VIEW)
         with resumable():
-            conclude(view, partial(with_client, work), as_json=as_json, quiet=quiet)
+            conclude(
+                view,
+                partial(with_client, work),
+                as_json=as_json,
+                quiet=quiet,
+                open_picture=open_picture,
+            )
     if dry_run:
-        conclude(planning.VIEW, partial(with_client, plan), as_json=as_json, quiet=quiet)
+        conclude(
+            planning.VIEW,
+            partial(with_client, plan),
+            as_json=as_json,
+            quiet=quiet,
+            open_picture=open_picture,
+        )
     with resumable():
-        conclude(VIEW, partial(with_client, call), as_json=as_json, quiet=quiet)
+        conclude(
+            VIEW,
+            partial(with_client, call),
+            as_json=as_json,
+            quiet=quiet,
+            open_picture=open_picture,
+        )
 
 
 def _with_client(lock_timeout: float, work: Callable[[Client], R]) -> R:
@@ -364,8 +384,9 @@ def _tables(console: "Console", items: Sequence["TrainedVersion | PooledVersion"
             facts(
                 console,
                 title,
-                [*_training_facts(item), ("test days", verdict), ("files", item.path)],
+                [*_training_facts(item), ("test days", verdict)],
             )
+            _places(console, item)
             continue
         left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
         facts(
@@ -377,12 +398,19 @@ def _tables(console: "Console", items: Sequence["TrainedVersion | PooledVersion"
                 *_training_facts(item),
                 ("test days", f"{scores.start} to {scores.end}, {scores.n:,} over all tickers"),
                 ("verdict", verdict),
-                ("files", item.path),
             ],
         )
+        _places(console, item)
         console.print(
             f"\nOf each ticker: stocklstm evaluate --model {item.ticker[1:]}", soft_wrap=True
         )
+
+
+def _places(console: "Console", item: "TrainedVersion") -> None:
+    from stocklstm.cli.tables import paths
+
+    paths(console, "Files", [item.path])
+    paths(console, "Picture", item.plots)
 
 
 def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
@@ -404,4 +432,5 @@ VIEW: "View[TrainedVersion]" = View(
     document=_document,
     tables=_tables,
     bare=_bare,
+    picture=lambda item: next(iter(item.plots), None),
 )

@@ -16,6 +16,7 @@ from stocklstm.cli.options import (
     LockTimeout,
     NamedTickers,
     NoFetch,
+    OpenPicture,
     Quiet,
     Tickers,
     all_tickers,
@@ -93,6 +94,7 @@ def tune(
     config: ConfigFile = None,
     like: Like = None,
     no_fetch: NoFetch = False,
+    open_picture: OpenPicture = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
@@ -151,7 +153,7 @@ def tune(
         return result.after(stocked.failures)
 
     with resumable():
-        conclude(VIEW, call, as_json=as_json, quiet=quiet)
+        conclude(VIEW, call, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
 
 @contextmanager
@@ -221,7 +223,7 @@ def _bare(item: _Tuned) -> Iterable[str]:
 
 
 def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
-    from stocklstm.cli.tables import facts, grid
+    from stocklstm.cli.tables import facts, grid, paths
 
     for item in items:
         found = item.found
@@ -240,9 +242,9 @@ def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
                 ("result", found.conclusion),
                 ("seen", f"{found.validation_days} validation days, no test day"),
                 ("train it", found.command),
-                ("picture", found.plot),
             ],
         )
+        paths(console, "Picture", [found.plot])
         if item.trained is not None:
             training.VIEW.tables(console, [item.trained])
 
@@ -269,4 +271,5 @@ VIEW: "View[_Tuned]" = View(
     document=_document,
     tables=_tables,
     bare=_bare,
+    picture=lambda item: item.found.plot,
 )

@@ -83,6 +83,7 @@ class TrainedVersion:
         evaluation: Scores on the test part.
         resumed_from: The run it went on with; None for a fresh start.
         path: Its directory.
+        plots: Pictures in it, the loss curves first.
     """
 
     ticker: str
@@ -102,6 +103,7 @@ class TrainedVersion:
     evaluation: Evaluation
     resumed_from: str | None
     path: str
+    plots: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -321,6 +323,8 @@ def _require_whole(finished: FinishedVersion) -> None:
 
 def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, Any]:
     training = manifest.training
+    folder = store.paths.version(manifest.ticker, manifest.version)
+    pictures = sorted((name for name in manifest.files if name.endswith(".png")), reverse=True)
     return {
         "ticker": manifest.ticker,
         "version": manifest.version,
@@ -335,5 +339,7 @@ def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, 
         "by_hand": by_hand(store, manifest),
         "diagnosis_kind": training.diagnosis,
         "evaluation": manifest.evaluation,
-        "path": str(store.paths.version(manifest.ticker, manifest.version)),
+        "path": str(folder),
+        # training_history.png, then predictions_vs_actual.png, which a pool has not.
+        "plots": tuple(str(folder / name) for name in pictures),
     }

@@ -1,0 +1,62 @@
+"""--open: pictures in the viewer that the system has for them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from stocklstm.cli.streams import note
+
+MOST_OPENED = 5
+"""Pictures at most: more windows than that nobody wants at once."""
+
+# A viewer that cannot show anything says so at once; one that can may stay until it is closed.
+_PATIENCE_S = 5
+
+
+def open_pictures(paths: Sequence[str]) -> None:
+    """Show pictures; what stands in the way becomes a note, since the result is there."""
+    wanted = list(dict.fromkeys(paths))
+    if not wanted:
+        note("there is no picture to open")
+    for path in wanted[:MOST_OPENED]:
+        if reason := _shown(path):
+            note(f"no picture was opened: {reason}")
+            return
+    if len(wanted) > MOST_OPENED:
+        note(f"opened {MOST_OPENED} of {len(wanted)} pictures; the paths of all stand above")
+
+
+def _shown(path: str) -> str:
+    """Show one picture; say what stands in the way."""
+    if sys.platform == "win32":
+        try:
+            os.startfile(path)  # noqa: S606 - a picture that was drawn just now
+        except OSError as error:
+            return f"Windows says {error.strerror}"
+        return ""
+    viewer = "open" if sys.platform == "darwin" else "xdg-open"
+    if viewer == "xdg-open" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+    program = shutil.which(viewer)
+    if program is None:
+        return f"there is no {viewer} on this machine"
+    try:
+        # Of its own session, so that Ctrl-C here does not close the picture.
+        started = subprocess.Popen(  # noqa: S603 - the system's viewer, of a path of our own
+            [program, path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"{program} cannot be run: {error.strerror}"
+    code = 0
+    with suppress(subprocess.TimeoutExpired):
+        code = started.wait(_PATIENCE_S)
+    return f"{viewer} ended with code {code}" if code else ""
