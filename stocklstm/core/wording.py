@@ -100,11 +100,6 @@ def p_words(p: float) -> str:
     return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"
 
 
-def p_exact(p: float) -> str:
-    """Write a p-value in a reason that is kept."""
-    return p_words(p)
-
-
 def p_cell(p: float | None) -> str:
     """Write a p-value in a table, three decimals; a dash where there is none."""
     if p is None:

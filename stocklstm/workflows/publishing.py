@@ -19,7 +19,7 @@ from stocklstm.core.scores.evaluation import (
 from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.significance import PairedTest
 from stocklstm.core.settings.config import SIGNIFICANT, TrainingConfig, differing_settings
-from stocklstm.core.wording import p_exact, sessions_ahead
+from stocklstm.core.wording import p_words, sessions_ahead
 from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
@@ -240,7 +240,7 @@ def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays, changes: s
     digits = 4 if f"{mine:.4g}" != f"{theirs:.4g}" else 7
     figures = (
         f"{champion.id}: mean CRPS {mine:.{digits}g} against {theirs:.{digits}g} "
-        f"on {test.n} shared test days, {p_exact(test.p)}"
+        f"on {test.n} shared test days, {p_words(test.p)}"
     )
     if not changes:
         return _judge_routine(test, figures)
@@ -269,7 +269,7 @@ def _judge_experiment(
     words = "significantly better" if test.p < SIGNIFICANT else "better, perhaps by chance,"
     ewma = compare_with_ewma(own)
     if _worse(ewma) and not _worse(compare_with_ewma(others)):
-        but = f"but significantly worse than EWMA ({p_exact(ewma.p)}), which the champion is not"
+        but = f"but significantly worse than EWMA ({p_words(ewma.p)}), which the champion is not"
         return Promotion(promoted=False, reason=f"{words} than {figures}; {but}")
     return Promotion(promoted=True, reason=f"{words} than {figures}")
 
