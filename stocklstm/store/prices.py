@@ -285,6 +285,14 @@ class PriceStore:
             days = [day for (day,) in rows]
             return _increasing(np.array(days, "datetime64[D]"))
 
+    def count_after(self, ticker: str, day: str) -> int:
+        """Count the stored days after an ISO day."""
+        with stored_values():
+            (count,) = self.connection.execute(
+                "SELECT count(*) FROM prices WHERE ticker = ? AND date > ?", (ticker, day)
+            ).fetchone()
+            return int(count)
+
     def span(self, ticker: str) -> tuple[np.datetime64, np.datetime64] | None:
         """Look up the first and the last stored day; None if there is none."""
         with stored_values():

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import (
     CHAMPION,
@@ -155,7 +153,7 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
     if not prices.has(ticker):
         raise prices.no_prices(ticker)
     latest = _latest_try(store, champion, trained)
-    sessions = int((prices.dates(ticker) > np.datetime64(latest.data.last, "D")).sum())
+    sessions = prices.count_after(ticker, latest.data.last)
     since = _since(latest, sessions, champion)
     drift = None
     found = [*_rescaled(store, latest)]

@@ -211,14 +211,20 @@ def test_better_is_not_enough_if_it_became_worse_than_ewma(shared: Scored) -> No
     assert shared.judged(days, SAME).promoted
 
 
-def test_where_the_champion_is_worse_than_ewma_too_better_is_enough(model_home: Path) -> None:
-    # A network of prices that has learned next to nothing.
-    hopeless = configure("paper-short", **{**TINY, "epochs": 1})
-    assert train_one(model_home, hopeless, promote="always").promoted
-    scored = Scored(model_home)
-    days = scored.moved(0.05)
+@pytest.fixture(scope="module")
+def hopeless(shared: Scored, tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """Let the champion be a network of prices that has learned next to nothing."""
+    home = tmp_path_factory.mktemp("hopeless") / "home"
+    shutil.copytree(shared.home, home)
+    config = configure("paper-short", **{**TINY, "epochs": 1})
+    assert train_one(home, config, promote="always").promoted
+    return Scored(home)
 
-    promotion = scored.judged(replace(days, ewma=days.actuals[:, None] + 0 * days.ewma), OTHER)
+
+def test_where_the_champion_is_worse_than_ewma_too_better_is_enough(hopeless: Scored) -> None:
+    days = hopeless.moved(0.05)
+
+    promotion = hopeless.judged(replace(days, ewma=days.actuals[:, None] + 0 * days.ewma), OTHER)
 
     assert promotion.promoted
     assert "EWMA" not in promotion.reason
@@ -280,12 +286,11 @@ def test_a_damaged_champion_is_replaced_by_other_settings_too(shared: Scored, ho
     assert promotion.reason.startswith("the champion cannot be used: ")
 
 
-def test_a_champion_that_a_split_made_useless_is_replaced(model_home: Path) -> None:
-    hopeless = configure("paper-short", **{**TINY, "epochs": 1})
-    assert train_one(model_home, hopeless, promote="always").promoted
-    scored = Scored(model_home)
-    execute(model_home, "UPDATE prices SET close = close / 2, adj_close = adj_close / 2")
-    with open_store(model_home) as store:
+def test_a_champion_that_a_split_made_useless_is_replaced(hopeless: Scored, home: Path) -> None:
+    shutil.copytree(hopeless.home, home)
+    scored = Scored(home)
+    execute(home, "UPDATE prices SET close = close / 2, adj_close = adj_close / 2")
+    with open_store(home) as store:
         scored.bars = store.prices.bars(TICKER)
 
     # Also where no day is there to see it on.
@@ -357,9 +362,3 @@ def test_the_decision_and_its_opposite_are_shown(model_home: Path, cli: Cli) -> 
 def champion(home: Path) -> int:
     with open_store(home) as store:
         return store.registry.resolve(ModelReference(TICKER))
-
-
-def test_the_first_champion_has_nothing_to_go_back_to(priced_home: Path) -> None:
-    made = train_one(priced_home, SAME)
-
-    assert (made.promoted, made.promotion, made.by_hand) == (True, "there was no champion", None)

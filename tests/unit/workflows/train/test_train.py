@@ -41,7 +41,7 @@ def test_a_version_is_published_whole_and_becomes_champion(
 
     directory = priced_home / "models" / TICKER / "v1"
     assert made.path == str(directory)
-    assert made.promoted
+    assert (made.promoted, made.promotion, made.by_hand) == (True, "there was no champion", None)
     assert {path.name for path in directory.iterdir()} == {
         "manifest.json",
         "model.onnx",
