@@ -141,7 +141,8 @@ def _fan_words(together: "Sequence[Forecast]", *, in_hindsight: bool) -> str:
     made = together[-1]
     words = [made.verdict_text]
     if in_hindsight:
-        warnings = dict.fromkeys(warning for each in together for warning in each.warnings)
+        # Those between would fill the picture with the same words about other days.
+        warnings = dict.fromkeys((*together[0].warnings, *made.warnings))
         words += [f"Drawn in hindsight: {', '.join(warnings) or 'what came is known'}."]
     if made.stale_sessions:
         words += [f"The prices are {made.stale_sessions} sessions behind."]

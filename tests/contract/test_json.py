@@ -183,6 +183,7 @@ def test_evaluate_horizons(cli: Cli) -> None:
         assert row.keys() == {
             *("test", "spans", "rmse_ratio", "dm_p", "dm_holm_p", "rivals", "crps_ratio"),
             *("crps_p", "crps_holm_p", "coverage", "coverage_low", "coverage_high", "verdict"),
+            *("kupiec_p", "kupiec_holm_p", "intervals"),
             "distribution_verdict",
         }
         assert row["test"].keys() == {"start", "end", "n", "horizon"}

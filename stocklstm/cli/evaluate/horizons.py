@@ -70,6 +70,9 @@ def _row_document(row: "HorizonRow") -> Mapping[str, Any]:
         "coverage": {f"{c.level:g}": c.share for c in distribution.coverage},
         "coverage_low": {f"{c.level:g}": c.low for c in distribution.coverage},
         "coverage_high": {f"{c.level:g}": c.high for c in distribution.coverage},
+        "kupiec_p": {f"{c.level:g}": c.kupiec_p for c in distribution.coverage},
+        "kupiec_holm_p": {f"{i.level:g}": i.holm_p for i in row.intervals},
+        "intervals": {f"{i.level:g}": i.verdict for i in row.intervals},
         "verdict": row.verdict,
         "distribution_verdict": row.distribution_verdict,
     }
@@ -100,8 +103,9 @@ def _tables(console: "Console", items: Sequence["HorizonScores"]) -> None:
         console.print()
     console.print(
         "RMSE ratio: against the last close; CRPS ratio: against EWMA of the same session; Holm p: "
-        "Diebold-Mariano, corrected for the horizons of a table, which decides. Spans of several "
-        "sessions overlap: the tests count one day in so many."
+        "Diebold-Mariano, corrected for the horizons of a table, which decides, as it does of "
+        "Kupiec's test of the intervals. Spans of several sessions overlap: the tests count one "
+        "day in so many."
     )
 
 
@@ -140,28 +144,22 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
             f"Too few to judge {_ahead(few)}: {few[0].spans} spans that do not overlap, of "
             f"{FEWEST} needed."
         )
-    judged = [row for row in item.rows if row.verdict is not None]
-    off = not judged
-    for place, coverage in enumerate(item.rows[0].evaluation.distribution.coverage):
-        for side, wrong in (("narrow", -1), ("wide", 1)):
-            found = [r for r in judged if _off(r, place) == wrong]
+    off = False
+    for place, interval in enumerate(item.rows[0].intervals):
+        for verdict in ("too_narrow", "too_wide"):
+            found = [row for row in item.rows if row.intervals[place].verdict == verdict]
             if found:
                 off = True
-                yield f"Intervals: {level_percent(coverage.level)} too {side} {_ahead(found)}."
-    if not off:
-        yield "Intervals: consistent with what they promise at every horizon that is judged."
+                words = f"{level_percent(interval.level)} {verdict.replace('_', ' ')}"
+                yield f"Intervals: {words} {_ahead(found)}."
+    if not off and len(few) < len(item.rows):
+        yield "Intervals: none holds significantly less or more than it promises."
 
 
 def _drift_is_as_good(row: "HorizonRow") -> bool:
     """Tell whether a rise that went on, which anybody can extrapolate, explains the lead."""
     model = row.evaluation.point.rmse
     return any(rival.name == "drift" and rival.rmse <= model for rival in row.evaluation.rivals)
-
-
-def _off(row: "HorizonRow", place: int) -> int:
-    """Tell whether an interval held too little (-1) or too much (1) to be chance."""
-    held = row.evaluation.distribution.coverage[place]
-    return 0 if held.consistent else (-1 if held.share < held.low else 1)
 
 
 def _ahead(rows: Sequence["HorizonRow"]) -> str:

@@ -52,13 +52,15 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     intervals = [level_percent(interval.level) for interval in items[0].intervals]
     known = any(item.outcome is not None for item in items)
     several = len({item.horizon for item in items}) > 1
+    # The sessions of one ticker need not say in every row which one it is.
+    one = several and len({item.ticker for item in items}) == 1
     columns = [
-        *("Ticker", "Session", *["Ahead"][: int(several)], "Forecast", "Change", *intervals),
-        *["Outcome"][: int(known)],
+        *(["Session", "Ahead"] if one else ["Ticker", "Session", *["Ahead"][: int(several)]]),
+        *("Forecast", "Change", *intervals, *["Outcome"][: int(known)]),
     ]
     rows = [
         [
-            item.ticker,
+            *([] if one else [item.ticker]),
             item.target_session,
             *([f"{item.horizon}"] if several else []),
             money(item.point, item.currency, digits),
@@ -70,7 +72,8 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
         for digits in [price_digits(item.last_close)]
     ]
     near = all(item.horizon == 1 and item.outcome is None for item in items)
-    grid(console, "Next session's close" if near else "Forecast closes", columns, rows)
+    title = f"Forecast closes{f' of {items[0].ticker}' if one else ''}"
+    grid(console, "Next session's close" if near else title, columns, rows)
     for group in of_one_model(items):
         _explain(console, group)
     for words in _not_on_the_grid(items[0].intervals):

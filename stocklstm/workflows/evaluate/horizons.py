@@ -14,7 +14,9 @@ from stocklstm.core.reference import (
     parse_ticker,
 )
 from stocklstm.core.scores.comparison import LeagueScores, league
-from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.scores.scores import Coverage, Evaluation
+from stocklstm.core.scores.significance import holm
+from stocklstm.core.settings.config import SIGNIFICANT
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import (
     LoadedModel,
@@ -28,21 +30,38 @@ from stocklstm.workflows.scoring import score_horizons
 
 
 @dataclass(frozen=True)
+class IntervalVerdict:
+    """Whether an interval holds as often as it promises.
+
+    Attributes:
+        level: Promised share.
+        holm_p: Of Kupiec's test, as one of all horizons.
+        verdict: "holds", "too_narrow" or "too_wide", by it; None if there are too few spans.
+    """
+
+    level: float
+    holm_p: float
+    verdict: str | None
+
+
+@dataclass(frozen=True)
 class HorizonRow:
     """Scores so many sessions ahead.
 
     Attributes:
         evaluation: The scores, as if this horizon were the only one; it says which it is.
         corrected: What remains of them as one of all horizons.
+        intervals: The same of the intervals, in the order of `coverage`.
     """
 
     evaluation: Evaluation
     corrected: LeagueScores
+    intervals: tuple[IntervalVerdict, ...]
 
     @property
     def spans(self) -> int:
         """Spans that do not overlap: one day in so many."""
-        return self.evaluation.n // self.evaluation.horizon
+        return _spans(self.evaluation)
 
     @property
     def verdict(self) -> str | None:
@@ -115,5 +134,31 @@ def _scored(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> HorizonS
         preset=manifest.config.preset,
         learned=manifest.config.horizon,
         # Who looks at many horizons finds something in one of them.
-        rows=tuple(map(HorizonRow, scores, league(scores))),
+        rows=tuple(map(HorizonRow, scores, league(scores), _interval_verdicts(scores))),
     )
+
+
+def _spans(scores: Evaluation) -> int:
+    return scores.n // scores.horizon
+
+
+def _interval_verdicts(scores: Sequence[Evaluation]) -> list[tuple[IntervalVerdict, ...]]:
+    """Judge each level by Kupiec's test, corrected for the number of horizons."""
+    # One row a level, and in it one a horizon.
+    levels = list(zip(*(each.distribution.coverage for each in scores), strict=True))
+    chances = [holm([coverage.kupiec_p for coverage in level]) for level in levels]
+    return [
+        tuple(
+            _interval_verdict(level[place], chance[place], _spans(each))
+            for level, chance in zip(levels, chances, strict=True)
+        )
+        for place, each in enumerate(scores)
+    ]
+
+
+def _interval_verdict(coverage: Coverage, chance: float, spans: int) -> IntervalVerdict:
+    verdict = None
+    if spans >= FEWEST:
+        off = "too_narrow" if coverage.share < coverage.level else "too_wide"
+        verdict = off if chance < SIGNIFICANT else "holds"
+    return IntervalVerdict(coverage.level, chance, verdict)

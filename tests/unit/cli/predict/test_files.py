@@ -253,3 +253,26 @@ def test_what_is_common_to_all_sessions_is_said_once(cli: Cli) -> None:
     # That they were not tested stands beside the verdict, and is no news of any evening.
     assert "and those 2-3 sessions ahead were not tested: stocklstm evaluate" in outcome.out
     assert "not tested" not in cli("predict", "--horizon", "1-3", "--quiet").err
+
+
+@pytest.mark.usefixtures("model_home")
+def test_the_sessions_of_a_ticker_are_rows_of_eighty_columns(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    table = cli("predict", TICKER, "--horizon", "1-3,20", "--at", "2024-03-06").out
+
+    lines = table.splitlines()
+    assert lines[0] == f"Forecast closes of {TICKER}"
+    assert lines[1].split()[:3] == ["Session", "Ahead", "Forecast"]
+    assert [line.split()[:2] for line in lines[3:7]] == [
+        ["2024-03-07", "1"],
+        ["2024-03-08", "2"],
+        ["2024-03-11", "3"],
+        ["2024-04-04", "20"],
+    ]
+    # What came is known of those up to the last stored close.
+    assert [line.count("R$") for line in lines[3:7]] == [2, 2, 2, 1]
+    assert max(map(len, lines[:7])) <= 80
+    assert f"{TICKER}@v1, from the close of 2024-03-06, R$ 40.84, 1-3,20 sessions ahead." in table

@@ -19,6 +19,7 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.store.store import open_store
+from stocklstm.workflows.evaluate.horizons import _interval_verdicts
 from stocklstm.workflows.loading.pooled_model import load_pool
 from stocklstm.workflows.scoring import score_unseen
 from tests.conftest import TICKER, Cli
@@ -114,6 +115,15 @@ def test_every_figure_is_that_of_the_forecasts(model_home: Path) -> None:
             assert each.share == np.mean(hits)
             low, high = stats.binom.ppf([0.005, 0.995], apart, float(level)) / apart
             assert (each.low, each.high) == pytest.approx((low, high))
+    for place in (0, 1):
+        chances = [row.evaluation.distribution.coverage[place].kupiec_p for row in scores.rows]
+        holm = multipletests(chances, method="holm")[1]
+        for row, chance_of_all in zip(scores.rows, holm, strict=True):
+            promised = row.intervals[place]
+            assert promised.holm_p == pytest.approx(chance_of_all)
+            share = row.evaluation.distribution.coverage[place].share
+            off = "too_narrow" if share < promised.level else "too_wide"
+            assert promised.verdict == (off if chance_of_all < 0.05 else "holds")
     for name, chances in (("dm_holm_p", points), ("crps_holm_p", spreads)):
         holm = [getattr(row.corrected, name) for row in scores.rows]
         assert holm == pytest.approx(multipletests(chances, method="holm")[1], rel=1e-3)
@@ -192,6 +202,43 @@ def test_a_lead_that_drift_has_as_well_is_said_to_be_that(
 
     out = capsys.readouterr().out
     assert ("is as good 1-3 sessions ahead." in out) is said
+
+
+def test_intervals_that_are_off_are_named_with_their_horizons(
+    model_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scores,) = evaluate_horizons([TICKER], [1, 2, 5, 40], home=model_home).results
+    # Of 80 and of 95 %: share and p of Kupiec's test at each horizon.
+    seen = [
+        ((0.70, 0.001), (0.97, 0.02)),
+        ((0.72, 0.012), (0.97, 0.5)),
+        ((0.74, 0.04), (0.99, 0.012)),
+        ((0.50, 0.0001), (0.97, 0.5)),
+    ]
+    evaluations = []
+    for row, levels in zip(scores.rows, seen, strict=True):
+        spread = row.evaluation.distribution
+        coverage = [
+            replace(each, share=share, kupiec_p=p)
+            for each, (share, p) in zip(spread.coverage, levels, strict=True)
+        ]
+        spread = replace(spread, coverage=tuple(coverage))
+        evaluations.append(replace(row.evaluation, distribution=spread))
+
+    found = _interval_verdicts(evaluations)
+
+    # Holm (1979) by hand: 4 · 0.0001, 3 · 0.001, 2 · 0.012, 0.04; of forty sessions are 16 spans.
+    assert [each[0].holm_p for each in found] == pytest.approx([0.003, 0.024, 0.04, 0.0004])
+    assert [each[0].verdict for each in found] == ["too_narrow"] * 3 + [None]
+    assert [each[1].holm_p for each in found] == pytest.approx([0.06, 1, 0.048, 1])
+    assert [each[1].verdict for each in found] == ["holds", "holds", "too_wide", None]
+
+    rows = tuple(replace(row, intervals=each) for row, each in zip(scores.rows, found, strict=True))
+    show(VIEW, Batch((replace(scores, rows=rows),)), Mode.HUMAN)
+    out = capsys.readouterr().out
+    assert "Intervals: 80 % too narrow 1-2,5 sessions ahead." in out
+    assert "Intervals: 95 % too wide 5 sessions ahead." in out
+    assert "none holds" not in out
 
 
 @pytest.mark.usefixtures("model_home")

@@ -11,6 +11,7 @@ from stocklstm import predict, train
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
+from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.predict import Wanted
 from tests.conftest import TICKER, Cli
 from tests.support.evenings import cut_off, evening, execute, live_through, scores_of
@@ -97,6 +98,12 @@ def test_each_horizon_has_a_record_of_its_own(model_home: Path, tmp_path: Path) 
     scored, as_before = scores_of(model_home), scores_of(alone)
     assert scored.left_out.other_horizon == 2 * 24
     assert replace(scored, left_out=as_before.left_out) == as_before
+    with open_store(model_home) as store:
+        past = ticker_history(store, TICKER, count=60, horizon=5).forecasts
+        assert [(each.horizon, each.as_of) for each in past] == [
+            (5, each.as_of) for each in made[::-1] if each.horizon == 5
+        ]
+        assert len(ticker_history(store, TICKER, count=60).forecasts) == 60
     near, *far = predict(
         [TICKER], replace(wanted, adaptive=True), home=model_home, now=evening(bars, last)
     ).forecasts
