@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels import api as sm
 from statsmodels.stats.multitest import multipletests
 
-from stocklstm import evaluate, evaluate_horizons, load, train
+from stocklstm import evaluate, evaluate_horizons, load, predict, train
 from stocklstm.cli.evaluate.horizons import VIEW
 from stocklstm.cli.output import Mode, show
 from stocklstm.core.batch import Batch
@@ -21,9 +21,10 @@ from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate.horizons import _interval_verdicts
 from stocklstm.workflows.loading.pooled_model import load_pool
+from stocklstm.workflows.predict.predict import Forecast, Wanted
 from stocklstm.workflows.scoring import score_unseen
 from tests.conftest import TICKER, Cli
-from tests.support.pooled_store import NAMES, POOL
+from tests.support.pooled_store import EVENING, NAMES, POOL
 
 HORIZONS = (1, 2, 5, 20)
 
@@ -149,7 +150,23 @@ def test_the_horizon_that_was_learned_has_the_scores_of_evaluate(
     assert failure.error.message == f"{TICKER}@v2 forecasts 3 sessions ahead and no fewer, not 1-2"
 
 
-def test_a_pooled_model_has_horizons_too(pool_home: Path) -> None:
+def test_the_command_that_predict_names_tests_what_was_asked_for(
+    cli: Cli, model_home: Path
+) -> None:
+    made = predict([TICKER], Wanted(horizon=(1, 3, 4)), home=model_home).forecasts
+
+    assert {command(each) for each in made[1:]} == {f"evaluate {TICKER}@v1 --horizons 1,3-4"}
+    outcome = cli(*command(made[1]).split(), "--quiet")
+    assert outcome.code == 0
+    assert [line.split()[1] for line in outcome.out.splitlines()] == ["1", "3", "4"]
+
+
+def command(made: Forecast) -> str:
+    (said,) = (check.detail for check in made.checks if check.name == "horizon")
+    return said.partition("stocklstm ")[2]
+
+
+def test_a_pooled_model_has_horizons_too(cli: Cli, pool_home: Path) -> None:
     result = evaluate_horizons([], [1, 5], pool="b3", home=pool_home)
 
     assert [(each.ticker, each.model) for each in result.results] == [
@@ -161,6 +178,11 @@ def test_a_pooled_model_has_horizons_too(pool_home: Path) -> None:
         _, expected = score_unseen(pooled, bars)
     assert result.results[0].rows[0].evaluation == expected
     assert result.results[0].rows[1].evaluation.n == expected.n - 4
+    wanted = Wanted(horizon=(1, 5))
+    made = predict([NAMES[0]], wanted, pool="b3", home=pool_home, now=EVENING).forecasts[1]
+    outcome = cli(*command(made).split())
+    assert outcome.code == 0
+    assert f"{NAMES[0]} by {POOL}@v1" in outcome.out
 
 
 @pytest.mark.usefixtures("model_home")
