@@ -7,7 +7,7 @@ import numpy as np
 
 from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
-from stocklstm.core.wording import level_percent, money, price_digits, sessions_ahead
+from stocklstm.core.wording import level_percent, money, price_digits
 from stocklstm.report.figure import (
     BLACK,
     BLUE,
@@ -80,7 +80,7 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
     last, point = float(fan.closes[-1]), float(fan.forecasts.points[-1])
     digits = price_digits(last)
     # Of several sessions the legend has room for the farthest.
-    when = f", {sessions_ahead(fan.horizons[-1])}" if len(fan.horizons) > 1 else ""
+    when = f", {fan.horizons[-1]} ahead" if len(fan.horizons) > 1 else ""
     for rank, level in enumerate(reversed(levels)):
         lower, upper = interval(fan.forecasts.quantiles, level)
         label = f"{level_percent(level)}{when}: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"

@@ -98,6 +98,7 @@ FANS = {
     "partly-known": made_fan(60, 20, known=7),
     "five-learned": made_fan(60, 5, learned=5),
     "year": made_fan(60, 250),
+    "several": made_fan(60, 20, price=128_000.0, known=2, asked=(1, 2, 5, 20)),
     "short": made_fan(5, 3),
     "first": made_fan(1, 1),
     "flat": made_fan(60, 1, volatility=0.0),
@@ -110,7 +111,8 @@ FANS = {
 
 @pytest.mark.parametrize("case", FANS)
 def test_a_fan_is_drawn_readably_whatever_it_is(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    levels = available_intervals() if case in {"partly-known", "index"} else (0.8, 0.95)
+    wide = case in {"partly-known", "index", "several"}
+    levels = available_intervals() if wide else (0.8, 0.95)
     words_of_verdict = "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13). " * 3
 
     with kept_figure(monkeypatch) as figures:
@@ -245,6 +247,19 @@ def test_a_forecast_without_spread_has_no_histogram(monkeypatch: pytest.MonkeyPa
 
     assert not falls.containers
     assert "single price" in falls.texts[0].get_text()
+
+
+def test_a_fan_marks_every_session_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    fan = made_fan(60, 5, asked=(1, 3, 5))
+
+    figure = figure_of(lambda: fan_png(fan, (0.8, 0.95), "x", "y", "BRL"), monkeypatch)
+
+    line = next(line for line in figure.axes[1].lines if str(line.get_label()).startswith("fore"))
+    assert line.get_markevery() == [1, 3, 5]
+    # The figures in the legend are of the farthest, and say so.
+    low, high = (fan.forecasts.quantiles[-1][LEVELS.index(level)] for level in (0.025, 0.975))
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert f"95 %, 5 ahead: {low:.2f} to {high:.2f}" in labels
 
 
 def test_a_fan_says_in_numbers_what_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
