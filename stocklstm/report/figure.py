@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.prices.series import Dates, Floats
-from stocklstm.core.wording import currency_symbol
+from stocklstm.core.wording import currency_symbol, price_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BLACK, BLUE, ORANGE, GREY = "#000000", "#0072B2", "#D55E00", "#666666"
 
 HEIGHT_INCHES = 5.6
+
+_SMALL = 1e-6
 
 Days = NDArray[np.object_]
 
@@ -104,12 +106,21 @@ def date_axis(axes: "Axes", days: Days, *, narrow: bool = False) -> None:
 
 
 def price_axis(axes: "Axes", label: str, currency: str) -> None:
-    """Label the vertical axis, and write each price in full: neither 1.2e-3 nor an offset."""
-    from matplotlib.ticker import ScalarFormatter
+    """Label the vertical axis, and write each price in full: neither 1.2e-3 nor an offset.
 
-    formatter = ScalarFormatter(useOffset=False)
-    formatter.set_scientific(False)
-    axes.yaxis.set_major_formatter(formatter)
+    What is drawn on it must be there already.
+    """
+    from matplotlib.ticker import FuncFormatter, ScalarFormatter
+
+    low, high = axes.get_ylim()
+    if abs(high) < _SMALL:
+        # The library ends at ten decimals.
+        digits = price_digits(high - low)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price:.{digits}f}"))
+    else:
+        formatter = ScalarFormatter(useOffset=False)
+        formatter.set_scientific(False)
+        axes.yaxis.set_major_formatter(formatter)
     axes.set_ylabel(f"{label} in {currency_symbol(currency)}")
 
 

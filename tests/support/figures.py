@@ -108,7 +108,9 @@ def assert_readable(figure: Figure) -> None:
             assert box.x1 <= panel.x1, "the legend does not fit its panel"
         # Neither 1.2e-3 nor a number to be added to all others.
         assert not axes.yaxis.get_offset_text().get_text()
-        assert not any("e" in mark.get_text() for mark in drawn_marks(axes, "y"))
+        named = [mark.get_text() for mark in drawn_marks(axes, "y")]
+        assert not any("e" in name for name in named)
+        assert len(set(named)) == len(named), named
 
 
 def words(figure: Figure) -> list[Text]:

@@ -12,8 +12,8 @@ luck) or a fiftieth (prices: the constant is far off, so that nearly all is gain
    lowest so far by a material part of the gain, and by over 1 % of the constant's loss.
 2. overfitting: at least three epochs came after the best one; over the last three the mean
    training loss is below that of the best epoch, and the median validation loss is above the
-   lowest one by a material part of the gain (any, if there is none), and by over three times its
-   usual step from epoch to epoch.
+   lowest one by a material part of the gain, and by over three times its usual step from epoch to
+   epoch. Where validation gained nothing, a fifth of what training gained is material.
 3. still improving: the last epoch had the lowest validation loss; or all epochs were used, and the
    last fifth of them brought over a twentieth of the gain. Not where the loss moved by less than a
    ten-thousandth over all epochs.
@@ -36,6 +36,7 @@ from stocklstm.core.training.epochs import EpochRecord, History
 from stocklstm.core.wording import MOST_TIMES
 
 _MATERIAL = {"return": 0.5, "price": 0.02}
+_NOTHING_GAINED = 0.2
 _JUMP = 0.01
 _JUMPS_SHARE = 0.2
 _UNDONE = 1.10
@@ -166,12 +167,13 @@ def _unstable(curves: _Curves) -> Diagnosis | None:
     if not all(map(math.isfinite, losses)):
         return Diagnosis("unstable", "a loss was no finite number", advice)
     start = curves.constant.train
-    if curves.constant.is_start and curves.passes and curves.passes[0] > _UNDONE * start:
-        more = _per_cent(curves.passes[0] / start) if start else "far"
+    # Prices that never moved leave nothing to lose, and nothing to compare with.
+    if curves.constant.is_start and curves.passes and curves.passes[0] > _UNDONE * start > 0:
+        more = _per_cent(curves.passes[0] / start)
         return Diagnosis(
             "unstable", f"the loss of the first pass was {more} above where it began", advice
         )
-    jumps = sum(_jumps(curves))
+    jumps = sum(_jumps(curves)) if start else 0
     if jumps >= max(2, _JUMPS_SHARE * len(curves.passes)):
         return Diagnosis(
             "unstable",
@@ -198,11 +200,10 @@ def _overfitting(curves: _Curves) -> Diagnosis | None:
     path = [curves.best.val_loss, *(r.val_loss for r in after)]
     rise = median(path[-_TAIL:]) - curves.best.val_loss
     step = median(abs(b - a) for a, b in pairwise(path))
-    reached = curves.best.train_loss
-    still_learning = fmean(curves.passes[-_TAIL:]) < (
-        curves.constant.train if reached is None else reached
-    )
-    if still_learning and rise > max(curves.material * curves.gain, _STEPS * step):
+    reached, learned = curves.best.train_loss, fmean(curves.passes[-_TAIL:])
+    still_learning = learned < (curves.constant.train if reached is None else reached)
+    material = curves.material * curves.gain or _NOTHING_GAINED * (curves.constant.train - learned)
+    if still_learning and rise > max(material, _STEPS * step):
         return Diagnosis(
             "overfitting",
             f"{curves.best_words}; since then, while training fell, validation has "

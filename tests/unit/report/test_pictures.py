@@ -59,7 +59,7 @@ UNUSUAL = {
     "flat": scored_days(80, volatility=0.0),
     "index": scored_days(130, price=128_000.0),
     "penny": scored_days(130, price=0.0012),
-    "dust": scored_days(130, price=0.0000012),
+    "dust": scored_days(130, price=2.5e-9),
     "calm": scored_days(130, price=128_000.0, volatility=1e-6),
     "biased": scored_days(300, bias=-0.05),
     "five-ahead": scored_days(150, horizon=5),
@@ -104,7 +104,7 @@ FANS = {
     "flat": made_fan(60, 1, volatility=0.0),
     "index": made_fan(60, 5, price=128_000.0),
     "penny": made_fan(60, 1, price=0.0012),
-    "dust": made_fan(60, 1, price=0.0000012),
+    "dust": made_fan(60, 1, price=2.5e-9),
     "calm": made_fan(60, 1, price=128_000.0, volatility=1e-6),
 }
 

@@ -236,6 +236,21 @@ def test_a_constant_that_is_no_number_is_no_measure() -> None:
     assert found.kind == "good"
 
 
+def test_a_first_step_away_from_the_start_is_no_overfitting() -> None:
+    # Training gained 0.0006 on 0.2145; validation lost 0.00004 at once and no more after that.
+    found = of_returns([0.214, 0.2139, 0.2139], [0.20954, 0.20954, 0.20954], epochs=60)
+
+    assert found.kind == "no gain"
+
+
+def test_returns_of_a_price_that_never_moved_gain_nothing() -> None:
+    history = records([2e-4, 1e-4, 3e-4, 5e-4, 1e-4], [2e-4, 2e-4, 1e-4, 1e-4, 1e-4], start=0.0)
+
+    still = ConstantLosses(0.0, 0.0, is_start=True)
+
+    assert diagnose(history, still, configure("calibrated"), 0).kind == "no gain"
+
+
 def test_figures_out_of_all_proportion_are_not_printed() -> None:
     found = of_prices([1e12] * 4, [1e13] * 4)
 
