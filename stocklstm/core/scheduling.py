@@ -72,7 +72,7 @@ def cron_lines(times: Times, command: Command) -> list[str]:
     if len(text) > _LONGEST:
         raise ConfigError(
             f"cron takes a command of {_LONGEST} characters, and this one has {len(text)}",
-            hint="name the tickers in a file: stocklstm schedule --tickers-file tickers.txt",
+            hint="name the tickers in a file, --tickers-file tickers.txt; or take --for systemd",
         )
     return [
         f"{minutes[0] % 60} {_hours(minutes)} * * {_cron_days(days)} {text}"

@@ -83,5 +83,5 @@ def living(home: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     monkeypatch.setattr(clock, "datetime", Moved)
     monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: nights)
     # Nobody waits for a network that is not there.
-    monkeypatch.setattr(retry.time, "sleep", lambda _: None)
+    monkeypatch.setattr(retry.Asker, "_sleep", lambda *_: None)
     return nights
