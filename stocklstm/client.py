@@ -989,7 +989,7 @@ class Client:
             NotEnoughDataError: There are too few prices to test classic files on.
         """
         from stocklstm.workflows.models.exports import import_format
-        from stocklstm.workflows.publishing import check_rule
+        from stocklstm.workflows.train.beginning import check_rule
 
         chosen = import_format(path, file_format)
         check_rule(promote)
@@ -1049,12 +1049,17 @@ class Client:
         Raises:
             ConfigError: No ticker, no such promotion rule, too many processes, or options that
                 exclude each other.
-            NotFoundError: There is no store, or no such run.
+            NotFoundError: There is no store, no such run, or no such weights to start from.
             TrainingStoppedError: `should_stop` said so.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
-        from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.beginning import NEW_RUN, check_beginning, require_tickers
+        from stocklstm.workflows.train.beginning import (
+            NEW_RUN,
+            check_beginning,
+            check_rule,
+            require_tickers,
+        )
+        from stocklstm.workflows.train.warm_start import check_weights
 
         beginning = beginning or NEW_RUN
         check_rule(promote)
@@ -1067,6 +1072,7 @@ class Client:
                 return Batch((), failures)
         # What can be refused is refused before PyTorch is loaded.
         check_beginning(self.store(), tickers, beginning)
+        check_weights(self.store(), beginning.weights)
         from stocklstm.workflows.train.train import train
 
         chosen = config or PRESETS["calibrated"]
@@ -1137,14 +1143,15 @@ class Client:
             TrainingStoppedError: `should_stop` said so.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
-        from stocklstm.workflows.publishing import check_rule
         from stocklstm.workflows.train.beginning import (
             NEW_RUN,
             check_pool,
             check_pool_in,
             check_pooled,
+            check_rule,
             pooled_run,
         )
+        from stocklstm.workflows.train.warm_start import check_weights
 
         beginning, config = beginning or NEW_RUN, config or PRESETS["calibrated"]
         check_rule(promote)
@@ -1160,6 +1167,7 @@ class Client:
         store = self.store()
         if beginning.resume is None:
             check_pool_in(store, owner, tickers)
+            check_weights(store, beginning.weights)
         else:
             pooled_run(store, name, beginning.resume)
         from stocklstm.workflows.train.train import train_pooled
@@ -1242,8 +1250,8 @@ class Client:
             NotFoundError: There is no store, or no champion in it.
             TrainingStoppedError: `should_stop` said so.
         """
-        from stocklstm.workflows.publishing import check_rule
         from stocklstm.workflows.retraining import in_order
+        from stocklstm.workflows.train.beginning import check_rule
 
         check_rule(promote)
         found = self.find_due(tickers, rule)
@@ -1288,12 +1296,14 @@ class Client:
 
         Raises:
             ConfigError: No ticker.
-            NotFoundError: There is no store; it may be read-only.
+            NotFoundError: There is no store, which may be read-only, or no such weights.
         """
         from stocklstm.workflows.train.beginning import require_tickers
+        from stocklstm.workflows.train.warm_start import check_weights
 
         require_tickers(tickers, "train --dry-run")
         store = self.store()
+        check_weights(store, weights)
         from stocklstm.workflows.train.dry_run import dry_run
 
         return dry_run(store, tickers, config or PRESETS["calibrated"], weights=weights)
@@ -1323,11 +1333,13 @@ class Client:
             TrainingDivergedError: It would diverge at its first steps.
         """
         from stocklstm.workflows.train.beginning import check_pool, check_pool_in
+        from stocklstm.workflows.train.warm_start import check_weights
 
         config = config or PRESETS["calibrated"]
         owner, tickers = check_pool(name, tickers, config)
         store = self.store()
         check_pool_in(store, owner, tickers)
+        check_weights(store, weights)
         from stocklstm.workflows.train.dry_run import dry_run_pooled
 
         return dry_run_pooled(

@@ -244,8 +244,12 @@ def _connected(address: str) -> Iterator[Any]:
         yield client
 
 
-def _require_answer(address: str) -> str:
-    """Connect once, sooner than Dask gives up, and return the protocol, "tcp" or "tls"."""
+def parse_address(address: str) -> tuple[str, str, int]:
+    """Read the address of a scheduler: its protocol ("tcp" or "tls"), host and port.
+
+    Raises:
+        ConfigError: It is of another form.
+    """
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -253,11 +257,17 @@ def _require_answer(address: str) -> str:
         raise _no_address(address, f"{error}") from error
     if parts.scheme not in {"tcp", "tls"} or host is None or port is None:
         raise _no_address(address, "it is of another form")
+    return parts.scheme, host, port
+
+
+def _require_answer(address: str) -> str:
+    """Connect once, sooner than Dask gives up, and return the protocol, "tcp" or "tls"."""
+    protocol, host, port = parse_address(address)
     try:
         socket.create_connection((host, port), _ANSWER_S).close()
     except OSError as error:
         raise _no_answer(address) from error
-    return parts.scheme
+    return protocol
 
 
 def _require_certificates(address: str) -> None:

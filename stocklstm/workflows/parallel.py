@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from stocklstm.core.batch import Failure, Named, each_once, unexpected
 from stocklstm.errors import ConfigError, StockLstmError
-from stocklstm.learn.cluster import DaskWorkers
+from stocklstm.learn.cluster import DaskWorkers, parse_address
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 from stocklstm.learn.workers import Call, Completed, LocalWorkers, Workers
 from stocklstm.store.store import Store, open_store
@@ -45,7 +45,7 @@ class Backend:
         """Check the options.
 
         Raises:
-            ConfigError: The number is outside its limits, or both were given.
+            ConfigError: The number is outside its limits, both were given, or the address is none.
         """
         check_jobs(self.jobs)
         if self.scheduler is not None and self.jobs != 1:
@@ -53,6 +53,8 @@ class Backend:
                 "--jobs is about this machine, and --scheduler about others",
                 hint="leave one of them out; a cluster does as much at once as it has workers",
             )
+        if self.scheduler is not None:
+            parse_address(self.scheduler)
 
     @property
     def is_remote(self) -> bool:

@@ -20,14 +20,12 @@ from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.significance import PairedTest
 from stocklstm.core.settings.config import SIGNIFICANT, TrainingConfig, differing_settings
 from stocklstm.core.wording import p_words, sessions_ahead
-from stocklstm.errors import ConfigError, IntegrityError, NoModelError, NotEnoughDataError
+from stocklstm.errors import IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, require_training_scale
 from stocklstm.workflows.loading.pooled_model import AnyModel, load_any
 from stocklstm.workflows.scoring import score_model, test_origins
-
-PROMOTIONS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,6 @@ class Promotion:
 
 
 ALREADY_THERE = Promotion(promoted=False, reason="nothing was imported: it is in this store")
-
-
-def check_rule(promote: str) -> None:
-    """Refuse a value of `--promote` that there is not.
-
-    Raises:
-        ConfigError: It is none of `PROMOTIONS`.
-    """
-    if promote not in PROMOTIONS:
-        raise ConfigError(
-            f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}",
-            hint="--promote auto, which is the default",
-        )
 
 
 def publish(

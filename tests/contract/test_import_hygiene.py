@@ -176,6 +176,14 @@ def test_the_dataclasses_of_a_forecast_are_made_fast() -> None:
         (4, "train --resume PETR4.SA-20240101T000000Z-0000"),
         (6, "train --pooled --name b3 PETR4.SA VALE3.SA --no-fetch"),
         (6, "train --pooled --name b3 PETR4.SA VALE3.SA --dry-run"),
+        (2, "train PETR4.SA --scheduler nowhere"),
+        (2, "train PETR4.SA --preset none"),
+        (4, "train PETR4.SA --like NONE3.SA"),
+        (4, "train PETR4.SA --from NONE3.SA"),
+        (4, "train PETR4.SA --from PETR4.SA@v9 --dry-run"),
+        (4, "train VALE3.SA --from PETR4.SA"),
+        (4, "train --pooled --name b3 PETR4.SA VALE3.SA --from +b3"),
+        (2, "tune PETR4.SA --sampler none"),
         (4, "tune NONE3.SA --no-fetch"),
         (4, "tune --resume PETR4.SA-20240101T000000Z-0000"),
     ],
@@ -184,6 +192,25 @@ def test_what_cannot_be_trained_is_said_before_pytorch_is_loaded(
     priced_home: Path, code: int, words: str
 ) -> None:
     assert not loaded(priced_home, *words.split(), code=code) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (4, "evaluate PETR4.SA"),
+        (4, "evaluate PETR4.SA --walk-forward 20"),
+        (4, "evaluate PETR4.SA --jobs 2"),
+        (4, "evaluate --model b3"),
+        (2, "quantize"),
+        (2, "quantize PETR4.SA --method none"),
+        (4, "quantize PETR4.SA --method qat"),
+        (4, "quantize PETR4.SA --jobs 2"),
+    ],
+)
+def test_what_has_no_model_is_said_before_it_is_loaded(
+    priced_home: Path, code: int, words: str
+) -> None:
+    assert "torch" not in loaded(priced_home, *words.split(), code=code)
 
 
 @pytest.mark.parametrize("options", [("--no-fetch",), ("--dry-run",)])

@@ -137,10 +137,11 @@ def train(
     again = RetrainOptions(every, if_older_than, if_drift, excluded)
 
     def ready(client: Client, chosen: "TrainingConfig", backend: "Backend") -> "Stocked":
-        from stocklstm.workflows.publishing import check_rule
+        from stocklstm.workflows.train.beginning import check_rule
 
         check_rule(promote)
-        asked = _Asked(all_tickers(named, ticker, tickers_file), pooled, name, resume)
+        typed = all_tickers(named, ticker, tickers_file)
+        asked = _Asked(typed, pooled, name, resume, first_weights)
         asked = asked.with_tickers_of(client, like)
         # A dry run stores nothing, so it fetches nothing.
         return asked.ready(client, chosen, backend, fetch=not (no_fetch or dry_run))
@@ -280,12 +281,14 @@ class _Asked:
         pooled: True for one model of all of them.
         name: Of that model.
         resume: The run to go on with, or "auto"; None for a new one.
+        weights: The version whose weights are to be the first ones; None for random ones.
     """
 
     tickers: Sequence[str]
     pooled: bool
     name: str | None
     resume: str | None
+    weights: str | None
 
     def with_tickers_of(self, client: Client, like: str | None) -> "_Asked":
         """Take the tickers of a pooled version where only its settings were named."""
@@ -302,6 +305,7 @@ class _Asked:
         """Refuse what can be refused, and get missing prices, before PyTorch is loaded."""
         from stocklstm.workflows.prices.missing import Stocked
         from stocklstm.workflows.train import beginning
+        from stocklstm.workflows.train.warm_start import check_weights
 
         if self.pooled:
             beginning.check_pooled(backend)
@@ -310,6 +314,8 @@ class _Asked:
                 beginning.check_pool(self.name, self.tickers, chosen)
             else:
                 beginning.require_tickers(self.tickers, "train")
+        if self.weights is not None:
+            check_weights(client.store(), self.weights)
         # A run has its prices, and a pool leaves out what has none.
         resumed = self.resume is not None and (self.pooled or self.resume != AUTO)
         if resumed or not self.tickers or (self.pooled and not fetch):

@@ -119,8 +119,12 @@ def tune(
                 )
         start = given.effective(client).config
         from stocklstm.workflows.prices.missing import Stocked
-        from stocklstm.workflows.publishing import check_rule
-        from stocklstm.workflows.train.beginning import Search, require_tickers, shares_tickers
+        from stocklstm.workflows.train.beginning import (
+            Search,
+            check_rule,
+            require_tickers,
+            shares_tickers,
+        )
 
         # Before the search, which may take hours.
         check_rule(promote)

@@ -21,13 +21,11 @@ from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
 from stocklstm.learn.stopping import ShouldStop, never
-from stocklstm.learn.timing import measure_pace
 from stocklstm.learn.workers import LocalWorkers, all_results
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
-from stocklstm.workflows.train.fit import fit, prepare
 
 REPORT_FORMAT = 1
 """Number of the layout of what is stored."""
@@ -202,6 +200,10 @@ class _Run:
         return self._walked(manifest, bars, outcomes)
 
     def _planned(self, manifest: Manifest, bars: Bars, splits: Sequence[Split]) -> WalkPlanned:
+        # Only here: that there is no such model is said before PyTorch is loaded.
+        from stocklstm.learn.timing import measure_pace
+        from stocklstm.workflows.train.fit import prepare
+
         config, last = manifest.config, splits[-1]
         pace = measure_pace(config, prepare(bars, config, last).data)
         return WalkPlanned(
@@ -275,6 +277,8 @@ def run_fold(
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
     """
+    from stocklstm.workflows.train.fit import fit, prepare
+
     known_to = str(bars.dates[split.test[0]])
     try:
         model = fit(prepare(bars, config, split), lambda _: None, should_stop=should_stop)

@@ -18,6 +18,8 @@ from stocklstm.store.store import Store
 from stocklstm.store.studies import StudyRecord
 from stocklstm.workflows.parallel import Backend, check_jobs
 
+PROMOTIONS = ("auto", "always", "never")
+
 
 @dataclass(frozen=True)
 class StartFrom:
@@ -47,6 +49,19 @@ class StartFrom:
 
 NEW_RUN = StartFrom()
 """A new run, with random weights."""
+
+
+def check_rule(promote: str) -> None:
+    """Refuse a value of `--promote` that there is not.
+
+    Raises:
+        ConfigError: It is none of `PROMOTIONS`.
+    """
+    if promote not in PROMOTIONS:
+        raise ConfigError(
+            f"--promote is one of {', '.join(PROMOTIONS)}, not {promote!r}",
+            hint="--promote auto, which is the default",
+        )
 
 
 def require_tickers(tickers: Sequence[str], command: str) -> None:

@@ -30,6 +30,20 @@ def weights_identity(store: Store, reference: str) -> str:
     return manifest.parent
 
 
+def check_weights(store: Store, weights: str | None) -> None:
+    """Refuse weights that are not there.
+
+    Args:
+        store: Where the versions are.
+        weights: Reference to the version that has them, as typed; None for random ones.
+
+    Raises:
+        NoModelError: There is no such version, or it has no checkpoint.
+    """
+    if weights is not None:
+        weights_identity(store, weights)
+
+
 def require_unseen_test_part(
     store: Store, identity: str, owner: str, series: Sequence[SplitSeries], horizon: int
 ) -> None:
