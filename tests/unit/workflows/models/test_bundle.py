@@ -3,11 +3,12 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stocklstm import export_model, import_model, predict, quantize, train, validate
+from stocklstm import export_model, import_model, load, predict, quantize, train, validate
 from stocklstm.core.settings.compression import Compression
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError, NotFoundError
@@ -119,6 +120,19 @@ def test_it_becomes_champion_by_the_rule_and_the_log_says_why(
         reason = store.registry.aliases.log(TICKER)[-1].reason
     assert reason.startswith(f"imported from {TICKER}@v1 of another store: not significantly worse")
     assert "shared test days" in reason
+
+
+def test_another_seed_is_an_experiment_wherever_it_was_made(
+    bundle: Path, other: Path, tiny: TrainingConfig
+) -> None:
+    train([TICKER], replace(tiny, seed=3), home=other)
+    mine = load(TICKER, home=other).manifest.evaluation.distribution.crps
+
+    taken = take(bundle, other)
+
+    theirs = load(f"{TICKER}@v2", home=other).manifest.evaluation.distribution.crps
+    assert taken.promoted == (theirs < mine)
+    assert "other settings (seed), and " in taken.promotion
 
 
 def test_without_prices_there_is_nothing_to_hold_it_against(bundle: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestRegressor
 
-from stocklstm import export_model, import_model, predict, quantize, train, validate
+from stocklstm import export_model, import_model, predict, promote, quantize, train, validate
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -101,8 +101,13 @@ def test_a_network_of_ones_own_predicts_the_same_price_in_the_store(
     joblib.dump(scaler, tmp_path / "scaler.pkl")
     joblib.dump({"look_back": 30, "lr": 1e-3, "loss": [0.1, 0.2]}, tmp_path / "config.pkl")
 
-    taken = take(tmp_path, paper_home, ticker=TICKER, promote="always")
+    taken = take(tmp_path, paper_home, ticker=TICKER)
 
+    # On days that it may have learned it is held against nobody.
+    assert not taken.promoted
+    assert "which days it learned from is not known" in taken.promotion
+    assert taken.by_hand == f"stocklstm models promote {TICKER}@v2"
+    promote(f"{TICKER}@v2", home=paper_home)
     (found,) = predict([TICKER], home=paper_home).forecasts
     network.eval()
     window = torch.tensor(scaler.transform(closes[-30:].reshape(-1, 1)), dtype=torch.float32)
