@@ -1,7 +1,7 @@
 """The fan chart as SVG: the latest closes, past forecasts among them, and those to come."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -17,6 +17,10 @@ from stocklstm.workflows.predict.predict import Forecast
 # Share of the width for the sessions to come: a single one beside sixty would be a sliver.
 _AHEAD = 0.16
 
+# Pixels of a digit in the widest typeface of the style sheet: of the prices along the axis, and of
+# the forecast, which is larger and bold.
+_TICK_WIDTH, _POINT_WIDTH = 7.7, 9.8
+
 
 @dataclass(frozen=True)
 class Size:
@@ -27,17 +31,28 @@ class Size:
         width: Of the whole.
         height: Of the whole.
         days: Days named along the axis.
+        left: Room for the prices along the axis.
+        right: Room for the forecast.
     """
 
     name: str
     width: int
     height: int
     days: int
+    left: int = 50
+    right: int = 62
 
-    left = 50
-    right = 62
     top = 14
     bottom = 30
+
+    def for_prices(self, highest: float, digits: int) -> "Size":
+        """Make room for long prices, such as those of an index or below a cent."""
+        length = len(f"{highest:,.{digits}f}")
+        return replace(
+            self,
+            left=max(self.left, 12 + round(_TICK_WIDTH * length)),
+            right=max(self.right, 12 + round(_POINT_WIDTH * length)),
+        )
 
 
 WIDE = Size("wide", 920, 380, 4)
@@ -103,8 +118,9 @@ def draw(forecasts: Sequence[Forecast], history: TickerHistory, learned: int, si
         prices += [past.scale * bound for i in past.intervals for bound in (i.lower, i.upper)]
     low, high = min(prices), max(prices)
     margin = 0.04 * (high - low) or 0.01 * high
-    scale = _Scale(size, len(history.dates), made.horizon, low - margin, high + margin)
     digits = price_digits(made.last_close)
+    size = size.for_prices(high, digits)
+    scale = _Scale(size, len(history.dates), made.horizon, low - margin, high + margin)
     parts = [
         *_grid(scale, digits),
         *_days(scale, history, made.target_session),

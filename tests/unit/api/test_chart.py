@@ -77,6 +77,24 @@ def test_everything_lies_on_the_surface(
     assert all(np.diff(np.array(heights)[order]) <= 0.11)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("last", [36.38, 128_456.0, 0.00412, 2.2e-9])
+def test_prices_of_any_length_have_room(last: float, size: Size) -> None:
+    dates = np.datetime64("2024-03-13", "D") - np.arange(60)[::-1]
+    closes = last * np.linspace(0.9, 1, 60)
+
+    svg = ET.fromstring(  # noqa: S314 - own
+        draw([forecast(last, 1)], TickerHistory("A&B.SA", "BRL", dates, closes, ()), 1, size)
+    )
+
+    # Twelve pixels of DejaVu Sans, and fourteen of its bold: 0.636 and 0.696 of that a digit.
+    named = {mark.text: float(mark.get("x")) for mark in svg.findall("text[@class='tick']")}
+    assert len(named) > 2
+    assert all(end - 12 * 0.636 * len(words) >= 0 for words, end in named.items())
+    (point,) = svg.findall("text[@class='point']")
+    assert float(point.get("x")) + 14 * 0.696 * len(point.text) <= size.width
+
+
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [(33.5, 44.2, [34, 36, 38, 40, 42, 44]), (0.0131, 0.0139, [0.0132, 0.0134, 0.0136, 0.0138])],

@@ -1,5 +1,7 @@
 """What a person sees: nothing is cut off, on any width, in any terminal."""
 
+from dataclasses import replace
+
 import pytest
 
 from stocklstm.cli.evaluate.evaluate import VIEW as EVALUATE
@@ -145,6 +147,52 @@ def test_no_width_loses_a_figure(
         "NOBETTERTHANYESTERDAY'SCLOSE",
     ):
         assert figure in joined
+
+
+def test_figures_out_of_all_proportion_are_said_in_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    evaluation = EVALUATED.evaluation
+    point = replace(
+        evaluation.point,
+        rmse_ratio=2194788398625.64,
+        skill=-2194788398624.64,
+        skill_low=-3e12,
+        skill_high=-99.0,
+        mase=1e9,
+        mape=7e8,
+        r2=-4e20,
+    )
+    spread = replace(evaluation.distribution, crps_ratio=1e15)
+    absurd = replace(evaluation, point=point, distribution=spread)
+
+    show(EVALUATE, Batch((replace(EVALUATED, evaluation=absurd),)), Mode.HUMAN)
+
+    out = capfd.readouterr().out
+    assert (
+        "Skill below -10,000 % (95 %: below -10,000 to -9,900.00), Clark-West p 0.047, MASE > 100, "
+        "MAPE > 10,000 %. R² < -100; yesterday's close has 0.9741." in out
+    )
+    (model,) = [line.split() for line in out.splitlines() if line.startswith("model  ")]
+    assert model[-3:] == [">", "100", "0.130"]
+    assert max(len(word) for word in out.replace("─", "").split()) < 20
+
+
+def test_what_costs_less_than_a_cent_has_four_digits(capfd: pytest.CaptureFixture[str]) -> None:
+    intervals = (Interval(0.8, 0.004013, 0.004227), Interval(0.95, 0.003951, 0.004291))
+    penny = replace(FORECAST, last_close=0.00412, point=0.0041187, intervals=intervals)
+    for mode in (Mode.HUMAN, Mode.QUIET):
+        show(PREDICT, Batch((penny,)), mode)
+    point = replace(EVALUATED.evaluation.point, rmse=0.0000612, rmse_naive=0.0000617)
+    evaluation = replace(EVALUATED.evaluation, point=point)
+    show(EVALUATE, Batch((replace(EVALUATED, evaluation=evaluation),)), Mode.HUMAN)
+
+    out = capfd.readouterr().out
+    assert "R$ 0.004119  +0.06 %  0.004013 to 0.004227  0.003951 to 0.004291" in out
+    assert "the close of 2024-03-13, R$ 0.004120." in out
+    assert "\n0.004119\n" in out
+    assert "R$ 0.00006120" in out
+    assert "R$ 0.00006170" in out
 
 
 def test_no_colour_codes_without_a_terminal(
