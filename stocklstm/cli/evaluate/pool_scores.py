@@ -75,10 +75,13 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
 
 def _counted(item: "PoolScores") -> str:
     means, naive = item.means, naive_words(item.horizon)
-    return (
-        f"After Holm, better than {naive} for {means.better} of {means.tickers} and worse for "
-        f"{means.worse}; better than EWMA for {means.crps_better} and worse for "
-        f"{means.crps_worse}."
+    counts = {
+        naive: (means.better, means.worse),
+        "EWMA": (means.crps_better, means.crps_worse),
+    }
+    return " ".join(
+        f"Against {name}: better for {better} of {means.tickers} after Holm, worse for {worse}."
+        for name, (better, worse) in counts.items()
     )
 
 

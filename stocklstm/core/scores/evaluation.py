@@ -353,7 +353,7 @@ def _count_words(tickers: Sequence[Evaluation]) -> list[str]:
     chances = holm([each.point.dm_p for each in tickers])
     judged = [_judged(each.point, chance) for each, chance in zip(tickers, chances, strict=True)]
     better, worse = (judged.count(verdict) for verdict in ("better", "worse"))
-    counted = f"better for {better} of {len(tickers)} and worse for {worse} after Holm"
+    counted = f"better for {better} of {len(tickers)} after Holm, worse for {worse}"
     return [f"Ticker by ticker: {counted}."]
 
 

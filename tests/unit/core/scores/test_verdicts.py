@@ -320,7 +320,7 @@ def test_a_verdict_of_several_tickers_counts_them():
 
     words = evaluate(random_days(300, 7), 1.0, tickers).verdict_text
 
-    assert "). Ticker by ticker: better for 2 of 5 and worse for 1 after Holm. Intervals: " in words
+    assert "). Ticker by ticker: better for 2 of 5 after Holm, worse for 1. Intervals: " in words
 
 
 def test_the_count_is_corrected_for_the_number_of_tickers():
@@ -332,6 +332,6 @@ def test_the_count_is_corrected_for_the_number_of_tickers():
     tickers = [ticker(p) for p in (0.02, 0.012, 0.03, 0.9)]
 
     assert [each.verdict for each in tickers] == [*(["better"] * 3), "no_better"]
-    assert "better for 1 of 4 and worse for 0 after Holm." in (
+    assert "better for 1 of 4 after Holm, worse for 0." in (
         evaluate(random_days(30, 7), 1.0, tickers).verdict_text
     )

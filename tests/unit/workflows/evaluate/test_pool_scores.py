@@ -55,7 +55,7 @@ def test_it_is_scored_ticker_by_ticker_beside_their_own(pool_home: Path) -> None
     # Of prices that are made at random a handful of epochs learns nothing significant.
     assert min(row.evaluation.point.dm_p for row in scores.rows) * 3 >= 0.05
     assert (scores.means.better, scores.means.worse) == (0, 0)
-    assert " Ticker by ticker: better for 0 of 3 and worse for 0 after Holm. Intervals: " in (
+    assert " Ticker by ticker: better for 0 of 3 after Holm, worse for 0. Intervals: " in (
         model.manifest.evaluation.verdict_text
     )
 
@@ -72,7 +72,7 @@ def test_tables_fit_eighty_columns(
     (first, second) = [line.split() for line in lines if line.startswith(NAMES[0])]
     assert len(first) == 10
     assert second[:2] == [NAMES[0], f"{NAMES[0]}@v1"]
-    counted = "After Holm, better than yesterday's close for 0 of 3 and worse for 0;"
+    counted = "Against yesterday's close: better for 0 of 3 after Holm, worse for 0."
     assert counted in " ".join(lines)
 
 
