@@ -157,7 +157,7 @@ def test_weights_to_begin_with_must_exist_and_fit(model_home: Path, tiny: Traini
 
     assert plan(model_home, tiny, TICKER).start == f"{TICKER}@v1"
     # Where there are none, no ticker can begin with them.
-    with pytest.raises(NoModelError, match="there is no PETR4.SA@v7"):
+    with pytest.raises(NoModelError, match=r"there is no PETR4\.SA@v7"):
         dry_run([TICKER], tiny, home=model_home, weights=f"{TICKER}@v7")
     other = attempt(replace(tiny, hidden_size=8), f"{TICKER}@v1")
     assert isinstance(other, ConfigError)
