@@ -11,6 +11,7 @@ def main() -> None:
     # product of matrices here would gain. A user's own setting stands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _prepare_streams()
+    _prepare_home()
     try:
         from stocklstm.cli.app import run
 
@@ -31,6 +32,16 @@ def _prepare_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             # What a terminal or a pipe cannot show becomes a question mark, not a traceback.
             stream.reconfigure(errors="replace")
+
+
+def _prepare_home() -> None:
+    """Give who has no home directory one that is not there, as Debian does.
+
+    In a container whose user is a mere number, libraries fail as they look for the place of their
+    caches. Where a place is needed there is an option or a variable for it.
+    """
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - pathlib's raises
+        os.environ["HOME"] = "/nonexistent"
 
 
 if __name__ == "__main__":

@@ -144,6 +144,11 @@ class Client:
             self._store.require_writable()
         return self._store
 
+    def _is_missing(self) -> bool:
+        """Tell whether there is no store yet, and one could be made."""
+        with self._stand_in() as empty:
+            return empty is not None
+
     def _stand_in(self) -> "AbstractContextManager[Store | None]":
         """Open an empty store in memory in the place of one that is not there yet."""
         if self._store is not None:
@@ -414,7 +419,7 @@ class Client:
         Raises:
             ConfigError: The store may not be written, or a pooled model is to be retrained.
             NotFoundError: There is no store, no such pooled model, or no model at all; where
-                tickers are named that may be trained, the store is made.
+                tickers are named that may be trained, it is made once prices have come.
             StoreLockedError: Another evening took too long.
         """
         from stocklstm.workflows.evening.evening import evening
@@ -426,8 +431,13 @@ class Client:
 
             require_own_models(pool)
             renew = partial(self._renewed, RetrainingRule(older_than=retrain_after), on_epoch)
+        if renew is not None and tickers and self._is_missing():
+            # What cannot be fetched is no reason to make a store.
+            stocked = self.require_prices(tickers, self.fetch)
+            if not stocked.tickers:
+                return Batch((), stocked.failures)
         return evening(
-            self.store(create=renew is not None and bool(tickers)),
+            self.store(),
             tickers,
             pool=pool,
             renew=renew,

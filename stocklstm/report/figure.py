@@ -1,6 +1,7 @@
 """What all pictures share: size, colours, axes, headings and the PNG."""
 
 import io
+import logging
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ def side_by_side(*widths: float, same_unit: bool = True) -> Iterator[tuple["Figu
 
 @contextmanager
 def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
+    # Where no home directory can be written it makes a temporary one, and would say so every time.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -19,7 +19,13 @@ def data_home() -> Path:
             ) from error
     import platformdirs
 
-    return platformdirs.user_data_path("stocklstm", appauthor=False)
+    try:
+        return platformdirs.user_data_path("stocklstm", appauthor=False)
+    except RuntimeError as error:
+        raise ConfigError(
+            "this user has no home directory, in which the store would be",
+            hint="set STOCKLSTM_HOME to a directory that you may write",
+        ) from error
 
 
 class StorePaths:

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,18 @@ from tests.support.exchange_days import Exchange, Share, bundled_rows
 from tests.support.places import ROOT
 from tests.support.yahoo_server import YahooServer
 
+NOBODY = """
+import pwd
+def nobody(_):
+    raise KeyError("uid not found")
+pwd.getpwuid = nobody
+"""
+"""Makes the user a mere number, as in a container: without a home directory, wherever one looks."""
+
 
 @dataclass
 class Bare:
-    """A machine on which nobody is logged in: `env -i`, no HOME, a PATH that lacks the program."""
+    """A container: `env -i`, no HOME, a user without a home, a PATH that lacks the program."""
 
     folder: Path
     exchange: Exchange
@@ -39,7 +48,7 @@ class Bare:
         """Let it be the evening of a day; the program that is called has no other clock."""
         self.exchange.today = day
         words = f"from tests.support.moving_clock import move\nmove('{day}T21:30:00Z')\n"
-        (self.folder / "sitecustomize.py").write_text(words)
+        (self.folder / "sitecustomize.py").write_text(NOBODY + words)
 
     def sh(self, line: str, *variables: str) -> subprocess.CompletedProcess[str]:
         """Give a line to a shell, as cron and systemd start theirs."""
@@ -121,3 +130,25 @@ def test_the_lines_run_as_printed(
 
 def values(unit: list[str], name: str) -> list[str]:
     return [line.removeprefix(f"{name}=") for line in unit if line.startswith(f"{name}=")]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("config path", 0), ("predict", 4), ("schedule PETR4.SA", 0)]
+)
+def test_who_has_no_home_is_told_what_to_set(tmp_path: Path, words: str, code: int) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOBODY)
+    done = subprocess.run(
+        [sys.executable, "-m", "stocklstm", *words.split()],
+        cwd=tmp_path,
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stderr
+    assert "a bug" not in done.stderr
+    # Nothing is made in a place that nobody has.
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == [
+        "sitecustomize.py"
+    ]

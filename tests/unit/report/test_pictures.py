@@ -1,11 +1,13 @@
 """Pictures are drawn, are always the same, and need no screen."""
 
 import math
+import os
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -363,3 +365,19 @@ def test_importing_the_pictures_does_not_import_matplotlib() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_who_has_no_home_is_not_told_of_matplotlibs(tmp_path: Path) -> None:
+    """As cron runs it for users such as nobody: whatever it says would be mailed every evening."""
+    draw = (
+        "from stocklstm.report.figure import canvas, png\nwith canvas() as (figure, _): png(figure)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", draw],
+        env={**os.environ, "HOME": "/proc/nobody", "MPLCONFIGDIR": "", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -25,6 +25,17 @@ def test_the_home_directory_of_nobody(monkeypatch):
     assert "STOCKLSTM_HOME" in caught.value.hint
 
 
+def test_who_has_no_home_directory_has_to_say_where(monkeypatch):
+    def nobody(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("STOCKLSTM_HOME")
+    monkeypatch.setattr(platformdirs, "user_data_path", nobody)
+    with pytest.raises(ConfigError, match="no home directory") as caught:
+        data_home()
+    assert "STOCKLSTM_HOME" in caught.value.hint
+
+
 def test_a_relative_path_is_made_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STOCKLSTM_HOME", "stocks")

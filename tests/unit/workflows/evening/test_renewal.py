@@ -97,11 +97,17 @@ def test_a_ticker_without_a_model_is_trained_for_the_first_time(others: Nights) 
 def test_one_line_is_enough_for_an_empty_machine(nights: Nights, tmp_path: Path) -> None:
     nights.home, nights.known_to = tmp_path / "new", "2024-03-08"
     nights.moment = "2024-03-08T21:30:00Z"
+    nights.fails = lambda _: NetworkError("no answer", hint="look")
 
+    nothing = nights.evening(TICKER, "PETR4", retrain_after=60)
+
+    assert (nothing.results, len(nothing.failures)) == ((), 2)
+    assert not nights.home.exists()
+    nights.fails = lambda _: None
     (row,) = nights.evening(TICKER, retrain_after=60).results
 
     assert (row.forecast.model, row.forecast.target_session) == (f"{TICKER}@v1", "2024-03-11")
-    assert row.fetched is not None
+    assert row.trained is not None
 
 
 def test_a_bug_in_a_training_keeps_nobody_from_a_forecast(
