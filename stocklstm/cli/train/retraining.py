@@ -8,6 +8,7 @@ import typer
 
 from stocklstm.cli.output import View
 from stocklstm.cli.train import dry_run
+from stocklstm.core.reference import StoredTicker
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def plan(
         if not each.due:
             plans.append(PlannedRetraining(each, None))
             continue
-        made = client.dry_run([each.ticker], client.show_model(each.settings).manifest.config)
+        config = client.show_model(each.settings).manifest.config
+        made = client.dry_run([StoredTicker(each.ticker)], config)
         plans += [PlannedRetraining(each, planned) for planned in made.results]
         failures += made.failures
     return Batch(tuple(plans), tuple(failures))
