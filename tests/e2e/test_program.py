@@ -258,31 +258,3 @@ def test_kill_9_at_any_moment_of_training_leaves_the_champion(
             assert store.registry.aliases.of(TICKER)["champion"] in versions
         assert program("validate", "--all", STOCKLSTM_HOME=str(home)).returncode == 0
         assert program("predict", "-q", STOCKLSTM_HOME=str(home)).returncode == 0
-
-
-def test_the_demo_runs_the_whole_pipeline(program: Program, tmp_path: Path) -> None:
-    """Run it once with the real preset: half a minute that every new user spends."""
-    home = tmp_path / "demo"
-
-    done = program("demo", "--home", str(home), "--json")
-
-    assert (done.returncode, done.stderr) == (0, "")
-    document = json.loads(done.stdout)
-    commands = [step["command"] for step in document["steps"]]
-    assert commands == ["fetch", "train", "evaluate", "quantize", "validate", "predict"]
-    scores = document["steps"][2]["results"][0]
-    # What the README promises of the default model. Other processors round differently, which
-    # moves the CRPS ratio as another seed would: by about 0.001 around 0.9998.
-    assert scores["point"]["rmse_ratio"] <= 1.005
-    assert scores["distribution"]["crps_ratio"] <= 1.003
-    assert (
-        scores["distribution"]["coverage_low"]["0.95"]
-        <= scores["distribution"]["coverage"]["0.95"]
-        <= scores["distribution"]["coverage_high"]["0.95"]
-    )
-    assert len(list(home.rglob("*.png"))) == 7
-
-    # Never into a store that holds something.
-    again = program("demo", "--home", str(home), "--json")
-    assert again.returncode == 2
-    assert "is not empty" in json.loads(again.stdout)["errors"][0]["message"]
