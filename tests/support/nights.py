@@ -74,6 +74,12 @@ def living(home: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     """Let it be March 2024 in a store with a champion, whose last six days are still to come."""
     cut_off(home, 6)
     nights = Nights(home)
+    let_live(nights, monkeypatch)
+    return nights
+
+
+def let_live(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let its clock be that of the program, and itself the source of prices."""
 
     class Moved(dt.datetime):
         @classmethod
@@ -84,4 +90,3 @@ def living(home: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: nights)
     # Nobody waits for a network that is not there.
     monkeypatch.setattr(retry.Asker, "_sleep", lambda *_: None)
-    return nights

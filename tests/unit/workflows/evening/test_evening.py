@@ -21,7 +21,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.evening.evening import EveningResult
 from stocklstm.workflows.evening.summary import COLUMNS, summarize
 from tests.conftest import TICKER
-from tests.support.nights import BUNDLED, Nights
+from tests.support.nights import BUNDLED, Nights, let_live
+from tests.support.pooled_store import NAMES, trained_home
 
 
 def closes() -> dict[str, float]:
@@ -265,3 +266,25 @@ def test_a_forecast_of_predict_is_the_same_one(nights: Nights) -> None:
     (made,) = predict([TICKER], home=nights.home, now="2024-03-08T22:00:00Z").forecasts
 
     assert (made.point, made.unchanged) == (row.forecast.point, True)
+
+
+def test_a_pooled_model_forecasts_for_all_that_it_knows(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its prices end on Friday 2026-11-20; of Monday there are none to be had."""
+    nights = Nights(trained_home(home))
+    let_live(nights, monkeypatch)
+    # Nobody has fetched, so that the sessions of B3 are not stored: weekdays stand in for them.
+    nights.fails = lambda ticker: NetworkError(f"{ticker}: no answer", hint="look")
+    friday = nights.evening(at="2026-11-20T21:30:00Z", pool="b3")
+    monday = nights.evening(at="2026-11-24T21:30:00Z", pool="b3")
+
+    assert friday.failures == ()
+    assert [row.forecast.model for row in friday.results] == ["+b3@v1"] * 3
+    assert [row.ticker for row in monday.results] == list(NAMES)
+    assert all(row.unchanged and row.stale_sessions == 1 for row in monday.results)
+    (error,) = {failure.error for failure in monday.failures}
+    assert error.message == (
+        "AAA3.SA, BBB4.SA, CCC11.SA: no answer; the forecast is made from the close of "
+        "2026-11-20, 1 session behind"
+    )
