@@ -1,13 +1,14 @@
 """evening: fetch, retrain, forecast and score, for one line of cron; one such run at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Failure, Named, each_once
+from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     CHAMPION,
@@ -90,18 +91,21 @@ def evening(
         named = list(each_once(evening_names(store, tickers, pool), parse_ticker))
         unknown = _unread(named)
         chosen = [each.key for each in named if isinstance(each.key, str)]
+        if not chosen:
+            # To `predict` none would be all.
+            return finish(Batch((), tuple(unknown)))
         fetched, unfetched = _fetched(store, chosen, on_ticker)
         new = renewed(chosen, renew)
         models = {model.ticker: model for model in new.results}
         made = predict(store, [StoredTicker(ticker) for ticker in chosen], pool=pool)
-        rows = [
-            _row(store, each, fetched.get(each.ticker), models.get(each.ticker))
-            for each in made.forecasts
-        ]
+        rows, odd = attempt_each(
+            (Named(each.ticker, each.ticker, each.ticker) for each in made.forecasts),
+            partial(_row, store, {each.ticker: each for each in made.forecasts}, fetched, models),
+        )
         before = (*_unfetched(unfetched, rows), *new.failures)
-        missing = _unsaid(made.failures, before)
+        missing = (*_unsaid(made.failures, before), *odd)
         late = [failure for row in rows if (failure := _late(row)) is not None]
-        return finish(Batch(tuple(rows), (*unknown, *before, *missing, *late)))
+        return finish(Batch(rows, (*unknown, *before, *missing, *late)))
 
 
 @contextmanager
@@ -185,8 +189,14 @@ def _may_have_news(store: Store, ticker: str) -> bool:
 
 
 def _row(
-    store: Store, forecast: Forecast, fetched: FetchedTicker | None, trained: NewModel | None
+    store: Store,
+    forecasts: Mapping[str, Forecast],
+    fetches: Mapping[str, FetchedTicker],
+    models: Mapping[str, NewModel],
+    ticker: str,
 ) -> EveningTicker:
+    """Put together what is known of a ticker."""
+    forecast, fetched, trained = forecasts[ticker], fetches.get(ticker), models.get(ticker)
     owner = parse_reference(forecast.model).ticker
     seen = store.registry.manifest(owner, forecast.version).data.last
     dates = store.prices.dates(forecast.ticker)
@@ -222,11 +232,8 @@ def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None
         return None
     model = f"{owner}@v{closed.versions[-1]}"
     on_record = list_forecasts(store, [StoredTicker(ticker)], last).results
-    return next(
-        past
-        for past in on_record
-        if (past.target_session, past.model, past.horizon) == (last, model, forecast.horizon)
-    )
+    wanted = (last, model, forecast.horizon)
+    return next(p for p in on_record if (p.target_session, p.model, p.horizon) == wanted)
 
 
 def _warnings(forecast: Forecast, fetched: FetchedTicker | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from stocklstm.errors import (
     NoModelError,
     NotFoundError,
     RateLimitedError,
+    SchemaError,
     StaleDataError,
     StoreLockedError,
     TryAgainError,
@@ -178,6 +179,28 @@ def test_one_ticker_that_fails_stops_no_other(others: Nights) -> None:
     assert kinds == {None: ConfigError, "NONE3.SA": UnknownTickerError, "AAAA3.SA": NoModelError}
     hints = [f.error.hint for f in result.failures if f.ticker == "AAAA3.SA"]
     assert hints == ["stocklstm train --ticker AAAA3.SA"]
+
+
+def test_names_that_mean_nothing_are_not_all_tickers(nights: Nights) -> None:
+    result = nights.evening("a b", "PETR4")
+
+    assert (result.results, codes(result)) == ((), [2, 2])
+    assert nights.asked == []
+
+
+def test_what_is_damaged_of_one_ticker_stops_no_other(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its forecast is on record all the same: only what to say of it cannot be told."""
+
+    def damaged(*_: object) -> None:
+        raise SchemaError("the record is damaged", hint="stocklstm validate")
+
+    monkeypatch.setattr("stocklstm.workflows.evening.evening._closed", damaged)
+    result = nights.on("2024-03-08")
+
+    assert (result.results, codes(result)) == ((), [5])
+    assert nights.asked == [TICKER]
 
 
 def test_what_is_worth_knowing_is_said_once(nights: Nights) -> None:
