@@ -180,7 +180,10 @@ def test_no_width_loses_a_figure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("COLUMNS", columns)
         outcome = cli("tune", "--resume", result["study"])
         assert outcome.code == 0, outcome.err
-        assert max(map(len, outcome.out.splitlines())) <= int(columns)
+        # The path of the picture is in a line of its own, whole.
+        *lines, picture = outcome.out.splitlines()
+        assert picture == f"Picture: {result['plot']}"
+        assert max(map(len, lines)) <= int(columns)
         assert "…" not in outcome.out
         joined = "".join(outcome.out.split())
         assert [figure for figure in figures if figure not in joined] == []
