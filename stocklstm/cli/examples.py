@@ -6,7 +6,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "": (
         "stocklstm demo",
         "stocklstm train PETR4.SA",
-        "stocklstm predict --fetch",
+        "stocklstm evening",
     ),
     "fetch": (
         "stocklstm fetch PETR4.SA VALE3.SA",

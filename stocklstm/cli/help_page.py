@@ -49,6 +49,8 @@ def help_page(command: Any, context: Any, width: int) -> str:  # noqa: ANN401 - 
 
 def _usage(command: Any, context: Any, width: int) -> str:  # noqa: ANN401 - Typer's own
     pieces = " ".join(command.collect_usage_pieces(context))
+    # Typer puts braces around what must be given.
+    pieces = pieces.replace("{", "").replace("}", "")
     return _folded(f"Usage: {context.command_path} {pieces}", width, "", "    ")
 
 

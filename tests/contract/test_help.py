@@ -78,6 +78,8 @@ def test_no_page_is_cut_or_runs_over(width: int) -> None:
         page = help_page(command, _context(path), width)
         shown = " ".join(page.split())
 
+        assert shown.startswith(f"Usage: {' '.join(('stocklstm', *path))} [OPTIONS]")
+        assert "{" not in page
         for parameter in command.params:
             assert " ".join(parameter.help.split()) in shown, (path, parameter.name)
         for below in getattr(command, "commands", {}).values():

@@ -58,11 +58,21 @@ def test_one_command_leads_to_a_champion(program: Program, home: Path, yahoo: Ya
     assert predicted.stdout.strip().replace(".", "").isdigit()
 
 
-@pytest.mark.parametrize("command", ["train", "tune"])
 def test_without_a_network_there_is_one_error_and_nothing_is_left(
-    warm: Warm, home: Path, offline: dict[str, str], command: str
+    warm: Warm, home: Path, offline: dict[str, str]
 ) -> None:
-    done = warm(command, TICKER, "--json", **offline)
+    done = warm("train", TICKER, **offline)
+
+    assert (done.code, done.out) == (75, "")
+    tried, error, step = done.err.splitlines()
+    assert tried == f"note: no prices of {TICKER} are stored: fetching them from Yahoo"
+    assert error.startswith(f"error: {TICKER}: ")
+    assert step.startswith("  next: ")
+    assert not home.exists()
+
+
+def test_nor_by_a_search_and_its_document(warm: Warm, home: Path, offline: dict[str, str]) -> None:
+    done = warm("tune", TICKER, "--json", **offline)
 
     assert done.code == 75
     error, step = done.err.splitlines()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Quiet, Tickers
+from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import (
     View,
     as_document,
@@ -48,7 +48,10 @@ def rm(
 
 
 def gc(
-    ticker: Tickers = None,
+    ticker: Annotated[
+        list[str] | None,
+        typer.Option("--ticker", "-t", metavar="TICKER", help="Only of this one; may be repeated."),
+    ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
