@@ -21,7 +21,7 @@ import pytest
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS
 from tests.support.exchange_days import Exchange, Share, bundled_rows
-from tests.support.forks import FETCHING, TRAINING, Ended, Forks, forks_of
+from tests.support.forks import FETCHING, TRAINING, Ended, Fork, Forks, forks_of
 from tests.support.places import ROOT
 from tests.support.yahoo_server import HTML, RESET, TOO_MANY, Answer, YahooServer
 
@@ -85,21 +85,33 @@ class House:
     def latest(self) -> Path:
         return self.folder / "today.json"
 
-    def run(self, moment: str, *words: str, fresh: bool = False) -> Ended:
-        """Run a command line at a moment."""
-        places = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **self.yahoo.environment,
             "HOME": f"{self.folder / 'user'}",
             "STOCKLSTM_HOME": f"{self.home}",
             "STOCKLSTM_CACHE": f"{self.folder / 'cache'}",
         }
-        environment = {**self.yahoo.environment, **places}
+
+    def line(self) -> list[str]:
+        """Give what cron runs."""
+        growing = ("--csv", f"{self.growing}", "--append", "--out", f"{self.latest}")
+        return ["evening", "--retrain-after", f"{TOO_OLD}", *growing]
+
+    def begin(self, moment: str, *words: str) -> Fork:
+        """Start a command line at a moment."""
+        task = "tests.support.moving_clock:program"
+        return self.forks.start(task, moment, *words, environment=self.environment)
+
+    def run(self, moment: str, *words: str, fresh: bool = False) -> Ended:
+        """Run a command line at a moment."""
         if not fresh:
-            task = "tests.support.moving_clock:program"
-            return self.forks.run(task, moment, *words, environment=environment)
+            return self.begin(moment, *words).wait()
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.moving_clock", moment, *words],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
             timeout=120,
@@ -113,12 +125,7 @@ class House:
         """Run the line of cron."""
         self.exchange.instead = instead
         self.ran.append(day)
-        return self.run(
-            f"{day}T{time}:00Z",
-            *("evening", "--retrain-after", f"{TOO_OLD}", "--csv", f"{self.growing}", "--append"),
-            *("--out", f"{self.latest}", *options),
-            fresh=day in FRESH,
-        )
+        return self.run(f"{day}T{time}:00Z", *self.line(), *options, fresh=day in FRESH)
 
     def good_evening(self, day: str, time: str = "21:30") -> str:
         """Run it where all is well: nothing is said on stderr; give the table."""
@@ -221,7 +228,15 @@ def require_one_at_a_time(house: House, day: str) -> None:
     assert (done.code, done.out) == (75, "")
     assert done.err.startswith("error: another evening has been under way")
     assert (house.growing.read_bytes(), house.latest.read_bytes()) == before
-    house.good_evening(day, "22:30")
+    asked = len(house.exchange.asked)
+    both = [
+        house.begin(f"{day}T22:30:00Z", *house.line(), "--lock-timeout", "60") for _ in range(2)
+    ]
+    ended = [one.wait() for one in both]
+    assert [(one.code, one.err) for one in ended] == [(0, "")] * 2
+    # The one that came second found all done.
+    assert sorted(one.out.count("unchanged") for one in ended) == [0, 2]
+    assert len(house.exchange.asked) == asked + 2
 
 
 def require_each_session_once(house: House, days: list[str]) -> None:
