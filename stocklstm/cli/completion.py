@@ -7,6 +7,7 @@ here, the shell gets no words and no error: somebody is in the middle of a line.
 import inspect
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 
@@ -14,7 +15,7 @@ import typer
 from typer.models import ParameterInfo
 
 from stocklstm.cli.streams import write
-from stocklstm.core.reference import AUTO, POOL_MARK
+from stocklstm.core.reference import AUTO, CHAMPION, POOL_MARK, PREVIOUS
 from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import PRESETS, SAMPLERS
 from stocklstm.core.settings.layers import SETTINGS
@@ -138,6 +139,14 @@ def _references(begun: str) -> Iterable[str]:
     return [f"{found}@{version}" for version in stored.get(found, ())]
 
 
+def _own_aliases(begun: str) -> Iterable[str]:
+    """Names that somebody gave: no versions, and none of those that the program moves."""
+    for reference in _references(begun):
+        _, _, name = reference.partition("@")
+        if not re.fullmatch(r"v\d+", name) and name not in {CHAMPION, PREVIOUS}:
+            yield reference
+
+
 def _pools(begun: str) -> Iterable[str]:
     marked = begun.startswith(POOL_MARK)
     for name in _references(begun if marked else f"{POOL_MARK}{begun}"):
@@ -170,7 +179,7 @@ WORDS: Mapping[str, Words] = {
     "OLD": _tickers,
     "TICKER[@VERSION]": _references,
     "TICKER@VERSION": _references,
-    "TICKER@NAME": _references,
+    "TICKER@NAME": _own_aliases,
     "NAME[@VERSION]": _pools,
     "PRESET": _any_of(PRESETS),
     "SOURCE": _sources,

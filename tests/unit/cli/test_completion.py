@@ -89,6 +89,17 @@ def test_models_and_their_versions_are_completed(
 
 
 @pytest.mark.usefixtures("model_home")
+def test_what_is_removed_is_a_name_that_somebody_gave(bash: Asked, cli: Cli) -> None:
+    assert bash("models", "unalias", TICKER, "@") == []
+    with pytest.MonkeyPatch.context() as plain:
+        plain.delenv("_STOCKLSTM_COMPLETE")
+        assert cli("models", "promote", f"{TICKER}@v1", "--as", "live").code == 0
+
+    assert bash("models", "unalias", "P") == [TICKER]
+    assert bash("models", "unalias", TICKER, "@") == ["live"]
+
+
+@pytest.mark.usefixtures("model_home")
 def test_an_option_and_its_value_may_be_one_word(bash: Asked, zsh: Callable[[str], str]) -> None:
     assert bash("predict", "--ticker", "=") == [TICKER]
     assert bash("predict", "--ticker", "=", "PE") == [TICKER]
