@@ -101,7 +101,11 @@ class Client:
         self, home: Path | str | None = None, *, lock_timeout_s: float = LOCK_TIMEOUT_S
     ) -> None:
         """Say which store; see the attributes."""
-        self.home = None if home is None else Path(home).expanduser()
+        self.home = None
+        if home is not None:
+            from stocklstm.store.paths import expanded
+
+            self.home = expanded(home)
         self.lock_timeout_s = lock_timeout_s
         self._resources = ExitStack()
         self._store: Store | None = None

@@ -68,7 +68,9 @@ def _new_home(chosen: Path | None) -> Path:
         import tempfile
 
         return Path(tempfile.mkdtemp(prefix="stocklstm-demo-"))
-    home = chosen.expanduser().absolute()
+    from stocklstm.store.paths import expanded
+
+    home = expanded(chosen).absolute()
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise ConfigError(
             f"{home} is not empty, and the demo would write into it",

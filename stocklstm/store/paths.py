@@ -11,8 +11,8 @@ def data_home() -> Path:
     chosen = os.environ.get("STOCKLSTM_HOME")
     if chosen:
         try:
-            return Path(chosen).expanduser().absolute()
-        except RuntimeError as error:
+            return expanded(chosen).absolute()
+        except ConfigError as error:
             raise ConfigError(
                 f"STOCKLSTM_HOME is {chosen!a}, but there is no such home directory",
                 hint="set STOCKLSTM_HOME to a directory that you may write",
@@ -25,6 +25,21 @@ def data_home() -> Path:
         raise ConfigError(
             "this user has no home directory, in which the store would be",
             hint="set STOCKLSTM_HOME to a directory that you may write",
+        ) from error
+
+
+def expanded(path: Path | str) -> Path:
+    """Put the home directory of a user in the place of a tilde.
+
+    Raises:
+        ConfigError: There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"there is no home directory for {str(path)[:60]!a}",
+            hint="name the directory by its whole path",
         ) from error
 
 

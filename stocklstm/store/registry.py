@@ -19,6 +19,7 @@ from stocklstm.core.reference import (
 from stocklstm.errors import (
     ArtifactCorruptError,
     CheckFailedError,
+    ConfigError,
     IntegrityError,
     NoModelError,
     StockLstmError,
@@ -170,11 +171,15 @@ class Registry:
 
         Where one on the way is gone, or damaged, the last one that is there stands for it.
         """
+        # A version is made from an earlier one: what says otherwise might be a loop.
         while manifest.parent is not None:
             try:
-                manifest = self.find(parse_reference(manifest.parent))
-            except (IntegrityError, NoModelError):
+                parent = self.find(parse_reference(manifest.parent))
+            except (IntegrityError, NoModelError, ConfigError):
                 break
+            if parent.version >= manifest.version:
+                break
+            manifest = parent
         return manifest
 
     def manifest(self, ticker: str, version: int) -> Manifest:

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,11 @@ from stocklstm.cli.options import (
     all_tickers,
 )
 from stocklstm.cli.output import View, as_document, conclude, warn
-from stocklstm.cli.predict.files import ForecastFiles, forecast_files
+from stocklstm.cli.predict.files import (
+    ForecastFiles,
+    forecast_files,
+    require_different_files,
+)
 from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
 from stocklstm.cli.progress import evening_lines
 from stocklstm.cli.streams import speaking, speaks_only_of_wrong, write
@@ -131,7 +135,7 @@ def evening(
     """
 
     def call() -> "EveningResult":
-        files = evening_files(csv, out, csv_style, append=append)
+        files = evening_files(csv, out, csv_style, report, log, append=append)
         if log is not None and (as_json or quiet):
             raise ConfigError(
                 "--log takes what would be printed, and --json and --quiet print something else",
@@ -159,13 +163,19 @@ def evening(
         if quiet and not as_json:
             write("".join(_values(result)))
         # What is in the log, or was printed, is not printed again.
-        return replace(result, results=()) if log is not None or quiet else result
+        return replace(result, results=()) if kept.logged or quiet else result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
 
 def evening_files(
-    csv: str | None, out: Path | None, style: str | None, *, append: bool
+    csv: str | None,
+    out: Path | None,
+    style: str | None,
+    report: Path | None,
+    log: Path | None,
+    *,
+    append: bool,
 ) -> ForecastFiles:
     """Read the options that name files; standard output is none of them."""
     if csv == STDOUT:
@@ -173,15 +183,24 @@ def evening_files(
             "--csv is a file here: standard output has the table",
             hint="stocklstm evening --csv forecasts.csv --append",
         )
-    return forecast_files(csv, out, style, append=append)
+    files = forecast_files(csv, out, style, append=append)
+    named = {"--csv": None if csv is None else Path(csv), "--out": out, "--log": log}
+    if report is not None and any(named.values()):
+        from stocklstm.workflows.evening.report import PAGE
+
+        named["--report"] = report / PAGE
+    require_different_files(named)
+    return files
 
 
-class _Kept(NamedTuple):
+@dataclass
+class _Kept:
     """What is written of an evening, while no other one is under way.
 
     Attributes:
         report: Directory of the page; None for none.
         log: File that the table is added to; None for none.
+        logged: True once the log has all that is new.
     """
 
     client: Client
@@ -189,6 +208,7 @@ class _Kept(NamedTuple):
     report: Path | None
     log: Path | None
     lock_timeout_s: float
+    logged: bool = False
 
     def finish(self, result: "EveningResult") -> "EveningResult":
         """Write the files; that one cannot be written takes nothing from the forecasts."""
@@ -205,6 +225,7 @@ class _Kept(NamedTuple):
         if self.log is not None:
             try:
                 _log(self.log, result, self.lock_timeout_s)
+                self.logged = True
             except StockLstmError as error:
                 result = replace(result, failures=(*result.failures, Failure(None, error)))
         return result
@@ -228,8 +249,15 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
     def added(found: bytes) -> bytes:
         whole = found + entry
         surplus = len(whole) - LOG_BYTES
+        if surplus <= 0:
+            return whole
         # Half of it goes at once, so that the next evenings need not cut again.
-        return whole if surplus <= 0 else whole[whole.find(b"\n\n", LOG_BYTES // 2) + 2 :]
+        begin = max(surplus, LOG_BYTES // 2)
+        # Between two entries; where a file of another kind was named, between two lines.
+        for end in (b"\n\n", b"\n"):
+            if (place := whole.find(end, begin, len(found))) >= 0:
+                return whole[place + len(end) :]
+        return entry
 
     revise_file(file, added, option="--log", lock_timeout_s=lock_timeout_s)
 

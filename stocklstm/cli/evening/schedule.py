@@ -59,12 +59,19 @@ _WAIT_S = 21_600
 
 _UNIT = "stocklstm-evening"
 
-_PLACES = (
+_PROXIES = (
     *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "NO_PROXY"),
-    *("no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "PYTHONPATH"),
+    "no_proxy",
+)
+
+_PLACES = (
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "PYTHONPATH"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
 )
-"""Variables besides those of stocklstm without which it may not run as it does here."""
+"""Variables that name files or directories, besides those of stocklstm."""
+
+_WHOLE = (*_PLACES, "STOCKLSTM_CACHE", "STOCKLSTM_CONFIG")
+"""Those whose paths are made whole: a scheduler starts it in another directory."""
 
 _SECRETS = ("STOCKLSTM_SIGNING_KEY", "STOCKLSTM_API_TOKEN")
 
@@ -139,7 +146,7 @@ def schedule(
 
     def call() -> "Batch[Schedule]":
         chosen = _chosen_kind(kind)
-        evening_files(csv, out, csv_style, append=append)
+        evening_files(csv, out, csv_style, report, log, append=append)
         if retrain_after is not None:
             require_own_models(model)
         names = all_tickers(named, ticker, _readable(tickers_file))
@@ -189,9 +196,9 @@ def _readable(tickers_file: Path | None) -> Path | None:
 
 
 def _home(home: Path | None) -> Path:
-    from stocklstm.store.paths import data_home
+    from stocklstm.store.paths import data_home, expanded
 
-    return data_home() if home is None else home.expanduser().absolute()
+    return data_home() if home is None else expanded(home).absolute()
 
 
 def _program() -> list[str]:
@@ -207,10 +214,16 @@ def _environment() -> dict[str, str]:
     """Give the variables that are set here and that it may not run without."""
     own = sorted(name for name in os.environ if name.startswith("STOCKLSTM_"))
     return {
-        name: os.environ[name]
-        for name in (*own, *_PLACES)
+        name: _whole(os.environ[name]) if name in _WHOLE else os.environ[name]
+        for name in (*own, *_PROXIES, *_PLACES)
         if name in os.environ and name not in _NOT_CARRIED
     }
+
+
+def _whole(paths: str) -> str:
+    """Make one path whole, or several in the form of PYTHONPATH."""
+    each = [part and str(Path(part).absolute()) for part in paths.split(os.pathsep)]
+    return os.pathsep.join(each)
 
 
 def _written(options: dict[str, Any]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Files that predict writes beside its output: rows for spreadsheets, and the whole result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -84,10 +84,29 @@ def forecast_files(
             f"--out is a file that ends in .json or .csv, not {str(out)[:60]!a}",
             hint="stocklstm predict --out forecasts.json",
         )
-    if out is not None and csv is not None and out.resolve() == Path(csv).resolve():
-        raise ConfigError("--csv and --out name the same file", hint="leave one of them out")
+    require_different_files({"--csv": None if csv in {None, STDOUT} else Path(csv), "--out": out})
     separated = csv is not None or (out is not None and out.suffix.lower() == ".csv")
     return ForecastFiles(csv, append, out, chosen_style(style, used=separated))
+
+
+def require_different_files(files: Mapping[str, Path | None]) -> None:
+    """Refuse two options that write to the same place, since one would destroy the other's file.
+
+    Args:
+        files: By the option that names them; None for those that were not given.
+
+    Raises:
+        ConfigError: Two of them are the same.
+    """
+    taken: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None:
+            continue
+        first = taken.setdefault(file.resolve(), option)
+        if first != option:
+            raise ConfigError(
+                f"{first} and {option} name the same file", hint="leave one of them out"
+            )
 
 
 def forecast_table(items: Sequence["Forecast"], levels: Sequence[float]) -> "Table":

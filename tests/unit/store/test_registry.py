@@ -301,6 +301,19 @@ def test_the_manifest_of_another_version_with_its_record(registry, ticker, versi
         registry.manifest(ticker, version)
 
 
+@pytest.mark.parametrize("parent", ["PETR4.SA@v2", "PETR4.SA@v1", "PETR4.SA@v9", "no name"])
+def test_whoever_makes_versions_each_others_parents_keeps_nobody_waiting(registry, parent):
+    for version in (1, 2):
+        publish(registry)
+        path = directory_of(registry, version)
+        text = json.dumps(json.loads((path / FILE_NAME).read_text()) | {"parent": parent})
+        replace_manifest(path, text)
+
+    assert registry.trained_from(registry.manifest(TICKER, 2)).version == (
+        1 if parent == "PETR4.SA@v1" else 2
+    )
+
+
 def test_the_directories_of_two_versions_changed_places(registry):
     publish(registry)
     publish(registry, files={"model.onnx": b"another"})

@@ -93,6 +93,15 @@ def test_a_file_that_cannot_be_written_takes_nothing_from_the_forecasts(
     assert nights.asked == [TICKER]
 
 
+def test_what_cannot_be_logged_is_printed(cli: Cli, nights: Nights) -> None:
+    done = cli("evening", "--log", "/dev/full")
+
+    assert (done.code, nights.asked) == (2, [TICKER])
+    assert done.out.startswith("Evening\n")
+    assert TICKER in done.out
+    assert "  next: name another place with --log" in done.err
+
+
 def test_the_page_is_one_file_with_all_in_it(cli: Cli, nights: Nights, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "report"
 
@@ -145,9 +154,45 @@ def test_the_log_does_not_grow_for_ever(
     assert entries[-1].startswith(nights.moment)
 
 
+def test_a_log_of_another_kind_is_cut_at_the_end_of_a_line(
+    cli: Cli, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LOG_BYTES", 2000)
+    log = tmp_path / "cron.log"
+    log.write_text("".join(f"line {number:03}\n" for number in range(400)))
+
+    assert cli("evening", "--log", str(log)).code == 0
+
+    older, _, entry = log.read_text().partition(f"{nights.moment}\n")
+    assert log.stat().st_size <= 2000
+    assert older.endswith("line 399\n")
+    assert older.splitlines()[0].startswith("line ")
+    assert entry.startswith("Evening\n")
+
+
+@pytest.mark.parametrize("command_line", ["evening", "schedule"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("--csv", "f.csv"), ("--log", "./f.csv")),
+        (("--out", "f.json"), ("--log", "f.json")),
+        (("--log", "page/index.html"), ("--report", "page")),
+    ],
+)
+def test_two_options_that_name_one_file(
+    cli: Cli, nights: Nights, command_line: str, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    done = cli(command_line, *second, *first)
+
+    assert done.code == 2
+    assert done.err.startswith(f"error: {first[0]} and {second[0]} name the same file\n  next: ")
+    assert nights.asked == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        "--home ~no-such-user-1f3a/stocks",
         "--csv -",
         "--append",
         "--out forecasts.xlsx",

@@ -1,5 +1,6 @@
 """schedule prints what a scheduler takes, with all that is needed where nothing else is known."""
 
+import os
 import json
 import shlex
 import sys
@@ -67,6 +68,23 @@ def test_variables_that_it_needs_are_set_and_secrets_are_not_printed(
         done = cli("schedule", "PETR4.SA", "--for", kind)
         assert "nobody can guess" not in done.out + done.err
         assert "STOCKLSTM_SIGNING_KEY is set here" in done.out
+
+
+def test_it_is_started_in_another_directory(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STOCKLSTM_CONFIG", "my.toml")
+    monkeypatch.setenv("SSL_CERT_FILE", "certificates/ca.pem")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["lib", "/opt/lib"]))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+
+    assert {
+        f"STOCKLSTM_CONFIG={tmp_path / 'my.toml'}",
+        f"SSL_CERT_FILE={tmp_path / 'certificates' / 'ca.pem'}",
+        f"PYTHONPATH={tmp_path / 'lib'}{os.pathsep}/opt/lib",
+        "NO_PROXY=localhost",
+    } <= {*command(cli, "PETR4.SA")}
 
 
 def test_the_program_is_the_one_that_was_called(
