@@ -56,12 +56,16 @@ class Forecaster:
         """
         needed = self.first_origin() + 1
         if len(origins) and origins.min() < needed - 1:
-            found = int(origins.min()) + 1
+            found, start = int(origins.min()) + 1, self.config.start
             raise SeriesTooShortError(
-                f"{found} rows are too few for a forecast, which needs {needed}",
+                f"{found} rows{'' if start is None else f' from {start} on'} are too few for a "
+                f"forecast, which needs {needed}",
                 needed=needed,
                 found=found,
-                hint="fetch a longer history",
+                hint="fetch a longer history"
+                if start is None
+                else f"the model looks at no price before {start}: take a later day, or train one "
+                "with an earlier --start",
             )
         length = self.config.seq_length
         windows = windows_at(self.scaling.inputs(bars), origins, length)

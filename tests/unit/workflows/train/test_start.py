@@ -27,6 +27,7 @@ from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import SeriesTooShortError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.store import open_store
+from stocklstm.workflows.predict.predict import Wanted
 from stocklstm.workflows.train.beginning import Search, StartFrom
 from stocklstm.workflows.train.runs import TrainingStoppedError
 from tests.conftest import TICKER, TINY, Cli
@@ -112,6 +113,8 @@ def test_its_forecasts_and_scores_are_those(homes: tuple[Path, Path]) -> None:
     forecast, same = (predict([TICKER], home=home).forecasts[0] for home in homes)
     assert forecast.quantiles == same.quantiles
     assert forecast.checks == same.checks
+    (early,) = predict([TICKER], Wanted(at="2020-05-28"), home=whole).failures
+    assert early.error.message.startswith(f"0 rows from {START} on are too few for a forecast")
     (checked,) = validate([TICKER], home=whole, leakage=True).results[:1]
     assert checked.status == "ok"
     assert {check.status for check in checked.checks if "leakage" in check.name} == {"ok"}
