@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import TINY_OPTIONS
 from tests.support.evenings import cut_off, execute, live_through
-from tests.support.loaded_modules import HEAVY, loaded, loaded_of_package
+from tests.support.loaded_modules import HEAVY, libraries_of_each, loaded, loaded_of_package
 from tests.support.yahoo_server import TOO_MANY, YahooServer
 
 
@@ -154,68 +154,67 @@ def test_the_dataclasses_of_a_forecast_are_made_fast() -> None:
     assert slow == []
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (2, "train"),
-        (2, "train PETR4"),
-        (2, "train --all --epochs 3"),
-        (2, "train PETR4.SA --epochs 0"),
-        (2, "train PETR4.SA --promote perhaps"),
-        (2, "train PETR4.SA --jobs 0"),
-        (2, "train --resume auto"),
-        (2, "train PETR4.SA --resume auto --from PETR4.SA@v1"),
-        (2, "train --pooled --name b3 PETR4.SA"),
-        (2, "train --pooled --name b3 PETR4.SA VALE3.SA --preset paper"),
-        (2, "train --dry-run"),
-        (2, "tune"),
-        (2, "tune PETR4.SA --trials 0"),
-        (4, "train NONE3.SA --no-fetch"),
-        (4, "train NONE3.SA OTHR3.SA --no-fetch --jobs 2"),
-        (4, "train NONE3.SA --dry-run"),
-        (4, "train --resume PETR4.SA-20240101T000000Z-0000"),
-        (6, "train --pooled --name b3 PETR4.SA VALE3.SA --no-fetch"),
-        (6, "train --pooled --name b3 PETR4.SA VALE3.SA --dry-run"),
-        (2, "train PETR4.SA --scheduler nowhere"),
-        (2, "train PETR4.SA --preset none"),
-        (4, "train PETR4.SA --like NONE3.SA"),
-        (4, "train PETR4.SA --from NONE3.SA"),
-        (4, "train PETR4.SA --from PETR4.SA@v9 --dry-run"),
-        (4, "train VALE3.SA --from PETR4.SA"),
-        (4, "train --pooled --name b3 PETR4.SA VALE3.SA --from +b3"),
-        (2, "tune PETR4.SA --sampler none"),
-        (4, "tune NONE3.SA --no-fetch"),
-        (4, "tune --resume PETR4.SA-20240101T000000Z-0000"),
-    ],
-)
-def test_what_cannot_be_trained_is_said_before_pytorch_is_loaded(
-    priced_home: Path, code: int, words: str
-) -> None:
-    assert not loaded(priced_home, *words.split(), code=code) & HEAVY
+NOT_TRAINED = [
+    (2, "train"),
+    (2, "train PETR4"),
+    (2, "train --all --epochs 3"),
+    (2, "train PETR4.SA --epochs 0"),
+    (2, "train PETR4.SA --promote perhaps"),
+    (2, "train PETR4.SA --jobs 0"),
+    (2, "train --resume auto"),
+    (2, "train PETR4.SA --resume auto --from PETR4.SA@v1"),
+    (2, "train --pooled --name b3 PETR4.SA"),
+    (2, "train --pooled --name b3 PETR4.SA VALE3.SA --preset paper"),
+    (2, "train --dry-run"),
+    (2, "tune"),
+    (2, "tune PETR4.SA --trials 0"),
+    (4, "train NONE3.SA --no-fetch"),
+    (4, "train NONE3.SA OTHR3.SA --no-fetch --jobs 2"),
+    (4, "train NONE3.SA --dry-run"),
+    (4, "train --resume PETR4.SA-20240101T000000Z-0000"),
+    (6, "train --pooled --name b3 PETR4.SA VALE3.SA --no-fetch"),
+    (6, "train --pooled --name b3 PETR4.SA VALE3.SA --dry-run"),
+    (2, "train PETR4.SA --scheduler nowhere"),
+    (2, "train PETR4.SA --preset none"),
+    (4, "train PETR4.SA --like NONE3.SA"),
+    (4, "train PETR4.SA --from NONE3.SA"),
+    (4, "train PETR4.SA --from PETR4.SA@v9 --dry-run"),
+    (4, "train VALE3.SA --from PETR4.SA"),
+    (4, "train --pooled --name b3 PETR4.SA VALE3.SA --from +b3"),
+    (2, "tune PETR4.SA --sampler none"),
+    (4, "tune NONE3.SA --no-fetch"),
+    (4, "tune --resume PETR4.SA-20240101T000000Z-0000"),
+]
+WITHOUT_A_MODEL = [
+    (4, "evaluate PETR4.SA"),
+    (4, "evaluate PETR4.SA --walk-forward 20"),
+    (4, "evaluate PETR4.SA --jobs 2"),
+    (4, "evaluate --model b3"),
+    (2, "quantize"),
+    (2, "quantize PETR4.SA --method none"),
+    (4, "quantize PETR4.SA --method qat"),
+    (4, "quantize PETR4.SA --jobs 2"),
+]
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (4, "evaluate PETR4.SA"),
-        (4, "evaluate PETR4.SA --walk-forward 20"),
-        (4, "evaluate PETR4.SA --jobs 2"),
-        (4, "evaluate --model b3"),
-        (2, "quantize"),
-        (2, "quantize PETR4.SA --method none"),
-        (4, "quantize PETR4.SA --method qat"),
-        (4, "quantize PETR4.SA --jobs 2"),
-    ],
-)
-def test_what_has_no_model_is_said_before_it_is_loaded(
-    priced_home: Path, code: int, words: str
-) -> None:
-    assert "torch" not in loaded(priced_home, *words.split(), code=code)
+def test_what_cannot_be_trained_is_said_before_pytorch_is_loaded(priced_home: Path) -> None:
+    found = libraries_of_each(priced_home, [line for _, line in NOT_TRAINED])
+
+    assert found == [(line, code, set()) for code, line in NOT_TRAINED]
 
 
-@pytest.mark.parametrize("options", [("--no-fetch",), ("--dry-run",)])
-def test_nor_is_it_loaded_where_there_is_no_store(home: Path, options: tuple[str, ...]) -> None:
-    assert not loaded(home, "train", "PETR4.SA", *options, code=4) & HEAVY
+def test_so_is_that_there_is_no_model(priced_home: Path) -> None:
+    found = libraries_of_each(
+        priced_home, [line for _, line in WITHOUT_A_MODEL], frozenset({"torch"})
+    )
+
+    assert found == [(line, code, set()) for code, line in WITHOUT_A_MODEL]
+
+
+def test_nor_is_it_loaded_where_there_is_no_store(home: Path) -> None:
+    lines = ["train PETR4.SA --no-fetch", "train PETR4.SA --dry-run"]
+
+    assert libraries_of_each(home, lines) == [(line, 4, set()) for line in lines]
     assert not home.exists()
 
 

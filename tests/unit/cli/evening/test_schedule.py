@@ -1,7 +1,7 @@
 """schedule prints what a scheduler takes, with all that is needed where nothing else is known."""
 
-import os
 import json
+import os
 import shlex
 import sys
 import time
