@@ -102,8 +102,8 @@ Log = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Add the table to this file and print nothing, where there is anything new; its "
-        "oldest lines go when it has more than a megabyte.",
+        help="Add the table to this file, if anything in it is new, and print nothing. Beyond a "
+        "megabyte the file loses its older half.",
         show_default=False,
     ),
 ]
@@ -128,10 +128,10 @@ def evening(
 ) -> None:
     """Fetch, retrain, forecast and score what closed: one line for cron; safe to run twice.
 
-    Without a ticker: all that have a champion. What a second run finds done it leaves as it is: no
-    session has ended since, nobody is asked for prices. Where prices cannot be had the forecasts
-    are made of what is stored, and the exit code is 75; 6 where a share has had no prices for
-    several sessions. stocklstm schedule prints the line for cron.
+    Without a ticker: all that have a champion. A second run changes nothing that is done, and asks
+    for no prices where no session has ended since the last stored close. Where prices cannot be
+    had, forecasts are made of the stored ones, and the exit code is 75; it is 6 where a share has
+    had no prices for several sessions. stocklstm schedule prints the line for cron.
     """
 
     def call() -> "EveningResult":

@@ -122,7 +122,7 @@ def schedule(
             "--for",
             parser=in_any_case,
             metavar="cron|systemd|windows",
-            help="Whom to tell; cron if not given, on Windows windows.",
+            help="The scheduler; cron if not given, and windows on Windows.",
             show_default=False,
         ),
     ] = None,
@@ -289,7 +289,8 @@ def _words(kind: str, table: "Timetable", command: Command, log: Path | None) ->
         yield f"Where it fails it runs again, {RUNS} times in all; a run that was missed is made."
     if log is not None:
         yield (
-            f"The table goes to {log}, whose oldest lines go beyond {LOG_BYTES // 1_000_000} MB; "
+            f"The table goes to {log}, which loses its oldest lines beyond "
+            f"{LOG_BYTES // 1_000_000} MB; "
             "only what is wrong is printed" + (", and mailed." if kind == CRON else ".")
         )
     else:
