@@ -85,6 +85,13 @@ def size_words(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:,.0f} %"
 
 
+def two_digits(figure: float) -> str:
+    """Write a figure from 0 with two digits and never as a power of ten: 0.031, 5.2, 100."""
+    if 0 < figure < 0.0001:
+        return "less than 0.0001"
+    return f"{figure:.2g}" if figure < 99.5 else f"{figure:,.0f}"
+
+
 def skill_percent(skill: float, digits: int = 2) -> str:
     """Write the skill of a forecast in per cent with its sign, such as +0.16 %."""
     if skill < -MOST_TIMES:

@@ -33,7 +33,7 @@ from statistics import fmean, median
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord, History
-from stocklstm.core.wording import MOST_TIMES
+from stocklstm.core.wording import MOST_TIMES, two_digits
 
 _MATERIAL = {"return": 0.5, "price": 0.02}
 _NOTHING_GAINED = 0.2
@@ -221,7 +221,7 @@ def _given_back(rise: float, gain: float) -> str:
         return f"risen, and nothing had been {over}"
     if rise >= gain:
         return f"given back all that had been {over}, and more"
-    return f"given back {100 * rise / gain:.2g} % of what had been {over}"
+    return f"given back {two_digits(100 * rise / gain)} % of what had been {over}"
 
 
 def _still_improving(curves: _Curves) -> Diagnosis | None:
@@ -235,8 +235,8 @@ def _still_improving(curves: _Curves) -> Diagnosis | None:
     if not (at_end or goes_on) or (curves.underfits and curves.stands_still):
         return None
     gained = (
-        f"the last {late} of {last} epochs brought {100 * brought / curves.gain:.2g} % of what was "
-        "gained over a constant forecast"
+        f"the last {late} of {last} epochs brought {two_digits(100 * brought / curves.gain)} % of "
+        "what was gained over a constant forecast"
         if 0 < brought <= curves.gain
         else f"the last {late} of {last} epochs brought it down still"
     )
@@ -285,5 +285,5 @@ def _no_gain(curves: _Curves) -> Diagnosis | None:
 
 def _per_cent(ratio: float) -> str:
     if ratio < 2:
-        return f"{100 * (ratio - 1):.2g} %"
+        return f"{two_digits(100 * (ratio - 1))} %"
     return f"{ratio:.3g} times" if ratio <= MOST_TIMES else f"more than {MOST_TIMES} times"

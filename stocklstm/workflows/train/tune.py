@@ -30,7 +30,7 @@ from stocklstm.core.training.search import (
     start_trial,
     untried,
 )
-from stocklstm.core.wording import p_words
+from stocklstm.core.wording import p_words, two_digits
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
 from stocklstm.learn.search import Pruner, propose, require_optuna
@@ -401,7 +401,7 @@ def _conclusion(
         return "the settings that it started from did not come to their end"
     judged = "more than chance" if p < SIGNIFICANT else "may well be chance"
     return (
-        f"validation loss {improvement:.2g} % lower than at the start, as the best of "
+        f"validation loss {two_digits(improvement)} % lower than at the start, as the best of "
         f"{len(trials)}: {judged} ({p_words(p)} on {len(best.losses)} days)"
     )
 

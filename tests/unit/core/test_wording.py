@@ -20,6 +20,7 @@ from stocklstm.core.wording import (
     size_words,
     skill_percent,
     target_words,
+    two_digits,
 )
 
 
@@ -112,6 +113,15 @@ def test_a_price_has_four_digits_at_least(price, words):
 )
 def test_errors_have_four_digits_at_least(rmse, digits):
     assert error_digits(rmse) == digits
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [(0, "0"), (4e-6, "less than 0.0001"), (0.0312, "0.031"), (5.24, "5.2")]
+    + [(18, "18"), (99.4, "99"), (99.6, "100"), (100, "100"), (123_456, "123,456")],
+)
+def test_two_digits_are_never_a_power_of_ten(figure, words):
+    assert two_digits(figure) == words
 
 
 def test_how_far_ahead_a_forecast_is():
