@@ -117,8 +117,10 @@ def test_errors_have_four_digits_at_least(rmse, digits):
 
 @pytest.mark.parametrize(
     ("figure", "words"),
-    [(0, "0"), (4e-6, "less than 0.0001"), (0.0312, "0.031"), (5.24, "5.2")]
-    + [(18, "18"), (99.4, "99"), (99.6, "100"), (100, "100"), (123_456, "123,456")],
+    [
+        *((0, "0"), (4e-6, "less than 0.0001"), (0.0312, "0.031"), (5.24, "5.2"), (18, "18")),
+        *((99.4, "99"), (99.6, "100"), (100, "100"), (123_456, "123,456")),
+    ],
 )
 def test_two_digits_are_never_a_power_of_ten(figure, words):
     assert two_digits(figure) == words
