@@ -18,68 +18,63 @@ from tests.support.evenings import cut_off, execute, live_through
 from tests.support.loaded_modules import HEAVY, libraries_of_each, loaded, loaded_of_package
 from tests.support.yahoo_server import TOO_MANY, YahooServer
 
+LIGHT = [
+    "predict",
+    "predict --json",
+    "predict --quiet --ticker PETR4.SA",
+    "predict --csv - --max-age 90",
+    "predict --csv forecasts.csv --append --csv-style excel-br",
+    "predict --out forecasts.json",
+    "predict --horizon 1-5",
+    "predict --adaptive",
+    "evaluate --live",
+    "train --all --if-older-than 60 --if-drift",
+    "train --all --dry-run --json",
+    "evaluate --all",
+    "evaluate --horizons 1-5",
+    "evaluate --all --json --ticker PETR4.SA",
+    "validate",
+    "validate --leakage",
+    "validate --all --json",
+    "models list",
+    "models show PETR4.SA --json",
+    "models promote PETR4.SA@v1 --as live",
+    "models diff PETR4.SA PETR4.SA@v1",
+    "models gc --keep 3",
+    "prices show",
+    "prices show -t PETR4.SA --json",
+    "prices export -t PETR4.SA",
+    "prices verify --quiet",
+    "validate --prices",
+    "config show --origin",
+    "config show --like PETR4.SA@v1 --json",
+    "config path",
+    "--help",
+    "train --help",
+    "--version",
+    # Last, as nothing has the old name after it.
+    "prices rename PETR4.SA BHIA3.SA",
+]
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("predict",),
-        ("predict", "--json"),
-        ("predict", "--quiet", "--ticker", "PETR4.SA"),
-        ("predict", "--csv", "-", "--max-age", "90"),
-        ("predict", "--csv", "forecasts.csv", "--append", "--csv-style", "excel-br"),
-        ("predict", "--out", "forecasts.json"),
-        ("predict", "--horizon", "1-5"),
-        ("predict", "--adaptive"),
-        ("evaluate", "--live"),
-        ("train", "--all", "--if-older-than", "60", "--if-drift"),
-        ("train", "--all", "--dry-run", "--json"),
-        ("evaluate", "--all"),
-        ("evaluate", "--horizons", "1-5"),
-        ("evaluate", "--all", "--json", "--ticker", "PETR4.SA"),
-        ("validate",),
-        ("validate", "--leakage"),
-        ("validate", "--all", "--json"),
-        ("models", "list"),
-        ("models", "show", "PETR4.SA", "--json"),
-        ("models", "promote", "PETR4.SA@v1", "--as", "live"),
-        ("models", "diff", "PETR4.SA", "PETR4.SA@v1"),
-        ("models", "gc", "--keep", "3"),
-        ("prices", "show"),
-        ("prices", "show", "-t", "PETR4.SA", "--json"),
-        ("prices", "export", "-t", "PETR4.SA"),
-        ("prices", "verify", "--quiet"),
-        ("prices", "rename", "PETR4.SA", "BHIA3.SA"),
-        ("validate", "--prices"),
-        ("config", "show", "--origin"),
-        ("config", "show", "--like", "PETR4.SA@v1", "--json"),
-        ("config", "path"),
-        ("--help",),
-        ("train", "--help"),
-        ("--version",),
-    ],
-)
+
 def test_no_heavy_library_is_loaded(
-    model_home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: tuple[str, ...],
+    model_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert not loaded(model_home, *arguments) & HEAVY
+    assert libraries_of_each(model_home, LIGHT) == [(line, 0, set()) for line in LIGHT]
 
 
-@pytest.mark.parametrize(
-    "options", [(), ("--json", "--since", "2024-03-13"), ("--quiet",), ("--csv", "-")]
-)
-def test_the_record_needs_no_heavy_library(model_home: Path, options: tuple[str, ...]) -> None:
+def test_the_record_needs_no_heavy_library(model_home: Path) -> None:
     bars = cut_off(model_home, 3)
     live_through(model_home, bars, range(len(bars) - 3, len(bars)))
-
-    found = loaded(model_home, "forecasts", *options)
+    lines = ["forecasts", "forecasts --json --since 2024-03-13", "forecasts --quiet"]
+    lines.append("forecasts --csv -")
 
     # Nothing is forecast, so that not even what forecasts is needed.
-    assert not found & (HEAVY | {"onnxruntime"})
+    found = libraries_of_each(model_home, lines, frozenset(HEAVY | {"onnxruntime"}))
+
+    assert found == [(line, 0, set()) for line in lines]
 
 
 def test_an_evening_loads_what_asks_for_prices_and_no_more(
