@@ -196,8 +196,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
             list[float] | None,
             Query(
                 max_length=4,
-                description="Probability of an interval: some of 0.6, 0.8, 0.9, 0.95, 0.98 …; "
-                "may be repeated.",
+                description="Probability of an interval, from 0.2 to 0.99; may be repeated.",
                 examples=[[0.8, 0.95]],
             ),
         ] = None,

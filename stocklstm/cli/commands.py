@@ -46,15 +46,17 @@ def _everywhere() -> list[TyperOption]:
     ]
 
 
-class Command(TyperCommand):
-    """A command with the options that all have, and a page of help that is never cut."""
+class _Page:
+    """Help that is never cut, in the place of Typer's."""
 
-    def __init__(self, *words: Any, params: Any = None, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
-        super().__init__(*words, params=[*(params or ()), *_everywhere()], **settings)
+    help: str | None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
         """Write the page of `--help`."""
-        _write_page(self, ctx, formatter)
+        # Only here: a command that runs has no use for it.
+        from stocklstm.cli.help_page import help_page, terminal_width
+
+        formatter.write(help_page(self, ctx, terminal_width()))
 
     def get_short_help_str(self, limit: int = 0) -> str:
         """Say what it does, to a shell that lists commands; Typer would cut that at a limit."""
@@ -62,15 +64,18 @@ class Command(TyperCommand):
         return (self.help or "").partition("\n\n")[0]
 
 
-class Group(TyperGroup):
-    """A group of commands with the same options and the same kind of page."""
+class Command(_Page, TyperCommand):
+    """A command with the options that all have."""
+
+    def __init__(self, *words: Any, params: Any = None, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(*words, params=[*(params or ()), *_everywhere()], **settings)
+
+
+class Group(_Page, TyperGroup):
+    """A group of commands with the same options."""
 
     def __init__(self, *, params: Any = None, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(params=[*(params or ()), *_everywhere()], **settings)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
-        """Write the page of `--help`."""
-        _write_page(self, ctx, formatter)
 
 
 class Commands(typer.Typer):
@@ -86,10 +91,3 @@ class Commands(typer.Typer):
     ) -> Callable[[Function], Function]:
         """Register a function."""
         return super().command(name, cls=Command, **settings)
-
-
-def _write_page(command: Any, context: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own
-    # Only here: a command that runs has no use for it.
-    from stocklstm.cli.help_page import help_page, terminal_width
-
-    formatter.write(help_page(command, context, terminal_width()))

@@ -55,6 +55,10 @@ def test_commands_and_options_are_completed(bash: Asked) -> None:
     assert bash("predict", "--ver") == ["--verbose", "--version"]
 
 
+def test_what_commands_do_is_said_whole(zsh: Callable[[str], str]) -> None:
+    assert '"models":"See what the store holds, name it, clear it out."' in zsh("stocklstm mod")
+
+
 @pytest.mark.usefixtures("priced_home")
 @pytest.mark.parametrize("command", ["fetch", "train", "tune", "prices show", "prices rename"])
 def test_prices_are_completed(bash: Asked, command: str) -> None:
