@@ -21,7 +21,7 @@ from stocklstm.cli.output import (
     View,
     as_document,
     conclude,
-    warn,
+    warn_together,
 )
 from stocklstm.cli.progress import fetch_progress
 from stocklstm.cli.streams import note, write
@@ -194,7 +194,7 @@ def fetch(
             fetch_progress() as (on_ticker, on_file),
         ):
             result = client.fetch(tickers, options, on_ticker=on_ticker, on_file=on_file)
-        _warn(result.results)
+        warn_together((item.ticker, item.warnings) for item in result.results)
         return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -231,7 +231,7 @@ def require_prices(client: Client, tickers: Sequence[str], *, fetch: bool) -> "S
         note(announcement(missing))
         with fetch_progress() as (on_ticker, _):
             result = client.fetch(missing, on_ticker=on_ticker)
-        _warn(result.results)
+        warn_together((item.ticker, item.warnings) for item in result.results)
         return result
 
     return client.require_prices(tickers, get if fetch else None)
@@ -254,19 +254,8 @@ def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
             result = client.fetch(tickers, on_ticker=on_ticker)
     except StockLstmError as error:
         return tuple(Failure(str(ticker), error) for ticker in tickers)
-    _warn(result.results)
+    warn_together((item.ticker, item.warnings) for item in result.results)
     return result.failures
-
-
-def _warn(items: Sequence["FetchedTicker"]) -> None:
-    """Say once what is true of many tickers."""
-    by_warning: dict[str, list[str]] = {}
-    for item in items:
-        for warning in item.warnings:
-            by_warning.setdefault(warning, []).append(item.ticker)
-    for warning, tickers in by_warning.items():
-        more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
-        warn(", ".join(tickers[:3]) + more, [warning])
 
 
 def _bare(item: "FetchedTicker") -> Iterable[str]:

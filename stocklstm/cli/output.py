@@ -12,6 +12,7 @@ import typer
 from stocklstm.cli.streams import say, speaking, write, writes_utf8
 from stocklstm.core.batch import Batch, Failure, unexpected
 from stocklstm.core.exits import ExitCode, exit_code, worst
+from stocklstm.core.wording import first_few
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
 from stocklstm.workflows.documents import envelope
 
@@ -180,3 +181,13 @@ def warn(ticker: str, warnings: Iterable[str]) -> None:
     """Write what a person should know of a result to stderr."""
     for warning in warnings:
         say(f"warning: {ticker}: {warning}")
+
+
+def warn_together(warned: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Write the warnings of tickers to stderr, and what is true of many of them once."""
+    tickers: dict[str, list[str]] = {}
+    for ticker, warnings in warned:
+        for warning in warnings:
+            tickers.setdefault(warning, []).append(ticker)
+    for warning, names in tickers.items():
+        warn(first_few(names), [warning])

@@ -21,6 +21,7 @@ from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
+from stocklstm.core.wording import first_few
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -291,8 +292,7 @@ def _gaps(item: "StoredPrices") -> str:
         return "not known without a calendar"
     if not item.gaps:
         return "none"
-    more = f" and {len(item.gaps) - 10} more" if len(item.gaps) > 10 else ""
-    return f"{len(item.gaps)}: {', '.join(item.gaps[:10])}{more}"
+    return f"{len(item.gaps)}: {first_few(item.gaps, 10)}"
 
 
 def _count(item: "StoredPrices") -> str:

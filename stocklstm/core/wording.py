@@ -1,6 +1,7 @@
-"""How figures and arguments are written: money, per cent, p-values, paths. Free of NumPy."""
+"""How figures, lists and arguments are written: money, per cent, p-values. Free of NumPy."""
 
 import math
+from collections.abc import Sequence
 
 from stocklstm.core.settings.config import SIGNIFICANT
 
@@ -114,9 +115,20 @@ def p_cell(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def counted(count: int, thing: str) -> str:
+    """Write how many there are of a thing, such as 1 session or 1,200 sessions."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Name the first few of many, such as A, B, C and 4 more."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def sessions_ahead(horizon: int) -> str:
     """Write how far ahead a forecast is, such as 5 sessions ahead."""
-    return f"{horizon} session{'s' if horizon > 1 else ''} ahead"
+    return f"{counted(horizon, 'session')} ahead"
 
 
 def target_words(horizon: int) -> str:

@@ -296,9 +296,3 @@ class _Jobs(Generic[K, T]):
 
 def _in_order(by_index: dict[int, T]) -> tuple[T, ...]:
     return tuple(by_index[index] for index in sorted(by_index))
-
-
-def listed(tickers: Sequence[str], most: int = 5) -> str:
-    """Name at least one ticker in words, the first few of many."""
-    more = len(tickers) - most
-    return ", ".join(tickers[:most]) + (f" and {more} more" if more > 0 else "")

@@ -13,6 +13,7 @@ from stocklstm.core.prices.series import Bars, Dates, outcomes
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.wording import counted
 from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.errors_over_time import errors_png
@@ -145,7 +146,7 @@ def _fan_words(together: "Sequence[Forecast]", *, in_hindsight: bool) -> str:
         warnings = dict.fromkeys((*together[0].warnings, *made.warnings))
         words += [f"Drawn in hindsight: {', '.join(warnings) or 'what came is known'}."]
     if made.stale_sessions:
-        words += [f"The prices are {made.stale_sessions} sessions behind."]
+        words += [f"The prices are {counted(made.stale_sessions, 'session')} behind."]
     if any(interval.adaptive for each in together for interval in each.intervals):
         # The adapted ones are of one session: between it and the last close there are none.
         words += ["The intervals drawn are the model's own, not the adapted ones."]

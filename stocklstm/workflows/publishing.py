@@ -19,7 +19,7 @@ from stocklstm.core.scores.evaluation import (
 from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.significance import PairedTest
 from stocklstm.core.settings.config import SIGNIFICANT, TrainingConfig, differing_settings
-from stocklstm.core.wording import p_words, sessions_ahead
+from stocklstm.core.wording import first_few, p_words, sessions_ahead
 from stocklstm.errors import IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
@@ -193,15 +193,11 @@ def _changes(store: Store, challenger: Challenger, champion: AnyModel) -> str:
     """Say in words what is not as in the champion's training; empty if only the prices are."""
     trained = store.registry.trained_from(champion.manifest)
     if settings := differing_settings(challenger.config, trained.config):
-        return f"other settings ({_few(settings)})"
+        return f"other settings ({first_few(settings)})"
     if challenger.warm:
         return "other first weights"
     missing = sorted(set(champion.tickers) - set(challenger.tickers))
-    return f"without {_few(missing)}" if missing else ""
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"without {first_few(missing)}" if missing else ""
 
 
 def _unusable(why: str) -> Promotion:

@@ -13,6 +13,7 @@ from stocklstm.core.reference import (
     parse_ticker,
 )
 from stocklstm.core.settings.config import differing_settings
+from stocklstm.core.wording import counted
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -207,7 +208,7 @@ def _latest_try(store: Store, champion: Manifest, trained: Manifest) -> Manifest
 
 
 def _since(latest: Manifest, sessions: int, champion: Manifest) -> str:
-    count = {0: "no session", 1: "1 session"}.get(sessions, f"{sessions} sessions")
+    count = counted(sessions, "session") if sessions else "no session"
     words = f"{count} after {latest.data.last}, the last one that {latest.id} has seen"
     return words if latest is champion else f"{words}, which is not the champion"
 

@@ -18,7 +18,7 @@ from stocklstm.cli.options import (
     TickersFile,
     all_tickers,
 )
-from stocklstm.cli.output import View, as_document, conclude, warn
+from stocklstm.cli.output import View, as_document, conclude, warn_together
 from stocklstm.cli.predict.files import (
     ForecastFiles,
     forecast_files,
@@ -157,9 +157,7 @@ def evening(
                 on_epoch=on_epoch,
                 finish=kept.finish,
             )
-        for words, tickers in _together(result.results).items():
-            more = f" and {len(tickers) - 3} more" if len(tickers) > 3 else ""
-            warn(", ".join(tickers[:3]) + more, [words])
+        warn_together((item.ticker, item.warnings) for item in result.results)
         if quiet and not as_json:
             write("".join(_values(result)))
         # What is in the log, or was printed, is not printed again.
@@ -260,15 +258,6 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
         return entry
 
     revise_file(file, added, option="--log", lock_timeout_s=lock_timeout_s)
-
-
-def _together(items: Sequence["EveningTicker"]) -> dict[str, list[str]]:
-    """Say once what is true of many tickers."""
-    by_warning: dict[str, list[str]] = {}
-    for item in items:
-        for warning in item.warnings:
-            by_warning.setdefault(warning, []).append(item.ticker)
-    return by_warning
 
 
 def _values(result: "EveningResult") -> Iterable[str]:

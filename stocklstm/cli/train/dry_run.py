@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document
+from stocklstm.core.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,7 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
                 ("network", _shape(item.network)),
                 ("parameters", f"{item.parameters:,}"),
                 ("begins with", "random weights" if item.start is None else item.start),
-                ("prices", f"{_counted(item.rows, 'session')}, {item.first} to {item.last}"),
+                ("prices", f"{counted(item.rows, 'session')}, {item.first} to {item.last}"),
                 *((part.name, _windows(part)) for part in item.parts),
                 ("epochs", f"at most {item.epochs:,}"),
                 ("steps", f"{item.steps_per_epoch:,} an epoch, at most {item.steps:,}"),
@@ -52,18 +53,14 @@ def _tickers(item: "PlannedTraining") -> list[tuple[str, str]]:
 
 
 def _shape(network: "PlannedNetwork") -> str:
-    layers = f"{_counted(network.layers, 'layer')} of {_counted(network.hidden, 'unit')}"
-    return f"{_counted(network.inputs, 'input')}, {layers}, {_counted(network.outputs, 'output')}"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+    layers = f"{counted(network.layers, 'layer')} of {counted(network.hidden, 'unit')}"
+    return f"{counted(network.inputs, 'input')}, {layers}, {counted(network.outputs, 'output')}"
 
 
 def _windows(part: "PlannedPart") -> str:
     if not part.windows:
         return "none"
-    return f"{_counted(part.windows, 'window')}, forecasting {part.first} to {part.last}"
+    return f"{counted(part.windows, 'window')}, forecasting {part.first} to {part.last}"
 
 
 def _time(item: "PlannedTraining") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from stocklstm.core.wording import quoted
+from stocklstm.core.wording import first_few, quoted
 from stocklstm.errors import ConfigError, RejectedDataError
 from stocklstm.market.tables.columns import (
     NUMBERS,
@@ -328,8 +328,7 @@ def _is_number(text: str) -> bool:
 
 def _listed(texts: Sequence[str]) -> str:
     names = [shown(text) for text in texts if text]
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return ", ".join(names[:_FEW]) + more
+    return first_few(names, _FEW)
 
 
 def _facts(above: Sequence[str], separator: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from stocklstm.core.reference import (
     parse_reference,
     parse_ticker,
 )
+from stocklstm.core.wording import counted, first_few
 from stocklstm.errors import (
     NoModelError,
     NotFoundError,
@@ -29,7 +30,6 @@ from stocklstm.store.store import Store
 from stocklstm.workflows.evening.renewal import NewModel, Renew, renewed
 from stocklstm.workflows.ledger import closed_forecasts
 from stocklstm.workflows.loading.pooled_model import pool_tickers
-from stocklstm.workflows.parallel import listed
 from stocklstm.workflows.predict.history import PastForecast, list_forecasts
 from stocklstm.workflows.predict.predict import Forecast, predict
 from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone, fetch
@@ -296,7 +296,7 @@ def _unfetched(failures: Sequence[Failure], rows: Sequence[EveningTicker]) -> It
     for (_, words), same in groups.items():
         names = [str(failure.ticker) for failure in same]
         shared = copy(same[0].error)
-        shared.message = words if len(same) == 1 else f"{listed(names, 3)}: {words}"
+        shared.message = words if len(same) == 1 else f"{first_few(names)}: {words}"
         shared.__cause__ = same[0].error.__cause__
         yield from (Failure(failure.ticker, shared) for failure in same)
 
@@ -305,5 +305,5 @@ def _said(failure: Failure, row: EveningTicker | None) -> str:
     words = failure.error.message.removeprefix(f"{failure.ticker}: ")
     if row is None:
         return words
-    behind = f"{row.stale_sessions} session{'' if row.stale_sessions == 1 else 's'} behind"
+    behind = f"{counted(row.stale_sessions, 'session')} behind"
     return f"{words}; the forecast is made from the close of {row.forecast.as_of}, {behind}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.forecasts.live import LiveRecord
 from stocklstm.core.reference import version_id
-from stocklstm.core.wording import level_percent, money, percent_change, price_digits
+from stocklstm.core.wording import counted, level_percent, money, percent_change, price_digits
 from stocklstm.workflows.evening.evening import EveningTicker
 from stocklstm.workflows.evening.renewal import NewModel
 from stocklstm.workflows.predict.history import PastForecast
@@ -78,7 +78,7 @@ def _live(live: LiveRecord) -> str:
 
 def _notes(item: EveningTicker) -> Iterator[str]:
     if item.stale_sessions:
-        yield f"{item.stale_sessions} session{'' if item.stale_sessions == 1 else 's'} behind"
+        yield f"{counted(item.stale_sessions, 'session')} behind"
     if item.fetched is not None and item.fetched.revision:
         yield item.fetched.revision
     if item.trained is not None:

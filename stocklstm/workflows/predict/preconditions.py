@@ -13,6 +13,7 @@ from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, is_pool
 from stocklstm.core.settings.config import differing_settings
+from stocklstm.core.wording import counted
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -125,7 +126,7 @@ def _prices(
     ticker: str, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
 ) -> Finding:
     remedy = f"stocklstm fetch --ticker {ticker}"
-    behind = f"prices are {stale} session{'' if stale == 1 else 's'} behind"
+    behind = f"prices are {counted(stale or 0, 'session')} behind"
     if unrefreshed is not None:
         also = f", and {behind}" if stale else ""
         words = f"prices could not be refreshed ({unrefreshed.message}){also}"

@@ -14,7 +14,7 @@ from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
-from stocklstm.core.wording import percent_change, price_words, quoted
+from stocklstm.core.wording import first_few, percent_change, price_words, quoted
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.calendar import (
     WEEKDAYS,
@@ -462,11 +462,9 @@ def _words_of_moves(moves: Sequence[LargeMove]) -> Iterator[str]:
         shown = [
             f"{move.date} ({price_words(move.before)} to {price_words(move.after)}, "
             f"{percent_change(move.change_pct)})"
-            for move in moves[:3]
+            for move in moves
         ]
-        more = f" and {len(moves) - 3} more" if len(moves) > 3 else ""
-        listed = ", ".join(shown) + more
-        yield f"stored with a move beyond 35 % that no recorded event explains: {listed}"
+        yield f"stored with a move beyond 35 % that no recorded event explains: {first_few(shown)}"
 
 
 def _pin(run: _Run, ticker: str) -> bool:

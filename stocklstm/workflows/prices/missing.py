@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from stocklstm.core.batch import Failure, each_once
 from stocklstm.core.reference import parse_ticker
+from stocklstm.core.wording import first_few
 from stocklstm.errors import StockLstmError
 from stocklstm.store.store import Store
-from stocklstm.workflows.parallel import listed
 
 if TYPE_CHECKING:
     # What nobody wants fetched does not wait for it.
@@ -30,7 +30,7 @@ class Stocked:
 
 def announcement(missing: Sequence[str]) -> str:
     """Say that prices of some tickers are about to be fetched."""
-    return f"no prices of {listed(missing)} are stored: fetching them from Yahoo"
+    return f"no prices of {first_few(missing, 5)} are stored: fetching them from Yahoo"
 
 
 def require_prices(

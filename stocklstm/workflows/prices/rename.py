@@ -6,6 +6,7 @@ from typing import NamedTuple
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Instrument
 from stocklstm.core.reference import parse_ticker
+from stocklstm.core.wording import first_few
 from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
 from stocklstm.market.instrument import assumptions, guess_instrument
 from stocklstm.store.store import Store
@@ -105,10 +106,11 @@ def _unknown(store: Store, old: str) -> NoPricesError:
             f"{old[:40]} was renamed to {now} already",
             hint=f"stocklstm prices show --ticker {now}",
         )
-    shown = ", ".join(stored[:8]) + (f" and {len(stored) - 8} more" if len(stored) > 8 else "")
     return NoPricesError(
         f"there are no prices of {old[:40]!a} in the store",
-        hint=f"stored are {shown}" if stored else "stocklstm fetch --ticker PETR4.SA",
+        hint=f"stored are {first_few(stored, 8)}"
+        if stored
+        else "stocklstm fetch --ticker PETR4.SA",
     )
 
 

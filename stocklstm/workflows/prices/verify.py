@@ -17,6 +17,7 @@ from stocklstm.core.prices.soundness import (
     gaps,
 )
 from stocklstm.core.reference import StoredTicker, parse_ticker
+from stocklstm.core.wording import first_few
 from stocklstm.errors import NoPricesError
 from stocklstm.store.database import integrity_faults
 from stocklstm.store.store import Store
@@ -122,5 +123,4 @@ def _gaps(missing: Dates, sessions: Dates) -> str:
 def _listed(days: Dates, words: str) -> str:
     if not len(days):
         return f"none {words}"
-    more = f" and {len(days) - 5} more" if len(days) > 5 else ""
-    return f"{len(days)} {words}: {', '.join(days[:5].astype(str))}{more}"
+    return f"{len(days)} {words}: {first_few([str(day) for day in days], 5)}"

@@ -15,6 +15,7 @@ from stocklstm.core.reference import (
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.core.wording import first_few
 from stocklstm.errors import ArtifactCorruptError, UnexpectedError
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import FileRecord, Manifest, training_command
@@ -26,7 +27,6 @@ from stocklstm.workflows.parallel import (
     TickersDone,
     UnfinishedError,
     for_each_in_workers,
-    listed,
 )
 from stocklstm.workflows.publishing import (
     Challenger,
@@ -267,7 +267,7 @@ class _Training:
         """Say what was saved of runs that were stopped elsewhere, and how to resume them."""
         runs = {owner: self.store.runs.begun(owner) for owner in left}
         if new := [owner for owner, begun in runs.items() if not begun]:
-            self.on_note(f"nothing is kept of {listed(new)}; the same command trains them")
+            self.on_note(f"nothing is kept of {first_few(new, 5)}; the same command trains them")
         if len(new) == len(left):
             return KeyboardInterrupt()
         return TrainingStoppedError(resumed or AUTO, self.backend.options)

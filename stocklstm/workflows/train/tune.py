@@ -30,7 +30,7 @@ from stocklstm.core.training.search import (
     start_trial,
     untried,
 )
-from stocklstm.core.wording import p_words, two_digits
+from stocklstm.core.wording import first_few, p_words, two_digits
 from stocklstm.errors import ConfigError, InterruptedWorkError, TrainingDivergedError
 from stocklstm.learn.devices import choose_device
 from stocklstm.learn.search import Pruner, propose, require_optuna
@@ -46,7 +46,6 @@ from stocklstm.workflows.parallel import (
     TickersDone,
     UnfinishedError,
     for_each_in_processes,
-    listed,
 )
 from stocklstm.workflows.train.beginning import (
     Search,
@@ -193,7 +192,7 @@ def _tune_apart(
     except UnfinishedError as error:
         begun = [ticker for ticker in error.left if store.studies.unfinished(ticker)]
         if new := [ticker for ticker in error.left if ticker not in begun]:
-            on_note(f"nothing is kept of {listed(new)}; the same command searches for them")
+            on_note(f"nothing is kept of {first_few(new, 5)}; the same command searches for them")
         if not begun:
             raise KeyboardInterrupt from error
         named = "".join(f" --ticker {ticker}" for ticker in begun)

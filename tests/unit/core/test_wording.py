@@ -4,8 +4,10 @@ import shlex
 import pytest
 
 from stocklstm.core.wording import (
+    counted,
     currency_symbol,
     error_digits,
+    first_few,
     horizon_suffix,
     level_percent,
     money,
@@ -124,6 +126,22 @@ def test_errors_have_four_digits_at_least(rmse, digits):
 )
 def test_two_digits_are_never_a_power_of_ten(figure, words):
     assert two_digits(figure) == words
+
+
+def test_one_of_a_thing_and_several():
+    assert [counted(count, "session") for count in (0, 1, 2, 1200)] == [
+        "0 sessions",
+        "1 session",
+        "2 sessions",
+        "1,200 sessions",
+    ]
+
+
+def test_the_first_few_of_many_names():
+    assert first_few(["A", "B", "C"]) == "A, B, C"
+    assert first_few(["A", "B", "C", "D", "E"]) == "A, B, C and 2 more"
+    assert first_few(["A", "B"], 1) == "A and 1 more"
+    assert first_few([]) == ""
 
 
 def test_how_far_ahead_a_forecast_is():
