@@ -5,19 +5,33 @@
 
 import datetime as dt
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from stocklstm.core import clock
+
+if TYPE_CHECKING:
+    # A process of its own is to start fast.
+    import pytest
+
+
+def set_clock(monkeypatch: "pytest.MonkeyPatch", moment: Callable[[], str]) -> None:
+    """Let a test's clock show what is given whenever it is looked at, as `move` has it."""
+    monkeypatch.setattr(clock, "datetime", _showing(moment))
 
 
 def move(moment: str) -> None:
     """Set this process's clock to a moment, in UTC such as 2024-03-14T21:30:00Z."""
+    clock.datetime = _showing(lambda: moment)
 
+
+def _showing(moment: Callable[[], str]) -> type[dt.datetime]:
     class Moved(dt.datetime):
         @classmethod
         def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-            return dt.datetime.fromisoformat(moment).astimezone(tz)
+            return dt.datetime.fromisoformat(moment()).astimezone(tz)
 
-    clock.datetime = Moved
+    return Moved
 
 
 def program(moment: str, *arguments: str) -> int:

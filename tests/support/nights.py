@@ -1,6 +1,5 @@
 """Evenings of March 2024 with the real prices of then, from a source that can fail."""
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from stocklstm import evening
-from stocklstm.core import clock
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.prices.series import Instrument
 from stocklstm.errors import StockLstmError
@@ -19,6 +17,7 @@ from stocklstm.workflows.evening.evening import EveningResult
 from stocklstm.workflows.prices import retry
 from tests.conftest import TICKER
 from tests.support.evenings import cut_off
+from tests.support.moving_clock import set_clock
 
 BUNDLED = SampleSource().fetch(FetchRequest(TICKER))
 
@@ -80,13 +79,7 @@ def living(home: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
 
 def let_live(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let its clock be that of the program, and itself the source of prices."""
-
-    class Moved(dt.datetime):
-        @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-            return dt.datetime.fromisoformat(nights.moment).astimezone(tz)
-
-    monkeypatch.setattr(clock, "datetime", Moved)
+    set_clock(monkeypatch, lambda: nights.moment)
     monkeypatch.setattr("stocklstm.workflows.prices.plan.load_source", lambda _: nights)
     # Nobody waits for a network that is not there.
     monkeypatch.setattr(retry.Asker, "_sleep", lambda *_: None)

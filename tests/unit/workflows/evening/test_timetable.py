@@ -7,23 +7,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from stocklstm.core import clock
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError
 from stocklstm.market.calendar import last_final_day, sessions
 from stocklstm.store.store import Store, stand_in
 from stocklstm.workflows.evening.timetable import Timetable, plan_evenings, weekday_words
+from tests.support.moving_clock import set_clock
 
 TODAY = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture(autouse=True)
 def _today(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Moved(dt.datetime):
-        @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-            return TODAY.astimezone(tz)
-
-    monkeypatch.setattr(clock, "datetime", Moved)
+    set_clock(monkeypatch, TODAY.isoformat)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone
 from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import TICKER
+from tests.support.moving_clock import set_clock
 from tests.support.price_rows import answer_of
 from tests.support.scripted_source import Reply, ScriptedSource
 
@@ -204,23 +205,14 @@ def test_another_currency_is_refused(home: Path) -> None:
 def test_todays_unfinished_session_is_not_stored(
     home: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import UTC, datetime
-
-    import stocklstm.workflows.prices.fetch as module
-
     rows = "Date,Close\n2024-03-12,36\n2024-03-13,36.4\n2024-03-14,36.9\n"
 
-    def stored_at(hour: int, minute: int) -> FetchedTicker:
-        class Clock(datetime):
-            @classmethod
-            def now(cls, tz: object = None) -> datetime:
-                return datetime(2024, 3, 14, hour, minute, tzinfo=tz or UTC)
-
-        monkeypatch.setattr(module, "datetime", Clock)
+    def stored_at(time: str) -> FetchedTicker:
+        set_clock(monkeypatch, lambda: f"2024-03-14T{time}:00Z")
         (result,) = fetch_csv(home, file, rows).results
         return result
 
-    during, just_after, later = stored_at(15, 0), stored_at(21, 10), stored_at(22, 0)
+    during, just_after, later = map(stored_at, ("15:00", "21:10", "22:00"))
 
     assert [result.last for result in (during, just_after, later)] == [
         "2024-03-13",
