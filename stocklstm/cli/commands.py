@@ -14,8 +14,9 @@ from stocklstm.cli.streams import write
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _print_version(_context: object, _option: object, wanted: bool) -> None:
-    if wanted:
+def _print_version(context: typer.Context, _option: object, wanted: bool) -> None:
+    # A shell that asks for words reads the line and runs nothing of it.
+    if wanted and not context.resilient_parsing:
         write(f"stocklstm {__version__}\n")
         raise typer.Exit
 

@@ -150,7 +150,8 @@ def _own_aliases(begun: str) -> Iterable[str]:
 def _pools(begun: str) -> Iterable[str]:
     marked = begun.startswith(POOL_MARK)
     for name in _references(begun if marked else f"{POOL_MARK}{begun}"):
-        yield name if marked else name.removeprefix(POOL_MARK)
+        if name.startswith(POOL_MARK):
+            yield name if marked else name.removeprefix(POOL_MARK)
 
 
 def _sources(_begun: str) -> Iterable[str]:

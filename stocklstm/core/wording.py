@@ -55,6 +55,20 @@ def price_words(price: float) -> str:
     return f"{price:,.{price_digits(price)}f}"
 
 
+def significant(number: float, digits: int) -> str:
+    """Write a number with so many significant digits, and never as a power of ten: 100, 0.000012.
+
+    Args:
+        number: One that is not finite is written as such.
+        digits: At most; zeros at the end are left out.
+    """
+    if not math.isfinite(number):
+        return f"{number}"
+    rounded, _, exponent = f"{number:.{digits - 1}e}".partition("e")
+    text = f"{float(f'{rounded}e{exponent}'):,.{max(0, digits - 1 - int(exponent))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def percent(share: float | None) -> str:
     """Write a share, such as 81.3 %; a dash where there is none."""
     return "-" if share is None else f"{100 * share:.1f} %"
@@ -104,8 +118,11 @@ def p_words(p: float) -> str:
     """Write a p-value in a sentence: two digits, and never so few that it reads as the limit."""
     if p < 0.001:
         return "p < 0.001"
-    # 0.0496 is not 0.05.
-    return f"p = {p:.3g}" if abs(p - SIGNIFICANT) < 0.005 else f"p = {p:.2g}"
+    # Neither 0.0496 nor 0.04998 is 0.05.
+    digits = 3 if abs(p - SIGNIFICANT) < 0.005 else 2
+    while digits < 9 and float(f"{p:.{digits}g}") == SIGNIFICANT != p:
+        digits += 1
+    return f"p = {p:.{digits}g}"
 
 
 def p_cell(p: float | None) -> str:

@@ -19,7 +19,7 @@ from stocklstm.core.scores.evaluation import (
 from stocklstm.core.scores.pooling import join_tickers
 from stocklstm.core.scores.significance import PairedTest
 from stocklstm.core.settings.config import SIGNIFICANT, TrainingConfig, differing_settings
-from stocklstm.core.wording import first_few, p_words, sessions_ahead
+from stocklstm.core.wording import first_few, p_words, sessions_ahead, significant
 from stocklstm.errors import IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
@@ -218,10 +218,10 @@ def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays, changes: s
         return _unusable("its forecasts are not finite")
     test = compare(own, others)
     # Two figures that differ are not to look the same.
-    digits = 4 if f"{mine:.4g}" != f"{theirs:.4g}" else 7
+    digits = 4 if significant(mine, 4) != significant(theirs, 4) else 7
     figures = (
-        f"{champion.id}: mean CRPS {mine:.{digits}g} against {theirs:.{digits}g} "
-        f"on {test.n} shared test days, {p_words(test.p)}"
+        f"{champion.id}: mean CRPS {significant(mine, digits)} against "
+        f"{significant(theirs, digits)} on {test.n} shared test days, {p_words(test.p)}"
     )
     if not changes:
         return _judge_routine(test, figures)

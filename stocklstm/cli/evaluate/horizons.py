@@ -9,7 +9,7 @@ import typer
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
 from stocklstm.core.forecasts.horizons import horizons_text, parse_horizons
-from stocklstm.core.wording import level_percent, p_cell, percent, sessions_ahead
+from stocklstm.core.wording import counted, level_percent, p_cell, percent, sessions_ahead
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -141,7 +141,7 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
         from stocklstm.core.forecasts.live import FEWEST
 
         yield (
-            f"Too few to judge {_ahead(few)}: {few[0].spans} spans that do not overlap, of "
+            f"Too few to judge {_ahead(few)}: {counted(few[0].spans, 'span')} without overlap, of "
             f"{FEWEST} needed."
         )
     off = False

@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.wording import significant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def _shown(value: "Value") -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return significant(value, 4)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     text = str(value)

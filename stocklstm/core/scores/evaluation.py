@@ -342,6 +342,8 @@ def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
         return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
     if verdict == "better":
         return f"BETTER THAN {naive}: error {size} smaller ({chance})."
+    if point.rmse == point.rmse_naive:
+        return f"NO BETTER THAN {naive}: the same error."
     side = "larger" if point.rmse_ratio > 1 else "smaller"
     return f"NO BETTER THAN {naive}: error {size} {side} ({chance})."
 

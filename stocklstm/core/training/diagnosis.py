@@ -33,7 +33,7 @@ from statistics import fmean, median
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord, History
-from stocklstm.core.wording import MOST_TIMES, two_digits
+from stocklstm.core.wording import MOST_TIMES, significant, two_digits
 
 _MATERIAL = {"return": 0.5, "price": 0.02}
 _NOTHING_GAINED = 0.2
@@ -256,8 +256,8 @@ def _go_on(curves: _Curves) -> str:
 def _underfitting(curves: _Curves) -> Diagnosis | None:
     if not curves.underfits or curves.left is None:
         return None
-    left = curves.left
-    size = f"{100 * left:.4g} %" if left <= MOST_TIMES else f"more than {MOST_TIMES} times"
+    left, share = curves.left, significant(100 * curves.left, 4)
+    size = f"{share} %" if left <= MOST_TIMES else f"more than {MOST_TIMES} times"
     return Diagnosis(
         "underfitting",
         f"the losses came down to {size} of a constant forecast's and no lower",

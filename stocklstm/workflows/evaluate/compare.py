@@ -1,5 +1,6 @@
 """evaluate --compare: versions of one ticker on the days that none of them ever saw."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from stocklstm.core.batch import Batch
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
-from stocklstm.core.wording import p_words, size_words
+from stocklstm.core.wording import p_words, size_words, two_digits
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_model
@@ -133,10 +134,12 @@ def _words(name: str, first: str, scores: ComparedScores, crps: float) -> str:
     test = scores.distribution
     if test is None:
         return f"{name} is what the others are compared with"
-    change = 100 * (scores.crps / crps - 1) if crps > 0 else 0.0
+    change = 100 * (scores.crps / crps - 1) if crps > 0 else math.inf
     # Two versions of the same settings differ by little, which is worth two digits.
-    digits = f"{abs(change):.2g} %" if abs(change) < 10 else size_words(abs(change) / 100)
+    digits = f"{two_digits(abs(change))} %" if abs(change) < 10 else size_words(abs(change) / 100)
     size = f"CRPS {digits} {'higher' if change > 0 else 'lower'}"
+    if scores.crps == crps:
+        size = "the same CRPS"
     chance = p_words(test.holm_p)
     if test.judged == NO_DIFFERENCE:
         return f"{name} and {first} cannot be told apart: {size} ({chance})"

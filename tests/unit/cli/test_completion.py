@@ -59,6 +59,15 @@ def test_what_commands_do_is_said_whole(zsh: Callable[[str], str]) -> None:
     assert '"models":"See what the store holds, name it, clear it out."' in zsh("stocklstm mod")
 
 
+@pytest.mark.usefixtures("model_home")
+def test_no_option_prints_its_answer_among_the_words(
+    bash: Asked, zsh: Callable[[str], str]
+) -> None:
+    assert bash("-V", "predict", "") == bash("predict", "--version", "P") == [TICKER]
+    assert bash("predict", "--help", "P") == [TICKER]
+    assert zsh("stocklstm predict -V P") == zsh("stocklstm predict P")
+
+
 @pytest.mark.usefixtures("priced_home")
 @pytest.mark.parametrize("command", ["fetch", "train", "tune", "prices show", "prices rename"])
 def test_prices_are_completed(bash: Asked, command: str) -> None:
@@ -112,7 +121,7 @@ def test_an_option_and_its_value_may_be_one_word(bash: Asked, zsh: Callable[[str
 
 
 def test_a_pooled_model_is_completed_without_its_mark(bash: Asked, pooled_home: Path) -> None:
-    assert bash("predict", "--model", "b") == ["b3"]
+    assert bash("predict", "--model", "b") == bash("evaluate", "--model", "") == ["b3"]
     assert bash("evaluate", "--model", "b3", "@") == ["v1", "champion"]
     assert bash("models", "show", "+") == ["+b3"]
     assert "+b3" not in bash("models", "show", "")

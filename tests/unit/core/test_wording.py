@@ -19,6 +19,7 @@ from stocklstm.core.wording import (
     price_words,
     quoted,
     sessions_ahead,
+    significant,
     size_words,
     skill_percent,
     target_words,
@@ -58,6 +59,8 @@ def test_a_currency_without_a_sign_keeps_its_code():
         (0.3149, "p = 0.31", "0.315"),
         (0.0496, "p = 0.0496", "0.050"),
         (0.0504, "p = 0.0504", "0.050"),
+        (0.04998, "p = 0.04998", "0.050"),
+        (0.05, "p = 0.05", "0.050"),
         (0.0432, "p = 0.043", "0.043"),
         (0.0000123, "p < 0.001", "<0.001"),
         (0.0, "p < 0.001", "<0.001"),
@@ -66,6 +69,26 @@ def test_a_currency_without_a_sign_keeps_its_code():
 )
 def test_a_p_value_in_a_sentence_and_in_a_table(p, sentence, cell):
     assert (p_words(p), p_cell(p)) == (sentence, cell)
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (99.6, 2, "100"),
+        (9.96, 2, "10"),
+        (0.0000123, 2, "0.000012"),
+        (37_431.31, 4, "37,430"),
+        (37_431.31, 7, "37,431.31"),
+        (3.743099e-10, 7, "0.0000000003743099"),
+        (-0.00001308, 4, "-0.00001308"),
+        (0.5, 4, "0.5"),
+        (0.0, 4, "0"),
+        (100.0, 4, "100"),
+        (math.inf, 4, "inf"),
+    ],
+)
+def test_significant_digits_without_a_power_of_ten(number, digits, text):
+    assert significant(number, digits) == text
 
 
 def test_shares_and_changes_in_per_cent():

@@ -60,8 +60,8 @@ def point_of(ratio: float | None, p: float) -> PointScores:
         (1.001, 0.37, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % larger"),
         (0.8, 0.0512, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: error 20 % smaller"),
         (0.95, 0.012, "better", "BETTER THAN YESTERDAY'S CLOSE: error 5.0 % smaller (p = 0.012)"),
-        (1.0, 1.0, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: error 0.0 %"),
-        (1.0, 0.0, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: error 0.0 %"),
+        (1.0, 1.0, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: the same error."),
+        (1.0, 0.0, "no_better", "NO BETTER THAN YESTERDAY'S CLOSE: the same error."),
     ],
 )
 def test_the_verdict_in_words(ratio, p, verdict, words):

@@ -199,7 +199,7 @@ def test_the_table_fits_eighty_columns_and_says_what_is_too_little(
     rows = [line.split() for line in lines if line[:1].isdigit()]
     assert [row[0] for row in rows] == ["1", "2", "3", "4", "5", "60"]
     assert [row[-2:] for row in rows] == [*([["no", "better"]] * 5), ["too", "few"]]
-    assert "Too few to judge 60 sessions ahead: 10 spans that do not overlap, of 20" in outcome.out
+    assert "Too few to judge 60 sessions ahead: 10 spans without overlap, of 20" in outcome.out
     (scores,) = json.loads(cli("evaluate", "--horizons", "60", "--json").out)["horizons"]
     assert (scores["rows"][0]["spans"], scores["rows"][0]["verdict"]) == (10, None)
     bare = cli("evaluate", TICKER, "--horizons", "1,60", "--quiet").out

@@ -123,7 +123,13 @@ def test_the_words_follow_the_corrected_p(several: Path) -> None:
 
 @pytest.mark.parametrize(
     ("crps", "words"),
-    [(5.14, "CRPS 1,274 % higher"), (0.4, "CRPS 7 % higher"), (0.37399, "CRPS 0.0027 % lower")],
+    [
+        (5.14, "CRPS 1,274 % higher"),
+        (0.4, "CRPS 7 % higher"),
+        (0.37399, "CRPS 0.0027 % lower"),
+        (0.374 * (1 + 1.2e-7), "CRPS less than 0.0001 % higher"),
+        (0.374, "cannot be told apart: the same CRPS (p = 0.5)"),
+    ],
 )
 def test_a_change_is_written_without_powers_of_ten(crps: float, words: str) -> None:
     test = AdjustedTest(stat=1.0, p=0.5, holm_p=0.5, judged="no_difference")
