@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import (
-    CHAMPION,
     ModelReference,
     StoredTicker,
-    is_pool,
     parse_ticker,
 )
 from stocklstm.core.settings.config import differing_settings
@@ -23,7 +21,11 @@ from stocklstm.errors import (
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.evaluate.live import evaluate_live
-from stocklstm.workflows.loading.model import learns_prices, require_training_scale
+from stocklstm.workflows.loading.model import (
+    learns_prices,
+    require_training_scale,
+    tickers_with_champions,
+)
 
 if TYPE_CHECKING:
     # What nobody trains does not wait for PyTorch.
@@ -109,7 +111,7 @@ RetrainResult = Batch[Retrained]
 
 def find_due(store: Store, tickers: Sequence[str], rule: RetrainingRule) -> DueResult:
     """Say of each champion whether it is due for training anew; see `Client.find_due`."""
-    names = tickers or _with_champions(store)
+    names = tickers or tickers_with_champions(store)
     return Batch(*for_each(names, parse_ticker, lambda ticker: _judged(store, ticker, rule)))
 
 
@@ -127,24 +129,6 @@ def in_order(due: DueResult, trained: Batch["TrainedVersion"]) -> RetrainResult:
         if not each.due or each.ticker in made
     )
     return Batch(results, (*due.failures, *trained.failures))
-
-
-def _with_champions(store: Store) -> list[StoredTicker]:
-    """List the tickers that have a champion of their own, under the names they have now.
-
-    Raises:
-        NoModelError: There is none.
-    """
-    registry = store.registry
-    present = set(registry.tickers()) - store.prices.renamed().keys()
-    found = [
-        StoredTicker(ticker)
-        for ticker in sorted(present)
-        if not is_pool(ticker) and CHAMPION in registry.aliases.of(ticker)
-    ]
-    if not found:
-        raise NoModelError("no ticker has a champion", hint="stocklstm train --ticker PETR4.SA")
-    return found
 
 
 def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:

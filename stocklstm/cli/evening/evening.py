@@ -24,7 +24,7 @@ from stocklstm.cli.predict.files import (
     forecast_files,
     require_different_files,
 )
-from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
+from stocklstm.cli.predict.spreadsheet import STDOUT, Append, CsvStyleName
 from stocklstm.cli.progress import evening_lines
 from stocklstm.cli.streams import speaking, speaks_only_of_wrong, write
 from stocklstm.client import Client
@@ -59,13 +59,6 @@ Csv = Annotated[
         metavar="FILE",
         help="Write a row of comma-separated values for each forecast.",
         show_default=False,
-    ),
-]
-
-Append = Annotated[
-    bool,
-    typer.Option(
-        "--append", help="Add the rows to that of --csv; one that is there already stays."
     ),
 ]
 
@@ -215,18 +208,22 @@ class _Kept:
         made = PredictResult(tuple(item.forecast for item in result.results), result.failures)
         made = self.files.written(made, INTERVAL_LEVELS, self.lock_timeout_s)
         result = replace(result, failures=made.failures)
-        if self.report is not None and result.results:
+        # The log last, since it says which of the others could not be written.
+        for write_file in (self._write_report, self._write_log):
             try:
-                self.client.write_report(result, self.report)
-            except StockLstmError as error:
-                result = replace(result, failures=(*result.failures, Failure(None, error)))
-        if self.log is not None:
-            try:
-                _log(self.log, result, self.lock_timeout_s)
-                self.logged = True
+                write_file(result)
             except StockLstmError as error:
                 result = replace(result, failures=(*result.failures, Failure(None, error)))
         return result
+
+    def _write_report(self, result: "EveningResult") -> None:
+        if self.report is not None and result.results:
+            self.client.write_report(result, self.report)
+
+    def _write_log(self, result: "EveningResult") -> None:
+        if self.log is not None:
+            _log(self.log, result, self.lock_timeout_s)
+            self.logged = True
 
 
 def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:

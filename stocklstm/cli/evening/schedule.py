@@ -11,7 +11,6 @@ import typer
 
 from stocklstm.cli.evening.evening import (
     LOG_BYTES,
-    Append,
     Csv,
     Home,
     Log,
@@ -31,7 +30,7 @@ from stocklstm.cli.options import (
     in_any_case,
 )
 from stocklstm.cli.output import View, conclude
-from stocklstm.cli.predict.spreadsheet import CsvStyleName
+from stocklstm.cli.predict.spreadsheet import Append, CsvStyleName
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
 from stocklstm.core.scheduling import (

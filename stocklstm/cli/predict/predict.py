@@ -21,7 +21,7 @@ from stocklstm.cli.options import (
 from stocklstm.cli.output import conclude
 from stocklstm.cli.predict.files import forecast_files, with_failures
 from stocklstm.cli.predict.forecasts import VIEW, warned
-from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName
+from stocklstm.cli.predict.spreadsheet import STDOUT, Append, CsvStyleName
 from stocklstm.cli.streams import write
 from stocklstm.client import Client
 from stocklstm.core.reference import ModelReference, StoredTicker, parse_reference
@@ -106,12 +106,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    append: Annotated[
-        bool,
-        typer.Option(
-            "--append", help="Add the rows to that of --csv; one that is there already stays."
-        ),
-    ] = False,
+    append: Append = False,
     csv_style: CsvStyleName = None,
     out: Annotated[
         Path | None,

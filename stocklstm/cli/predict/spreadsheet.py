@@ -17,6 +17,13 @@ STDOUT = "-"
 
 _DEFAULT = "plain"
 
+Append = Annotated[
+    bool,
+    typer.Option(
+        "--append", help="Add the rows to that of --csv; one that is there already stays."
+    ),
+]
+
 CsvStyleName = Annotated[
     str | None,
     typer.Option(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,8 +58,6 @@ if TYPE_CHECKING:
     )
 
 POOLED_PANEL = "Pooled"
-
-R = TypeVar("R")
 
 
 @with_settings
@@ -195,40 +193,21 @@ def train(
         _warn_of_left_out(result)
         return result.after(stocked.failures)
 
-    with_client = partial(_with_client, lock_timeout)
+    view: View[Any]
+    work: Callable[[Client], Batch[Any]]
     if again.given:
         asked = _AskedAgain(again, partial(all_tickers, named, ticker, tickers_file), given)
         work = asked.plan if dry_run else partial(asked.retrain, promote, jobs, scheduler)
         view = retraining.PLAN_VIEW if dry_run else retraining.view_of(VIEW)
-        with resumable():
-            conclude(
-                view,
-                partial(with_client, work),
-                as_json=as_json,
-                quiet=quiet,
-                open_picture=open_picture,
-            )
-    if dry_run:
-        conclude(
-            planning.VIEW,
-            partial(with_client, plan),
-            as_json=as_json,
-            quiet=quiet,
-            open_picture=open_picture,
-        )
+    else:
+        work, view = (plan, planning.VIEW) if dry_run else (call, VIEW)
+
+    def run() -> Batch[Any]:
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return work(client)
+
     with resumable():
-        conclude(
-            VIEW,
-            partial(with_client, call),
-            as_json=as_json,
-            quiet=quiet,
-            open_picture=open_picture,
-        )
-
-
-def _with_client(lock_timeout: float, work: Callable[[Client], R]) -> R:
-    with Client(lock_timeout_s=lock_timeout) as client:
-        return work(client)
+        conclude(view, run, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,12 @@ import numpy as np
 from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
-    CHAMPION,
     StoredTicker,
-    is_pool,
     parse_reference,
     parse_ticker,
 )
 from stocklstm.core.wording import counted, first_few
 from stocklstm.errors import (
-    NoModelError,
     NotFoundError,
     StaleDataError,
     StockLstmError,
@@ -29,6 +26,7 @@ from stocklstm.errors import (
 from stocklstm.store.store import Store
 from stocklstm.workflows.evening.renewal import NewModel, Renew, renewed
 from stocklstm.workflows.ledger import closed_forecasts
+from stocklstm.workflows.loading.model import tickers_with_champions
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 from stocklstm.workflows.predict.history import PastForecast, list_forecasts
 from stocklstm.workflows.predict.predict import Forecast, predict
@@ -131,24 +129,7 @@ def evening_names(store: Store, tickers: Sequence[str], pool: str | None) -> Seq
     """Take the tickers given, or all that have a champion, or all that a pooled model knows."""
     if pool is not None:
         return pool_tickers(store, pool, tickers)
-    return tickers or _with_champions(store)
-
-
-def _with_champions(store: Store) -> Sequence[str]:
-    """List the tickers that have a champion of their own, by the names they have now.
-
-    Raises:
-        NoModelError: There is none.
-    """
-    registry, renamed = store.registry, store.prices.renamed()
-    found = [
-        StoredTicker(ticker)
-        for ticker in registry.tickers()
-        if not (is_pool(ticker) or ticker in renamed) and CHAMPION in registry.aliases.of(ticker)
-    ]
-    if not found:
-        raise NoModelError("no ticker has a champion", hint="stocklstm train PETR4.SA")
-    return found
+    return tickers or tickers_with_champions(store)
 
 
 def _unread(named: Sequence[Named[str]]) -> list[Failure]:

@@ -8,7 +8,7 @@ import numpy as np
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.records import dataclass
-from stocklstm.core.reference import ModelReference, StoredTicker, is_pool, version_id
+from stocklstm.core.reference import CHAMPION, ModelReference, StoredTicker, is_pool, version_id
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NoModelError, RejectedDataError
 from stocklstm.infer.forecaster import Forecaster
@@ -152,6 +152,23 @@ def tickers_with_models(store: Store, references: Sequence[str]) -> list[str]:
     known = set(store.registry.tickers()) - store.prices.renamed().keys()
     named = dict.fromkeys(name.partition("@")[0].strip().upper() for name in chosen)
     return [StoredTicker(ticker) for ticker in named if ticker in known]
+
+
+def tickers_with_champions(store: Store) -> list[StoredTicker]:
+    """List the tickers that have a champion of their own, by the names they have now.
+
+    Raises:
+        NoModelError: There is none.
+    """
+    aliases, renamed = store.registry.aliases, store.prices.renamed()
+    found = [
+        StoredTicker(name)
+        for name in store.registry.tickers()
+        if not (is_pool(name) or name in renamed) and CHAMPION in aliases.of(name)
+    ]
+    if not found:
+        raise NoModelError("no ticker has a champion", hint="stocklstm train PETR4.SA")
+    return found
 
 
 def scale_since_training(manifest: Manifest, bars: Bars) -> float:
