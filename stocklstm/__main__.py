@@ -35,10 +35,10 @@ def _prepare_streams() -> None:
 
 
 def _prepare_home() -> None:
-    """Give who has no home directory one that is not there, as Debian does.
+    """Name a home directory that does not exist where the user has none, as Debian does.
 
-    In a container whose user is a mere number, libraries fail as they look for the place of their
-    caches. Where a place is needed there is an option or a variable for it.
+    In a container whose user has only a number, libraries fail as they look for their caches. What
+    the program itself writes has an option or a variable for its place.
     """
     if os.path.expanduser("~") == "~":  # noqa: PTH111 - pathlib's raises
         os.environ["HOME"] = "/nonexistent"

@@ -190,7 +190,7 @@ class TrainingConfig:
     loss: str = setting(
         REQUIRED,
         one_of("pinball", "mse", "mae", "huber"),
-        "what is made small: pinball (returns), mse, mae or huber (prices)",
+        "what training minimizes: pinball (returns), mse, mae or huber (prices)",
         group=OPTIMIZER,
     )
     optimizer: str = setting(
@@ -235,21 +235,21 @@ class TrainingConfig:
     lr_factor: float = setting(
         0.5,
         below(1, zero=False),
-        "what plateau multiplies the step size by",
+        "factor by which plateau lowers the step size",
         group=SCHEDULE,
         metavar="FACTOR",
     )
     lr_patience: int = setting(
         3,
         between(0, 1_000_000),
-        "epochs without improvement before plateau does",
+        "epochs without improvement before plateau lowers the step size",
         group=SCHEDULE,
         metavar="EPOCHS",
     )
     lr_gamma: float = setting(
         0.95,
         Limits(lambda value: 0 < value <= 1, "above 0 to 1"),
-        "what exponential multiplies it by each epoch",
+        "factor by which exponential lowers the step size each epoch",
         group=SCHEDULE,
         metavar="FACTOR",
     )
@@ -263,7 +263,7 @@ class TrainingConfig:
     warmup_epochs: int = setting(
         3,
         between(1, 1_000_000),
-        "epochs in which warmup-cosine raises the step size",
+        "epochs over which warmup-cosine raises the step size",
         group=SCHEDULE,
         metavar="EPOCHS",
     )
@@ -354,7 +354,7 @@ class TrainingConfig:
     seed: int = setting(
         0,
         Limits(lambda value: 0 <= value < 2**63, "from 0 to below 2^63"),
-        "start of what is random: weights, dropout and data order",
+        "seed of what is random: weights, dropout and data order",
         group=MACHINE,
         metavar="SEED",
     )
