@@ -46,11 +46,14 @@ _LATE_DAYS = np.timedelta64(30, "D")
 
 _VALUES = ("opens", "highs", "lows", "closes", "adj_closes", "volumes")
 
-_ACCEPT = "look at that day; if the new prices are right, repeat with --accept-revision"
+REPEAT = "repeat with --accept-revision"
+"""What the next step is called where what was typed is not known."""
+
+_ACCEPT = f"look at that day; if the new prices are right, {REPEAT}"
 
 _ACCEPT_MOVES = (
     "before a split divide the prices by its ratio, and correct a slip; if the market did move so, "
-    "repeat with --accept-revision, which stores these prices as they are"
+    f"{REPEAT}, which stores these prices as they are"
 )
 
 # So many days are named in an error.

@@ -29,7 +29,7 @@ from stocklstm.workflows.ledger import closed_forecasts
 from stocklstm.workflows.loading.model import tickers_with_champions
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 from stocklstm.workflows.predict.history import PastForecast, list_forecasts
-from stocklstm.workflows.predict.predict import Forecast, predict
+from stocklstm.workflows.predict.predict import Forecast, predict, unknown_words
 from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone, fetch
 from stocklstm.workflows.prices.plan import FetchOptions, plan_fetch
 
@@ -181,15 +181,16 @@ def _row(
     owner = parse_reference(forecast.model).ticker
     seen = store.registry.manifest(owner, forecast.version).data.last
     dates = store.prices.dates(forecast.ticker)
+    closed = _closed(store, forecast, owner)
     return EveningTicker(
         ticker=forecast.ticker,
         fetched=fetched,
         trained=trained,
         forecast=forecast,
-        closed=_closed(store, forecast, owner),
+        closed=closed,
         model_sessions=int((dates > np.datetime64(seen, "D")).sum()),
         stale_sessions=forecast.stale_sessions,
-        warnings=_warnings(forecast, fetched),
+        warnings=_warnings(forecast, fetched, closed),
         unchanged=(
             forecast.unchanged and trained is None and (fetched is None or fetched.unchanged)
         ),
@@ -217,7 +218,9 @@ def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None
     return next(p for p in on_record if (p.target_session, p.model, p.horizon) == wanted)
 
 
-def _warnings(forecast: Forecast, fetched: FetchedTicker | None) -> tuple[str, ...]:
+def _warnings(
+    forecast: Forecast, fetched: FetchedTicker | None, closed: PastForecast | None
+) -> tuple[str, ...]:
     """Say what is new to know; how old the prices are is said by the errors."""
     said = () if fetched is None else fetched.warnings
     late = None if fetched is None else fetched.lateness
@@ -225,12 +228,13 @@ def _warnings(forecast: Forecast, fetched: FetchedTicker | None) -> tuple[str, .
         # Its warnings were given when it was first made.
         return tuple(words for words in said if words != late)
     stale = [check.detail for check in forecast.checks if check.name == "prices"]
-    known = fetched is None or fetched.exchange
-    return tuple(
-        words
-        for words in (*said, *forecast.warnings)
-        if words != late and not (known and words in stale)
-    )
+    old = [late]
+    if fetched is None or fetched.exchange:
+        old += stale
+    if closed is not None and closed.model == forecast.model:
+        # That was said with the forecast before, and will be true for good.
+        old.append(unknown_words(forecast.model))
+    return tuple(words for words in (*said, *forecast.warnings) if words not in old)
 
 
 def _late(row: EveningTicker) -> Failure | None:
@@ -270,11 +274,11 @@ def _unsaid(unmade: Sequence[Failure], before: Sequence[Failure]) -> Iterator[Fa
 def _unfetched(failures: Sequence[Failure], rows: Sequence[EveningTicker]) -> Iterator[Failure]:
     """Say with each failed fetch what its forecast is made from; what is true of many, once."""
     made = {row.ticker: row for row in rows}
-    groups: dict[tuple[type, str], list[Failure]] = {}
+    groups: dict[tuple[type, str, str | None], list[Failure]] = {}
     for failure in failures:
         words = _said(failure, made.get(str(failure.ticker)))
-        groups.setdefault((type(failure.error), words), []).append(failure)
-    for (_, words), same in groups.items():
+        groups.setdefault((type(failure.error), words, failure.error.hint), []).append(failure)
+    for (_, words, _), same in groups.items():
         names = [str(failure.ticker) for failure in same]
         shared = copy(same[0].error)
         shared.message = words if len(same) == 1 else f"{first_few(names)}: {words}"

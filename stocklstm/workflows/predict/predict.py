@@ -512,4 +512,9 @@ def _unknown(model: LoadedModel) -> list[str]:
     """Warn where a pooled model never saw the ticker that it forecasts."""
     if model.subject is None or model.subject.known:
         return []
-    return [f"{model.manifest.id} was not trained on {model.ticker}, nor tested on it"]
+    return [unknown_words(model.manifest.id)]
+
+
+def unknown_words(model: str) -> str:
+    """Say that a model never saw a ticker: in the same words of all such tickers."""
+    return f"{model} was neither trained nor tested on this ticker"

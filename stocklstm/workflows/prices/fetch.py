@@ -26,6 +26,7 @@ from stocklstm.market.calendar import (
 from stocklstm.market.clean import CleanPrices, clean
 from stocklstm.market.file_set import FileSet
 from stocklstm.market.revisions import (
+    REPEAT,
     Reconciled,
     follow_adjusted,
     joined,
@@ -454,7 +455,11 @@ def _refusal(
             hint=f"stocklstm fetch --ticker {ticker} gets new prices from Yahoo; or make the file "
             "again with auto_adjust=False",
         )
-    return RejectedDataError(f"{ticker}: {error.message}", hint=error.hint)
+    hint = str(error.hint)
+    if not run.options.files:
+        # Also an evening, a training or a forecast fetches, and none of these has the option.
+        hint = hint.replace(REPEAT, f"stocklstm fetch --ticker {ticker} --accept-revision")
+    return RejectedDataError(f"{ticker}: {error.message}", hint=hint)
 
 
 def _words_of_moves(moves: Sequence[LargeMove]) -> Iterator[str]:

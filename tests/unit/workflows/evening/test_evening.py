@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stocklstm import fetch, predict
@@ -21,9 +22,11 @@ from stocklstm.errors import (
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evening.evening import EveningResult
 from stocklstm.workflows.evening.summary import COLUMNS, summarize
+from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
+from tests.support.made_prices import made_bars
 from tests.support.nights import BUNDLED, Nights, let_live
-from tests.support.pooled_store import NAMES, trained_home
+from tests.support.pooled_store import NAMES, YOUNG, dated, put, trained_home
 
 
 def closes() -> dict[str, float]:
@@ -311,3 +314,34 @@ def test_a_pooled_model_forecasts_for_all_that_it_knows(
         "AAA3.SA, BBB4.SA, CCC11.SA: no answer; the forecast is made from the close of "
         "2026-11-20, 1 session behind"
     )
+
+
+def test_that_a_pooled_model_does_not_know_a_ticker_is_said_on_the_first_evening(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights = Nights(trained_home(home))
+    let_live(nights, monkeypatch)
+    young = dated(made_bars(122, 9), np.datetime64("2026-11-24"))
+    first = nights.evening(YOUNG, at="2026-11-20T21:30:00Z", pool="b3")
+    put(home, YOUNG, young.select(slice(None, 121)))
+    second = nights.evening(YOUNG, at="2026-11-23T21:30:00Z", pool="b3")
+
+    words = "+b3@v1 was neither trained nor tested on this ticker"
+    (before,), (after,) = first.results, second.results
+    assert words in before.warnings
+    assert words not in after.warnings
+    assert (after.closed is not None, after.unchanged) == (True, False)
+    # Whoever reads the forecast itself is told all the same.
+    assert words in after.forecast.warnings
+
+
+def test_the_way_out_of_refused_prices_is_a_command(nights: Nights) -> None:
+    """The closes of all days are others, and nothing explains it: evening has no such option."""
+    nights.on("2024-03-07")
+    nights.changed = dict.fromkeys(BUNDLED.bars.dates.astype(str).tolist(), 1.17)
+
+    (failure,) = nights.on("2024-03-08").failures
+
+    assert codes(nights.on("2024-03-08")) == [6]
+    assert str(failure.error.hint).endswith(f"stocklstm fetch --ticker {TICKER} --accept-revision")
+    assert fetch([TICKER], FetchOptions(accept_revision=True), home=nights.home).failures == ()
