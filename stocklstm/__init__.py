@@ -18,10 +18,9 @@ _FUNCTIONS = (
     *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_horizons", "evaluate_live"),
     *("evaluate_pool", "evening", "export_model", "export_prices", "fetch", "find_due"),
     *("import_model", "list_forecasts", "list_models", "load", "plan_evenings", "predict"),
-    *("promote", "quantize", "remove_versions"),
-    *("rename_prices", "require_prices", "retrain", "rollback", "score_league"),
-    *("show_model", "show_prices", "sign_versions"),
-    *("train", "train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
+    *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "retrain"),
+    *("rollback", "score_league", "show_model", "show_prices", "sign_versions", "train"),
+    *("train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
     "write_report",
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""

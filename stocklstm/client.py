@@ -1264,32 +1264,22 @@ class Client:
             NotFoundError: There is no store, or no champion in it.
             TrainingStoppedError: `should_stop` said so.
         """
-        from stocklstm.workflows.retraining import in_order
+        from stocklstm.workflows.parallel import THIS_PROCESS
+        from stocklstm.workflows.retraining import NEW_PRICES, retrain
         from stocklstm.workflows.train.beginning import check_rule
 
         check_rule(promote)
-        found = self.find_due(tickers, rule)
-        due = {each.ticker: each.settings for each in found.results if each.due}
-        if not due:
-            return in_order(found, Batch(()))
-        from stocklstm.workflows.parallel import THIS_PROCESS
-        from stocklstm.workflows.train.beginning import NEW_RUN
-        from stocklstm.workflows.train.train import train
-
-        registry = self.store().registry
-        trained = train(
+        return retrain(
             self.store(),
-            [StoredTicker(ticker) for ticker in due],
-            lambda ticker: registry.find(parse_reference(due[ticker])).config,
+            tickers,
+            rule or NEW_PRICES,
             promote=promote,
-            beginning=NEW_RUN,
             backend=backend or THIS_PROCESS,
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
             on_note=on_note,
         )
-        return in_order(found, trained)
 
     def dry_run(
         self,

@@ -1,6 +1,9 @@
-"""Which champions are due for training anew, and why. Free of PyTorch: evenings ask for it."""
+"""train --all: which champions are due for training anew and why, and their training.
 
-from collections.abc import Iterator, Sequence
+PyTorch is loaded only where one is due: evenings ask for it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,6 +11,7 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.reference import (
     ModelReference,
     StoredTicker,
+    parse_reference,
     parse_ticker,
 )
 from stocklstm.core.settings.config import differing_settings
@@ -28,7 +32,9 @@ from stocklstm.workflows.loading.model import (
 )
 
 if TYPE_CHECKING:
-    # What nobody trains does not wait for PyTorch.
+    from stocklstm.learn.stopping import ShouldStop
+    from stocklstm.workflows.parallel import Backend, TickersDone
+    from stocklstm.workflows.train.runs import EpochEnded
     from stocklstm.workflows.train.train import TrainedVersion
 
 AGAIN_AFTER = 20
@@ -115,20 +121,47 @@ def find_due(store: Store, tickers: Sequence[str], rule: RetrainingRule) -> DueR
     return Batch(*for_each(names, parse_ticker, lambda ticker: _judged(store, ticker, rule)))
 
 
-def in_order(due: DueResult, trained: Batch["TrainedVersion"]) -> RetrainResult:
-    """Put what was trained beside what was found due; a champion whose training failed is left out.
+def retrain(  # noqa: PLR0913 - each is an argument of the method
+    store: Store,
+    tickers: Sequence[str],
+    rule: RetrainingRule,
+    *,
+    promote: str,
+    backend: "Backend",
+    should_stop: "ShouldStop",
+    on_epoch: "Callable[[EpochEnded], None]",
+    on_ticker: "Callable[[TickersDone], None]",
+    on_note: Callable[[str], None],
+) -> RetrainResult:
+    """Train the champions that are due anew, with their own settings; see `Client.retrain`."""
+    found = find_due(store, tickers, rule)
+    due = {each.ticker: each.settings for each in found.results if each.due}
+    if not due:
+        return Batch(tuple(Retrained(each, None) for each in found.results), found.failures)
+    # What nobody trains does not wait for PyTorch.
+    from stocklstm.workflows.train.beginning import NEW_RUN
+    from stocklstm.workflows.train.train import train
 
-    Args:
-        due: All that were asked about.
-        trained: Of those that were due.
-    """
+    trained = train(
+        store,
+        [StoredTicker(ticker) for ticker in due],
+        lambda ticker: store.registry.find(parse_reference(due[ticker])).config,
+        promote=promote,
+        beginning=NEW_RUN,
+        backend=backend,
+        should_stop=should_stop,
+        on_epoch=on_epoch,
+        on_ticker=on_ticker,
+        on_note=on_note,
+    )
     made = {version.ticker: version for version in trained.results}
     results = tuple(
         Retrained(each, made.get(each.ticker))
-        for each in due.results
+        for each in found.results
+        # One whose training failed is among the failures.
         if not each.due or each.ticker in made
     )
-    return Batch(results, (*due.failures, *trained.failures))
+    return Batch(results, (*found.failures, *trained.failures))
 
 
 def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
