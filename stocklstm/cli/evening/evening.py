@@ -174,7 +174,7 @@ def evening_files(
             "--csv is a file here: standard output has the table",
             hint="stocklstm evening --csv forecasts.csv --append",
         )
-    files = forecast_files(csv, out, style, append=append)
+    files = forecast_files(csv, out, style, append=append, command="evening")
     named = {"--csv": None if csv is None else Path(csv), "--out": out, "--log": log}
     if report is not None and any(named.values()):
         from stocklstm.workflows.evening.report import PAGE

@@ -67,9 +67,21 @@ class ForecastFiles(NamedTuple):
 
 
 def forecast_files(
-    csv: str | None, out: Path | None, style: str | None, *, append: bool
+    csv: str | None,
+    out: Path | None,
+    style: str | None,
+    *,
+    append: bool,
+    command: str = "predict",
 ) -> ForecastFiles:
     """Read the options that name files, before anything is forecast.
+
+    Args:
+        csv: Of --csv.
+        out: Of --out.
+        style: Of --csv-style.
+        append: True with --append.
+        command: Whose options they are.
 
     Raises:
         ConfigError: They mean nothing, or exclude each other.
@@ -77,12 +89,12 @@ def forecast_files(
     if append and csv in {None, STDOUT}:
         raise ConfigError(
             "--append adds to the file of --csv, and none was named",
-            hint="stocklstm predict --csv forecasts.csv --append",
+            hint=f"stocklstm {command} --csv forecasts.csv --append",
         )
     if out is not None and out.suffix.lower() not in {".json", ".csv"}:
         raise ConfigError(
             f"--out is a file that ends in .json or .csv, not {str(out)[:60]!a}",
-            hint="stocklstm predict --out forecasts.json",
+            hint=f"stocklstm {command} --out forecasts.json",
         )
     require_different_files({"--csv": None if csv in {None, STDOUT} else Path(csv), "--out": out})
     separated = csv is not None or (out is not None and out.suffix.lower() == ".csv")

@@ -210,4 +210,6 @@ def test_what_makes_no_sense_is_refused_before_anything_is_fetched(
 
     assert done.code == 2
     assert "  next: " in done.err
+    # The next command is no other one.
+    assert "stocklstm predict" not in done.err
     assert nights.asked == []
