@@ -1003,10 +1003,10 @@ class Client:
             NotEnoughDataError: There are too few prices to test classic files on.
         """
         from stocklstm.workflows.models.exports import import_format
-        from stocklstm.workflows.train.beginning import check_rule
+        from stocklstm.workflows.train.beginning import check_promotion
 
         chosen = import_format(path, file_format)
-        check_rule(promote)
+        check_promotion(promote)
         if chosen == "classic":
             from stocklstm.workflows.models.classic import import_classic, read_classic
 
@@ -1070,13 +1070,13 @@ class Client:
         from stocklstm.workflows.train.beginning import (
             NEW_RUN,
             check_beginning,
-            check_rule,
+            check_promotion,
             require_tickers,
         )
         from stocklstm.workflows.train.warm_start import check_weights
 
         beginning = beginning or NEW_RUN
-        check_rule(promote)
+        check_promotion(promote)
         if beginning.resume is None:
             require_tickers(tickers, "train")
         failures: tuple[Failure, ...] = ()
@@ -1162,13 +1162,13 @@ class Client:
             check_pool,
             check_pool_in,
             check_pooled,
-            check_rule,
+            check_promotion,
             pooled_run,
         )
         from stocklstm.workflows.train.warm_start import check_weights
 
         beginning, config = beginning or NEW_RUN, config or PRESETS["calibrated"]
-        check_rule(promote)
+        check_promotion(promote)
         check_pooled(backend or THIS_PROCESS)
         failures: tuple[Failure, ...] = ()
         if beginning.resume is None:
@@ -1266,9 +1266,9 @@ class Client:
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.retraining import NEW_PRICES, retrain
-        from stocklstm.workflows.train.beginning import check_rule
+        from stocklstm.workflows.train.beginning import check_promotion
 
-        check_rule(promote)
+        check_promotion(promote)
         return retrain(
             self.store(),
             tickers,

@@ -1,6 +1,5 @@
 """Scoring a loaded version on days that it never saw."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,9 +74,8 @@ def score_horizons(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> l
                 hint=f"stocklstm fetch --ticker {model.ticker}",
             )
         made = ReturnForecasts(forecasts.points[closed], forecasts.quantiles[closed])
-        if horizon != learned:
-            made = made.widened(math.sqrt(horizon / learned))
-        days = score_days(bars, origins, made, manifest.baselines, horizon)
+        farther = made.at_horizon(horizon, learned)
+        days = score_days(bars, origins, farther, manifest.baselines, horizon)
         scored.append(evaluate(days, naive_error(bars, taught, horizon)))
     return scored
 

@@ -135,9 +135,9 @@ def train(
     again = RetrainOptions(every, if_older_than, if_drift, excluded)
 
     def ready(client: Client, chosen: "TrainingConfig", backend: "Backend") -> "Stocked":
-        from stocklstm.workflows.train.beginning import check_rule
+        from stocklstm.workflows.train.beginning import check_promotion
 
-        check_rule(promote)
+        check_promotion(promote)
         typed = all_tickers(named, ticker, tickers_file)
         asked = _Asked(typed, pooled, name, resume, first_weights)
         asked = asked.with_tickers_of(client, like)

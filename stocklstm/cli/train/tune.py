@@ -121,13 +121,13 @@ def tune(
         from stocklstm.workflows.prices.missing import Stocked
         from stocklstm.workflows.train.beginning import (
             Search,
-            check_rule,
+            check_promotion,
             require_tickers,
             shares_tickers,
         )
 
         # Before the search, which may take hours.
-        check_rule(promote)
+        check_promotion(promote)
         search = Search(sampler or "coordinate", trials, jobs, resume)
         tickers = all_tickers(named, ticker)
         if resume in {None, AUTO}:

@@ -1,5 +1,7 @@
 """Forecast distributions as a grid of quantiles."""
 
+import math
+
 import numpy as np
 
 from stocklstm.core.prices.series import Floats
@@ -135,7 +137,14 @@ class ReturnForecasts:
             last_closes * np.exp(self.points), last_closes[:, None] * np.exp(self.quantiles)
         )
 
-    def widened(self, factor: float) -> "ReturnForecasts":
-        """Multiply each quantile's distance from the point: by √h for h times the horizon."""
-        around = self.points[:, None]
+    def at_horizon(self, horizon: int, learned: int) -> "ReturnForecasts":
+        """Forecast farther: the same points, with quantiles spread by the square root of time.
+
+        Args:
+            horizon: Sessions ahead, at least `learned`.
+            learned: Sessions ahead of this forecast.
+        """
+        if horizon == learned:
+            return self
+        factor, around = math.sqrt(horizon / learned), self.points[:, None]
         return ReturnForecasts(self.points, around + factor * (self.quantiles - around))

@@ -12,9 +12,6 @@ import numpy as np
 from stocklstm.core.prices.series import Flags, Floats
 from stocklstm.core.settings.config import LEVELS
 
-FEWEST_DAYS = 20
-"""Of fewer days the distribution of a likelihood ratio says nothing."""
-
 
 @dataclass(frozen=True)
 class LikelihoodRatioTest:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, crps, interval
 from stocklstm.core.prices.series import (
     Bars,
@@ -23,7 +24,6 @@ from stocklstm.core.prices.series import (
 )
 from stocklstm.core.scores.baselines import Baselines, DistributionBaseline
 from stocklstm.core.scores.calibration import (
-    FEWEST_DAYS,
     christoffersen,
     independence,
     kupiec,
@@ -380,7 +380,7 @@ def interval_faults(days: ScoredDays, coverage: Coverage) -> list[IntervalFault]
     held = _inside(days, coverage.level)[:: days.span]
     if not coverage.width:
         return []
-    few = len(held) < FEWEST_DAYS
+    few = len(held) < FEWEST
     faults = []
     if off := (not coverage.consistent if few else coverage.kupiec_p < SIGNIFICANT):
         kind = "too narrow" if held.mean() < coverage.level else "too wide"

@@ -1,6 +1,5 @@
 """predict: the close of a session to come, with intervals."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -443,10 +442,7 @@ def closes_ahead(
     learned = model.manifest.config.horizon
     returns = model.forecast(bars)
     for horizon in horizons:
-        widened = returns
-        if horizon != learned:
-            widened = returns.widened(math.sqrt(horizon / learned))
-        yield widened.closes(bars.closes[-1:])
+        yield returns.at_horizon(horizon, learned).closes(bars.closes[-1:])
 
 
 def _entry(

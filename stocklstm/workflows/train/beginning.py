@@ -51,7 +51,7 @@ NEW_RUN = StartFrom()
 """A new run, with random weights."""
 
 
-def check_rule(promote: str) -> None:
+def check_promotion(promote: str) -> None:
     """Refuse a value of `--promote` that there is not.
 
     Raises:

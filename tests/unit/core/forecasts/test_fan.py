@@ -25,14 +25,14 @@ def test_each_session_is_what_would_be_forecast_of_it(
     made = learned_forecast(point, spread)
     horizon = learned + further
 
-    fan = fan_out(made.widened((horizon / learned) ** 0.5), horizon, learned)
+    fan = fan_out(made.at_horizon(horizon, learned), horizon, learned)
 
     assert fan.points.shape == (horizon + 1,)
     assert fan.quantiles.shape == (horizon + 1, len(LEVELS))
     assert fan.points[0] == 0
     assert not fan.quantiles[0].any()
     for ahead in range(learned, horizon + 1):
-        alone = made.widened((ahead / learned) ** 0.5)
+        alone = made.at_horizon(ahead, learned)
         np.testing.assert_allclose(fan.points[ahead], alone.points[0])
         np.testing.assert_allclose(fan.quantiles[ahead], alone.quantiles[0], atol=1e-12)
 
