@@ -8,8 +8,9 @@ import typer
 
 from stocklstm.cli.commands import Commands
 from stocklstm.cli.output import VERBOSE, complain
-from stocklstm.core.exits import exit_code, help_text
-from stocklstm.errors import StorageError
+from stocklstm.cli.streams import say, write
+from stocklstm.core.exits import ExitCode, exit_code, help_text
+from stocklstm.errors import ConfigError, StockLstmError, StorageError
 
 COMMANDS = {
     "fetch": "Get prices into the local store; without a ticker, refresh all that are stored.",
@@ -44,6 +45,9 @@ _FURTHER = {"models": ("models.export_import",)}
 # Set by the shell when it asks which words could come next.
 _COMPLETION = "_STOCKLSTM_COMPLETE"
 
+# Options of Typer, which writes files of the shell's and knows no disk that refuses them.
+_INSTALLING = {"--install-completion", "--show-completion"}
+
 _HELP = """Train an LSTM on a stock's daily closes and forecast the next session.
 
 A forecast is not investment advice."""
@@ -59,15 +63,39 @@ def run(arguments: list[str]) -> int:
     try:
         build_app(arguments)(arguments, prog_name="stocklstm")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else 1
+        if code == 1 and _INSTALLING.intersection(arguments):
+            # Typer has named the shell.
+            say("  next: run it in bash, zsh, fish or PowerShell")
+            return ExitCode.USAGE
+        return code
     except StorageError as error:
         complain(error)
         return exit_code(error)
+    except OSError as error:
+        if not _INSTALLING.intersection(arguments):
+            raise
+        refused = _not_installed(error)
+        complain(refused)
+        return exit_code(refused)
     finally:
         # What --verbose set is for this command line and its processes, not for the next one.
         if verbose is None:
             os.environ.pop(VERBOSE, None)
     return 0
+
+
+def _not_installed(error: OSError) -> StockLstmError:
+    """Say what stood in the way of the options by which a shell learns to complete."""
+    try:
+        # What a full disk refused is still on its way to stdout.
+        write("")
+    except StorageError as full:
+        return full
+    return ConfigError(
+        f"completion cannot be installed: {error.strerror} ({error.filename})",
+        hint="stocklstm --show-completion prints what belongs where your shell reads it",
+    )
 
 
 def build_app(arguments: list[str]) -> typer.Typer:

@@ -21,6 +21,12 @@ def _print_version(context: typer.Context, _option: object, wanted: bool) -> Non
         raise typer.Exit
 
 
+def _print_help(context: Any, _option: object, wanted: bool) -> None:  # noqa: ANN401 - Typer's own
+    if wanted and not context.resilient_parsing:
+        write(f"{context.get_help()}\n")
+        raise typer.Exit
+
+
 def _be_verbose(_context: object, _option: object, wanted: bool) -> None:
     if wanted:
         os.environ[VERBOSE] = "1"
@@ -58,6 +64,13 @@ class _Page:
         from stocklstm.cli.help_page import help_page, terminal_width
 
         formatter.write(help_page(self, ctx, terminal_width()))
+
+    def get_help_option(self, ctx: Any) -> TyperOption | None:  # noqa: ANN401 - Typer's own
+        """Make it write as results are written: Typer knows nothing of a disk that is full."""
+        option: TyperOption | None = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _print_help
+        return option
 
     def get_short_help_str(self, limit: int = 0) -> str:
         """Say what it does, to a shell that lists commands; Typer would cut that at a limit."""

@@ -161,7 +161,13 @@ def test_nobody_reading_the_warnings_costs_no_forecast(redirection: str) -> None
 
 
 @pytest.mark.usefixtures("model_home")
-@pytest.mark.parametrize("arguments", [("predict",), ("predict", "--json"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("predict",), ("predict", "--json"), ("--version",), ("--help",)),
+        *(("predict", "--help"), ("models", "-h")),
+    ],
+)
 def test_a_full_disk_behind_stdout_is_said(arguments: tuple[str, ...]) -> None:
     line = f"{shlex.join(command(*arguments))} >/dev/full"
 
@@ -172,6 +178,17 @@ def test_a_full_disk_behind_stdout_is_said(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 75
     assert "standard output" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_shell_that_cannot_complete_is_no_bug() -> None:
+    line = f"{shlex.join(command('--show-completion'))}; exit $?"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("\n  next: run it in bash, zsh, fish or PowerShell\n")
 
 
 @pytest.mark.usefixtures("model_home")

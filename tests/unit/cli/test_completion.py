@@ -243,3 +243,17 @@ def test_bash_itself_is_answered_without_a_heavy_library(tmp_path: Path) -> None
 
     assert done.stdout == "champion\n"
     assert not set(done.stderr.split()) & (HEAVY | {"numpy", "rich", "onnxruntime"})
+
+
+def test_a_home_that_takes_no_completion_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The shell is named: a test has none that Typer could detect.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    monkeypatch.setenv("HOME", "/dev/null")
+
+    outcome = cli("--install-completion", "bash")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: completion cannot be installed: File exists (/dev/null)\n"
+        "  next: stocklstm --show-completion prints what belongs where your shell reads it\n"
+    )
