@@ -265,9 +265,12 @@ def _late(row: EveningTicker) -> Failure | None:
 
 def _unsaid(unmade: Sequence[Failure], before: Sequence[Failure]) -> Iterator[Failure]:
     """Pass on why there is no forecast, unless the reason is one that has been said."""
-    said = {failure.ticker for failure in before}
+    tickers = {failure.ticker for failure in before}
+    said = {(failure.ticker, failure.error.message) for failure in before}
     for failure in unmade:
-        if not (isinstance(failure.error, NotFoundError) and failure.ticker in said):
+        # What keeps a champion from being judged keeps it from forecasting, too.
+        again = (failure.ticker, failure.error.message) in said
+        if not (again or (isinstance(failure.error, NotFoundError) and failure.ticker in tickers)):
             yield failure
 
 

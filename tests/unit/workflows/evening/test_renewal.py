@@ -12,6 +12,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.evening.summary import summarize
 from tests.conftest import TICKER, TINY
 from tests.support.nights import Nights
+from tests.support.tampering import flip_bit
 
 
 @pytest.fixture
@@ -108,6 +109,16 @@ def test_one_line_is_enough_for_an_empty_machine(nights: Nights, tmp_path: Path)
 
     assert (row.forecast.model, row.forecast.target_session) == (f"{TICKER}@v1", "2024-03-11")
     assert row.trained is not None
+
+
+def test_a_damaged_champion_is_said_once(aged: Nights) -> None:
+    flip_bit(aged.home / "models" / TICKER / "v2" / "manifest.json", 0.5)
+
+    result = aged.on("2024-03-08", retrain_after=0)
+
+    (failure,) = result.failures
+    assert (result.results, exit_code(failure.error)) == ((), 5)
+    assert "PETR4.SA@v2 is damaged" in failure.error.message
 
 
 def test_a_bug_in_a_training_keeps_nobody_from_a_forecast(
