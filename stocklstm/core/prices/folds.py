@@ -68,10 +68,12 @@ def fold_splits(
         )
     except SeriesTooShortError as error:
         needed = error.needed + rows - error.found
+        since = "" if config.start is None else f" from {config.start} on"
+        fewer = "give a smaller number with --walk-forward"
         raise SeriesTooShortError(
-            f"{rows} rows are too few: to forecast the last {walk.sessions} with these settings "
-            f"takes at least {needed}",
+            f"{rows} rows{since} are too few: to forecast the last {walk.sessions} with these "
+            f"settings takes at least {needed}",
             needed=needed,
             found=rows,
-            hint="fetch a longer history, or give a smaller number with --walk-forward",
+            hint=f"fetch a longer history, or {fewer}" if config.start is None else fewer,
         ) from error

@@ -5,7 +5,7 @@ What a setting is stands in its row in `config`; here is how it is named, typed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -129,7 +129,7 @@ class Setting:
             return None
         if self.kind is float and type(value) is int:
             return float(value)
-        if self.kind is str and type(value) in {int, date}:
+        if self.kind is str and type(value) in {int, date, datetime}:
             # precision = 32 and start = 2018-01-01 are words that look like something else.
             return str(value)
         if isinstance(value, str) and self.kind in {str, tuple}:

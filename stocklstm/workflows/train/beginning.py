@@ -214,12 +214,13 @@ def check_pool_in(store: Store, owner: str, chosen: Sequence[str]) -> None:
     require_several(sum(store.prices.has(ticker) for ticker in chosen), chosen)
 
 
-def require_several(found: int, chosen: Sequence[str]) -> None:
+def require_several(found: int, chosen: Sequence[str], start: str | None = None) -> None:
     """Refuse a pool of less than two tickers.
 
     Args:
         found: How many have enough prices.
         chosen: All that were named.
+        start: First day of the prices that count; None where all do.
 
     Raises:
         NotEnoughDataError: They are too few.
@@ -228,7 +229,9 @@ def require_several(found: int, chosen: Sequence[str]) -> None:
         raise NotEnoughDataError(
             f"{found or 'none'} of {len(chosen)} tickers has enough prices, and a "
             "pooled model is of several",
-            hint="stocklstm fetch --tickers-file FILE",
+            hint="stocklstm fetch --tickers-file FILE"
+            if start is None
+            else f"take an earlier --start than {start}",
         )
 
 

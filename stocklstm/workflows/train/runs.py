@@ -112,7 +112,8 @@ def read_pool(
         bars[ticker] = found
     for each in left_out:
         on_note(f"{each.ticker} is left out: {each.reason}")
-    require_several(len(bars), chosen)
+    # Who has prices at all has been asked before.
+    require_several(len(bars), chosen, config.start)
     return _dataset(store, owner, bars, tuple(left_out))
 
 

@@ -86,6 +86,16 @@ def test_no_origin_at_all_is_too_short_as_well():
 
     assert caught.value.found == 10
     assert caught.value.needed > 250
+    assert caught.value.hint.startswith("fetch a longer history, or give a smaller number")
+
+
+def test_earlier_prices_do_not_help_where_the_settings_leave_them_out():
+    late = configure("calibrated", start="2023-06-01")
+
+    with pytest.raises(SeriesTooShortError, match="10 rows from 2023-06-01 on are") as caught:
+        fold_splits(10, 21, late, WalkForward(250))
+
+    assert caught.value.hint == "give a smaller number with --walk-forward"
 
 
 def test_a_longer_embargo_takes_from_the_training_part_only():

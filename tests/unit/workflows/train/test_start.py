@@ -24,7 +24,7 @@ from stocklstm import (
 )
 from stocklstm.core.inputs.scaling import warm_up_rows
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.errors import SeriesTooShortError
+from stocklstm.errors import NotEnoughDataError, SeriesTooShortError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.predict import Wanted
@@ -160,6 +160,9 @@ def test_a_pool_learns_from_that_day_on(tmp_path: Path) -> None:
     own, other = (manifest_of(home, "+b3") for home in (whole, short))
     assert own.data.first == start
     assert learned(own) == learned(other)
+    with pytest.raises(NotEnoughDataError) as refused:
+        train_pooled("b3", NAMES[:2], pool_config(start="2034-01-01"), home=whole)
+    assert refused.value.hint == "take an earlier --start than 2034-01-01"
     # The third is one that it has never seen.
     scored, same = (evaluate_pool("b3", NAMES, home=home).results[0] for home in (whole, short))
     assert len(scored.rows) == 3
@@ -201,6 +204,10 @@ def test_a_day_is_read_wherever_settings_stand(
     file = tmp_path / "own.toml"
     file.write_text("start = 2018-01-02\n")
     assert "start 2018-01-02\n" in cli("config", "show", "--config", str(file), "-q").out
+    file.write_text("start = 2018-01-02T00:00:00\n")
+    refused = cli("config", "show", "--config", str(file))
+    assert refused.code == 2
+    assert "start must be a day such as 2018-01-01 or none, not '2018-01-02 00:" in refused.err
     monkeypatch.setenv("STOCKLSTM_START", "2018-01-03")
     assert "start 2018-01-03\n" in cli("config", "show", "-q").out
     assert "start none\n" in cli("config", "show", "--start", "NONE", "-q").out
