@@ -1,4 +1,4 @@
-"""What a shell is told that asks which words could come next.
+"""Shell completion: which words could come next on a command line.
 
 The metavar of an option says what its values are, and so what completes them. Whatever goes wrong
 here, the shell gets no words and no error: somebody is in the middle of a line.
@@ -106,7 +106,7 @@ def words_of(metavar: str) -> Words | None:
 
 
 def _completing(words: Words) -> Callable[[str], list[str]]:
-    """Make what Typer asks: letter case does not matter, and what was typed stays as it is."""
+    """Make the function that Typer calls: any letter case fits, and what was typed stays."""
 
     def completed(incomplete: str) -> list[str]:
         begun = incomplete.casefold()

@@ -100,7 +100,7 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
 
 
 def evening_lines() -> tuple[Callable[["TickerDone"], None], Callable[["EpochEnded"], None]]:
-    """Make what writes how far an evening's fetch and its trainings are: lines, now and then."""
+    """Make the callbacks that show how far an evening's fetch and its trainings are, by lines."""
     lines = Lines()
     return (
         lambda event: lines.now_and_then(f"{_fetched(event)}, the last one {event.ticker}"),

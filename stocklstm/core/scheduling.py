@@ -1,4 +1,4 @@
-"""What cron, systemd and the Windows Task Scheduler are told, each argument quoted for them."""
+"""Lines for cron, systemd and the Windows Task Scheduler, each argument quoted for them."""
 
 import re
 import shlex

@@ -181,7 +181,7 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
     if rule.drift:
         alarms, drift = _alarms(store, ticker)
         patience = 0 if latest is champion else AGAIN_AFTER
-        found.append(_answer(alarms, sessions, since, patience))
+        found.append(_drift_finding(alarms, sessions, since, patience))
     if rule.older_than is None and not rule.drift:
         known = prices.bars(ticker).since(latest.config.start)
         same = known.fingerprint() == latest.data.sha256
@@ -249,7 +249,7 @@ def _alarms(store: Store, ticker: str) -> tuple[tuple[str, ...], str]:
     return drift.alarms, drift.status
 
 
-def _answer(alarms: Sequence[str], sessions: int, since: str, patience: int) -> _Finding:
+def _drift_finding(alarms: Sequence[str], sessions: int, since: str, patience: int) -> _Finding:
     if not alarms:
         return _Finding(due=False, words="its forecasts raise no alarm")
     words = f"its forecasts raise an alarm ({' and '.join(alarms)})"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stocklstm.cli.evening.schedule import _PLACES
+from stocklstm.cli.evening.schedule import CARRIED
 from tests.conftest import TICKER, Cli, Program
 from tests.support.places import ROOT
 
@@ -112,7 +112,7 @@ def test_the_demo_and_what_readme_shows(
     assert cli("models", "promote", f"{TICKER}@v1").code == 0
     fetched = json.loads(cli("prices", "show", "--json").out)["prices"][0]["last_fetch"][:10]
     # Nothing is set there that a line for cron would have to carry.
-    for name in (*_PLACES, "STOCKLSTM_CONFIG"):
+    for name in (*CARRIED, "STOCKLSTM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(hers)
     found = list(transcripts())

@@ -24,7 +24,7 @@ def nobody(_):
     raise KeyError("uid not found")
 pwd.getpwuid = nobody
 """
-"""Makes the user a mere number, as in a container: without a home directory, wherever one looks."""
+"""Gives the user a number and no name, as in a container: no home directory can be looked up."""
 
 
 @dataclass

@@ -273,7 +273,7 @@ def _bare(item: "EveningTicker") -> Iterable[str]:
 
 def _tables(console: "Console", items: Sequence["EveningTicker"]) -> None:
     from stocklstm.cli.tables import grid
-    from stocklstm.workflows.evening.summary import COLUMNS, WORDS, summarize
+    from stocklstm.workflows.evening.summary import COLUMNS, TEXT_COLUMNS, summarize
 
     summary = summarize(items)
     used = [any(row[place] for row in summary.rows) for place in range(len(COLUMNS))]
@@ -281,7 +281,9 @@ def _tables(console: "Console", items: Sequence["EveningTicker"]) -> None:
     def shown(cells: Sequence[str]) -> list[str]:
         return [cell for cell, is_used in zip(cells, used, strict=True) if is_used]
 
-    grid(console, "Evening", shown(COLUMNS), [shown(row) for row in summary.rows], left=WORDS)
+    grid(
+        console, "Evening", shown(COLUMNS), [shown(row) for row in summary.rows], left=TEXT_COLUMNS
+    )
     for line in summary.lines:
         console.print(line)
 

@@ -63,14 +63,17 @@ _PROXIES = (
     "no_proxy",
 )
 
-_PLACES = (
+_PATHS = (
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "PYTHONPATH"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
 )
 """Variables that name files or directories, besides those of stocklstm."""
 
-_WHOLE = (*_PLACES, "STOCKLSTM_CACHE", "STOCKLSTM_CONFIG")
-"""Those whose paths are made whole: a scheduler starts it in another directory."""
+_ABSOLUTE = (*_PATHS, "STOCKLSTM_CACHE", "STOCKLSTM_CONFIG")
+"""Those whose paths are made absolute: a scheduler starts it in another directory."""
+
+CARRIED = (*_PROXIES, *_PATHS)
+"""Variables besides those of stocklstm without which it may not run as it does here."""
 
 _SECRETS = ("STOCKLSTM_SIGNING_KEY", "STOCKLSTM_API_TOKEN")
 
@@ -169,7 +172,7 @@ def schedule(
             "--log": logged,
             "--lock-timeout": _WAIT_S,
         }
-        words = [*_program(), "evening", *(named or ()), *(ticker or ()), *_written(options)]
+        words = [*_program(), "evening", *(named or ()), *(ticker or ()), *_as_typed(options)]
         return Batch((_schedule(chosen, timetable, Command(words, _environment()), logged),))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -210,23 +213,23 @@ def _program() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Give the variables that are set here and that it may not run without."""
+    """Read the environment variables that the scheduled program needs as well."""
     own = sorted(name for name in os.environ if name.startswith("STOCKLSTM_"))
     return {
-        name: _whole(os.environ[name]) if name in _WHOLE else os.environ[name]
-        for name in (*own, *_PROXIES, *_PLACES)
+        name: _absolute(os.environ[name]) if name in _ABSOLUTE else os.environ[name]
+        for name in (*own, *CARRIED)
         if name in os.environ and name not in _NOT_CARRIED
     }
 
 
-def _whole(paths: str) -> str:
-    """Make one path whole, or several in the form of PYTHONPATH."""
+def _absolute(paths: str) -> str:
+    """Make a path absolute, or several in the form of PYTHONPATH."""
     each = [part and str(Path(part).absolute()) for part in paths.split(os.pathsep)]
     return os.pathsep.join(each)
 
 
-def _written(options: dict[str, Any]) -> Iterator[str]:
-    """Write options as they are typed, with whole paths; those not given are left out."""
+def _as_typed(options: dict[str, Any]) -> Iterator[str]:
+    """Write options as they are typed, with absolute paths; those not given are left out."""
     for name, value in options.items():
         if value is None or value is False:
             continue

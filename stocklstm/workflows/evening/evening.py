@@ -35,8 +35,8 @@ from stocklstm.workflows.prices.plan import FetchOptions, plan_fetch
 
 _LOCK = "evening"
 
-_NOT_YET = 1
-"""Sessions that prices may be behind for the source to be merely late: what is more is stale."""
+_MERELY_LATE = 1
+"""Sessions that prices may be behind because the source is late; behind by more they are stale."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def evening(
     """
     with _alone(store):
         named = list(each_once(evening_names(store, tickers, pool), parse_ticker))
-        unknown = _unread(named)
+        unknown = _unreadable(named)
         chosen = [each.key for each in named if isinstance(each.key, str)]
         if not chosen:
             # To `predict` none would be all.
@@ -132,8 +132,8 @@ def evening_names(store: Store, tickers: Sequence[str], pool: str | None) -> Seq
     return tickers or tickers_with_champions(store)
 
 
-def _unread(named: Sequence[Named[str]]) -> list[Failure]:
-    """Say of what was typed why it is no ticker."""
+def _unreadable(named: Sequence[Named[str]]) -> list[Failure]:
+    """Report each name that is no ticker."""
     return [
         Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
     ]
@@ -142,7 +142,7 @@ def _unread(named: Sequence[Named[str]]) -> list[Failure]:
 def _fetched(
     store: Store, tickers: Sequence[str], on_ticker: Callable[[TickerDone], None]
 ) -> tuple[dict[str, FetchedTicker], tuple[Failure, ...]]:
-    """Get new prices of those tickers of which there may be any.
+    """Get new prices of the tickers that may have some.
 
     Where no session has ended since the last stored close nobody is asked: so a second run of an
     evening, a weekend and a holiday need no network.
@@ -250,7 +250,7 @@ def _late(row: EveningTicker) -> Failure | None:
         error = TryAgainError(
             f"its session has ended, and its prices are not final yet: {made}", hint=again
         )
-    elif behind <= _NOT_YET:
+    elif behind <= _MERELY_LATE:
         error = TryAgainError(
             f"{fetched.source} has no prices of {fetched.last_final_session} yet: {made}",
             hint=again,
@@ -264,7 +264,7 @@ def _late(row: EveningTicker) -> Failure | None:
 
 
 def _unsaid(unmade: Sequence[Failure], before: Sequence[Failure]) -> Iterator[Failure]:
-    """Pass on why there is no forecast, unless the reason is one that has been said."""
+    """Pass on why there is no forecast, unless that has been said already."""
     tickers = {failure.ticker for failure in before}
     said = {(failure.ticker, failure.error.message) for failure in before}
     for failure in unmade:
@@ -275,7 +275,7 @@ def _unsaid(unmade: Sequence[Failure], before: Sequence[Failure]) -> Iterator[Fa
 
 
 def _unfetched(failures: Sequence[Failure], rows: Sequence[EveningTicker]) -> Iterator[Failure]:
-    """Say with each failed fetch what its forecast is made from; what is true of many, once."""
+    """Add to each failed fetch what its forecast is made from, and join those that say the same."""
     made = {row.ticker: row for row in rows}
     groups: dict[tuple[type, str, str | None], list[Failure]] = {}
     for failure in failures:

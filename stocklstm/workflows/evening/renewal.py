@@ -50,7 +50,7 @@ def require_own_models(pool: str | None) -> None:
 
 
 def newer_models(result: "RetrainResult") -> Batch[NewModel]:
-    """Describe what took a champion's place, or did not; leave out what was not due."""
+    """Describe the new versions of champions that were due."""
     made = tuple(
         _new_model(each.trained, each.retraining.reason)
         for each in result.results

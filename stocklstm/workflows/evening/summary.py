@@ -14,7 +14,7 @@ from stocklstm.workflows.predict.history import PastForecast
 OLD_SESSIONS = 60
 """Sessions that a model has not seen from which on its age is said."""
 
-WORDS = ("Within", "Note")
+TEXT_COLUMNS = ("Within", "Note")
 """Columns of words rather than figures."""
 
 COLUMNS = (
