@@ -153,7 +153,9 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
                 words = f"{level_percent(interval.level)} {verdict.replace('_', ' ')}"
                 yield f"Intervals: {words} {_ahead(found)}."
     if not off and len(few) < len(item.rows):
-        yield "Intervals: none holds significantly less or more than it promises."
+        judged = any(interval.verdict for row in item.rows for interval in row.intervals)
+        words = "none holds significantly less or more than it promises"
+        yield f"Intervals: {words if judged else 'each a single price'}."
 
 
 def _drift_is_as_good(row: "HorizonRow") -> bool:

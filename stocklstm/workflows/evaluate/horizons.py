@@ -36,7 +36,8 @@ class IntervalVerdict:
     Attributes:
         level: Promised share.
         holm_p: Of Kupiec's test, as one of all horizons.
-        verdict: "holds", "too_narrow" or "too_wide", by it; None if there are too few spans.
+        verdict: "holds", "too_narrow" or "too_wide", by it; None if there are too few spans, or if
+            it is a single price.
     """
 
     level: float
@@ -158,7 +159,8 @@ def _interval_verdicts(scores: Sequence[Evaluation]) -> list[tuple[IntervalVerdi
 
 def _interval_verdict(coverage: Coverage, chance: float, spans: int) -> IntervalVerdict:
     verdict = None
-    if spans >= FEWEST:
+    # An interval that is a single price could be no narrower.
+    if spans >= FEWEST and coverage.width:
         off = "too_narrow" if coverage.share < coverage.level else "too_wide"
         verdict = off if chance < SIGNIFICANT else "holds"
     return IntervalVerdict(coverage.level, chance, verdict)

@@ -262,6 +262,18 @@ def test_intervals_that_are_off_are_named_with_their_horizons(
     assert "Intervals: 95 % too wide 5 sessions ahead." in out
     assert "none holds" not in out
 
+    # Of a price that never changed all intervals are that price, and hold it always.
+    single = []
+    for row in scores.rows:
+        spread = row.evaluation.distribution
+        coverage = tuple(replace(c, share=1, width=0, kupiec_p=1e-9) for c in spread.coverage)
+        single.append(replace(row.evaluation, distribution=replace(spread, coverage=coverage)))
+    found = _interval_verdicts(single)
+    assert {interval.verdict for each in found for interval in each} == {None}
+    rows = tuple(replace(row, intervals=each) for row, each in zip(scores.rows, found, strict=True))
+    show(VIEW, Batch((replace(scores, rows=rows),)), Mode.HUMAN)
+    assert "Intervals: each a single price." in capsys.readouterr().out
+
 
 @pytest.mark.usefixtures("model_home")
 @pytest.mark.parametrize(
