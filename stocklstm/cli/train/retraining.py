@@ -100,8 +100,6 @@ class RetrainOptions:
                 "--all is every ticker that has a champion, and tickers are named besides",
                 hint="leave --all out, or the tickers",
             )
-        if not self.every and not tickers:
-            raise ConfigError("train needs a ticker", hint=f"stocklstm train --all {words}")
         if not given.is_empty:
             raise ConfigError(
                 f"{words} retrains with the champion's own settings, and others were given",
@@ -116,6 +114,8 @@ class RetrainOptions:
                 if pooled
                 else f"leave {option} out, or {words}",
             )
+        if not self.every and not tickers:
+            raise ConfigError("train needs a ticker", hint=f"stocklstm train --all {words}")
         return RetrainingRule(self.older_than, self.drift)
 
 

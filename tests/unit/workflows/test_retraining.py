@@ -283,6 +283,7 @@ def test_what_is_due_is_trained_and_said_why_and_a_failure_stops_no_other(cli: C
         (f"--all --like {TICKER}", "with the champion's own settings"),
         (f"--all --from {TICKER}", "--from is no option of --all"),
         ("--all --resume auto", "--resume is no option of --all"),
+        ("--pooled --name b3 --if-older-than 5", "pooled models are retrained by name"),
         ("--all --pooled --name b3", "pooled models are retrained by name"),
         ("--all --promote perhaps", "--promote is one of"),
         ("--all --jobs 0", "--jobs must be from 1"),
