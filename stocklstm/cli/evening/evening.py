@@ -268,7 +268,7 @@ def _values(result: "EveningResult") -> Iterable[str]:
 
 
 def _bare(item: "EveningTicker") -> Iterable[str]:
-    yield f"{item.forecast.point:.{price_digits(item.forecast.point)}f}"
+    yield f"{item.forecast.point:.{price_digits(item.forecast.last_close)}f}"
 
 
 def _tables(console: "Console", items: Sequence["EveningTicker"]) -> None:

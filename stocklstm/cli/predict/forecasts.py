@@ -42,7 +42,7 @@ def warned(result: "PredictResult") -> "PredictResult":
 
 
 def _bare(item: "Forecast") -> Iterable[str]:
-    yield f"{item.point:.{price_digits(item.point)}f}"
+    yield f"{item.point:.{price_digits(item.last_close)}f}"
 
 
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:

@@ -3,10 +3,15 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from stocklstm import predict
+from stocklstm.cli.output import Mode, show
+from stocklstm.cli.predict.forecasts import VIEW
+from stocklstm.core.batch import Batch
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices import fetch as fetching
@@ -21,6 +26,19 @@ COLUMNS = [
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_bare_value_has_the_digits_of_the_table(
+    model_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (made,) = predict([TICKER], home=model_home).forecasts
+    # A share that cost less than one, and is to cost more.
+    made = replace(made, last_close=0.9984, point=1.0013)
+
+    show(VIEW, Batch((made,)), Mode.HUMAN)
+
+    assert "R$ 1.0013" in capsys.readouterr().out
+    assert list(VIEW.bare(made)) == ["1.0013"]
 
 
 @pytest.mark.usefixtures("model_home")
