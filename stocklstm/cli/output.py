@@ -123,17 +123,16 @@ def show(view: View[T], batch: Batch[T], mode: Mode) -> None:
         from stocklstm.cli.tables import printed
 
         write(printed(lambda console: view.tables(console, results)))
-    for tickers in _together(batch.failures):
-        # What stopped the whole run is said once, not for every ticker that it kept back.
-        complain(tickers[0].error, tickers[0].ticker if len(tickers) == 1 else None)
+    for failure in said_once(batch.failures):
+        complain(failure.error, failure.ticker)
 
 
-def _together(failures: Sequence[Failure]) -> list[list[Failure]]:
-    """Group the failures that are one and the same error, in order."""
+def said_once(failures: Sequence[Failure]) -> list[Failure]:
+    """Take each error once, in order; one of several tickers is of none of them alone."""
     groups: dict[int, list[Failure]] = {}
     for failure in failures:
         groups.setdefault(id(failure.error), []).append(failure)
-    return list(groups.values())
+    return [same[0] if len(same) == 1 else Failure(None, same[0].error) for same in groups.values()]
 
 
 def as_document(result: "DataclassInstance") -> dict[str, Any]:
@@ -169,12 +168,17 @@ def complain(error: StockLstmError, ticker: str | None = None) -> None:
     """Write an error and the next step to stderr."""
     if isinstance(error, UnexpectedError) and error.__cause__ is not None:
         say("".join(traceback.format_exception(error.__cause__)).rstrip())
-    name = f"{ticker}: " if ticker and not error.message.startswith(ticker) else ""
-    say(f"error: {name}{error.message}")
+    say(headline(error, ticker))
     if error.hint:
         say(f"  next: {error.hint}")
     if os.environ.get(VERBOSE) and error.__cause__ is not None:
         say(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
+
+
+def headline(error: StockLstmError, ticker: str | None = None) -> str:
+    """Say in one line what went wrong, and for whom."""
+    name = f"{ticker}: " if ticker and not error.message.startswith(ticker) else ""
+    return f"error: {name}{error.message}"
 
 
 def warn(ticker: str, warnings: Iterable[str]) -> None:

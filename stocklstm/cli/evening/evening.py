@@ -18,7 +18,7 @@ from stocklstm.cli.options import (
     TickersFile,
     all_tickers,
 )
-from stocklstm.cli.output import View, as_document, conclude, warn_together
+from stocklstm.cli.output import View, as_document, conclude, headline, said_once, warn_together
 from stocklstm.cli.predict.files import (
     ForecastFiles,
     forecast_files,
@@ -236,8 +236,7 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
 
     table = printed(lambda console: _tables(console, result.results)) if result.results else ""
     errors = "".join(
-        f"error: {failure.ticker or 'evening'}: {failure.error.message}\n"
-        for failure in result.failures
+        f"{headline(failure.error, failure.ticker)}\n" for failure in said_once(result.failures)
     )
     entry = f"{utc_now()}\n{table}{errors}\n".encode()
 

@@ -137,6 +137,20 @@ def test_the_log_gets_what_is_new_and_nothing_else(
     assert f"error: {TICKER}: no answer from Yahoo" in entries[1]
 
 
+def test_what_is_true_of_many_is_logged_once(cli: Cli, nights: Nights, tmp_path: Path) -> None:
+    names = ("AAAA3.SA", "BBBB3.SA", "CCCC3.SA", "DDDD3.SA")
+    nights.fails = lambda ticker: NetworkError(f"{ticker}: no answer from Yahoo", hint="look")
+    log = tmp_path / "evening.log"
+
+    done = cli("evening", *names, "--log", str(log))
+
+    # As on stderr, where the next command stands besides.
+    said = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    logged = [line for line in log.read_text().splitlines() if line.startswith("error: ")]
+    assert said == logged
+    assert logged == ["error: AAAA3.SA, BBBB3.SA, CCCC3.SA and 1 more: no answer from Yahoo"]
+
+
 def test_the_log_does_not_grow_for_ever(
     cli: Cli, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
