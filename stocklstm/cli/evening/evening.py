@@ -1,5 +1,6 @@
 """stocklstm evening."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 1_000_000
 """Size beyond which a log loses its oldest lines."""
+
+# Within an entry there are empty lines, too: a table for a narrow terminal has them.
+_ENTRY_END = re.compile(rb"\n\n(?=\d{4}-\d\d-\d\dT)")
 
 RetrainAfter = Annotated[
     int | None,
@@ -248,10 +252,8 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
         # Half of it goes at once, so that the next evenings need not cut again.
         begin = max(surplus, LOG_BYTES // 2)
         # Between two entries; where a file of another kind was named, between two lines.
-        for end in (b"\n\n", b"\n"):
-            if (place := whole.find(end, begin, len(found))) >= 0:
-                return whole[place + len(end) :]
-        return entry
+        end = _ENTRY_END.search(found, begin) or re.compile(b"\n").search(found, begin)
+        return entry if end is None else whole[end.end() :]
 
     revise_file(file, added, option="--log", lock_timeout_s=lock_timeout_s)
 
