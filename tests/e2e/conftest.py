@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forks import FETCHING, TRAINING, Ended, Forks, forks_of
-from tests.support.forks import program as program_task
+from tests.support.forks import FETCHING, PROGRAM, TRAINING, Ended, Forks, forks_of
 from tests.support.many_tickers import TICKERS, give_names
 from tests.support.yahoo_machine import GOOD, ITUB4, OLD, PETR4, VALE3, Machine
 from tests.support.yahoo_server import (
     YahooServer,
     history,
 )
-
-TASK = f"{program_task.__module__}:{program_task.__name__}"
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +80,6 @@ def warm(_warm: Forks, home: Path) -> Warm:
     def call(*arguments: str, **environment: str) -> Ended:
         own = {name: value for name, value in os.environ.items() if name.startswith("STOCKLSTM_")}
         places = {**own, "STOCKLSTM_HOME": str(home), **environment}
-        return _warm.run(TASK, *arguments, environment=places)
+        return _warm.run(PROGRAM, *arguments, environment=places)
 
     return call

@@ -33,6 +33,9 @@ FETCHING = (
 )
 """What a fetch from Yahoo imports."""
 
+PROGRAM = "tests.support.forks:program"
+"""A command line: the task that most children are made for."""
+
 TRAINING = ("matplotlib.figure", "onnx", "onnxruntime", "torch", "stocklstm.workflows.train.train")
 """What a training imports."""
 
@@ -156,7 +159,7 @@ def forks_of(
 
 
 def program(*arguments: str) -> int:
-    """Run a command line: the task that most children are made for."""
+    """Run a command line."""
     from stocklstm.cli.app import run
 
     return run(list(arguments))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forks import Ended, Forks
+from tests.support.forks import PROGRAM, Ended, Forks
 from tests.support.places import SAMPLE
 from tests.support.yahoo_server import (
     Answer,
@@ -160,9 +160,7 @@ class Machine:
 
     def _run(self, *arguments: str, environment: dict[str, str]) -> Ended:
         if self.forks is not None:
-            return self.forks.run(
-                "tests.support.forks:program", *arguments, environment=environment
-            )
+            return self.forks.run(PROGRAM, *arguments, environment=environment)
         program = [sys.executable, "-m", "stocklstm", *arguments]
         run = subprocess.run(
             ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *program],

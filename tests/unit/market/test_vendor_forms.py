@@ -277,7 +277,7 @@ def hours(draw: st.DrawFn) -> tuple[Market, dict[str, tuple[float, ...]], str]:
     return market, days, "Datetime,Open,High,Low,Close,Volume\n" + "".join(lines)
 
 
-@settings(PROPERTY, max_examples=50)
+@settings(PROPERTY, max_examples=25)
 @given(drawn=hours())
 def test_parts_of_days_come_back_as_the_days_that_they_were_cut_from(
     path: Path, drawn: tuple[Market, dict[str, tuple[float, ...]], str]

@@ -136,7 +136,7 @@ def fetched(home: Path, reply: SourceAnswer, *, full: bool = False) -> bool:
 
 
 # Shrinking an example takes longer than finding one; the same ones every time can be repeated.
-@settings(deadline=None, max_examples=60, phases=[Phase.generate], derandomize=True)
+@settings(deadline=None, max_examples=35, phases=[Phase.generate], derandomize=True)
 @given(truth=TRUTHS.map(with_splits), steps=STEPS, lacks=LACKS)
 def test_returns_are_what_holders_earned(truth, steps, lacks):
     if any(value >= truth.traded[row - 1] * 0.2 for row, value in truth.dividends.items()):

@@ -3,8 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.runs import EpochEnded
 from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY
+from tests.support.forks import PROGRAM, TRAINING, forks_of
 
 # Learns nothing useful of a price in one epoch: far worse than yesterday's close.
 HOPELESS = configure("paper-short", **{**TINY, "epochs": 1})
@@ -220,15 +219,13 @@ def test_without_a_ticker_or_with_an_unknown_rule_nothing_runs(
         train([TICKER], tiny, home=priced_home, promote="maybe")
 
 
-def test_two_trainers_of_one_ticker_lose_nothing(priced_home: Path) -> None:
+def test_two_trainers_of_one_ticker_lose_nothing(priced_home: Path, tmp_path: Path) -> None:
     options = ["--epochs", "1", "--hidden-size", "2", "--seq-length", "5", "--promote", "always"]
-    command = [sys.executable, "-m", "stocklstm", "train", "-q", "-t", TICKER, *options]
+    place = {"STOCKLSTM_HOME": str(priced_home)}
 
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = sorted(process.communicate(timeout=120)[0].strip() for process in running)
+    with forks_of(tmp_path, *TRAINING, environment=place) as forks:
+        running = [forks.start(PROGRAM, "train", "-q", TICKER, *options) for _ in range(3)]
+        said = sorted(process.wait().out.strip() for process in running)
 
     assert said == ["PETR4.SA@v1", "PETR4.SA@v2", "PETR4.SA@v3"]
     with open_store(priced_home) as store:
