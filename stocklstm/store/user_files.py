@@ -12,8 +12,11 @@ from uuid import uuid4
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
 from stocklstm.store.locks import claimed_directory, directory_lock, unclaimed
+from stocklstm.store.paths import StorePaths
 
 _ELSEWHERE = "name another place with {}"
+
+_OF_STORES = {"models", "runs", "locks"}
 
 _DRAFTS = ".stocklstm-"
 """What directories are called in which files of users are written."""
@@ -26,6 +29,23 @@ def is_directory(path: Path) -> bool:
             return path.is_dir()
     except (ConfigError, StorageError) as error:
         raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
+
+
+def require_outside_stores(path: Path) -> None:
+    """Refuse a file that is a store's own: its database, a version, a run or a lock.
+
+    Raises:
+        ConfigError: It is.
+    """
+    real = Path(os.path.realpath(path))
+    for home in real.parents:
+        if os.path.exists(StorePaths(home).database):  # noqa: PTH110 - never raises
+            first = real.relative_to(home).parts[0].casefold()
+            if first in _OF_STORES or first.startswith(StorePaths(home).database.name):
+                raise ConfigError(
+                    f"{path} belongs to the store, and would be overwritten",
+                    hint="name a file outside of the store",
+                )
 
 
 def write_file(path: Path, content: bytes, option: str = "--out") -> None:
@@ -83,6 +103,7 @@ def _errors_of(path: Path, option: str) -> Iterator[None]:
 
 def _real(path: Path) -> Path:
     """Follow links, and make the directory that is to hold a file."""
+    require_outside_stores(path)
     real = Path(os.path.realpath(path))
     real.parent.mkdir(parents=True, exist_ok=True)
     return real

@@ -22,6 +22,7 @@ from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import disk_errors, replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+from stocklstm.store.user_files import require_outside_stores
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 
 if TYPE_CHECKING:
@@ -86,12 +87,13 @@ def draw_forecasts(
 
 
 def require_picture_name(file: Path) -> None:
-    """Refuse a file that is no PNG."""
+    """Refuse a file that is no PNG, or a picture of the store's own."""
     if file.suffix.lower() != ".png" or file.is_dir():
         raise ConfigError(
             f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
             hint="stocklstm predict --plot-file forecast.png",
         )
+    require_outside_stores(file)
 
 
 def require_one_picture(store: Store, references: Sequence[str], pool: str | None) -> None:

@@ -113,6 +113,41 @@ def test_what_cannot_grow_is_refused(tmp_path: Path) -> None:
         assert caught.value.hint == "name another place with --csv"
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        *("stocklstm.db", "stocklstm.db-wal", "STOCKLSTM.DB", "locks/prices.lock"),
+        *("models/PETR4.SA/v1/model.onnx", "models/PETR4.SA/v2/new.csv", "runs/x/state.pth"),
+    ],
+)
+def test_what_is_the_stores_own_is_refused(tmp_path: Path, own: str) -> None:
+    home = tmp_path / "home"
+    (home / own).parent.mkdir(parents=True)
+    (home / "stocklstm.db").write_bytes(b"prices")
+    link = tmp_path / "link.csv"
+    link.symlink_to(home / own)
+
+    for path in (home / own, link, home / "models" / ".." / own):
+        for write in (lambda path: write_file(path, b"x"), revise):
+            with pytest.raises(ConfigError, match="belongs to the store") as caught:
+                write(path)
+            assert str(caught.value.hint).startswith("name another place with --")
+    assert (home / "stocklstm.db").read_bytes() == b"prices"
+    assert [path.name for path in home.rglob("*.csv")] == []
+
+
+def test_a_file_beside_what_is_the_stores_own_is_written(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    (home / "stocklstm.db").write_bytes(b"prices")
+
+    for path in (home / "forecasts.csv", home / "modelsX" / "a.csv", tmp_path / "models" / "a.csv"):
+        write_file(path, b"x")
+        revise(path)
+
+        assert path.read_bytes() == b"xline\n"
+
+
 def test_another_process_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     with (

@@ -94,8 +94,9 @@ def test_a_file_takes_the_picture_of_one_model(
         (("-t", TICKER, "-t", "VALE3.SA", "--plot-file", "x.png"), "pictures of 2 models"),
         (("--plot-file", "x.pdf"), "the picture is a PNG"),
         (("--plot-file", "folder.png"), "is not the name of one"),
+        (("--plot-file", "home/models/PETR4.SA/v1/training_history.png"), "belongs to the store"),
     ],
-    ids=["several", "other-format", "folder"],
+    ids=["several", "other-format", "folder", "of-the-store"],
 )
 def test_a_file_that_cannot_take_the_picture_is_refused_before_the_forecast(
     cli: Cli,
