@@ -203,6 +203,8 @@ class Manifest:
         files: Every other file of the version.
         imported_from: Where it came from; None if it was made in this store.
         pool: What a pooled model is besides; None for the model of one ticker.
+        learned_before: Of the versions that its first weights come from, by ticker or name of a
+            pool: the first day that none of them may have learned.
     """
 
     format: int = FORMAT
@@ -225,6 +227,7 @@ class Manifest:
     files: dict[str, FileRecord] = field(default_factory=dict)
     imported_from: ImportRecord | None = None
     pool: PoolRecord | None = None
+    learned_before: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

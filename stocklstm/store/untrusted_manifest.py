@@ -68,7 +68,16 @@ def _check_days(manifest: Manifest) -> None:
         *(splits.train_start, splits.train_end, splits.validation_start),
         *(splits.test_start, splits.test_end),
     ]
-    for day in (*days, data.first, data.last, scores.start, scores.end, manifest.created[:10]):
+    learned = manifest.learned_before.values()
+    for day in (
+        *days,
+        *learned,
+        data.first,
+        data.last,
+        scores.start,
+        scores.end,
+        manifest.created[:10],
+    ):
         if not _DAY.fullmatch(day):
             raise ConfigError(f"{day[:40]!a} is not a date")
         try:

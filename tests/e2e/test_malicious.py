@@ -327,6 +327,7 @@ def bundles(members: Members, attack: Attack) -> dict[str, bytes]:
         "a negative size": lambda m: m["files"]["history.csv"].update(size=-1),
         "colours": lambda m: m["config"].update(preset="\x1b[31mred"),
         "no day": lambda m: m["splits"].update(test_start="soon"),
+        "no day that was learned": lambda m: m.update(learned_before={"VALE3.SA": "soon"}),
         "parts out of order": lambda m: m["splits"].update(test_start="1999-01-04"),
         "no scaling": lambda m: m.update(anchor=None),
         "a spread of 0": lambda m: m["anchor"]["features"][0].update(spread=0.0),

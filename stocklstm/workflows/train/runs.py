@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.digest import sha256_hex
@@ -23,6 +23,7 @@ from stocklstm.store.store import Store
 from stocklstm.workflows.train.beginning import check_pool, require_free, require_several
 from stocklstm.workflows.train.order import Dataset, LeftOutTicker, RunInMemory, TrainingOrder
 from stocklstm.workflows.train.warm_start import (
+    days_learned,
     read_checkpoint,
     require_unseen_test_part,
     weights_identity,
@@ -151,10 +152,12 @@ class BegunRun:
     Attributes:
         order: What is to be done.
         resumed: True if part of it has been done before.
+        learned_before: What its first weights know; see `Manifest`.
     """
 
     order: TrainingOrder
     resumed: bool
+    learned_before: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -216,8 +219,11 @@ class Runs:
             files = RunInMemory()
         else:
             files = RunInMemory(run.state(), run.checkpoints()) if self.remote else run
-        start = None if record.start is None else read_checkpoint(self.store, record.start)
-        return BegunRun(TrainingOrder(record, dataset, files, start), resumed)
+        if record.start is None:
+            return BegunRun(TrainingOrder(record, dataset, files), resumed)
+        start = read_checkpoint(self.store, record.start)
+        learned = days_learned(self.store, record.start)
+        return BegunRun(TrainingOrder(record, dataset, files, start), resumed, learned)
 
     def _note_unfinished(self, owner: str) -> None:
         runs = self.store.runs.idle(owner)

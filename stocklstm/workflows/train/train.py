@@ -282,7 +282,9 @@ class _Training:
             order.record.ticker,
             finished.files.items(),
             # By the clock of this machine, not of the one that trained.
-            lambda _, at: replace(finished.manifest, created=at),
+            lambda _, at: replace(
+                finished.manifest, created=at, learned_before=begun.learned_before
+            ),
             lambda: promote_by(self.promote, lambda: self._judge(order, finished)),
         )
         facts = _facts(self.store, manifest, promotion) | {

@@ -44,6 +44,22 @@ def check_weights(store: Store, weights: str | None) -> None:
         weights_identity(store, weights)
 
 
+def days_learned(store: Store, identity: str) -> dict[str, str]:
+    """Say which days are known to a version and to those that its first weights come from.
+
+    Args:
+        store: Holds the version.
+        identity: From `weights_identity`.
+
+    Returns:
+        By ticker or name of a pool the first day that none of them may have learned.
+    """
+    manifest = store.registry.find(parse_reference(identity))
+    before = manifest.learned_before
+    own = max(manifest.splits.test_start, before.get(manifest.ticker, ""))
+    return {**before, manifest.ticker: own}
+
+
 def require_unseen_test_part(
     store: Store, identity: str, owner: str, series: Sequence[SplitSeries], horizon: int
 ) -> None:
@@ -59,18 +75,16 @@ def require_unseen_test_part(
     Raises:
         ConfigError: Its training or validation reaches into the new test part.
     """
-    reference = parse_reference(identity)
-    seen = store.registry.find(reference).splits.test_start
     judged = split_record(series, horizon).test_start
-    # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
-    same = owner in {reference.ticker, store.prices.current_name(reference.ticker)}
-    related = same or is_pool(reference.ticker) or is_pool(owner)
-    if related and judged < seen:
-        raise ConfigError(
-            f"{identity} may have learned any day before {seen}, and the test part of the new "
-            f"version would begin on {judged}: it would be judged on days that it has seen",
-            hint=f"leave out --from, or give the settings of its parts with --like {identity}",
-        )
+    for name, seen in days_learned(store, identity).items():
+        # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
+        same = owner in {name, store.prices.current_name(name)}
+        if (same or is_pool(name) or is_pool(owner)) and judged < seen:
+            raise ConfigError(
+                f"{identity} may have learned any day before {seen}, and the test part of the new "
+                f"version would begin on {judged}: it would be judged on days that it has seen",
+                hint=f"leave out --from, or give the settings of its parts with --like {identity}",
+            )
 
 
 def read_checkpoint(store: Store, identity: str) -> bytes:

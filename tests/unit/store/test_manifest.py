@@ -76,7 +76,11 @@ def test_keys_of_later_programs_are_passed_over():
 
 
 @pytest.mark.parametrize(
-    "path", [("method",), ("parent",), ("environment",), ("input_ranges",), ("config", "seed")]
+    "path",
+    [
+        *(("method",), ("parent",), ("environment",), ("input_ranges",), ("config", "seed")),
+        ("learned_before",),
+    ],
 )
 def test_what_has_a_default_may_be_left_out(path):
     assert decoded(changed(*path)).id == RETURNS.id

@@ -22,6 +22,7 @@ from stocklstm.workflows.train.beginning import StartFrom
 from stocklstm.workflows.train.runs import TrainingStoppedError
 from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
+from tests.support.many_tickers import give_names
 
 
 def after(steps: int) -> Callable[[], bool]:
@@ -286,6 +287,35 @@ def test_weights_that_saw_the_days_of_the_test_part_are_no_beginning(
     assert not list((model_home / "runs").iterdir())
     # Those that saw less than it may are welcome.
     assert not train([TICKER], fewer, home=model_home, beginning=beginning).failures
+
+
+def test_no_detour_leads_weights_to_days_that_they_have_seen(
+    model_home: Path, tiny: TrainingConfig
+) -> None:
+    other = "VALE3.SA"
+    give_names(model_home, [other])
+    more, fewer = (replace(tiny, test_fraction=share) for share in (tiny.test_fraction + 0.1, 0.1))
+    with open_store(model_home) as store:
+        learned = store.registry.manifest(TICKER, 1).splits.test_start
+
+    # What was learned of one ticker may serve another, but not come back to itself.
+    first = train([other], more, home=model_home, beginning=StartFrom(weights=f"{TICKER}@v1"))
+    back = StartFrom(weights=f"{other}@v1")
+    (failure,) = train([TICKER], more, home=model_home, beginning=back).failures
+    (planned,) = dry_run([TICKER], more, home=model_home, weights=f"{other}@v1").failures
+    again = train([TICKER], fewer, home=model_home, beginning=back)
+
+    assert not first.failures
+    assert not again.failures
+    said = f"{other}@v1 may have learned any day before {learned}, and the test part"
+    assert failure.error.message.startswith(said)
+    assert planned.error.message == failure.error.message
+    with open_store(model_home) as store:
+        assert store.registry.manifest(TICKER, 1).learned_before == {}
+        theirs = store.registry.manifest(other, 1)
+        assert theirs.learned_before == {TICKER: learned}
+        mine = store.registry.manifest(TICKER, 2)
+        assert mine.learned_before == {TICKER: learned, other: theirs.splits.test_start}
 
 
 def test_a_full_disk_keeps_the_state_before(
