@@ -240,7 +240,9 @@ def _listed(file: Path | None) -> list[str]:
         return []
     shown = "standard input" if str(file) == "-" else str(file)
     try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        from stocklstm.store.user_files import read_small_file
+
+        content = sys.stdin.buffer.read() if str(file) == "-" else read_small_file(file)
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ConfigError(

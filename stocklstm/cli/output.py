@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import typer
@@ -88,7 +89,7 @@ def conclude(
     except StockLstmError as error:
         batch = Batch((), (Failure(None, error),))
     except Exception as error:  # noqa: BLE001 - a bug is reported in the document too
-        batch = Batch((), (Failure(None, unexpected(error)),))
+        batch = Batch((), (Failure(None, _without_a_place(error) or unexpected(error)),))
     codes = [view.code(result) for result in batch.results]
     codes += [exit_code(failure.error) for failure in batch.failures]
     try:
@@ -101,6 +102,19 @@ def conclude(
 
         open_pictures([path for result in batch.results if (path := view.picture(result))])
     raise typer.Exit(worst(codes))
+
+
+def _without_a_place(error: Exception) -> ConfigError | None:
+    """Tell whether an error comes of a working directory that somebody has removed."""
+    if not isinstance(error, FileNotFoundError):
+        return None
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return ConfigError(
+            "the directory from which this was started is gone", hint="cd ~, then run it again"
+        )
+    return None
 
 
 def _check_onlooker(mode: Mode, *, open_picture: bool) -> None:

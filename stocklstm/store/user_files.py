@@ -16,6 +16,8 @@ from stocklstm.store.paths import StorePaths
 
 _ELSEWHERE = "name another place with {}"
 
+_MOST_BYTES = 16 << 20
+
 _OF_STORES = {"models", "runs", "locks"}
 
 _DRAFTS = ".stocklstm-"
@@ -29,6 +31,20 @@ def is_directory(path: Path) -> bool:
             return path.is_dir()
     except (ConfigError, StorageError) as error:
         raise ConfigError(error.message, hint=_ELSEWHERE.format("--out")) from error
+
+
+def read_small_file(path: Path) -> bytes:
+    """Read a file of settings or of names, which may be a pipe and never ends if it is a device.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is larger than any such file.
+    """
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it is larger than {_MOST_BYTES >> 20} MB")
+    return content
 
 
 def require_outside_stores(path: Path) -> None:

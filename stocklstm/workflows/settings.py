@@ -21,6 +21,7 @@ from stocklstm.core.settings.layers import (
 from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.paths import data_home
 from stocklstm.store.store import Store
+from stocklstm.store.user_files import read_small_file
 
 # Variables that are no settings.
 _OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
@@ -148,7 +149,7 @@ def _environment(variables: Mapping[str, str]) -> Layer:
 
 def _file(path: Path) -> Layer:
     try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        content = tomllib.loads(read_small_file(path).decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise NotFoundError(
             f"there is no file {path}", hint="check the path given with --config"
@@ -157,7 +158,8 @@ def _file(path: Path) -> Layer:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", hint="check the path given with --config"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Not only what TOML has names for: Python refuses an integer of thousands of digits.
         raise ConfigError(
             f"{path} is not TOML: {error}", hint="write it like: learning_rate = 0.001"
         ) from error

@@ -1,9 +1,11 @@
 """How tickers are given on the command line, and what is said of those that are none."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -68,6 +70,39 @@ def test_a_file_of_tickers_is_read_likewise(cli: Cli, tmp_path: Path) -> None:
     assert first["message"] == "PETR4 is a code of B3: did you mean PETR4.SA?"
     assert second["message"] == "there is no BRK.B: Yahoo writes BRK-B"
     assert third["hint"] == "--ticker PETR4.SA --ticker VALE3.SA"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="reads a device of Unix")
+def test_a_file_of_tickers_may_be_a_pipe_but_has_an_end(cli: Cli, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=("BRK.B\n",))
+    writer.start()
+    piped = cli("fetch", "--source", "sample", "--tickers-file", str(pipe))
+    writer.join()
+    endless = cli("predict", "--tickers-file", "/dev/zero")
+
+    assert "Yahoo writes BRK-B" in piped.err
+    assert (endless.code, endless.out) == (4, "")
+    assert "/dev/zero cannot be read: it is larger than 16 MB" in endless.err
+
+
+@pytest.mark.usefixtures("model_home")
+def test_a_directory_that_is_gone_is_said(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    refused = cli("predict", "--csv", "forecasts.csv")
+    made = cli("predict", "--quiet")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: the directory from which this was started is gone\n")
+    # What names no place here needs none.
+    assert made.code == 0
 
 
 # Stores of old, which took PETR4 for an American share

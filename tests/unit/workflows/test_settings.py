@@ -73,6 +73,7 @@ def test_a_version_stands_in_for_the_preset_and_the_users_own_file(
         ("[train]\nepochs = 1", "no setting 'train'"),
         ("dropout = 2.0", "dropout must be"),
         ("\0", "is not TOML"),
+        (f"epochs = {'9' * 5000}", "is not TOML"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(file: Path, text: str, words: str) -> None:
@@ -87,6 +88,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         effective_settings({}, file=tmp_path / "run.toml")
     with pytest.raises(ConfigError, match="cannot be read"):
         effective_settings({}, file=tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="reads a device of Unix")
+def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(ConfigError, match="larger than 16 MB"):
+        effective_settings({}, file=Path("/dev/zero"))
 
 
 def test_a_variable_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
