@@ -240,10 +240,7 @@ def _listed(file: Path | None) -> list[str]:
         return []
     shown = "standard input" if str(file) == "-" else str(file)
     try:
-        from stocklstm.store.user_files import read_small_file
-
-        content = sys.stdin.buffer.read() if str(file) == "-" else read_small_file(file)
-        lines = content.decode("utf-8-sig").splitlines()
+        lines = _content(file).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{shown} is not a text file", hint="write one ticker a line, such as PETR4.SA"
@@ -259,3 +256,14 @@ def _listed(file: Path | None) -> list[str]:
             f"{shown} names no ticker", hint="write one ticker a line, such as PETR4.SA"
         )
     return listed
+
+
+def _content(file: Path) -> bytes:
+    from stocklstm.store.user_files import read_small, read_small_file
+
+    if str(file) != "-":
+        return read_small_file(file)
+    # Python leaves None there if it was started with standard input closed.
+    if sys.stdin is None:
+        raise ValueError("it is closed")
+    return read_small(sys.stdin.buffer)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from stat import S_IMODE
+from typing import BinaryIO
 from uuid import uuid4
 
 from stocklstm.errors import ConfigError, StorageError
@@ -41,7 +42,17 @@ def read_small_file(path: Path) -> bytes:
         ValueError: It is larger than any such file.
     """
     with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
+        return read_small(file)
+
+
+def read_small(stream: BinaryIO) -> bytes:
+    """Read what such a file holds from where it is open already, as standard input is.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is larger than any such file.
+    """
+    content = stream.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise ValueError(f"it is larger than {_MOST_BYTES >> 20} MB")
     return content

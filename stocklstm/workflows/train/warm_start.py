@@ -73,8 +73,10 @@ def require_unseen_test_part(
         horizon: Sessions ahead.
 
     Raises:
-        ConfigError: Its training or validation reaches into the new test part.
+        ConfigError: Its training or validation, or that of what it began with, reaches into the
+            new test part.
     """
+    own = parse_reference(identity).ticker
     judged = split_record(series, horizon).test_start
     for name, seen in days_learned(store, identity).items():
         # Of a pooled model any ticker counts: what others did on a day tells of this one, too.
@@ -83,7 +85,10 @@ def require_unseen_test_part(
             raise ConfigError(
                 f"{identity} may have learned any day before {seen}, and the test part of the new "
                 f"version would begin on {judged}: it would be judged on days that it has seen",
-                hint=f"leave out --from, or give the settings of its parts with --like {identity}",
+                # With the parts of a version of another ticker the test part begins elsewhere.
+                hint=f"leave out --from, or give the settings of its parts with --like {identity}"
+                if name == own
+                else "leave out --from",
             )
 
 

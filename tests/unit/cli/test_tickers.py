@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,19 @@ def test_a_file_of_tickers_may_be_a_pipe_but_has_an_end(cli: Cli, tmp_path: Path
     assert "Yahoo writes BRK-B" in piped.err
     assert (endless.code, endless.out) == (4, "")
     assert "/dev/zero cannot be read: it is larger than 16 MB" in endless.err
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="reads a device of Unix")
+def test_so_is_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        said = cli("predict", "--tickers-file", "-")
+    monkeypatch.setattr(sys, "stdin", None)
+    closed = cli("predict", "--tickers-file", "-")
+
+    assert (said.code, said.out, closed.code, closed.out) == (4, "", 4, "")
+    assert "standard input cannot be read: it is larger than 16 MB" in said.err
+    assert "standard input cannot be read: it is closed" in closed.err
 
 
 @pytest.mark.usefixtures("model_home")

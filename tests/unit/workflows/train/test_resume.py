@@ -310,6 +310,8 @@ def test_no_detour_leads_weights_to_days_that_they_have_seen(
     said = f"{other}@v1 may have learned any day before {learned}, and the test part"
     assert failure.error.message.startswith(said)
     assert planned.error.message == failure.error.message
+    # The settings of VALE3.SA@v1 would lead to the same test part.
+    assert failure.error.hint == "leave out --from"
     with open_store(model_home) as store:
         assert store.registry.manifest(TICKER, 1).learned_before == {}
         theirs = store.registry.manifest(other, 1)
