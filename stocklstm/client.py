@@ -330,8 +330,12 @@ class Client:
         pool: str | None = None,
         demands: "Demands | None" = None,
         now: str | None = None,
+        ledger_wait_s: float | None = None,
     ) -> "PredictResult":
         """Forecast sessions to come of each ticker and keep the forecasts in the ledger.
+
+        A forecast that cannot be recorded, as while another process writes, is given with a warning
+        that it is not in the ledger.
 
         What would have been forecast on an earlier day is computed from the prices up to that
         day, in today's scale, and is not kept: it was not made then.
@@ -352,13 +356,26 @@ class Client:
             demands: What prices and model must be like; what they are not is warned of, or
                 refused. By default nothing is demanded.
             now: UTC timestamp; by default the current time.
+            ledger_wait_s: Seconds to wait for another writer of the ledger; by default 2, or
+                `lock_timeout_s` if that is less.
 
         Raises:
             NotFoundError: There is no store, no such pooled model, or no model at all.
         """
+        from stocklstm.workflows.ledger import LEDGER_WAIT_S
         from stocklstm.workflows.predict.predict import predict
 
-        return predict(self.store(), references, wanted, pool=pool, demands=demands, now=now)
+        if ledger_wait_s is None:
+            ledger_wait_s = min(LEDGER_WAIT_S, self.lock_timeout_s)
+        return predict(
+            self.store(),
+            references,
+            wanted,
+            pool=pool,
+            demands=demands,
+            now=now,
+            ledger_wait_s=ledger_wait_s,
+        )
 
     def list_forecasts(
         self, tickers: Sequence[str] = (), *, since: str | None = None

@@ -26,8 +26,8 @@ def or_auto(word: str) -> str:
     return AUTO if in_any_case(word) == AUTO else word
 
 
-def _refuse_nan(seconds: float) -> float:
-    if math.isnan(seconds):
+def _refuse_nan(seconds: float | None) -> float | None:
+    if seconds is not None and math.isnan(seconds):
         raise typer.BadParameter("it is not a number")
     return seconds
 
@@ -155,6 +155,20 @@ LockTimeout = Annotated[
         max=86_400,
         callback=_refuse_nan,
         help="How long to wait for another writer.",
+    ),
+]
+
+LedgerTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--lock-timeout",
+        metavar="SECONDS",
+        min=0,
+        max=86_400,
+        callback=_refuse_nan,
+        help="How long to wait for another writer: if not given, 2 s of the ledger (then the "
+        "forecast is not recorded) and 10 s of a file.",
+        show_default=False,
     ),
 ]
 

@@ -62,6 +62,19 @@ class Store:
         with transaction(self.prices.connection):
             yield
 
+    @contextmanager
+    def patient(self, wait_s: float | None) -> Iterator[None]:
+        """Wait so many seconds for another writer of the database; None for `lock_timeout_s`."""
+        if wait_s is None:
+            yield
+            return
+        connection = self.prices.connection
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait_s)}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * self.lock_timeout_s)}")
+
     def writing(self, name: str) -> AbstractContextManager[None]:
         """Hold the writer lock of a ticker or a pooled model.
 

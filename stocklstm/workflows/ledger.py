@@ -11,7 +11,7 @@ from stocklstm.core.prices.series import JITTER, Bars
 from stocklstm.core.reference import CHAMPION, ModelReference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import price_words
-from stocklstm.errors import ConfigError, StorageError
+from stocklstm.errors import ConfigError, StockLstmError, StorageError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import Store
 
@@ -20,6 +20,9 @@ SHOWN = 60
 
 _LEARNED = 500
 """Closed forecasts that adaptive intervals learn from: what lies farther back is forgotten."""
+
+LEDGER_WAIT_S = 2.0
+"""Seconds that a forecast waits for another writer; then it is given without being recorded."""
 
 _PER_SESSION = 4
 """Forecasts of one session that are read to find the champion's."""
@@ -159,14 +162,21 @@ def record_forecasts(store: Store, entries: Sequence[LedgerEntry]) -> list[tuple
 
     Returns:
         Of each, true if the very same forecast was on record already, and what to know about it.
+
+    Raises:
+        StoreLockedError: Another process is writing for too long.
     """
     try:
         store.require_writable()
         earlier = store.ledger.record_all(entries)
     except (ConfigError, StorageError) as error:
-        warning = f"this forecast is not in the ledger: {error.message}"
-        return [(False, [warning]) for _ in entries]
+        return [unrecorded(error) for _ in entries]
     return [_compared(entry, found) for entry, found in zip(entries, earlier, strict=True)]
+
+
+def unrecorded(error: StockLstmError) -> tuple[bool, list[str]]:
+    """Tell, as `record_forecasts` does, why a forecast is not on record."""
+    return False, [f"this forecast is not in the ledger: {error.message}"]
 
 
 def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, list[str]]:

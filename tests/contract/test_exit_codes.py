@@ -322,11 +322,16 @@ def test_75_for_a_locked_store(cli: Cli, model_home: Path) -> None:
     other = sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
-    outcome = cli("predict", "--lock-timeout", "0.1")
+    outcome = cli("models", "promote", f"{TICKER}@v1", "--lock-timeout", "0.1")
+    read = cli("predict", "--lock-timeout", "0.1")
 
     other.close()
     assert outcome.code == 75
     assert "--lock-timeout" in outcome.err
+    # A forecast needs no lock but to be recorded.
+    assert read.code == 0
+    assert "R$" in read.out
+    assert "this forecast is not in the ledger: another stocklstm is writing" in read.err
 
 
 def test_130_for_an_interrupt(priced_home: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_function_takes_what_its_method_takes_and_which_store() -> None:
     taken = inspect.signature(stocklstm.predict).parameters
 
     assert list(taken) == [
-        *("references", "wanted", "pool", "demands", "now"),
+        *("references", "wanted", "pool", "demands", "now", "ledger_wait_s"),
         *("home", "lock_timeout_s"),
     ]
     assert taken["home"].kind is inspect.Parameter.KEYWORD_ONLY

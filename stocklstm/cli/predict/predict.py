@@ -9,7 +9,7 @@ import typer
 
 from stocklstm.cli.options import (
     Json,
-    LockTimeout,
+    LedgerTimeout,
     Models,
     NamedModels,
     OpenPicture,
@@ -120,7 +120,7 @@ def predict(
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    lock_timeout: LedgerTimeout = None,
 ) -> None:
     """Forecast the next session's close, with intervals."""
 
@@ -146,13 +146,18 @@ def predict(
             )
         wanted = Wanted(at, _horizons(horizon), _parsed(levels), adaptive)
         names = all_tickers(named, ticker, tickers_file)
-        with Client(lock_timeout_s=lock_timeout) as client:
+        patience_s = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
+        with Client(lock_timeout_s=patience_s) as client:
             draw = _drawing(client, plot or open_picture, plot_file, names, model)
             failures = _refreshed(client, names, model) if refresh else ()
             demands = Demands(max_age, strict, _by_ticker(failures))
-            result = draw(client.predict(names, wanted, pool=model, demands=demands))
+            result = draw(
+                client.predict(
+                    names, wanted, pool=model, demands=demands, ledger_wait_s=lock_timeout
+                )
+            )
         result = with_failures(warned(result), [f for f in failures if _is_bug(f)])
-        result = files.written(result, wanted.levels, lock_timeout)
+        result = files.written(result, wanted.levels, patience_s)
         forecasts_each = len(wanted.horizons) or 1
         if quiet and not as_json and (lines := _labelled(names, result, forecasts_each)):
             write(lines)

@@ -17,11 +17,11 @@ from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.wording import target_words
-from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError
+from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError, StoreLockedError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import SHOWN, closed_before, record_forecasts
+from stocklstm.workflows.ledger import SHOWN, closed_before, record_forecasts, unrecorded
 from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
 from stocklstm.workflows.loading.sources import ModelSource, own_models, pooled_model
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
@@ -166,11 +166,14 @@ def predict(
     pool: str | None = None,
     demands: Demands | None = None,
     now: str | None = None,
+    ledger_wait_s: float | None = None,
     load: Callable[[Store, ModelReference], LoadedModel] = load_model,
 ) -> PredictResult:
     """Forecast one or more sessions to come of each ticker; see `Client.predict`.
 
     Args:
+        ledger_wait_s: Seconds to wait for another writer before forecasts are given without being
+            recorded; None to wait as long as the store does, and to fail then.
         load: Gives the own model of a ticker; by default from the disk.
     """
     source = own_models(store, load) if pool is None else pooled_model(store, pool)
@@ -180,6 +183,7 @@ def predict(
         Failure(each.ticker, each.key) for each in named if isinstance(each.key, StockLstmError)
     ]
     run = _Run(store, source, wanted or LATEST, demands or NO_DEMANDS, now or utc_now())
+    run.ledger_wait_s = ledger_wait_s
     parts = [
         run.forecasts(chosen[first : first + _TOGETHER])
         for first in range(0, len(chosen), _TOGETHER)
@@ -241,6 +245,7 @@ class _Run:
         self.wanted = wanted
         self.demands = demands
         self.made_at = made_at
+        self.ledger_wait_s: float | None = None
         # Most tickers ask the very same of the calendar.
         self.next_session = cache(store.sessions.next_after)
         self.sessions_ended = cache(store.sessions.ended_since)
@@ -325,9 +330,16 @@ class _Run:
                 [(False, _hindsight(each.model, entry.target_session)) for entry in each.entries]
                 for each in drafts
             ]
-        told = iter(
-            record_forecasts(self.store, [entry for each in drafts for entry in each.entries])
-        )
+        entries = [entry for each in drafts for entry in each.entries]
+        try:
+            with self.store.patient(self.ledger_wait_s):
+                told = iter(record_forecasts(self.store, entries))
+        except StoreLockedError as error:
+            if self.ledger_wait_s is None:
+                raise
+            told = iter([unrecorded(error) for _ in entries])
+            # The forecasts after these have waited, too.
+            self.ledger_wait_s = 0.0
         return [[next(told) for _ in each.entries] for each in drafts]
 
     def _completed(self, made: _Draft, records: Sequence[_Recorded]) -> tuple[Forecast, ...]:

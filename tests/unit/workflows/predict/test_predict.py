@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,17 @@ import pytest
 
 from stocklstm import load, predict, train
 from stocklstm.core.settings.config import TrainingConfig, configure
-from stocklstm.errors import ConfigError, NoModelError, NotFoundError, StockLstmError, StorageError
+from stocklstm.errors import (
+    ConfigError,
+    NoModelError,
+    NotFoundError,
+    StockLstmError,
+    StorageError,
+    StoreLockedError,
+)
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.ledger import Ledger
-from stocklstm.store.store import open_store
+from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.predict.preconditions import Demands
 from stocklstm.workflows.predict.predict import Forecast, Wanted, of_one_model
 from stocklstm.workflows.predict.predict import predict as predict_in
@@ -126,6 +133,48 @@ def test_a_ledger_that_cannot_be_written_costs_no_forecast(
     assert np.isfinite(made.point)
     assert "not in the ledger" in made.warnings[0]
     assert not made.unchanged
+
+
+def test_a_writer_that_takes_long_costs_no_forecast(model_home: Path) -> None:
+    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        (made,) = predict([TICKER], home=model_home, now=EVENING, ledger_wait_s=0.01).forecasts
+        brief = predict([TICKER], home=model_home, now=EVENING, lock_timeout_s=0.01)
+
+    assert "not in the ledger: another stocklstm is writing" in made.warnings[0]
+    assert brief.forecasts == (made,)
+    assert forecast(model_home).warnings == ()
+
+
+def test_a_writer_is_waited_for_once_however_many_forecasts_there_are(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    patient = Store.patient
+
+    def noted(store: Store, wait_s: float | None) -> AbstractContextManager[None]:
+        waits.append(wait_s)
+        return patient(store, wait_s)
+
+    monkeypatch.setattr(Store, "patient", noted)
+    monkeypatch.setattr("stocklstm.workflows.predict.predict._TOGETHER", 1)
+    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        made = predict([TICKER, f"{TICKER}@v1"], home=model_home, ledger_wait_s=0.01)
+
+    assert len(made.forecasts) == 2
+    assert waits == [0.01, 0.0]
+
+
+def test_an_evening_that_cannot_be_recorded_is_no_evening(model_home: Path) -> None:
+    with (
+        closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as writer,
+        open_store(model_home, lock_timeout_s=0.01) as store,
+    ):
+        writer.execute("BEGIN IMMEDIATE")
+        result = predict_in(store, [TICKER], now=EVENING)
+
+    assert [type(failure.error) for failure in result.failures] == [StoreLockedError]
 
 
 def test_a_revised_price_is_told_apart_from_the_same_forecast(model_home: Path) -> None:
