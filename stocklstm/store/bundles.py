@@ -21,8 +21,7 @@ from stocklstm.errors import (
     ConfigError,
     NotFoundError,
 )
-from stocklstm.store.manifest import FILE_NAME, SERVING_FILE, Manifest
-from stocklstm.store.registry import MOST_MANIFEST_BYTES
+from stocklstm.store.manifest import FILE_NAME, MOST_MANIFEST_BYTES, SERVING_FILE, Manifest
 from stocklstm.store.untrusted_manifest import decode_untrusted_manifest
 
 MOST_FILES = 250

@@ -11,10 +11,9 @@ from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import remove_tree
 from stocklstm.store.locks import unclaimed, work_lock
 from stocklstm.store.paths import StorePaths
-from stocklstm.store.registry import DRAFT, TRASH
+from stocklstm.store.registry import DRAFT, TRASH, Registry
 from stocklstm.store.runs import RunStore
-
-_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+from stocklstm.store.unlisted import reason_to_keep, version_number
 
 # As `store.runs.RunStore.locked` names the lock of a run.
 _LOCK = re.compile(r"run-(.+)\.lock")
@@ -24,7 +23,7 @@ _TEMPORARY = re.compile(r"\..+\.([1-9][0-9]{0,9})")
 
 
 class InUseError(Exception):
-    """A living process uses it, or may: it stays."""
+    """A living process uses it, or somebody may still want it: it stays."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Finds them.
+    """Finds them."""
 
-    Attributes:
-        listed: Gives the versions of a ticker that the database lists.
-    """
+    registry: Registry
 
-    paths: StorePaths
-    listed: Callable[[str], list[int]]
+    @property
+    def paths(self) -> StorePaths:
+        """Where everything lies."""
+        return self.registry.paths
 
     def of_models(self, ticker: str) -> Iterator[Leftover]:
         """Find what publishing and removing versions of a ticker left behind.
@@ -61,19 +60,24 @@ class Leftovers:
         The caller holds the ticker's writer lock: without it a version that is being published
         would look like one that never was.
         """
-        known = set(self.listed(ticker))
+        known = set(self.registry.versions(ticker))
         for path in _entries(self.paths.ticker(ticker)):
             name = path.name
-            number = _VERSION.fullmatch(name)
+            number = version_number(name)
             if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
                 yield Leftover("draft", path, ticker, _RemoveDraft(path))
             elif name.startswith((TRASH, DRAFT)):
                 yield Leftover("removed version", path, ticker, _RemoveAnything(path))
-            elif number and int(number[1]) not in known:
-                yield Leftover("unlisted version", path, ticker, _RemoveAnything(path))
+            elif number and number not in known:
+                removed = self.registry.removed(ticker).get(number)
+                if reason := reason_to_keep(self.paths, ticker, number, removed):
+                    known.add(number)
+                    yield Leftover("unlisted version", path, ticker, _Keep(reason))
+                else:
+                    yield Leftover("unlisted version", path, ticker, _RemoveAnything(path))
         for path in _entries(self.paths.reports_of(ticker)):
-            number = _VERSION.fullmatch(path.name)
-            if number and int(number[1]) not in known:
+            number = version_number(path.name)
+            if number and number not in known:
                 yield Leftover("pictures", path, ticker, _RemoveAnything(path))
             else:
                 inside = _entries(path) if path.is_dir() else []
@@ -119,6 +123,14 @@ def _entries(directory: Path) -> list[Path]:
     if directory.is_symlink() or not directory.is_dir():
         return []
     return sorted(directory.iterdir())
+
+
+@dataclass(frozen=True)
+class _Keep:
+    reason: str
+
+    def __call__(self, _really: bool) -> None:
+        raise InUseError(self.reason)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
 
+MOST_MANIFEST_BYTES = 1 << 20
+"""Far more than any settings and scores take."""
+
 # What a manifest lists lies beside it, never elsewhere on the disk.
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 

@@ -38,6 +38,7 @@ from stocklstm.store.disk import (
 from stocklstm.store.locks import claimed_directory
 from stocklstm.store.manifest import (
     FILE_NAME,
+    MOST_MANIFEST_BYTES,
     FileRecord,
     Manifest,
     Outline,
@@ -49,9 +50,7 @@ from stocklstm.store.manifest import (
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.signing import VARIABLE, SigningKey
-
-MOST_MANIFEST_BYTES = 1 << 20
-"""Far more than any settings and scores take."""
+from stocklstm.store.unlisted import owners_on_disk, versions_on_disk
 
 # How the names begin of what is not published yet, and of what is removed but not gone yet.
 DRAFT = ".draft-"
@@ -150,12 +149,35 @@ class Registry:
 
     def _to_begin(self, ticker: str) -> str:
         """Name the command that makes the first model: of a renamed ticker, from one of before."""
+        if self.unlisted(ticker):
+            return f"stocklstm models adopt {ticker}, which lists again what lies on the disk"
         prices = PriceStore(self.connection)
         command = training_command(prices.current_name(ticker))
         for old in prices.former_names(ticker):
             if self.versions(old):
                 return f"{command} --like {old} --from {old}"
         return command
+
+    def unlisted(self, ticker: str) -> list[int]:
+        """List the versions on the disk that the database does not list, in order."""
+        with disk_errors("look for the models"):
+            on_disk = versions_on_disk(self.paths, ticker)
+        # Asked for afterwards: a version is in its place a moment before it is listed.
+        listed = set(self.versions(ticker)) if on_disk else set()
+        return [version for version in on_disk if version not in listed]
+
+    def any_on_disk(self) -> bool:
+        """Tell whether the directory of any version is there, listed or not."""
+        with disk_errors("look for the models"):
+            return any(owners_on_disk(self.paths))
+
+    def removed(self, ticker: str) -> dict[int, str]:
+        """Return the hash of the manifest of each version that was removed on purpose."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT version, manifest_sha256 FROM removals WHERE ticker = ?", (ticker,)
+            ).fetchall()
+        return dict(rows)
 
     def find(self, reference: ModelReference) -> Manifest:
         """Read and check the manifest of the version that a reference means.
@@ -381,8 +403,10 @@ class Registry:
                 (ticker,),
             ).fetchone()
             version: int = 1 + (known or 0)
-        # A killed process may have left a directory that was never published.
-        while self.paths.version(ticker, version).exists():
+        # A directory that no list has was never published, or was so by a database that was lost.
+        with disk_errors("publish the model"):
+            version = max(version, 1 + max(versions_on_disk(self.paths, ticker), default=0))
+        while os.path.lexists(self.paths.version(ticker, version)):
             version += 1
         return version
 

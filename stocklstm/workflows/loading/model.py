@@ -118,7 +118,12 @@ def chosen_references(
             hint=f"stocklstm predict --model {every[0][1:]}",
         )
     if not chosen:
-        raise NoModelError("the store has no model", hint="stocklstm train --ticker PETR4.SA")
+        lost = store.registry.any_on_disk()
+        listing = "stocklstm models adopt, which lists again what lies on the disk"
+        raise NoModelError(
+            "the store lists no model" if lost else "the store has no model",
+            hint=listing if lost else "stocklstm train --ticker PETR4.SA",
+        )
     return chosen
 
 

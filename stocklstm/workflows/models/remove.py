@@ -66,7 +66,7 @@ class Garbage:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that stays because it is in use.
+    """Something that stays because it is in use, or because somebody may still want it.
 
     Attributes:
         ticker: Ticker of the version, or name of a pooled model with its mark.
@@ -86,7 +86,7 @@ class Collection:
     Attributes:
         dry_run: True if nothing was removed, only looked for.
         removed: In order of ticker.
-        skipped: What stays because somebody works on it.
+        skipped: What stays because somebody works on it, or may still want it.
         bytes: Freed in all.
     """
 
@@ -222,7 +222,7 @@ class _Collector:
 
     @property
     def leftovers(self) -> Leftovers:
-        return Leftovers(self.store.paths, self.store.registry.versions)
+        return Leftovers(self.store.registry)
 
     def collect(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
         try:

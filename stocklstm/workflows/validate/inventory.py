@@ -14,6 +14,12 @@ from stocklstm.store.store import Store
 # Checks that fail where bytes are wrong or gone; the others find what does not agree.
 _BYTES = {"database", "versions"}
 
+# What those that never fail advise.
+_ADVICE = {
+    "leftovers": "stocklstm models gc removes them",
+    "unlisted versions": "stocklstm models adopt lists them again",
+}
+
 # So many faults of a kind are named, and the others counted.
 _NAMED = 3
 
@@ -51,6 +57,7 @@ def check_store(store: Store) -> CheckedStore:
         ("aliases", aliases.faults, "each as its log says, on a listed version"),
         ("ledger", lambda: _unknown_tickers(store), "every forecast is of a known ticker"),
         ("leftovers", lambda: _leftovers(store), "none"),
+        ("unlisted versions", lambda: _unlisted_versions(store), "none"),
     )
     outcomes = [_check(*check) for check in checks]
     failed = any(check.status == "failed" for check, _ in outcomes)
@@ -72,8 +79,7 @@ def _check(name: str, find_faults: Callable[[], list[str]], sound: str) -> tuple
         return Check(name, "failed", error.message), True
     if not faults:
         return Check(name, "ok", sound), False
-    if name == "leftovers":
-        advice = "stocklstm models gc removes them"
+    if advice := _ADVICE.get(name):
         return Check(name, "warning", f"{_listed(faults)}: {advice}"), False
     return Check(name, "failed", _listed(faults)), name in _BYTES
 
@@ -110,21 +116,34 @@ def _unknown_tickers(store: Store) -> list[str]:
 
 def _leftovers(store: Store) -> list[str]:
     """Name files and directories that nothing needs."""
-    listed = store.registry.versions
-    search = Leftovers(store.paths, listed)
-    with disk_errors("look for leftovers"):
-        found = [
-            item
-            for ticker in sorted(search.tickers())
-            for item in search.of_models(ticker)
-            if not _in_use(item)
-        ]
-    # A version is in its place a moment before it is listed.
     return [
         f"{item.ticker}/{item.path.name} ({item.kind})"
-        for item in found
-        if not _published_since(item, listed)
+        for item, stays in _found(store)
+        if not stays
     ]
+
+
+def _unlisted_versions(store: Store) -> list[str]:
+    """Name the versions that are whole and that the database does not list."""
+    return [
+        f"{item.ticker}@{item.path.name} is not listed"
+        for item, stays in _found(store)
+        if stays and item.kind == "unlisted version"
+    ]
+
+
+def _found(store: Store) -> list[tuple[Leftover, bool]]:
+    """Find what the database does not list, and whether a cleaning would leave it."""
+    search = Leftovers(store.registry)
+    with disk_errors("look for leftovers"):
+        found = [
+            (item, _in_use(item))
+            for ticker in sorted(search.tickers())
+            for item in search.of_models(ticker)
+        ]
+    # A version is in its place a moment before it is listed.
+    listed = store.registry.versions
+    return [(item, stays) for item, stays in found if not _published_since(item, listed)]
 
 
 def _in_use(item: Leftover) -> bool:

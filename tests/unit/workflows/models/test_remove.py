@@ -1,7 +1,9 @@
 """models rm and gc, as a person uses them."""
 
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,9 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
 from stocklstm.store.locks import work_lock
 from stocklstm.store.runs import RunRecord
-from stocklstm.store.store import Store
+from stocklstm.store.store import Store, open_store
 from tests.conftest import TICKER, Cli
-from tests.support.copied_versions import NOW, only
+from tests.support.copied_versions import NOW, only, publish_copy
 
 DAY_S = 86_400
 
@@ -159,6 +161,76 @@ def test_leftovers_go_and_what_is_not_ours_stays(cli: Cli, versions: Store, tmp_
     assert foreign.is_dir()
     assert sorted(path.name for path in models.iterdir()) == ["notes.txt", "v1", "v2", "v3", "v4"]
     assert only(cli("models", "gc", "--json").out)["removed"] == []
+
+
+def test_an_older_database_costs_no_version(cli: Cli, model_home: Path) -> None:
+    old = (model_home / "stocklstm.db").read_bytes()
+    with open_store(model_home) as store:
+        first = store.registry.manifest(TICKER, 1)
+        for _ in range(2):
+            publish_copy(store, first, NOW, None)
+        store.registry.aliases.promote(TICKER, 3, reason="newer", at=NOW)
+        pictures = [store.paths.reports(TICKER, version) for version in (2, 3, 4)]
+    (model_home / "stocklstm.db").write_bytes(old)
+    for path in pictures:
+        path.mkdir(parents=True)
+    (model_home / "models" / TICKER / "v2" / "history.csv").write_text("another one")
+
+    dry, done = (only(cli("models", "gc", *d, "--json").out) for d in (["--dry-run"], []))
+
+    assert dry == done | {"dry_run": True}
+    assert [(item["kind"], item["name"]) for item in done["removed"]] == [
+        ("unlisted version", "v2"),
+        ("pictures", "v2"),
+        ("pictures", "v4"),
+    ]
+    assert done["skipped"] == [
+        {
+            "ticker": TICKER,
+            "name": "v3",
+            "reason": f"sound, but not listed: stocklstm models adopt {TICKER}@v3",
+        }
+    ]
+    assert cli("models", "gc").err == f"kept: {TICKER}: v3: {done['skipped'][0]['reason']}\n"
+    assert pictures[1].is_dir()
+    with open_store(model_home) as store:
+        publish_copy(store, first, NOW, None)
+        assert store.registry.versions(TICKER) == [1, 4]
+
+
+def test_a_version_that_was_removed_is_cleaned_up_and_another_of_its_number_is_not(
+    cli: Cli, versions: Store
+) -> None:
+    directory = versions.paths.version(TICKER, 2)
+    kept = directory.with_name("kept")
+    shutil.copytree(directory, kept)
+    assert cli("models", "rm", f"{TICKER}@v2").code == 0
+    # As a process leaves it that is killed between the two.
+    kept.rename(directory)
+    manifest = (directory / "manifest.json").read_text()
+    (directory / "manifest.json").write_text(manifest + "\n")
+    assert only(cli("models", "gc", "--json").out)["removed"] == []
+    (directory / "manifest.json").write_text(manifest)
+
+    removed = only(cli("models", "gc", "--json").out)["removed"]
+
+    assert [item["name"] for item in removed] == ["v2"]
+
+
+def test_what_cannot_be_read_now_is_not_taken_for_damaged(
+    cli: Cli, versions: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(versions.paths.version(TICKER, 4), versions.paths.version(TICKER, 9))
+
+    def fail(_path: Path, _most: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("stocklstm.store.unlisted.read_regular", fail)
+    done = only(cli("models", "gc", "--json").out)
+
+    assert done["removed"] == []
+    assert [item["name"] for item in done["skipped"]] == ["v9"]
+    assert "Input/output error" in done["skipped"][0]["reason"]
 
 
 def test_a_ticker_that_the_store_knows_nothing_of(cli: Cli, versions: Store) -> None:

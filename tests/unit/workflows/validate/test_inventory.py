@@ -16,7 +16,7 @@ from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from tests.conftest import TICKER, Cli
 from tests.support.tampering import replace_manifest
 
-NAMES = ["database", "versions", "aliases", "ledger", "leftovers"]
+NAMES = ["database", "versions", "aliases", "ledger", "leftovers", "unlisted versions"]
 
 
 def checked(home: Path) -> CheckedStore:
@@ -122,7 +122,7 @@ def test_a_name_that_is_no_text_is_damage_and_the_other_checks_go_on(model_home:
 
     found = checked(model_home)
 
-    assert [check.status for check in found.checks] == ["ok", "ok", "failed", "ok", "ok"]
+    assert [check.status for check in found.checks] == ["ok", "ok", "failed", "ok", "ok", "ok"]
     assert "is damaged" in found.checks[2].detail
     assert found.corrupt
 
@@ -142,6 +142,22 @@ def test_what_nobody_needs_is_a_warning_that_says_what_removes_it(
     assert "stocklstm models gc" in store["checks"][4]["detail"]
     assert cli("models", "gc").code == 0
     assert checked(model_home).checks[4].status == "ok"
+
+
+def test_a_sound_version_that_is_not_listed_is_no_leftover(cli: Cli, model_home: Path) -> None:
+    changed(model_home, "DELETE FROM versions", "DELETE FROM aliases", "DELETE FROM alias_log")
+
+    found = checked(model_home)
+
+    assert found.status == "ok"
+    assert found.checks[4].detail == "none"
+    assert found.checks[5].status == "warning"
+    assert found.checks[5].detail == (
+        f"{TICKER}@v1 is not listed: stocklstm models adopt lists them again"
+    )
+    assert cli("validate").code == 4
+    for command in (("predict",), ("validate",), ("evaluate", "-t", TICKER)):
+        assert "  next: stocklstm models adopt" in cli(*command).err
 
 
 def test_what_is_just_being_made_is_no_leftover(model_home: Path) -> None:

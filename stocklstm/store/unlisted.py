@@ -1,0 +1,118 @@
+"""Versions that lie on the disk and that the database does not list.
+
+They are there after a database was lost, or replaced by an older one, and where a process was
+killed between the two steps of publishing or removing.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from stocklstm.core.digest import sha256_hex
+from stocklstm.core.reference import version_id
+from stocklstm.errors import ArtifactCorruptError, StockLstmError
+from stocklstm.store.disk import OversizedError, SymbolicLinkError, disk_errors, read_regular
+from stocklstm.store.manifest import (
+    FILE_NAME,
+    MOST_MANIFEST_BYTES,
+    Manifest,
+    corrupt,
+    decode_manifest,
+)
+from stocklstm.store.paths import StorePaths
+
+_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+
+class Found(NamedTuple):
+    """A version as it lies on the disk, whole.
+
+    Attributes:
+        manifest: What it says of itself.
+        sha256: Of the manifest's bytes.
+    """
+
+    manifest: Manifest
+    sha256: str
+
+
+def version_number(name: str) -> int | None:
+    """Read the number of a version's directory; None if the name is that of something else."""
+    match = _VERSION.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def versions_on_disk(paths: StorePaths, owner: str) -> list[int]:
+    """List the numbers that a ticker's or pooled model's directory holds, whatever lies there."""
+    found = (version_number(path.name) for path in _entries(paths.ticker(owner)))
+    return sorted(number for number in found if number)
+
+
+def owners_on_disk(paths: StorePaths) -> Iterator[str]:
+    """Name the directories in which a version lies; not each need be that of a ticker."""
+    for owner in _entries(paths.models):
+        if any(version_number(path.name) and _is_own(path) for path in _entries(owner)):
+            yield owner.name
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    return directory.iterdir() if _is_own(directory) else iter(())
+
+
+def _is_own(directory: Path) -> bool:
+    """Tell whether there is a directory, and not a symbolic link, which may lead elsewhere."""
+    return directory.is_dir() and not directory.is_symlink()
+
+
+def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:
+    """Read a version, and compare every file with what its manifest says of it.
+
+    Raises:
+        ArtifactCorruptError: A file is missing or another one, or there is no such manifest;
+            ArtifactVersionError if that is of a format that is not read.
+        StorageError: It cannot be read now, and may be sound; ConfigError likewise.
+    """
+    content = _read(paths, owner, version, FILE_NAME, MOST_MANIFEST_BYTES)
+    manifest = decode_manifest(content, owner, version)
+    for name, record in manifest.files.items():
+        found = _read(paths, owner, version, name, record.size)
+        if len(found) != record.size or sha256_hex(found) != record.sha256:
+            raise corrupt(manifest.id, f"{name} is not the file that its manifest lists")
+    return Found(manifest, sha256_hex(content))
+
+
+def _read(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:
+    directory, own = paths.version(owner, version), version_id(owner, version)
+    if directory.is_symlink() or directory.parent.is_symlink():
+        raise corrupt(own, "its directory is a symbolic link")
+    with disk_errors(f"read {name}"):
+        try:
+            return read_regular(directory / name, most)
+        except SymbolicLinkError as error:
+            raise corrupt(own, f"{name} is a symbolic link") from error
+        except OversizedError as error:
+            raise corrupt(own, f"{name} has {error.size} bytes, more than {most}") from error
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise corrupt(own, f"{name} is missing") from error
+
+
+def reason_to_keep(
+    paths: StorePaths, owner: str, version: int, removed: str | None = None
+) -> str | None:
+    """Say why an unlisted version is not to be cleaned up; None if nobody can need it.
+
+    Args:
+        removed: Hash of the manifest of the version that had this number and was removed on
+            purpose, if one was.
+    """
+    try:
+        found = read_unlisted(paths, owner, version)
+    except ArtifactCorruptError:
+        return None
+    except StockLstmError as error:
+        # Of a newer format, or on a disk that fails just now: it may well be sound.
+        return error.message
+    if found.sha256 == removed:
+        return None
+    return f"sound, but not listed: stocklstm models adopt {version_id(owner, version)}"
