@@ -1,0 +1,299 @@
+"""Speed of the program in a store of very many tickers, and how it grows with their number.
+
+Run: python benchmarks/large_store.py [--tickers 300,3000] [--rows N] [--evenings N] [--keep DIR]
+
+Makes a store of each size: every ticker has prices, a model of its own, a place in a pooled model,
+and forecasts of a year by both on record; some have a run that was broken off. Ten series of prices
+are made up and one model of the default size is trained; the other tickers hold the same under
+their own names. Then every command runs once over all of them, as a process of its own, and its
+seconds by the clock and of the processor are printed. Exit code 1 if a goal is missed, or if the
+cost grows faster than the number of tickers, both in processor time, which other work on the
+machine disturbs least. Not measured: anything that trains, and anything that asks a source.
+"""
+
+import argparse
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import many_forecasts
+import numpy as np
+
+from stocklstm.core.forecasts.quantiles import LEVELS
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import configure
+from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.runs import RunRecord, run_id
+from stocklstm.store.store import Store, open_store
+
+POOL = "+all"
+EVENING = "2026-11-20T23:00:00Z"
+BASES = 10
+"""Different series of prices."""
+
+RUN_EVERY = 10
+"""One ticker in so many has a run that was broken off."""
+
+GROWTH = 1.25
+"""Most times that the cost may grow faster than the number of tickers, as runs differ."""
+
+CLI = [sys.executable, "-m", "stocklstm"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one run, by the clock and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A command that is measured.
+
+    Attributes:
+        name: What the table calls it.
+        arguments: Those of the command line; where there are none, see `special`.
+        goal_s: Most seconds at the largest size; None for no goal.
+        goal_ms: Most milliseconds a ticker beyond the command for one ticker; None for no goal.
+        alone: Arguments of the same for one ticker, which is taken off for `goal_ms`.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    goal_s: float | None = None
+    goal_ms: float | None = None
+    alone: tuple[str, ...] = ()
+
+
+ONE = ("--ticker", "T00000")
+COMMANDS = (
+    Measured("models gc", ("models", "gc"), goal_s=5),
+    Measured("models list", ("models", "list"), goal_s=1),
+    Measured("models list --json", ("models", "list", "--json"), goal_s=1),
+    Measured("prices show", ("prices", "show"), goal_s=1),
+    Measured("prices show --json", ("prices", "show", "--json")),
+    Measured("predict", ("predict",), goal_ms=3, alone=("predict", *ONE)),
+    Measured("predict, again", ("predict",), goal_ms=3, alone=("predict", *ONE)),
+    Measured(
+        "predict pooled",
+        ("predict", "--model", "all"),
+        goal_ms=0.8,
+        alone=("predict", "--model", "all", *ONE),
+    ),
+    Measured(
+        "predict pooled, again",
+        ("predict", "--model", "all"),
+        goal_ms=0.8,
+        alone=("predict", "--model", "all", *ONE),
+    ),
+    Measured("evaluate --live", ("evaluate", "--live")),
+    Measured("forecasts", ("forecasts", "--json")),
+    Measured("train --all, none due", ("train", "--all", "--if-older-than", "20000", "--dry-run")),
+    Measured("validate --all", ("validate", "--all")),
+    Measured("prices verify", ("prices", "verify")),
+)
+
+
+def names_of(count: int) -> list[str]:
+    """Name so many tickers."""
+    return [f"T{number:05d}" for number in range(count)]
+
+
+def build(home: Path, count: int, rows: int, evenings: int) -> None:
+    """Make a store of so many tickers."""
+    names = names_of(count)
+    bases = names[:BASES]
+    config = configure("calibrated", epochs=1, batch_size=1024)
+    with open_store(home, create=True) as store:
+        _no_waiting(store)
+        many_forecasts.store_prices(store, bases, rows)
+        series = [store.prices.bars(name) for name in bases]
+        _store_sessions(store, series[0])
+        _copy(store, names)
+    with _no_syncing():
+        many_forecasts.give_models(home, names, config)
+        many_forecasts.give_pool(home, names, config)
+    with open_store(home) as store:
+        _no_waiting(store)
+        with store.transaction():
+            for name, bars in zip(bases, series, strict=True):
+                for pool in ("", POOL):
+                    store.ledger.record_all(_forecasts(name, bars, evenings, pool))
+        _copy(store, names, ("forecasts",))
+        for name in names[::RUN_EVERY]:
+            identity = run_id(name, EVENING)
+            record = RunRecord(identity, name, EVENING, config, rows, "2026-11-20", "0" * 64)
+            store.runs.create(record)
+
+
+def _no_waiting(store: Store) -> None:
+    # Waiting for the disk would be most of the time it takes to make the store.
+    store.prices.connection.execute("PRAGMA synchronous = OFF")
+
+
+@contextmanager
+def _no_syncing() -> Iterator[None]:
+    real, os.fsync = os.fsync, lambda _: None
+    try:
+        yield
+    finally:
+        os.fsync = real
+
+
+def _store_sessions(store: Store, bars: Bars) -> None:
+    first, last = bars.dates[0] - 40, bars.dates[-1] + 365
+    days = np.arange(first, last)
+    days = days[np.is_busday(days)]
+    ends = days.astype("datetime64[s]") + np.timedelta64(21, "h")
+    store.sessions.put("BVMF", days, ends)
+
+
+def _forecasts(name: str, bars: Bars, evenings: int, pool: str) -> list[LedgerEntry]:
+    """Make forecasts of the latest sessions, each from the close before."""
+    normal = statistics.NormalDist()
+    spread = [math.exp(0.015 * normal.inv_cdf(level)) for level in LEVELS]
+    days = bars.dates.astype(str).tolist()
+    made = []
+    for row in range(len(bars) - evenings, len(bars)):
+        close = float(bars.closes[row - 1])
+        grid = tuple(close * factor for factor in spread)
+        at = f"{days[row - 1]}T23:00:00Z"
+        made.append(
+            LedgerEntry(name, days[row], 1, 1, days[row - 1], close, close, grid, at, pool)
+        )
+    return made
+
+
+def _copy(store: Store, names: Sequence[str], only: Sequence[str] = ()) -> None:
+    """Store what the database has of the first tickers under all other names as well."""
+    connection = store.prices.connection
+    found = connection.execute(
+        "SELECT t.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c"
+        " WHERE t.type = 'table' AND c.name = 'ticker' ORDER BY t.name <> 'instruments'"
+    )
+    statements = []
+    for table in [name for (name,) in found if not only or name in only]:
+        columns = ", ".join(
+            column
+            for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+            if column not in {"ticker", "id"}
+        )
+        statements.append(
+            f"INSERT INTO {table} (ticker, {columns})"  # noqa: S608 - own names
+            f" SELECT ?, {columns} FROM {table} WHERE ticker = ?"
+        )
+    with store.transaction():
+        for place, name in enumerate(names[BASES:]):
+            for statement in statements:
+                connection.execute(statement, (name, names[place % BASES]))
+
+
+def run(home: Path, arguments: Sequence[str], **variables: str) -> Cost:
+    """Run a command to its end."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*CLI, *arguments],
+        env={**os.environ, "STOCKLSTM_HOME": str(home), **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    complaints = process.stderr.read().decode() if process.stderr else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}: {complaints}")
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime)
+
+
+def completed(home: Path) -> Cost:
+    """Let a shell complete the name of a ticker."""
+    words = "stocklstm predict --ticker T0"
+    return run(
+        home, [], _STOCKLSTM_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="3"
+    )
+
+
+def served(home: Path) -> Cost:
+    """Start a server, and ask whether it is well."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*CLI, "serve", "--port", "0", "--quiet"],
+        env={**os.environ, "STOCKLSTM_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    address = process.stdout.readline().strip() if process.stdout else ""
+    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:  # noqa: S310 - ours
+        answer.read()
+    wall = time.perf_counter() - started
+    process.terminate()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
+
+
+def measure(home: Path, only: Sequence[str]) -> dict[str, tuple[Cost, Cost | None]]:
+    """Run every command over the whole store, and some for one ticker."""
+    run(home, ["models", "list", "--quiet", *ONE])
+    found: dict[str, tuple[Cost, Cost | None]] = {}
+    for each in COMMANDS:
+        if only and not any(word in each.name for word in only):
+            continue
+        alone = run(home, each.alone) if each.alone else None
+        found[each.name] = run(home, each.arguments), alone
+    if not only or "complete" in only:
+        found["complete a ticker"] = completed(home), None
+    if not only or "serve" in only:
+        found["serve, ready"] = served(home), None
+    return found
+
+
+def main() -> int:
+    """Print costs and growth; return 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tickers", default="300,3000", help="sizes, the smallest first")
+    parser.add_argument("--rows", type=int, default=2500, help="sessions of each ticker")
+    parser.add_argument("--evenings", type=int, default=250, help="forecasts on record")
+    parser.add_argument("--keep", type=Path, help="keep the stores here, or use those there")
+    parser.add_argument("--only", default="", help="words of the commands to measure")
+    given = parser.parse_args()
+    sizes = [int(size) for size in given.tickers.split(",")]
+    only = [word for word in given.only.split(",") if word]
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for size in sizes:
+            home = (given.keep or Path(scratch)) / f"{size}"
+            if not home.exists():
+                started = time.perf_counter()
+                build(home, size, given.rows, given.evenings)
+                print(f"made {size} tickers in {time.perf_counter() - started:.0f} s", flush=True)
+            found[size] = measure(home, only)
+            if given.keep is None:
+                shutil.rmtree(home)
+    for size, costs in found.items():
+        print(size)
+        for name, (cost, alone) in costs.items():
+            rest = ""
+            if alone:
+                rest = (
+                    f" {1000 * (cost.wall - alone.wall) / (size - 1):.2f} ms wall"
+                    f" {1000 * (cost.cpu - alone.cpu) / (size - 1):.2f} ms cpu"
+                )
+            print(f"  {name:30} wall {cost.wall:7.2f} cpu {cost.cpu:7.2f}{rest}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
