@@ -21,17 +21,16 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import many_forecasts
 import numpy as np
 
-from stocklstm.core.forecasts.quantiles import LEVELS
 from stocklstm.core.prices.series import Bars
-from stocklstm.core.settings.config import configure
+from stocklstm.core.settings.config import LEVELS, configure
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.runs import RunRecord, run_id
 from stocklstm.store.store import Store, open_store
@@ -122,7 +121,7 @@ def build(home: Path, count: int, rows: int, evenings: int) -> None:
         series = [store.prices.bars(name) for name in bases]
         _store_sessions(store, series[0])
         _copy(store, names)
-    with _no_syncing():
+    with patch("os.fsync"):
         many_forecasts.give_models(home, names, config)
         many_forecasts.give_pool(home, names, config)
     with open_store(home) as store:
@@ -143,21 +142,11 @@ def _no_waiting(store: Store) -> None:
     store.prices.connection.execute("PRAGMA synchronous = OFF")
 
 
-@contextmanager
-def _no_syncing() -> Iterator[None]:
-    real, os.fsync = os.fsync, lambda _: None
-    try:
-        yield
-    finally:
-        os.fsync = real
-
-
 def _store_sessions(store: Store, bars: Bars) -> None:
-    first, last = bars.dates[0] - 40, bars.dates[-1] + 365
-    days = np.arange(first, last)
+    days = np.arange(bars.dates[0] - 40, bars.dates[-1] + 365)
     days = days[np.is_busday(days)]
     ends = days.astype("datetime64[s]") + np.timedelta64(21, "h")
-    store.sessions.put("BVMF", days, ends)
+    store.sessions.put("BVMF", days.astype("datetime64[D]"), ends.astype("datetime64[s]"))
 
 
 def _forecasts(name: str, bars: Bars, evenings: int, pool: str) -> list[LedgerEntry]:
@@ -170,9 +159,7 @@ def _forecasts(name: str, bars: Bars, evenings: int, pool: str) -> list[LedgerEn
         close = float(bars.closes[row - 1])
         grid = tuple(close * factor for factor in spread)
         at = f"{days[row - 1]}T23:00:00Z"
-        made.append(
-            LedgerEntry(name, days[row], 1, 1, days[row - 1], close, close, grid, at, pool)
-        )
+        made.append(LedgerEntry(name, days[row], 1, 1, days[row - 1], close, close, grid, at, pool))
     return made
 
 
@@ -220,9 +207,7 @@ def run(home: Path, arguments: Sequence[str], **variables: str) -> Cost:
 def completed(home: Path) -> Cost:
     """Let a shell complete the name of a ticker."""
     words = "stocklstm predict --ticker T0"
-    return run(
-        home, [], _STOCKLSTM_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="3"
-    )
+    return run(home, [], _STOCKLSTM_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="3")
 
 
 def served(home: Path) -> Cost:

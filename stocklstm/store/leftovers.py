@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from stocklstm.errors import StoreLockedError
@@ -45,7 +46,10 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Finds them."""
+    """Finds them.
+
+    The directories that all tickers share are listed once, however many tickers are asked for.
+    """
 
     registry: Registry
 
@@ -89,8 +93,7 @@ class Leftovers:
         """Name the directories in which leftovers may lie; not each need be a ticker."""
         places = (self.paths.models, self.paths.reports_of(""))
         names = {path.name for place in places for path in _entries(place) if path.is_dir()}
-        runs = {*RunStore(self.paths).names(), *self._locks()}
-        return names | {_owner(name) for name in runs}
+        return names | self._runs.keys() | self._locks.keys()
 
     def of_runs(self, ticker: str, before: float) -> Iterator[Leftover]:
         """Find abandoned runs, and the locks of runs that ended.
@@ -99,18 +102,34 @@ class Leftovers:
             before: Seconds since 1970; what was touched later stays.
         """
         runs = RunStore(self.paths)
-        for name in runs.names(ticker):
+        for name in self._runs.get(ticker, ()):
             path = self.paths.run(name)
-            if not path.is_symlink() and path.stat().st_mtime <= before:
-                yield Leftover("unfinished run", path, ticker, _RemoveRun(runs, name))
-        for name, path in self._locks().items():
-            if _owner(name) == ticker and not self.paths.run(name).exists():
+            # One may have ended since the directory was listed.
+            with suppress(FileNotFoundError):
+                if not path.is_symlink() and path.stat().st_mtime <= before:
+                    yield Leftover("unfinished run", path, ticker, _RemoveRun(runs, name))
+        for name in self._locks.get(ticker, ()):
+            if not self.paths.run(name).exists():
+                path = self.paths.lock(f"run-{name}")
                 yield Leftover("lock", path, ticker, _RemoveLock(self.paths, name))
 
-    def _locks(self) -> dict[str, Path]:
-        """Find the lock files of runs, by the identity of the run."""
-        found = ((_LOCK.fullmatch(path.name), path) for path in _entries(self.paths.locks))
-        return {match[1]: path for match, path in found if match}
+    @cached_property
+    def _runs(self) -> dict[str, list[str]]:
+        """The identities of unfinished runs, by ticker, oldest first."""
+        return _by_owner(RunStore(self.paths).names())
+
+    @cached_property
+    def _locks(self) -> dict[str, list[str]]:
+        """The identities of runs that have a lock file, by ticker."""
+        found = (_LOCK.fullmatch(path.name) for path in _entries(self.paths.locks))
+        return _by_owner(match[1] for match in found if match)
+
+
+def _by_owner(runs: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in runs:
+        found.setdefault(_owner(name), []).append(name)
+    return found
 
 
 def _owner(run: str) -> str:
@@ -122,7 +141,8 @@ def _entries(directory: Path) -> list[Path]:
     """List a directory; none if it is a symbolic link, which may lead out of the store."""
     if directory.is_symlink() or not directory.is_dir():
         return []
-    return sorted(directory.iterdir())
+    # Names are put in order far more quickly than paths.
+    return sorted(directory.iterdir(), key=lambda path: path.name)
 
 
 @dataclass(frozen=True)

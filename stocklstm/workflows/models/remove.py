@@ -1,8 +1,9 @@
 """models rm and gc: removing versions and leftovers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.clock import utc_now
@@ -175,9 +176,9 @@ def collect_garbage(
     """Remove old versions, and what killed processes left behind; see `Client.collect_garbage`."""
     store.require_writable()
     collector = _Collector(store, rule, dry_run, datetime.fromisoformat(now or utc_now()))
-    known = _all_tickers(store, collector.leftovers)
+    known = {*store.registry.tickers(), *filter(_is_ticker, collector.leftovers.tickers())}
     done, failures = for_each(
-        tickers or [StoredTicker(name) for name in known],
+        tickers or [StoredTicker(name) for name in sorted(known)],
         lambda name: _known_ticker(name, known),
         collector.collect,
     )
@@ -191,11 +192,7 @@ def collect_garbage(
     return Batch((collection,), failures)
 
 
-def _all_tickers(store: Store, leftovers: Leftovers) -> list[str]:
-    return sorted({*store.registry.tickers(), *filter(_is_ticker, leftovers.tickers())})
-
-
-def _known_ticker(name: str, known: Sequence[str]) -> str:
+def _known_ticker(name: str, known: set[str]) -> str:
     ticker = parse_owner(name)
     if ticker not in known:
         raise NoModelError(
@@ -219,12 +216,18 @@ class _Collector:
     rule: RemovalRule
     dry_run: bool
     now: datetime
+    starts: dict[str, ModelReference | None] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def leftovers(self) -> Leftovers:
         return Leftovers(self.store.registry)
 
     def collect(self, ticker: str) -> tuple[list[Garbage], list[Skipped]]:
+        # Most tickers have nothing to remove, and to look costs less than to take a lock. What is
+        # found without one may be at work: then it is looked for once more.
+        with disk_errors("clean up"):
+            if not self._spare(ticker) and next(self._left(ticker), None) is None:
+                return [], []
         try:
             with self.store.writing(ticker):
                 return self._collect(ticker)
@@ -263,14 +266,20 @@ class _Collector:
         if keep is None and days is None:
             return []
         published = self.store.registry.published(ticker)
+        if len(published) <= (keep or 0):
+            return []
         newest = set(sorted(published, reverse=True)[: keep or 0])
         before = (self.now - timedelta(days=days or 0)).astimezone(UTC)
-        needed = {*self.store.registry.aliases.of(ticker).values(), *self._begun_with(ticker)}
+        needed = newest | set(self.store.registry.aliases.of(ticker).values())
         spare = {
             version
             for version, at in published.items()
-            if version not in newest | needed and datetime.fromisoformat(at) <= before
+            if version not in needed and datetime.fromisoformat(at) <= before
         }
+        if spare:
+            spare -= self._begun_with(ticker)
+        if not spare:
+            return []
         parents = _parents(self.store, ticker)
         while held := spare & {
             parents.get(version) for version in published if version not in spare
@@ -280,13 +289,15 @@ class _Collector:
 
     def _begun_with(self, ticker: str) -> set[int]:
         """Find the versions whose weights unfinished runs of any ticker began with."""
-        found = set()
-        for name in self.store.runs.names():
+        starts = (self._starts(name) for name in self.store.runs.names())
+        return {s.version for s in starts if s and s.ticker == ticker and s.version}
+
+    def _starts(self, run: str) -> ModelReference | None:
+        """Look up what a run began with, which never changes; None if it is not known."""
+        if run not in self.starts:
             try:
-                start = self.store.runs.open(name).record.start
+                start = self.store.runs.open(run).record.start
             except StockLstmError:
-                continue
-            reference = parse_reference(start) if start else None
-            if reference is not None and reference.ticker == ticker and reference.version:
-                found.add(reference.version)
-        return found
+                start = None
+            self.starts[run] = parse_reference(start) if start else None
+        return self.starts[run]
