@@ -1,9 +1,18 @@
 """What a person sees: nothing is cut off, on any width, in any terminal."""
 
+import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from stocklstm.cli import tables
 from stocklstm.cli.evaluate.evaluate import VIEW as EVALUATE
 from stocklstm.cli.output import Mode, show
 from stocklstm.cli.predict.forecasts import VIEW as PREDICT
@@ -214,3 +223,62 @@ def test_failures_go_to_stderr_beside_results(capfd: pytest.CaptureFixture[str])
         "error: NOPE3.SA: there is no model of NOPE3.SA\n"
         "  next: stocklstm train --ticker NOPE3.SA\n"
     )
+
+
+STYLED = [
+    Text("no better", "yellow"),
+    Text("日本\nz", "red"),
+    Text.assemble("a", ("b", "bold red")),
+]
+CELLS = st.sampled_from(
+    ["", "1,000", "R$ 36.38", "日本", "two\nlines", "é\n", "[bold]", "a\rb", Text(""), *STYLED]
+)
+HEADINGS = st.sampled_from(["Model", "Made\n(UTC)", "日本"])
+TABLES = st.integers(2, 5).flatmap(
+    lambda count: st.tuples(
+        # The first column, which names the rows, may do without a heading.
+        st.tuples(HEADINGS | st.just(""), *[HEADINGS] * (count - 1)).map(list),
+        st.lists(st.lists(CELLS, min_size=count, max_size=count), min_size=1, max_size=4),
+    )
+)
+
+
+def _by_rich(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, utf8: bool) -> Table:
+    shape = box.SIMPLE_HEAD if utf8 else box.ASCII2
+    table = Table(box=shape, show_edge=False, pad_edge=False, collapse_padding=True)
+    for number, heading in enumerate(columns):
+        left = number == 0 or heading == "日本"
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _console() -> Console:
+    return Console(file=io.StringIO(), width=200, highlight=False, emoji=False, markup=False)
+
+
+@given(TABLES, st.booleans())
+def test_a_table_looks_like_one_of_rich(
+    table: tuple[list[str], list[list[str | Text]]], utf8: bool
+) -> None:
+    columns, rows = table
+    ours, theirs = _console(), _console()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "writes_utf8", lambda: utf8)
+        tables.grid(ours, "Title", columns, rows, left=["日本"])
+    theirs.print("Title")
+    theirs.print(_by_rich(columns, rows, utf8=utf8))
+    drawn, expected = (
+        [line.rstrip() for line in console.file.getvalue().splitlines()]
+        for console in (ours, theirs)
+    )
+    assert drawn == expected
+
+
+def test_a_table_keeps_the_colours_of_its_cells() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+    tables.grid(console, "Title", ["Model", "Verdict"], [["A", Text("worse", "bold red")]])
+    shown = console.file.getvalue()
+    assert "\x1b[1mModel\x1b[0m" in shown
+    assert "\x1b[1;31mworse\x1b[0m" in shown
