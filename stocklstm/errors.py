@@ -12,6 +12,7 @@
     │ ├ ArtifactCorruptError
     │ ├ ArtifactVersionError
     │ └ SchemaError
+    │   └ LostDatabaseError
     ├ NotEnoughDataError      stale, too few or unusable prices
     │ ├ SeriesTooShortError
     │ ├ StaleDataError
@@ -99,6 +100,10 @@ class ArtifactVersionError(IntegrityError):
 
 class SchemaError(IntegrityError):
     """The database is damaged or of a schema this program does not read."""
+
+
+class LostDatabaseError(SchemaError):
+    """The database is missing or empty, and the models that it listed lie beside it."""
 
 
 class NotEnoughDataError(StockLstmError):

@@ -1,14 +1,23 @@
 """The SQLite file: opening, migrating, and translating its errors."""
 
+import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stocklstm.errors import ConfigError, SchemaError, StorageError, StoreLockedError
+from stocklstm.errors import (
+    ConfigError,
+    LostDatabaseError,
+    SchemaError,
+    StorageError,
+    StoreLockedError,
+)
 from stocklstm.store.disk import disk_errors, make_private
+from stocklstm.store.paths import StorePaths, owners_on_disk
 
 # Migration n takes user_version n - 1 to n. Published ones are never edited, only followed. The
 # columns of a primary key come first and in its order: otherwise SQLite 3.40 takes values of tables
@@ -111,6 +120,25 @@ _MIGRATIONS = (
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
+APPLICATION_ID = 0x53544C4D
+"""Marks a database as one of stocklstm's ("STLM"); those of before there was a mark have 0."""
+
+# What every database of ours has had from the beginning.
+_TABLES = {"instruments", "prices", "versions", "aliases"}
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+_WAY_BACK = (
+    "stocklstm restore FILE, if there is a backup; or stocklstm models adopt, which lists the "
+    "models again (fetch the prices anew)"
+)
+
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _FORBIDDEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 _FAILING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -130,6 +158,11 @@ def database_errors() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         code = _code(error)
+        if code not in _LOCKED and _too_many_files():
+            raise StorageError(
+                "the store cannot be opened: too many files are open",
+                hint="end what has them open, or allow more with: ulimit -n 4096",
+            ) from error
         if code in _LOCKED:
             raise StoreLockedError(
                 "another stocklstm is writing to the store",
@@ -179,22 +212,79 @@ def _damaged(error: Exception) -> SchemaError:
     )
 
 
+def _too_many_files() -> bool:
+    """Tell why SQLite opens nothing any more, which it does not say itself."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    return False
+
+
+def file_size(path: Path) -> int | None:
+    """Return the bytes of the database's file; None if there is none.
+
+    Raises:
+        SchemaError: Something else has its name, at which a reader might wait forever.
+    """
+    with disk_errors("open the store"):
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    if kind := _KINDS.get(stat.S_IFMT(found.st_mode)):
+        raise SchemaError(
+            f"the database {path} is {kind}, not a file", hint=f"move it away, then {_WAY_BACK}"
+        )
+    return found.st_size
+
+
+def require_none_lost(path: Path) -> None:
+    """Refuse to begin a new database beside the models that a lost one listed.
+
+    Raises:
+        LostDatabaseError: Models lie there.
+    """
+    with disk_errors("look for the models"):
+        owner = next(owners_on_disk(StorePaths(path.parent)), None)
+    if owner is not None:
+        raise LostDatabaseError(
+            f"the database {path} is missing or empty, and models lie beside it, such as "
+            f"{owner[:40]!a}: it was lost",
+            hint=_WAY_BACK,
+        )
+
+
 def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
     """Open the database for writing; create or migrate it if necessary.
 
     Raises:
-        SchemaError: It is damaged, or was written by a newer program.
+        SchemaError: It is damaged, lost, of another program, or was written by a newer one.
         ConfigError: It may not be written; StorageError if the disk refuses.
     """
+    return _opened(path, lock_timeout_s)
+
+
+def begin_anew(path: Path, *, lock_timeout_s: float) -> None:
+    """Make a new database, also beside the models of one that was lost."""
+    _opened(path, lock_timeout_s, anew=True).close()
+
+
+def _opened(path: Path, lock_timeout_s: float, *, anew: bool = False) -> sqlite3.Connection:
     with disk_errors("create the store"):
         make_private(path.parent, exist_ok=True)
     _make_file(path)
     with database_errors():
         connection = _connect(path, "rwc", lock_timeout_s)
         try:
-            if _schema_version(connection) < SCHEMA_VERSION:
+            version = _schema_version(connection)
+            if version == 0 and not anew:
+                require_none_lost(path)
+            if version < SCHEMA_VERSION:
                 _use_wal(connection, lock_timeout_s)
                 _migrate(connection)
+            elif not _is_marked(connection):
+                _mark(connection, lock_timeout_s)
             # Power loss may cost the last commit in WAL mode, unless told otherwise.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -245,6 +335,8 @@ def _connect_current(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Co
         raise
     if version < SCHEMA_VERSION:
         connection.close()
+        if version == 0:
+            require_none_lost(path)
         raise SchemaError(
             "the database stocklstm.db is empty or of an older version",
             hint="run stocklstm fetch once where the store may be written",
@@ -269,13 +361,54 @@ def _connect(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Connection
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """Read the number of the schema, 0 if the database is empty.
+
+    Raises:
+        SchemaError: The database is another program's, or of a newer one.
+    """
+    version = _pragma(connection, "user_version")
+    if not _is_marked(connection):
+        _require_none_of_others(connection, version)
+    if version < 0:
+        raise _damaged(ValueError(f"its schema has the number {version}"))
     if version > SCHEMA_VERSION:
         raise SchemaError(
             f"the store was written by a newer stocklstm: schema {version}, not {SCHEMA_VERSION}",
             hint="upgrade with: pip install --upgrade stocklstm",
         )
     return version
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _is_marked(connection: sqlite3.Connection) -> bool:
+    return _pragma(connection, "application_id") == APPLICATION_ID
+
+
+def _require_none_of_others(connection: sqlite3.Connection, version: int) -> None:
+    """Refuse a database that is not marked as ours and does not look like one of before."""
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    tables = {name for (name,) in rows}
+    unmarked = _pragma(connection, "application_id") == 0
+    if unmarked and tables >= _TABLES and version == 0:
+        raise _damaged(ValueError("its schema has the number 0"))
+    if not unmarked or (not tables >= _TABLES and (tables or version)):
+        raise SchemaError(
+            "stocklstm.db is the database of another program: it has none of stocklstm's tables"
+            if unmarked
+            else "stocklstm.db is the database of another program, or damaged: it has another mark",
+            hint="set STOCKLSTM_HOME to another directory, or move the file away",
+        )
+
+
+def _mark(connection: sqlite3.Connection, lock_timeout_s: float) -> None:
+    """Mark a database of before there were marks; who writes to it meanwhile comes first."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    with suppress(sqlite3.OperationalError):
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA busy_timeout = {int(lock_timeout_s * 1000)}")
 
 
 def _use_wal(connection: sqlite3.Connection, lock_timeout_s: float) -> None:
@@ -299,6 +432,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             for statement in _MIGRATIONS[version].split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def integrity_faults(connection: sqlite3.Connection) -> list[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import remove_tree
 from stocklstm.store.locks import unclaimed, work_lock
-from stocklstm.store.paths import StorePaths
+from stocklstm.store.paths import StorePaths, version_number
 from stocklstm.store.registry import DRAFT, TRASH, Registry
 from stocklstm.store.runs import RunStore
-from stocklstm.store.unlisted import reason_to_keep, version_number
+from stocklstm.store.unlisted import reason_to_keep
 
 # As `store.runs.RunStore.locked` names the lock of a run.
 _LOCK = re.compile(r"run-(.+)\.lock")

@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from stocklstm.errors import StockLstmError
+from stocklstm.store.database import file_size
 from stocklstm.store.paths import StorePaths
 
 # A shell waits for the answer at every press of a key.
@@ -41,9 +43,11 @@ def unfinished_runs(paths: StorePaths) -> list[str]:
 
 def _rows(paths: StorePaths, query: str) -> list[tuple[str, ...]]:
     try:
+        if not file_size(paths.database):
+            return []
         with closing(_connection(paths.database)) as connection:
             rows: list[tuple[str, ...]] = connection.execute(query).fetchall()
-    except (sqlite3.Error, OSError, ValueError):
+    except (sqlite3.Error, OSError, ValueError, StockLstmError):
         return []
     return [row for row in rows if all(isinstance(value, str) for value in row)]
 

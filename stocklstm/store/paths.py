@@ -1,9 +1,13 @@
 """Paths of everything in the store."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from stocklstm.errors import ConfigError
+
+_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 
 
 def data_home() -> Path:
@@ -100,3 +104,31 @@ class StorePaths:
     def lock(self, name: str) -> Path:
         """The lock file of one ticker's writers."""
         return self.locks / f"{name}.lock"
+
+
+def version_number(name: str) -> int | None:
+    """Read the number of a version's directory; None if the name is that of something else."""
+    match = _VERSION.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def versions_on_disk(paths: StorePaths, owner: str) -> list[int]:
+    """List the numbers that a ticker's or pooled model's directory holds, whatever lies there."""
+    found = (version_number(path.name) for path in _entries(paths.ticker(owner)))
+    return sorted(number for number in found if number)
+
+
+def owners_on_disk(paths: StorePaths) -> Iterator[str]:
+    """Name the directories in which a version lies; not each need be that of a ticker."""
+    for owner in _entries(paths.models):
+        if any(version_number(path.name) and _is_own(path) for path in _entries(owner)):
+            yield owner.name
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    return directory.iterdir() if _is_own(directory) else iter(())
+
+
+def _is_own(directory: Path) -> bool:
+    """Tell whether there is a directory, and not a symbolic link, which may lead elsewhere."""
+    return directory.is_dir() and not directory.is_symlink()

@@ -47,10 +47,9 @@ from stocklstm.store.manifest import (
     decode_outline,
     training_command,
 )
-from stocklstm.store.paths import StorePaths
+from stocklstm.store.paths import StorePaths, owners_on_disk, versions_on_disk
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.signing import VARIABLE, SigningKey
-from stocklstm.store.unlisted import owners_on_disk, versions_on_disk
 
 # How the names begin of what is not published yet, and of what is removed but not gone yet.
 DRAFT = ".draft-"

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
-from stocklstm.store.database import open_database, open_in_memory, open_readonly, transaction
+from stocklstm.store.database import (
+    begin_anew,
+    file_size,
+    open_database,
+    open_in_memory,
+    open_readonly,
+    require_none_lost,
+    transaction,
+)
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.locks import writer_lock
@@ -103,6 +111,7 @@ def open_store(
     home: Path | None = None,
     *,
     create: bool = False,
+    anew: bool = False,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Iterator[Store]:
     """Open the store, and close it at the end.
@@ -110,15 +119,18 @@ def open_store(
     Args:
         home: Its directory; by default `STOCKLSTM_HOME` or the user data directory.
         create: Make it if there is none.
+        anew: Make it also where the database was lost and its models are there.
 
     Raises:
         NotFoundError: There is no store and none is to be made.
-        SchemaError: The database is damaged or of a newer program.
+        SchemaError: The database is damaged, lost, of another program or of a newer one.
         ConfigError: It may not be written though it must be created, or the signing key is too
             short.
     """
     paths = StorePaths(home or data_home())
-    if not create and not _exists(paths):
+    if anew:
+        begin_anew(paths.database, lock_timeout_s=lock_timeout_s)
+    if not _exists(paths) and not create:
         raise NotFoundError(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",
@@ -153,9 +165,31 @@ def stand_in(home: Path | None = None) -> Iterator[Store | None]:
         connection.close()
 
 
+@contextmanager
+def stand_in_for_lost(home: Path | None = None) -> Iterator[Store]:
+    """Open an empty database in memory in the place of one that was lost, to be read.
+
+    Args:
+        home: As for `open_store`.
+    """
+    connection = open_in_memory()
+    try:
+        yield _store(StorePaths(home or data_home()), connection, None, None, LOCK_TIMEOUT_S)
+    finally:
+        connection.close()
+
+
 def _exists(paths: StorePaths) -> bool:
-    with disk_errors("open the store"):
-        return paths.database.exists()
+    """Tell whether there is a store.
+
+    Raises:
+        SchemaError: There was one, and its database is lost.
+    """
+    size = file_size(paths.database)
+    if not size:
+        # SQLite would make a new one of an empty file, and throw away the journal beside it.
+        require_none_lost(paths.database)
+    return size is not None
 
 
 def _could_be_made(paths: StorePaths) -> bool:

@@ -4,9 +4,6 @@ They are there after a database was lost, or replaced by an older one, and where
 killed between the two steps of publishing or removing.
 """
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from stocklstm.core.digest import sha256_hex
@@ -22,8 +19,6 @@ from stocklstm.store.manifest import (
 )
 from stocklstm.store.paths import StorePaths
 
-_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
-
 
 class Found(NamedTuple):
     """A version as it lies on the disk, whole.
@@ -35,34 +30,6 @@ class Found(NamedTuple):
 
     manifest: Manifest
     sha256: str
-
-
-def version_number(name: str) -> int | None:
-    """Read the number of a version's directory; None if the name is that of something else."""
-    match = _VERSION.fullmatch(name)
-    return int(match[1]) if match else None
-
-
-def versions_on_disk(paths: StorePaths, owner: str) -> list[int]:
-    """List the numbers that a ticker's or pooled model's directory holds, whatever lies there."""
-    found = (version_number(path.name) for path in _entries(paths.ticker(owner)))
-    return sorted(number for number in found if number)
-
-
-def owners_on_disk(paths: StorePaths) -> Iterator[str]:
-    """Name the directories in which a version lies; not each need be that of a ticker."""
-    for owner in _entries(paths.models):
-        if any(version_number(path.name) and _is_own(path) for path in _entries(owner)):
-            yield owner.name
-
-
-def _entries(directory: Path) -> Iterator[Path]:
-    return directory.iterdir() if _is_own(directory) else iter(())
-
-
-def _is_own(directory: Path) -> bool:
-    """Tell whether there is a directory, and not a symbolic link, which may lead elsewhere."""
-    return directory.is_dir() and not directory.is_symlink()
 
 
 def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:

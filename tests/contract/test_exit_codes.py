@@ -31,6 +31,7 @@ DOCUMENTED = {
     errors.ArtifactCorruptError: 5,
     errors.ArtifactVersionError: 5,
     errors.SchemaError: 5,
+    errors.LostDatabaseError: 5,
     errors.NotEnoughDataError: 6,
     errors.SeriesTooShortError: 6,
     errors.StaleDataError: 6,

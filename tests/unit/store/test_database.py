@@ -21,6 +21,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store import database
 from stocklstm.store.database import (
+    APPLICATION_ID,
     SCHEMA_VERSION,
     database_errors,
     integrity_faults,
@@ -320,6 +321,7 @@ def test_processes_may_create_the_store_at_once(home, tmp_path, _):
 def standing_in_the_way(path: Path, how: str) -> sqlite3.Connection:
     path.parent.mkdir()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     other.execute("CREATE TABLE another (x)")
     other.execute(how)
     other.execute("SELECT * FROM another").fetchall()
