@@ -1,6 +1,7 @@
 """Figures about the server, for Prometheus."""
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -25,6 +26,8 @@ class Metrics:
 
     def __init__(self, service: "Service", cache: "ResponseCache") -> None:
         self._registry = CollectorRegistry()
+        self._writing = Lock()
+        self._shown: Health | None = None
         self._requests = Counter(
             "stocklstm_requests",
             "Requests answered; client is gone where status is 0.",
@@ -54,20 +57,23 @@ class Metrics:
         build.labels(__version__).set(1)
         self._registry.register(_ServiceCounts(service, cache))
 
-    def count(self, scope: Scope, status: int | None, seconds: float) -> None:
+    def count(self, scope: Scope, method: str, status: int | None, seconds: float) -> None:
         """Count a request that was answered; without a status if the client went away."""
         route = getattr(scope.get("route"), "path", "none")
-        self._requests.labels(route, _method(scope["method"]), status or 0).inc()
+        self._requests.labels(route, _method(method), status or 0).inc()
         self._seconds.labels(route).observe(seconds)
 
     def text(self, health: "Health") -> bytes:
         """Write all figures in Prometheus' text format."""
-        self._ready.set(health.ready)
-        self._stale.clear()
-        for champion in health.tickers:
-            if champion.stale_sessions is not None:
-                self._stale.labels(champion.ticker).set(champion.stale_sessions)
-        return generate_latest(self._registry)
+        with self._writing:
+            if health is not self._shown:
+                self._shown = health
+                self._ready.set(health.ready)
+                self._stale.clear()
+                for champion in health.tickers:
+                    if champion.stale_sessions is not None:
+                        self._stale.labels(champion.ticker).set(champion.stale_sessions)
+            return generate_latest(self._registry)
 
 
 class _ServiceCounts(Collector):
@@ -88,6 +94,8 @@ class _ServiceCounts(Collector):
         yield GaugeMetricFamily("stocklstm_models_loaded", "Models in memory.", value=loaded)
         loads = 0 if models is None else models.loads
         yield CounterMetricFamily("stocklstm_model_loads", "Models loaded.", value=loads)
+        taken = 0 if models is None else models.bytes
+        yield GaugeMetricFamily("stocklstm_model_bytes", "About what they take.", value=taken)
 
 
 def _method(method: str) -> str:

@@ -5,12 +5,13 @@ import base64
 import binascii
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stocklstm.api.metrics import Metrics
-from stocklstm.api.problems import RETRY_AFTER_S, Problem, http_problem
+from stocklstm.api.problems import RETRY_AFTER_S, Problem, bug_problem, http_problem
 from stocklstm.api.server_options import Limits, ServerOptions
 
 HEALTH = "/health"
@@ -46,12 +47,27 @@ class Guard:
     """ASGI application around another one.
 
     A request with a wrong host name or token, or of a wrong size, is refused before its body is
-    read. The body is read here, whole and within its time limit, so that no handler waits for a
-    slow client.
+    read, and takes no place of those that are answered. The body is read here, whole and within its
+    time limit, so that no handler waits for a slow client.
     """
 
-    def __init__(self, app: ASGIApp, options: ServerOptions, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: ServerOptions,
+        metrics: Metrics,
+        is_up: Callable[[], Response],
+    ) -> None:
+        """Wrap an application.
+
+        Args:
+            app: Answers who may ask.
+            options: Who may, and the limits.
+            metrics: Counts the requests.
+            is_up: Tells a stranger whether the server can forecast, at no cost.
+        """
         self._app = app
+        self._is_up = is_up
         self._options = options
         self._limits: Limits = options.limits
         self._names = options.host_names
@@ -67,8 +83,10 @@ class Guard:
             return
         started = time.perf_counter()
         answer = _ResponseSender(send)
-        self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
+        method = scope["method"]
+        if method == "HEAD":
+            # Uvicorn, which has the scope as it was, leaves out the body.
+            scope = {**scope, "method": "GET"}
         try:
             async with asyncio.timeout(self._limits.answer_s):
                 await self._answer(scope, receive, answer)
@@ -78,25 +96,40 @@ class Guard:
         except _DisconnectedError:
             pass
         except Exception:  # noqa: BLE001 - a bug must not end the server
-            _log.exception("a bug in stocklstm, in answering %s", scope["path"])
-            problem = http_problem(
-                500,
-                "the log of the server has the traceback",
-                hint="please report it with that traceback",
-            )
-            await self._refuse(problem, scope, answer)
+            _log.exception("a bug in stocklstm, in answering %a", scope["path"][:200])
+            await self._refuse(bug_problem(), scope, answer)
         finally:
-            self._in_flight -= 1
-            self._metrics.in_flight.set(self._in_flight)
-            self._metrics.count(scope, answer.status, time.perf_counter() - started)
+            self._metrics.count(scope, method, answer.status, time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_ResponseSender") -> None:
         headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - the last counts
-        scope.setdefault("state", {})["trusted"] = self._trusted(headers)
-        problem = self._refusal(scope, headers)
+        trusted = self._trusted(headers)
+        problem = self._refusal(scope, headers, trusted=trusted)
         if problem is not None:
             await self._refuse(problem, scope, answer)
-            return
+        elif not trusted:
+            await self._is_up()(scope, _disconnected, answer.send)
+        elif self._in_flight >= self._limits.in_flight:
+            words = f"{self._limits.in_flight} requests are under way"
+            await self._refuse(http_problem(503, words, headers=_RETRY), scope, answer)
+        else:
+            self._count_in_flight(1)
+            try:
+                await self._pass_on(scope, headers, receive, answer)
+            finally:
+                self._count_in_flight(-1)
+
+    def _count_in_flight(self, more: int) -> None:
+        self._in_flight += more
+        self._metrics.in_flight.set(self._in_flight)
+
+    async def _pass_on(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        answer: "_ResponseSender",
+    ) -> None:
         if not _has_body(headers):
             await self._app(scope, receive, answer.send)
             return
@@ -111,8 +144,16 @@ class Guard:
         else:
             await self._app(scope, _Replay(body, receive), answer.send)
 
-    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Problem | None:
+    def _refusal(
+        self, scope: Scope, headers: Mapping[bytes, bytes], *, trusted: bool
+    ) -> Problem | None:
         """Return the first reason to refuse a request, before its body is read; None if none."""
+        if b"transfer-encoding" in headers and (
+            b"content-length" in headers or scope["http_version"] != "1.1"
+        ):
+            # Whoever stands in front may take another end of it for the right one, and what
+            # follows for the request of somebody else.
+            return http_problem(400, "Transfer-Encoding goes with HTTP/1.1 and no Content-Length")
         host = headers.get(b"host", b"").decode("latin-1")
         if self._names is not None and _without_port(host) not in self._names:
             return http_problem(
@@ -120,7 +161,9 @@ class Guard:
                 f"this server does not go by the name {host[:100]!a}",
                 hint="name it with stocklstm serve --allow-host NAME",
             )
-        if not scope["state"]["trusted"] and scope["path"] != HEALTH:
+        if not trusted and (
+            scope["path"] != HEALTH or scope["method"] != "GET" or _has_body(headers)
+        ):
             return http_problem(
                 401,
                 "send the token that the server was started with",
@@ -133,9 +176,6 @@ class Guard:
             return http_problem(
                 431, f"the head of a request has at most {self._limits.head_bytes:,} bytes"
             )
-        if self._in_flight > self._limits.in_flight:
-            words = f"{self._limits.in_flight} requests are under way"
-            return http_problem(503, words, headers=_RETRY)
         return self._body_refusal(headers) if _has_body(headers) else None
 
     def _body_refusal(self, headers: Mapping[bytes, bytes]) -> Problem | None:

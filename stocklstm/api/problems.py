@@ -49,6 +49,7 @@ _TITLES = {
     415: "The body is not JSON",
     421: "This server does not go by that name",
     422: "The request is not valid",
+    429: "Too many requests",
     431: "The head of the request is too large",
     500: "A bug in stocklstm",
     503: "Try again in a moment",
@@ -85,9 +86,9 @@ class Problem:
             "type": f"urn:stocklstm:problem:{self.kind}",
             "title": self.title,
             "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
-            "hint": self.hint,
+            "detail": _encodable(self.detail),
+            "instance": _encodable(instance),
+            "hint": None if self.hint is None else _encodable(self.hint),
             "code": self.code,
         }
         return document if self.errors is None else document | {"errors": self.errors}
@@ -100,6 +101,11 @@ class Problem:
             {**self.headers, "cache-control": "no-store"},
             MEDIA_TYPE,
         )
+
+
+def _encodable(text: str) -> str:
+    # JSON may name halves of characters, which no text can hold.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def status_of(error: StockLstmError) -> int:
@@ -121,6 +127,13 @@ def problem_of(error: StockLstmError) -> Problem:
         hint="please report it with that traceback" if bug else error.hint,
         code=int(exit_code(error)),
         headers={"retry-after": f"{RETRY_AFTER_S}"} if isinstance(error, TryAgainError) else {},
+    )
+
+
+def bug_problem() -> Problem:
+    """Describe an error that nobody foresaw; what it says of itself is for the log alone."""
+    return http_problem(
+        500, "the log of the server has the traceback", hint="please report it with that traceback"
     )
 
 

@@ -1,8 +1,16 @@
 """The body of `POST /predict`."""
 
-from typing import Annotated, Self
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, NoReturn, Self
+from urllib.parse import parse_qsl
 
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.responses import Response
 
 from stocklstm.core.forecasts.horizons import FARTHEST, parse_horizons
 from stocklstm.core.settings.config import INTERVAL_LEVELS
@@ -25,6 +33,8 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        # Neither true nor "36.5" is a price.
+        strict=True,
         json_schema_extra={
             "examples": [
                 {"tickers": ["PETR4.SA"], "horizon": 1, "levels": [0.8, 0.95]},
@@ -133,3 +143,72 @@ class PredictRequest(BaseModel):
             adj_closes=self.adj_closes,
             volumes=self.volumes,
         )
+
+
+_LISTS = frozenset({"ticker", "level"})
+
+
+async def require_single_parameters(request: Request) -> None:
+    """Refuse a parameter that is given twice, of which the last would count.
+
+    Raises:
+        RequestValidationError: One is, and may not be.
+    """
+    query = request.scope["query_string"].decode("latin-1")
+    names = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
+    twice = [name for name, count in names.items() if count > 1 and name not in _LISTS]
+    if twice:
+        raise RequestValidationError(
+            [{"type": "twice", "loc": ("query", name), "msg": "given twice"} for name in twice]
+        )
+
+
+class StrictJsonRoute(APIRoute):
+    """A route that takes a body for what it says, and only if it says it once."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Hand on a request whose body is read strictly."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await answer(_StrictRequest(request.scope, request.receive))
+
+        return handler
+
+
+class _StrictRequest(Request):
+    async def json(self) -> Any:  # noqa: ANN401 - whatever a body holds
+        return decode_json(await self.body())
+
+
+def decode_json(content: bytes) -> Any:  # noqa: ANN401 - whatever it holds
+    """Read JSON as RFC 8259 has it: no name twice in an object, no NaN, no depth without end.
+
+    Raises:
+        UnicodeDecodeError: It is no text.
+        JSONDecodeError: It is no such JSON.
+    """
+    text = content.decode(json.detect_encoding(content))
+
+    def refuse(words: str) -> NoReturn:
+        raise json.JSONDecodeError(words, text, 0)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            refuse("a name is there twice")
+        return found
+
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=once,
+            parse_constant=lambda name: refuse(f"{name} is no number"),
+        )
+    except RecursionError:
+        refuse("it is nested too deeply")
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # Python reads no integer of more than 4,300 digits.
+        refuse("a number has too many digits")

@@ -8,11 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stocklstm.errors import StockLstmError
 
-MOST_RESPONSES = 256
-"""Responses that are kept while nothing changes."""
+LARGEST_SHARE = 4
+"""Responses that take more than this part of the cache are not kept."""
 
-MOST_BYTES = 256 << 10
-"""Larger responses are not kept."""
+# What a response takes beside its body and its query.
+_BYTES_EACH = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class _Response:
     start: Message
     body: bytes
     route: object
+    bytes: int
 
 
 class ResponseCache:
@@ -32,7 +33,11 @@ class ResponseCache:
     """
 
     def __init__(
-        self, app: ASGIApp, state: Callable[[], Hashable], routes: Collection[str]
+        self,
+        app: ASGIApp,
+        state: Callable[[], Hashable],
+        routes: Collection[str],
+        most_bytes: int,
     ) -> None:
         """Wrap an application.
 
@@ -40,11 +45,14 @@ class ResponseCache:
             app: Answers what is not cached.
             state: Gives a value that changes whenever a response may have changed.
             routes: Paths, as they were declared, whose responses depend on nothing else.
+            most_bytes: Of the responses that are kept; those asked for longest ago go first.
         """
         self._app = app
         self._read_state = state
         self._routes = frozenset(routes)
+        self._most_bytes = most_bytes
         self._state: Hashable = None
+        self._bytes = 0
         self._responses: OrderedDict[tuple[str, bytes], _Response] = OrderedDict()
         self.repeated = 0
         """Responses that were given again."""
@@ -63,6 +71,7 @@ class ResponseCache:
         if state != self._state:
             self._state = state
             self._responses.clear()
+            self._bytes = 0
         key = (scope["path"], scope["query_string"])
         found = self._responses.get(key)
         if found is None:
@@ -97,13 +106,16 @@ class ResponseCache:
 
         await self._app(scope, receive, keep)
         route = scope.get("route")
+        size = _BYTES_EACH + len(body) + len(key[0]) + len(key[1])
         if (
             start.get("status") != 200
             or getattr(route, "path", None) not in self._routes
-            or len(body) > MOST_BYTES
+            or size * LARGEST_SHARE > self._most_bytes
             or state != self._state
+            or key in self._responses
         ):
             return
-        self._responses[key] = _Response(start, body, route)
-        while len(self._responses) > MOST_RESPONSES:
-            self._responses.popitem(last=False)
+        self._responses[key] = _Response(start, body, route, size)
+        self._bytes += size
+        while self._bytes > self._most_bytes:
+            self._bytes -= self._responses.popitem(last=False)[1].bytes

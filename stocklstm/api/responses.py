@@ -10,9 +10,8 @@ import msgspec
 from stocklstm import __version__
 from stocklstm.api.model_cache import ModelCache
 from stocklstm.core.batch import Failure
-from stocklstm.core.clock import utc_now
 from stocklstm.core.exits import exit_code, worst
-from stocklstm.core.reference import CHAMPION, ModelReference, is_pool, parse_key, parse_reference
+from stocklstm.core.reference import parse_key, parse_reference
 from stocklstm.errors import StockLstmError, UnexpectedError
 from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
@@ -52,7 +51,7 @@ class Health:
     Attributes:
         status: "ok", or "unready" where it is alive and cannot forecast.
         ready: True if at least one ticker can be forecast.
-        version: Of stocklstm.
+        version: Of stocklstm; None for a caller without the token.
         reason: Why it is not ready; None if it is, or for a caller without the token.
         writable: True if forecasts can be recorded; None for a caller without the token.
         models_loaded: Models in memory; None for a caller without the token.
@@ -61,7 +60,7 @@ class Health:
 
     status: str
     ready: bool
-    version: str
+    version: str | None
     reason: str | None = None
     writable: bool | None = None
     models_loaded: int | None = None
@@ -96,10 +95,17 @@ def predict(
     demands: Demands = NO_DEMANDS,
 ) -> PredictResult:
     """Forecast with the models in memory; a bug is logged."""
-    result = workflow.predict(store, references, wanted, demands=demands, load=models.load)
+    result = workflow.predict(
+        store,
+        references,
+        wanted,
+        demands=demands,
+        ledger_wait_s=store.lock_timeout_s,
+        load=models.load,
+    )
     for failure in result.failures:
         if isinstance(failure.error, UnexpectedError):
-            _log.error("a bug in stocklstm, with %s", failure.ticker, exc_info=failure.error)
+            _log.error("a bug in stocklstm, with %a", failure.ticker, exc_info=failure.error)
     return result
 
 
@@ -129,45 +135,6 @@ def forecasts_json(store: Store, ticker: str, count: int, offset: int) -> bytes:
     """List the forecasts on record, the latest first."""
     found = ticker_history(store, parse_key(ticker), count=count, offset=offset)
     return encode(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
-
-
-def health(store: Store, models: ModelCache) -> Health:
-    """Check every champion, loading those that are not in memory."""
-    now = utc_now()
-    names = (name for name in store.registry.tickers() if not is_pool(name))
-    champions = tuple(_champion(store, models, ticker, now) for ticker in names)
-    sound = [one for one in champions if one.error is None]
-    if not champions:
-        reason = "the store has no model"
-    elif not sound:
-        reason = f"no model can forecast; {champions[0].ticker}: {champions[0].error}"
-    else:
-        reason = None
-    return Health(
-        status="ok" if sound else "unready",
-        ready=bool(sound),
-        version=__version__,
-        reason=reason,
-        writable=store.writable,
-        models_loaded=len(models),
-        tickers=champions,
-    )
-
-
-def _champion(store: Store, models: ModelCache, ticker: str, now: str) -> ChampionHealth:
-    version = as_of = stale = None
-    try:
-        version = store.registry.aliases.of(ticker).get(CHAMPION)
-        models.load(store, ModelReference(ticker))
-        exchange = store.prices.instrument(ticker).exchange
-        span = store.prices.span(ticker)
-        if span is None:
-            return ChampionHealth(ticker, version, None, None, f"{ticker} has no prices")
-        as_of = str(span[1])
-        stale = store.sessions.ended_since(exchange, as_of, now)
-    except StockLstmError as error:
-        return ChampionHealth(ticker, version, as_of, stale, error.message)
-    return ChampionHealth(ticker, version, as_of, stale, None)
 
 
 def worst_failure(failures: Sequence[Failure]) -> StockLstmError:

@@ -1,23 +1,31 @@
 """The application: its addresses, and the function that answers each."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Annotated
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from stocklstm import __version__
 from stocklstm.api import responses
+from stocklstm.api.health import HealthWatch, health_response
 from stocklstm.api.metrics import Metrics
 from stocklstm.api.middleware import HEALTH, Guard
 from stocklstm.api.pages import PAGES, add_pages
-from stocklstm.api.problems import http_problem, problem_of
-from stocklstm.api.requests import HORIZON, PredictRequest
+from stocklstm.api.problems import bug_problem, http_problem, problem_of
+from stocklstm.api.rate_limit import RateLimit
+from stocklstm.api.requests import (
+    HORIZON,
+    PredictRequest,
+    StrictJsonRoute,
+    require_single_parameters,
+)
 from stocklstm.api.response_cache import ResponseCache
-from stocklstm.api.responses import Health, unready
 from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.api.service import Service
@@ -31,6 +39,7 @@ JSON = "application/json"
 
 MOST_TICKERS = 50
 MOST_FORECASTS = 1000
+MOST_FAULTS = 20
 
 Reference = Annotated[
     str,
@@ -51,12 +60,13 @@ def create_app(options: ServerOptions) -> Guard:
     """Build the ASGI application."""
     service = Service(options)
 
+    watch = HealthWatch(service)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Load the models before the first request; without a store there are none yet.
-        with suppress(StockLstmError):
-            await service.work(responses.health)
+        await watch.start()
         yield
+        await watch.stop()
         service.close()
 
     app = FastAPI(
@@ -68,16 +78,19 @@ def create_app(options: ServerOptions) -> Guard:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(require_single_parameters)],
     )
+    app.router.route_class = StrictJsonRoute
     _answer_errors(app)
     _add_models(app, service)
     _add_forecasts(app, service)
     add_pages(app, service)
-    cache = ResponseCache(app, service.state, _CACHED)
+    limited = RateLimit(app, options.limits, token=options.token is not None)
+    cache = ResponseCache(limited, service.state, _CACHED, options.limits.response_bytes)
     metrics = Metrics(service, cache)
-    _add_state(app, service, metrics)
+    _add_state(app, watch, metrics)
     describe(app)
-    return Guard(cache, options, metrics)
+    return Guard(cache, options, metrics, watch.for_strangers)
 
 
 # Their responses depend on the store and the minute alone.
@@ -88,67 +101,91 @@ def _answer_errors(app: FastAPI) -> None:
     """Turn every error into problem details."""
 
     @app.exception_handler(StockLstmError)
-    def program(request: Request, error: Exception) -> Response:
+    async def program(request: Request, error: Exception) -> Response:
         assert isinstance(error, StockLstmError)  # noqa: S101 - registered for these alone
         return problem_of(error).response(request.url.path)
 
     @app.exception_handler(RequestValidationError)
-    def validation(request: Request, error: Exception) -> Response:
+    async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
         errors = [
-            {"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()
+            {"where": _where(one["loc"]), "what": _what(one)}
+            for one in error.errors()[:MOST_FAULTS]
         ]
         words = f"{errors[0]['where']}: {errors[0]['what']}" if errors else "it cannot be read"
-        problem = http_problem(422, words, errors=errors[:20], hint="GET /openapi.json")
+        problem = http_problem(422, words, errors=errors, hint="GET /openapi.json")
         return problem.response(request.url.path)
 
     @app.exception_handler(HTTPException)
-    def http(request: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - likewise
         words = {404: "no such address", 405: "this address takes another method"}
         problem = http_problem(
             error.status_code,
             words.get(error.status_code, str(error.detail)),
             hint="GET /openapi.json lists what there is" if error.status_code < 500 else None,
-            headers=error.headers,
+            headers=_allowed(app, request) if error.status_code == 405 else error.headers,
         )
         return problem.response(request.url.path)
 
+    @app.exception_handler(Exception)
+    async def bug(request: Request, _: Exception) -> Response:
+        # Starlette raises it again after this answer, and the guard logs it.
+        return bug_problem().response(request.url.path)
 
-def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
-    async def current() -> Health:
-        try:
-            return await service.work(responses.health)
-        except StockLstmError as error:
-            return unready(error.message)
 
-    @app.get(HEALTH, summary="Is it alive, and can it forecast?", **documented("health", {}))
-    async def health(request: Request) -> Response:
+def _where(place: Sequence[object]) -> str:
+    """Name a part of a request; the names in its body are whatever a client made up."""
+    return ".".join(
+        ascii(part)[1:-1][:60] if isinstance(part, str) else str(part) for part in place
+    )
+
+
+def _what(fault: Mapping[str, Any]) -> str:
+    # What is wrong with JSON is said by its parser.
+    said = fault["ctx"]["error"] if fault["type"] == "json_invalid" else fault["msg"]
+    return str(said)
+
+
+def _allowed(app: FastAPI, request: Request) -> Mapping[str, str]:
+    """List the methods of an address."""
+    methods = {
+        method
+        for route in app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    if "GET" in methods:
+        methods.add("HEAD")
+    return {"allow": ", ".join(sorted(methods))}
+
+
+def _add_state(app: FastAPI, watch: HealthWatch, metrics: Metrics) -> None:
+    @app.get(HEALTH, summary="Is it alive, and can it forecast?", **documented("health", {422}))
+    async def health() -> Response:
         """Any answer means that the server is alive.
 
         200 means that at least one ticker can be forecast, 503 that none can, and why. Without
-        the token it says no more than that.
+        the token it says no more than `status` and `ready`.
         """
-        found = await current()
-        if not request.state.trusted:
-            found = Health(found.status, ready=found.ready, version=found.version)
-        status = 200 if found.ready else 503
-        return _json(responses.encode(found), status)
+        found = await watch.current()
+        return health_response(watch.document(found), ready=found.ready)
 
     @app.get(
         "/metrics",
         summary="Figures for Prometheus",
         response_class=Response,
-        **documented("metrics", {401}),
+        **documented("metrics", {401, 422, 429}),
     )
     async def figures() -> Response:
         """Requests, latencies, models in memory, sessions that each ticker is behind."""
-        text = metrics.text(await current())
+        found = await watch.current()
+        text = await asyncio.get_running_loop().run_in_executor(None, metrics.text, found)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_models(app: FastAPI, service: Service) -> None:
-    @app.get("/models", summary="Every version", **documented("models", {401, 404, 503}))
+    @app.get("/models", summary="Every version", **documented("models", {401, 404, 422, 429, 503}))
     async def models() -> Response:
         """Answer as `stocklstm models list --json` does."""
         return _json(await service.answer("models", lambda store, _: responses.models_json(store)))
@@ -156,7 +193,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
     @app.get(
         "/models/{ticker}",
         summary="Everything about one version",
-        **documented("model", {401, 404, 422, 503}),
+        **documented("model", {401, 404, 422, 429, 503}),
     )
     async def model(ticker: Reference) -> Response:
         """Answer as `stocklstm models show --json` does; a ticker alone means its champion."""
@@ -170,7 +207,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
     @app.get(
         "/predict",
         summary="Forecast from the stored prices",
-        **documented("predict", {401, 404, 409, 422, 503}),
+        **documented("predict", {401, 404, 409, 422, 429, 503}),
     )
     async def predict(
         ticker: Annotated[
@@ -184,7 +221,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         at: Annotated[
             str | None,
             Query(
-                pattern=r"^\d{4}-\d{2}-\d{2}$",
+                pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
                 description="Forecast as if it were the evening of that day; not recorded.",
                 examples=["2024-03-13"],
             ),
@@ -234,7 +271,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
     @app.post(
         "/predict",
         summary="Forecast from the stored prices, or from prices in the body",
-        **documented("predict_given", {400, 401, 404, 408, 413, 415, 422, 503}),
+        **documented("predict_given", {400, 401, 404, 408, 413, 415, 422, 429, 503}),
     )
     async def predict_posted(asked: PredictRequest) -> Response:
         """Forecast with `closes` from them, storing and recording nothing; else as GET does."""
@@ -251,7 +288,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
     @app.get(
         "/forecasts/{ticker}",
         summary="The forecasts on record",
-        **documented("forecasts", {401, 404, 422, 503}),
+        **documented("forecasts", {401, 404, 422, 429, 503}),
     )
     async def forecasts(
         ticker: Ticker,
@@ -273,5 +310,5 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
 _NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}
 
 
-def _json(content: bytes, status: int = 200) -> Response:
-    return Response(content, status, _NO_STORE, JSON)
+def _json(content: bytes) -> Response:
+    return Response(content, 200, _NO_STORE, JSON)

@@ -138,6 +138,7 @@ _PROBLEMS = {
     409: "The prices or the model are older than was demanded.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "More has to be computed for this client than it may ask for; with Retry-After.",
     422: "Something in the request is wrong, or the prices do not suffice.",
     503: "Busy, locked, or the store is damaged; with Retry-After, try again.",
 }

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import logging
 import os
 import signal
 import socket
@@ -10,13 +9,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import FrameType
 
+import h11
 import uvicorn
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from stocklstm.api.problems import RETRY_AFTER_S, http_problem
 from stocklstm.api.routes import create_app
-from stocklstm.api.server_options import ServerOptions
+from stocklstm.api.server_log import log_to_stderr
+from stocklstm.api.server_options import Limits, ServerOptions
 from stocklstm.errors import ConfigError, TryAgainError
 
 
@@ -49,7 +53,7 @@ def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
     Returns:
         The signal that ended it: SIGTERM or SIGINT.
     """
-    _log_to_stderr()
+    log_to_stderr()
     with _listening(options) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -65,7 +69,7 @@ def _uvicorn_config(options: ServerOptions) -> uvicorn.Config:
     limits = options.limits
     return uvicorn.Config(
         create_app(options),
-        http=_TimedProtocol,
+        http=_protocol(limits),
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -75,7 +79,6 @@ def _uvicorn_config(options: ServerOptions) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=int(limits.header_s),
         timeout_graceful_shutdown=int(limits.drain_s),
-        limit_concurrency=limits.connections,
         h11_max_incomplete_event_size=limits.head_bytes,
     )
 
@@ -141,19 +144,27 @@ class _Server(uvicorn.Server):
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _TimedProtocol(H11Protocol):
-    """HTTP/1.1 with a time limit for the head of each request, from the moment it could begin.
+class _Protocol(H11Protocol):
+    """HTTP/1.1 with limits on the head of each request and on connections; refusals are problems.
 
-    Uvicorn waits for ever for the head of a request before its first byte or once that is there.
+    The head has to arrive within a time from the moment it could begin: Uvicorn waits for ever for
+    its first byte, and again once that is there.
     """
 
+    most_connections: int
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
+        # A few above the limit are told so; more than those are not even listened to.
+        if len(self.connections) > self.most_connections + _TOLD:
+            transport.abort()
+        else:
+            self._wait()
 
     def data_received(self, data: bytes) -> None:
+        crowded = len(self.connections) >= self.most_connections
+        self.app = _crowded if crowded else self.config.loaded_app
         super().data_received(data)
         # Until the first head is there uvicorn has no cycle, whatever its annotation says.
         if getattr(self.cycle, "response_complete", True):
@@ -161,6 +172,29 @@ class _TimedProtocol(H11Protocol):
                 self._wait()
         else:
             self._stop_waiting()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as Uvicorn calls it
+        # Called while the error is handled.
+        large = getattr(sys.exception(), "error_status_hint", 400) == 431
+        problem = (
+            http_problem(431, "the head of the request is too large")
+            if large
+            else http_problem(400, "this is not HTTP/1.1")
+        )
+        if self.cycle is not None:
+            # An answer may be under way, and would come after this one.
+            self.cycle.disconnected = True
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            response = problem.response("")
+            head = [*response.raw_headers, (b"connection", b"close")]
+            reason = HTTPStatus(problem.status).phrase.encode()
+            for event in (
+                h11.Response(status_code=problem.status, headers=head, reason=reason),
+                h11.Data(data=bytes(response.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -187,11 +221,16 @@ class _TimedProtocol(H11Protocol):
             self.transport.close()
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    for name in ("stocklstm.api", "uvicorn"):
-        log = logging.getLogger(name)
-        log.handlers = [handler]
-        log.setLevel(logging.WARNING)
-        log.propagate = False
+_TOLD = 64
+
+
+def _protocol(limits: Limits) -> type[_Protocol]:
+    return type("Protocol", (_Protocol,), {"most_connections": limits.connections})
+
+
+async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer on a connection too many."""
+    words, retry = "too many connections are open", {"retry-after": f"{RETRY_AFTER_S}"}
+    response = http_problem(503, words, headers=retry).response(scope["path"])
+    response.headers["connection"] = "close"
+    await response(scope, receive, send)

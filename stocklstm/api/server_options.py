@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stocklstm.core.keys import MAKE_ONE, given_key
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
 VARIABLE = "STOCKLSTM_API_TOKEN"
+
+WRITER_WAIT_S = 1.0
+"""Seconds to wait for another writer, unless told otherwise: clients wait as long."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class Limits:
         in_flight: Requests at a time; further ones are answered with 503.
         connections: Connections at a time, idle ones included; further ones are answered with 503.
         threads: Forecasts made at a time.
+        made_per_s: Answers that a client may have computed a second; what is remembered is free.
+        made_at_once: As many at once by a client that has not asked for a while.
+        model_bytes: Models in memory.
+        response_bytes: Answers that are remembered.
         drain_s: Seconds for requests under way to end after a stop was asked for.
     """
 
@@ -69,6 +75,10 @@ class Limits:
     in_flight: int = 128
     connections: int = 512
     threads: int = 4
+    made_per_s: float = 100.0
+    made_at_once: int = 3000
+    model_bytes: int = 256 << 20
+    response_bytes: int = 32 << 20
     drain_s: float = 20.0
 
 
@@ -82,7 +92,7 @@ class ServerOptions:
         token: None if no token is needed.
         names: Further host names of the server, as in the Host header.
         home: The store; None for where the command line has it.
-        lock_timeout_s: Seconds to wait for another writer.
+        lock_timeout_s: Seconds to wait for another writer; then forecasts are not recorded.
         limits: On what clients send.
     """
 
@@ -91,7 +101,7 @@ class ServerOptions:
     token: ApiToken | None = None
     names: tuple[str, ...] = ()
     home: Path | None = None
-    lock_timeout_s: float = LOCK_TIMEOUT_S
+    lock_timeout_s: float = WRITER_WAIT_S
     limits: Limits = Limits()
 
     @property

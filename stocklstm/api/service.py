@@ -29,12 +29,12 @@ class _OpenDatabase:
     requests under way end with the one they began with.
     """
 
-    def __init__(self, paths: StorePaths, lock_timeout_s: float) -> None:
+    def __init__(self, paths: StorePaths, lock_timeout_s: float, model_bytes: int) -> None:
         self._home, self._lock_timeout_s = paths.home, lock_timeout_s
         self._threads = local()
         self._connections = ExitStack()
         self._opening = Lock()
-        self.models = ModelCache()
+        self.models = ModelCache(model_bytes)
         # A store of an older program is brought up to date, if it may be written.
         with open_store(self._home, lock_timeout_s=lock_timeout_s):
             self.watch = open_readonly(paths.database, lock_timeout_s=_WATCH_TIMEOUT_S)
@@ -64,6 +64,7 @@ class Service:
         self._paths = StorePaths(options.home or data_home())
         self._path = str(self._paths.database)
         self._threads = ThreadPoolExecutor(options.limits.threads, "stocklstm-answer")
+        self._aside = ThreadPoolExecutor(1, "stocklstm-aside")
         self._identity: tuple[int, int, int] | None = None
         self._database: _OpenDatabase | None = None
         self._pending: dict[Hashable, asyncio.Future[bytes]] = {}
@@ -108,16 +109,23 @@ class Service:
         # A client that goes away must not cancel the response that others wait for.
         return await asyncio.shield(pending)
 
-    async def work(self, task: Callable[[Store, ModelCache], T]) -> T:
-        """Run a task in another thread, anew each time."""
+    async def work(self, task: Callable[[Store, ModelCache], T], *, aside: bool = False) -> T:
+        """Run a task in another thread, anew each time.
+
+        Args:
+            task: What to do.
+            aside: True to take none of the threads that make responses.
+        """
         database = self._current()
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: task(database.store(), database.models)
+            self._aside if aside else self._threads,
+            lambda: task(database.store(), database.models),
         )
 
     def close(self) -> None:
         """Wait for the threads and close every connection."""
         self._threads.shutdown()
+        self._aside.shutdown()
         if self._database is not None:
             self._database.close()
 
@@ -148,6 +156,8 @@ class Service:
         identity = (found.st_dev, found.st_ino, changed)
         if identity != self._identity or self._database is None:
             # The one before closes its connections as the last request that has it ends.
-            self._database = _OpenDatabase(self._paths, self._options.lock_timeout_s)
+            self._database = _OpenDatabase(
+                self._paths, self._options.lock_timeout_s, self._options.limits.model_bytes
+            )
             self._identity = identity
         return self._database

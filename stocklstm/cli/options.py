@@ -158,6 +158,18 @@ LockTimeout = Annotated[
     ),
 ]
 
+WriterWait = Annotated[
+    float,
+    typer.Option(
+        "--lock-timeout",
+        metavar="SECONDS",
+        min=0,
+        max=86_400,
+        callback=_refuse_nan,
+        help="How long to wait for another writer; then a forecast is given and not recorded.",
+    ),
+]
+
 LedgerTimeout = Annotated[
     float | None,
     typer.Option(

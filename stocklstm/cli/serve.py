@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocklstm.cli.options import Json, LockTimeout, Quiet
+from stocklstm.cli.options import Json, Quiet, WriterWait
 from stocklstm.cli.output import (
     Mode,
     choose_mode,
@@ -18,7 +18,6 @@ from stocklstm.cli.output import (
 from stocklstm.cli.streams import say, write
 from stocklstm.core.batch import Failure
 from stocklstm.core.exits import ExitCode, exit_code
-from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import envelope
 
@@ -55,7 +54,7 @@ def serve(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
+    lock_timeout: WriterWait = 1.0,
 ) -> None:
     """Answer over HTTP: forecasts, models, the ledger, and pages to look at.
 

@@ -42,6 +42,14 @@ class Aliases:
             ).fetchall()
         return dict(rows)
 
+    def champions(self) -> Mapping[str, int]:
+        """Read the champion of every ticker that has one."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT ticker, version FROM aliases WHERE name = ?", (CHAMPION,)
+            ).fetchall()
+        return dict(rows)
+
     def log(self, ticker: str) -> list[AliasChange]:
         """Read every change of a ticker's aliases, oldest first."""
         with database_errors():

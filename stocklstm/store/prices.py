@@ -306,6 +306,16 @@ class PriceStore:
                 return None
             return np.datetime64(first, "D"), np.datetime64(last, "D")
 
+    def last_days(self) -> dict[str, tuple[str, str]]:
+        """Look up the exchange and the last stored ISO day of every ticker that has prices."""
+        with stored_values():
+            rows = self.connection.execute(
+                "SELECT ticker, coalesce(calendar, exchange),"
+                " (SELECT max(date) FROM prices WHERE prices.ticker = instruments.ticker)"
+                " FROM instruments"
+            )
+            return {ticker: (exchange, day) for ticker, exchange, day in rows if day is not None}
+
     def sources(self, ticker: str) -> list[str]:
         """List the sources of the stored rows, in order."""
         with database_errors():

@@ -211,7 +211,7 @@ def test_another_method_is_not_for_this_address(server: Server) -> None:
     answer = server.post("/models", json={})
 
     problem(answer, 405)
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_one_of_several_that_fails_stops_no_other(server: Server) -> None:

@@ -111,7 +111,7 @@ def test_units_errors_and_examples_are_told(document: dict[str, Any]) -> None:
     assert parts["Forecast"]["properties"]["point"]["description"] == "Forecast close."
     assert "in currency" in parts["Forecast"]["properties"]["last_close"]["description"]
     assert "per cent" in parts["Forecast"]["properties"]["change_pct"]["description"]
-    assert set(answer) == {"200", "401", "404", "409", "422", "503"}
+    assert set(answer) == {"200", "401", "404", "409", "422", "429", "503"}
     assert "application/problem+json" in answer["404"]["content"]
     example = answer["200"]["content"]["application/json"]["example"]
     assert example["forecasts"][0].keys() == parts["Forecast"]["properties"].keys()

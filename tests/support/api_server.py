@@ -1,17 +1,24 @@
 """A server on this machine, in a process of its own, and what it answers when it refuses."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from stocklstm.api.middleware import Guard
+from stocklstm.api.routes import create_app
+from stocklstm.api.server_options import ServerOptions
 
 
 @dataclass(frozen=True)
@@ -73,3 +80,50 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert document["status"] == status
     assert "Traceback" not in answer.text
     return document
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """The application in this process, behind no network; whoever asks is at one address."""
+
+    portal: BlockingPortal
+    client: httpx.AsyncClient
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.portal.call(partial(self.client.request, method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+
+@contextmanager
+def in_process(home: Path, **options: Any) -> Iterator[InProcess]:
+    """Run the application from its beginning to its end.
+
+    Args:
+        options: Those of `ServerOptions`.
+    """
+    app = create_app(ServerOptions(home=home, **options))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(_lifespan(app)),
+    ):
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        yield InProcess(portal, client)
+
+
+@asynccontextmanager
+async def _lifespan(app: Guard) -> AsyncIterator[None]:
+    events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    said: asyncio.Queue[Any] = asyncio.Queue()
+    running = asyncio.create_task(app({"type": "lifespan"}, events.get, said.put))
+    await events.put({"type": "lifespan.startup"})
+    assert (await said.get())["type"] == "lifespan.startup.complete"
+    yield
+    await events.put({"type": "lifespan.shutdown"})
+    assert (await said.get())["type"] == "lifespan.shutdown.complete"
+    await running
