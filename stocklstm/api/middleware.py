@@ -148,8 +148,10 @@ class Guard:
         self, scope: Scope, headers: Mapping[bytes, bytes], *, trusted: bool
     ) -> Problem | None:
         """Return the first reason to refuse a request, before its body is read; None if none."""
+        if scope["http_version"] not in {"1.0", "1.1"}:
+            return http_problem(400, "this server speaks HTTP/1.1")
         if b"transfer-encoding" in headers and (
-            b"content-length" in headers or scope["http_version"] != "1.1"
+            b"content-length" in headers or scope["http_version"] == "1.0"
         ):
             # Whoever stands in front may take another end of it for the right one, and what
             # follows for the request of somebody else.

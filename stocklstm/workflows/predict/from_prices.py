@@ -261,7 +261,10 @@ def _known(
         return None, None
     if as_of is None:
         return instrument.currency, None
-    return instrument.currency, store.sessions.next_after(instrument.exchange, as_of, horizon)
+    target = store.sessions.next_after(instrument.exchange, as_of, horizon)
+    if not is_day(target):
+        raise ConfigError(f"{horizon} sessions after {as_of} there is no calendar any more")
+    return instrument.currency, target
 
 
 def _checks(store: Store, model: LoadedModel, bars: Bars, *, dated: bool) -> tuple[Check, ...]:
