@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.evening.renewal import NewModel, Renew
     from stocklstm.workflows.evening.timetable import Timetable
     from stocklstm.workflows.loading.model import LoadedModel
+    from stocklstm.workflows.models.adopt import AdoptResult
     from stocklstm.workflows.models.aliases import AliasMove
     from stocklstm.workflows.models.diff import Difference
     from stocklstm.workflows.models.exports import ModelExportResult
@@ -128,11 +129,12 @@ class Client:
         self._store = None
         self._resources.close()
 
-    def store(self, *, create: bool = False) -> "Store":
+    def store(self, *, create: bool = False, anew: bool = False) -> "Store":
         """Open the store, unless it is open.
 
         Args:
             create: Make it if there is none, and refuse one that can only be read.
+            anew: Begin a new database where one was lost and its models are there.
 
         Raises:
             NotFoundError: There is no store, and none is to be made.
@@ -142,7 +144,9 @@ class Client:
         if self._store is None:
             from stocklstm.store.store import open_store
 
-            opened = open_store(self.home, create=create, lock_timeout_s=self.lock_timeout_s)
+            opened = open_store(
+                self.home, create=create, anew=anew, lock_timeout_s=self.lock_timeout_s
+            )
             self._store = self._resources.enter_context(opened)
         elif create:
             self._store.require_writable()
@@ -910,6 +914,39 @@ class Client:
 
         check_sign(references, every_version=every_version)
         return sign_versions(self.store(), references, every_version=every_version, replace=replace)
+
+    def adopt_versions(
+        self, references: Sequence[str] = (), *, dry_run: bool = False
+    ) -> "AdoptResult":
+        """List again the versions that lie whole on the disk and that the database does not list.
+
+        For a store whose database was lost, of which a new one is begun, or replaced by an older
+        one. Prices, forecasts, signatures and names that the database alone had are not brought
+        back; a name that it has is not changed. Of a ticker of which it lists nothing the champion
+        is what the manifests alone tell; docs/models.md has the rule.
+
+        Args:
+            references: TICKER for all its versions, or TICKER@v3, also where that one was removed
+                on purpose; none means all that lies in the store.
+            dry_run: Only tell what would be listed.
+
+        Raises:
+            NotFoundError: There is no store, and no model either.
+            ConfigError: It may not be written.
+        """
+        from stocklstm.errors import LostDatabaseError
+        from stocklstm.workflows.models.adopt import adopt_versions
+
+        try:
+            store = self.store()
+        except LostDatabaseError:
+            if dry_run:
+                from stocklstm.store.store import stand_in_for_lost
+
+                with stand_in_for_lost(self.home) as empty:
+                    return adopt_versions(empty, references, dry_run=True)
+            store = self.store(create=True, anew=True)
+        return adopt_versions(store, references, dry_run=dry_run)
 
     def remove_versions(self, references: Sequence[str]) -> "RemoveResult":
         """Remove versions that no alias names; forecasts that they made stay in the ledger.

@@ -98,6 +98,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm models gc --keep 3 --dry-run",
         "stocklstm models gc --older-than 365",
     ),
+    "models adopt": (
+        "stocklstm models adopt --dry-run",
+        "stocklstm models adopt PETR4.SA",
+    ),
     "models sign": (
         "stocklstm models sign PETR4.SA@v1",
         "stocklstm models sign --all",

@@ -165,6 +165,25 @@ class Registry:
         listed = set(self.versions(ticker)) if on_disk else set()
         return [version for version in on_disk if version not in listed]
 
+    def adopt(self, ticker: str, version: int, sha256: str, at: str) -> None:
+        """List a version that lies on the disk, whose files the caller has checked.
+
+        It has no signature: who lists it does not vouch for it.
+
+        Args:
+            sha256: Of its manifest.
+            at: UTC timestamp of its publication.
+        """
+        with transaction(self.connection):
+            self.connection.execute(
+                "INSERT INTO versions (ticker, version, manifest_sha256, published_at)"
+                " VALUES (?, ?, ?, ?)",
+                (ticker, version, sha256, at),
+            )
+            self.connection.execute(
+                "DELETE FROM removals WHERE ticker = ? AND version = ?", (ticker, version)
+            )
+
     def any_on_disk(self) -> bool:
         """Tell whether the directory of any version is there, listed or not."""
         with disk_errors("look for the models"):

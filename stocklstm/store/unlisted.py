@@ -25,11 +25,16 @@ class Found(NamedTuple):
 
     Attributes:
         manifest: What it says of itself.
-        sha256: Of the manifest's bytes.
+        content: Bytes of the manifest.
     """
 
     manifest: Manifest
-    sha256: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the manifest's bytes."""
+        return sha256_hex(self.content)
 
 
 def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:
@@ -46,7 +51,7 @@ def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:
         found = _read(paths, owner, version, name, record.size)
         if len(found) != record.size or sha256_hex(found) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that its manifest lists")
-    return Found(manifest, sha256_hex(content))
+    return Found(manifest, content)
 
 
 def _read(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:

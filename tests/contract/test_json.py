@@ -396,6 +396,17 @@ def test_models_diff(cli: Cli) -> None:
     assert found["files"][0].keys() == {"name", "left", "right"}
 
 
+def test_models_adopt(cli: Cli, model_home: Path) -> None:
+    (model_home / "stocklstm.db").unlink()
+    (adopted,) = document(cli, "models", "adopt")["results"]
+
+    assert adopted.keys() == {
+        *("ticker", "dry_run", "versions", "left_out", "champion", "reason", "by_hand"),
+    }
+    documented = (DOCS / "json.md").read_text()
+    assert all(f"`{key}`" in documented for key in adopted)
+
+
 def test_what_goes(cli: Cli, model_home: Path) -> None:
     (model_home / "models" / TICKER / "v7").mkdir()
     assert document(cli, "train", "-t", TICKER, "--promote", "never", *TINY_OPTIONS)

@@ -19,6 +19,7 @@ LONGEST_CHAIN = 4
 """Imports one after the other, among the files of one folder."""
 
 SAME_SUBJECT = {
+    "adopt": "models adopt",
     "aliases": "names of versions: kept in the store, moved by a command",
     "calibration": "intervals that hold what they promise: the tests, and their picture",
     "checks": "outcomes of checks, and how they are shown",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stocklstm.cli.commands import Commands
+from stocklstm.cli.models.adopt import adopt
 from stocklstm.cli.models.aliases import promote, rollback, unalias
 from stocklstm.cli.models.diff import diff
 from stocklstm.cli.models.remove import gc, rm
@@ -65,7 +66,7 @@ def show_model(
     conclude(SHOW, call, as_json=as_json, quiet=quiet)
 
 
-for command in (promote, rollback, unalias, diff, sign, rm, gc):
+for command in (promote, rollback, unalias, diff, sign, adopt, rm, gc):
     app.command()(command)
 
 

@@ -78,7 +78,7 @@ THINGS: dict[str, Callable[[Path], None]] = {
 
 EVERY_KIND = [
     *("predict", "models list", "models gc", "prices show", "validate", "forecasts"),
-    *(f"fetch -t {TICKER} --source sample", f"train {TICKER}", "evening"),
+    *(f"fetch -t {TICKER} --source sample", f"train {TICKER}", "models adopt", "evening"),
 ]
 
 

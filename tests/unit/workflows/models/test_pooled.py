@@ -40,6 +40,16 @@ def test_it_is_listed_shown_diffed_renamed_and_removed(cli: Cli, pool_home: Path
     assert cli("validate", "--all", "--quiet").code == 0
 
 
+def test_it_is_listed_again_after_its_database_was_lost(cli: Cli, pool_home: Path) -> None:
+    (pool_home / "stocklstm.db").write_bytes(b"")
+    assert cli("predict", "--model", "b3").code == 5
+
+    (done,) = json.loads(cli("models", "adopt", "+b3", "--json").out)["results"]
+
+    assert (done["ticker"], done["versions"], done["champion"]) == ("+b3", [1], 1)
+    assert cli("validate", "--all", "--deep").code == 0
+
+
 @pytest.mark.usefixtures("pool_home")
 def test_it_is_carried_to_another_store(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
