@@ -3,6 +3,8 @@
 import io
 import os
 import sys
+from contextlib import suppress
+from typing import Any
 
 
 def main() -> None:
@@ -24,6 +26,11 @@ def main() -> None:
 
 def _prepare_streams() -> None:
     """Make stdout and stderr take whatever is written, wherever they lead."""
+    # A file that is opened later must not get the number of a stream that the shell closed: what
+    # libraries write to that stream would be written into the file.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -32,6 +39,38 @@ def _prepare_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             # What a terminal or a pipe cannot show becomes a question mark, not a traceback.
             stream.reconfigure(errors="replace")
+            if name == "stderr":
+                words = io.BufferedWriter(_Words(stream))
+                sys.stderr = io.TextIOWrapper(
+                    words, stream.encoding, "replace", line_buffering=True
+                )
+
+
+class _Words(io.RawIOBase):
+    """stderr, where nobody may listen any more: that is no reason to end, nor to end otherwise.
+
+    Typer, Rich and Python itself write there, and each would end with an exit code of its own.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        # Held, since it would close its descriptor at its end.
+        self._stream = stream
+        self._raw: Any = getattr(stream.buffer, "raw", stream.buffer)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, words: Any) -> int:  # noqa: ANN401 - whatever has bytes
+        with suppress(OSError):
+            # Nothing is written where it would have to wait.
+            return int(self._raw.write(words) or len(words))
+        return len(words)
 
 
 def _prepare_home() -> None:

@@ -21,6 +21,7 @@ from stocklstm.api.problems import RETRY_AFTER_S, http_problem
 from stocklstm.api.routes import create_app
 from stocklstm.api.server_log import log_to_stderr
 from stocklstm.api.server_options import Limits, ServerOptions
+from stocklstm.core.exits import STOP_SIGNALS
 from stocklstm.errors import ConfigError, TryAgainError
 
 
@@ -51,7 +52,7 @@ def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
         announce: Called once it listens and its models are loaded.
 
     Returns:
-        The signal that ended it: SIGTERM or SIGINT.
+        The signal that ended it: SIGTERM, SIGINT or SIGHUP.
     """
     log_to_stderr()
     with _listening(options) as listener:
@@ -129,7 +130,12 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {kind: signal.signal(kind, self.handle_exit) for kind in _SIGNALS}
+        # What is ignored stays so, as of a server that a script has started in the background.
+        before = {
+            kind: signal.signal(kind, self.handle_exit)
+            for kind in STOP_SIGNALS
+            if signal.getsignal(kind) is not signal.SIG_IGN
+        }
         try:
             yield
         finally:
@@ -137,11 +143,15 @@ class _Server(uvicorn.Server):
                 signal.signal(kind, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        again = self.should_exit and sig == self.ended_by != _HANG_UP
         self.ended_by = sig
         super().handle_exit(sig, frame)
+        if again:
+            self.force_exit = True
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Sent twice where a terminal is closed, by its shell and by the system.
+_HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 class _Protocol(H11Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from stocklstm.cli.commands import Commands
+from stocklstm.cli.interrupts import ended_by_signals, interrupted_code
 from stocklstm.cli.output import VERBOSE, complain
 from stocklstm.cli.streams import say, write
 from stocklstm.core.exits import ExitCode, exit_code, help_text
@@ -55,11 +56,21 @@ A forecast is not investment advice."""
 
 def run(arguments: list[str]) -> int:
     """Run one command line, given without the program's name, and return the exit code."""
-    verbose = os.environ.get(VERBOSE)
     if _COMPLETION in os.environ:
         from stocklstm.cli.completion import complete
 
         return complete(build_app)
+    with ended_by_signals():
+        try:
+            code = _called(arguments)
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPTED
+        # Typer knows of Ctrl-C alone.
+        return interrupted_code() if code == ExitCode.INTERRUPTED else code
+
+
+def _called(arguments: list[str]) -> int:
+    verbose = os.environ.get(VERBOSE)
     try:
         build_app(arguments)(arguments, prog_name="stocklstm")
     except SystemExit as end:

@@ -1,35 +1,97 @@
-"""Ctrl-C: an orderly stop, and how the work is resumed."""
+"""Ctrl-C, SIGTERM and SIGHUP: an orderly stop, and how the work is resumed."""
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
+from types import FrameType
+from typing import Any
 
 import typer
 
 from stocklstm.cli.streams import say
-from stocklstm.core.exits import ExitCode
+from stocklstm.core.exits import STOP_SIGNALS, ExitCode
 from stocklstm.errors import InterruptedWorkError
+
+_Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+
+_HANG_UP = getattr(signal, "SIGHUP", None)
+
+
+class _Last:
+    """The signal that came last."""
+
+    kind: int = signal.SIGINT
+
+
+def interrupted_code() -> ExitCode:
+    """Say which code an interrupted command ends with: 128 and the number of the signal."""
+    return ExitCode(128 + _Last.kind)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does; what is ignored, as by nohup, stays so."""
+    _Last.kind = signal.SIGINT
+    if current_thread() is not main_thread():
+        yield
+        return
+    ours = [kind for kind in STOP_SIGNALS if signal.getsignal(kind) is signal.SIG_DFL]
+    try:
+        for kind in ours:
+            signal.signal(kind, _interrupt)
+        yield
+    finally:
+        for kind in ours:
+            signal.signal(kind, signal.SIG_DFL)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _Last.kind = number
+    signal.signal(number, _when_repeated(number, signal.SIG_DFL))
+    _announce(f"stopped by {signal.Signals(number).name}")
+    raise KeyboardInterrupt
+
+
+def _announce(words: str) -> None:
+    # The signal may have come while a line was being written.
+    with suppress(RuntimeError):
+        say(words)
+
+
+def _when_repeated(number: int, otherwise: _Handler) -> _Handler:
+    # A terminal that is closed hangs up twice, by its shell and by the system.
+    return signal.SIG_IGN if number == _HANG_UP else otherwise
 
 
 @contextmanager
 def stop_at_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C finish the step that is under way; the second one ends it at once."""
+    """Let the first signal finish the step that is under way; the second one ends it at once."""
     asked = Event()
     if current_thread() is not main_thread():
         yield asked.is_set
         return
+    before = {
+        kind: handler
+        for kind in STOP_SIGNALS
+        if (handler := signal.getsignal(kind)) not in {None, signal.SIG_IGN}
+    }
 
-    def on_signal(*_: object) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
-        say("stopping after this step; once more stops at once")
+        _Last.kind = number
+        for kind, handler in before.items():
+            again = _when_repeated(kind, handler) if kind == number else handler
+            signal.signal(kind, again)
+        _announce("stopping after this step; once more stops at once")
 
-    before = signal.signal(signal.SIGINT, on_signal)
     try:
+        for kind in before:
+            signal.signal(kind, on_signal)
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 @contextmanager
@@ -40,4 +102,4 @@ def resumable() -> Iterator[None]:
     except InterruptedWorkError as stop:
         say("stopped; what is done is kept")
         say(f"  next: {stop.command}")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+        raise typer.Exit(interrupted_code()) from stop

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -14,7 +15,13 @@ from stocklstm.cli.streams import say, speaking, write, writes_utf8
 from stocklstm.core.batch import Batch, Failure, unexpected
 from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.core.wording import first_few
-from stocklstm.errors import ConfigError, StockLstmError, StorageError, UnexpectedError
+from stocklstm.errors import (
+    ConfigError,
+    InterruptedWorkError,
+    StockLstmError,
+    StorageError,
+    UnexpectedError,
+)
 from stocklstm.workflows.documents import envelope
 
 if TYPE_CHECKING:
@@ -86,6 +93,11 @@ def conclude(
         _check_onlooker(mode, open_picture=open_picture)
         with speaking(only_wrong=mode is not Mode.HUMAN):
             batch = call()
+    except KeyboardInterrupt as stop:
+        if mode is Mode.JSON:
+            with suppress(StorageError):
+                write_json(_stopped(view, stop))
+        raise
     except StockLstmError as error:
         batch = Batch((), (Failure(None, error),))
     except Exception as error:  # noqa: BLE001 - a bug is reported in the document too
@@ -102,6 +114,21 @@ def conclude(
 
         open_pictures([path for result in batch.results if (path := view.picture(result))])
     raise typer.Exit(worst(codes))
+
+
+def _stopped(view: View[T], stop: KeyboardInterrupt) -> dict[str, Any]:
+    """Build the JSON document of a command that a signal ended."""
+    from stocklstm.cli.interrupts import interrupted_code
+
+    command = stop.command if isinstance(stop, InterruptedWorkError) else None
+    error = {
+        "ticker": None,
+        "code": int(interrupted_code()),
+        "error": type(stop).__name__,
+        "message": "stopped; what is done is kept",
+        "hint": command or "run it again",
+    }
+    return envelope(view.command, view.key, [], ()) | {"errors": [error]}
 
 
 def _without_a_place(error: Exception) -> ConfigError | None:

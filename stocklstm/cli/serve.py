@@ -58,8 +58,8 @@ def serve(
 ) -> None:
     """Answer over HTTP: forecasts, models, the ledger, and pages to look at.
 
-    Prints its address once it listens. SIGTERM ends it with exit code 0 and Ctrl-C with 130,
-    requests under way first.
+    Prints its address once it listens. SIGTERM ends it with exit code 0, Ctrl-C with 130 and SIGHUP
+    with 129, requests under way first.
     """
     mode = Mode.HUMAN
     try:
@@ -77,7 +77,7 @@ def serve(
             write_json(envelope("serve", "servers", [], [Failure(None, error)]))
         complain(error)
         raise typer.Exit(exit_code(error)) from error
-    raise typer.Exit(ExitCode.INTERRUPTED if ended_by == signal.SIGINT else ExitCode.OK)
+    raise typer.Exit(ExitCode.OK if ended_by == signal.SIGTERM else ExitCode(128 + ended_by))
 
 
 def _require_extra() -> None:

@@ -1,5 +1,6 @@
 """Exit codes: part of the program's contract with scripts, and of what the server answers."""
 
+import signal
 from enum import IntEnum
 
 from stocklstm.errors import (
@@ -13,9 +14,14 @@ from stocklstm.errors import (
     UnexpectedError,
 )
 
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that ask a program to stop; Windows has no SIGHUP."""
+
 
 class ExitCode(IntEnum):
-    """What each code means."""
+    """What each code means; those of signals are 128 and the number of the signal."""
 
     OK = 0
     BUG = 1
@@ -25,7 +31,9 @@ class ExitCode(IntEnum):
     INTEGRITY = 5
     NOT_ENOUGH_DATA = 6
     TRY_AGAIN = 75
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 MEANINGS = {
@@ -37,7 +45,9 @@ MEANINGS = {
     ExitCode.INTEGRITY: "stored files are damaged",
     ExitCode.NOT_ENOUGH_DATA: "data stale, unusable or too few",
     ExitCode.TRY_AGAIN: "try again later (lock, disk, network, rate limit)",
-    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.HUNG_UP: "stopped because its terminal was closed (SIGHUP)",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C, SIGINT)",
+    ExitCode.TERMINATED: "stopped by another program (SIGTERM)",
 }
 
 _CODES: dict[type, ExitCode] = {

@@ -120,6 +120,8 @@ def systemd_service(command: Command, *, attempts: int, pause: str) -> list[str]
         "Type=oneshot",
         *variables,
         f"ExecStart={words}",
+        # Whoever stops it (SIGHUP, SIGINT, SIGTERM) does not want it to be started again.
+        "SuccessExitStatus=129 130 143",
         "Restart=on-failure",
         f"RestartSec={pause}",
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, Self, TypeVar
 
+from stocklstm.core.exits import STOP_SIGNALS
 from stocklstm.errors import TryAgainError
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never, told_by_parent
 
@@ -123,17 +124,18 @@ class LocalWorkers(Workers):
         Raises:
             BrokenProcessPool: One of them is gone; `end`, and the next call starts others.
         """
-        if self._executor is None:
-            from loky import ProcessPoolExecutor
-
-            self._executor = ProcessPoolExecutor(
-                self.jobs,
-                timeout=_IDLE_S,
-                env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-                initializer=_ignore_interrupts,
-            )
-        # Processes that this starts hear none until they are as far as to ignore it themselves.
+        # Processes that this starts hear none until they are as far as to ignore it themselves; the
+        # one in which loky keeps account of its resources never ignores SIGHUP.
         with _interrupts_held():
+            if self._executor is None:
+                from loky import ProcessPoolExecutor
+
+                self._executor = ProcessPoolExecutor(
+                    self.jobs,
+                    timeout=_IDLE_S,
+                    env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+                    initializer=_ignore_interrupts,
+                )
             return self._executor.submit(task, *arguments)
 
     def end(self) -> None:
@@ -267,30 +269,39 @@ def _given_up(cause: Exception) -> TryAgainError:
 
 
 def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in this process from now on; see `_interrupts_held`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ignore signals that ask to stop in this process from now on; see `_interrupts_held`."""
+    for kind in STOP_SIGNALS:
+        signal.signal(kind, signal.SIG_IGN)
 
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, and let processes that are started meanwhile never feel it.
+    """Hold signals that ask to stop back, and let processes that are started never feel them.
 
-    It reaches every process of a terminal, and is for the one that hands out the work: there it
-    counts as soon as this is over.
+    Ctrl-C reaches every process of a terminal, and SIGTERM every one of a systemd service; both are
+    for the process that hands out the work, where they count as soon as this is over.
     """
     if current_thread() is not main_thread():
         yield
         return
     caught: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    # What is ignored stays so, and a handler that is not Python's cannot be put back.
+    before = {
+        kind: handler
+        for kind in STOP_SIGNALS
+        if (handler := signal.getsignal(kind)) not in {None, signal.SIG_IGN}
+    }
+    for kind in before:
+        signal.signal(kind, lambda number, _: caught.append(number))
     # What is blocked here stays so in processes that are started; Windows has no such thing.
     blocks = hasattr(signal, "pthread_sigmask")
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS) if blocks else set()
     try:
         yield
     finally:
         if blocks:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, before)
-        if caught:
-            signal.raise_signal(signal.SIGINT)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+        for kind in caught[:1]:
+            signal.raise_signal(kind)

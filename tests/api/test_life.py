@@ -87,10 +87,13 @@ def test_a_bug_is_for_the_log_and_stops_nothing_else(serve: Serve, model_home: P
     assert "ZeroDivisionError: division by zero" in said
 
 
-def test_ctrl_c_ends_it_with_130(serve: Serve, model_home: Path) -> None:
-    code, said = serve(model_home).stop(signal.SIGINT)
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_it_with_its_code(
+    serve: Serve, model_home: Path, kind: signal.Signals
+) -> None:
+    code, said = serve(model_home).stop(kind)
 
-    assert (code, said) == (130, "")
+    assert (code, said) == (128 + kind, "")
 
 
 def test_a_request_under_way_is_answered_before_the_end(serve: Serve, model_home: Path) -> None:

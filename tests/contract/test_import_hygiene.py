@@ -101,7 +101,7 @@ def test_an_evening_on_which_nothing_closed_loads_nothing_heavy(model_home: Path
 
 FORECAST = {
     *("__main__", "client", "errors"),
-    *("cli.app", "cli.commands", "cli.options", "cli.output", "cli.streams"),
+    *("cli.app", "cli.commands", "cli.interrupts", "cli.options", "cli.output", "cli.streams"),
     *("cli.predict.files", "cli.predict.forecasts", "cli.predict.predict"),
     "cli.predict.spreadsheet",
     *("workflows.documents", "workflows.ledger"),

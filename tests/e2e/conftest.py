@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forks import FETCHING, PROGRAM, TRAINING, Ended, Forks, forks_of
+from tests.support.forks import FETCHING, PROGRAM, TRAINING, Ended, Fork, Forks, forks_of
 from tests.support.many_tickers import TICKERS, give_names
 from tests.support.yahoo_machine import GOOD, ITUB4, OLD, PETR4, VALE3, Machine
 from tests.support.yahoo_server import (
@@ -65,6 +65,7 @@ def filled(fresh: Machine, _filled: Path) -> Machine:
 
 
 Warm = Callable[..., Ended]
+Started = Callable[..., Fork]
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +75,18 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 @pytest.fixture
-def warm(_warm: Forks, home: Path) -> Warm:
-    """Run the program as `program` does, in a fork of a process that has imported all it needs."""
+def started(_warm: Forks, home: Path) -> Started:
+    """Start the program as `program` runs it, in a fork of a process that has imported all."""
 
-    def call(*arguments: str, **environment: str) -> Ended:
+    def call(*arguments: str, **environment: str) -> Fork:
         own = {name: value for name, value in os.environ.items() if name.startswith("STOCKLSTM_")}
         places = {**own, "STOCKLSTM_HOME": str(home), **environment}
-        return _warm.run(PROGRAM, *arguments, environment=places)
+        return _warm.start(PROGRAM, *arguments, environment=places)
 
     return call
+
+
+@pytest.fixture
+def warm(started: Started) -> Warm:
+    """Run the program so, to its end."""
+    return lambda *arguments, **environment: started(*arguments, **environment).wait()

@@ -1,54 +1,84 @@
-"""Ctrl-C ends training after the step under way, and says how to go on."""
+"""A signal ends training after the step under way, and says how to go on; all else it ends at once.
+
+Processes of `--jobs`, searches and servers: test_jobs.py, test_tune.py, tests/api/test_life.py.
+"""
 
 import json
 import os
 import re
 import signal
-import subprocess
-import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import TICKER, TINY_OPTIONS
-from tests.support.terminal import talkative
+import pytest
+
+from stocklstm.core.exits import STOP_SIGNALS
+from stocklstm.store.store import open_store
+from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.e2e.conftest import Started
+from tests.support.store_contents import contents
 
 # Enough epochs for the signal to come long before the last.
-OPTIONS = [*TINY_OPTIONS, "--epochs", "400", "--patience", "none"]
+OPTIONS = [*TINY_OPTIONS, "--epochs", "4000", "--patience", "none"]
 
 
-def test_ctrl_c_keeps_the_state_and_names_the_next_command(priced_home: Path) -> None:
-    environment = {**os.environ, "STOCKLSTM_HOME": str(priced_home)}
-    with subprocess.Popen(
-        talkative("train", "-t", TICKER, *OPTIONS),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Whoever runs the tests may have told this process to ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    ) as process:
-        for line in process.stderr:
-            if ": epoch 2/" in line:
-                process.send_signal(signal.SIGINT)
-                break
-        out, err = process.communicate(timeout=120)
+def wait_until(condition: Callable[[], object]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came true")
 
-    assert process.returncode == 130
-    assert out == ""
-    assert "Traceback" not in err
-    (command,) = re.findall(r"next: stocklstm (train --resume \S+)$", err, re.MULTILINE)
+
+@pytest.mark.parametrize("mode", [(), ("--json",)], ids=["", "json"])
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_training_keeps_its_state_and_names_the_next_command(
+    priced_home: Path, cli: Cli, started: Started, kind: signal.Signals, mode: tuple[str, ...]
+) -> None:
+    running = started("train", "-t", TICKER, *OPTIONS, *mode)
+    wait_until(lambda: list(priced_home.glob("runs/*/state.pth")))
+    os.kill(running.pid, kind)
+    if kind == signal.SIGHUP:
+        # As where a terminal is closed: by its shell, and by the system.
+        os.kill(running.pid, kind)
+    ended = running.wait()
+
+    assert ended.code == 128 + kind
+    assert "Traceback" not in ended.err
+    (command,) = re.findall(r"next: stocklstm (train --resume \S+)$", ended.err, re.MULTILINE)
     state = priced_home / "runs" / command.split()[-1] / "state.pth"
-    assert state.exists()
+    if mode:
+        document = json.loads(ended.out)
+        assert (document["command"], document["results"]) == ("train", [])
+        (error,) = document["errors"]
+        assert (error["code"], error["hint"]) == (128 + kind, f"stocklstm {command}")
+    else:
+        assert ended.out == ""
 
     # What it says works; a second stop, at once, leaves what was kept.
     before = state.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-m", "stocklstm", *command.split(), "--epochs", "3", "--json"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert json.loads(done.stdout)["errors"][0]["code"] == 2
+    refused = cli(*command.split(), "--epochs", "3", "--json")
+    assert refused.code == 2
+    assert json.loads(refused.out)["errors"][0]["code"] == 2
     assert state.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_whatever_else_waits_ends_at_once_and_changes_nothing(
+    model_home: Path, started: Started, kind: signal.Signals
+) -> None:
+    before = contents(model_home)
+    with open_store(model_home) as store, store.writing("evening"):
+        running = started("evening", "--lock-timeout", "3600", "--json")
+        # It looks for the lock as soon as it has opened the store.
+        wait_until((model_home / "locks/evening.lock").exists)
+        time.sleep(0.2)
+        os.kill(running.pid, kind)
+        ended = running.wait()
+
+    assert ended.code == 128 + kind
+    assert "Traceback" not in ended.err
+    (error,) = json.loads(ended.out)["errors"]
+    assert (error["ticker"], error["code"], error["hint"]) == (None, 128 + kind, "run it again")
+    assert contents(model_home) == before

@@ -53,14 +53,14 @@ def test_several_processes_train_what_one_does(cli: Cli, many_home: Path) -> Non
 
 
 @counts_processes
-def test_ctrl_c_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> None:
+def test_a_signal_to_all_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> None:
     arguments = ["train", *options(TICKERS[:3]), *LONG, "--jobs", "2"]
     runs = many_home / "runs"
     with started(many_home, *arguments) as process:
         wait_until(lambda: len(list(runs.glob("*/state.pth"))) == 2)
-        out, err = interrupted(process)
+        out, err = interrupted(process, signal.SIGTERM)
 
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert out == ""
     assert "Traceback" not in err
     assert "next: stocklstm train --resume auto --jobs 2\n" in err

@@ -68,15 +68,15 @@ def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home
 
 
 @counts_processes
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_every_process_and_says_how_to_go_on(
-    cli: Cli, short_home: Path, program: Program, jobs: str
+@pytest.mark.parametrize(("jobs", "kind"), [("1", signal.SIGTERM), ("2", signal.SIGHUP)])
+def test_a_signal_ends_every_process_and_says_how_to_go_on(
+    cli: Cli, short_home: Path, program: Program, jobs: str, kind: signal.Signals
 ) -> None:
     with started(short_home, "tune", "-t", TICKER, "--jobs", jobs, *LONG) as process:
         wait_for(process, "trial 2 of")
-        out, err = interrupted(process)
+        out, err = interrupted(process, kind)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + kind
     assert out == ""
     assert "Traceback" not in err
     assert "Warning" not in err

@@ -206,6 +206,10 @@ def _obey(order: dict[str, Any]) -> None:
     try:
         os.setsid()
         signal.alarm(LONG_S)
+        # Whoever runs the tests may have told this process to ignore them.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         for descriptor, name in enumerate(order["files"], start=1):
             os.dup2(os.open(name, os.O_RDWR), descriptor)
         # As Python has it where the shell closed it.

@@ -85,9 +85,16 @@ def require_none_left(group: int, seconds: float = 10.0) -> None:
     assert left == {}
 
 
-def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Press Ctrl-C, and give what was on stdout and stderr once all processes have ended."""
-    os.killpg(process.pid, signal.SIGINT)
+def interrupted(
+    process: subprocess.Popen[str], kind: signal.Signals = signal.SIGINT
+) -> tuple[str, str]:
+    """Press Ctrl-C, and give what was on stdout and stderr once all processes have ended.
+
+    Args:
+        kind: SIGTERM is what a service gets that systemd ends, SIGHUP where a terminal is closed;
+            both go to every process, as Ctrl-C does.
+    """
+    os.killpg(process.pid, kind)
     said = process.communicate(timeout=60)
     require_none_left(process.pid)
     return said

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.evaluate.scores import evaluation_document, ratio, scores_tables
+from stocklstm.cli.interrupts import interrupted_code
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.progress import Lines
 from stocklstm.cli.streams import draws_bars, say, tell
 from stocklstm.cli.train.dry_run import duration
 from stocklstm.client import Client
-from stocklstm.core.exits import ExitCode
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def stoppable() -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         say("stopped; of the model that was under way nothing is stored")
-        raise typer.Exit(ExitCode.INTERRUPTED) from stop
+        raise typer.Exit(interrupted_code()) from stop
 
 
 Callbacks = tuple[Callable[["WalkPlanned"], None], Callable[["FoldEnded"], None]]

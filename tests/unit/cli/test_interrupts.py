@@ -1,0 +1,94 @@
+"""Signals that ask to stop, sent to this very process."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from stocklstm.cli.interrupts import ended_by_signals, interrupted_code, stop_at_interrupt
+from stocklstm.core.exits import STOP_SIGNALS
+
+END, HANG_UP, CTRL_C = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+
+
+@pytest.fixture(autouse=True)
+def _as_started_by_a_shell() -> Iterator[None]:
+    with handled(
+        {END: signal.SIG_DFL, HANG_UP: signal.SIG_DFL, CTRL_C: signal.default_int_handler}
+    ):
+        yield
+
+
+@contextmanager
+def handled(handlers: dict[signal.Signals, object]) -> Iterator[None]:
+    before = {kind: signal.signal(kind, handler) for kind, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def send(kind: signal.Signals) -> None:
+    os.kill(os.getpid(), kind)
+
+
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_a_signal_interrupts_and_its_number_is_the_code(kind: signal.Signals) -> None:
+    with ended_by_signals():
+        with pytest.raises(KeyboardInterrupt):
+            send(kind)
+        assert interrupted_code() == 128 + kind
+    assert signal.getsignal(END) is signal.getsignal(HANG_UP) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("second", [CTRL_C, END])
+@pytest.mark.parametrize("first", STOP_SIGNALS)
+def test_the_first_one_ends_the_step_and_the_second_everything(
+    first: signal.Signals, second: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ended_by_signals(), stop_at_interrupt() as should_stop:
+        assert not should_stop()
+        send(first)
+        assert should_stop()
+        assert interrupted_code() == 128 + first
+        with pytest.raises(KeyboardInterrupt):
+            send(second)
+    assert capsys.readouterr().err.startswith("stopping after this step; once more stops at once\n")
+
+
+def test_a_terminal_that_is_closed_hangs_up_twice() -> None:
+    with ended_by_signals(), stop_at_interrupt() as should_stop:
+        send(HANG_UP)
+        send(HANG_UP)
+        assert should_stop()
+    with ended_by_signals():
+        with pytest.raises(KeyboardInterrupt):
+            send(HANG_UP)
+        send(HANG_UP)
+
+
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_what_is_ignored_stays_so(kind: signal.Signals) -> None:
+    """As SIGHUP is by nohup, and Ctrl-C of what a script has started in the background."""
+    with handled({kind: signal.SIG_IGN}), ended_by_signals(), stop_at_interrupt() as should_stop:
+        send(kind)
+        assert not should_stop()
+        assert signal.getsignal(kind) is signal.SIG_IGN
+
+
+def test_other_threads_have_no_signals() -> None:
+    asked = []
+
+    def work() -> None:
+        with ended_by_signals(), stop_at_interrupt() as should_stop:
+            asked.append(should_stop())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert asked == [False]
