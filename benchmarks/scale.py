@@ -24,6 +24,8 @@ from pathlib import Path
 
 import many_forecasts
 
+from stocklstm.store.checksums import Checksums
+
 TICKER = "PETR4.SA"
 CLI = [sys.executable, "-m", "stocklstm"]
 TINY = ["--epochs", "1", "--hidden-size", "8", "--num-layers", "1", "--seq-length", "10"]
@@ -121,6 +123,9 @@ def copies(original: Path, home: Path, count: int, rows: int) -> list[str]:
                 connection.execute("UPDATE copied SET ticker = ?", (name,))
                 connection.execute(f"INSERT INTO {table} SELECT * FROM copied")  # noqa: S608
                 connection.execute("DROP TABLE copied")
+    connection.execute("BEGIN")
+    Checksums(connection).vouch_for_all()
+    connection.execute("COMMIT")
     connection.close()
     (home / "tickers.txt").write_text("\n".join(names))
     return names

@@ -116,7 +116,17 @@ _MIGRATIONS = (
     DROP TABLE forecasts_before;
     CREATE INDEX forecasts_by_pool ON forecasts (pool, version) WHERE pool <> '';
     """,
+    """
+    CREATE TABLE checksums (
+        part TEXT NOT NULL, owner TEXT NOT NULL, period TEXT NOT NULL,
+        rows INTEGER NOT NULL, crc32 INTEGER NOT NULL,
+        PRIMARY KEY (part, owner, period)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
+
+# The schema from which on rows have checksums.
+_CHECKSUMS = 7
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
@@ -431,6 +441,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
         for version in range(_schema_version(connection), SCHEMA_VERSION):
             for statement in _MIGRATIONS[version].split(";"):
                 connection.execute(statement)
+            if version + 1 == _CHECKSUMS:
+                from stocklstm.store.checksums import Checksums
+
+                Checksums(connection).vouch_for_all()
             connection.execute(f"PRAGMA user_version = {version + 1}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 

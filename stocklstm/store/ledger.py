@@ -3,12 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
 
 from stocklstm.core.records import dataclass
+from stocklstm.store.checksums import FORECASTS, Checksums, damaged
 from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.prices import PriceStore
 
@@ -45,7 +47,6 @@ class LedgerEntry:
 
 _COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 
-_GRID = _COLUMNS.index("quantiles")
 _DECODER = msgspec.json.Decoder(tuple[float, ...])
 
 _INSERT = (
@@ -59,6 +60,7 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.checksums = Checksums(connection)
 
     def record(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Write a forecast unless one of the same key is there, which is then returned."""
@@ -75,20 +77,28 @@ class Ledger:
             # A ticker may have been renamed since its prices were read.
             names = {ticker: prices.current_name(ticker) for ticker in {e.ticker for e in entries}}
             entries = [_under(names[entry.ticker], entry) for entry in entries]
-            # In one statement each: how many rows it wrote tells which were there.
-            return [
-                None
-                if self.connection.execute(_INSERT, _values(entry)).rowcount == 1
-                else self._earlier(entry)
-                for entry in entries
-            ]
+            periods: dict[str, set[str]] = {}
+            for entry in entries:
+                periods.setdefault(entry.ticker, set()).add(_period(entry))
+            with ExitStack() as kept:
+                for ticker, each in periods.items():
+                    kept.enter_context(self.checksums.kept(FORECASTS, ticker, each))
+                # In one statement each: how many rows it wrote tells which were there.
+                return [
+                    None
+                    if self.connection.execute(_INSERT, _values(entry)).rowcount == 1
+                    else self._earlier(entry)
+                    for entry in entries
+                ]
 
     def _earlier(self, entry: LedgerEntry) -> LedgerEntry:
-        (earlier,) = self._read(
-            "target_session = ? AND version = ? AND horizon = ? AND pool = ?",
+        (row,) = self.connection.execute(
+            f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
+            " WHERE ticker = ? AND target_session = ? AND version = ? AND horizon = ? AND pool = ?",
             (entry.ticker, entry.target_session, entry.version, entry.horizon, entry.pool),
         )
-        return earlier
+        with stored_values():
+            return _entry(entry.ticker, row)
 
     def rename(self, old: str, new: str) -> int:
         """Put the forecasts of a ticker on record under another name; tell how many there are.
@@ -97,11 +107,15 @@ class Ledger:
         and the new name numbers its own from 1.
         """
         with transaction(self.connection):
+            for ticker in (old, new):
+                self.checksums.require(FORECASTS, ticker)
             moved = self.connection.execute(
                 "UPDATE forecasts SET ticker = ?2, pool = CASE pool WHEN '' THEN ?1 WHEN ?2 THEN ''"
                 " ELSE pool END WHERE ticker = ?1",
                 (old, new),
             )
+            for ticker in (old, new):
+                self.checksums.renew(FORECASTS, ticker)
         return moved.rowcount
 
     def made_by(self, ticker: str, owner: str) -> int:
@@ -122,7 +136,7 @@ class Ledger:
 
     def entries(self, ticker: str, pool: str = "") -> list[LedgerEntry]:
         """Read all forecasts of a ticker, by its own models or one pool's, oldest first."""
-        return self._read("pool = ?", (ticker, pool))
+        return sorted(self._checked(ticker, pool), key=_by_session)
 
     def tickers(self) -> list[str]:
         """List the tickers that have forecasts."""
@@ -140,8 +154,9 @@ class Ledger:
 
     def since(self, ticker: str, day: str) -> list[LedgerEntry]:
         """Read the forecasts of sessions from a day on, whoever made them, oldest first."""
-        return self._read(
-            "target_session >= ?", (ticker, day), "target_session, made_at, version, horizon, pool"
+        entries = [e for e in self._checked(ticker, first=day) if e.target_session >= day]
+        return sorted(
+            entries, key=lambda e: (e.target_session, e.made_at, e.version, e.horizon, e.pool)
         )
 
     def latest(
@@ -153,12 +168,22 @@ class Ledger:
             until: ISO day: the last target wanted.
             pool: Name of the pooled model that made them; empty for the ticker's own.
         """
-        entries = self._read(
-            "horizon = ? AND target_session <= ? AND pool = ?",
-            (ticker, horizon, until, pool, count),
-            "target_session DESC, version DESC LIMIT ?",
-        )
-        return entries[::-1]
+        with stored_values():
+            among = f"{pool}/{horizon}/"
+            sums = self.checksums.stored(FORECASTS, ticker, among, f"{among}{until[:7]}")
+            first, wanted = "", count
+            for period in reversed(sums):
+                # Of the last month some may be of later sessions.
+                wanted -= sums[period][0] if period[-7:] < until[:7] else 0
+                if wanted <= 0:
+                    first = period[-7:]
+                    break
+        entries = [
+            entry
+            for entry in self._checked(ticker, pool, horizon, first=first, last=until)
+            if entry.target_session <= until
+        ]
+        return entries[-count:]
 
     def page(
         self, ticker: str, count: int, offset: int = 0, horizon: int | None = None
@@ -168,25 +193,60 @@ class Ledger:
         Args:
             horizon: Sessions ahead; None for all.
         """
-        return self._read(
-            "horizon = coalesce(?, horizon)",
-            (ticker, horizon, count, offset),
-            "target_session DESC, made_at DESC, version DESC, horizon DESC LIMIT ? OFFSET ?",
-        )
-
-    def _read(
-        self,
-        condition: str,
-        values: tuple[str | int | None, ...],
-        order: str = "target_session, version, horizon",
-    ) -> list[LedgerEntry]:
         with stored_values():
-            cursor = self.connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM forecasts"  # noqa: S608 - fixed names
-                f" WHERE ticker = ? AND {condition} ORDER BY {order}",
-                values,
-            )
-            return [_entry(row) for row in cursor]
+            rows = self.connection.execute(
+                f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
+                " WHERE ticker = ? AND horizon = coalesce(?, horizon) ORDER BY target_session DESC,"
+                " made_at DESC, version DESC, horizon DESC LIMIT ? OFFSET ?",
+                (ticker, horizon, count, offset),
+            ).fetchall()
+            periods = {period for row in rows for period, _ in FORECASTS.periods([row])}
+            if faults := self.checksums.faults(FORECASTS, ticker, periods):
+                raise damaged(FORECASTS, ticker, faults)
+            return [_entry(ticker, row) for row in rows]
+
+    def _checked(
+        self,
+        ticker: str,
+        pool: str | None = None,
+        horizon: int | None = None,
+        *,
+        first: str = "",
+        last: str = "",
+    ) -> list[LedgerEntry]:
+        """Read the forecasts of whole months, and compare them with their checksums.
+
+        Args:
+            pool: Whose models made them, "" for the ticker's own; None for all.
+            horizon: Sessions ahead; None for all. With a pool only.
+            first: ISO day of the first month; "" for the earliest.
+            last: ISO day of the last one; "" for the latest.
+
+        Returns:
+            In the order of their sessions, and then of pool, version and horizon.
+        """
+        first, last = first[:7], f"{last[:7]}~"
+        with stored_values():
+            rows = self.connection.execute(
+                f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
+                " WHERE ticker = ?1 AND target_session >= ?2 AND target_session < ?3"
+                " AND pool = coalesce(?4, pool) AND horizon = coalesce(?5, horizon)"
+                " ORDER BY target_session, pool, version, horizon",
+                (ticker, first, last, pool, horizon),
+            ).fetchall()
+            if pool is None or horizon is None:
+                among = ""
+                stored = {
+                    period: sums
+                    for period, sums in self.checksums.stored(FORECASTS, ticker).items()
+                    if first <= period[-7:] < last
+                    and (pool is None or period.rsplit("/", 2)[0] == pool)
+                }
+            else:
+                among = f"{pool}/{horizon}/"
+                stored = self.checksums.stored(FORECASTS, ticker, among + first, among + last)
+            self.checksums.compare(FORECASTS, ticker, FORECASTS.sums(rows, among), stored)
+            return [_entry(ticker, row) for row in rows]
 
 
 def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
@@ -196,11 +256,21 @@ def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
     return replace(entry, ticker=name, pool=entry.pool or entry.ticker)
 
 
-def _entry(row: tuple[Any, ...]) -> LedgerEntry:
+def _period(entry: LedgerEntry) -> str:
+    return f"{entry.pool}/{entry.horizon}/{entry.target_session[:7]}"
+
+
+def _by_session(entry: LedgerEntry) -> tuple[str, int, int]:
+    return entry.target_session, entry.version, entry.horizon
+
+
+def _entry(ticker: str, row: tuple[Any, ...]) -> LedgerEntry:
     # By place, and with the faster decoder: an evening may read many thousands.
-    values = list(row)
-    values[_GRID] = _DECODER.decode(values[_GRID])
-    return LedgerEntry(*values)
+    target, pool, version, horizon, as_of, last_close, point, quantiles, made_at = row
+    grid = _DECODER.decode(quantiles)
+    return LedgerEntry(
+        ticker, target, version, horizon, as_of, last_close, point, grid, made_at, pool
+    )
 
 
 def _values(entry: LedgerEntry) -> tuple[str | int | float, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,25 @@ from stocklstm.core.prices.series import (
 )
 from stocklstm.core.records import dataclass
 from stocklstm.errors import NoPricesError, RejectedDataError
+from stocklstm.store.checksums import (
+    ACTIONS,
+    INSTRUMENT,
+    ORIGINS,
+    PRICE_LOG,
+    PRICES,
+    Checksums,
+    Sums,
+    differing,
+    fault_words,
+    price_sums,
+)
 from stocklstm.store.database import database_errors, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
 _ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
+
+_PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG)
 
 # More corrections than this in one answer are logged as one line.
 _LOGGED_ROWS = 50
@@ -99,6 +114,7 @@ class PriceStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.checksums = Checksums(connection)
 
     def tickers(self) -> list[str]:
         """List every ticker that has prices, in order."""
@@ -141,7 +157,7 @@ class PriceStore:
         Args:
             calendar: Its name, "" for plain weekdays, or None to go by the exchange again.
         """
-        with transaction(self.connection):
+        with transaction(self.connection), self.checksums.kept(INSTRUMENT, ticker, [""]):
             self.connection.execute(
                 "UPDATE instruments SET calendar = ? WHERE ticker = ?", (calendar, ticker)
             )
@@ -178,7 +194,7 @@ class PriceStore:
         """
         verb = "chosen" if by == CURRENCY_OPTION else "stated"
         words = f"{_BACK} that of the source" if currency is None else f"{currency} was {verb}"
-        with transaction(self.connection):
+        with transaction(self.connection), self.checksums.kept(PRICE_LOG, ticker, [""]):
             self.connection.execute(
                 "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
                 " SELECT ?1, ?2, ?5, ?3, min(date), max(date), 0, ?4"
@@ -196,14 +212,11 @@ class PriceStore:
         return bool(found[0])
 
     def _instrument_row(self, ticker: str) -> tuple[str, str, str, str | None]:
-        with database_errors():
-            row = self.connection.execute(
-                "SELECT currency, exchange, time_zone, calendar FROM instruments WHERE ticker = ?",
-                (ticker,),
-            ).fetchone()
-        if row is None:
+        with stored_values():
+            rows = self.checksums.read(INSTRUMENT, ticker)
+        if not rows:
             raise self.no_prices(ticker)
-        currency, exchange, time_zone, calendar = row
+        currency, exchange, time_zone, _, _, calendar = rows[0]
         return currency, exchange, time_zone, calendar
 
     def last_fetch(self, ticker: str) -> str:
@@ -232,18 +245,48 @@ class PriceStore:
         return bars
 
     def bars_since(self, ticker: str, start: str) -> Bars:
-        """Read the stored sessions from an ISO day on ("" for all), oldest first; maybe none."""
+        """Read the stored sessions from an ISO day on ("" for all), oldest first; maybe none.
+
+        Raises:
+            SchemaError: They are not what was stored.
+        """
         with stored_values():
-            rows = self.connection.execute(
-                f"SELECT date, {', '.join(_COLUMNS)} FROM prices"  # noqa: S608 - fixed names
-                " WHERE ticker = ? AND date >= ? ORDER BY date",
-                (ticker, start),
+            bars, sums = self._summed(ticker, start[:7])
+            self.checksums.compare(
+                PRICES, ticker, sums, self.checksums.stored(PRICES, ticker, start[:7])
             )
-            # Row by row into one array, so that a long history is never held as Python objects.
-            # NULL becomes NaN.
-            table = np.fromiter(rows, _ROW)
-            dates = _increasing(table["date"].astype("datetime64[D]"))
-        return Bars(dates, *(np.ascontiguousarray(table[name]) for name in _COLUMNS))
+        return bars.since(start) if start > start[:7] else bars
+
+    def sound_bars(self, ticker: str) -> Bars:
+        """Read the sessions of all months that are what was stored, oldest first."""
+        with stored_values():
+            bars, doubtful = self._with_faults(ticker, "")
+        return bars.select(~_within(bars, doubtful)) if doubtful else bars
+
+    def damaged_bars(self, ticker: str) -> Bars:
+        """Read every stored session as it is, sound or not, for those who look for what is not."""
+        with stored_values():
+            return self._summed(ticker, "")[0]
+
+    def _with_faults(self, ticker: str, start: str) -> tuple[Bars, list[str]]:
+        """Read the sessions from an ISO day's month on; name the months not as they were stored."""
+        bars, sums = self._summed(ticker, start[:7])
+        stored = self.checksums.stored(PRICES, ticker, start[:7])
+        return bars, differing(sums, stored) if sums != stored else []
+
+    def _summed(self, ticker: str, start: str) -> tuple[Bars, Sums]:
+        """Read the prices from a month on, with their checksums as they are now."""
+        rows = self.connection.execute(
+            f"SELECT date, {', '.join(_COLUMNS)} FROM prices"  # noqa: S608 - fixed names
+            " WHERE ticker = ? AND date >= ? ORDER BY date",
+            (ticker, start),
+        )
+        # Row by row into one array, so that a long history is never held as Python objects.
+        # NULL becomes NaN.
+        table = np.fromiter(rows, _ROW)
+        dates = _increasing(table["date"].astype("datetime64[D]"))
+        columns = [np.ascontiguousarray(table[name]) for name in _COLUMNS]
+        return Bars(dates, *columns), price_sums(dates, columns)
 
     def pinned(
         self,
@@ -327,31 +370,44 @@ class PriceStore:
     def provenance(self, ticker: str) -> Provenance:
         """Read the source and the time of each stored row."""
         with stored_values():
-            rows = self.connection.execute(
-                "SELECT date, source, fetched_at FROM prices WHERE ticker = ? ORDER BY date",
-                (ticker,),
-            ).fetchall()
+            rows = self.checksums.read(ORIGINS, ticker)
             dates = _increasing(np.array([row[0] for row in rows], "datetime64[D]"))
         return Provenance(dates, tuple(row[1] for row in rows), tuple(row[2] for row in rows))
 
     def log(self, ticker: str) -> tuple[LogEntry, ...]:
         """Read the changes of stored rows, oldest first."""
-        with database_errors():
-            rows = self.connection.execute(
-                "SELECT at, source, kind, first, last, rows, detail FROM price_log"
-                " WHERE ticker = ? ORDER BY id",
-                (ticker,),
-            )
-            return tuple(LogEntry(*row) for row in rows)
+        with stored_values():
+            return tuple(LogEntry(*row[1:]) for row in self.checksums.read(PRICE_LOG, ticker))
 
     def actions(self, ticker: str) -> tuple[Action, ...]:
         """Read dividends and splits, oldest first."""
-        with database_errors():
-            rows = self.connection.execute(
-                "SELECT date, kind, value FROM actions WHERE ticker = ? ORDER BY date, kind",
-                (ticker,),
-            )
-            return tuple(Action(*row) for row in rows)
+        with stored_values():
+            return tuple(Action(*row) for row in self.checksums.read(ACTIONS, ticker))
+
+    def sound_actions(self, ticker: str) -> tuple[Action, ...]:
+        """Read dividends and splits; none where they are not what was stored."""
+        with stored_values():
+            return () if self.checksums.faults(ACTIONS, ticker) else self.actions(ticker)
+
+    def damaged_actions(self, ticker: str) -> tuple[Action, ...]:
+        """Read dividends and splits as they are, sound or not."""
+        with stored_values():
+            return self._actions(ticker)
+
+    def faults(self, ticker: str) -> list[str]:
+        """Say what of a ticker is not what was stored, a line for each part of it."""
+        with stored_values():
+            return [
+                fault_words(part, ticker, faults)
+                for part in _PARTS
+                if (faults := self.checksums.faults(part, ticker))
+            ]
+
+    def _actions(self, ticker: str) -> tuple[Action, ...]:
+        rows = self.connection.execute(
+            "SELECT date, kind, value FROM actions WHERE ticker = ?", (ticker,)
+        )
+        return tuple(Action(*row) for row in rows)
 
     def merge(
         self,
@@ -377,23 +433,17 @@ class PriceStore:
         """
         ticker = instrument.ticker
         rescaled = bars.select(slice(0)) if rescaled is None else rescaled
-        with transaction(self.connection):
-            stored = self.bars_since(ticker, _first_day(bars, rescaled))
-            bars = fill_missing(bars, stored)
+        with transaction(self.connection), self.checksums.kept(INSTRUMENT, ticker, [""]):
+            with stored_values():
+                stored, doubtful = self._with_faults(ticker, _first_day(bars, rescaled))
+            bars = fill_missing(bars, stored.select(~_within(stored, doubtful)))
             new, changed = _differences(stored, bars)
-            # In a steady order, whatever the source's was.
-            fresh_actions = sorted(
-                new_actions(actions, self.actions(ticker)),
-                key=lambda action: (action.date, action.kind),
-            )
             fresh_instrument = self._write_instrument(instrument, source, at)
-            self._write_bars(ticker, bars.select(new | changed), source, at)
-            self._rescale(ticker, rescaled, at)
+            # Of a damaged month everything is written anew; it is sound if nothing else is left.
+            written = bars.select(new | changed | _within(bars, doubtful))
+            self._write_prices(ticker, (stored, written, rescaled), doubtful, source, at)
             self._write_log(ticker, stored, bars.select(changed), rescaled, (source, at, revision))
-            self.connection.executemany(
-                "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?)",
-                [(ticker, a.date, a.kind, a.value) for a in fresh_actions],
-            )
+            fresh_actions = self._write_actions(ticker, actions)
         added, revised = int(new.sum()), int(changed.sum()) + len(rescaled)
         return MergeResult(
             added, revised, not (added or revised or fresh_actions or fresh_instrument)
@@ -409,6 +459,8 @@ class PriceStore:
         """
         ticker = new.ticker
         with transaction(self.connection):
+            for part in _PARTS:
+                self.checksums.require(part, old)
             first, last = self.connection.execute(
                 "SELECT min(date), max(date) FROM prices WHERE ticker = ?", (old,)
             ).fetchone()
@@ -432,6 +484,9 @@ class PriceStore:
                 " VALUES (?, ?, 'rename', ?, ?, ?, ?, ?)",
                 (at, ticker, _RENAMED, first, last, rows, f"{_FROM}{old}{note and f'; {note}'}"),
             )
+            for part in _PARTS:
+                self.checksums.renew(part, old)
+                self.checksums.renew(part, ticker)
 
     def _referring(self) -> list[tuple[str, str]]:
         """List the tables and columns that refer to a ticker, whatever tables there will be."""
@@ -496,6 +551,53 @@ class PriceStore:
         )
         return known is not None and known != values
 
+    def _write_prices(
+        self,
+        ticker: str,
+        series: tuple[Bars, Bars, Bars],
+        doubtful: Collection[str],
+        source: str,
+        at: str,
+    ) -> None:
+        """Write new and rescaled rows, and the checksums of their months.
+
+        Args:
+            series: What was stored, what is written, and what is only rescaled.
+            doubtful: Months whose rows were not what was stored.
+        """
+        stored, written, rescaled = series
+        months = sorted({*_months(written), *_months(rescaled)})
+        if not months:
+            return
+        left = stored.select(~np.isin(stored.dates, written.dates))
+        lasting = set(doubtful) & set(_months(left))
+        with self.checksums.kept(ORIGINS, ticker, [m for m in months if m not in doubtful]):
+            self._write_bars(ticker, written, source, at)
+            self._rescale(ticker, rescaled, at)
+        sound = [month for month in months if month not in lasting]
+        self.checksums.renew(PRICES, ticker, sound)
+        self.checksums.renew(ORIGINS, ticker, [month for month in sound if month in doubtful])
+
+    def _write_actions(self, ticker: str, actions: Sequence[Action]) -> list[Action]:
+        """Write the dividends and splits that are new or differ, and give these."""
+        stored = self._actions(ticker)
+        faulty = self.checksums.faults(ACTIONS, ticker)
+        # In a steady order, whatever the source's was.
+        fresh = sorted(
+            actions if faulty else new_actions(actions, stored),
+            key=lambda action: (action.date, action.kind),
+        )
+        if not fresh:
+            return fresh
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?)",
+            [(ticker, a.date, a.kind, a.value) for a in fresh],
+        )
+        known = {(action.date, action.kind) for action in fresh}
+        if not faulty or known >= {(action.date, action.kind) for action in stored}:
+            self.checksums.renew(ACTIONS, ticker)
+        return fresh
+
     def _write_bars(self, ticker: str, bars: Bars, source: str, at: str) -> None:
         self.connection.executemany(
             "INSERT OR REPLACE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -530,16 +632,30 @@ class PriceStore:
             entries = [
                 ("corrected", day, day, 1, change) for day, change in _changes(stored, changed)
             ]
-        self.connection.executemany(
-            "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(at, ticker, source, *entry) for entry in entries],
-        )
+        with self.checksums.kept(PRICE_LOG, ticker, [""]):
+            self.connection.executemany(
+                "INSERT INTO price_log (at, ticker, source, kind, first, last, rows, detail)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(at, ticker, source, *entry) for entry in entries],
+            )
 
 
 def _first_day(*parts: Bars) -> str:
     """Return the first day of several series; "9" (beyond all) if all are empty."""
     return min((str(part.dates[0]) for part in parts if len(part)), default="9")
+
+
+def _months(bars: Bars) -> list[str]:
+    months: list[str] = np.unique(bars.dates.astype("datetime64[M]")).astype(str).tolist()
+    return months
+
+
+def _within(bars: Bars, months: Collection[str]) -> Flags:
+    """Flag the rows of some months, (N,)."""
+    flags: Flags = np.isin(
+        bars.dates.astype("datetime64[M]"), np.array(sorted(months), "datetime64[M]")
+    )
+    return flags
 
 
 def _rows(bars: Bars) -> list[tuple[str, ...]]:

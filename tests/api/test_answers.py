@@ -1,8 +1,6 @@
 """Every address answers what the command line's --json says, and problems where it cannot."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
 from tests.support.api_server import Server, problem
+from tests.support.stored_rows import execute
 
 
 def in_json(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
@@ -259,10 +258,8 @@ def test_prices_that_change_change_the_answer(server: Server, shared_home: Path)
     before = server.get("/predict").json()["forecasts"][0]
     assert server.get("/predict").json()["forecasts"][0] == before | {"unchanged": True}
 
-    with closing(sqlite3.connect(shared_home / "stocklstm.db")) as database, database:
-        database.execute("UPDATE prices SET close = close * 1.01 WHERE date = '2024-03-13'")
+    execute(shared_home, "UPDATE prices SET close = close * 1.01 WHERE date = '2024-03-13'")
     after = server.get("/predict").json()["forecasts"][0]
 
     assert after["last_close"] == pytest.approx(1.01 * before["last_close"])
-    with closing(sqlite3.connect(shared_home / "stocklstm.db")) as database, database:
-        database.execute("UPDATE prices SET close = close / 1.01 WHERE date = '2024-03-13'")
+    execute(shared_home, "UPDATE prices SET close = close / 1.01 WHERE date = '2024-03-13'")

@@ -19,6 +19,7 @@ from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.api_server import Server, problem
 from tests.support.loaded_modules import HEAVY
+from tests.support.stored_rows import execute
 from tests.support.tampering import flip_bit
 
 Serve = Callable[..., Server]
@@ -59,6 +60,7 @@ BUGGY = """
 import sys
 import stocklstm.workflows.predict.predict as module
 from stocklstm.__main__ import main
+from tests.support.stored_rows import execute
 
 right = module._Run._draft
 
@@ -182,8 +184,7 @@ def test_another_store_in_its_place_is_noticed(
     assert running.get("/predict").json()["forecasts"][0]["unchanged"] is False
     backup = tmp_path / "backup"
     shutil.copytree(model_home, backup)
-    with open_store(backup) as store:
-        store.prices.connection.execute("UPDATE prices SET close = 20 WHERE date = '2024-03-13'")
+    execute(backup, "UPDATE prices SET close = 20 WHERE date = '2024-03-13'")
 
     for file in model_home.glob("stocklstm.db*"):
         file.unlink()

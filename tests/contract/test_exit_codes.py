@@ -17,6 +17,7 @@ from stocklstm.client import Client
 from stocklstm.core.exits import MEANINGS, ExitCode, exit_code, help_text, worst
 from stocklstm.store.manifest_migrations import FORMAT
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.support.stored_rows import execute
 from tests.support.tampering import flip_bit, replace_manifest
 
 DOCUMENTED = {
@@ -357,11 +358,7 @@ def test_130_for_an_interrupt(priced_home: Path) -> None:
 
 @pytest.mark.parametrize("command", [("prices", "verify"), ("validate", "--prices")])
 def test_unsound_prices_are_damage(cli: Cli, priced_home: Path, command: tuple[str, ...]) -> None:
-    import sqlite3
-
-    with sqlite3.connect(priced_home / "stocklstm.db") as connection:
-        connection.execute("UPDATE prices SET close = -1 WHERE date = '2024-03-12'")
-    connection.close()
+    execute(priced_home, "UPDATE prices SET close = -1 WHERE date = '2024-03-12'")
 
     assert cli(*command).code == 5
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY_OPTIONS
-from tests.support.evenings import cut_off, execute, live_through
+from tests.support.evenings import cut_off, live_through
 from tests.support.loaded_modules import HEAVY, libraries_of_each, loaded, loaded_of_package
+from tests.support.stored_rows import execute
 from tests.support.yahoo_server import TOO_MANY, YahooServer
 
 LIGHT = [
@@ -94,7 +95,8 @@ def test_an_evening_loads_what_asks_for_prices_and_no_more(
 
 
 def test_an_evening_on_which_nothing_closed_loads_nothing_heavy(model_home: Path) -> None:
-    execute(model_home, "UPDATE sessions SET closes_at = '9999' WHERE date > '2024-03-13'")
+    never = "9999-12-31T00:00:00Z"
+    execute(model_home, "UPDATE sessions SET closes_at = ? WHERE date > '2024-03-13'", never)
 
     assert not loaded(model_home, "evening", "--retrain-after", "60", "--json") & HEAVY
 
@@ -108,7 +110,14 @@ FORECAST = {
     *("workflows.loading.model", "workflows.loading.sources"),
     *("workflows.predict.preconditions", "workflows.predict.predict"),
     *("infer.forecaster", "infer.session", "infer.structure"),
-    *("store.aliases", "store.database", "store.disk", "store.ledger", "store.locks"),
+    *(
+        "store.aliases",
+        "store.checksums",
+        "store.database",
+        "store.disk",
+        "store.ledger",
+        "store.locks",
+    ),
     *("store.manifest", "store.manifest_migrations", "store.paths", "store.prices"),
     *("store.registry", "store.sessions", "store.signing", "store.store"),
     *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),

@@ -9,8 +9,8 @@ import pytest
 from stocklstm.core.settings.config import AXES
 from stocklstm.core.settings.layers import SETTINGS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
-from tests.support.evenings import execute
 from tests.support.places import DOCS
+from tests.support.stored_rows import execute
 
 
 def document(cli: Cli, *arguments: str) -> dict[str, Any]:
@@ -227,7 +227,8 @@ def test_predict(cli: Cli) -> None:
 
 def test_evening(cli: Cli, model_home: Path) -> None:
     # Nothing has closed since, so that nobody is asked.
-    execute(model_home, "UPDATE sessions SET closes_at = '9999' WHERE date > '2024-03-13'")
+    never = "9999-12-31T00:00:00Z"
+    execute(model_home, "UPDATE sessions SET closes_at = ? WHERE date > '2024-03-13'", never)
     (result,) = document(cli, "evening")["results"]
 
     assert result.keys() == {

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.support.many_tickers import (
     published,
     require_same_versions,
 )
+from tests.support.stored_rows import execute
 from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 # Longer than anybody would wait.
@@ -121,9 +121,7 @@ def test_ctrl_c_calls_the_workers_off(program: Program, many_home: Path, running
     with started(many_home, "train", "-t", TICKERS[3], *SMALL, *arguments[-2:]) as process:
         assert process.wait(60) == 0
     give_names(many_home, ["FEWR3.SA"])
-    with sqlite3.connect(many_home / "stocklstm.db") as connection:
-        connection.execute("DELETE FROM prices WHERE ticker = 'FEWR3.SA' AND date < '2024-01-02'")
-    connection.close()
+    execute(many_home, "DELETE FROM prices WHERE ticker = 'FEWR3.SA' AND date < '2024-01-02'")
     with started(many_home, *arguments, "-t", "FEWR3.SA") as process:
         # All others have been handed out by then.
         wait_for(process, "FEWR3.SA: failed")

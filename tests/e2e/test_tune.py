@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome, Program
+from tests.support.stored_rows import execute
 from tests.support.terminal import counts_processes, interrupted, started, wait_for
 
 SMALLEST = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
@@ -22,13 +22,11 @@ LONG = [*TINY_OPTIONS, "--epochs", "12", "--patience", "none", "--batch-size", "
 @pytest.fixture
 def short_home(priced_home: Path) -> Path:
     """Leave the last 600 prices, on which a trial takes a fraction of a second."""
-    connection = sqlite3.connect(priced_home / "stocklstm.db")
-    with connection:
-        connection.execute(
-            "DELETE FROM prices"
-            " WHERE date NOT IN (SELECT date FROM prices ORDER BY date DESC LIMIT 600)"
-        )
-    connection.close()
+    execute(
+        priced_home,
+        "DELETE FROM prices"
+        " WHERE date NOT IN (SELECT date FROM prices ORDER BY date DESC LIMIT 600)",
+    )
     return priced_home
 
 

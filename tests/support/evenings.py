@@ -1,8 +1,6 @@
 """A store whose prices grow day by day, with a forecast every evening."""
 
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
 from stocklstm import evaluate_live, predict
@@ -11,6 +9,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.evaluate.live import LiveScores
 from stocklstm.workflows.predict.predict import Forecast, Wanted
 from tests.conftest import TICKER
+from tests.support.stored_rows import execute
 
 DAYS = 70
 """Forecasts of the fixture `journal` that have closed."""
@@ -53,11 +52,6 @@ def live_through(
         assert not result.failures
         made += result.forecasts
     return made
-
-
-def execute(home: Path, command: str, *values: str | float) -> None:
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(command, values)
 
 
 def scores_of(home: Path, reference: str = TICKER, last: int | None = None) -> LiveScores:

@@ -1,7 +1,7 @@
 """A store with several tickers, no two of them alike, and how to compare their versions."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS
 from tests.support.same_values import require_same
+from tests.support.stored_rows import connect, vouch_for
 
 TICKERS = ("AAAA3.SA", "BBBB3.SA", "CCCC3.SA", "DDDD3.SA")
 SMALL = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
@@ -20,8 +21,7 @@ ROWS = 600
 
 def give_names(home: Path, tickers: Sequence[str]) -> None:
     """Store the last prices once more for each name, each time without some more of the last."""
-    connection = sqlite3.connect(home / "stocklstm.db")
-    with connection:
+    with closing(connect(home)) as connection:
         for place, ticker in enumerate(tickers):
             connection.execute(
                 "CREATE TEMP TABLE days AS SELECT * FROM prices WHERE ticker = ?"
@@ -37,7 +37,7 @@ def give_names(home: Path, tickers: Sequence[str]) -> None:
             connection.execute("INSERT INTO prices SELECT * FROM days")
             connection.execute("DROP TABLE days")
             connection.execute("DROP TABLE names")
-    connection.close()
+        vouch_for(connection)
 
 
 def options(tickers: Iterable[str]) -> list[str]:

@@ -333,11 +333,26 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
         bars = adjust(
             prices.bars,
             answer.basis,
-            _together(store.prices.actions(ticker), prices.actions),
-            store.prices.bars_since(ticker, ""),
+            _together(_stored_actions(store, ticker, start), prices.actions),
+            _stored_bars(store, ticker, "", whole=not start),
         )
         prices = replace(prices, bars=bars)
     return _Offer(answer, known.assumed, prices, days, _last_session(days, final), start)
+
+
+def _stored_bars(store: Store, ticker: str, start: str, *, whole: bool) -> Bars:
+    """Read the rows that an answer is held against, from a day on.
+
+    Damaged ones are left out where the whole history was asked for: it takes their place.
+    """
+    if whole:
+        return store.prices.sound_bars(ticker)
+    return store.prices.bars_since(ticker, start)
+
+
+def _stored_actions(store: Store, ticker: str, start: str) -> tuple[Action, ...]:
+    """Read the dividends and splits likewise."""
+    return store.prices.actions(ticker) if start else store.prices.sound_actions(ticker)
 
 
 def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
@@ -413,7 +428,8 @@ def _gaps(dates: Dates, calendar: Sessions) -> list[str]:
 def _fitting(run: _Run, ticker: str, offer: _Offer) -> tuple[Reconciled, tuple[LargeMove, ...]]:
     """Make the offer fit what is stored, and list its new large moves, or refuse it."""
     store, accept = run.store, run.options.accept_revision
-    stored, known = store.prices.bars_since(ticker, offer.start), store.prices.actions(ticker)
+    stored = _stored_bars(store, ticker, offer.start, whole=not offer.start)
+    known = _stored_actions(store, ticker, offer.start)
     given = offer.prices
     if not len(given.bars) and not store.prices.has(ticker):
         raise RejectedDataError(

@@ -84,18 +84,28 @@ def _check_database(store: Store) -> Check:
     return Check("database", "failed" if faults else "ok", detail)
 
 
+def _check_checksums(faults: Sequence[str]) -> Check:
+    detail = "; ".join(faults) or "prices, sources, dividends, splits, traits and log as stored"
+    return Check("checksums", "failed" if faults else "ok", detail)
+
+
 def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
-    bars, actions = store.prices.bars(ticker), store.prices.actions(ticker)
-    sessions = sessions_of(store, ticker, bars)
+    # Also what is damaged is looked at, so that the other checks say where.
+    bars, actions = store.prices.damaged_bars(ticker), store.prices.damaged_actions(ticker)
+    if not len(bars):
+        raise store.prices.no_prices(ticker)
+    faults = store.prices.faults(ticker)
+    sessions = sessions_of(store, ticker, bars) if not faults else bars.dates[:0]
     # Nowhere is it later than a day after Greenwich.
     tomorrow = np.datetime64(now().date(), "D") + 1
     checks = [
         database,
+        _check_checksums(faults),
         check_bars(bars),
         check_actions(actions),
         check_days(bars, sessions, tomorrow),
     ]
-    if checks[1].status == "ok":
+    if not any(check.status == "failed" for check in checks[1:3]):
         checks.append(_check_jumps(bars, actions))
     checks.append(Check("gaps", "ok", _gaps(gaps(bars.dates, sessions), sessions)))
     failed = any(check.status == "failed" for check in checks)

@@ -1,18 +1,20 @@
 """validate: the store as a whole, the database and what it says about the disk."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import version_id
 from stocklstm.errors import IntegrityError
-from stocklstm.store.database import integrity_faults, schema_version
+from stocklstm.store.checksums import PARTS, Checksums, fault_words
+from stocklstm.store.database import integrity_faults, schema_version, stored_values
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
 from stocklstm.store.store import Store
 
 # Checks that fail where bytes are wrong or gone; the others find what does not agree.
-_BYTES = {"database", "versions"}
+_BYTES = {"database", "checksums", "versions"}
 
 # What those that never fail advise.
 _ADVICE = {
@@ -53,6 +55,7 @@ def check_store(store: Store) -> CheckedStore:
     schema = f"schema {schema_version(connection)}, pages and references sound"
     checks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
         ("database", lambda: integrity_faults(connection), schema),
+        ("checksums", lambda: _changed_rows(connection), "every row is what was stored"),
         ("versions", lambda: _missing_versions(store), "each listed one is on the disk"),
         ("aliases", aliases.faults, "each as its log says, on a listed version"),
         ("ledger", lambda: _unknown_tickers(store), "every forecast is of a known ticker"),
@@ -87,6 +90,18 @@ def _check(name: str, find_faults: Callable[[], list[str]], sound: str) -> tuple
 def _listed(faults: Sequence[str]) -> str:
     more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
     return "; ".join(faults[:_NAMED]) + more
+
+
+def _changed_rows(connection: sqlite3.Connection) -> list[str]:
+    """Say of which rows the checksums are wrong, and in which columns no such word can be."""
+    with stored_values():
+        checksums = Checksums(connection)
+        return [
+            fault_words(part, owner, faults)
+            for part in PARTS
+            for owner in checksums.owners(part)
+            if (faults := checksums.faults(part, owner))
+        ]
 
 
 def _missing_versions(store: Store) -> list[str]:

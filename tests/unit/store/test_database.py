@@ -1,9 +1,11 @@
 import errno
+import json
 import os
 import random
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -277,7 +279,9 @@ def test_versions_of_before_signatures_stay_and_have_none(monkeypatch, home):
 
 def test_forecasts_of_before_pooled_models_are_the_tickers_own(monkeypatch, home):
     """As of schema 5."""
-    row = (TICKER, "2024-03-15", 1, 1, "2024-03-14", 36.2, 36.25, "[35.0, 36.25, 37.5]", NOON)
+    made = entry_of(quantiles=tuple(36 + 0.1 * step for step in range(15)))
+    grid = json.dumps(made.quantiles)
+    row = (TICKER, "2024-03-15", 1, 1, "2024-03-14", 36.2, 36.25, grid, NOON)
     with monkeypatch.context() as old:
         old.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:5])
         old.setattr(database, "SCHEMA_VERSION", 5)
@@ -286,11 +290,11 @@ def test_forecasts_of_before_pooled_models_are_the_tickers_own(monkeypatch, home
                 "INSERT INTO forecasts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
             )
     with open_store(home) as store:
-        assert store.ledger.entries(TICKER) == [entry_of()]
-        assert store.ledger.record(entry_of()) == entry_of()
-        assert store.ledger.record(entry_of(pool="+b3")) is None
-        assert store.ledger.entries(TICKER, "+b3") == [entry_of(pool="+b3")]
-        assert store.ledger.entries(TICKER) == [entry_of()]
+        assert store.ledger.entries(TICKER) == [made]
+        assert store.ledger.record(made) == made
+        assert store.ledger.record(replace(made, pool="+b3")) is None
+        assert store.ledger.entries(TICKER, "+b3") == [replace(made, pool="+b3")]
+        assert store.ledger.entries(TICKER) == [made]
         assert integrity_faults(store.registry.connection) == []
 
 

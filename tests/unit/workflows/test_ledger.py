@@ -15,7 +15,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.ledger import _Champions
 from stocklstm.workflows.predict.history import list_forecasts, ticker_history
 from tests.conftest import TICKER
-from tests.support.evenings import cut_off, execute, live_through
+from tests.support.evenings import cut_off, live_through
+from tests.support.stored_rows import execute
 
 SESSIONS = 6
 

@@ -23,8 +23,8 @@ from stocklstm.workflows.publishing import Challenger, Promotion, judge
 from stocklstm.workflows.scoring import score_model
 from stocklstm.workflows.train.train import TrainedVersion
 from tests.conftest import TICKER, TINY, Cli
-from tests.support.evenings import execute
 from tests.support.pooled_store import NAMES, POOL, pool_config, train_pool
+from tests.support.stored_rows import execute
 from tests.support.tampering import replace_manifest
 
 SAME = configure("calibrated", **TINY)

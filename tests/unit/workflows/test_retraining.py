@@ -23,9 +23,10 @@ from stocklstm.errors import ConfigError, NoModelError, NoPricesError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.retraining import Retraining
 from tests.conftest import TICKER, TINY, Cli
-from tests.support.evenings import DAYS, cut_off, execute, live_through
+from tests.support.evenings import DAYS, cut_off, live_through
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import dated, put
+from tests.support.stored_rows import execute
 from tests.support.tampering import replace_manifest
 
 OTHER = "AAA3.SA"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TICKER, Cli
-from tests.support.evenings import cut_off, execute, live_through
+from tests.support.evenings import cut_off, live_through
+from tests.support.stored_rows import execute
 
 
 def read(file: Path, delimiter: str = ",") -> list[dict[str, str]]:

@@ -1,9 +1,7 @@
 """evaluate scores what is stored now, and draws it."""
 
 import json
-import sqlite3
 import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from stocklstm.errors import NoModelError, RejectedDataError, SeriesTooShortErro
 from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY, Cli
+from tests.support.stored_rows import execute
 
 
 def test_on_the_same_prices_it_repeats_what_was_published(model_home: Path) -> None:
@@ -87,8 +86,7 @@ def test_without_plot_nothing_is_drawn(model_home: Path) -> None:
 
 
 def test_prices_that_end_before_the_test_part_are_too_few(model_home: Path) -> None:
-    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute("DELETE FROM prices WHERE date > '2015-01-01'")
+    execute(model_home, "DELETE FROM prices WHERE date > '2015-01-01'")
 
     (failure,) = evaluate([TICKER], home=model_home).failures
 
@@ -132,11 +130,11 @@ def test_a_price_model_is_refused_after_a_split(model_home: Path) -> None:
 
 
 def halve_all_prices(home: Path) -> None:
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(
-            "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
-            " close = close / 2, adj_close = adj_close / 2"
-        )
+    execute(
+        home,
+        "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
+        " close = close / 2, adj_close = adj_close / 2",
+    )
 
 
 def test_no_model_is_an_error(priced_home: Path) -> None:

@@ -1,8 +1,6 @@
 """Comparisons on shared days, and the table of everything."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from tests.conftest import TICKER, TINY
+from tests.support.stored_rows import execute
 from tests.support.tampering import flip_bit
 
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "batch_size": 256}
@@ -39,11 +38,11 @@ def _several(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("several")
     home = root / "home"
     shutil.copytree(_priced, home)
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(
-            "DELETE FROM prices WHERE date NOT IN"
-            " (SELECT date FROM prices ORDER BY date DESC LIMIT 700)"
-        )
+    execute(
+        home,
+        "DELETE FROM prices WHERE date NOT IN"
+        " (SELECT date FROM prices ORDER BY date DESC LIMIT 700)",
+    )
     lines = root / "other.csv"
     rng = np.random.default_rng(3)
     days = np.arange(np.datetime64("2021-01-01"), np.datetime64("2023-06-01"))
@@ -165,8 +164,7 @@ def test_forecasts_of_different_days_ahead_are_not_compared(several: Path) -> No
 
 
 def test_without_a_shared_day_there_is_nothing_to_compare(several: Path) -> None:
-    with closing(sqlite3.connect(several / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute("DELETE FROM prices WHERE date > '2023-01-01' AND ticker = ?", (TICKER,))
+    execute(several, "DELETE FROM prices WHERE date > '2023-01-01' AND ticker = ?", TICKER)
 
     with pytest.raises(SeriesTooShortError, match="in the test part of all of"):
         compare_versions(names(1, 2), home=several)

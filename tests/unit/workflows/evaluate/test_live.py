@@ -16,8 +16,9 @@ from stocklstm.errors import ConfigError, NoModelError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
-from tests.support.evenings import DAYS, close, cut_off, evening, execute, live_through, scores_of
+from tests.support.evenings import DAYS, close, cut_off, evening, live_through, scores_of
 from tests.support.places import DOCS
+from tests.support.stored_rows import execute
 
 # --- What is scored ------------------------------------------------------------------------------
 

@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from stocklstm.workflows.evaluate.walk_forward import (
     run_fold,
 )
 from tests.conftest import TICKER, TINY
+from tests.support.stored_rows import execute
 
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "seq_length": 5, "batch_size": 256}
 ROWS = 500
@@ -41,12 +40,11 @@ WALK = WalkForward(45, 20, 2)
 def _walked_home(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("walked") / "home"
     shutil.copytree(_priced, home)
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(
-            "DELETE FROM prices WHERE date NOT IN"
-            " (SELECT date FROM prices ORDER BY date DESC LIMIT ?)",
-            (ROWS,),
-        )
+    execute(
+        home,
+        "DELETE FROM prices WHERE date NOT IN (SELECT date FROM prices ORDER BY date DESC LIMIT ?)",
+        ROWS,
+    )
     assert not train([TICKER], configure("calibrated", **SMALLEST), home=home).failures
     return home
 

@@ -14,7 +14,8 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.predict import Wanted
 from tests.conftest import TICKER, Cli
-from tests.support.evenings import cut_off, evening, execute, live_through, scores_of
+from tests.support.evenings import cut_off, evening, live_through, scores_of
+from tests.support.stored_rows import execute
 
 # --- What predict shows --------------------------------------------------------------------------
 

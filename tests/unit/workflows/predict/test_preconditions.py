@@ -1,7 +1,6 @@
 """Old prices, an old model, inputs beyond training: warned of, or refused, and never else."""
 
 import json
-import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from stocklstm.workflows.predict.predict import Forecast, PredictResult, Wanted
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import made_bars
 from tests.support.pooled_store import LAST, NAMES, POOL, dated, put
+from tests.support.stored_rows import connect, execute, vouch_for
 from tests.support.tampering import replace_manifest
 
 EVENING, LATER = "2024-03-13T23:00:00Z", "2024-03-18T23:00:00Z"
@@ -63,8 +63,7 @@ def recorded(home: Path) -> int:
 
 
 def change(home: Path, statement: str) -> None:
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(statement)
+    execute(home, statement)
 
 
 def rise(home: Path) -> None:
@@ -106,13 +105,14 @@ def test_prices_that_are_behind(model_home: Path) -> None:
 
 def spread(home: Path, days: int) -> None:
     """Let the same rows be of days that far apart, the last one unchanged."""
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
+    with closing(connect(home)) as connection:
         dates = [row[0] for row in connection.execute("SELECT date FROM prices ORDER BY date")]
         last = np.datetime64(dates[-1], "D")
         for back, date in enumerate(reversed(dates)):
             other = str(last - days * back)
             connection.execute("UPDATE prices SET date = ? WHERE date = ?", (f"x{other}", date))
         connection.execute("UPDATE prices SET date = substr(date, 2)")
+        vouch_for(connection)
 
 
 @pytest.mark.parametrize(("days", "name"), [(7, "weekly"), (30, "monthly")])

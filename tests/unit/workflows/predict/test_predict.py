@@ -29,7 +29,7 @@ from stocklstm.workflows.predict.predict import Forecast, Wanted, of_one_model
 from stocklstm.workflows.predict.predict import predict as predict_in
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
-from tests.support.evenings import execute
+from tests.support.stored_rows import execute
 
 EVENING = "2024-03-13T23:00:00Z"
 
@@ -179,11 +179,11 @@ def test_an_evening_that_cannot_be_recorded_is_no_evening(model_home: Path) -> N
 
 def test_a_revised_price_is_told_apart_from_the_same_forecast(model_home: Path) -> None:
     first = forecast(model_home)
-    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(
-            "UPDATE prices SET close = close * 1.01, adj_close = adj_close * 1.01"
-            " WHERE date = '2024-03-13'"
-        )
+    execute(
+        model_home,
+        "UPDATE prices SET close = close * 1.01, adj_close = adj_close * 1.01"
+        " WHERE date = '2024-03-13'",
+    )
 
     second = forecast(model_home)
 

@@ -1,7 +1,5 @@
 """Smaller networks that are trained become versions of their own."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from stocklstm.errors import ConfigError, IntegrityError, RejectedDataError
 from stocklstm.store.store import open_store
 from stocklstm.workflows.quantize.quantize import QuantizedVersion
 from tests.conftest import TICKER
+from tests.support.stored_rows import execute
 from tests.support.tampering import flip_bit
 
 
@@ -132,8 +131,7 @@ def test_a_damaged_checkpoint_is_not_trained_on(model_home: Path) -> None:
 
 
 def test_prices_that_were_revised_are_not_trained_on(model_home: Path) -> None:
-    with closing(sqlite3.connect(model_home / "stocklstm.db", isolation_level=None)) as database:
-        database.execute("UPDATE prices SET close = close * 1.01 WHERE date < '2015'")
+    execute(model_home, "UPDATE prices SET close = close * 1.01 WHERE date < '2015'")
 
     (failure,) = quantize([TICKER], Compression("distill"), home=model_home).failures
 

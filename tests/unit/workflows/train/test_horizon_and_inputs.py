@@ -1,8 +1,6 @@
 """Other inputs and farther days, from training to a scored forecast."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from stocklstm.workflows.train.beginning import StartFrom
 from stocklstm.workflows.train.fit import prepare
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import other_future
+from tests.support.stored_rows import execute
 
 
 def bars_of(home: Path) -> Bars:
@@ -140,12 +139,11 @@ def test_a_champion_that_a_split_has_ended_is_replaced(
     priced_home: Path, tiny: TrainingConfig
 ) -> None:
     train([TICKER], replace(tiny, features=("return", "close")), home=priced_home)
-    with closing(sqlite3.connect(priced_home / "stocklstm.db")) as connection:
-        connection.execute(
-            "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
-            " close = close / 2, adj_close = adj_close / 2, volume = volume * 2"
-        )
-        connection.commit()
+    execute(
+        priced_home,
+        "UPDATE prices SET open = open / 2, high = high / 2, low = low / 2,"
+        " close = close / 2, adj_close = adj_close / 2, volume = volume * 2",
+    )
 
     result = train([TICKER], tiny, home=priced_home)
 

@@ -1,7 +1,5 @@
 """A training with a first day is one in a store that holds no earlier prices."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from stocklstm.workflows.train.beginning import Search, StartFrom
 from stocklstm.workflows.train.runs import TrainingStoppedError
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.pooled_store import NAMES, pool_config, priced
+from tests.support.stored_rows import execute
 
 # A Sunday. The moving level of the volatility anchor has hardly forgotten by the test part what
 # came before.
@@ -40,8 +39,7 @@ FIRST = "2020-06-01"
 
 
 def cut(home: Path, day: str) -> None:
-    with closing(sqlite3.connect(home / "stocklstm.db")) as connection, connection:
-        connection.execute("DELETE FROM prices WHERE date < ?", (day,))
+    execute(home, "DELETE FROM prices WHERE date < ?", day)
 
 
 def manifest_of(home: Path, ticker: str = TICKER) -> Manifest:

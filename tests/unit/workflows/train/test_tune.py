@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from stocklstm.workflows.train.tune import (
     TuningStoppedError,
 )
 from tests.conftest import TICKER, TINY, Cli
+from tests.support.stored_rows import execute
 
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "seq_length": 5, "batch_size": 256}
 ROWS = 500
@@ -72,10 +72,7 @@ def smallest() -> TrainingConfig:
 
 
 def change(home: Path, statement: str, *values: object) -> None:
-    connection = sqlite3.connect(home / "stocklstm.db")
-    with connection:
-        connection.execute(statement, values)
-    connection.close()
+    execute(home, statement, *values)
 
 
 def add_price(home: Path, day: str, close: float) -> None:

@@ -1,9 +1,7 @@
 """The audit passes what is honest, catches what is not, and knows what it cannot tell."""
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from stocklstm.workflows.validate import leakage
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.made_prices import made_bars
 from tests.support.property_tests import PROPERTY
+from tests.support.stored_rows import execute
 from tests.support.tampering import replace_manifest
 
 NAMES = ["prices", "parts", "scaling", "inputs", "forecasts"]
@@ -64,8 +63,7 @@ def change_manifest(home: Path, change: Callable[[dict[str, Any]], None]) -> Non
 
 
 def change_prices(home: Path, statement: str) -> None:
-    with closing(sqlite3.connect(home / "stocklstm.db", isolation_level=None)) as connection:
-        connection.execute(statement)
+    execute(home, statement)
 
 
 # What is honest

@@ -1,0 +1,371 @@
+"""Checksums of the database's rows: what is read is what was written.
+
+They are written in the transaction that writes the rows, and compared by whatever reads them. A
+checksum is of all rows of an owner and a month, so that a forecast need not read a whole history.
+CRC-32 finds what a failing disk or a slip of the hand did; who means harm can write a new one.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from stocklstm.core.prices.series import Dates, Floats
+from stocklstm.errors import SchemaError
+
+Row = tuple[Any, ...]
+
+Sums = dict[str, tuple[int, int]]
+"""Number of rows and CRC-32 of them, by period."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+# After every month of a year, and every day of a month.
+_AFTER = "~"
+
+
+class Part(NamedTuple):
+    """Rows that are summed up together.
+
+    Attributes:
+        name: What the table of checksums calls it.
+        words: What messages call it.
+        table: Where its rows are.
+        owner: Column of the ticker or the exchange that they are of.
+        columns: Columns that are summed up; those that put the rows of an owner in order first.
+        order: How many columns that takes.
+        day: Column by whose month the rows are divided; "" if they are not.
+        also: Columns that divide them further.
+        quickly: Sums up rows in another way, if it can; None for the usual one.
+        mend: What makes them anew, given the owner.
+    """
+
+    name: str
+    words: str
+    table: str
+    owner: str
+    columns: tuple[str, ...]
+    order: int = 1
+    day: str = ""
+    also: tuple[str, ...] = ()
+    quickly: Callable[[Sequence[Row]], Sums | None] | None = None
+    mend: str = ""
+
+    def periods(self, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+        """Divide the rows of an owner into periods, in the order of these."""
+        if not self.day:
+            if rows:
+                yield "", list(rows)
+            return
+        day = self.columns.index(self.day)
+        also = [self.columns.index(name) for name in self.also]
+
+        def period(row: Row) -> str:
+            return "/".join([*(str(row[place]) for place in also), row[day][:7]])
+
+        ordered = sorted(rows, key=period) if also else rows
+        for name, group in groupby(ordered, period):
+            yield name, list(group)
+
+    def _months(self, rows: Sequence[Row], among: str) -> Iterator[tuple[str, list[Row]]]:
+        day = self.columns.index(self.day)
+        for month, group in groupby(rows, lambda row: row[day][:7]):
+            yield f"{among}{month}", list(group)
+
+    def sums(self, rows: Sequence[Row], among: str = "") -> Sums:
+        """Sum up the rows of an owner, which are in order.
+
+        Args:
+            among: What the names of their periods begin with, if all begin with it and only the
+                months differ; "" if that is not known.
+        """
+        if self.quickly is not None and (sums := self.quickly(rows)) is not None:
+            return sums
+        groups = self._months(rows, among) if among else self.periods(rows)
+        return {name: (len(group), crc32(_encode(group))) for name, group in groups}
+
+
+_PRICES = ("date", "open", "high", "low", "close", "adj_close", "volume")
+
+_PACKED = np.dtype([("date", "<i8"), *((name, "<f8") for name in _PRICES[1:])])
+
+
+def _sum_prices(rows: Sequence[Row]) -> Sums | None:
+    """Sum up rows of prices; None where a day among them is none."""
+    try:
+        dates = np.array([row[0] for row in rows], "datetime64[D]")
+    except ValueError:
+        return None
+    values = np.array([row[1:] for row in rows], np.float64).reshape(len(rows), len(_PRICES) - 1)
+    return price_sums(dates, values.T)
+
+
+def price_sums(dates: Dates, columns: Iterable[Floats]) -> Sums:
+    """Sum up prices without a Python object for each.
+
+    Args:
+        dates: (N,) days, increasing.
+        columns: (N,) open, high, low, close, adjusted close and volume; NaN where there is none.
+    """
+    if not len(dates):
+        return {}
+    table = np.empty(len(dates), _PACKED)
+    table["date"] = dates.astype(np.int64)
+    for name, values in zip(_PRICES[1:], columns, strict=True):
+        table[name] = values
+    months = dates.astype("datetime64[M]")
+    first = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
+    edges, content = [*first.tolist(), len(dates)], table.tobytes()
+    size = _PACKED.itemsize
+    return {
+        name: (end - start, crc32(content[start * size : end * size]))
+        for name, start, end in zip(
+            months[first].astype(str).tolist(), edges[:-1], edges[1:], strict=True
+        )
+    }
+
+
+_FETCH = "stocklstm fetch --ticker {} --full gets them anew; or stocklstm restore a backup"
+_RESTORE = "stocklstm restore FILE, of a backup"
+
+PRICES = Part("prices", "prices", "prices", "ticker", _PRICES, 1, "date", (), _sum_prices, _FETCH)
+ORIGINS = Part(
+    "origins",
+    "sources of prices",
+    "prices",
+    "ticker",
+    ("date", "source", "fetched_at"),
+    day="date",
+    mend=_FETCH,
+)
+ACTIONS = Part(
+    "actions",
+    "dividends and splits",
+    "actions",
+    "ticker",
+    ("date", "kind", "value"),
+    order=2,
+    mend=_FETCH,
+)
+INSTRUMENT = Part(
+    "instrument",
+    "currency and calendar",
+    "instruments",
+    "ticker",
+    ("currency", "exchange", "time_zone", "source", "fetched_at", "calendar"),
+    order=0,
+    mend=_FETCH,
+)
+PRICE_LOG = Part(
+    "price_log",
+    "log of prices",
+    "price_log",
+    "ticker",
+    ("id", "at", "source", "kind", "first", "last", "rows", "detail"),
+    mend=_RESTORE,
+)
+SESSIONS = Part(
+    "sessions",
+    "sessions",
+    "sessions",
+    "exchange",
+    ("date", "closes_at"),
+    day="date",
+    mend="stocklstm fetch gets them anew with the prices of its tickers; or stocklstm restore "
+    "a backup",
+)
+FORECASTS = Part(
+    "forecasts",
+    "forecasts on record",
+    "forecasts",
+    "ticker",
+    (
+        "target_session",
+        "pool",
+        "version",
+        "horizon",
+        "as_of",
+        "last_close",
+        "point",
+        "quantiles",
+        "made_at",
+    ),
+    order=4,
+    day="target_session",
+    also=("pool", "horizon"),
+    mend=_RESTORE,
+)
+
+PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, SESSIONS, FORECASTS)
+
+
+class Checksums:
+    """The table of checksums."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def stored(self, part: Part, owner: str, first: str = "", last: str = _AFTER) -> Sums:
+        """Read the checksums of an owner's periods, from the first to the last of these names."""
+        rows = self.connection.execute(
+            "SELECT period, rows, crc32 FROM checksums WHERE part = ? AND owner = ?"
+            " AND period >= ? AND period <= ? ORDER BY period",
+            (part.name, owner, first, last),
+        )
+        return {period: (count, crc) for period, count, crc in rows}
+
+    def compare(self, part: Part, owner: str, found: Sums, stored: Sums) -> None:
+        """Refuse rows that are not what was stored.
+
+        Raises:
+            SchemaError: They are not.
+        """
+        if found != stored:
+            raise damaged(part, owner, differing(found, stored))
+
+    def read(self, part: Part, owner: str, first: str = "", last: str = "") -> list[Row]:
+        """Read the rows of an owner, and compare them with their checksums.
+
+        Args:
+            first: ISO day from whose month on they are read; "" for the earliest.
+            last: The last one; "" for the latest.
+
+        Raises:
+            SchemaError: They are not what was stored.
+        """
+        rows = self._rows(part, owner, first[:7], last[:7])
+        stored = self.stored(part, owner, first[:7], last[:7] or _AFTER)
+        self.compare(part, owner, part.sums(rows), stored)
+        return rows
+
+    def require(self, part: Part, owner: str) -> None:
+        """Compare all rows of an owner with their checksums.
+
+        Raises:
+            SchemaError: They are not what was stored.
+        """
+        self.compare(part, owner, self._sums(part, owner, None), self.stored(part, owner))
+
+    def faults(self, part: Part, owner: str, periods: Collection[str] | None = None) -> list[str]:
+        """List the periods whose rows are not what was stored; of all, or of those given."""
+        found, stored = self._sums(part, owner, periods), self.stored(part, owner)
+        return [
+            period for period in differing(found, stored) if periods is None or period in periods
+        ]
+
+    @contextmanager
+    def kept(self, part: Part, owner: str, periods: Collection[str]) -> Iterator[None]:
+        """Renew the checksums of the periods that are written to inside.
+
+        Those that were wrong before stay as they were: what is written beside damaged rows does not
+        make these sound. In a transaction of the caller's.
+        """
+        damaged = self.faults(part, owner, periods)
+        yield
+        self.renew(part, owner, [period for period in periods if period not in damaged])
+
+    def renew(self, part: Part, owner: str, periods: Collection[str] | None = None) -> None:
+        """Vouch for the rows of all periods as they are, or of those given."""
+        found = self._sums(part, owner, periods)
+        self._replace(part, owner, found, self.stored(part, owner) if periods is None else periods)
+
+    def _replace(self, part: Part, owner: str, sums: Sums, earlier: Iterable[str]) -> None:
+        """Write checksums, in the place of those of some periods."""
+        self.connection.executemany(
+            "DELETE FROM checksums WHERE part = ? AND owner = ? AND period = ?",
+            [(part.name, owner, period) for period in earlier if period not in sums],
+        )
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO checksums VALUES (?, ?, ?, ?, ?)",
+            [(part.name, owner, period, *each) for period, each in sums.items()],
+        )
+
+    def vouch_for_all(self) -> None:
+        """Make the checksums of all rows that can have been written so, and drop all others.
+
+        In a transaction of the caller's.
+        """
+        self.connection.execute("DELETE FROM checksums")
+        for part in PARTS:
+            for owner in self.owners(part):
+                self.vouch_for(part, owner)
+
+    def vouch_for(self, part: Part, owner: str) -> list[str]:
+        """Make the checksums of an owner's rows; list the periods that cannot be written so.
+
+        These have none. In a transaction of the caller's.
+        """
+        from stocklstm.core.stored_words import are_sound
+
+        rows = self._rows(part, owner)
+        sums = part.sums(rows)
+        unsound = [
+            period
+            for period, group in (
+                [] if are_sound(part.table, part.columns, rows) else part.periods(rows)
+            )
+            if not are_sound(part.table, part.columns, group)
+        ]
+        self._replace(
+            part, owner, {p: sums[p] for p in sums if p not in unsound}, self.stored(part, owner)
+        )
+        return unsound
+
+    def owners(self, part: Part) -> list[str]:
+        """List whom there are rows or checksums of."""
+        rows = self.connection.execute(
+            f"SELECT DISTINCT {part.owner} FROM {part.table}"  # noqa: S608 - fixed names
+            " UNION SELECT DISTINCT owner FROM checksums WHERE part = ? ORDER BY 1",
+            (part.name,),
+        )
+        return [owner for (owner,) in rows]
+
+    def _sums(self, part: Part, owner: str, periods: Collection[str] | None) -> Sums:
+        if periods is None:
+            return part.sums(self._rows(part, owner))
+        if not periods:
+            return {}
+        # Every period ends with its month.
+        months = [period[-7:] for period in periods]
+        found = part.sums(self._rows(part, owner, min(months), max(months)))
+        return {period: sums for period, sums in found.items() if period in periods}
+
+    def _rows(self, part: Part, owner: str, first: str = "", last: str = "") -> list[Row]:
+        """Read rows from the first to the last of two months, "" for no end."""
+        within = f" AND {part.day} >= ? AND {part.day} < ?" if part.day else ""
+        order = ", ".join(part.columns[: part.order]) or "1"
+        return self.connection.execute(
+            f"SELECT {', '.join(part.columns)} FROM {part.table}"  # noqa: S608 - fixed names
+            f" WHERE {part.owner} = ?{within} ORDER BY {order}",
+            (owner, first, f"{last}{_AFTER}") if part.day else (owner,),
+        ).fetchall()
+
+
+def differing(found: Mapping[str, object], stored: Mapping[str, object]) -> list[str]:
+    """List the periods of which two sums disagree, in order."""
+    return [
+        period
+        for period in sorted(found.keys() | stored.keys())
+        if found.get(period) != stored.get(period)
+    ]
+
+
+def damaged(part: Part, owner: str, periods: Sequence[str]) -> SchemaError:
+    """Make the error that rows are not what was stored."""
+    return SchemaError(
+        f"the database stocklstm.db is damaged: {fault_words(part, owner, periods)}",
+        hint=part.mend.format(owner),
+    )
+
+
+def fault_words(part: Part, owner: str, periods: Sequence[str]) -> str:
+    """Say of what rows the checksums are wrong."""
+    months = sorted({period[-7:] for period in periods if period})
+    when = f" in {months[0]}" if months else ""
+    more = f" and {len(months) - 1} more months" if len(months) > 1 else ""
+    return f"the {part.words} of {owner}{when}{more} are not what was stored"
