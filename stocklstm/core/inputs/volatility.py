@@ -98,6 +98,19 @@ class VolatilityAnchor:
         averages, levels = self._averages(bars)
         return AnchorState(str(bars.dates[row]), float(averages[row]), float(levels[row]))
 
+    def resumable(self, bars: Bars, first_origin: int) -> AnchorState | None:
+        """Tell where it stood just before all that the next forecast looks at.
+
+        Args:
+            bars: N sessions.
+            first_origin: First row of any series at which a forecast can be made.
+
+        Returns:
+            None where the anchor itself was not known by then.
+        """
+        row = len(bars) - 1 - first_origin
+        return self.state(bars, row) if row >= WARM_UP else None
+
     def _estimated(self, bars: Bars) -> Floats:
         averages, levels = self._averages(bars)
         estimates = np.sqrt(averages) * levels

@@ -65,6 +65,13 @@ class LoadedModel:
         return self
 
     @property
+    def since(self) -> tuple[str, int]:
+        """First ISO day of the prices that tonight's forecast needs, "" for all; fewest rows."""
+        anchor = self.forecaster.scaling.anchor
+        start = "" if anchor is None or anchor.resume is None else anchor.resume.date
+        return start, self.forecaster.first_origin() + 1
+
+    @property
     def graph(self) -> ServingGraph:
         """The serving graph."""
         return self.forecaster.graph

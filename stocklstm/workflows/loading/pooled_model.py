@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from stocklstm.core.prices.pool_splits import LEAST_ROWS, known_rows
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import ModelReference, StoredTicker, parse_pool_reference
 from stocklstm.core.scores.baselines import Baselines, naive_error
-from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, ConfigError, SeriesTooShortError
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
@@ -68,10 +67,20 @@ class PooledModel:
             return self._model(self._newcomer(ticker, bars), known=False)
         return self._model(member, known=True)
 
-    def since(self, ticker: str) -> str:
-        """Give the first ISO day of the prices that tonight's forecast needs; "" for all."""
+    def since(self, ticker: str) -> tuple[str, int]:
+        """Give the first ISO day of the prices that tonight's forecast needs, "" for all.
+
+        Returns:
+            That day, and the fewest rows that are enough.
+        """
         member = self.members.get(ticker)
-        return "" if member is None or member.state is None else member.state.date
+        start = "" if member is None or member.state is None else member.state.date
+        return start, self.rows_needed
+
+    @cached_property
+    def rows_needed(self) -> int:
+        """The fewest rows of prices that a forecast is made from; the same for all tickers."""
+        return self._forecaster(VolatilityAnchor("returns", 0.94, 0.0)).first_origin() + 1
 
     def scored(self, ticker: str, bars: Bars) -> LoadedModel:
         """Like `of`, but fit baselines, too, for a ticker that the pool was not trained on.
@@ -130,8 +139,10 @@ class PooledModel:
         )
         # Bars that do not begin where the anchor goes on from are estimated from the start.
         anchor = replace(member.anchor, resume=member.state)
-        forecaster = Forecaster(self.graph, manifest.config, self.record.scaling.of(anchor))
-        return LoadedModel(manifest, forecaster, subject)
+        return LoadedModel(manifest, self._forecaster(anchor), subject)
+
+    def _forecaster(self, anchor: VolatilityAnchor) -> Forecaster:
+        return Forecaster(self.graph, self.manifest.config, self.record.scaling.of(anchor))
 
 
 def _seen_of(bars: Bars, seen: DataRecord) -> DataRecord:
@@ -244,19 +255,14 @@ def assembled_pool(manifest: Manifest, read: Callable[[str], bytes]) -> PooledMo
         ArtifactCorruptError: They do not fit each other.
         ConfigError: It is of one ticker.
     """
-    pool, config = pool_of(manifest), manifest.config
+    pool_of(manifest)
     graph, members = read(SERVING_FILE), read(MEMBERS_FILE)
     try:
         model = PooledModel(manifest, ServingGraph(graph), decode_members(members, manifest))
-        _require_fitting(model.graph, pool, config)
+        # What does not depend on the ticker may be told with any anchor.
+        _ = model.rows_needed
     except ArtifactCorruptError as error:
         if error.message.startswith(manifest.id):
             raise
         raise corrupt(manifest.id, error.message) from error
     return model
-
-
-def _require_fitting(graph: ServingGraph, pool: PoolRecord, config: TrainingConfig) -> None:
-    # What does not depend on the ticker may be told with any anchor.
-    scaling = pool.scaling.of(VolatilityAnchor("returns", 0.94, 0.0))
-    Forecaster(graph, config, scaling)

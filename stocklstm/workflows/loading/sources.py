@@ -25,22 +25,25 @@ class ModelSource(NamedTuple):
         load: Loads the model; returns a function that fits it to the prices up to the last close.
         version: Version whose past forecasts are shown beside the new one; None for those of every
             version that was champion.
-        since: First ISO day of the prices that the latest forecast needs; "" for all.
+        since: First ISO day of the prices that the latest forecast needs, "" for all, and the
+            fewest rows that are enough. Asked for once the model is loaded.
     """
 
     names: Callable[[Sequence[str]], Sequence[str]]
     parse: Callable[[str], ModelReference]
     load: Callable[[ModelReference], Callable[[Bars], LoadedModel]]
     version: Callable[[ModelReference], int | None]
-    since: Callable[[ModelReference], str]
+    since: Callable[[ModelReference], tuple[str, int]]
 
 
 def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel]) -> ModelSource:
     """Let each ticker's own model make its forecast; `load` finds the one of a reference."""
+    starts: dict[ModelReference, tuple[str, int]] = {}
 
     def model_of(chosen: ModelReference) -> Callable[[Bars], LoadedModel]:
         require_ticker(chosen)
         model = load(store, chosen)
+        starts[chosen] = model.since
         return lambda _: model
 
     return ModelSource(
@@ -48,7 +51,7 @@ def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel
         parse=parse_reference,
         load=model_of,
         version=lambda chosen: pinned_version(store, chosen),
-        since=lambda _: "",
+        since=starts.pop,
     )
 
 

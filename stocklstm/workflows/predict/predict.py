@@ -296,12 +296,12 @@ class _Run:
         """Read as many prices as the forecast needs; all of them if that cannot be told."""
         prices, ticker = self.store.prices, reference.ticker
         latest = self.wanted.at is None and not self.wanted.adaptive
-        start = self.models.since(reference) if latest else ""
+        start, fewest = self.models.since(reference) if latest else ("", 0)
         if not start:
             return prices.bars(ticker)
         bars = prices.bars_since(ticker, start)
         # Stored days are never removed, but this may be another store than the model's.
-        whole = len(bars) and str(bars.dates[0]) == start
+        whole = len(bars) >= fewest and str(bars.dates[0]) == start
         return bars if whole else prices.bars(ticker)
 
     def _target(

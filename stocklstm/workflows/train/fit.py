@@ -301,11 +301,17 @@ class FittedModel(Fitted):
             owner,
             files,
             [scaling.anchor],
-            anchor=scaling if isinstance(scaling, AnchorScaling) else None,
+            anchor=self._resumable(scaling) if isinstance(scaling, AnchorScaling) else None,
             prices=scaling if isinstance(scaling, PriceScaling) else None,
             baselines=self.baselines,
             data=data_record(self.prepared.bars, sources[owner]),
         )
+
+    def _resumable(self, scaling: AnchorScaling) -> AnchorScaling:
+        """Add where the anchor stood, so that a forecast need not read what came before."""
+        anchor = scaling.anchor
+        state = anchor.resumable(self.prepared.bars, self.forecaster.first_origin())
+        return replace(scaling, anchor=replace(anchor, resume=state))
 
 
 def prepare(bars: Bars, config: TrainingConfig, split: Split | None = None) -> PreparedTicker:

@@ -8,7 +8,7 @@ import numpy as np
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.parts import PoolSeries, fit_shared, split_pool
 from stocklstm.core.inputs.scaling import PooledScaling
-from stocklstm.core.inputs.volatility import WARM_UP, AnchorState, VolatilityAnchor
+from stocklstm.core.inputs.volatility import AnchorState, VolatilityAnchor
 from stocklstm.core.prices.pool_splits import PoolDays
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.scores.baselines import Baselines, EwmaBaseline, naive_error
@@ -172,18 +172,8 @@ def _assessed(
 
 
 def resumable_state(anchor: VolatilityAnchor, bars: Bars, first_origin: int) -> AnchorState | None:
-    """Tell where an anchor stood just before all that the next forecast looks at.
-
-    Args:
-        anchor: Of a ticker.
-        bars: N sessions.
-        first_origin: First row of any series at which a forecast can be made.
-
-    Returns:
-        None where the anchor itself was not known by then.
-    """
-    row = len(bars) - 1 - first_origin
-    return anchor.state(bars, row) if row >= WARM_UP else None
+    """Tell where an anchor stood just before all that the next forecast looks at."""
+    return anchor.resumable(bars, first_origin)
 
 
 def member_scores(evaluation: Evaluation) -> MemberScores:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from stocklstm import load, predict, train
+from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import (
     ConfigError,
@@ -23,6 +24,7 @@ from stocklstm.errors import (
 )
 from stocklstm.infer.session import ServingGraph
 from stocklstm.store.ledger import Ledger
+from stocklstm.store.prices import PriceStore
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.predict.preconditions import Demands
 from stocklstm.workflows.predict.predict import Forecast, Wanted, of_one_model
@@ -53,6 +55,24 @@ def test_it_is_the_models_forecast_from_the_last_close(model_home: Path) -> None
     by_level = {interval.level: interval for interval in made.intervals}
     assert by_level[0.95].lower == made.quantiles["0.025"]
     assert by_level[0.8].upper == made.quantiles["0.9"]
+
+
+def test_only_the_latest_prices_are_read(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    since = PriceStore.bars_since
+
+    def counted(store: PriceStore, ticker: str, start: str) -> Bars:
+        bars = since(store, ticker, start)
+        rows.append(len(bars))
+        return bars
+
+    monkeypatch.setattr(PriceStore, "bars_since", counted)
+    made = forecast(model_home)
+    assert rows == [31]  # 21 to warm up, windows of 10
+    # The very same as from the whole history, to the last digit.
+    whole = predict([TICKER], Wanted(at=made.as_of), home=model_home, now=EVENING).forecasts[0]
+    assert rows[1] > 3000
+    assert (whole.point, whole.quantiles) == (made.point, made.quantiles)
 
 
 def test_it_names_the_days(model_home: Path) -> None:
