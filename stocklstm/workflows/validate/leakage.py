@@ -281,12 +281,23 @@ def _check_scaling(series: _Series) -> str:
     if isinstance(recorded, PriceScaling):
         _require_residuals(series, recorded)
         recorded = replace(recorded, residuals=())
+    elif recorded.anchor.resume is not None:
+        _require_state(series, recorded.anchor)
+        recorded = replace(recorded, anchor=replace(recorded.anchor, resume=None))
     if not _alike(recorded, fitted):
         every_row = replace(series.split, train_rows=len(series.bars))
         whole = series.fit(series.bars, every_row)
         also = ", but of all rows" if _alike(recorded, whole) else ""
         raise LeakError(f"the recorded numbers are not those of the training part{also}")
     return f"that of the {series.split.train_rows:,} training rows, whatever comes after them"
+
+
+def _require_state(series: _Series, anchor: VolatilityAnchor) -> None:
+    """Compute again where the anchor stood: forecasts of later days go on from there."""
+    start = replace(anchor, resume=None)
+    expected = start.resumable(series.bars, series.model.forecaster.first_origin())
+    if not _alike(anchor.resume, expected):
+        raise LeakError("where its volatility is recorded to have stood is not where it stood")
 
 
 def _require_residuals(series: _Series, recorded: PriceScaling) -> None:
@@ -302,7 +313,7 @@ def _require_residuals(series: _Series, recorded: PriceScaling) -> None:
         raise LeakError("the recorded residuals are not those of the calibration part")
 
 
-def _alike(left: Scaling, right: Scaling) -> bool:
+def _alike(left: object, right: object) -> bool:
     first, second = _values(left), _values(right)
     return first.keys() == second.keys() and all(
         math.isclose(value, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)

@@ -145,6 +145,16 @@ def test_a_scaler_that_is_off_by_a_session_is_caught(model_home: Path) -> None:
     assert (found.status, found.detail.endswith("of the training part")) == ("failed", True)
 
 
+def test_a_volatility_that_stood_elsewhere_is_caught(model_home: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["anchor"]["anchor"]["resume"]["average"] *= 2
+
+    change_manifest(model_home, change)
+    failed = audit(model_home)["scaling"]
+    assert failed.status == "failed"
+    assert "volatility is recorded to have stood" in failed.detail
+
+
 def test_rounding_on_another_machine_is_no_leak(model_home: Path) -> None:
     def nudge(manifest: dict[str, Any]) -> None:
         manifest["anchor"]["features"][1]["center"] *= 1 + 1e-14
@@ -354,4 +364,7 @@ def test_the_scaling_is_fitted_as_training_fits_it(model_home: Path) -> None:
 
     split = split_origins(len(bars), warm_up_rows(config), config)
 
-    assert fit_scaling(bars, split, config) == model.manifest.scaling
+    # But for where the volatility stood, which no training sees.
+    recorded = model.manifest.scaling
+    recorded = replace(recorded, anchor=replace(recorded.anchor, resume=None))
+    assert fit_scaling(bars, split, config) == recorded
