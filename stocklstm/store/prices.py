@@ -440,8 +440,15 @@ class PriceStore:
             new, changed = _differences(stored, bars)
             fresh_instrument = self._write_instrument(instrument, source, at)
             # Of a damaged month everything is written anew; it is sound if nothing else is left.
-            written = bars.select(new | changed | _within(bars, doubtful))
-            self._write_prices(ticker, (stored, written, rescaled), doubtful, source, at)
+            months = {*_months(bars), *_months(rescaled)}
+            unknown = self.checksums.faults(ORIGINS, ticker, months)
+            written = bars.select(new | changed | _within(bars, {*doubtful, *unknown}))
+            self._write_bars(ticker, written, source, at)
+            self._rescale(ticker, rescaled, at)
+            lasting = set(_months(stored.select(~np.isin(stored.dates, written.dates))))
+            for part, faults in ((PRICES, doubtful), (ORIGINS, unknown)):
+                touched = {*_months(written), *_months(rescaled)} - (lasting & set(faults))
+                self.checksums.renew(part, ticker, touched)
             self._write_log(ticker, stored, bars.select(changed), rescaled, (source, at, revision))
             fresh_actions = self._write_actions(ticker, actions)
         added, revised = int(new.sum()), int(changed.sum()) + len(rescaled)
@@ -550,33 +557,6 @@ class PriceStore:
             (instrument.ticker, *values, source, at),
         )
         return known is not None and known != values
-
-    def _write_prices(
-        self,
-        ticker: str,
-        series: tuple[Bars, Bars, Bars],
-        doubtful: Collection[str],
-        source: str,
-        at: str,
-    ) -> None:
-        """Write new and rescaled rows, and the checksums of their months.
-
-        Args:
-            series: What was stored, what is written, and what is only rescaled.
-            doubtful: Months whose rows were not what was stored.
-        """
-        stored, written, rescaled = series
-        months = sorted({*_months(written), *_months(rescaled)})
-        if not months:
-            return
-        left = stored.select(~np.isin(stored.dates, written.dates))
-        lasting = set(doubtful) & set(_months(left))
-        with self.checksums.kept(ORIGINS, ticker, [m for m in months if m not in doubtful]):
-            self._write_bars(ticker, written, source, at)
-            self._rescale(ticker, rescaled, at)
-        sound = [month for month in months if month not in lasting]
-        self.checksums.renew(PRICES, ticker, sound)
-        self.checksums.renew(ORIGINS, ticker, [month for month in sound if month in doubtful])
 
     def _write_actions(self, ticker: str, actions: Sequence[Action]) -> list[Action]:
         """Write the dividends and splits that are new or differ, and give these."""

@@ -70,6 +70,16 @@ def noisy_graph(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def scaled_graph(content: bytes, factor: float) -> bytes:
+    """Multiply the last weights of a serving graph."""
+    model = onnx.load_model_from_string(content)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("head.w"):
+            values = numpy_helper.to_array(tensor) * np.float32(factor)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return bytes(model.SerializeToString())
+
+
 @contextmanager
 def os_refuses_to_write() -> Iterator[None]:
     """Pretend to be a user who may only read: permissions mean nothing to root."""

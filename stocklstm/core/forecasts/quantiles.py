@@ -137,6 +137,13 @@ class ReturnForecasts:
             last_closes * np.exp(self.points), last_closes[:, None] * np.exp(self.quantiles)
         )
 
+    def are_prices(self) -> bool:
+        """Tell whether these are closes: all of them numbers above zero, the quantiles in order."""
+        numbers = np.concatenate([self.points[:, None], self.quantiles], axis=1)
+        # Written so that what is no number fails.
+        sound = ((numbers > 0) & (numbers < np.inf)).all()
+        return bool(sound and (np.diff(self.quantiles) >= 0).all())
+
     def at_horizon(self, horizon: int, learned: int) -> "ReturnForecasts":
         """Forecast farther: the same points, with quantiles spread by the square root of time.
 

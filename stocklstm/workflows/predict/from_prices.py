@@ -10,7 +10,7 @@ from stocklstm.core.clock import is_day
 from stocklstm.core.forecasts.intervals import Interval, plain_intervals
 from stocklstm.core.prices.series import Bars, Dates, Floats
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
-from stocklstm.errors import ConfigError, NoPricesError, RejectedDataError
+from stocklstm.errors import ConfigError, NoPricesError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, learns_prices, unsigned
@@ -189,13 +189,7 @@ def forecast_given(
     if given.dates is not None:
         bars = bars.since(manifest.config.start)
     ahead = horizons_ahead(manifest, horizons)
-    with np.errstate(over="ignore"):
-        closes = list(closes_ahead(model, bars, ahead))
-    if not all(np.isfinite(each.quantiles).all() for each in closes):
-        raise RejectedDataError(
-            "these prices move so much that nothing can be forecast of them",
-            hint="look for a price that is wrong",
-        )
+    closes = list(closes_ahead(model, bars, ahead))
     dated = given.dates is not None
     as_of = str(bars.dates[-1]) if dated else None
     last = float(bars.closes[-1])

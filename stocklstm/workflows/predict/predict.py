@@ -17,7 +17,13 @@ from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LEVELS
 from stocklstm.core.wording import target_words
-from stocklstm.errors import ConfigError, NotEnoughDataError, StockLstmError, StoreLockedError
+from stocklstm.errors import (
+    ConfigError,
+    NotEnoughDataError,
+    RejectedDataError,
+    StockLstmError,
+    StoreLockedError,
+)
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store
@@ -450,11 +456,24 @@ def closes_ahead(
     """Forecast the closes so many sessions after the last one, in currency: one forecast each.
 
     The network is run once, and its forecast widened by √h for h times its own horizon.
+
+    Raises:
+        RejectedDataError: One of them is no distribution of prices.
     """
     learned = model.manifest.config.horizon
     returns = model.forecast(bars)
     for horizon in horizons:
-        yield returns.at_horizon(horizon, learned).closes(bars.closes[-1:])
+        # What is too large for a number is refused below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            closes = returns.at_horizon(horizon, learned).closes(bars.closes[-1:])
+        if not closes.are_prices():
+            ticker = model.ticker
+            raise RejectedDataError(
+                f"{model.manifest.id} makes no forecast of {ticker}: these prices move so much "
+                "that what it gives are no prices",
+                hint=f"look for a price that is wrong: stocklstm prices verify --ticker {ticker}",
+            )
+        yield closes
 
 
 def _entry(

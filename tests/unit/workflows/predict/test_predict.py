@@ -32,6 +32,7 @@ from stocklstm.workflows.predict.predict import predict as predict_in
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.stored_rows import execute
+from tests.support.tampering import replace_file, scaled_graph
 
 EVENING = "2024-03-13T23:00:00Z"
 
@@ -510,3 +511,17 @@ def test_the_table_shows_what_was_asked_for(cli: Cli) -> None:
     assert "Outcome" in outcome.out
     assert "90 %" in outcome.out
     assert "R$ 40.08" in outcome.out
+
+
+@pytest.mark.parametrize("factor", [1e30, math.nan], ids=["beyond all numbers", "no number"])
+def test_what_is_no_price_is_no_forecast(cli: Cli, model_home: Path, factor: float) -> None:
+    version = model_home / "models" / TICKER / "v1"
+    graph = scaled_graph((version / "model.onnx").read_bytes(), factor)
+    replace_file(version, "model.onnx", graph)
+
+    outcome = cli("predict", "--json")
+
+    assert outcome.code == 6
+    assert "what it gives are no prices" in outcome.err
+    with open_store(model_home) as store:
+        assert store.ledger.entries(TICKER) == []
