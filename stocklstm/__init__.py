@@ -14,19 +14,13 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _FUNCTIONS = (
-    *(
-        "adopt_versions",
-        "collect_garbage",
-        "compare_versions",
-        "diff_models",
-        "draw_forecasts",
-        "dry_run",
-    ),
+    *("adopt_versions", "backup", "collect_garbage", "compare_versions", "diff_models"),
+    *("draw_forecasts", "dry_run"),
     *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_horizons", "evaluate_live"),
     *("evaluate_pool", "evening", "export_model", "export_prices", "fetch", "find_due"),
     *("import_model", "list_forecasts", "list_models", "load", "plan_evenings", "predict"),
-    *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "retrain"),
-    *("rollback", "score_league", "show_model", "show_prices", "sign_versions", "train"),
+    *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "restore"),
+    *("retrain", "rollback", "score_league", "show_model", "show_prices", "sign_versions", "train"),
     *("train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
     "write_report",
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stocklstm.core.settings.compression import Compression
     from stocklstm.core.settings.layers import EffectiveSettings
     from stocklstm.store.store import Store
+    from stocklstm.workflows.backup import BackupResult, RestoreResult
     from stocklstm.workflows.evaluate.compare import ComparisonResult
     from stocklstm.workflows.evaluate.evaluate import EvaluateResult
     from stocklstm.workflows.evaluate.horizons import HorizonResult
@@ -990,6 +991,49 @@ class Client:
         return collect_garbage(
             self.store(), tickers, rule or RemovalRule(), dry_run=dry_run, now=now
         )
+
+    def backup(self, path: Path, *, replace: bool = False) -> "BackupResult":
+        """Write the whole store to one file, while it is in use.
+
+        What is in it is one moment: the database, and every version that it lists, each compared
+        with its hash. Unfinished trainings and pictures are not.
+
+        Args:
+            path: The file.
+            replace: Also where there is one already.
+
+        Raises:
+            NotFoundError: There is no store.
+            ConfigError: The file is there already, or cannot be written.
+            IntegrityError: Something in the store is damaged; no file was replaced.
+        """
+        from stocklstm.store.user_files import require_new_file
+        from stocklstm.workflows.backup import back_up
+
+        require_new_file(path, replace=replace)
+        return back_up(self.store(), path)
+
+    def restore(self, path: Path, *, replace: bool = False) -> "RestoreResult":
+        """Make a store of a backup, after every byte of it was checked.
+
+        Whatever stops this, the store is what it was or what it was to be.
+
+        Args:
+            path: What `backup` made; it may come from anybody.
+            replace: Also where there is a store, which is moved aside.
+
+        Raises:
+            NotFoundError: There is no such file.
+            ConfigError: There is a store.
+            IntegrityError: The file is no sound backup; nothing was changed.
+            StoreLockedError: Another process writes to the store.
+        """
+        from stocklstm.store.paths import StorePaths, data_home
+        from stocklstm.workflows.backup import restore
+
+        self.close()
+        paths = StorePaths(self.home or data_home())
+        return restore(paths, path, replace=replace, lock_timeout_s=self.lock_timeout_s)
 
     def export_model(
         self, reference: str, output: Path | None = None, *, file_format: str = "bundle"

@@ -29,6 +29,8 @@ COMMANDS = {
     "tune": "Search for settings with a low validation loss; test days are never looked at.",
     "serve": "Answer over HTTP: forecasts, models, the ledger, and pages to look at.",
     "demo": "Run the whole pipeline on bundled real prices of PETR4.SA, offline.",
+    "backup": "Write the whole store to one file, while it is in use.",
+    "restore": "Make a store of a backup, after every byte of it was checked.",
     "models": "See what the store holds, name it, clear it out.",
     "prices": "Look at the stored prices.",
     "config": "See the settings, and where they stand.",

@@ -77,6 +77,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm demo",
         "stocklstm demo --home tour",
     ),
+    "backup": (
+        "stocklstm backup stocklstm.zip",
+        "stocklstm backup /mnt/backup/stocklstm.zip --replace",
+    ),
+    "restore": (
+        "stocklstm restore stocklstm.zip",
+        "stocklstm restore stocklstm.zip --home looked-at",
+    ),
     "models": (
         "stocklstm models list",
         "stocklstm models promote PETR4.SA@v2",

@@ -47,3 +47,9 @@ def sha256_hex(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return str(digest.hexdigest())
+
+
+def sha256_hasher() -> Any:  # noqa: ANN401 - whichever of the three there is
+    """Begin a hash of much that comes one part after the other: `update` takes them."""
+    _sha256.count(_MUCH)
+    return _sha256.new()

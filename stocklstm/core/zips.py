@@ -31,11 +31,13 @@ ZIP_ERRORS = (
 """What `zipfile` raises on bytes that are no sound archive."""
 
 
-def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+def open_archive(
+    file: BinaryIO, most_directory_bytes: int = _MOST_DIRECTORY_BYTES
+) -> zipfile.ZipFile:
     """Open a seekable archive whose directory is small and which hides nothing behind its end.
 
     Raises:
-        ValueError: It is none, or its directory is larger than a megabyte.
+        ValueError: It is none, or its directory is larger than that.
     """
     size = file.seek(0, 2)
     tail_size = _END.size + _LOCATOR.size + _END64.size
@@ -47,7 +49,7 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
     if len(tail) == tail_size and tail[-_END.size - _LOCATOR.size :][:4] == b"PK\x06\x07":
         # An archive of the large kind says it a second time; readers believe that place.
         directory_bytes = _END64.unpack(tail[: _END64.size])[8]
-    if directory_bytes > _MOST_DIRECTORY_BYTES:
+    if directory_bytes > most_directory_bytes:
         raise ValueError(f"its directory has {directory_bytes} bytes")
     try:
         return zipfile.ZipFile(file)

@@ -6,7 +6,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from stocklstm.errors import (
@@ -126,7 +126,7 @@ _MIGRATIONS = (
 )
 
 # The schema from which on rows have checksums.
-_CHECKSUMS = 7
+CHECKSUMS = 7
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
@@ -435,13 +435,13 @@ def _use_wal(connection: sqlite3.Connection, lock_timeout_s: float) -> None:
             return
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, schema: int | None = None) -> None:
     with transaction(connection):
         # Read again inside the transaction: another process may have migrated meanwhile.
-        for version in range(_schema_version(connection), SCHEMA_VERSION):
+        for version in range(_schema_version(connection), schema or SCHEMA_VERSION):
             for statement in _MIGRATIONS[version].split(";"):
                 connection.execute(statement)
-            if version + 1 == _CHECKSUMS:
+            if version + 1 == CHECKSUMS:
                 from stocklstm.store.checksums import Checksums
 
                 Checksums(connection).vouch_for_all()
@@ -458,6 +458,40 @@ def integrity_faults(connection: sqlite3.Connection) -> list[str]:
             for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
         ]
     return [fault for fault in pages if fault != "ok"] + orphans
+
+
+def copy_database(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy an open database as it is at one moment, whoever writes to it meanwhile.
+
+    Raises:
+        OSError: There is no room.
+    """
+    with database_errors(), closing(sqlite3.connect(path)) as copy:
+        connection.backup(copy)
+
+
+def foreign_parts(connection: sqlite3.Connection) -> list[str]:
+    """Name what a database has and one of ours of that schema has not, or the reverse."""
+    with database_errors(), closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        _migrate(model, _schema_version(connection))
+        expected, found = _parts(model), _parts(connection)
+    return sorted(
+        str(name)
+        for name in expected.keys() | found.keys()
+        if expected.get(name) != found.get(name)
+    )
+
+
+def _parts(connection: sqlite3.Connection) -> dict[str, object]:
+    """Describe tables and indexes by their columns, and whatever else there is by its kind."""
+    found: dict[str, object] = {}
+    rows = connection.execute("SELECT type, name, tbl_name FROM sqlite_schema").fetchall()
+    for kind, name, table in rows:
+        columns = connection.execute(
+            'SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?)', (name,)
+        ).fetchall()
+        found[name] = (kind, table, tuple(columns))
+    return found
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -130,7 +130,7 @@ def open_store(
     paths = StorePaths(home or data_home())
     if anew:
         begin_anew(paths.database, lock_timeout_s=lock_timeout_s)
-    if not _exists(paths) and not create:
+    if not _exists(paths, lock_timeout_s) and not create:
         raise NotFoundError(
             f"there is no store at {paths.home}",
             hint="stocklstm fetch --ticker PETR4.SA, or stocklstm demo",
@@ -179,13 +179,19 @@ def stand_in_for_lost(home: Path | None = None) -> Iterator[Store]:
         connection.close()
 
 
-def _exists(paths: StorePaths) -> bool:
-    """Tell whether there is a store.
+def _exists(paths: StorePaths, lock_timeout_s: float = LOCK_TIMEOUT_S) -> bool:
+    """Tell whether there is a store; one that is being restored is put in its place first.
 
     Raises:
         SchemaError: There was one, and its database is lost.
     """
     size = file_size(paths.database)
+    if size is None:
+        from stocklstm.store.restoring import finish, is_pending
+
+        if is_pending(paths):
+            finish(paths, lock_timeout_s)
+            size = file_size(paths.database)
     if not size:
         # SQLite would make a new one of an empty file, and throw away the journal beside it.
         require_none_lost(paths.database)

@@ -4,6 +4,7 @@ They are there after a database was lost, or replaced by an older one, and where
 killed between the two steps of publishing or removing.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from stocklstm.core.digest import sha256_hex
@@ -45,13 +46,23 @@ def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:
             ArtifactVersionError if that is of a format that is not read.
         StorageError: It cannot be read now, and may be sound; ConfigError likewise.
     """
+    files = read_files(paths, owner, version)
+    _, content = next(files)
+    for _ in files:
+        pass
+    return Found(decode_manifest(content, owner, version), content)
+
+
+def read_files(paths: StorePaths, owner: str, version: int) -> Iterator[tuple[str, bytes]]:
+    """Give name and content of every file of a version, the manifest first; see `read_unlisted`."""
     content = _read(paths, owner, version, FILE_NAME, MOST_MANIFEST_BYTES)
+    yield FILE_NAME, content
     manifest = decode_manifest(content, owner, version)
     for name, record in manifest.files.items():
         found = _read(paths, owner, version, name, record.size)
         if len(found) != record.size or sha256_hex(found) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that its manifest lists")
-    return Found(manifest, content)
+        yield name, found
 
 
 def _read(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:

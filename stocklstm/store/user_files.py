@@ -89,6 +89,33 @@ def write_file(path: Path, content: bytes, option: str = "--out") -> None:
             _replace(_real(path), content)
 
 
+def require_new_file(path: Path, *, replace: bool) -> None:
+    """Refuse to write a large file where something else is, before it is made.
+
+    Raises:
+        ConfigError: A directory or a device is there, or a file that is not to be replaced.
+    """
+    if is_directory(path):
+        raise ConfigError(f"{path} is a directory", hint="name the file that is to be made")
+    if os.path.lexists(path) and not path.is_file():
+        raise ConfigError(f"{path} is no file", hint="name a file that is to be made")
+    if path.exists() and not replace:
+        raise ConfigError(f"{path} is there already", hint="name another file, or add --replace")
+
+
+@contextmanager
+def file_in_the_making(path: Path, name: str) -> Iterator[Path]:
+    """Give the path of a draft, which takes the place of a file once it is written and synced.
+
+    What else is put beside the draft is removed.
+
+    Args:
+        name: How the command line calls the file.
+    """
+    with _errors_of(path, name), _replacing(_real(path)) as draft:
+        yield draft
+
+
 def revise_file(
     path: Path, change: Callable[[bytes], bytes], *, option: str, lock_timeout_s: float
 ) -> None:
@@ -137,13 +164,20 @@ def _real(path: Path) -> Path:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    with _replacing(path) as draft:
+        write_durably(draft, content, private=False)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a draft, which takes the place of a file once it is written."""
     _clear_drafts(path.parent)
     # In a directory of its own, so that no name is taken, and no link followed, that somebody
     # else has put there.
     with claimed_directory(lambda: path.parent / f"{_DRAFTS}{uuid4().hex}") as drafts:
         try:
             draft = drafts / path.name
-            write_durably(draft, content, private=False)
+            yield draft
             with suppress(FileNotFoundError):
                 _make_like(draft, path.stat())
             draft.replace(path)

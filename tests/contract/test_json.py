@@ -397,6 +397,20 @@ def test_models_diff(cli: Cli) -> None:
     assert found["files"][0].keys() == {"name", "left", "right"}
 
 
+@pytest.mark.usefixtures("model_home")
+def test_backup_and_restore(cli: Cli, tmp_path: Path) -> None:
+    file = str(tmp_path / "b.zip")
+    (made,) = document(cli, "backup", file)["backups"]
+    (restored,) = document(cli, "restore", file, "--replace")["stores"]
+
+    assert made.keys() == {"path", "created", "bytes", "tickers", "versions", "forecasts"}
+    assert restored.keys() == {
+        *("home", "created", "program", "tickers", "versions", "forecasts", "moved_to"),
+    }
+    documented = (DOCS / "json.md").read_text()
+    assert all(f"`{key}`" in documented for key in made.keys() | restored.keys())
+
+
 def test_models_adopt(cli: Cli, model_home: Path) -> None:
     (model_home / "stocklstm.db").unlink()
     (adopted,) = document(cli, "models", "adopt")["results"]

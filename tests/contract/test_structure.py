@@ -20,6 +20,7 @@ LONGEST_CHAIN = 4
 
 SAME_SUBJECT = {
     "adopt": "models adopt",
+    "backup": "backup and restore",
     "aliases": "names of versions: kept in the store, moved by a command",
     "calibration": "intervals that hold what they promise: the tests, and their picture",
     "checks": "outcomes of checks, and how they are shown",

@@ -177,16 +177,16 @@ def _read(store: Store, owner: str, version: int) -> Found:
         found = read_unlisted(store.paths, owner, version)
         decode_untrusted_manifest(found.content)
     except ArtifactCorruptError as error:
-        raise _unsound(owner, own, error.message) from error
+        raise _unsound(own, error.message) from error
     if not _is_moment(_published_at(found.manifest)):
-        raise _unsound(owner, own, "its manifest does not say when it was published")
+        raise _unsound(own, "its manifest does not say when it was published")
     return found
 
 
-def _unsound(owner: str, own: str, reason: str) -> ArtifactCorruptError:
+def _unsound(own: str, reason: str) -> ArtifactCorruptError:
     return ArtifactCorruptError(
         reason if own in reason else f"{own} is damaged: {reason}",
-        hint=f"it stays unlisted; stocklstm models gc --ticker {owner} removes it",
+        hint=f"put its files back from a backup, then: stocklstm models adopt {own}",
     )
 
 

@@ -99,7 +99,7 @@ def test_what_is_not_whole_stays_and_is_named(cli: Cli, shelf: Path) -> None:
     assert "v3 is damaged: empty.csv is missing" in reasons[1]
     assert "v8 is damaged: manifest.json is missing" in reasons[2]
     assert "v9 is damaged: its manifest belongs to" in reasons[3]
-    assert all("models gc" in error["hint"] for error in document["errors"])
+    assert all("from a backup" in error["hint"] for error in document["errors"])
     assert document["results"][0]["versions"] == [1]
     assert (shelf / "models" / TICKER / "v8").is_dir()
 
