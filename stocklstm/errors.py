@@ -32,6 +32,28 @@ InterruptedWorkError is apart from them: a KeyboardInterrupt after which work ca
 from typing import Any
 
 
+def encodable(text: str) -> str:
+    r"""Write bytes of a name that are not UTF-8 as \xff, so that the text can be encoded.
+
+    Python keeps them as halves of characters, which no file, database or document takes.
+    """
+    if text.isascii():
+        return text
+    return "".join(_escaped(each) if "\ud800" <= each <= "\udfff" else each for each in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(character)[1:-1]
+
+
+def _one_line(text: str) -> str:
+    """Escape what would end a line or steer a terminal: names in messages may have anything."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
 class StockLstmError(Exception):
     """Base class: one line on what happened, and optionally the next command to run.
 
@@ -42,8 +64,8 @@ class StockLstmError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _one_line(message)
+        self.hint = None if hint is None else _one_line(hint)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle whole, whatever the constructor of a subclass takes."""

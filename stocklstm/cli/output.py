@@ -21,6 +21,7 @@ from stocklstm.errors import (
     StockLstmError,
     StorageError,
     UnexpectedError,
+    encodable,
 )
 from stocklstm.workflows.documents import envelope
 
@@ -202,7 +203,23 @@ def json_text(value: Mapping[str, Any]) -> str:
     """Write a document as text; what is not a finite number becomes null."""
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    try:
+        content = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # A name that is not UTF-8.
+        content = msgspec.json.encode(_encodable(value))
+    return msgspec.json.format(content, indent=2).decode() + "\n"
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - whatever a document holds
+    """Escape all texts of a document."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(each) for each in value]
+    return value
 
 
 def complain(error: StockLstmError, ticker: str | None = None) -> None:

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from stocklstm.errors import StorageError
+from stocklstm.core.system_errors import next_step
+from stocklstm.errors import StorageError, encodable
 
 
 def writes_utf8() -> bool:
@@ -20,7 +21,7 @@ def write(text: str) -> None:
         StorageError: stdout leads to a disk that is full or failing.
     """
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(encodable(text))
         sys.stdout.flush()
     except OSError as error:
         # Python would complain once more as it flushes stdout on its way out.
@@ -28,7 +29,7 @@ def write(text: str) -> None:
         if not isinstance(error, BrokenPipeError):
             raise StorageError(
                 f"the result cannot be written to standard output: {error.strerror}",
-                hint="free some space or write it elsewhere; what was done is done",
+                hint=f"{next_step(error, 'write it elsewhere')}; what was done is done",
             ) from error
 
 
@@ -75,5 +76,5 @@ def note(words: str) -> None:
 def say(line: str) -> None:
     """Write one line to stderr, whatever was wanted: for what is wrong."""
     with suppress(OSError):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{encodable(line)}\n")
         sys.stderr.flush()

@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, Self, TypeVar
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool
+from stocklstm.core.system_errors import want_of
 from stocklstm.errors import StockLstmError, UnexpectedError
 
 K = TypeVar("K", bound=Hashable)
@@ -43,8 +44,10 @@ class Batch(Generic[T_co]):
         return replace(self, failures=(*failures, *self.failures)) if failures else self
 
 
-def unexpected(cause: Exception) -> UnexpectedError:
-    """Wrap a bug, so that it can be reported like any failure."""
+def unexpected(cause: Exception) -> StockLstmError:
+    """Wrap a bug, so that it can be reported like any failure; want of files or space is none."""
+    if (wanting := want_of(cause)) is not None:
+        return wanting
     error = UnexpectedError(
         f"a bug in stocklstm: {type(cause).__name__}: {cause}",
         hint="please report it with the traceback above",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from subprocess import list2cmdline
 from typing import NamedTuple
 
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ConfigError, encodable
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -195,4 +195,9 @@ def _require_one_line(command: Command) -> None:
     if broken := [text for text in texts if "\n" in text or "\r" in text or "\0" in text]:
         raise ConfigError(
             f"{broken[0][:60]!a} has a line break in it", hint="name another place or file"
+        )
+    if broken := [text for text in texts if text != encodable(text)]:
+        raise ConfigError(
+            f"{broken[0][:60]!a} is not UTF-8, which a table of cron or a unit has to be",
+            hint="name another place or file",
         )

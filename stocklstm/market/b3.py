@@ -18,6 +18,7 @@ import numpy as np
 
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.series import Bars
+from stocklstm.core.reading import open_to_read
 from stocklstm.core.zips import ZIP_ERRORS
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.file_set import FileSet
@@ -172,7 +173,7 @@ def _answer_of_other(code: str, found: "_Found") -> SourceAnswer:
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, or the one file inside a ZIP, and translate errors of reading it."""
     try:
-        file = path.open("rb")
+        file = open_to_read(path)
     except FileNotFoundError as error:
         raise NotFoundError(
             f"there is no file {path}", hint="check the path given with --file"

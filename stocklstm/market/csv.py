@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from stocklstm.core.prices.answers import Basis, SourceAnswer
+from stocklstm.core.reading import open_to_read
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.calendar import time_zone_of, zone_or_utc
 from stocklstm.market.instrument import guess_instrument, stated_currency
@@ -96,7 +97,7 @@ def _load_file(path: Path, name: str) -> bytes:
         if path == _STANDARD_INPUT:
             content = _standard_input().read(LARGEST_FILE + 1)
         else:
-            with path.open("rb") as file:
+            with open_to_read(path) as file:
                 content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise NotFoundError(

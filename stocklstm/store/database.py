@@ -222,12 +222,21 @@ def _damaged(error: Exception) -> SchemaError:
     )
 
 
+# The log of a transaction, its index, a journal, and their directory.
+_FILES_OF_SQLITE = 4
+
+
 def _too_many_files() -> bool:
     """Tell why SQLite opens nothing any more, which it does not say itself."""
+    opened: list[int] = []
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
+        while len(opened) < _FILES_OF_SQLITE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return error.errno in {errno.EMFILE, errno.ENFILE}
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
     return False
 
 

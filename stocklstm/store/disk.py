@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stocklstm.core.system_errors import next_step
 from stocklstm.errors import ConfigError, StorageError
 
 # Places that no amount of free space or waiting will make writable.
@@ -24,11 +25,14 @@ _FORBIDDEN = {
 
 
 @contextmanager
-def disk_errors(action: str) -> Iterator[None]:
+def disk_errors(
+    action: str, elsewhere: str = "set STOCKLSTM_HOME to another disk"
+) -> Iterator[None]:
     """Turn the operating system's errors into ours.
 
     Args:
         action: What was being done, such as "write the model".
+        elsewhere: What to set to another place if that would help.
 
     Raises:
         ConfigError: The place may not be written or read.
@@ -46,7 +50,7 @@ def disk_errors(action: str) -> Iterator[None]:
             ) from error
         raise StorageError(
             f"cannot {action}: {said}{where}",
-            hint="free some space or set STOCKLSTM_HOME to another disk, then run it again",
+            hint=next_step(error, elsewhere),
         ) from error
 
 

@@ -10,6 +10,7 @@ from stat import S_IMODE
 from typing import BinaryIO
 from uuid import uuid4
 
+from stocklstm.core.reading import open_to_read
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
 from stocklstm.store.locks import claimed_directory, directory_lock, unclaimed
@@ -41,7 +42,7 @@ def read_small_file(path: Path) -> bytes:
         OSError: It cannot be read.
         ValueError: It is larger than any such file.
     """
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         return read_small(file)
 
 
@@ -148,11 +149,12 @@ def revise_file(
 
 @contextmanager
 def _errors_of(path: Path, option: str) -> Iterator[None]:
+    elsewhere = _ELSEWHERE.format(option)
     try:
-        with disk_errors(f"write {path}"):
+        with disk_errors(f"write {path}", elsewhere):
             yield
-    except (ConfigError, StorageError) as error:
-        raise type(error)(error.message, hint=_ELSEWHERE.format(option)) from error
+    except ConfigError as error:
+        raise ConfigError(error.message, hint=elsewhere) from error
 
 
 def _real(path: Path) -> Path:

@@ -121,7 +121,7 @@ FORECAST = {
     *("store.manifest", "store.manifest_migrations", "store.paths", "store.prices"),
     *("store.registry", "store.sessions", "store.signing", "store.store"),
     *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
-    *("core.records", "core.reference", "core.symbols", "core.wording"),
+    *("core.records", "core.reference", "core.symbols", "core.system_errors", "core.wording"),
     *("core.forecasts.intervals", "core.forecasts.live", "core.forecasts.quantiles"),
     *("core.inputs.features", "core.inputs.scaling"),
     *("core.inputs.volatility", "core.inputs.windows"),

@@ -87,6 +87,12 @@ def started(_warm: Forks, home: Path) -> Started:
 
 
 @pytest.fixture
+def warm_task(_warm: Forks) -> Warm:
+    """Do a task of `tests.support.forks` in such a fork."""
+    return _warm.run
+
+
+@pytest.fixture
 def warm(started: Started) -> Warm:
     """Run the program so, to its end."""
     return lambda *arguments, **environment: started(*arguments, **environment).wait()

@@ -8,6 +8,16 @@ from typing import Any
 from stocklstm.core.digest import sha256_hex
 
 
+def lost(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Name what is no longer there, or no longer what it was; a table may have more rows."""
+    return [
+        name
+        for name, found in before.items()
+        if name not in after
+        or (not set(found) <= set(after[name]) if isinstance(found, list) else found != after[name])
+    ]
+
+
 def contents(home: Path) -> dict[str, Any]:
     """Give every row of every table, and the digest of every file; locks hold nothing."""
     found: dict[str, Any] = {}

@@ -32,7 +32,7 @@ from stocklstm.client import Client
 from stocklstm.core.batch import Failure
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
 from stocklstm.core.wording import price_digits
-from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.errors import ConfigError, StockLstmError, encodable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -242,7 +242,7 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
     errors = "".join(
         f"{headline(failure.error, failure.ticker)}\n" for failure in said_once(result.failures)
     )
-    entry = f"{utc_now()}\n{table}{errors}\n".encode()
+    entry = encodable(f"{utc_now()}\n{table}{errors}\n").encode()
 
     def added(found: bytes) -> bytes:
         whole = found + entry

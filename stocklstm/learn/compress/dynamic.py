@@ -10,12 +10,13 @@ import logging
 import tempfile
 from pathlib import Path
 
+from stocklstm.core.system_errors import next_step
 from stocklstm.errors import ConfigError, StockLstmError, StorageError
 
 # Errors that no free space cures; ENOENT if there is no directory at all.
 _FORBIDDEN = {errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 
-_HINT = "free some space, or set TMPDIR to another disk, then run it again"
+_ELSEWHERE = "set TMPDIR to another disk"
 
 
 def quantize_dynamic_int8(content: bytes, *, per_channel: bool = True) -> bytes:
@@ -45,7 +46,9 @@ def quantize_dynamic_int8(content: bytes, *, per_channel: bool = True) -> bytes:
         raise _no_scratch(error) from error
     except DecodeError as error:
         # The library writes one of them without looking whether all of it was written.
-        raise StorageError("a temporary file was not written whole", hint=_HINT) from error
+        raise StorageError(
+            "a temporary file was not written whole", hint=f"{_ELSEWHERE}, then run it again"
+        ) from error
     finally:
         logging.getLogger("root").removeFilter(_is_not_preprocessing_advice)
 
@@ -55,7 +58,7 @@ def _no_scratch(error: OSError) -> StockLstmError:
     kind = ConfigError if error.errno in _FORBIDDEN else StorageError
     return kind(
         f"cannot write a temporary file: {error.strerror or error}{where}",
-        hint=_HINT,
+        hint=next_step(error, _ELSEWHERE),
     )
 
 

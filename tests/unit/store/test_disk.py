@@ -8,7 +8,17 @@ from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, replace_file, sync_directory, write_durably
 
 FORBIDDEN = ("EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "EISDIR", "ELOOP", "ENAMETOOLONG")
-FAILING = ("ENOSPC", "EDQUOT", "EIO", "EFBIG", "EMFILE", "ESTALE")
+STEPS = {
+    "ENOSPC": "free some space, or set STOCKLSTM_HOME",
+    "EDQUOT": "free some space of your quota",
+    "EIO": "check the disk",
+    "EFBIG": "ulimit -f",
+    "EMFILE": "ulimit -n",
+    "ENFILE": "end programs",
+    "ENOMEM": "memory",
+    "ESTALE": "mount the file system again",
+    "ENOENT": "check that the place is there",
+}
 
 
 def fail(name: str):
@@ -27,14 +37,15 @@ def test_a_place_that_will_never_do_is_a_setting_to_change(name):
     assert isinstance(caught.value.__cause__, OSError)
 
 
-@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize("name", STEPS)
 def test_a_disk_that_is_full_or_failing_is_worth_another_attempt(name):
     with (
         pytest.raises(StorageError, match=r"cannot write it: .* \(/store/file\)") as caught,
         disk_errors("write it"),
     ):
         fail(name)
-    assert "free some space" in caught.value.hint
+    assert STEPS[name] in caught.value.hint
+    assert caught.value.hint.endswith("then run it again")
 
 
 def test_an_error_without_a_number_or_a_file():
