@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -252,6 +253,8 @@ def test_4_for_what_is_not_there(cli: Cli, model_home: Path) -> None:
     assert cli("models", "show", "NOPE3.SA").code == 4
     for file in model_home.glob("stocklstm.db*"):
         file.unlink()
+    assert cli("predict").code == 5
+    shutil.rmtree(model_home / "models")
     assert cli("predict").code == 4
 
 

@@ -1,5 +1,6 @@
 """backup and restore: the whole store in one file, and nothing believed on the way back."""
 
+import errno
 import io
 import json
 import os
@@ -23,7 +24,7 @@ from tests.conftest import TICKER, Cli
 from tests.support.copied_versions import only
 from tests.support.price_rows import PETR4
 from tests.support.store_samples import DIVIDEND, NOON, WEEK, entry_of, publish
-from tests.support.tampering import flip_bit
+from tests.support.tampering import flip_bit, os_refuses_to_write
 
 
 @pytest.fixture
@@ -137,6 +138,28 @@ def test_what_is_damaged_takes_the_place_of_no_backup(cli: Cli, shelf: Path, mad
     assert said.code == 5
     assert "no backup is made of it: the forecasts" in said.err
     assert made.read_bytes() == before
+
+
+def test_where_nothing_may_be_written(
+    cli: Cli, shelf: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(shelf)
+    with os_refuses_to_write():
+        assert cli("backup", str(tmp_path / "another.zip")).code == 0
+    (tmp_path / "file").write_text("in the way")
+    assert cli("backup", str(tmp_path / "file" / "b.zip")).code == 2
+    assert cli("restore", str(made), "--home", str(tmp_path / "file")).code == 2
+    assert cli("restore", str(made), "--home", str(tmp_path / "file" / "below")).code == 2
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert cli("backup", str(tmp_path / "full.zip")).code == 75
+    assert cli("restore", str(made), "--replace").code == 75
+    assert rows(shelf) == before
+    assert not (tmp_path / "full.zip").exists()
+    assert names(shelf) == {"stocklstm.db", "models"}
 
 
 def test_no_store_is_no_backup(cli: Cli, tmp_path: Path) -> None:
@@ -433,8 +456,8 @@ def test_a_store_of_before_is_brought_up_to_date(
         with open_store(home, create=True) as store:
             connection = store.registry.connection
             connection.execute(
-                "INSERT INTO instruments VALUES (?, 'BRL', 'SAO', 'America/Sao_Paulo', 'csv', ?, ?)",
-                (TICKER, NOON, "BVMF"),
+                "INSERT INTO instruments VALUES (?, 'BRL', 'SAO', 'UTC', 'csv', ?, 'BVMF')",
+                (TICKER, NOON),
             )
             connection.execute(
                 "INSERT INTO prices VALUES (?, '2024-03-11', 36, 37, 35, 36, 36, 1, 'csv', ?)",
@@ -443,7 +466,7 @@ def test_a_store_of_before_is_brought_up_to_date(
         backup(tmp_path / "old.zip", home=home)
     restore(tmp_path / "old.zip", home=tmp_path / "other")
     with open_store(tmp_path / "other") as store:
-        assert store.prices.bars(TICKER).close.tolist() == [36.0]
+        assert store.prices.bars(TICKER).closes.tolist() == [36.0]
 
 
 def test_a_client_goes_on_with_what_was_restored(shelf: Path, made: Path) -> None:
