@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -73,6 +74,7 @@ class Guard:
         self._names = options.host_names
         self._metrics = metrics
         self._in_flight = 0
+        self._strangers = Turns(options.limits.strangers_per_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -105,6 +107,8 @@ class Guard:
         headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - the last counts
         trusted = self._trusted(headers)
         problem = self._refusal(scope, headers, trusted=trusted)
+        if not trusted and (wait_s := self._strangers.wait_s()) > 0:
+            await asyncio.sleep(wait_s)
         if problem is not None:
             await self._refuse(problem, scope, answer)
         elif not trusted:
@@ -223,6 +227,24 @@ class Guard:
         # The rest of the body is not waited for.
         response.headers["connection"] = "close"
         await response(scope, _disconnected, answer.send)
+
+
+class Turns:
+    """Gives each who comes a moment of its own, so many a second; a second's worth at once.
+
+    Whoever sends without end is answered no more often, and others hardly wait for the answers.
+    """
+
+    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._each_s = 1 / per_s
+        self._clock = clock
+        self._last = -math.inf
+
+    def wait_s(self) -> float:
+        """Take a turn; give the seconds until it comes, at most 0 for now."""
+        now = self._clock()
+        self._last = max(self._last + self._each_s, now - 1)
+        return self._last - now
 
 
 _RETRY = {"retry-after": f"{RETRY_AFTER_S}"}

@@ -12,7 +12,8 @@ from stocklstm import __version__
 from stocklstm.api.chart import NARROW, WIDE, draw
 from stocklstm.api.model_cache import ModelCache
 from stocklstm.api.problems import Problem, problem_of
-from stocklstm.api.responses import predict, worst_failure
+from stocklstm.api.response_cache import caching
+from stocklstm.api.responses import predict, remarked, worst_failure
 from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.horizons import parse_horizons
@@ -148,16 +149,17 @@ def _html(
     status: int = 200,
     headers: Any = None,  # noqa: ANN401 - as Starlette takes it
 ) -> Response:
-    return Response(content, status, {**(headers or {}), "cache-control": "no-store"}, HTML)
+    return Response(content, status, {**(headers or {}), **caching(content)}, HTML)
 
 
 def _overview_page(store: Store, models: ModelCache) -> bytes:
     result = predict(store, models)
-    return _render(
+    page = _render(
         "overview.html",
         rows=[_row(made) for made in result.forecasts],
         failures=result.failures,
     )
+    return remarked(store, result, page)
 
 
 def _ticker_page(store: Store, models: ModelCache, ticker: str, horizon: str | None) -> bytes:
@@ -171,7 +173,7 @@ def _ticker_page(store: Store, models: ModelCache, ticker: str, horizon: str | N
     reference = ModelReference(nearest.ticker, nearest.version)
     learned = models.load(store, reference).manifest.config.horizon
     charts = [draw(result.forecasts, history, learned, size) for size in (WIDE, NARROW)]
-    return _render(
+    page = _render(
         "ticker.html",
         row=_row(nearest),
         rows=[_row(made) for made in result.forecasts],
@@ -182,6 +184,7 @@ def _ticker_page(store: Store, models: ModelCache, ticker: str, horizon: str | N
         sessions=len(history.dates),
         past=[_past_row(past) for past in history.forecasts],
     )
+    return remarked(store, result, page)
 
 
 def _problem_page(problem: Problem) -> bytes:

@@ -14,6 +14,8 @@ from stocklstm.api.server_options import Limits
 MOST_CLIENTS = 4096
 """Clients that are told apart; whoever asked longest ago is forgotten first."""
 
+_ROUNDING = 1e-6
+
 _FREE = frozenset({"/health", "/style.css", "/openapi.json"})
 
 
@@ -69,8 +71,9 @@ class RateLimit:
         now = self._clock()
         left, since = self._buckets.get(client, (self._most, now))
         left = min(self._most, left + (now - since) * self._per_s)
-        granted = left >= 1
-        self._buckets[client] = (left - granted, now)
+        # Whoever waits as long as it was told to is not to be refused for a rounding error.
+        granted = left >= 1 - _ROUNDING
+        self._buckets[client] = (max(0.0, left - granted), now)
         self._buckets.move_to_end(client)
         while len(self._buckets) > MOST_CLIENTS:
             self._buckets.popitem(last=False)

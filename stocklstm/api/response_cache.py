@@ -11,8 +11,23 @@ from stocklstm.errors import StockLstmError
 LARGEST_SHARE = 4
 """Responses that take more than this part of the cache are not kept."""
 
+# RFC 9211: tells a client, and benchmarks, that nothing was computed for it.
+_HIT = (b"cache-status", b"stocklstm; hit")
+_NEVER = (b"cache-status", b"stocklstm; fwd=miss; stored=?0")
+
 # What a response takes beside its body and its query.
 _BYTES_EACH = 1 << 10
+
+
+class Passing(bytes):
+    """A response that is not given again: what it forecasts can be recorded in a moment."""
+
+
+def caching(content: bytes) -> dict[str, str]:
+    """Give the headers that say who may keep an answer: nobody on its way, perhaps not even we."""
+    name, value = _NEVER
+    never = {name.decode(): value.decode()} if isinstance(content, Passing) else {}
+    return {"cache-control": "no-store", **never}
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,7 @@ class ResponseCache:
         self._responses.move_to_end(key)
         scope["route"] = found.route
         # A copy, as others add headers of their own to it.
-        await send(dict(found.start))
+        await send({**found.start, "headers": [*found.start["headers"], _HIT]})
         await send({"type": "http.response.body", "body": found.body})
 
     async def _pass_on(
@@ -109,6 +124,7 @@ class ResponseCache:
         size = _BYTES_EACH + len(body) + len(key[0]) + len(key[1])
         if (
             start.get("status") != 200
+            or _NEVER in start["headers"]
             or getattr(route, "path", None) not in self._routes
             or size * LARGEST_SHARE > self._most_bytes
             or state != self._state

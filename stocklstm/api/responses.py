@@ -9,12 +9,14 @@ import msgspec
 
 from stocklstm import __version__
 from stocklstm.api.model_cache import ModelCache
+from stocklstm.api.response_cache import Passing
 from stocklstm.core.batch import Failure
 from stocklstm.core.exits import exit_code, worst
 from stocklstm.core.reference import parse_key, parse_reference
 from stocklstm.errors import StockLstmError, UnexpectedError
 from stocklstm.store.store import Store
 from stocklstm.workflows.documents import details_document, envelope
+from stocklstm.workflows.ledger import UNRECORDED
 from stocklstm.workflows.models.listing import list_models, show_model
 from stocklstm.workflows.predict import predict as workflow
 from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
@@ -84,7 +86,14 @@ def predict_json(
     if result.failures and not result.forecasts:
         raise worst_failure(result.failures)
     entries = [asdict(made) for made in result.forecasts]
-    return encode(envelope("predict", "forecasts", entries, result.failures))
+    document = encode(envelope("predict", "forecasts", entries, result.failures))
+    return remarked(store, result, document)
+
+
+def remarked(store: Store, result: PredictResult, response: bytes) -> bytes:
+    """Mark a response that holds a forecast which another writer kept from being recorded."""
+    lost = any(words.startswith(UNRECORDED) for made in result.forecasts for words in made.warnings)
+    return Passing(response) if lost and store.writable else response
 
 
 def predict(

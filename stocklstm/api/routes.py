@@ -25,7 +25,7 @@ from stocklstm.api.requests import (
     StrictJsonRoute,
     require_single_parameters,
 )
-from stocklstm.api.response_cache import ResponseCache
+from stocklstm.api.response_cache import ResponseCache, caching
 from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.api.service import Service
@@ -307,8 +307,5 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         return _json(content)
 
 
-_NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}
-
-
 def _json(content: bytes) -> Response:
-    return Response(content, 200, _NO_STORE, JSON)
+    return Response(content, 200, caching(content), JSON)

@@ -24,6 +24,8 @@ from stocklstm.api.server_options import Limits, ServerOptions
 from stocklstm.core.exits import STOP_SIGNALS
 from stocklstm.errors import ConfigError, TryAgainError
 
+_SWITCH_S = 0.0002
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -61,6 +63,9 @@ def serve(options: ServerOptions, announce: Callable[[Serving], None]) -> int:
         serving = Serving(
             f"http://{shown}:{port}", host, port, options.token is not None, os.getpid()
         )
+        # What is remembered is given by one thread, which otherwise waits 5 ms for those that
+        # compute, each time that it has asked the system for something.
+        sys.setswitchinterval(_SWITCH_S)
         server = _Server(_uvicorn_config(options), lambda: announce(serving))
         server.run(sockets=[listener])
         return server.ended_by

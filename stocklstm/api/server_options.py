@@ -10,7 +10,7 @@ from stocklstm.errors import ConfigError
 
 VARIABLE = "STOCKLSTM_API_TOKEN"
 
-WRITER_WAIT_S = 1.0
+WRITER_WAIT_S = 0.25
 """Seconds to wait for another writer, unless told otherwise: clients wait as long."""
 
 
@@ -61,6 +61,7 @@ class Limits:
         threads: Forecasts made at a time.
         made_per_s: Answers that a client may have computed a second; what is remembered is free.
         made_at_once: As many at once by a client that has not asked for a while.
+        strangers_per_s: Answers a second to all who have no token, refusals included.
         model_bytes: Models in memory.
         response_bytes: Answers that are remembered.
         drain_s: Seconds for requests under way to end after a stop was asked for.
@@ -77,6 +78,7 @@ class Limits:
     threads: int = 4
     made_per_s: float = 100.0
     made_at_once: int = 3000
+    strangers_per_s: float = 100.0
     model_bytes: int = 256 << 20
     response_bytes: int = 32 << 20
     drain_s: float = 20.0

@@ -1,6 +1,7 @@
 """The store and its models behind the server: one connection a thread, always up to date."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable, Hashable
@@ -18,6 +19,8 @@ from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.store import Store, open_store
 
 _WATCH_TIMEOUT_S = 1.0
+
+_RIGHTS_S = 1.0
 
 T = TypeVar("T")
 
@@ -67,6 +70,7 @@ class Service:
         self._aside = ThreadPoolExecutor(1, "stocklstm-aside")
         self._identity: tuple[int, int, int] | None = None
         self._database: _OpenDatabase | None = None
+        self._asked_at, self._may_write = -math.inf, True
         self._pending: dict[Hashable, asyncio.Future[bytes]] = {}
         self.made = 0
         """Responses that were computed."""
@@ -136,7 +140,14 @@ class Service:
             done.exception()
 
     def _writable(self) -> bool:
-        return os.access(self._path, os.W_OK) and os.access(self._paths.home, os.W_OK)
+        # Each question to the system costs a turn among the threads, and this is asked for every
+        # request; rights change seldom.
+        if (now := time.monotonic()) - self._asked_at >= _RIGHTS_S:
+            self._asked_at = now
+            self._may_write = os.access(self._path, os.W_OK) and os.access(
+                self._paths.home, os.W_OK
+            )
+        return self._may_write
 
     def _current(self) -> _OpenDatabase:
         """Open the database, if it is not open or another file has taken its place."""

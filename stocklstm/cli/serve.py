@@ -54,7 +54,7 @@ def serve(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: WriterWait = 1.0,
+    lock_timeout: WriterWait = 0.25,
 ) -> None:
     """Answer over HTTP: forecasts, models, the ledger, and pages to look at.
 

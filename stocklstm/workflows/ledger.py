@@ -21,6 +21,9 @@ SHOWN = 60
 _LEARNED = 500
 """Closed forecasts that adaptive intervals learn from: what lies farther back is forgotten."""
 
+UNRECORDED = "this forecast is not in the ledger"
+"""How the warning of such a forecast begins."""
+
 LEDGER_WAIT_S = 2.0
 """Seconds that a forecast waits for another writer; then it is given without being recorded."""
 
@@ -176,7 +179,7 @@ def record_forecasts(store: Store, entries: Sequence[LedgerEntry]) -> list[tuple
 
 def unrecorded(error: StockLstmError) -> tuple[bool, list[str]]:
     """Tell, as `record_forecasts` does, why a forecast is not on record."""
-    return False, [f"this forecast is not in the ledger: {error.message}"]
+    return False, [f"{UNRECORDED}: {error.message}"]
 
 
 def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, list[str]]:

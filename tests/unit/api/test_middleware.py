@@ -3,14 +3,17 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm import errors
-from stocklstm.api.middleware import _given_token, _without_port
+from stocklstm.api.middleware import Turns, _given_token, _without_port
 from stocklstm.api.problems import problem_of, status_of
 from stocklstm.api.server_options import ApiToken, ServerOptions, is_loopback
 from tests.contract.test_exit_codes import DOCUMENTED
+from tests.support.property_tests import PROPERTY
+
+FEW = settings(PROPERTY, max_examples=30)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +85,23 @@ def test_every_error_has_a_status_and_keeps_its_exit_code(
         assert "what happened" not in str(document)
     else:
         assert (document["detail"], document["hint"]) == ("what happened", "the next command")
+
+
+@FEW
+@given(pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=80), per_s=st.floats(1, 50))
+def test_strangers_are_answered_so_often_and_no_more(pauses: list[float], per_s: float) -> None:
+    now = [0.0]
+    turns = Turns(per_s, clock=lambda: now[0])
+    answered: list[float] = []
+
+    for pause in pauses:
+        now[0] += pause
+        answered.append(now[0] + max(0.0, turns.wait_s()))
+
+    # A second's worth at once, and from then on one after the other.
+    for first, since in enumerate(answered):
+        for last in range(first, len(answered)):
+            assert last - first <= per_s * (answered[last] - since + 1) + 1e-6
+    # Who comes when nobody else did for a while waits for nobody.
+    now[0] += 2 + len(pauses) / per_s
+    assert turns.wait_s() <= 0

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.api.rate_limit import MOST_CLIENTS, RateLimit
 from stocklstm.api.server_options import ApiToken, Limits
 from tests.conftest import TICKER
 from tests.support.api_server import in_process, problem
+from tests.support.property_tests import PROPERTY
+
+FEW = settings(PROPERTY, max_examples=30)
 
 SECRET = b"a-token-that-nobody-can-guess"
 
@@ -51,6 +54,7 @@ def ask(limit: RateLimit, client: str, path: str = "/predict") -> tuple[int, flo
     return sent[0]["status"], float(headers.get(b"retry-after", b"0"))
 
 
+@FEW
 @given(
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=40),
     per_s=st.floats(0.1, 20),

@@ -1,6 +1,7 @@
 """Bodies and parameters are taken for what they say, or refused."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ once_each = settings(
 
 
 @pytest.fixture(scope="module")
-def client(_modelled: Path) -> Iterator[InProcess]:
-    with in_process(_modelled) as running:
+def client(_modelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+    home = tmp_path_factory.mktemp("asked") / "home"
+    shutil.copytree(_modelled, home)
+    with in_process(home) as running:
         yield running
 
 

@@ -5,12 +5,15 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.api import responses
 from stocklstm.api.server_log import OneColumnFormatter, SeldomFilter
 from tests.support.api_server import in_process, problem
+from tests.support.property_tests import PROPERTY
+
+FEW = settings(PROPERTY, max_examples=30)
 
 FORGED = "nothing\nERROR: the disk is on fire\r\x1b[2J\u202e\x00"
 
@@ -25,6 +28,7 @@ def log_of(clock: list[float]) -> tuple[logging.Logger, StringIO]:
     return log, said
 
 
+@FEW
 @given(st.text(), st.text())
 def test_a_line_cannot_be_forged(first: str, second: str) -> None:
     log, said = log_of([0.0])
@@ -37,6 +41,7 @@ def test_a_line_cannot_be_forged(first: str, second: str) -> None:
     assert all(line.isprintable() for line in lines)
 
 
+@FEW
 @given(st.lists(st.floats(0, 40), max_size=60))
 def test_a_line_cannot_be_multiplied(pauses: list[float]) -> None:
     clock = [0.0]
