@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -15,13 +15,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from stocklstm.core.prices.series import Indices
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.diagnosis import ConstantLosses
-from stocklstm.core.training.epochs import EpochRecord
-from stocklstm.errors import ConfigError, TrainingDivergedError
+from stocklstm.core.training.epochs import EpochRecord, History
+from stocklstm.errors import ArtifactCorruptError, ConfigError, TrainingDivergedError
 from stocklstm.learn.checkpoints import (
     RunFiles,
     State,
     encode_checkpoint,
     encode_state,
+    require_finite,
     restore,
     snapshot,
 )
@@ -41,6 +42,9 @@ _DIVERGED = 2.0
 # Windows that are validated at once: copied out of their series they take as much memory as each
 # is long, and a pool has as many as it has rows.
 _VALIDATED_AT_ONCE = 8192
+
+# Other processors round otherwise; a loss of float32 outputs agrees far better than this.
+_SAME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +139,60 @@ def adopt_network(config: TrainingConfig, data: TrainingData, start: State) -> T
         run = TrainingRun(config, data, lambda _: None)
         run.begin(start)
         return run.adopted()
+
+
+def check_trained(
+    config: TrainingConfig,
+    data: TrainingData,
+    kept: State,
+    checkpoints: Mapping[int, State],
+    history: History,
+    device: str,
+    files: RunFiles,
+    *,
+    warm: bool,
+) -> TrainedNetwork:
+    """Take over a training from elsewhere, of which nothing is believed but weights and losses.
+
+    What follows from the losses is computed again, and the validation losses of all weights that
+    came with it are measured.
+
+    Args:
+        kept: State of the kept epoch.
+        checkpoints: States of the epochs that are published with it.
+        history: Losses and seconds of each epoch; the rest is not looked at.
+        device: Where it was trained, in words.
+        files: Takes the checkpoints.
+        warm: True if it began with the weights of another version.
+
+    Raises:
+        ArtifactCorruptError: It is not what a training with these settings on this data makes.
+        TrainingDivergedError: By its losses.
+    """
+    # Its validation was in float32, wherever that was, and so it is here.
+    here = replace(config, device="cpu", precision="32")
+    with isolated_torch(config):
+        run = TrainingRun(here, data, lambda _: None)
+        if warm:
+            run.constant = replace(run.constant, is_start=False)
+        run.retrace(history, warm=warm)
+        last = run.history[-1]
+        if sorted(checkpoints) != run.checkpoint_epochs(last.epoch):
+            raise _untrue("its checkpoints are of other epochs")
+        for epoch, state in checkpoints.items():
+            seen = [record for record in run.history if record.epoch <= epoch]
+            taken = run.retaken(state, epoch)
+            files.save_checkpoint(epoch, encode_checkpoint(run.network, taken, config, seen))
+        state = run.retaken(kept, last.best_epoch if config.restore_best else last.epoch)
+        run.network.load_state_dict(state["weights"])
+        return TrainedNetwork(
+            run.network.eval(),
+            state,
+            tuple(run.history),
+            run.constant,
+            device,
+            tuple(sorted(checkpoints)),
+        )
 
 
 @contextmanager
@@ -272,6 +330,56 @@ class TrainingRun:
             "not known",
         )
 
+    # From elsewhere
+
+    def retrace(self, claimed: History, *, warm: bool) -> None:
+        """Go through the epochs of a training elsewhere, and compute what follows from losses."""
+        first = 0 if warm or self.config.target == "return" else 1
+        for epoch, record in enumerate(claimed, start=first):
+            if epoch > self.config.epochs or self._patience_is_over():
+                raise _untrue("it has more epochs than its settings allow")
+            losses = [record.val_loss] if epoch == 0 else [record.val_loss, record.train_loss]
+            if not all(loss is not None and math.isfinite(loss) for loss in losses):
+                raise _untrue(f"a loss of epoch {epoch} is not a number")
+            if not 0 <= record.seconds < math.inf:
+                raise _untrue(f"epoch {epoch} took {record.seconds} seconds")
+            self.history.append(
+                replace(
+                    record,
+                    epoch=epoch,
+                    train_loss=record.train_loss if epoch else None,
+                    learning_rate=self.schedule.learning_rate,
+                    best_epoch=self._best_after(epoch, record.val_loss),
+                )
+            )
+            if epoch:
+                self._check_divergence(epoch)
+                self.schedule.step(record.val_loss)
+        last = self.history[-1].epoch if self.history else 0
+        if last != self.config.epochs and not self._patience_is_over():
+            raise _untrue(f"it ended after epoch {last}")
+
+    def retaken(self, state: State, epoch: int) -> State:
+        """Restore a state from elsewhere, and give it as this process would have saved it."""
+        try:
+            restore(state, self.network, self.averaged, self.optimizer, self.schedule)
+            self.shuffler.set_state(state["rng"]["shuffle"])
+            self.order_state = self.shuffler.get_state()
+            taken = self._snapshot(epoch)
+        except (
+            *(AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError),
+        ) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise _untrue(
+                f"the weights of epoch {epoch} are of another network: {reason}"
+            ) from error
+        require_finite(taken, f"the checkpoint of epoch {epoch}")
+        measured = self.validation_loss()
+        claimed = next(record.val_loss for record in self.history if record.epoch == epoch)
+        if not math.isclose(measured, claimed, rel_tol=_SAME, abs_tol=_SAME**2):
+            raise _untrue(f"its loss after epoch {epoch} is {measured:.6g} and not {claimed:.6g}")
+        return taken
+
     # Training
 
     def train(self) -> TrainedNetwork:
@@ -295,7 +403,7 @@ class TrainingRun:
             tuple(self.history),
             self.constant,
             describe_device(self.device),
-            tuple(self._checkpoint_epochs(last)),
+            tuple(self.checkpoint_epochs(last)),
         )
 
     def _patience_is_over(self) -> bool:
@@ -404,11 +512,9 @@ class TrainingRun:
 
     def _record(self, epoch: int, train_loss: float | None, started: float) -> None:
         value = self.validation_loss()
-        if not self.history or value < self._best_loss() - self.config.min_delta:
-            best = epoch
+        best = self._best_after(epoch, value)
+        if best == epoch:
             self.best = self._snapshot(epoch)
-        else:
-            best = self.history[-1].best_epoch
         record = EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
@@ -420,6 +526,11 @@ class TrainingRun:
         self.history.append(record)
         self.on_epoch(record)
 
+    def _best_after(self, epoch: int, value: float) -> int:
+        if not self.history or value < self._best_loss() - self.config.min_delta:
+            return epoch
+        return self.history[-1].best_epoch
+
     def _best_loss(self) -> float:
         best = self.history[-1].best_epoch
         return next(record.val_loss for record in self.history if record.epoch == best)
@@ -430,16 +541,16 @@ class TrainingRun:
         """Save this epoch, then remove superseded checkpoints: a crash in between loses none."""
         if self.files is None:
             return
-        wanted = self._checkpoint_epochs(epoch)
+        wanted = self.checkpoint_epochs(epoch)
         if epoch in wanted:
             state, history = self._snapshot(epoch), tuple(self.history)
             content = encode_checkpoint(self.network, state, self.config, history)
             self.files.save_checkpoint(epoch, content)
         self._save(epoch)
-        for past in set(self._checkpoint_epochs(epoch - 1)) - set(wanted):
+        for past in set(self.checkpoint_epochs(epoch - 1)) - set(wanted):
             self.files.drop_checkpoint(past)
 
-    def _checkpoint_epochs(self, last: int) -> list[int]:
+    def checkpoint_epochs(self, last: int) -> list[int]:
         """Epochs whose checkpoints are to be there after the last one so far."""
         records = [record for record in self.history if 1 <= record.epoch <= last]
         every = self.config.checkpoint_every
@@ -465,6 +576,10 @@ class TrainingRun:
         return snapshot(
             self.network, self.averaged, self.optimizer, self.schedule, self.order_state, epoch
         )
+
+
+def _untrue(reason: str) -> ArtifactCorruptError:
+    return ArtifactCorruptError(f"it is not what was to be trained: {reason}")
 
 
 def _diverged(reason: str) -> TrainingDivergedError:

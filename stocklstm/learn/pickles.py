@@ -183,6 +183,32 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
     dispatch[b"b"[0]] = load_build
 
 
+class WordsUnpickler(RestrictedUnpickler):
+    """Builds plain values; whatever has a name becomes an `Inert` that knows no more than that."""
+
+    dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()
+
+    def find_class(self, module: str, name: str) -> object:
+        """Make a stand-in."""
+        return Inert(f"{module}.{name}")
+
+    def load_reduce(self) -> None:
+        """Make a stand-in for what a call would return."""
+        arguments = self.stack.pop()
+        made = self.stack[-1]
+        if not isinstance(made, Inert):
+            raise pickle.UnpicklingError("it calls what is no function")
+        self.stack[-1] = Inert(made.name, {"arguments": arguments})
+
+    def load_build(self) -> None:
+        """Drop a state."""
+        self.stack.pop()
+
+    dispatch[b"R"[0]] = load_reduce
+    dispatch[b"\x81"[0]] = load_reduce
+    dispatch[b"b"[0]] = load_build
+
+
 @dataclass(frozen=True)
 class _Constructor:
     """A constructor that a pickle may call."""

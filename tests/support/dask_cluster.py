@@ -1,6 +1,7 @@
 """A real Dask cluster on the loopback interface: a scheduler and workers, each a process."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.places import ROOT
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def cluster(directory: Path, workers: int = 2) -> Iterator[Cluster]:
                     stdout=log,
                     stderr=log,
                     cwd=directory,
+                    env={**os.environ, "PYTHONPATH": str(ROOT)},
                     start_new_session=True,
                 )
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from stocklstm.core.inputs.parts import SplitSeries, split_pool, split_ticker
 from stocklstm.core.prices.series import Bars
@@ -15,7 +15,7 @@ from stocklstm.learn.checkpoints import RunFiles, State, decode_checkpoint, deco
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import FileRecord, Manifest, training_command
 from stocklstm.store.runs import RunRecord
-from stocklstm.workflows.train.fit import Prepared, Sources, fit, prepare
+from stocklstm.workflows.train.fit import Fitted, Prepared, Sources, fit, prepare
 from stocklstm.workflows.train.pool_fit import prepare_pool
 
 
@@ -155,15 +155,20 @@ def train_order(
     """
     if should_stop():
         raise StoppedError
-    dataset = order.dataset
     model = fit(
-        dataset.prepare(order.record.config),
+        order.dataset.prepare(order.record.config),
         on_epoch,
         should_stop=should_stop,
         files=order.files,
-        resume=_saved_state(order),
-        start=None if order.start is None else decode_checkpoint(order.start),
+        resume=saved_state(order),
+        start=start_state(order),
     )
+    return finish(model, order)
+
+
+def finish(model: Fitted, order: TrainingOrder) -> FinishedVersion:
+    """Write the files of a trained model and describe it."""
+    dataset = order.dataset
     files = model.files(dataset.owner, dataset.sources, dataset.currency, order.files)
     records = {name: FileRecord.of(content) for name, content in files.items()}
     return FinishedVersion(
@@ -175,7 +180,28 @@ def train_order(
     )
 
 
-def _saved_state(order: TrainingOrder) -> State | None:
+class AnyOrder(Protocol):
+    """An order as far as a training begins with it."""
+
+    @property
+    def record(self) -> RunRecord:
+        """What the run is told to do."""
+
+    @property
+    def files(self) -> RunFiles:
+        """Where it saves what it needs to be resumed."""
+
+    @property
+    def start(self) -> bytes | None:
+        """Checkpoint whose weights are to be the first ones."""
+
+
+def start_state(order: AnyOrder) -> State | None:
+    """Read the weights that are to be the first ones; None for random ones."""
+    return None if order.start is None else decode_checkpoint(order.start)
+
+
+def saved_state(order: AnyOrder) -> State | None:
     """Read where a run was stopped; None if it has not come as far.
 
     Raises:

@@ -1,162 +1,172 @@
-"""Pack a version on a remote worker, and verify it on arrival."""
+"""What travels to a worker that is not believed, and what is made of its answer here.
+
+A worker is shown what its training part and validation part hold, and no row after them. Back come
+weights and losses. All else of the version, its scaling, graph, scores, pictures and manifest, is
+computed here, as it is for a training on this machine.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
-from stocklstm.core.inputs.parts import SplitSeries
-from stocklstm.core.inputs.volatility import AnchorState
-from stocklstm.core.prices.pool_splits import known_rows
-from stocklstm.core.scores.evaluation import ScoredDays, evaluate
-from stocklstm.core.scores.pooling import join_tickers
-from stocklstm.core.scores.scores import Evaluation
-from stocklstm.errors import ArtifactCorruptError, StockLstmError
-from stocklstm.learn.checkpoints import decode_checkpoint
-from stocklstm.learn.stopping import ShouldStop
-from stocklstm.store.manifest import (
-    CHECKPOINT_FILE,
-    decode_manifest,
-    split_record,
-    training_command,
+from stocklstm.core.training.epochs import EpochRecord
+from stocklstm.errors import ArtifactCorruptError, StockLstmError, TrainingDivergedError
+from stocklstm.learn.checkpoints import State, decode_checkpoint, decode_state, encode_checkpoint
+from stocklstm.learn.loop import TrainingData, check_trained, train_network
+from stocklstm.learn.stopping import ShouldStop, StoppedError
+from stocklstm.store.manifest import training_command
+from stocklstm.store.runs import RunRecord
+from stocklstm.workflows.train.fit import Prepared
+from stocklstm.workflows.train.order import (
+    FinishedVersion,
+    RunInMemory,
+    TrainingOrder,
+    finish,
+    saved_state,
+    start_state,
 )
-from stocklstm.store.pool_members import MemberScores
-from stocklstm.workflows.loading.pooled_model import AnyModel, PooledModel, assembled
-from stocklstm.workflows.scoring import score_model
-from stocklstm.workflows.train.fit import UNNUMBERED
-from stocklstm.workflows.train.order import FinishedVersion, TrainingOrder, train_order
-from stocklstm.workflows.train.pool_fit import pool_record, resumable_state
 
-# Other processors round otherwise; a forecast of float32 weights agrees to about 1e-6.
-_SAME = 1e-4
+# Clocks of two machines do not run alike.
+_SPARE_S = 5.0
+_LONGEST_WORDS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteOrder:
+    """What a worker needs of a training.
+
+    Attributes:
+        record: What the run is told to do.
+        data: What it is trained on: numbers, scaled, and no day of the test part.
+        files: State and checkpoints to go on from.
+        start: Checkpoint whose weights are to be the first ones; None for random ones.
+    """
+
+    record: RunRecord
+    data: TrainingData
+    files: RunInMemory
+    start: bytes | None
+
+
+class _Epoch(msgspec.Struct, frozen=True):
+    train_loss: float | None
+    val_loss: float
+    seconds: float
 
 
 class _Package(msgspec.Struct, frozen=True):
-    """What travels: bytes, numbers and words, and nothing that could be run."""
+    """What travels back: weights, losses and a word, and nothing that could be run."""
 
-    manifest: bytes
-    files: dict[str, bytes]
-    seconds: float
-    diagnosis: str
+    kept: bytes
+    checkpoints: dict[int, bytes]
+    epochs: list[_Epoch]
+    device: str
 
 
-def train_packed(order: TrainingOrder, should_stop: ShouldStop) -> bytes:
-    """Train an order, and pack the version's files for `unpack`."""
-    made = train_order(order, should_stop)
-    package = _Package(made.manifest.encode(), made.files, made.seconds, made.diagnosis)
+def remote_order(order: TrainingOrder, prepared: Prepared[Any]) -> RemoteOrder:
+    """Make what travels to a worker."""
+    # What was saved of the run is on this disk, and is read here first.
+    saved_state(order)
+    held = order.files
+    files = held if isinstance(held, RunInMemory) else RunInMemory(held.state())
+    return RemoteOrder(order.record, prepared.data, files, order.start)
+
+
+def train_packed(order: RemoteOrder, should_stop: ShouldStop) -> bytes:
+    """Train on a worker, and pack what came of it for `unpack`.
+
+    Raises:
+        TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
+        StoppedError: `should_stop` said so.
+    """
+    if should_stop():
+        raise StoppedError
+    config = order.record.config
+    network = train_network(
+        config,
+        order.data,
+        lambda _: None,
+        should_stop=should_stop,
+        files=order.files,
+        resume=saved_state(order),
+        start=start_state(order),
+    )
+    epochs = [_Epoch(r.train_loss, r.val_loss, r.seconds) for r in network.history]
+    package = _Package(
+        kept=encode_checkpoint(network.network, network.state, config, network.history),
+        checkpoints={epoch: order.files.checkpoint(epoch) for epoch in network.checkpoints},
+        epochs=epochs,
+        device=network.device,
+    )
     return msgspec.msgpack.encode(package)
 
 
-def unpack(content: bytes, order: TrainingOrder) -> FinishedVersion:
-    """Read a version that was made elsewhere, and check that it is what it says.
-
-    Its graph and its checkpoint must be sound, it must be of the prices, the parts and the settings
-    that were sent, and its scores on the test days, which are forecast anew here, must be what it
-    says: of a pooled model those of every ticker, too.
+def unpack(
+    content: object, order: TrainingOrder, prepared: Prepared[Any], most_seconds: float = math.inf
+) -> FinishedVersion:
+    """Make a version of the weights that a worker trained.
 
     Args:
-        content: From `train_packed`.
+        content: From `train_packed`, or whatever came instead.
         order: What was to be done.
+        prepared: Its prices.
+        most_seconds: As long as the worker can have taken.
 
     Raises:
-        ArtifactCorruptError: It is not.
+        ArtifactCorruptError: The weights are not what was to be trained.
+        TrainingDivergedError: By their losses.
     """
     owner = order.record.ticker
     try:
+        if not isinstance(content, bytes):
+            raise ArtifactCorruptError(f"it is {type(content).__name__} and not bytes")
         package = msgspec.msgpack.decode(content, type=_Package)
-        manifest = decode_manifest(package.manifest, owner, UNNUMBERED)
-        # Names that the manifest may list are names of files, and no way to anywhere else.
-        if package.files.keys() != manifest.files.keys():
-            raise ArtifactCorruptError("its files are not those of its manifest")
-        decode_checkpoint(package.files[CHECKPOINT_FILE])
-        model = assembled(manifest, package.files.__getitem__)
-        series = order.dataset.split(order.record.config)
-        _require_ordered(model, order, series)
-        days = _scored_anew(model, series)
-    except (msgspec.MsgspecError, KeyError, StockLstmError) as error:
+        _require_times(package.epochs, order, most_seconds)
+        checkpoints = {epoch: _decoded(each) for epoch, each in package.checkpoints.items()}
+        files = RunInMemory()
+        network = check_trained(
+            order.record.config,
+            prepared.data,
+            _decoded(package.kept),
+            checkpoints,
+            [EpochRecord(0, e.train_loss, e.val_loss, 0.0, e.seconds, 0) for e in package.epochs],
+            _device(package.device),
+            files,
+            warm=order.start is not None,
+        )
+        fitted = prepared.assess(network)
+    except TrainingDivergedError:
+        raise
+    except (msgspec.MsgspecError, RecursionError, StockLstmError) as error:
         raise ArtifactCorruptError(
             f"the version of {owner} that a worker made cannot be published: {error}",
             hint=f"{training_command(owner)} makes it here",
         ) from error
-    return FinishedVersion(manifest, package.files, package.seconds, package.diagnosis, days)
+    return finish(fitted, replace(order, files=files))
 
 
-def _require_ordered(
-    model: AnyModel, order: TrainingOrder, series: Mapping[str, SplitSeries]
-) -> None:
-    """Refuse a version of other settings, prices or parts than those that were sent."""
-    manifest, record = model.manifest, order.record
-    if set(model.tickers) != set(series):
-        raise ArtifactCorruptError("it is of other tickers")
-    if manifest.config != record.config:
-        raise ArtifactCorruptError("it is of other settings")
-    seen = {name: model.of(name, series[name].bars).manifest.data.sha256 for name in series}
-    if seen != {each.ticker: each.sha256 for each in record.series}:
-        raise ArtifactCorruptError("it is of other prices")
-    if manifest.splits != split_record(list(series.values()), record.config.horizon):
-        raise ArtifactCorruptError("its parts are not those of its prices")
-    if isinstance(model, PooledModel):
-        _require_members(model, series)
+def _decoded(content: bytes) -> State:
+    """Read a checkpoint, of which only what a training changes is looked at."""
+    return decode_checkpoint(content)
 
 
-def _require_members(model: PooledModel, series: Mapping[str, SplitSeries]) -> None:
-    """Refuse what a pooled model says of its tickers, where it is not so."""
-    manifest = model.manifest
-    if manifest.data != pool_record(list(model.members.values())):
-        raise ArtifactCorruptError("its prices are not those of its tickers")
-    for ticker, member in model.members.items():
-        bars, split = series[ticker].bars, series[ticker].split
-        rows = known_rows(bars.dates, model.record.days)
-        if (member.windows, rows) != (len(split.train), split.train_rows):
-            raise ArtifactCorruptError(f"the parts of {ticker} are not those of its prices")
-        first = model.of(ticker, bars).forecaster.first_origin()
-        expected = resumable_state(member.anchor, bars, first)
-        if not _alike(expected, member.state):
-            raise ArtifactCorruptError(f"the volatility of {ticker} is not that of its prices")
+def _device(words: str) -> str:
+    """Refuse a name that is none: it is shown beside the version."""
+    if not (words.isprintable() and 0 < len(words) <= _LONGEST_WORDS):
+        raise ArtifactCorruptError(f"{words[:40]!a} is no name of a device")
+    return words
 
 
-def _alike(here: AnchorState | None, there: AnchorState | None) -> bool:
-    if here is None or there is None:
-        return here is there
-    return (
-        here.date == there.date
-        and math.isclose(here.average, there.average, rel_tol=_SAME)
-        and math.isclose(here.level, there.level, rel_tol=_SAME)
-    )
-
-
-def _scored_anew(model: AnyModel, series: Mapping[str, SplitSeries]) -> dict[str, ScoredDays]:
-    """Forecast all test days of each ticker, and compare the scores with those that it has."""
-    manifest = model.manifest
-    days: dict[str, ScoredDays] = {}
-    for ticker, each in series.items():
-        if len(each.split.test):
-            days[ticker] = score_model(model.of(ticker, each.bars), each.bars, each.split.test)
-    if isinstance(model, PooledModel):
-        for ticker, member in model.members.items():
-            scored = evaluate(days[ticker], member.mase_scale) if ticker in days else None
-            _require_same_ratios(ticker, scored, member.scores)
-        together = join_tickers(list(days.values()))
-    else:
-        (together,) = days.values()
-    here, there = evaluate(together, manifest.mase_scale), manifest.evaluation
-    _require_close("its RMSE", here.point.rmse, there.point.rmse)
-    _require_close("its CRPS", here.distribution.crps, there.distribution.crps)
-    return days
-
-
-def _require_same_ratios(ticker: str, here: Evaluation | None, there: MemberScores | None) -> None:
-    if here is None or there is None:
-        if here is not None or there is not None:
-            raise ArtifactCorruptError(f"{ticker} has a test part, or scores, but not both")
-        return
-    ratios = here.point.rmse_ratio, here.distribution.crps_ratio
-    if here.n != there.n or (None in ratios) != (None in (there.rmse_ratio, there.crps_ratio)):
-        raise ArtifactCorruptError(f"the scores of {ticker} are of other days")
-    _require_close(f"the RMSE ratio of {ticker}", ratios[0] or 0.0, there.rmse_ratio or 0.0)
-    _require_close(f"the CRPS ratio of {ticker}", ratios[1] or 0.0, there.crps_ratio or 0.0)
-
-
-def _require_close(name: str, here: float, there: float) -> None:
-    if not math.isclose(here, there, rel_tol=_SAME):
-        raise ArtifactCorruptError(f"{name} is {there:.6g} there and {here:.6g} here")
+def _require_times(epochs: Sequence[_Epoch], order: TrainingOrder, most_seconds: float) -> None:
+    """Refuse epochs that took longer than the worker had."""
+    begun = order.files.state()
+    before = 0.0
+    if begun is not None:
+        state: Mapping[str, Any] = decode_state(begun, "state.pth")
+        before = state["spent"] + sum(record["seconds"] for record in state["history"])
+    spent = sum(each.seconds for each in epochs)
+    if not spent <= most_seconds + before + _SPARE_S:
+        raise ArtifactCorruptError(f"it took {spent:.6g} seconds, which have not passed")

@@ -1,5 +1,6 @@
 """train: a new version in the store, of one ticker or of the tickers of a pool."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ from stocklstm.workflows.train.order import (
     TrainingOrder,
     train_order,
 )
-from stocklstm.workflows.train.remote import train_packed, unpack
+from stocklstm.workflows.train.remote import remote_order, train_packed, unpack
 from stocklstm.workflows.train.runs import (
     BegunRun,
     EpochEnded,
@@ -256,12 +257,18 @@ class _Training:
     ) -> Iterator[Job[TrainedVersion]]:
         """Make the job of a worker; the lock of the run is held until it is finished."""
         with begin(owner) as begun:
+            order = begun.order
+            if not self.backend.is_remote:
+                yield Job((order,), lambda made: self._published(begun, made))
+                return
+            prepared = order.dataset.prepare(order.record.config)
+            started = time.monotonic()
 
-            def finish(made: FinishedVersion | bytes) -> TrainedVersion:
-                finished = unpack(made, begun.order) if isinstance(made, bytes) else made
-                return self._published(begun, finished)
+            def finish(made: object) -> TrainedVersion:
+                took = time.monotonic() - started
+                return self._published(begun, unpack(made, order, prepared, took))
 
-            yield Job((begun.order,), finish)
+            yield Job((remote_order(order, prepared),), finish)
 
     def _stopped(self, left: Sequence[str], resumed: str | None) -> KeyboardInterrupt:
         """Say what was saved of runs that were stopped elsewhere, and how to resume them."""
