@@ -34,7 +34,8 @@ class ServingGraph:
         options.enable_mem_pattern = False
         options.log_severity_level = _ERRORS_ONLY
         try:
-            if check_structure(content):
+            self.stored = check_structure(content)
+            if self.stored == "packed":
                 # All there is to optimize: weights are unpacked once, and not in every run.
                 options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
                 options.add_session_config_entry("session.disable_quant_qdq", "1")

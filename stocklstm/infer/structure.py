@@ -9,6 +9,9 @@ and without a library.
 
 import re
 from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
 
 _FLOAT_LAYER = r"( LSTM\(1\.0,c,c,c\) Squeeze\(1\.[01],c\))"
 _INT8_LAYER = r"( DynamicQuantizeLSTM\(1\.0,c,c,c,,,,,c,c,c,c\) Squeeze\(1\.[01],c\))"
@@ -35,6 +38,12 @@ _MODEL_GRAPH, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 20, 25
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
 _TENSOR_DIMENSIONS, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 8, 13, 14
+_TENSOR_TYPE, _TENSOR_RAW, _TENSOR_FLOATS, _TENSOR_DOUBLES = 2, 9, 4, 10
+# Numbers with an exponent, by their type in onnx.proto; other floats are not made here.
+_FLOAT32, _FLOAT64 = 1, 11
+_FLOATS = {_FLOAT32: "<f4", 10: "<f2", _FLOAT64: "<f8"}
+_INTEGERS = {2, 3, 6, 7, 22}
+_LISTED = {_TENSOR_FLOATS: _FLOAT32, _TENSOR_DOUBLES: _FLOAT64}
 # Tensors, graphs and sparse tensors, alone and in lists.
 _ATTRIBUTES_WITH_CONTENT = {5, 6, 10, 11, 22, 23}
 
@@ -50,11 +59,16 @@ class _Graph:
         """Number of axes by name."""
 
 
-def check_structure(content: bytes) -> bool:
-    """Refuse anything but a chain of LSTM layers and a head with all weights inside.
+Stored = Literal["float32", "int8", "packed"]
+"""How the weights of a graph are stored: as they are, as int8 that is computed with, or in fewer
+bits that are unpacked at load."""
+
+
+def check_structure(content: bytes) -> Stored:
+    """Refuse anything but a chain of LSTM layers and a head with all weights inside, and finite.
 
     Returns:
-        True if some of its weights are to be unpacked at load.
+        How its weights are stored.
 
     Raises:
         ValueError: It is something else.
@@ -67,7 +81,9 @@ def check_structure(content: bytes) -> bool:
     described = _describe(graph)
     if not _CHAIN.fullmatch(described):
         raise ValueError(f"it is no chain of LSTM layers and a head: {described[:200]!a}")
-    return unpacked
+    if unpacked:
+        return "packed"
+    return "int8" if "DynamicQuantizeLSTM" in described else "float32"
 
 
 def _unpack(graph: _Graph) -> bool:
@@ -163,10 +179,18 @@ def _read_node(data: memoryview) -> _Node:
 
 def _read_tensor(data: memoryview) -> tuple[str, int]:
     """Return a constant's name and its number of axes."""
-    name, dimensions = "", list[int]()
+    name, dimensions, kind = "", list[int](), 0
+    raw = memoryview(b"")
     for number, value in _fields(data):
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value):
             raise ValueError("its weights lie in another file")
+        if number == _TENSOR_TYPE and isinstance(value, int):
+            kind = value
+        elif number == _TENSOR_RAW:
+            raw = _message(value)
+        elif number in _LISTED:
+            # One number may be stored so, packed, in the place of bytes.
+            _require_finite(_message(value), _LISTED[number])
         if number == _TENSOR_NAME:
             name = _text(value)
         elif number == _TENSOR_DIMENSIONS:
@@ -177,7 +201,18 @@ def _read_tensor(data: memoryview) -> tuple[str, int]:
     # Each number takes at least half a byte.
     if declared > 2 * len(data):
         raise ValueError(f"it declares {declared} weights in {len(data)} bytes")
+    _require_finite(raw, kind)
     return name, len(dimensions)
+
+
+def _require_finite(raw: memoryview, kind: int) -> None:
+    """Refuse weights that are not finite: an LSTM may hide them, as its states are bounded."""
+    if kind in _INTEGERS:
+        return
+    if kind not in _FLOATS:
+        raise ValueError(f"its weights are of type {kind}")
+    if not np.isfinite(np.frombuffer(raw, _FLOATS[kind])).all():
+        raise ValueError("its weights are not finite numbers")
 
 
 def _message(value: int | memoryview) -> memoryview:

@@ -1,7 +1,8 @@
 """Checks that a PyTorch file asks for no more memory than it has bytes, before PyTorch loads it.
 
 `torch.load(weights_only=True)` executes nothing, but believes sizes: a compressed record may
-unpack to any size, and a tensor may be declared far larger than what is stored of it.
+unpack to any size, and a tensor may be declared far larger than what is stored of it. Weights that
+are not finite numbers are refused here, too, wherever a file comes from.
 """
 
 import io
@@ -9,6 +10,8 @@ import math
 import pickle
 import zipfile
 from typing import Any, ClassVar
+
+import numpy as np
 
 from stocklstm.core.zips import open_archive, read_member
 from stocklstm.learn.pickles import (
@@ -27,6 +30,9 @@ _KINDS_BY_BYTES = {
     2: ("HalfStorage", "BFloat16Storage", "ShortStorage"),
     1: ("CharStorage", "ByteStorage", "BoolStorage", "UntypedStorage"),
 }
+# bfloat16 is the upper half of a float32: it is not finite if all bits of the exponent are set.
+_FLOATS = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2"}
+_BFLOAT16_EXPONENT = 0x7F80
 _ITEM_BYTES = {kind: size for size, kinds in _KINDS_BY_BYTES.items() for kind in kinds}
 
 
@@ -49,14 +55,29 @@ def check_checkpoint(content: bytes) -> None:
         if len(pickles) != 1 or pickles[0].file_size > MOST_PICKLE_BYTES:
             raise ValueError("it holds no data.pkl, or one that is too large")
         described = read_member(archive, pickles[0], pickles[0].file_size)
-    root = pickles[0].filename.removesuffix("data.pkl")
-    records = {member.filename: member.file_size for member in members}
-    try:
-        _SizeCheck(described, root, records).load()
-    except ForeignNameError:
-        raise
-    except PICKLE_ERRORS as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        root = pickles[0].filename.removesuffix("data.pkl")
+        records = {member.filename: member for member in members}
+        check = _SizeCheck(described, root, records)
+        try:
+            check.load()
+        except ForeignNameError:
+            raise
+        except PICKLE_ERRORS as error:
+            raise ValueError(str(error) or type(error).__name__) from error
+        for record, kind in check.used.items():
+            _require_finite(read_member(archive, records[record], records[record].file_size), kind)
+
+
+def _require_finite(content: bytes, kind: str) -> None:
+    if kind == "BFloat16Storage":
+        bits = np.frombuffer(content, "<u2") & _BFLOAT16_EXPONENT
+        finite = bool((bits != _BFLOAT16_EXPONENT).all())
+    else:
+        finite = kind not in _FLOATS or bool(
+            np.isfinite(np.frombuffer(content, _FLOATS[kind])).all()
+        )
+    if not finite:
+        raise ValueError("it holds weights that are not finite numbers")
 
 
 class _SizeCheck(RestrictedUnpickler):
@@ -68,10 +89,12 @@ class _SizeCheck(RestrictedUnpickler):
 
     dispatch: ClassVar = RestrictedUnpickler.dispatch.copy()
 
-    def __init__(self, content: bytes, root: str, records: dict[str, int]) -> None:
+    def __init__(self, content: bytes, root: str, records: dict[str, zipfile.ZipInfo]) -> None:
         super().__init__(io.BytesIO(content))
         self._root = root
         self._records = records
+        self.used: dict[str, str] = {}
+        """Records that tensors lie in, and what kind of numbers they hold."""
 
     def find_class(self, module: str, name: str) -> object:
         if module.partition(".")[0] not in {"torch", "collections"}:
@@ -85,8 +108,10 @@ class _SizeCheck(RestrictedUnpickler):
         if not isinstance(pid, tuple):
             raise pickle.UnpicklingError("it refers to something outside of it")
         _, kind, key, _, count = pid
-        item_bytes = _ITEM_BYTES[kind.name.rpartition(".")[2]]
-        stored = self._records[f"{self._root}data/{key}"]
+        name, record = kind.name.rpartition(".")[2], f"{self._root}data/{key}"
+        item_bytes, stored = _ITEM_BYTES[name], self._records[record].file_size
+        if self.used.setdefault(record, name) != name:
+            raise pickle.UnpicklingError("it reads the same numbers in two ways")
         if not 0 <= count * item_bytes <= stored:
             raise pickle.UnpicklingError(f"it declares {count} numbers in {stored} bytes")
         return Inert("storage", {"count": count})

@@ -256,7 +256,8 @@ def _judge_experiment(
 
 
 def _worse(test: PairedTest) -> bool:
-    return test.stat > 0 and test.p < SIGNIFICANT
+    # What is not a number is no reason to call a version good.
+    return not (test.stat <= 0 or test.p >= SIGNIFICANT)
 
 
 def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:

@@ -375,6 +375,8 @@ def _beyond(value: float, seen: InputRange, bars: Bars) -> str:
     leeway = _LEEWAY * (seen.high - seen.low)
     if seen.low - leeway <= value <= seen.high + leeway:
         return ""
+    if not np.isfinite(value):
+        return f"{ROWS[seen.name].words} on {bars.dates[-1]} is not a number"
     above = value > seen.high
     limit = seen.high + leeway if above else seen.low - leeway
     row = ROWS[seen.name]

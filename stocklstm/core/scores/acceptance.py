@@ -118,6 +118,9 @@ def _spreads(days: ScoredDays) -> Floats:
 
 
 def _growth(after: float, before: float) -> float:
+    if not (math.isfinite(after) and math.isfinite(before)):
+        # Nothing is as good as what is no number.
+        return math.inf
     if before == 0:
         return 0.0 if after == 0 else math.inf
     return 100 * (after / before - 1)

@@ -101,7 +101,7 @@ def adjusted(tests: Sequence[PairedTest]) -> list[AdjustedTest]:
 
 
 def _judged(stat: float, chance: float) -> str:
-    if chance >= SIGNIFICANT or stat == 0:
+    if not chance < SIGNIFICANT or stat == 0:
         return NO_DIFFERENCE
     return WORSE if stat > 0 else BETTER
 
@@ -144,7 +144,7 @@ def league(evaluations: Sequence[Evaluation]) -> tuple[LeagueScores, ...]:
 
 
 def _verdict(difference: float, chance: float) -> str:
-    if chance >= SIGNIFICANT or difference == 0:
+    if not chance < SIGNIFICANT or difference == 0:
         return NO_BETTER
     return WORSE if difference > 0 else BETTER
 

@@ -106,7 +106,7 @@ def skill_reference(days: ScoredDays) -> SkillReference | None:
     if count < _FEWEST_REFERENCE:
         return None
     mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
-    if deviation < 1e-12:
+    if not deviation >= 1e-12:
         return None
     generator = np.random.default_rng(0)
     years = _drawn(differences, YEAR, generator)
@@ -160,7 +160,7 @@ def _look(days: ScoredDays, bins: Indices, steps: Floats, span: slice) -> Drift:
     if sums[-1] > 1:
         below = np.flatnonzero(sums <= 1)
         since = str(dates[below[-1] + 1 if len(below) else 0])
-    raised = {"calibration": p < CALIBRATION_ALARM, "skill": since is not None}
+    raised = {"calibration": not p >= CALIBRATION_ALARM, "skill": since is not None}
     alarms = tuple(name for name, is_raised in raised.items() if is_raised)
     status = "drift" if alarms else "steady"
     return Drift(status, alarms, start, len(dates), stat, p, cusum, since)

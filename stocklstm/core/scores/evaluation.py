@@ -382,7 +382,7 @@ def interval_faults(days: ScoredDays, coverage: Coverage) -> list[IntervalFault]
         return []
     few = len(held) < FEWEST
     faults = []
-    if off := (not coverage.consistent if few else coverage.kupiec_p < SIGNIFICANT):
+    if off := (not (coverage.consistent if few else coverage.kupiec_p >= SIGNIFICANT)):
         kind = "too narrow" if held.mean() < coverage.level else "too wide"
         faults.append(IntervalFault(kind, coverage.kupiec_p))
     if few:

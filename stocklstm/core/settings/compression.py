@@ -34,10 +34,19 @@ class Weights(NamedTuple):
         parity: Largest difference of checkpoint and serving graph, relative to the largest output:
             rounding alone for float32, the coarseness of the stored weights otherwise.
         float32: True if they could still be made smaller.
+        computed: True if int8 is computed with, and not unpacked at load.
     """
 
     parity: float
     float32: bool = False
+    computed: bool = False
+
+    @property
+    def stored(self) -> str:
+        """How the serving graph has them; see `infer.structure.Stored`."""
+        if self.float32:
+            return "float32"
+        return "int8" if self.computed else "packed"
 
 
 FLOAT32 = Weights(1e-5, float32=True)
@@ -71,7 +80,7 @@ METHODS: Mapping[str, MethodRow] = {
         "int8, activations scaled as they come",
         "activations are scaled by their range, so that a forecast depends a little on what else "
         "is in its batch; predict and evaluate make them one by one",
-        {"dynamic-int8": Weights(0.1)},
+        {"dynamic-int8": Weights(0.1, computed=True)},
         ("per_tensor",),
     ),
     "static": MethodRow(
@@ -107,7 +116,7 @@ METHODS: Mapping[str, MethodRow] = {
         _TAUGHT,
         {
             "structured-int4": Weights(0.5),
-            "structured-dynamic-int8": Weights(0.1),
+            "structured-dynamic-int8": Weights(0.1, computed=True),
             "structured-static-int8": Weights(0.05),
             "qat-int8": _ROUNDED_IN_TRAINING,
         },

@@ -162,5 +162,5 @@ def _interval_verdict(coverage: Coverage, chance: float, spans: int) -> Interval
     # An interval that is a single price could be no narrower.
     if spans >= FEWEST and coverage.width:
         off = "too_narrow" if coverage.share < coverage.level else "too_wide"
-        verdict = off if chance < SIGNIFICANT else "holds"
+        verdict = "holds" if chance >= SIGNIFICANT else off
     return IntervalVerdict(coverage.level, chance, verdict)

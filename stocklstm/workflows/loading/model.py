@@ -205,7 +205,7 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
         RejectedDataError: They have.
     """
     factor = scale_since_training(manifest, bars)
-    if learns_prices(manifest.config) and abs(factor - 1) > 1e-3:
+    if learns_prices(manifest.config) and not abs(factor - 1) <= 1e-3:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",

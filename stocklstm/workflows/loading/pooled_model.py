@@ -248,6 +248,20 @@ def assembled(manifest: Manifest, read: Callable[[str], bytes]) -> AnyModel:
     return assembled_pool(manifest, read)
 
 
+def require_method(model: AnyModel) -> None:
+    """Refuse a version whose graph has other weights than its manifest says.
+
+    Raises:
+        ArtifactCorruptError: It has.
+    """
+    # A forecast has no need of it.
+    from stocklstm.core.settings.compression import WEIGHTS
+
+    method, stored = model.manifest.method, model.graph.stored
+    if WEIGHTS[method].stored != stored:
+        raise ArtifactCorruptError(f"its weights are {stored}, and not as {method} has them")
+
+
 def assembled_pool(manifest: Manifest, read: Callable[[str], bytes]) -> PooledModel:
     """Put a pooled version together from its files; see `assembled`.
 

@@ -33,10 +33,10 @@ from stocklstm.store.manifest import (
 )
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import Store
-from stocklstm.store.untrusted_manifest import check_words
+from stocklstm.store.untrusted_manifest import check_members, check_words
 from stocklstm.store.user_files import is_directory, write_file
 from stocklstm.workflows.loading.model import LoadedModel
-from stocklstm.workflows.loading.pooled_model import AnyModel, assembled_pool
+from stocklstm.workflows.loading.pooled_model import AnyModel, assembled_pool, require_method
 from stocklstm.workflows.models.exports import ExportedModel, ModelExportResult
 from stocklstm.workflows.models.imports import (
     ImportResult,
@@ -113,6 +113,7 @@ def checked_bundle(path: Path, ticker: str | None) -> Iterator[CheckedBundle]:
             )
         try:
             model = _loaded(bundle)
+            require_method(model)
         except ArtifactCorruptError as error:
             if error.message.startswith(bundle.name):
                 raise
@@ -156,6 +157,7 @@ def _loaded(bundle: Bundle) -> AnyModel:
     model = assembled_pool(manifest, bundle.read)
     try:
         check_words(msgspec.json.decode(bundle.read(MEMBERS_FILE)))
+        check_members(model.members)
     except ConfigError as error:
         raise ArtifactCorruptError(f"{MEMBERS_FILE} cannot be read: {error}") from error
     return model

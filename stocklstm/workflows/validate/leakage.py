@@ -394,6 +394,9 @@ def _sample(random: np.random.Generator, rows: Indices, count: int) -> Indices:
 def _require_same(series: _Series, cut: int, origins: Indices) -> None:
     forecaster = series.model.forecaster
     before = forecaster.forecast(series.bars, origins)
+    if not np.isfinite(before.quantiles).all():
+        # What is not a number would seem to change with nothing.
+        raise LeakError("its forecasts are not finite")
     for name, bars in _futures(series.bars, cut):
         after = forecaster.forecast(bars, origins)
         rows = np.union1d(

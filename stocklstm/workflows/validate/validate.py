@@ -27,7 +27,7 @@ from stocklstm.workflows.loading.model import (
     chosen_references,
     expand_reference,
 )
-from stocklstm.workflows.loading.pooled_model import AnyModel, load_any_version
+from stocklstm.workflows.loading.pooled_model import AnyModel, load_any_version, require_method
 from stocklstm.workflows.prices.verify import CheckedPrices, verify_prices
 from stocklstm.workflows.validate.inventory import CheckedStore, check_store
 from stocklstm.workflows.validate.leakage import audit_leakage
@@ -233,6 +233,7 @@ def _unlisted(store: Store, manifest: Manifest) -> tuple[None, str]:
 
 def _graph(store: Store, manifest: Manifest) -> tuple[AnyModel, str]:
     model = load_any_version(store, manifest)
+    require_method(model)
     length, features = model.graph.window_shape
     return model, f"windows of {length} sessions × {features}, {manifest.config.outputs} outputs"
 

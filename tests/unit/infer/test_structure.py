@@ -1,5 +1,8 @@
 """Only graphs that this program makes are loaded."""
 
+from collections.abc import Callable
+
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
@@ -28,12 +31,34 @@ SMALL = graph_of(1)
 def test_what_is_exported_and_quantized_passes(layers: int, preset: str) -> None:
     content = graph_of(layers, preset)
 
-    assert not check_structure(content)
+    assert check_structure(content) == "float32"
     for per_channel in (True, False):
-        assert not check_structure(quantize_dynamic_int8(content, per_channel=per_channel))
-    assert check_structure(store_half(content))
+        smaller = quantize_dynamic_int8(content, per_channel=per_channel)
+        assert check_structure(smaller) == "int8"
+    assert check_structure(store_half(content)) == "packed"
     for bits in (8, 4, 2):
-        assert check_structure(store_integers(content, bits))
+        assert check_structure(store_integers(content, bits)) == "packed"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("make", [bytes, store_half, quantize_dynamic_int8])
+def test_a_weight_that_is_not_finite_does_not(make: Callable[..., bytes], value: float) -> None:
+    options = {"per_channel": True} if make is quantize_dynamic_int8 else {}
+    model = onnx.load_model_from_string(make(SMALL, **options))
+    wild = 0
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        if values.dtype.kind != "f":
+            continue
+        values.flat[-1] = value
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
+        (same,) = [each for each in changed.graph.initializer if each.name == tensor.name]
+        same.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        wild += 1
+        with pytest.raises(ValueError, match="not finite"):
+            check_structure(changed.SerializeToString())
+    assert wild > 2
 
 
 @pytest.mark.parametrize(

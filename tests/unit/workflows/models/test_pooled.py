@@ -117,10 +117,10 @@ def rebuilt(bundle: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda members: members[1]["anchor"].update(decay=1e300), "no forecast|is not finite"),
+        (lambda members: members[1]["anchor"].update(decay=1e300), "pool.json cannot be read"),
         (
             lambda members: members[2]["baselines"]["ewma"].update(quantiles=[1.0]),
-            "baselines make no forecast",
+            "a baseline is outside of its bounds",
         ),
         (lambda members: members[0].update(ticker="../../etc"), "pool.json cannot be read"),
         (lambda members: members[0]["data"].update(first="\u001b[2J"), "pool.json cannot be read"),
