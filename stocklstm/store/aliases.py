@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, PREVIOUS
 from stocklstm.errors import NoModelError
-from stocklstm.store.database import database_errors, transaction
+from stocklstm.store.database import database_errors, require_words, transaction
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Aliases:
             rows = self.connection.execute(
                 "SELECT name, version FROM aliases WHERE ticker = ? ORDER BY name", (ticker,)
             ).fetchall()
+        require_words("aliases", ("name", "version"), rows)
         return dict(rows)
 
     def champions(self) -> Mapping[str, int]:
@@ -58,6 +59,7 @@ class Aliases:
                 " WHERE ticker = ? ORDER BY id",
                 (ticker,),
             ).fetchall()
+        require_words("alias_log", ("at", "name", "version", "replaced", "reason"), rows)
         return [AliasChange(*row) for row in rows]
 
     def faults(self) -> list[str]:

@@ -304,6 +304,9 @@ class Checksums:
 
         rows = self._rows(part, owner)
         sums = part.sums(rows)
+        if not are_sound(part.table, (part.owner,), [(owner,)]):
+            self._replace(part, owner, {}, self.stored(part, owner))
+            return list(sums)
         unsound = [
             period
             for period, group in (

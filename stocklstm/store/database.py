@@ -5,10 +5,12 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from stocklstm.core.stored_words import WORDS, faults_in
 from stocklstm.errors import (
     ConfigError,
     LostDatabaseError,
@@ -208,6 +210,38 @@ def stored_values() -> Iterator[None]:
             yield
     except (ValueError, TypeError) as error:
         raise _damaged(error) from error
+
+
+def require_words(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Refuse rows in which a column holds what this program never writes.
+
+    Raises:
+        SchemaError: One does.
+    """
+    if rows and (faults := faults_in(table, columns, rows)):
+        raise _damaged(ValueError(word_fault(table, faults)))
+
+
+def word_faults(connection: sqlite3.Connection) -> list[str]:
+    """Name the tables and columns that hold what this program never writes.
+
+    Of tables whose rows have checksums this is said by these.
+    """
+    found = []
+    with database_errors():
+        for table in ("versions", "aliases", "alias_log", "removals", "studies", "trials"):
+            columns = tuple(WORDS[table])
+            rows = connection.execute(
+                f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - fixed names
+            ).fetchall()
+            if rows and (faults := faults_in(table, columns, rows)):
+                found.append(word_fault(table, faults))
+    return found
+
+
+def word_fault(table: str, columns: Sequence[str]) -> str:
+    """Say that columns hold what they cannot."""
+    return f"{' and '.join(columns)} of {table} holds what was never stored there"
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -25,7 +25,7 @@ from stocklstm.errors import (
     StockLstmError,
 )
 from stocklstm.store.aliases import Aliases
-from stocklstm.store.database import database_errors, stored_values, transaction
+from stocklstm.store.database import database_errors, require_words, stored_values, transaction
 from stocklstm.store.disk import (
     OversizedError,
     SymbolicLinkError,
@@ -106,16 +106,20 @@ class Registry:
     def tickers(self) -> list[str]:
         """List the tickers and pooled models that have a published version, in order."""
         with database_errors():
-            rows = self.connection.execute("SELECT DISTINCT ticker FROM versions ORDER BY ticker")
-            return [ticker for (ticker,) in rows]
+            rows = self.connection.execute(
+                "SELECT DISTINCT ticker FROM versions ORDER BY ticker"
+            ).fetchall()
+        require_words("versions", ("ticker",), rows)
+        return [ticker for (ticker,) in rows]
 
     def versions(self, ticker: str) -> list[int]:
         """List the published versions of a ticker, oldest first."""
         with database_errors():
             rows = self.connection.execute(
                 "SELECT version FROM versions WHERE ticker = ? ORDER BY version", (ticker,)
-            )
-            return [version for (version,) in rows]
+            ).fetchall()
+        require_words("versions", ("version",), rows)
+        return [version for (version,) in rows]
 
     def published(self, ticker: str) -> dict[int, str]:
         """Return the UTC timestamps of publication by version, oldest first."""
@@ -124,6 +128,7 @@ class Registry:
                 "SELECT version, published_at FROM versions WHERE ticker = ? ORDER BY version",
                 (ticker,),
             ).fetchall()
+        require_words("versions", ("version", "published_at"), rows)
         return dict(rows)
 
     def resolve(self, reference: ModelReference) -> int:
@@ -285,6 +290,7 @@ class Registry:
                 " ORDER BY version",
                 (ticker,),
             ).fetchall()
+        require_words("versions", ("version", "manifest_sha256", "signature"), rows)
         found: dict[int, Outline | StockLstmError] = {}
         for version, sha256, signature in rows:
             try:
@@ -420,7 +426,8 @@ class Registry:
                 " UNION SELECT version FROM forecasts WHERE pool = ?1 AND pool <> '')",
                 (ticker,),
             ).fetchone()
-            version: int = 1 + (known or 0)
+        require_words("versions", ("version",), [] if known is None else [(known,)])
+        version: int = 1 + (known or 0)
         # A directory that no list has was never published, or was so by a database that was lost.
         with disk_errors("publish the model"):
             version = max(version, 1 + max(versions_on_disk(self.paths, ticker), default=0))

@@ -13,9 +13,11 @@ import numpy as np
 from stocklstm.core.settings.config import AXES, AxisValues, TrainingConfig
 from stocklstm.core.training.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
-from stocklstm.store.database import stored_values, transaction
+from stocklstm.store.database import require_words, stored_values, transaction
 from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
+
+_TRIAL = ("number", "settings", "status", "loss", "curve", "kept_epoch", "losses", "seconds")
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,12 @@ class StudyStore:
                 f"there is no study {name[:60]!a}" + (f"; {shown}" if shown else ""),
                 hint="stocklstm tune --ticker PETR4.SA starts a new one",
             )
-        _, ticker, created, sampler, most_trials, settings, last, sha256 = row
+        ticker, created, sampler, most_trials, settings, last, sha256 = row[1:]
+        require_words(
+            "studies",
+            ("ticker", "created", "sampler", "most_trials", "last", "sha256"),
+            [(ticker, created, sampler, most_trials, last, sha256)],
+        )
         try:
             config = msgspec.json.decode(settings, type=TrainingConfig)
         except (msgspec.MsgspecError, UnicodeDecodeError, StockLstmError) as error:
@@ -135,10 +142,11 @@ class StudyStore:
         """Read the trials of a study, by number."""
         with stored_values():
             rows = self.connection.execute(
-                "SELECT number, settings, status, loss, curve, kept_epoch, losses, seconds"
+                f"SELECT {', '.join(_TRIAL)}"  # noqa: S608 - fixed names
                 " FROM trials WHERE study = ? ORDER BY number",
                 (name,),
-            )
+            ).fetchall()
+            require_words("trials", _TRIAL, rows)
             return tuple(
                 Trial(
                     number=number,

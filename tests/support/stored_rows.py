@@ -22,6 +22,7 @@ def execute(home: Path, command: str, *values: object) -> None:
 def damage(home: Path, command: str, *values: object) -> None:
     """Change rows as a failing disk does: nothing vouches for what they are now."""
     with closing(connect(home)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute(command, values)
 
 

@@ -8,7 +8,7 @@ from stocklstm.core.checks import Check
 from stocklstm.core.reference import version_id
 from stocklstm.errors import IntegrityError
 from stocklstm.store.checksums import PARTS, Checksums, fault_words
-from stocklstm.store.database import integrity_faults, schema_version, stored_values
+from stocklstm.store.database import integrity_faults, schema_version, stored_values, word_faults
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
 from stocklstm.store.store import Store
@@ -54,7 +54,7 @@ def check_store(store: Store) -> CheckedStore:
     connection, aliases = store.prices.connection, store.registry.aliases
     schema = f"schema {schema_version(connection)}, pages and references sound"
     checks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
-        ("database", lambda: integrity_faults(connection), schema),
+        ("database", lambda: integrity_faults(connection) + word_faults(connection), schema),
         ("checksums", lambda: _changed_rows(connection), "every row is what was stored"),
         ("versions", lambda: _missing_versions(store), "each listed one is on the disk"),
         ("aliases", aliases.faults, "each as its log says, on a listed version"),

@@ -56,7 +56,8 @@ def test_all_is_well(model_home: Path) -> None:
             "PETR4.SA@mine means v1, but its log says nothing",
         ),
         (
-            "INSERT INTO alias_log VALUES (9, '2026-11-21', 'PETR4.SA', 'champion', 2, 1, 'why')",
+            "INSERT INTO alias_log VALUES"
+            " (9, '2026-11-21T12:00:00Z', 'PETR4.SA', 'champion', 2, 1, 'why')",
             "PETR4.SA@champion means v1, but its log says v2",
         ),
     ],
@@ -123,7 +124,9 @@ def test_a_name_that_is_no_text_is_damage_and_the_other_checks_go_on(model_home:
 
     found = checked(model_home)
 
-    assert [check.name for check in found.checks if check.status == "failed"] == ["aliases"]
+    assert [check.name for check in found.checks if check.status == "failed"] == [
+        *("database", "aliases")
+    ]
     assert "is damaged" in found.checks[3].detail
     assert found.corrupt
 
