@@ -56,8 +56,10 @@ def test_all_is_well(model_home: Path) -> None:
             "PETR4.SA@mine means v1, but its log says nothing",
         ),
         (
-            "INSERT INTO alias_log VALUES"
-            " (9, '2026-11-21T12:00:00Z', 'PETR4.SA', 'champion', 2, 1, 'why')",
+            (
+                "INSERT INTO alias_log VALUES"
+                " (9, '2026-11-21T12:00:00Z', 'PETR4.SA', 'champion', 2, 1, 'why')"
+            ),
             "PETR4.SA@champion means v1, but its log says v2",
         ),
     ],
