@@ -22,21 +22,21 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import many_forecasts
 import numpy as np
 
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Bars, Instrument
 from stocklstm.core.settings.config import LEVELS, configure
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.runs import RunRecord, run_id
 from stocklstm.store.store import Store, open_store
 
 POOL = "+all"
-EVENING = "2026-11-20T23:00:00Z"
+EVENING = f"{np.datetime64('now')}Z"
 BASES = 10
 """Different series of prices."""
 
@@ -117,7 +117,7 @@ def build(home: Path, count: int, rows: int, evenings: int) -> None:
     config = configure("calibrated", epochs=1, batch_size=1024)
     with open_store(home, create=True) as store:
         _no_waiting(store)
-        many_forecasts.store_prices(store, bases, rows)
+        _store_prices(store, bases, rows)
         series = [store.prices.bars(name) for name in bases]
         _store_sessions(store, series[0])
         _copy(store, names)
@@ -130,11 +130,23 @@ def build(home: Path, count: int, rows: int, evenings: int) -> None:
             for name, bars in zip(bases, series, strict=True):
                 for pool in ("", POOL):
                     store.ledger.record_all(_forecasts(name, bars, evenings, pool))
-        _copy(store, names, ("forecasts",))
+        _copy(store, names, ("forecasts", "checksums"))
         for name in names[::RUN_EVERY]:
             identity = run_id(name, EVENING)
             record = RunRecord(identity, name, EVENING, config, rows, "2026-11-20", "0" * 64)
             store.runs.create(record)
+
+
+def _store_prices(store: Store, names: Sequence[str], rows: int) -> None:
+    """Make up prices to the last weekday, so that a forecast has nothing to warn of."""
+    today = np.datetime64("today", "D")
+    with store.transaction():
+        for seed, name in enumerate(names):
+            bars = many_forecasts.made_up(rows, seed)
+            days = np.busday_offset(today, np.arange(-rows, 0), roll="forward")
+            instrument = Instrument(name, "BRL", "BVMF", "America/Sao_Paulo")
+            merged = replace(bars, dates=days.astype("datetime64[D]"))
+            store.prices.merge(instrument, merged, (), source="csv", at=EVENING)
 
 
 def _no_waiting(store: Store) -> None:
@@ -164,22 +176,29 @@ def _forecasts(name: str, bars: Bars, evenings: int, pool: str) -> list[LedgerEn
 
 
 def _copy(store: Store, names: Sequence[str], only: Sequence[str] = ()) -> None:
-    """Store what the database has of the first tickers under all other names as well."""
+    """Store what the database has of the first tickers under all other names as well.
+
+    Args:
+        only: Tables; all that are of tickers if none is named.
+    """
     connection = store.prices.connection
     found = connection.execute(
-        "SELECT t.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c"
-        " WHERE t.type = 'table' AND c.name = 'ticker' ORDER BY t.name <> 'instruments'"
-    )
+        "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c"
+        " WHERE t.type = 'table' AND c.name IN ('ticker', 'owner')"
+        " ORDER BY t.name <> 'instruments'"
+    ).fetchall()
     statements = []
-    for table in [name for (name,) in found if not only or name in only]:
+    for table, owner in found:
+        if only and table not in only:
+            continue
         columns = ", ".join(
             column
             for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-            if column not in {"ticker", "id"}
+            if column not in {owner, "id"}
         )
         statements.append(
-            f"INSERT INTO {table} (ticker, {columns})"  # noqa: S608 - own names
-            f" SELECT ?, {columns} FROM {table} WHERE ticker = ?"
+            f"INSERT OR IGNORE INTO {table} ({owner}, {columns})"  # noqa: S608 - own names
+            f" SELECT ?, {columns} FROM {table} WHERE {owner} = ?"
         )
     with store.transaction():
         for place, name in enumerate(names[BASES:]):
