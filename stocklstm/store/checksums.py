@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -62,15 +63,17 @@ class Part(NamedTuple):
             if rows:
                 yield "", list(rows)
             return
+        if not self.also:
+            yield from self._months(rows, "")
+            return
         day = self.columns.index(self.day)
-        also = [self.columns.index(name) for name in self.also]
-
-        def period(row: Row) -> str:
-            return "/".join([*(str(row[place]) for place in also), row[day][:7]])
-
-        ordered = sorted(rows, key=period) if also else rows
-        for name, group in groupby(ordered, period):
-            yield name, list(group)
+        also = itemgetter(*(self.columns.index(name) for name in self.also))
+        # Rows are many and periods few: only these are given their names.
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            groups.setdefault((also(row), row[day][:7]), []).append(row)
+        named = {"/".join(map(str, (*way, month))): group for (way, month), group in groups.items()}
+        yield from sorted(named.items(), key=itemgetter(0))
 
     def _months(self, rows: Sequence[Row], among: str) -> Iterator[tuple[str, list[Row]]]:
         day = self.columns.index(self.day)
@@ -253,7 +256,8 @@ class Checksums:
 
     def faults(self, part: Part, owner: str, periods: Collection[str] | None = None) -> list[str]:
         """List the periods whose rows are not what was stored; of all, or of those given."""
-        found, stored = self._sums(part, owner, periods), self.stored(part, owner)
+        within = () if not periods else (min(periods), max(periods))
+        found, stored = self._sums(part, owner, periods), self.stored(part, owner, *within)
         return [
             period for period in differing(found, stored) if periods is None or period in periods
         ]
@@ -335,17 +339,29 @@ class Checksums:
             return {}
         # Every period ends with its month.
         months = [period[-7:] for period in periods]
-        found = part.sums(self._rows(part, owner, min(months), max(months)))
+        ways = {period[:-7] for period in periods}
+        among = ways.pop() if len(ways) == 1 else ""
+        found = part.sums(self._rows(part, owner, min(months), max(months), among), among)
         return {period: sums for period, sums in found.items() if period in periods}
 
-    def _rows(self, part: Part, owner: str, first: str = "", last: str = "") -> list[Row]:
-        """Read rows from the first to the last of two months, "" for no end."""
+    def _rows(
+        self, part: Part, owner: str, first: str = "", last: str = "", among: str = ""
+    ) -> list[Row]:
+        """Read rows from the first to the last of two months, "" for no end.
+
+        Args:
+            among: What the names of their periods begin with; "" for all.
+        """
         within = f" AND {part.day} >= ? AND {part.day} < ?" if part.day else ""
+        values = (owner, first, f"{last}{_AFTER}") if part.day else (owner,)
+        if among:
+            within += " AND " + " || '/' || ".join(part.also) + " || '/' = ?"
+            values = (*values, among)
         order = ", ".join(part.columns[: part.order]) or "1"
         return self.connection.execute(
             f"SELECT {', '.join(part.columns)} FROM {part.table}"  # noqa: S608 - fixed names
             f" WHERE {part.owner} = ?{within} ORDER BY {order}",
-            (owner, first, f"{last}{_AFTER}") if part.day else (owner,),
+            values,
         ).fetchall()
 
 

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 
 import numpy as np
 
@@ -42,8 +43,23 @@ def pinned_version(store: Store, reference: ModelReference) -> int | None:
     return version if named else None
 
 
+class Lookups:
+    """What the forecasts of many tickers ask of a store, each thing looked up once.
+
+    Attributes:
+        instrument: Traits of a ticker.
+        ends: When the sessions of an exchange between two ISO days end.
+        champions: Which version of an owner was champion when.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.instrument = cache(store.prices.instrument)
+        self.ends = cache(store.sessions.ends)
+        self.champions = cache(partial(_Champions, store))
+
+
 def closed_forecasts(
-    store: Store, bars: Bars, entries: Iterable[LedgerEntry], horizon: int, version: int | None
+    lookups: Lookups, bars: Bars, entries: Iterable[LedgerEntry], horizon: int, version: int | None
 ) -> tuple[ClosedForecasts, Counter[str]]:
     """Match forecasts with what happened.
 
@@ -57,7 +73,7 @@ def closed_forecasts(
     wanted = [entry for entry in entries if version is None or entry.version == version]
     if not wanted:
         return _matched(bars, ()), Counter()
-    rules = _ScoringRules(store, bars, wanted, horizon, version)
+    rules = _ScoringRules(lookups, bars, wanted, horizon, version)
     left_out: Counter[str] = Counter()
     scored: list[LedgerEntry] = []
     # In the order in which they were made, so that of two champions the first one stands.
@@ -75,7 +91,7 @@ class _ScoringRules:
 
     def __init__(
         self,
-        store: Store,
+        lookups: Lookups,
         bars: Bars,
         entries: Sequence[LedgerEntry],
         horizon: int,
@@ -87,9 +103,9 @@ class _ScoringRules:
         self._horizon = horizon
         self._days = set(np.datetime_as_string(bars.dates[first:], unit="D").tolist())
         self._last = str(bars.dates[-1])
-        self._champions = None if version else _Champions(store, owner)
-        exchange = store.prices.instrument(ticker).exchange
-        self._ends = store.sessions.ends(exchange, min(targets), max(targets))
+        self._champions = None if version else lookups.champions(owner)
+        exchange = lookups.instrument(ticker).exchange
+        self._ends = lookups.ends(exchange, min(targets), max(targets))
         self._taken: set[str] = set()
 
     def reason(self, entry: LedgerEntry) -> str | None:
@@ -195,7 +211,13 @@ def _compared(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, li
 
 
 def closed_before(
-    store: Store, bars: Bars, version: int | None, entry: LedgerEntry, *, adaptive: bool
+    store: Store,
+    lookups: Lookups,
+    bars: Bars,
+    version: int | None,
+    entry: LedgerEntry,
+    *,
+    adaptive: bool,
 ) -> ClosedForecasts:
     """Read the latest forecasts of the same kind that have been put to the test.
 
@@ -215,11 +237,11 @@ def closed_before(
             entries = [each for each in entries if each.target_session > entries[0].target_session]
         first = str(bars.dates[0])
         within = [each for each in entries if each.as_of >= first]
-        closed, _ = closed_forecasts(store, bars, within, entry.horizon, version)
+        closed, _ = closed_forecasts(lookups, bars, within, entry.horizon, version)
         if len(within) < len(entries) and len(closed) < enough:
             # Only the latest prices were read, and the forecasts go farther back.
             bars = store.prices.bars(entry.ticker)
-            closed, _ = closed_forecasts(store, bars, entries, entry.horizon, version)
+            closed, _ = closed_forecasts(lookups, bars, entries, entry.horizon, version)
         if every or len(closed) >= enough:
             break
     return closed.select(slice(-enough, None))

@@ -21,7 +21,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import closed_forecasts, pinned_version
+from stocklstm.workflows.ledger import Lookups, closed_forecasts, pinned_version
 from stocklstm.workflows.loading.model import (
     chosen_references,
     load_version,
@@ -123,7 +123,7 @@ def _live_one(store: Store, reference: ModelReference, last: int | None) -> Live
     versions = _Versions(store, ticker, bars)
     horizon = versions.required(store.registry.resolve(reference)).config.horizon
     entries = store.ledger.entries(name, "" if name == ticker else ticker)
-    closed, left_out = closed_forecasts(store, bars, entries, horizon, pinned)
+    closed, left_out = closed_forecasts(Lookups(store), bars, entries, horizon, pinned)
     closed = _scorable(closed, versions, left_out, last)
     days = _scored_days(closed, versions, bars, horizon)
     evaluation = evaluate(days, versions.mase_scale(closed)) if len(closed) else None

@@ -25,7 +25,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import Store
 from stocklstm.workflows.evening.renewal import NewModel, Renew, renewed
-from stocklstm.workflows.ledger import closed_forecasts
+from stocklstm.workflows.ledger import Lookups, closed_forecasts
 from stocklstm.workflows.loading.model import tickers_with_champions
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 from stocklstm.workflows.predict.history import PastForecast, list_forecasts
@@ -209,7 +209,7 @@ def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None
     if not entries:
         return None
     bars = store.prices.bars_since(ticker, min(entry.as_of for entry in entries))
-    closed, _ = closed_forecasts(store, bars, entries, forecast.horizon, None)
+    closed, _ = closed_forecasts(Lookups(store), bars, entries, forecast.horizon, None)
     if not len(closed):
         return None
     model = f"{owner}@v{closed.versions[-1]}"

@@ -27,7 +27,7 @@ from stocklstm.errors import (
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import SHOWN, closed_before, record_forecasts, unrecorded
+from stocklstm.workflows.ledger import SHOWN, Lookups, closed_before, record_forecasts, unrecorded
 from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
 from stocklstm.workflows.loading.sources import ModelSource, own_models, pooled_model
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
@@ -253,6 +253,7 @@ class _Run:
         self.made_at = made_at
         self.ledger_wait_s: float | None = None
         # Most tickers ask the very same of the calendar.
+        self.lookups = Lookups(store)
         self.next_session = cache(store.sessions.next_after)
         self.sessions_ended = cache(store.sessions.ended_since)
 
@@ -276,7 +277,7 @@ class _Run:
         store, wanted = self.store, self.wanted
         # Whether there is a model at all is said before anything of its prices.
         model_of = self.models.load(reference)
-        instrument = store.prices.instrument(reference.ticker)
+        instrument = self.lookups.instrument(reference.ticker)
         bars = self._bars(reference)
         seen = _seen(bars, reference.ticker, wanted.at)
         model = model_of(seen)
@@ -371,7 +372,9 @@ class _Run:
         closed = None
         if wanted.at is None:
             version = self.models.version(made.reference)
-            closed = closed_before(store, made.bars, version, entry, adaptive=wanted.adaptive)
+            closed = closed_before(
+                store, self.lookups, made.bars, version, entry, adaptive=wanted.adaptive
+            )
         intervals, remarks = _intervals(entry, wanted, closed)
         checks = (*made.checks, *untested)
         return Forecast(
