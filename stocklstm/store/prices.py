@@ -109,6 +109,45 @@ class Provenance(NamedTuple):
     fetched_at: tuple[str, ...]
 
 
+DAY_LENGTH = len("2024-03-13")
+
+
+class Extent(NamedTuple):
+    """What is stored of a ticker, apart from its prices.
+
+    Attributes:
+        days: The ISO days of the rows, oldest first, one after the other without a gap between.
+        sources: How many rows each source gave, by its name, in order.
+    """
+
+    days: str
+    sources: dict[str, int]
+
+    @property
+    def first(self) -> str:
+        """The first ISO day."""
+        return self.days[:DAY_LENGTH]
+
+    @property
+    def last(self) -> str:
+        """The last ISO day."""
+        return self.days[-DAY_LENGTH:]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.days) // DAY_LENGTH
+
+    @property
+    def dates(self) -> Dates:
+        """The days, (N,) datetime64[D]."""
+        days = np.frombuffer(self.days.encode(), f"S{DAY_LENGTH}")
+        return _increasing(days.astype("U").astype("datetime64[D]"))
+
+    def day_before_last(self, count: int) -> str:
+        """Give the ISO day with which the last so many rows begin."""
+        return self.days[-DAY_LENGTH * count :][:DAY_LENGTH]
+
+
 class PriceStore:
     """Bars, actions and instruments of all tickers."""
 
@@ -367,10 +406,33 @@ class PriceStore:
             )
             return [source for (source,) in rows]
 
-    def provenance(self, ticker: str) -> Provenance:
-        """Read the source and the time of each stored row."""
+    def extent(self, ticker: str) -> Extent:
+        """Read which days are stored and where they came from, without a look at the prices.
+
+        Raises:
+            NoPricesError: The ticker was never fetched, or there was nothing to store.
+        """
         with stored_values():
-            rows = self.checksums.read(ORIGINS, ticker)
+            days, one, other = self.connection.execute(
+                "SELECT group_concat(date, ''), min(source), max(source)"
+                " FROM (SELECT date, source FROM prices WHERE ticker = ? ORDER BY date)",
+                (ticker,),
+            ).fetchone()
+            if days is None:
+                raise self.no_prices(ticker)
+            if one == other:
+                return Extent(days, {one: len(days) // DAY_LENGTH})
+            counts = self.connection.execute(
+                "SELECT source, count(*) FROM prices WHERE ticker = ? GROUP BY source"
+                " ORDER BY source",
+                (ticker,),
+            ).fetchall()
+        return Extent(days, dict(counts))
+
+    def provenance(self, ticker: str, start: str = "") -> Provenance:
+        """Read the source and the time of each stored row, from an ISO day's month on."""
+        with stored_values():
+            rows = self.checksums.read(ORIGINS, ticker, start)
             dates = _increasing(np.array([row[0] for row in rows], "datetime64[D]"))
         return Provenance(dates, tuple(row[1] for row in rows), tuple(row[2] for row in rows))
 

@@ -126,11 +126,13 @@ def _bare(item: "PastForecast") -> Iterable[str]:
 
 
 def _tables(console: "Console", items: Sequence["PastForecast"]) -> None:
-    tickers = dict.fromkeys(item.ticker for item in items)
-    for number, ticker in enumerate(tickers):
+    groups: dict[str, list[PastForecast]] = {}
+    for item in items:
+        groups.setdefault(item.ticker, []).append(item)
+    for number, group in enumerate(groups.values()):
         if number:
             console.print()
-        _of_ticker(console, [item for item in items if item.ticker == ticker])
+        _of_ticker(console, group)
 
 
 def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:

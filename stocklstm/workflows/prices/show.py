@@ -1,17 +1,19 @@
 """prices show: what is stored, and where it came from."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
-from stocklstm.store.prices import LogEntry, Provenance
+from stocklstm.store.prices import Extent, LogEntry, Provenance
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.export import rows_of
-from stocklstm.workflows.prices.verify import sessions_of, stored_tickers
+from stocklstm.workflows.prices.verify import MARGIN_DAYS, stored_tickers
 
 _RECENT = 60
 
@@ -88,30 +90,67 @@ class PricesResult(Batch[StoredPrices]):
 
 
 def show_prices(store: Store, tickers: Sequence[str], *, last: int) -> PricesResult:
-    """Read what is stored of some tickers; see `Client.show_prices`."""
+    """Read what is stored of some tickers; see `Client.show_prices`.
+
+    Of those that are named every row is compared with its checksum, of all in brief those that are
+    shown: to look at millions of rows would take minutes.
+    """
     names = list(tickers) or stored_tickers(store)
-    return PricesResult(*for_each(names, parse_ticker, lambda name: _show(store, name, last)))
+    calendars = cache(partial(_Calendar, store))
+
+    def show(ticker: str) -> StoredPrices:
+        if tickers:
+            store.prices.bars(ticker)
+            store.prices.provenance(ticker)
+        return _show(store, ticker, last, calendars)
+
+    return PricesResult(*for_each(names, parse_ticker, show))
 
 
-def _show(store: Store, ticker: str, last: int) -> StoredPrices:
-    bars, instrument = store.prices.bars(ticker), store.prices.instrument(ticker)
-    actions, origins = store.prices.actions(ticker), store.prices.provenance(ticker)
+class _Calendar:
+    """The sessions of an exchange, read once for all of its tickers."""
+
+    def __init__(self, store: Store, exchange: str) -> None:
+        self._sessions = store.sessions.between(exchange, "", "")
+        self._text = "".join(self._sessions.astype(str).tolist())
+
+    def around(self, extent: Extent) -> Dates:
+        """List the sessions around some rows; none if they are not known."""
+        first, last = (np.datetime64(day, "D") for day in (extent.first, extent.last))
+        sessions = self._sessions
+        return sessions[(sessions >= first - MARGIN_DAYS) & (sessions <= last + MARGIN_DAYS)]
+
+    def gaps(self, extent: Extent) -> tuple[str, ...]:
+        """List the sessions between the first and the last row that have no row."""
+        # Most have none, which is seen without a look at each day.
+        begin = self._text.find(extent.first)
+        if begin >= 0 and self._text.startswith(extent.days, begin):
+            return ()
+        return tuple(gaps(extent.dates, self.around(extent)).astype(str).tolist())
+
+
+def _show(
+    store: Store, ticker: str, last: int, calendars: Callable[[str], _Calendar]
+) -> StoredPrices:
+    extent, instrument = store.prices.extent(ticker), store.prices.instrument(ticker)
+    start = extent.day_before_last(max(last, _RECENT))
+    bars, origins = store.prices.bars_since(ticker, start), store.prices.provenance(ticker, start)
+    actions, calendar = store.prices.actions(ticker), calendars(instrument.exchange)
     dividends = sum(action.kind == "dividend" for action in actions)
-    sessions = sessions_of(store, ticker, bars)
     return StoredPrices(
         ticker=ticker,
-        rows=len(bars),
-        first=str(bars.dates[0]),
-        last=str(bars.dates[-1]),
+        rows=len(extent),
+        first=extent.first,
+        last=extent.last,
         last_close=float(bars.closes[-1]),
         currency=instrument.currency,
         exchange=instrument.exchange,
-        calendar_known=bool(len(sessions)),
+        calendar_known=bool(len(calendar.around(extent))),
         pinned_calendar=store.prices.pinned_calendar(ticker),
         time_zone=instrument.time_zone,
         last_fetch=store.prices.last_fetch(ticker),
-        sources=dict(sorted(Counter(origins.sources).items())),
-        gaps=tuple(gaps(bars.dates, sessions).astype(str).tolist()),
+        sources=extent.sources,
+        gaps=calendar.gaps(extent),
         dividends=dividends,
         splits=len(actions) - dividends,
         log=store.prices.log(ticker),
@@ -121,7 +160,9 @@ def _show(store: Store, ticker: str, last: int) -> StoredPrices:
 
 
 def _last_rows(bars: Bars, origins: Provenance, count: int) -> tuple[PriceRow, ...]:
-    start = len(bars) - min(count, len(bars))
-    rows = rows_of(bars.select(slice(start, None)))
-    origin = zip(rows, origins.sources[start:], origins.fetched_at[start:], strict=True)
+    count = min(count, len(bars))
+    if not count:
+        return ()
+    rows = rows_of(bars.select(slice(-count, None)))
+    origin = zip(rows, origins.sources[-count:], origins.fetched_at[-count:], strict=True)
     return tuple(PriceRow(*row, source, at) for row, source, at in origin)

@@ -23,7 +23,7 @@ from stocklstm.store.database import integrity_faults
 from stocklstm.store.store import Store
 
 # No exchange is closed for as long as this.
-_MARGIN_DAYS = 30
+MARGIN_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def sessions_of(store: Store, ticker: str, bars: Bars) -> Dates:
     whether the exchange was open.
     """
     exchange = store.prices.instrument(ticker).exchange
-    first, last = bars.dates[0] - _MARGIN_DAYS, bars.dates[-1] + _MARGIN_DAYS
+    first, last = bars.dates[0] - MARGIN_DAYS, bars.dates[-1] + MARGIN_DAYS
     return store.sessions.between(exchange, str(first), str(last))
 
 

@@ -29,6 +29,7 @@ from stocklstm.core.scores.scores import (
 from stocklstm.errors import NoModelError
 from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion
 from stocklstm.workflows.predict.predict import Forecast
+from tests.support.property_tests import PROPERTY
 
 FORECAST = Forecast(
     ticker="PETR4.SA",
@@ -258,6 +259,7 @@ def _console() -> Console:
     return Console(file=io.StringIO(), width=200, highlight=False, emoji=False, markup=False)
 
 
+@PROPERTY
 @given(TABLES, st.booleans())
 def test_a_table_looks_like_one_of_rich(
     table: tuple[list[str], list[list[str | Text]]], utf8: bool
