@@ -30,10 +30,14 @@ import many_forecasts
 import numpy as np
 
 from stocklstm.core.prices.series import Bars, Instrument
-from stocklstm.core.settings.config import LEVELS, configure
+from stocklstm.core.settings.config import LEVELS, TrainingConfig, configure
 from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.manifest import SERVING_FILE
+from stocklstm.store.pool_members import MEMBERS_FILE, encode_members
 from stocklstm.store.runs import RunRecord, run_id
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.train.fit import fit
+from stocklstm.workflows.train.pool_fit import prepare_pool
 
 POOL = "+all"
 EVENING = f"{np.datetime64('now')}Z"
@@ -63,7 +67,7 @@ class Measured:
 
     Attributes:
         name: What the table calls it.
-        arguments: Those of the command line; where there are none, see `special`.
+        arguments: Those of the command line.
         goal_s: Most seconds at the largest size; None for no goal.
         goal_ms: Most milliseconds a ticker beyond the command for one ticker; None for no goal.
         alone: Arguments of the same for one ticker, which is taken off for `goal_ms`.
@@ -76,6 +80,21 @@ class Measured:
     alone: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """Costs of a command over the whole store, and for one ticker if that was measured."""
+
+    whole: Cost
+    alone: Cost | None
+
+    def each_ms(self, tickers: int) -> float:
+        """Milliseconds of the processor for each ticker; after start-up if that is known."""
+        if self.alone is None:
+            return 1000 * self.whole.cpu / tickers
+        return 1000 * (self.whole.cpu - self.alone.cpu) / (tickers - 1)
+
+
+COMPLETED, SERVED = "complete a ticker", "serve, ready"
 ONE = ("--ticker", "T00000")
 COMMANDS = (
     Measured("models gc", ("models", "gc"), goal_s=5),
@@ -123,7 +142,7 @@ def build(home: Path, count: int, rows: int, evenings: int) -> None:
         _copy(store, names)
     with patch("os.fsync"):
         many_forecasts.give_models(home, names, config)
-        many_forecasts.give_pool(home, names, config)
+        _give_pool(home, names, config)
     with open_store(home) as store:
         _no_waiting(store)
         with store.transaction():
@@ -147,6 +166,22 @@ def _store_prices(store: Store, names: Sequence[str], rows: int) -> None:
             instrument = Instrument(name, "BRL", "BVMF", "America/Sao_Paulo")
             merged = replace(bars, dates=days.astype("datetime64[D]"))
             store.prices.merge(instrument, merged, (), source="csv", at=EVENING)
+
+
+def _give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
+    """Train a pooled model of the first tickers, and add all others, whose prices are the same."""
+    with open_store(home) as store:
+        series = {name: store.prices.bars(name) for name in names[:BASES]}
+        fitted = fit(prepare_pool(series, config), lambda _: None)
+        members = [
+            replace(fitted.members[place % BASES], ticker=name) for place, name in enumerate(names)
+        ]
+        manifest = fitted.manifest(POOL, dict.fromkeys(series, ()), {})
+        if manifest.pool is None:
+            raise AssertionError("a pooled model without its pool")
+        manifest = replace(manifest, pool=replace(manifest.pool, tickers=len(members)))
+        files = {SERVING_FILE: fitted.onnx, MEMBERS_FILE: encode_members(members)}
+        many_forecasts.publish(store, manifest, files)
 
 
 def _no_waiting(store: Store) -> None:
@@ -248,36 +283,72 @@ def served(home: Path) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime)
 
 
-def measure(home: Path, only: Sequence[str]) -> dict[str, tuple[Cost, Cost | None]]:
-    """Run every command over the whole store, and some for one ticker."""
+def measure(home: Path, only: Sequence[str]) -> dict[str, Measurement]:
+    """Run every command over the whole store, and those that have a goal a ticker for one, too."""
     run(home, ["models", "list", "--quiet", *ONE])
-    found: dict[str, tuple[Cost, Cost | None]] = {}
-    for each in COMMANDS:
-        if only and not any(word in each.name for word in only):
-            continue
+
+    def wanted(name: str) -> bool:
+        return not only or any(word in name for word in only)
+
+    found: dict[str, Measurement] = {}
+    for each in filter(lambda each: wanted(each.name), COMMANDS):
         alone = run(home, each.alone) if each.alone else None
-        found[each.name] = run(home, each.arguments), alone
-    if not only or "complete" in only:
-        found["complete a ticker"] = completed(home), None
-    if not only or "serve" in only:
-        found["serve, ready"] = served(home), None
+        found[each.name] = Measurement(run(home, each.arguments), alone)
+    for name, special in ((COMPLETED, completed), (SERVED, served)):
+        if wanted(name):
+            found[name] = Measurement(special(home), None)
     return found
 
 
-def main() -> int:
-    """Print costs and growth; return 1 if a goal is missed."""
+def report(found: dict[int, dict[str, Measurement]]) -> bool:
+    """Print costs, growth and goals; tell whether all goals are met."""
+    sizes = sorted(found)
+    few, many = sizes[0], sizes[-1]
+    met = True
+    columns = [f"{size}: {what}" for size in sizes for what in ("by the clock", "processor")]
+    print(f"\n| command | {' | '.join(columns)} | growth | ms a ticker | goal |")
+    print(f"|---|{'---|' * (len(columns) + 3)}")
+    goals = {each.name: each for each in COMMANDS} | {SERVED: Measured(SERVED, (), goal_s=1)}
+    for name, largest in found[many].items():
+        cells = [
+            f"{value:.2f}"
+            for size in sizes
+            for value in (found[size][name].whole.wall, found[size][name].whole.cpu)
+        ]
+        growth, each_ms = largest.whole.cpu / found[few][name].whole.cpu, largest.each_ms(many)
+        goal = goals.get(name, Measured(name, ()))
+        said = "" if goal.goal_s is None else f"<= {goal.goal_s:g} s"
+        said = said if goal.goal_ms is None else f"<= {goal.goal_ms:g} ms a ticker"
+        good = (
+            growth <= GROWTH * many / few
+            and (goal.goal_s is None or largest.whole.cpu <= goal.goal_s)
+            and (goal.goal_ms is None or each_ms <= goal.goal_ms)
+        )
+        met = met and good
+        print(
+            f"| {name} | {' | '.join(cells)} | {growth:.1f} | {each_ms:.2f} "
+            f"| {said}{'' if good else ' MISSED'} |"
+        )
+    return met
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print costs and growth; return 1 if a goal is missed.
+
+    Args:
+        arguments: In the place of those of the command line.
+    """
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tickers", default="300,3000", help="sizes, the smallest first")
+    parser.add_argument("--tickers", default="300,3000", help="sizes of the stores")
     parser.add_argument("--rows", type=int, default=2500, help="sessions of each ticker")
     parser.add_argument("--evenings", type=int, default=250, help="forecasts on record")
     parser.add_argument("--keep", type=Path, help="keep the stores here, or use those there")
     parser.add_argument("--only", default="", help="words of the commands to measure")
-    given = parser.parse_args()
-    sizes = [int(size) for size in given.tickers.split(",")]
+    given = parser.parse_args(arguments)
     only = [word for word in given.only.split(",") if word]
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for size in sizes:
+        for size in sorted(int(size) for size in given.tickers.split(",")):
             home = (given.keep or Path(scratch)) / f"{size}"
             if not home.exists():
                 started = time.perf_counter()
@@ -286,17 +357,7 @@ def main() -> int:
             found[size] = measure(home, only)
             if given.keep is None:
                 shutil.rmtree(home)
-    for size, costs in found.items():
-        print(size)
-        for name, (cost, alone) in costs.items():
-            rest = ""
-            if alone:
-                rest = (
-                    f" {1000 * (cost.wall - alone.wall) / (size - 1):.2f} ms wall"
-                    f" {1000 * (cost.cpu - alone.cpu) / (size - 1):.2f} ms cpu"
-                )
-            print(f"  {name:30} wall {cost.wall:7.2f} cpu {cost.cpu:7.2f}{rest}")
-    return 0
+    return int(not report(found))
 
 
 if __name__ == "__main__":

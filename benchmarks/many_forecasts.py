@@ -103,7 +103,7 @@ def give_models(home: Path, names: Sequence[str], config: TrainingConfig) -> Non
         files = {SERVING_FILE: registry.read_file(first, SERVING_FILE)}
         with store.transaction():
             for name in names[1:]:
-                _publish(store, replace(first, ticker=name), files)
+                publish(store, replace(first, ticker=name), files)
 
 
 def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
@@ -119,7 +119,7 @@ def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
             raise AssertionError("a pooled model without its pool")
         pool = replace(manifest.pool, tickers=len(members))
         files = {SERVING_FILE: fitted.onnx, MEMBERS_FILE: encode_members(members)}
-        _publish(store, replace(manifest, pool=pool), files)
+        publish(store, replace(manifest, pool=pool), files)
 
 
 def _member(known: Member, name: str, bars: Bars, first_origin: int) -> Member:
@@ -128,7 +128,8 @@ def _member(known: Member, name: str, bars: Bars, first_origin: int) -> Member:
     return replace(known, ticker=name, anchor=anchor, state=state)
 
 
-def _publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
+def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
+    """Publish a version of these files, and make it champion."""
     with store.registry.draft(manifest.ticker) as draft:
         for name, content in files.items():
             draft.write(name, content)
