@@ -39,10 +39,14 @@ def open_archive(
     Raises:
         ValueError: It is none, or its directory is larger than that.
     """
-    size = file.seek(0, 2)
     tail_size = _END.size + _LOCATOR.size + _END64.size
-    file.seek(max(0, size - tail_size))
-    tail = file.read()
+    try:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - tail_size))
+        tail = file.read(tail_size + 1)
+    except OSError as error:
+        # Such as of a file of /proc, which has no end.
+        raise ValueError(f"it cannot be read: {error.strerror}") from error
     if len(tail) < _END.size or tail[-_END.size :][:4] != b"PK\x05\x06":
         raise ValueError("it is no ZIP archive, or something follows its end")
     directory_bytes = _END.unpack(tail[-_END.size :])[5]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from stocklstm.core.records import dataclass
+from stocklstm.errors import encodable
 from stocklstm.store.checksums import FORECASTS, Checksums, damaged
 from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.prices import PriceStore
@@ -145,10 +146,10 @@ class Ledger:
             return [ticker for (ticker,) in rows]
 
     def has(self, ticker: str) -> bool:
-        """Tell whether a ticker has forecasts."""
+        """Tell whether a ticker, or whatever was typed for one, has forecasts."""
         with database_errors():
             found = self.connection.execute(
-                "SELECT 1 FROM forecasts WHERE ticker = ? LIMIT 1", (ticker,)
+                "SELECT 1 FROM forecasts WHERE ticker = ? LIMIT 1", (encodable(ticker),)
             )
             return found.fetchone() is not None
 

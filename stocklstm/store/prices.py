@@ -19,7 +19,7 @@ from stocklstm.core.prices.series import (
     new_actions,
 )
 from stocklstm.core.records import dataclass
-from stocklstm.errors import NoPricesError, RejectedDataError
+from stocklstm.errors import NoPricesError, RejectedDataError, encodable
 from stocklstm.store.checksums import (
     ACTIONS,
     INSTRUMENT,
@@ -165,10 +165,10 @@ class PriceStore:
             return [ticker for (ticker,) in rows]
 
     def has(self, ticker: str) -> bool:
-        """Tell whether a ticker has prices."""
+        """Tell whether a ticker, or whatever was typed for one, has prices."""
         with database_errors():
             found = self.connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM prices WHERE ticker = ?)", (ticker,)
+                "SELECT EXISTS (SELECT 1 FROM prices WHERE ticker = ?)", (encodable(ticker),)
             ).fetchone()
         return bool(found[0])
 

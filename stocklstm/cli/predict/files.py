@@ -1,5 +1,6 @@
 """Files that predict writes beside its output: rows for spreadsheets, and the whole result."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,11 +111,11 @@ def require_different_files(files: Mapping[str, Path | None]) -> None:
     Raises:
         ConfigError: Two of them are the same.
     """
-    taken: dict[Path, str] = {}
+    taken: dict[str, str] = {}
     for option, file in files.items():
         if file is None:
             continue
-        first = taken.setdefault(file.resolve(), option)
+        first = taken.setdefault(os.path.realpath(file), option)
         if first != option:
             raise ConfigError(
                 f"{first} and {option} name the same file", hint="leave one of them out"

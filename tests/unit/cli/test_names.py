@@ -78,3 +78,31 @@ def test_a_table_of_cron_is_utf8(cli: Cli, kind: str) -> None:
 
     assert (outcome.code, outcome.out) == (2, "")
     assert "is not UTF-8" in outcome.err
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("forecasts", BYTE),
+        ("prices", "export", BYTE),
+        ("prices", "rename", BYTE, "NEW3.SA"),
+        ("restore", "/proc/self/mem"),
+        ("models", "import", "/proc/self/mem"),
+    ],
+    ids=lambda words: " ".join(words).encode("ascii", "replace").decode(),
+)
+def test_what_no_database_and_no_archive_takes(cli: Cli, words: tuple[str, ...]) -> None:
+    outcome = cli(*words)
+
+    assert outcome.code in {2, 4, 5}, outcome.err
+    assert "next: " in outcome.err
+
+
+@pytest.mark.usefixtures("model_home")
+def test_a_link_to_itself(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    outcome = cli("predict", "--csv", f"{tmp_path}/loop")
+
+    assert outcome.code == 2, outcome.err
