@@ -1,7 +1,10 @@
 """Worker processes: they call a task many times, and a killed one costs only what it was doing."""
 
+import os
+import pickle
 import signal
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -10,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, Self, TypeVar
 
 from stocklstm.core.exits import STOP_SIGNALS
@@ -26,6 +29,7 @@ Task = Callable[..., Any]
 # those that it leaves behind.
 _IDLE_S = 20
 _POLL_S = 0.1
+_WATCH_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,10 @@ class LocalWorkers(Workers):
                     self.jobs,
                     timeout=_IDLE_S,
                     env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-                    initializer=_ignore_interrupts,
+                    initializer=_begin,
+                    initargs=(os.getpid(),),
                 )
-            return self._executor.submit(task, *arguments)
+            return self._executor.submit(_called, task, *arguments)
 
     def end(self) -> None:
         """End the processes, whatever they are doing."""
@@ -268,10 +273,41 @@ def _given_up(cause: Exception) -> TryAgainError:
     return error
 
 
-def _ignore_interrupts() -> None:
-    """Ignore signals that ask to stop in this process from now on; see `_interrupts_held`."""
+def _called(task: Task, *arguments: object) -> Any:  # noqa: ANN401 - whatever the task returns
+    """Call a task in a worker; an error that cannot travel becomes words.
+
+    Otherwise the process that waits for it would take this one for killed.
+    """
+    try:
+        return task(*arguments)
+    except Exception as error:  # noqa: BLE001 - raised again, or told in words
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+        except Exception:  # noqa: BLE001 - whatever keeps it from being pickled
+            words = f"{type(error).__name__}: {error}"
+        else:
+            raise
+    raise RuntimeError(words)
+
+
+def _begin(parent: int) -> None:
+    """Ignore what asks this worker to end from now on, and end with the process that started it.
+
+    See `_interrupts_held`.
+    """
     for kind in STOP_SIGNALS:
         signal.signal(kind, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent is gone, whatever it is doing.
+
+    It may be waiting to write a result that nobody will read: then it would never look itself.
+    """
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(1)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn import workers
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.workers import Call, Completed, LocalWorkers
+from tests.support.places import ROOT
 
 
 def square(number: int, _should_stop: ShouldStop) -> int:
@@ -44,6 +45,84 @@ def wait_to_be_stopped(marks: Path, should_stop: ShouldStop) -> None:
     while not should_stop():
         time.sleep(0.01)
     raise StoppedError
+
+
+class UnreadableError(Exception):
+    """Is pickled, and cannot be made again."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+class UnwritableError(Exception):
+    """Cannot be pickled."""
+
+    def __reduce__(self) -> str:
+        raise TypeError("it stays here")
+
+
+def fail(kind: str, marks: Path, _should_stop: ShouldStop) -> None:
+    with (marks / kind).open("a") as file:
+        file.write("x")
+    raise (
+        UnreadableError("some", "words") if kind == "unreadable" else UnwritableError("some words")
+    )
+
+
+def test_an_error_that_cannot_travel_comes_back_as_words(tmp_path: Path) -> None:
+    kinds = ["unreadable", "unwritable"]
+
+    with LocalWorkers(1) as workers:
+        found = by_key(workers.run(fail, [Call(i, (k, tmp_path)) for i, k in enumerate(kinds)]))
+
+    for number, kind in enumerate(kinds):
+        assert "Error: some words" in str(found[number].error)
+        assert (tmp_path / kind).read_text() == "x"
+
+
+def give_too_much(place: Path, _should_stop: ShouldStop) -> bytes:
+    (place / f"{os.getpid()}").touch()
+    return bytes(64 << 20)
+
+
+# It is stopped, so that nobody reads what its worker writes, and then killed.
+ORPHANING = """
+import os, signal, sys
+from pathlib import Path
+from stocklstm.learn.workers import LocalWorkers
+from tests.unit.learn.test_workers import give_too_much
+
+workers = LocalWorkers(1)
+workers.submit(give_too_much, Path(sys.argv[1]), None)
+while not os.listdir(sys.argv[1]):
+    pass
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_workers_end_with_their_parent_whatever_they_are_doing(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHANING, str(tmp_path)], env=environment
+    ) as parent:
+        os.waitid(os.P_PID, parent.pid, os.WSTOPPED)
+        parent.kill()
+
+    (worker,) = tmp_path.iterdir()
+    for _ in range(600):
+        if not is_at_work(int(worker.name)):
+            return
+        time.sleep(0.1)
+    os.kill(int(worker.name), signal.SIGKILL)
+    pytest.fail("it is still there")
+
+
+def is_at_work(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def by_key(ended: Iterator[Completed]) -> dict[int, Completed]:
