@@ -7,6 +7,7 @@ and unpacked at load. The bytes are parsed for just that: sizes and names, witho
 and without a library.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Literal
@@ -48,6 +49,12 @@ _LISTED = {_TENSOR_FLOATS: _FLOAT32, _TENSOR_DOUBLES: _FLOAT64}
 _ATTRIBUTES_WITH_CONTENT = {5, 6, 10, 11, 22, 23}
 
 
+# A graph of sixteen layers has about a thousand. A file that unpacks to nothing but fields would be
+# read for minutes.
+_MOST_FIELDS = 20_000
+# No weight has more axes.
+_MOST_AXES = 8
+
 _Node = tuple[str, list[str], list[str]]
 """Operator, names of inputs, names of outputs."""
 
@@ -57,6 +64,15 @@ class _Graph:
         self.nodes: list[_Node] = []
         self.constants: dict[str, int] = {}
         """Number of axes by name."""
+        self._left = _MOST_FIELDS
+
+    def fields(self, data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+        """Yield the fields of a message, as long as there are not too many in all."""
+        for field in _fields(data):
+            self._left -= 1
+            if self._left < 0:
+                raise ValueError("it has more parts than any graph that is made here")
+            yield field
 
 
 Stored = Literal["float32", "int8", "packed"]
@@ -139,7 +155,7 @@ def _describe(graph: _Graph) -> str:
 def _read_model(data: memoryview) -> _Graph:
     graph = _Graph()
     graphs = 0
-    for number, value in _fields(data):
+    for number, value in graph.fields(data):
         if number in {_MODEL_TRAINING, _MODEL_FUNCTIONS}:
             raise ValueError("it holds functions of its own")
         if number == _MODEL_GRAPH:
@@ -151,19 +167,19 @@ def _read_model(data: memoryview) -> _Graph:
 
 
 def _read_graph(data: memoryview, graph: _Graph) -> None:
-    for number, value in _fields(data):
+    for number, value in graph.fields(data):
         if number == _GRAPH_SPARSE:
             raise ValueError("it holds sparse weights")
         if number == _GRAPH_NODE:
-            graph.nodes.append(_read_node(_message(value)))
+            graph.nodes.append(_read_node(_message(value), graph))
         elif number == _GRAPH_INITIALIZER:
-            name, axes = _read_tensor(_message(value))
+            name, axes = _read_tensor(_message(value), graph)
             graph.constants[name] = axes
 
 
-def _read_node(data: memoryview) -> _Node:
+def _read_node(data: memoryview, graph: _Graph) -> _Node:
     operator, inputs, outputs = "", [], []
-    for number, value in _fields(data):
+    for number, value in graph.fields(data):
         if number == _NODE_INPUT:
             inputs.append(_text(value))
         elif number == _NODE_OUTPUT:
@@ -171,17 +187,17 @@ def _read_node(data: memoryview) -> _Node:
         elif number == _NODE_OPERATOR:
             operator = _text(value)
         elif number == _NODE_ATTRIBUTE and any(
-            part in _ATTRIBUTES_WITH_CONTENT for part, _ in _fields(_message(value))
+            part in _ATTRIBUTES_WITH_CONTENT for part, _ in graph.fields(_message(value))
         ):
             raise ValueError("an operator holds tensors or graphs of its own")
     return operator, inputs, outputs
 
 
-def _read_tensor(data: memoryview) -> tuple[str, int]:
+def _read_tensor(data: memoryview, graph: _Graph) -> tuple[str, int]:
     """Return a constant's name and its number of axes."""
     name, dimensions, kind = "", list[int](), 0
     raw = memoryview(b"")
-    for number, value in _fields(data):
+    for number, value in graph.fields(data):
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value):
             raise ValueError("its weights lie in another file")
         if number == _TENSOR_TYPE and isinstance(value, int):
@@ -195,14 +211,19 @@ def _read_tensor(data: memoryview) -> tuple[str, int]:
             name = _text(value)
         elif number == _TENSOR_DIMENSIONS:
             dimensions += [value] if isinstance(value, int) else _varints(value)
-    declared = 1
-    for length in dimensions:
-        declared *= length
-    # Each number takes at least half a byte.
-    if declared > 2 * len(data):
-        raise ValueError(f"it declares {declared} weights in {len(data)} bytes")
+    _require_held(dimensions, len(data))
     _require_finite(raw, kind)
     return name, len(dimensions)
+
+
+def _require_held(dimensions: list[int], size: int) -> None:
+    """Refuse a tensor that declares more numbers than its bytes can hold."""
+    if len(dimensions) > _MOST_AXES:
+        raise ValueError(f"a weight has more than {_MOST_AXES} axes")
+    declared = math.prod(dimensions)
+    # Each number takes at least half a byte.
+    if declared > 2 * size:
+        raise ValueError(f"it declares {declared} weights in {size} bytes")
 
 
 def _require_finite(raw: memoryview, kind: int) -> None:
@@ -226,8 +247,8 @@ def _text(value: int | memoryview) -> str:
 
 
 def _varints(data: memoryview) -> list[int]:
-    numbers, place = [], 0
-    while place < len(data):
+    numbers, place = list[int](), 0
+    while place < len(data) and len(numbers) <= _MOST_AXES:
         number, place = _varint(data, place)
         numbers.append(number)
     return numbers

@@ -14,13 +14,17 @@ import math
 import pickle
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 MOST_PICKLE_BYTES = 4 << 20
+
+# Settings, scalers and weights go by names, optimizers by small numbers. Of larger numbers one can
+# choose so many with one hash that a small file takes minutes.
+_MOST_KEY = 1 << 16
 
 # What joblib may compress with, and how each begins.
 _COMPRESSIONS = {
@@ -108,11 +112,14 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         for code in _OPCODES
     }
     stack: list[Any]
+    memo: dict[int, Any]
     read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
 
     def __init__(self, file: io.BytesIO) -> None:
         """Take a file that begins with a pickle."""
         self._file = file
+        self._made = 0
         super().__init__(file)
 
     def find_class(self, module: str, name: str) -> object:
@@ -132,7 +139,37 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         function = self.stack[-1]
         if not isinstance(function, _Constructor) or not isinstance(arguments, tuple):
             raise pickle.UnpicklingError("it calls what is no function")
-        self.stack[-1] = function.make(*arguments)
+        made = function.make(*arguments)
+        if isinstance(made, bytes):
+            # The same text may be made into bytes again and again.
+            self._made += len(made)
+            if self._made > MOST_PICKLE_BYTES:
+                raise pickle.UnpicklingError("it makes more bytes than it may have")
+        self.stack[-1] = made
+
+    def load_setitem(self) -> None:
+        """Set an item of a dictionary."""
+        _require_keys(self.stack[-2:-1])
+        _step(self, b"s")
+
+    def load_setitems(self) -> None:
+        """Set items of a dictionary."""
+        _require_keys(self.stack[::2])
+        _step(self, b"u")
+
+    def load_dict(self) -> None:
+        """Make a dictionary of what follows the mark."""
+        _require_keys(self.stack[::2])
+        _step(self, b"d")
+
+    def load_put(self) -> None:
+        """Remember the last value under a number in decimal digits."""
+        if len(self.memo) >= _MOST_KEY:
+            raise pickle.UnpicklingError("it remembers too much")
+        number = int(self.readline()[:-1])
+        if not 0 <= number < _MOST_KEY:
+            raise pickle.UnpicklingError("it remembers under too large a number")
+        self.memo[number] = self.stack[-1]
 
     def load_newobj(self) -> None:
         """Make a stand-in."""
@@ -177,10 +214,25 @@ class RestrictedUnpickler(pickle._Unpickler):  # noqa: SLF001 - see above
         content = self._file.read(max(0, size))
         return _Array(_array(content, wrapper["dtype"], wrapper["shape"], wrapper["order"]))
 
+    dispatch[b"s"[0]] = load_setitem
+    dispatch[b"u"[0]] = load_setitems
+    dispatch[b"d"[0]] = load_dict
+    dispatch[b"p"[0]] = load_put
     dispatch[b"\x96"[0]] = load_bytearray8
     dispatch[b"R"[0]] = load_reduce
     dispatch[b"\x81"[0]] = load_newobj
     dispatch[b"b"[0]] = load_build
+
+
+def _step(unpickler: Any, code: bytes) -> None:  # noqa: ANN401 - its base has no public type
+    """Do what the standard library does at an opcode."""
+    pickle._Unpickler.dispatch[code[0]](unpickler)  # noqa: SLF001 - see above
+
+
+def _require_keys(keys: Sequence[object]) -> None:
+    for key in keys:
+        if not (isinstance(key, str) or (isinstance(key, int) and 0 <= key < _MOST_KEY)):
+            raise pickle.UnpicklingError("a dictionary goes by something else than names")
 
 
 class WordsUnpickler(RestrictedUnpickler):

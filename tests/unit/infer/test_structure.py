@@ -137,3 +137,33 @@ def test_damaged_bytes_are_a_graph_or_refused(data) -> None:
         return
     # What is let through is still the same chain.
     assert kept > len(SMALL) // 2
+
+
+def message(number: int, content: bytes) -> bytes:
+    size, length = len(content), b""
+    while size > 0x7F:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+DIMENSION = b"\x08" + b"\xff" * 8 + b"\x7f"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(1 << 20),
+        b"\x10\x00" * 50_000,
+        message(7, b"\x10\x00" * 50_000),
+        message(7, message(1, b"\x18\x00") * 50_000),
+        message(7, message(5, b"\x10\x00" * 50_000)),
+        message(7, message(5, DIMENSION * 50_000)),
+        message(7, message(5, message(1, DIMENSION[1:] * 50_000))),
+        message(7, message(1, message(5, b"\x10\x00" * 50_000))),
+    ],
+    ids=["zeros", "model", "graph", "nodes", "tensor", "axes", "packed axes", "attribute"],
+)
+def test_what_is_nothing_but_fields_is_soon_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"more parts|more than 8 axes"):
+        check_structure(content)

@@ -111,3 +111,44 @@ def test_a_circle_is_no_value() -> None:
 
     with pytest.raises(ValueError, match="nested"):
         read_plain(pickle.dumps(circle))
+
+
+# Small files that would take minutes, if they were read.
+
+
+def numbered(key: int) -> bytes:
+    raw = key.to_bytes(key.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8a" + bytes([len(raw)]) + raw
+
+
+COLLIDING = [k * ((1 << 61) - 1) for k in range(1, 5000)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04}(" + b"".join(numbered(key) + b"N" for key in COLLIDING) + b"u.",
+        b"\x80\x04(" + b"".join(numbered(key) + b"N" for key in COLLIDING) + b"d.",
+        b"\x80\x04}" + b"".join(numbered(key) + b"Ns" for key in COLLIDING) + b".",
+        b"\x80\x04}(" + b"".join(numbered(-key) + b"N" for key in range(1, 9)) + b"u.",
+        b"\x80\x04}(G" + bytes(8) + b"Nu.",
+        b"\x80\x04}()Nu.",
+        b"\x80\x04N" + b"".join(b"p%d\n" % key for key in COLLIDING) + b".",
+        b"\x80\x04c_codecs\nencode\nq\x00X\x00\x00\x10\x00"
+        + bytes(1 << 20)
+        + b"q\x01]("
+        + b"h\x00h\x01X\x06\x00\x00\x00latin1\x86R" * 5
+        + b"e.",
+    ],
+    ids=["set", "mark", "one by one", "negative", "float", "tuple", "memo", "encode"],
+)
+def test_what_takes_the_square_of_its_size_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"dictionary|remembers|more bytes"):
+        read_plain(content)
+
+
+def test_names_and_small_numbers_are_keys() -> None:
+    settings = {"state": {0: {"step": 1.0}, 1: {}, 65535: "x"}, "name": True}
+
+    assert read_plain(pickle.dumps(settings)) == settings
+    assert read_plain(pickle.dumps(settings, protocol=2)) == settings
