@@ -179,12 +179,9 @@ class Ledger:
                 if wanted <= 0:
                     first = period[-7:]
                     break
-        entries = [
-            entry
-            for entry in self._checked(ticker, pool, horizon, first=first, last=until)
-            if entry.target_session <= until
-        ]
-        return entries[-count:]
+            rows = self._checked_rows(ticker, pool, horizon, first=first, last=until)
+            # The first column is the session; of whole months not all are wanted.
+            return [_entry(ticker, row) for row in [r for r in rows if r[0] <= until][-count:]]
 
     def page(
         self, ticker: str, count: int, offset: int = 0, horizon: int | None = None
@@ -215,7 +212,15 @@ class Ledger:
         first: str = "",
         last: str = "",
     ) -> list[LedgerEntry]:
-        """Read the forecasts of whole months, and compare them with their checksums.
+        """Read the forecasts of whole months; see `_checked_rows`."""
+        with stored_values():
+            rows = self._checked_rows(ticker, pool, horizon, first=first, last=last)
+            return [_entry(ticker, row) for row in rows]
+
+    def _checked_rows(
+        self, ticker: str, pool: str | None, horizon: int | None, *, first: str, last: str
+    ) -> list[tuple[Any, ...]]:
+        """Read the rows of whole months, and compare them with their checksums.
 
         Args:
             pool: Whose models made them, "" for the ticker's own; None for all.
@@ -247,7 +252,7 @@ class Ledger:
                 among = f"{pool}/{horizon}/"
                 stored = self.checksums.stored(FORECASTS, ticker, among + first, among + last)
             self.checksums.compare(FORECASTS, ticker, FORECASTS.sums(rows, among), stored)
-            return [_entry(ticker, row) for row in rows]
+            return rows
 
 
 def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
