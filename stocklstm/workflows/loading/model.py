@@ -111,14 +111,16 @@ def chosen_references(
     Raises:
         NoModelError: None was given and there is none.
     """
+    if references:
+        return references
     every, renamed = store.registry.tickers(), store.prices.renamed()
+    known = set(every)
     # An old name of a ticker has nothing to say once the present one has a model.
-    own = [
+    chosen = [
         StoredTicker(name)
         for name in every
-        if pools or not (is_pool(name) or renamed.get(name) in every)
+        if pools or not (is_pool(name) or renamed.get(name) in known)
     ]
-    chosen = references or own
     if not chosen and every:
         raise NoModelError(
             "the store has no model of one ticker, only pooled ones",
