@@ -117,8 +117,9 @@ class _Calendar:
     def around(self, extent: Extent) -> Dates:
         """List the sessions around some rows; none if they are not known."""
         first, last = (np.datetime64(day, "D") for day in (extent.first, extent.last))
-        sessions = self._sessions
-        return sessions[(sessions >= first - MARGIN_DAYS) & (sessions <= last + MARGIN_DAYS)]
+        begin = np.searchsorted(self._sessions, first - MARGIN_DAYS)
+        end = np.searchsorted(self._sessions, last + MARGIN_DAYS, side="right")
+        return self._sessions[begin:end]
 
     def gaps(self, extent: Extent) -> tuple[str, ...]:
         """List the sessions between the first and the last row that have no row."""
