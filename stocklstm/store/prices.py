@@ -190,6 +190,11 @@ class PriceStore:
         """Look up the calendar that the user chose for a ticker; None if its exchange decides."""
         return self._instrument_row(ticker)[3] if self.has(ticker) else None
 
+    def has_sound_traits(self, ticker: str) -> bool:
+        """Tell whether currency and calendar of a ticker are there, and are what was stored."""
+        with stored_values():
+            return self.has(ticker) and not self.checksums.faults(INSTRUMENT, ticker)
+
     def pin_calendar(self, ticker: str, calendar: str | None) -> None:
         """Choose a calendar for a ticker that has prices.
 
@@ -481,6 +486,7 @@ class PriceStore:
         at: str,
         rescaled: Bars | None = None,
         revision: str = "",
+        mend: bool = False,
     ) -> MergeResult:
         """Add new dates and revise changed ones in one transaction; delete none.
 
@@ -492,15 +498,22 @@ class PriceStore:
             rescaled: Stored rows that the source lacks, in the scale of `bars`; they keep the
                 source they came from.
             revision: Why the history as a whole changes, for the log; "" if only single days do.
+            mend: True to vouch for the traits of the ticker although those before were damaged; a
+                calendar that was chosen is forgotten then.
         """
         ticker = instrument.ticker
         rescaled = bars.select(slice(0)) if rescaled is None else rescaled
-        with transaction(self.connection), self.checksums.kept(INSTRUMENT, ticker, [""]):
+        with transaction(self.connection):
             with stored_values():
                 stored, doubtful = self._with_faults(ticker, _first_day(bars, rescaled))
             bars = fill_missing(bars, stored.select(~_within(stored, doubtful)))
             new, changed = _differences(stored, bars)
+            damaged = bool(self.checksums.faults(INSTRUMENT, ticker))
             fresh_instrument = self._write_instrument(instrument, source, at)
+            if damaged and mend:
+                self.pin_calendar(ticker, None)
+            if mend or not damaged:
+                self.checksums.renew(INSTRUMENT, ticker)
             # Of a damaged month everything is written anew; it is sound if nothing else is left.
             months = {*_months(bars), *_months(rescaled)}
             unknown = self.checksums.faults(ORIGINS, ticker, months)

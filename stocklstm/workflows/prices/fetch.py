@@ -310,17 +310,20 @@ def _first_day_to_ask(run: _Run, ticker: str) -> str:
 
 
 def _ask(run: _Run, ticker: str, start: str) -> _Offer:
-    store, options = run.store, run.options
-    chosen = _chosen_calendar(run, ticker)
-    exchange = known_exchange(store, ticker) if chosen is None and options.files else chosen
+    store, options, is_stored = run.store, run.options, _traits_are_known(run, ticker, start)
+    chosen = _chosen_calendar(run, ticker, is_stored=is_stored)
+    exchange = chosen
+    if chosen is None and options.files and is_stored:
+        exchange = known_exchange(store, ticker)
     request = replace(request_for(ticker, options), start=start or None, exchange=exchange)
     answer = run.asker.ask(request)
     known = best_known(
         store,
         answer,
+        is_stored=is_stored,
         from_file=bool(options.files),
         calendar=chosen,
-        currency=options.currency,
+        currency=options.currency or (None if is_stored else store.prices.chosen_currency(ticker)),
     )
     answer = replace(answer, instrument=known.instrument)
     time_zone, moment = answer.instrument.time_zone, now()
@@ -338,6 +341,12 @@ def _ask(run: _Run, ticker: str, start: str) -> _Offer:
         )
         prices = replace(prices, bars=bars)
     return _Offer(answer, known.assumed, prices, days, _last_session(days, final), start)
+
+
+def _traits_are_known(run: _Run, ticker: str, start: str) -> bool:
+    """Tell whether currency and calendar are stored; damaged ones are replaced as rows are."""
+    prices = run.store.prices
+    return prices.has(ticker) if start else prices.has_sound_traits(ticker)
 
 
 def _stored_bars(store: Store, ticker: str, start: str, *, whole: bool) -> Bars:
@@ -360,10 +369,10 @@ def _last_session(calendar: Sessions, final: np.datetime64) -> np.datetime64:
     return finished[-1] if len(finished) else final
 
 
-def _chosen_calendar(run: _Run, ticker: str) -> str | None:
+def _chosen_calendar(run: _Run, ticker: str, *, is_stored: bool = True) -> str | None:
     """Look up the calendar that somebody chose, now or before; None if the exchange decides."""
     if run.options.calendar is None:
-        return run.store.prices.pinned_calendar(ticker)
+        return run.store.prices.pinned_calendar(ticker) if is_stored else None
     return None if run.options.calendar == AUTO else run.options.calendar
 
 
@@ -377,7 +386,7 @@ def _first_day(store: Store, answer: SourceAnswer, today: np.datetime64) -> np.d
 def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
     store, answer = run.store, offer.answer
     fitting, moves = _fitting(run, ticker, offer)
-    days, is_new = offer.calendar, not store.prices.has(ticker)
+    days, is_new = offer.calendar, not store.prices.has_sound_traits(ticker)
     # The sessions of an exchange are the same for all its tickers.
     if days.known and run.kept.get(days.exchange) is not days:
         store.sessions.put(days.exchange, days.dates, days.closes_utc)
@@ -389,6 +398,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
         at=utc_now(),
         rescaled=fitting.rescaled,
         revision=fitting.revision,
+        mend=not offer.start,
     )
     pinned = _pin(run, ticker) | _choose_currency(run, ticker, answer)
     assumed = _assumed(offer)
@@ -415,6 +425,7 @@ def _keep(run: _Run, ticker: str, offer: _Offer) -> FetchedTicker:
             *_assumptions(noted),
             *_warnings(run, offer, merged, dates[-1]),
             *_words_of_moves(moves),
+            *_still_damaged(run, ticker),
         ),
         unchanged=merged.unchanged and not pinned,
     )
@@ -558,6 +569,12 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
         yield "no dividends are known: its adjusted closes are its closes"
     if run.live and offer.calendar.known and last < offer.last_session:
         yield _lateness(offer.answer.source, str(last), str(offer.last_session))
+
+
+def _still_damaged(run: _Run, ticker: str) -> list[str]:
+    """Say what a whole answer did not replace, since it lacks rows that are stored."""
+    faults = run.store.prices.faults(ticker) if run.options.full else []
+    return [f"{fault}, and this source does not have all of them" for fault in faults]
 
 
 def _lateness(source: str, last: str, finished: str) -> str:

@@ -37,6 +37,7 @@ def best_known(
     store: Store,
     answer: SourceAnswer,
     *,
+    is_stored: bool,
     from_file: bool,
     calendar: str | None,
     currency: str | None,
@@ -46,6 +47,7 @@ def best_known(
     Args:
         store: May hold the ticker.
         answer: What the source says.
+        is_stored: True to hold it against what is stored of the ticker.
         from_file: A file's name for a ticker is a guess, and what is stored is known better.
         calendar: The one that was chosen, now or before; None if the exchange decides.
         currency: The one that is chosen now, "auto" for that of the source, or None.
@@ -57,7 +59,7 @@ def best_known(
     given, ticker = _given(answer), answer.instrument.ticker
     own, chosen = given, None if currency == AUTO else currency
     said = _said(answer, given, from_file=from_file)
-    if store.prices.has(ticker):
+    if is_stored:
         stored = stored_traits(store, ticker)
         earlier = store.prices.chosen_currency(ticker)
         if earlier is not None and currency is not None:
@@ -85,8 +87,6 @@ def best_known(
 
 def known_exchange(store: Store, ticker: str) -> str | None:
     """Look up the calendar of a stored ticker, if it is known to be another than its name says."""
-    if not store.prices.has(ticker):
-        return None
     stored = stored_traits(store, ticker)
     exchange = stored.instrument.exchange
     as_named = exchange == guess_instrument(ticker).exchange

@@ -16,6 +16,7 @@ from stocklstm.errors import (
     NetworkError,
     RateLimitedError,
     RejectedDataError,
+    SchemaError,
     StockLstmError,
     UnknownTickerError,
 )
@@ -29,6 +30,7 @@ from tests.conftest import TICKER
 from tests.support.moving_clock import set_clock
 from tests.support.price_rows import answer_of
 from tests.support.scripted_source import Reply, ScriptedSource
+from tests.support.stored_rows import damage
 
 SAMPLE = FetchOptions(source="sample")
 
@@ -200,6 +202,36 @@ def test_another_currency_is_refused(home: Path) -> None:
     result = fetch([TICKER], SAMPLE, home=home)
 
     assert "USD" in result.failures[0].error.message
+
+
+def test_a_whole_answer_replaces_a_damaged_currency(home: Path) -> None:
+    fetch_sample(home)
+    with open_store(home) as store:
+        sound = store.prices.instrument(TICKER)
+    damage(home, "UPDATE instruments SET currency = 'USD', calendar = 'XNYS'")
+
+    (refused,) = fetch([TICKER], SAMPLE, home=home).failures
+
+    assert isinstance(refused.error, SchemaError)
+    assert str(refused.error.hint).startswith(f"stocklstm fetch --ticker {TICKER} --full ")
+    (result,) = fetch([TICKER], replace(SAMPLE, full=True), home=home).results
+    assert (result.rows_added, result.currency, result.warnings) == (0, "BRL", ())
+    with open_store(home) as store:
+        assert store.prices.instrument(TICKER) == sound
+        assert store.prices.faults(TICKER) == []
+
+
+def test_rows_that_a_whole_answer_lacks_stay_damaged_and_are_named(home: Path, file: Path) -> None:
+    header = "Date,Close\n"
+    rows = [f"2024-03-{day:02},{close}" for day, close in ((11, 36), (12, 37), (13, 36.5))]
+    fetch_csv(home, file, header + "\n".join(rows))
+    damage(home, "UPDATE prices SET close = 39 WHERE date = '2024-03-12'")
+    file.write_text(header + "\n".join([rows[0], rows[2]]))
+
+    (result,) = fetch([TICKER], FetchOptions("csv", (file,), full=True), home=home).results
+
+    (told,) = [words for words in result.warnings if "2024-03" in words]
+    assert told.startswith(f"the prices of {TICKER} in 2024-03 are not what was stored, and this ")
 
 
 def test_todays_unfinished_session_is_not_stored(
