@@ -284,8 +284,13 @@ class Checksums:
             "DELETE FROM checksums WHERE part = ? AND owner = ? AND period = ?",
             [(part.name, owner, period) for period in earlier if period not in sums],
         )
+        # What is right already is not written again: a forecast that is on record must not look
+        # like a change of the store, after which a server computes everything anew.
         self.connection.executemany(
-            "INSERT OR REPLACE INTO checksums VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO checksums VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (part, owner, period) DO UPDATE"
+            " SET rows = excluded.rows, crc32 = excluded.crc32"
+            " WHERE rows IS NOT excluded.rows OR crc32 IS NOT excluded.crc32",
             [(part.name, owner, period, *each) for period, each in sums.items()],
         )
 

@@ -33,3 +33,14 @@ def test_a_writer_that_holds_its_lock_costs_nobody_an_answer(model_home: Path) -
     assert NOT_RECORDED not in after["warnings"]
     assert "not in the ledger" in meanwhile[2].text
     assert "not in the ledger" not in page
+
+
+def test_what_nothing_has_changed_is_answered_again(model_home: Path) -> None:
+    paths = ("/predict", f"/predict?ticker={TICKER}", f"/tickers/{TICKER}", "/", "/models")
+    with in_process(model_home) as client:
+        # The first one is put on record, which is a change.
+        client.get("/predict")
+        for path in paths:
+            # The minute may end in between.
+            answers = [client.get(path) for _ in range(3)]
+            assert answers[-1].headers.get("cache-status") == "stocklstm; hit", path

@@ -178,3 +178,15 @@ def test_entries_round_trip_to_the_last_bit(numbers):
         assert [store.ledger.record(entry) for entry in entries] == [None] * len(entries)
         assert [store.ledger.record(entry) for entry in entries] == entries
         assert store.ledger.entries(TICKER) == entries
+
+
+def test_a_forecast_that_is_on_record_is_no_change_of_the_store(home, store):
+    store.ledger.record(entry_of())
+    with open_store(home) as other:
+        before = other.ledger.connection.execute("PRAGMA data_version").fetchone()
+
+        store.ledger.record(entry_of())
+        assert other.ledger.connection.execute("PRAGMA data_version").fetchone() == before
+
+        store.ledger.record(entry_of(horizon=2))
+        assert other.ledger.connection.execute("PRAGMA data_version").fetchone() != before
