@@ -18,6 +18,7 @@ import numpy as np
 
 from stocklstm.core.prices.series import Dates, Floats
 from stocklstm.errors import SchemaError
+from stocklstm.store.database import snapshot
 
 Row = tuple[Any, ...]
 
@@ -241,8 +242,9 @@ class Checksums:
         Raises:
             SchemaError: They are not what was stored.
         """
-        rows = self._rows(part, owner, first[:7], last[:7])
-        stored = self.stored(part, owner, first[:7], last[:7] or _AFTER)
+        with snapshot(self.connection):
+            rows = self._rows(part, owner, first[:7], last[:7])
+            stored = self.stored(part, owner, first[:7], last[:7] or _AFTER)
         self.compare(part, owner, part.sums(rows), stored)
         return rows
 
@@ -252,12 +254,14 @@ class Checksums:
         Raises:
             SchemaError: They are not what was stored.
         """
-        self.compare(part, owner, self._sums(part, owner, None), self.stored(part, owner))
+        with snapshot(self.connection):
+            self.compare(part, owner, self._sums(part, owner, None), self.stored(part, owner))
 
     def faults(self, part: Part, owner: str, periods: Collection[str] | None = None) -> list[str]:
         """List the periods whose rows are not what was stored; of all, or of those given."""
         within = () if not periods else (min(periods), max(periods))
-        found, stored = self._sums(part, owner, periods), self.stored(part, owner, *within)
+        with snapshot(self.connection):
+            found, stored = self._sums(part, owner, periods), self.stored(part, owner, *within)
         return [
             period for period in differing(found, stored) if periods is None or period in periods
         ]

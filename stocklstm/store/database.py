@@ -544,6 +544,20 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 
 @contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all that is read inside be of one moment, whoever writes meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # Nothing was written; a failing disk may have ended it already.
+        connection.rollback()
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Commit everything done inside, or nothing; joins a transaction that is open already.
 

@@ -12,7 +12,7 @@ import msgspec
 from stocklstm.core.records import dataclass
 from stocklstm.errors import encodable
 from stocklstm.store.checksums import FORECASTS, Checksums, damaged
-from stocklstm.store.database import database_errors, stored_values, transaction
+from stocklstm.store.database import database_errors, snapshot, stored_values, transaction
 from stocklstm.store.prices import PriceStore
 
 
@@ -169,7 +169,7 @@ class Ledger:
             until: ISO day: the last target wanted.
             pool: Name of the pooled model that made them; empty for the ticker's own.
         """
-        with stored_values():
+        with stored_values(), snapshot(self.connection):
             among = f"{pool}/{horizon}/"
             sums = self.checksums.stored(FORECASTS, ticker, among, f"{among}{until[:7]}")
             first, wanted = "", count
@@ -191,7 +191,7 @@ class Ledger:
         Args:
             horizon: Sessions ahead; None for all.
         """
-        with stored_values():
+        with stored_values(), snapshot(self.connection):
             rows = self.connection.execute(
                 f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
                 " WHERE ticker = ? AND horizon = coalesce(?, horizon) ORDER BY target_session DESC,"
@@ -232,7 +232,7 @@ class Ledger:
             In the order of their sessions, and then of pool, version and horizon.
         """
         first, last = first[:7], f"{last[:7]}~"
-        with stored_values():
+        with stored_values(), snapshot(self.connection):
             rows = self.connection.execute(
                 f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
                 " WHERE ticker = ?1 AND target_session >= ?2 AND target_session < ?3"

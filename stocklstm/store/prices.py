@@ -32,7 +32,7 @@ from stocklstm.store.checksums import (
     fault_words,
     price_sums,
 )
-from stocklstm.store.database import database_errors, stored_values, transaction
+from stocklstm.store.database import database_errors, snapshot, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
@@ -294,7 +294,7 @@ class PriceStore:
         Raises:
             SchemaError: They are not what was stored.
         """
-        with stored_values():
+        with stored_values(), snapshot(self.connection):
             bars, sums = self._summed(ticker, start[:7])
             self.checksums.compare(
                 PRICES, ticker, sums, self.checksums.stored(PRICES, ticker, start[:7])
@@ -314,8 +314,9 @@ class PriceStore:
 
     def _with_faults(self, ticker: str, start: str) -> tuple[Bars, list[str]]:
         """Read the sessions from an ISO day's month on; name the months not as they were stored."""
-        bars, sums = self._summed(ticker, start[:7])
-        stored = self.checksums.stored(PRICES, ticker, start[:7])
+        with snapshot(self.connection):
+            bars, sums = self._summed(ticker, start[:7])
+            stored = self.checksums.stored(PRICES, ticker, start[:7])
         return bars, differing(sums, stored) if sums != stored else []
 
     def _summed(self, ticker: str, start: str) -> tuple[Bars, Sums]:

@@ -18,7 +18,7 @@ from stocklstm.store.database import open_in_memory
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.sessions import SessionStore
-from stocklstm.store.store import open_store
+from stocklstm.store.store import Store, open_store
 from tests.support.price_rows import PETR4
 from tests.support.property_tests import PROPERTY
 from tests.support.store_samples import LATER, NOON, TICKER, entry_of
@@ -330,3 +330,48 @@ def test_an_upgrade_vouches_for_nothing_that_cannot_be_right(filled: Path, state
     with open_store(filled) as store:
         (fault,) = [f for f in all_faults(store.prices.connection) if f[0] != "origins"]
     assert fault[0] in statement or fault[0] == "instrument"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: store.prices.bars(TICKER),
+        lambda store: store.prices.instrument(TICKER),
+        lambda store: store.prices.log(TICKER),
+        lambda store: store.prices.actions(TICKER),
+        lambda store: store.prices.provenance(TICKER),
+        lambda store: store.ledger.entries(TICKER),
+        lambda store: store.ledger.page(TICKER, 5),
+        lambda store: store.ledger.latest(TICKER, 1, "2099-12-31", 5),
+    ],
+)
+def test_who_reads_while_another_writes_finds_no_damage(
+    home: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Store], object]
+) -> None:
+    with open_store(home, create=True) as writer, open_store(home) as reader:
+        merge(TICKER, rows_of(0, 30, 36.0), split=True)(writer.prices.connection)
+        writer.ledger.record(entry_of())
+        right = Checksums.stored
+        changed = []
+
+        def stored(own: Checksums, *words: str) -> object:
+            if own.connection is reader.prices.connection and not changed:
+                # Between the rows and their checksums.
+                changed.append(True)
+                monkeypatch.setattr(Checksums, "stored", right)
+                merge(TICKER, rows_of(0, 40, 37.0), shift=True)(writer.prices.connection)
+                other = replace(PETR4, ticker=TICKER, currency="USD")
+                writer.prices.merge(other, rows_of(41, 1, 38.0), SPLIT, source="b3", at=LATER)
+                writer.ledger.record(replace(entry_of(), version=2))
+                writer.ledger.record(replace(entry_of(), version=3))
+            return right(own, *words)
+
+        monkeypatch.setattr(Checksums, "stored", stored)
+
+        read(reader)
+
+        assert changed
+        read(reader)
+
+
+SPLIT = (Action("2024-03-04", "split", 3.0),)
