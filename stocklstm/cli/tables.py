@@ -41,7 +41,8 @@ def printed(draw: Callable[[Console], None]) -> str:
 
 def _width(*, terminal: bool) -> int:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
+    # Python refuses to read thousands of digits, and no line needs more than a few.
+    if columns.isdecimal() and len(columns) < 6 and int(columns) > 0:
         return int(columns)
     return shutil.get_terminal_size().columns if terminal else _BOUNDLESS
 

@@ -29,6 +29,7 @@ from stocklstm.core.scores.scores import (
 from stocklstm.errors import NoModelError
 from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion
 from stocklstm.workflows.predict.predict import Forecast
+from tests.conftest import Cli
 from tests.support.property_tests import PROPERTY
 
 FORECAST = Forecast(
@@ -284,3 +285,15 @@ def test_a_table_keeps_the_colours_of_its_cells() -> None:
     shown = console.file.getvalue()
     assert "\x1b[1mModel\x1b[0m" in shown
     assert "\x1b[1;31mworse\x1b[0m" in shown
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize(
+    "columns", ["1", "0", "99999", "9" * 5000, "-1", "x", "²"], ids=lambda text: ascii(text[:9])
+)
+def test_any_width_that_the_environment_may_say(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert cli("models", "list").code == 0
