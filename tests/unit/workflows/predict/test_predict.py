@@ -372,10 +372,9 @@ def test_several_sessions_are_recorded_together_or_not_at_all(model_home: Path) 
         made = predict_in(store, [TICKER], Wanted(horizon=(1, 2, 3)), now=EVENING)
 
     assert len(made.forecasts) == 3
-    assert [word for word in statements if word.startswith(("BEGIN", "COMMIT"))] == [
-        "BEGIN IMMEDIATE",
-        "COMMIT",
-    ]
+    # What begins without more is read at one moment, and writes nothing.
+    writing = [word for word in statements if word.startswith(("BEGIN IMMEDIATE", "COMMIT"))]
+    assert writing == ["BEGIN IMMEDIATE", "COMMIT"]
     assert sum("INSERT INTO forecasts" in word for word in statements) == 3
 
 
