@@ -423,8 +423,8 @@ def test_models_adopt(cli: Cli, model_home: Path) -> None:
 
 
 def test_what_goes(cli: Cli, model_home: Path) -> None:
-    (model_home / "models" / TICKER / "v7").mkdir()
     assert document(cli, "train", "-t", TICKER, "--promote", "never", *TINY_OPTIONS)
+    (model_home / "models" / TICKER / "v7").mkdir()
     (cleaned,) = document(cli, "models", "gc", "--dry-run")["results"]
     (removed,) = document(cli, "models", "rm", f"{TICKER}@v2")["results"]
 
