@@ -27,7 +27,7 @@ def at_hand(
 
 
 def test_every_command_with_arbitrary_words_files_and_environment(at_hand: Machine) -> None:
-    @settings(PROPERTY, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+    @settings(PROPERTY, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
     @given(examples(at_hand.places))
     def ends_well(example: object) -> None:
         at_hand.require_good_end(example)

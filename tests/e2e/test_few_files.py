@@ -36,7 +36,7 @@ def test_too_few_files(
 ) -> None:
     words = [word.format(place=tmp_path) for word in command]
     before = contents(model_home)
-    for most in (6, 8, 11, 14):
+    for most in (6, 8, 12):
         home = tmp_path / f"{most}"
         shutil.copytree(model_home, home)
         ended = warm_task(TASK, most, *words, environment={"STOCKLSTM_HOME": str(home)})

@@ -21,7 +21,7 @@ from tests.support.faults.disturbed_program import Forks
 from tests.support.store_samples import NOON, entry_of, publish
 
 # Of one command, besides those that put something in its place.
-MOST = 6
+MOST = 2
 
 Content = dict[str, object]
 
