@@ -512,15 +512,21 @@ def test_the_table_shows_what_was_asked_for(cli: Cli) -> None:
     assert "R$ 40.08" in outcome.out
 
 
-@pytest.mark.parametrize("factor", [1e30, math.nan], ids=["beyond all numbers", "no number"])
-def test_what_is_no_price_is_no_forecast(cli: Cli, model_home: Path, factor: float) -> None:
+@pytest.mark.parametrize(
+    ("factor", "code", "words"),
+    [(1e30, 6, "what it gives are no prices"), (math.nan, 5, "are not finite")],
+    ids=["beyond all numbers", "no number"],
+)
+def test_what_is_no_price_is_no_forecast(
+    cli: Cli, model_home: Path, factor: float, code: int, words: str
+) -> None:
     version = model_home / "models" / TICKER / "v1"
     graph = scaled_graph((version / "model.onnx").read_bytes(), factor)
     replace_file(version, "model.onnx", graph)
 
     outcome = cli("predict", "--json")
 
-    assert outcome.code == 6
-    assert "what it gives are no prices" in outcome.err
+    assert outcome.code == code
+    assert words in outcome.err
     with open_store(model_home) as store:
         assert store.ledger.entries(TICKER) == []
