@@ -1,11 +1,12 @@
 """Ctrl-C, SIGTERM and SIGHUP: an orderly stop, and how the work is resumed."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,9 +14,14 @@ from stocklstm.cli.streams import say
 from stocklstm.core.exits import STOP_SIGNALS, ExitCode
 from stocklstm.errors import InterruptedWorkError
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
 _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 _HANG_UP = getattr(signal, "SIGHUP", None)
+
+_AGAIN_S = 0.01
 
 
 class _Last:
@@ -37,13 +43,16 @@ def ended_by_signals() -> Iterator[None]:
         yield
         return
     ours = [kind for kind in STOP_SIGNALS if signal.getsignal(kind) is signal.SIG_DFL]
+    before = sys.unraisablehook
     try:
+        sys.unraisablehook = _interrupt_again
         for kind in ours:
             signal.signal(kind, _interrupt)
         yield
     finally:
         for kind in ours:
             signal.signal(kind, signal.SIG_DFL)
+        sys.unraisablehook = before
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
@@ -51,6 +60,20 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     signal.signal(number, _when_repeated(number, signal.SIG_DFL))
     _announce(f"stopped by {signal.Signals(number).name}")
     raise KeyboardInterrupt
+
+
+def _interrupt_again(lost: "UnraisableHookArgs") -> None:
+    """Interrupt once more, a moment later, where Python would have gone on.
+
+    What is raised while it calls a destructor, or what a weak reference or an import lock calls at
+    its end, reaches nobody.
+    """
+    alarm = getattr(signal, "SIGALRM", None)
+    if alarm is None or not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    signal.signal(alarm, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 
 def _announce(words: str) -> None:

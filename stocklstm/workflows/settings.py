@@ -23,6 +23,9 @@ from stocklstm.store.paths import data_home
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import read_small_file
 
+# Of a file of settings, and of each of its lines.
+_MOST_CHARACTERS, _MOST_DOTS = 1 << 20, 100
+
 # Variables that are no settings.
 _OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
 
@@ -147,9 +150,23 @@ def _environment(variables: Mapping[str, str]) -> Layer:
     return Layer(values, {name: variable_name(name) for name in values})
 
 
+def _decoded(text: str) -> dict[str, Any]:
+    """Read TOML, whose parser needs time as the square of the number of parts of a name.
+
+    Raises:
+        ValueError: It is none, or names something so deep.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"it is larger than {_MOST_CHARACTERS:,} characters")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#"):
+            raise ValueError(f"line {number} has more than {_MOST_DOTS} dots")
+    return tomllib.loads(text)
+
+
 def _file(path: Path) -> Layer:
     try:
-        content = tomllib.loads(read_small_file(path).decode("utf-8-sig"))
+        content = _decoded(read_small_file(path).decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise NotFoundError(
             f"there is no file {path}", hint="check the path given with --config"

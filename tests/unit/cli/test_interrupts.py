@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -78,6 +79,26 @@ def test_what_is_ignored_stays_so(kind: signal.Signals) -> None:
         send(kind)
         assert not should_stop()
         assert signal.getsignal(kind) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_a_signal_during_a_destructor_is_not_lost(
+    kind: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Closing:
+        def __del__(self) -> None:
+            send(kind)
+
+    with handled({signal.SIGALRM: signal.SIG_DFL}), ended_by_signals():
+        with pytest.raises(KeyboardInterrupt):
+            waits_after(Closing)
+        assert interrupted_code() == 128 + kind
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def waits_after(make: Callable[[], object]) -> None:
+    make()
+    time.sleep(5)
 
 
 def test_other_threads_have_no_signals() -> None:

@@ -74,6 +74,9 @@ def test_a_version_stands_in_for_the_preset_and_the_users_own_file(
         ("dropout = 2.0", "dropout must be"),
         ("\0", "is not TOML"),
         (f"epochs = {'9' * 5000}", "is not TOML"),
+        (f"{'a.' * 20_000}a = 1", "line 1 has more than 100 dots"),
+        (f"[{'a . ' * 2_000}a]\n{'b = 1' * 9_000}", "line 1 has more than 100 dots"),
+        ("epochs = 1\n" + "#" * (1 << 20), "larger than 1,048,576 characters"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(file: Path, text: str, words: str) -> None:
