@@ -40,6 +40,19 @@ def finish(paths: StorePaths, lock_timeout_s: float) -> None:
 
 
 @contextmanager
+def nobody_restoring(paths: StorePaths, lock_timeout_s: float) -> Iterator[None]:
+    """Keep others from restoring the store, once what was restored is in its place.
+
+    Raises:
+        ConfigError: Nothing may be written there.
+        StoreLockedError: Another process took too long.
+    """
+    with writer_lock(paths, "restore", lock_timeout_s), disk_errors("restore the store"):
+        _move_in(paths)
+        yield
+
+
+@contextmanager
 def staged(paths: StorePaths) -> Iterator[Path]:
     """Give a directory in which a store is put together, on the same file system; it is removed."""
     with disk_errors("restore the store"):

@@ -191,7 +191,8 @@ def _exists(paths: StorePaths, lock_timeout_s: float = LOCK_TIMEOUT_S) -> bool:
 
         if is_pending(paths):
             finish(paths, lock_timeout_s)
-            size = file_size(paths.database)
+        # By now another process may have put it in its place, too.
+        size = file_size(paths.database)
     if not size:
         # SQLite would make a new one of an empty file, and throw away the journal beside it.
         require_none_lost(paths.database)

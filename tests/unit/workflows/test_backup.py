@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from stocklstm import backup, predict, restore
 from stocklstm.client import Client
 from stocklstm.core.digest import sha256_hex
 from stocklstm.errors import ConfigError, IntegrityError, StockLstmError, StoreLockedError
+from stocklstm.store import restoring
 from stocklstm.store.backups import INDEX, open_backup
+from stocklstm.store.database import open_database, open_readonly
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
@@ -238,6 +241,37 @@ def test_what_stands_in_the_way_is_moved_aside(cli: Cli, shelf: Path, made: Path
     options = [] if how == "empty" else ["--replace"]
     assert cli("restore", str(made), *options).code == 0
     assert rows(shelf) == before
+
+
+@pytest.mark.parametrize("models", [True, False])
+@pytest.mark.parametrize("opener", [open_database, open_readonly])
+def test_who_opens_the_store_meanwhile_makes_no_other_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: Callable, models: bool
+) -> None:
+    with open_store(home, create=True) as store:
+        store.prices.merge(PETR4, WEEK, (DIVIDEND,), source="csv", at=NOON)
+        if models:
+            publish(store.registry, promotion="first")
+    backup(tmp_path / "b.zip", home=home)
+    path, real, opening = home / "stocklstm.db", restoring.sync_directory, []
+
+    def read() -> int:
+        with closing(opener(path, lock_timeout_s=20)) as connection:
+            return connection.execute("SELECT count(*) FROM prices").fetchone()[0]
+
+    def step(directory: Path) -> None:
+        real(directory)
+        opening.append(pool.submit(read))
+        # It may wait, or be done: whichever it is, it is on its way by then.
+        wait(opening[-1:], timeout=0.1)
+
+    with ThreadPoolExecutor(8) as pool:
+        monkeypatch.setattr(restoring, "sync_directory", step)
+        restore(tmp_path / "b.zip", replace=True, home=home)
+        assert {each.result() for each in opening} == {len(WEEK)}
+
+    assert "restoring" not in names(home)
+    assert rows(home)["prices"]
 
 
 def test_who_writes_comes_first(shelf: Path, made: Path) -> None:
