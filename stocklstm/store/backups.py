@@ -26,11 +26,13 @@ from stocklstm.errors import (
     ConfigError,
     IntegrityError,
     NotFoundError,
+    SchemaError,
     StockLstmError,
 )
 from stocklstm.store.checksums import PARTS, Checksums, fault_words
 from stocklstm.store.database import (
     CHECKSUMS,
+    WAY_BACK,
     database_errors,
     foreign_parts,
     integrity_faults,
@@ -255,7 +257,9 @@ def open_backup(path: Path) -> Iterator[Backup]:
     name = ascii(path.name[:100])
     try:
         if not path.is_file():
-            raise NotFoundError(f"there is no file {path}", hint="check the path of the backup")
+            # A pipe or a device cannot be read from its end.
+            words = f"{path} is no file" if path.exists() else f"there is no file {path}"
+            raise NotFoundError(words, hint="check the path of the backup")
         file = path.open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -340,13 +344,19 @@ def check_unpacked(home: Path, name: str) -> list[Row]:
         ArtifactCorruptError: It is none; another IntegrityError likewise.
     """
     paths = StorePaths(home)
-    with _reading(paths.database) as connection:
-        schema_version(connection)
-        _require_none(name, foreign_parts(connection), "is no part of a store's database")
-        _require_none(name, integrity_faults(connection), "")
-        _require_none(name, _changed_rows(connection), "")
-        _require_none(name, _strange_words(connection), "holds what stocklstm never writes")
-        rows = _rows(connection)
+    try:
+        with _reading(paths.database) as connection:
+            schema_version(connection)
+            _require_none(name, foreign_parts(connection), "is no part of a store's database")
+            _require_none(name, integrity_faults(connection), "")
+            _require_none(name, _changed_rows(connection), "")
+            _require_none(name, _strange_words(connection), "holds what stocklstm never writes")
+            rows = _rows(connection)
+    except SchemaError as error:
+        if error.hint != WAY_BACK:
+            raise
+        # The store that is in use is not damaged, and nobody is to move it away.
+        raise damaged(name, error.message) from error
     for owner, version, sha256_of_manifest in rows:
         try:
             found = read_unlisted(paths, owner, version)

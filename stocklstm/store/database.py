@@ -253,10 +253,14 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+WAY_BACK = "restore it from a backup, or move it away and run fetch again"
+"""What helps where the database of the store that is in use is damaged."""
+
+
 def _damaged(error: Exception) -> SchemaError:
     return SchemaError(
         f"the database stocklstm.db is damaged: {error}",
-        hint="restore it from a backup, or move it away and run fetch again",
+        hint=WAY_BACK,
     )
 
 

@@ -96,6 +96,11 @@ def require_new_file(path: Path, *, replace: bool) -> None:
     Raises:
         ConfigError: A directory or a device is there, or a file that is not to be replaced.
     """
+    if str(path) == "-":
+        raise ConfigError(
+            "a large file is not written to standard output",
+            hint="name the file that is to be made",
+        )
     if is_directory(path):
         raise ConfigError(f"{path} is a directory", hint="name the file that is to be made")
     if os.path.lexists(path) and not path.is_file():

@@ -124,6 +124,8 @@ def test_a_file_that_is_there_stays_unless_it_is_to_be_replaced(
     assert "--replace" in said.err
     for place in (tmp_path, shelf / "models" / "b.zip", shelf / "stocklstm.db", "/dev/null"):
         assert cli("backup", str(place), "--replace").code == 2
+    assert cli("backup", "-").code == 2
+    assert not Path("-").exists()
     assert cli("backup", str(tmp_path / "none" / "b.zip")).code == 0
     flip_bit(shelf / "models" / TICKER / "v2" / "model.pth", 0.5)
     assert cli("backup", str(made), "--replace").code == 5
@@ -169,7 +171,9 @@ def test_no_store_is_no_backup(cli: Cli, tmp_path: Path) -> None:
     assert cli("backup", str(tmp_path / "b.zip")).code == 4
     assert cli("restore", str(tmp_path / "b.zip")).code == 4
     os.mkfifo(tmp_path / "pipe")
-    assert cli("restore", str(tmp_path / "pipe")).code == 4
+    said = cli("restore", str(tmp_path / "pipe"))
+    assert said.code == 4
+    assert "pipe is no file" in said.err
     assert not (tmp_path / "home").exists()
 
 
@@ -398,6 +402,9 @@ def test_a_backup_from_a_stranger_is_refused_and_nothing_is_left(
     first, hint = said.err.splitlines()
     assert first.startswith("error: ")
     assert hint.startswith("  next: ")
+    # The store that is in use is not what is damaged.
+    assert "move it away" not in hint
+    assert ("pip install --upgrade" in hint) == (attack in {"newer", "an index of another format"})
     assert first.isprintable()
     assert names(other) == set()
     assert set(tmp_path.rglob("*")) - before <= {other, other / "locks"}
