@@ -15,6 +15,8 @@ from stocklstm.market.calendar import Sessions
 
 # No share or index costs as much in any currency; arithmetic on such numbers would overflow.
 _HIGHEST = 1e12
+# Nor as little, and the ratio of two prices would be none.
+_LOWEST = 1e-12
 
 _OLDEST_DAY = np.datetime64("1900-01-01", "D")
 # India has sessions on weekends, never two within this time.
@@ -117,7 +119,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _no_price(values: Floats) -> Flags:
     """Flag what is given and cannot be a price."""
-    flags: Flags = ~np.isnan(values) & ~((values > 0) & (values <= _HIGHEST))
+    flags: Flags = ~np.isnan(values) & ~((values >= _LOWEST) & (values <= _HIGHEST))
     return flags
 
 
@@ -131,6 +133,7 @@ def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
         (np.isinf(bars.closes), "the close is infinite"),
         (bars.closes <= 0, "the close is not above zero"),
         (bars.closes > _HIGHEST, "the close is above a trillion"),
+        (bars.closes < _LOWEST, "the close is below a trillionth"),
         (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
     ]
 
@@ -141,6 +144,7 @@ def _adjusted_faults(bars: Bars) -> list[tuple[Flags, str]]:
         (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
         (bars.adj_closes <= 0, "the adjusted close is not above zero"),
         (bars.adj_closes > _HIGHEST, "the adjusted close is above a trillion"),
+        (bars.adj_closes < _LOWEST, "the adjusted close is below a trillionth"),
     ]
 
 

@@ -14,6 +14,7 @@ from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import AUTO, StoredTicker, parse_ticker
+from stocklstm.core.stored_words import HIGHEST
 from stocklstm.core.wording import first_few, percent_change, price_words, quoted
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.market.calendar import (
@@ -459,7 +460,26 @@ def _fitting(run: _Run, ticker: str, offer: _Offer) -> tuple[Reconciled, tuple[L
             hint=f"stocklstm fetch --ticker {ticker} gets the splits from Yahoo; then repeat "
             "this, or use --accept-revision",
         ) from error
+    _require_prices(ticker, fitting)
     return fitting, moves
+
+
+def _require_prices(ticker: str, fitting: Reconciled) -> None:
+    """Refuse what would be called damaged once it is stored.
+
+    Each price of an answer may be one, and still make none of another by which it is scaled.
+    """
+    for bars in (fitting.bars, fitting.rescaled):
+        ranges = np.stack([bars.opens, bars.highs, bars.lows])
+        closes = np.stack([bars.closes, bars.adj_closes])
+        wrong = ((ranges <= 0) | (ranges > HIGHEST)).any(axis=0)
+        wrong |= ~((closes > 0) & (closes <= HIGHEST)).all(axis=0)
+        if wrong.any():
+            day = bars.dates[wrong][0]
+            raise RejectedDataError(
+                f"{ticker}: in the scale of the new prices that of {day} would be no price",
+                hint="look at what the source gives for that day and for those before it",
+            )
 
 
 def _refusal(

@@ -34,6 +34,8 @@ def test_good_rows_pass_unchanged():
         (("2024-03-14", 36, 37, 35, INF, 36, 1), "the close is infinite"),
         (("2024-03-14", 36, 37, 35, 0, 36, 1), "the close is not above zero"),
         (("2024-03-14", 36, 37, 35, -3, 36, 1), "the close is not above zero"),
+        (("2024-03-14", 36, 37, 35, 1e-13, 36, 1), "the close is below a trillionth"),
+        (("2024-03-14", 36, 37, 35, 36, 1e-13, 1), "the adjusted close is below a trillionth"),
         (("2024-03-14", 36, 37, 35, 36, NAN, 1), "the adjusted close is missing"),
         (("2024-03-14", 36, 37, 35, 36, INF, 1), "the adjusted close is infinite"),
         (("2024-03-14", 36, 37, 35, 36, -1, 1), "the adjusted close is not above zero"),

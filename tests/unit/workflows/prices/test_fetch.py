@@ -140,6 +140,31 @@ def test_rows_that_do_not_fit_the_stored_ones_are_refused(home: Path, file: Path
     assert (str(bars.dates[-1]), bars.closes[-1]) == ("2024-03-13", 36.380001)
 
 
+def test_no_scale_makes_of_a_price_what_is_none(home: Path, file: Path) -> None:
+    options = FetchOptions("csv", (file,), accept_revision=True)
+    head, days = "Date,Open,High,Low,Close,Adj Close,Volume\n", range(11, 16)
+    file.write_text(head + "".join(f"2024-03-{n},1,1e12,1e-6,1e-6,1e-6,9\n" for n in days[:4]))
+    fetch([TICKER], options, home=home)
+    file.write_text(head + "".join(f"2024-03-{n},1e6,1e6,1e6,1e6,1e6,9\n" for n in days[1:]))
+
+    again = fetch([TICKER], options, home=home)
+
+    assert [type(each.error) for each in again.failures] == [RejectedDataError]
+    with open_store(home) as store:
+        assert store.prices.bars(TICKER).highs.tolist() == [1e12] * 4
+
+
+def test_prices_of_hardly_anything_are_refused_before_others_are_scaled_by_them(
+    home: Path, file: Path
+) -> None:
+    options = FetchOptions("csv", (file,), accept_revision=True)
+    for close in (36, 5e-324):
+        file.write_text("Date,Close\n" + "".join(f"2024-03-1{n},{close}\n" for n in range(1, 5)))
+        done = fetch([TICKER], options, home=home)
+    assert [type(each.error) for each in done.failures] == [RejectedDataError]
+    assert [item.status for item in verify_prices(home=home).results] == ["ok"]
+
+
 def test_a_file_without_ranges_leaves_the_stored_ones(home: Path, file: Path) -> None:
     fetch_sample(home)
 
