@@ -13,8 +13,9 @@ from typing import TypeVar
 from stocklstm.api.model_cache import ModelCache
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.errors import NotFoundError
-from stocklstm.store.database import database_errors, open_readonly
+from stocklstm.store.database import database_errors
 from stocklstm.store.disk import disk_errors
+from stocklstm.store.opening import open_readonly
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.store import Store, open_store
 

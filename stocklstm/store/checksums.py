@@ -18,7 +18,6 @@ import numpy as np
 
 from stocklstm.core.prices.series import Dates, Floats
 from stocklstm.errors import SchemaError
-from stocklstm.store.database import snapshot
 
 Row = tuple[Any, ...]
 
@@ -206,6 +205,20 @@ FORECASTS = Part(
 )
 
 PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, SESSIONS, FORECASTS)
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all that is read inside be of one moment, whoever writes meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # Nothing was written; a failing disk may have ended it already.
+        connection.rollback()
 
 
 class Checksums:

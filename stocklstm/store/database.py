@@ -1,11 +1,11 @@
-"""The SQLite file: opening, migrating, and translating its errors."""
+"""The SQLite file: connecting, migrating, and translating its errors."""
 
 import errno
 import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ from stocklstm.errors import (
     ConfigError,
     LostDatabaseError,
     SchemaError,
-    StockLstmError,
     StorageError,
     StoreLockedError,
 )
-from stocklstm.store.disk import disk_errors, make_private
+from stocklstm.store.disk import disk_errors
 from stocklstm.store.paths import StorePaths, owners_on_disk
 
 # Migration n takes user_version n - 1 to n. Published ones are never edited, only followed. The
@@ -135,9 +134,6 @@ SCHEMA_VERSION = len(_MIGRATIONS)
 
 APPLICATION_ID = 0x53544C4D
 """Marks a database as one of stocklstm's ("STLM"); those of before there was a mark have 0."""
-
-# While one opens the store.
-_MOST_RESTORES = 20
 
 # What every database of ours has had from the beginning.
 _TABLES = {"instruments", "prices", "versions", "aliases"}
@@ -316,42 +312,23 @@ def require_none_lost(path: Path) -> None:
         )
 
 
-def open_database(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
-    """Open the database for writing; create or migrate it if necessary.
+def connect_for_writing(
+    path: Path, lock_timeout_s: float, *, make: bool, anew: bool
+) -> sqlite3.Connection:
+    """Connect to the database, and migrate it if necessary.
+
+    Args:
+        make: True to make it if there is none.
+        anew: True to begin a new one also beside the models of one that was lost.
 
     Raises:
         SchemaError: It is damaged, lost, of another program, or was written by a newer one.
         ConfigError: It may not be written; StorageError if the disk refuses.
     """
-    return _in_place(path, lock_timeout_s, lambda: _opened(path, lock_timeout_s))
-
-
-def begin_anew(path: Path, *, lock_timeout_s: float) -> None:
-    """Make a new database, also beside the models of one that was lost."""
-    _in_place(path, lock_timeout_s, lambda: _opened(path, lock_timeout_s, anew=True)).close()
-
-
-def _opened(path: Path, lock_timeout_s: float, *, anew: bool = False) -> sqlite3.Connection:
-    with disk_errors("create the store"):
-        make_private(path.parent, exist_ok=True)
-    if _identity(path) is not None:
-        return _connected(path, "rw", lock_timeout_s, anew)
-    paths = StorePaths(path.parent)
-    if not os.path.lexists(paths.lock("restore")):
+    if make:
         _make_file(path)
-        return _connected(path, "rwc", lock_timeout_s, anew)
-    # A store that is being restored has no database for a moment: a new one then would take the
-    # place of what is restored.
-    from stocklstm.store.restoring import nobody_restoring
-
-    with nobody_restoring(paths, lock_timeout_s):
-        _make_file(path)
-        return _connected(path, "rwc", lock_timeout_s, anew)
-
-
-def _connected(path: Path, mode: str, lock_timeout_s: float, anew: bool) -> sqlite3.Connection:
     with database_errors():
-        connection = _connect(path, mode, lock_timeout_s)
+        connection = _connect(path, "rwc" if make else "rw", lock_timeout_s)
         try:
             version = _schema_version(connection)
             if version == 0 and not anew:
@@ -370,51 +347,6 @@ def _connected(path: Path, mode: str, lock_timeout_s: float, anew: bool) -> sqli
     return connection
 
 
-def _in_place(
-    path: Path, lock_timeout_s: float, connect: Callable[[], sqlite3.Connection]
-) -> sqlite3.Connection:
-    """Open the database that has the name, also where a restore puts another one there just now.
-
-    SQLite finds a log by the name of its database, and would read one beside the other's.
-    """
-    for _ in range(_MOST_RESTORES):
-        before = _identity(path)
-        try:
-            connection = connect()
-        except StockLstmError:
-            if before == _identity(path) and not (
-                before is None and _is_restored(path, lock_timeout_s)
-            ):
-                raise
-            continue
-        if before in {None, _identity(path)}:
-            return connection
-        connection.close()
-    raise StoreLockedError(
-        "the store is being restored again and again", hint="run it again once that has ended"
-    )
-
-
-def _is_restored(path: Path, lock_timeout_s: float) -> bool:
-    """Wait for a restore that has begun, if one has; tell whether there is a database now."""
-    from stocklstm.store.restoring import finish, is_pending
-
-    paths = StorePaths(path.parent)
-    if not os.path.lexists(paths.lock("restore")):
-        return False
-    if is_pending(paths):
-        finish(paths, lock_timeout_s)
-    return _identity(path) is not None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Tell files of the same name from each other; None if there is none."""
-    with suppress(OSError, ValueError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None
-
-
 def open_in_memory() -> sqlite3.Connection:
     """Open an empty database that is gone once it is closed."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -423,17 +355,13 @@ def open_in_memory() -> sqlite3.Connection:
     return connection
 
 
-def open_readonly(path: Path, *, lock_timeout_s: float) -> sqlite3.Connection:
-    """Open an existing database without writing, even in a read-only directory.
+def connect_for_reading(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
+    """Connect to an existing database without writing, even in a read-only directory.
 
     Raises:
         SchemaError: It is damaged, or of another schema than this program's.
         ConfigError: A write was interrupted, and undoing it needs a directory to write to.
     """
-    return _in_place(path, lock_timeout_s, lambda: _opened_readonly(path, lock_timeout_s))
-
-
-def _opened_readonly(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
     with database_errors():
         try:
             return _connect_current(path, "ro", lock_timeout_s)
@@ -613,20 +541,6 @@ def schema_version(connection: sqlite3.Connection) -> int:
     """Read the schema version of an open database."""
     with database_errors():
         return _schema_version(connection)
-
-
-@contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all that is read inside be of one moment, whoever writes meanwhile."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        # Nothing was written; a failing disk may have ended it already.
-        connection.rollback()
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import msgspec
 
 from stocklstm.core.records import dataclass
 from stocklstm.errors import encodable
-from stocklstm.store.checksums import FORECASTS, Checksums, damaged
-from stocklstm.store.database import database_errors, snapshot, stored_values, transaction
+from stocklstm.store.checksums import FORECASTS, Checksums, damaged, snapshot
+from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.prices import PriceStore
 
 

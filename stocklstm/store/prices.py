@@ -31,8 +31,9 @@ from stocklstm.store.checksums import (
     differing,
     fault_words,
     price_sums,
+    snapshot,
 )
-from stocklstm.store.database import database_errors, snapshot, stored_values, transaction
+from stocklstm.store.database import database_errors, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 

@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
-from stocklstm.store.database import (
-    begin_anew,
-    file_size,
-    open_database,
-    open_in_memory,
-    open_readonly,
-    require_none_lost,
-    transaction,
-)
+from stocklstm.store.database import file_size, open_in_memory, require_none_lost, transaction
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
 from stocklstm.store.locks import writer_lock
+from stocklstm.store.opening import begin_anew, open_database, open_readonly
 from stocklstm.store.paths import StorePaths, data_home
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.registry import Registry

@@ -29,9 +29,10 @@ from stocklstm.store.backups import (
     listed_versions,
     open_backup,
 )
-from stocklstm.store.database import copy_database, file_size, open_readonly
+from stocklstm.store.database import copy_database, file_size
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.manifest import corrupt
+from stocklstm.store.opening import open_readonly
 from stocklstm.store.paths import StorePaths, owners_on_disk
 from stocklstm.store.restoring import finish, is_pending, put_in_place, staged
 from stocklstm.store.store import Store

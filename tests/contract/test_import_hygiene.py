@@ -118,7 +118,8 @@ FORECAST = {
         "store.ledger",
         "store.locks",
     ),
-    *("store.manifest", "store.manifest_migrations", "store.paths", "store.prices"),
+    *("store.manifest", "store.manifest_migrations", "store.opening", "store.paths"),
+    "store.prices",
     *("store.registry", "store.sessions", "store.signing", "store.store"),
     *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
     *(

@@ -27,10 +27,9 @@ from stocklstm.store.database import (
     SCHEMA_VERSION,
     database_errors,
     integrity_faults,
-    open_database,
-    open_readonly,
     transaction,
 )
+from stocklstm.store.opening import open_database, open_readonly
 from stocklstm.store.store import open_store
 from tests.support.price_rows import PETR4
 from tests.support.store_actions import merge, release

@@ -14,13 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.errors import LostDatabaseError, SchemaError, StorageError
-from stocklstm.store.database import (
-    APPLICATION_ID,
-    SCHEMA_VERSION,
-    open_database,
-    open_readonly,
-)
+from stocklstm.store.database import APPLICATION_ID, SCHEMA_VERSION
 from stocklstm.store.names import price_tickers
+from stocklstm.store.opening import open_database, open_readonly
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store, stand_in
 from tests.conftest import TICKER, Cli

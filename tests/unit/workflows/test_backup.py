@@ -20,7 +20,7 @@ from stocklstm.core.digest import sha256_hex
 from stocklstm.errors import ConfigError, IntegrityError, StockLstmError, StoreLockedError
 from stocklstm.store import restoring
 from stocklstm.store.backups import INDEX, open_backup
-from stocklstm.store.database import open_database, open_readonly
+from stocklstm.store.opening import open_database, open_readonly
 from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
