@@ -122,7 +122,7 @@ def assert_refused(ended: Ended, code: int, words: str) -> None:
     assert float(ended.out) > 0
     assert "Traceback" not in ended.err
     for option in ("--csv", "--out"):
-        assert f"next: name another place with {option}\n" in ended.err
+        assert f"name another place with {option}" in ended.err
     assert ended.err.count(words) == 2
 
 

@@ -10,6 +10,7 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
+from stocklstm.store.checksums import snapshot
 from stocklstm.store.prices import Extent, LogEntry, Provenance
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.export import rows_of
@@ -102,7 +103,9 @@ def show_prices(store: Store, tickers: Sequence[str], *, last: int) -> PricesRes
         if tickers:
             store.prices.bars(ticker)
             store.prices.provenance(ticker)
-        return _show(store, ticker, last, calendars)
+        # All that is said of a ticker is of one moment.
+        with snapshot(store.prices.connection):
+            return _show(store, ticker, last, calendars)
 
     return PricesResult(*for_each(names, parse_ticker, show))
 
