@@ -27,7 +27,7 @@ from stocklstm.store.manifest import SERVING_FILE, Manifest
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, encode_members
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.train.fit import fit
-from stocklstm.workflows.train.pool_fit import prepare_pool, resumable_state
+from stocklstm.workflows.train.pool_fit import prepare_pool
 
 NOON = "2026-11-20T12:00:00Z"
 EVENING = "2026-11-20T23:00:00Z"
@@ -124,7 +124,7 @@ def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
 
 def _member(known: Member, name: str, bars: Bars, first_origin: int) -> Member:
     anchor = VolatilityAnchor.fit(bars, len(bars) // 2)
-    state = resumable_state(anchor, bars, first_origin)
+    state = anchor.resumable(bars, first_origin)
     return replace(known, ticker=name, anchor=anchor, state=state)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stocklstm.cli.streams import say
-from stocklstm.core.exits import STOP_SIGNALS, ExitCode
+from stocklstm.core.exits import STOP_SIGNALS, ExitCode, heeded_signals
 from stocklstm.errors import InterruptedWorkError
 
 if TYPE_CHECKING:
@@ -94,11 +94,7 @@ def stop_at_interrupt() -> Iterator[Callable[[], bool]]:
     if current_thread() is not main_thread():
         yield asked.is_set
         return
-    before = {
-        kind: handler
-        for kind in STOP_SIGNALS
-        if (handler := signal.getsignal(kind)) not in {None, signal.SIG_IGN}
-    }
+    before = heeded_signals()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         asked.set()

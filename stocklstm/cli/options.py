@@ -147,39 +147,27 @@ Scheduler = Annotated[
     ),
 ]
 
-LockTimeout = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS",
-        min=0,
-        max=86_400,
-        callback=_refuse_nan,
-        help="How long to wait for another writer.",
-    ),
-]
 
-WriterWait = Annotated[
-    float,
-    typer.Option(
+def _lock_timeout(words: str, *, show_default: bool = True) -> Any:  # noqa: ANN401 - as Typer has it
+    return typer.Option(
         "--lock-timeout",
         metavar="SECONDS",
         min=0,
         max=86_400,
         callback=_refuse_nan,
-        help="How long to wait for another writer; then a forecast is given and not recorded.",
-    ),
-]
+        help=f"How long to wait for another writer{words}.",
+        show_default=show_default,
+    )
+
+
+LockTimeout = Annotated[float, _lock_timeout("")]
+
+WriterWait = Annotated[float, _lock_timeout("; then a forecast is given and not recorded")]
 
 LedgerTimeout = Annotated[
     float | None,
-    typer.Option(
-        "--lock-timeout",
-        metavar="SECONDS",
-        min=0,
-        max=86_400,
-        callback=_refuse_nan,
-        help="How long to wait for another writer: if not given, 2 s of the ledger (then the "
-        "forecast is not recorded) and 10 s of a file.",
+    _lock_timeout(
+        ": if not given, 2 s of the ledger (then the forecast is not recorded) and 10 s of a file",
         show_default=False,
     ),
 ]

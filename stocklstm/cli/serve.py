@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocklstm.api.server_options import WRITER_WAIT_S
 from stocklstm.cli.options import Json, Quiet, WriterWait
 from stocklstm.cli.output import (
     Mode,
@@ -54,7 +55,7 @@ def serve(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    lock_timeout: WriterWait = 0.25,
+    lock_timeout: WriterWait = WRITER_WAIT_S,
 ) -> None:
     """Answer over HTTP: forecasts, models, the ledger, and pages to look at.
 

@@ -2,6 +2,7 @@
 
 import signal
 from enum import IntEnum
+from typing import Any
 
 from stocklstm.errors import (
     CheckFailedError,
@@ -18,6 +19,15 @@ STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Signals that ask a program to stop; Windows has no SIGHUP."""
+
+
+def heeded_signals() -> dict[int, Any]:
+    """Give the handlers of those that this process heeds.
+
+    What is ignored, as by `nohup`, stays so, and a handler that is not Python's cannot be put back.
+    """
+    handlers = {kind: signal.getsignal(kind) for kind in STOP_SIGNALS}
+    return {kind: each for kind, each in handlers.items() if each not in {None, signal.SIG_IGN}}
 
 
 class ExitCode(IntEnum):

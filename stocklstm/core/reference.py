@@ -156,6 +156,14 @@ def parse_owner_key(text: str) -> str:
     return parse_pool(text) if is_pool(text.strip()) else parse_key(text)
 
 
+def is_owner_key(name: str) -> bool:
+    """Tell whether a name, as of a directory, is that of a ticker or pooled model as stored."""
+    try:
+        return parse_owner_key(name) == name
+    except ConfigError:
+        return False
+
+
 def parse_reference(text: str) -> ModelReference:
     """Read TICKER, TICKER@vN or TICKER@alias; in the place of TICKER also +NAME.
 

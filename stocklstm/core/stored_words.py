@@ -34,7 +34,7 @@ def _is_day(value: str) -> bool:
 
 
 @cache
-def _is_instant(value: str) -> bool:
+def is_instant(value: str) -> bool:
     """UTC to the second, as `core.clock.utc_now` gives it."""
     try:
         return datetime.fromisoformat(value).strftime("%Y-%m-%dT%H:%M:%SZ") == value
@@ -76,10 +76,6 @@ def _is_natural(value: int) -> bool:
     return 0 <= value < 2**63 - 1
 
 
-def _is_measured(value: float) -> bool:  # noqa: ARG001 - a search that diverged has odd figures
-    return True
-
-
 def _is_price(value: float) -> bool:
     return 0 < value <= HIGHEST
 
@@ -92,11 +88,13 @@ def _is_number(value: float) -> bool:
     return math.isfinite(value)
 
 
-def _is_sha256(value: str) -> bool:
+def is_sha256(value: str) -> bool:
+    """64 hexadecimal digits."""
     return _SHA256(value) is not None
 
 
-def _is_text(value: str) -> bool:  # noqa: ARG001 - any text will do
+def _is_anything(_: object) -> bool:
+    """Such as any text, and the figures of a search, which may have diverged."""
     return True
 
 
@@ -141,7 +139,7 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "exchange": _is_name,
         "time_zone": _is_zone,
         "source": _is_filled_name,
-        "fetched_at": _is_instant,
+        "fetched_at": is_instant,
         "calendar": _or_none(_is_name),
     },
     "prices": {
@@ -154,7 +152,7 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "adj_close": _is_price,
         "volume": _or_none(_is_volume),
         "source": _is_filled_name,
-        "fetched_at": _is_instant,
+        "fetched_at": is_instant,
     },
     "actions": {
         "ticker": _is_filled_name,
@@ -162,17 +160,17 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "kind": _one_of("dividend", "split"),
         "value": _is_price,
     },
-    "sessions": {"exchange": _is_name, "date": _is_day, "closes_at": _is_instant},
+    "sessions": {"exchange": _is_name, "date": _is_day, "closes_at": is_instant},
     "price_log": {
         "id": _is_number,
-        "at": _is_instant,
+        "at": is_instant,
         "ticker": _is_filled_name,
         "source": _is_filled_name,
         "kind": _one_of("corrected", "revised", "renamed", "currency"),
         "first": _is_day,
         "last": _is_day,
         "rows": _is_count,
-        "detail": _is_text,
+        "detail": _is_anything,
     },
     "forecasts": {
         "ticker": _is_filled_name,
@@ -184,53 +182,53 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "last_close": _is_price,
         "point": _is_price,
         "quantiles": _are_quantiles,
-        "made_at": _is_instant,
+        "made_at": is_instant,
     },
     "versions": {
         "ticker": _is_filled_name,
         "version": _is_version,
-        "manifest_sha256": _is_sha256,
-        "published_at": _is_instant,
-        "signature": _or_none(_is_sha256),
+        "manifest_sha256": is_sha256,
+        "published_at": is_instant,
+        "signature": _or_none(is_sha256),
     },
     "aliases": {"ticker": _is_filled_name, "name": _is_filled_name, "version": _is_version},
     "alias_log": {
         "id": _is_number,
-        "at": _is_instant,
+        "at": is_instant,
         "ticker": _is_filled_name,
         "name": _is_filled_name,
         "version": _or_none(_is_version),
         "replaced": _or_none(_is_version),
-        "reason": _is_text,
+        "reason": _is_anything,
     },
     "removals": {
         "ticker": _is_filled_name,
         "version": _is_version,
-        "manifest_sha256": _is_sha256,
-        "published_at": _is_instant,
-        "removed_at": _is_instant,
+        "manifest_sha256": is_sha256,
+        "published_at": is_instant,
+        "removed_at": is_instant,
     },
     "studies": {
         "id": _is_filled_name,
         "ticker": _is_filled_name,
-        "created": _is_instant,
+        "created": is_instant,
         "sampler": _is_filled_name,
         "most_trials": _or_none(_is_count),
         "config": _is_json(dict),
         "last": _is_day,
-        "sha256": _is_sha256,
-        "finished_at": _or_none(_is_instant),
+        "sha256": is_sha256,
+        "finished_at": _or_none(is_instant),
     },
     "trials": {
         "study": _is_filled_name,
         "number": _is_natural,
         "settings": _is_json(dict),
         "status": _one_of("complete", "pruned", "diverged"),
-        "loss": _or_none(_is_measured),
+        "loss": _or_none(_is_anything),
         "curve": _is_json(list),
         "kept_epoch": _is_natural,
         "losses": _is_json(list),
-        "seconds": _is_measured,
+        "seconds": _is_anything,
     },
 }
 """Tests of every column that hold for all that this program writes."""

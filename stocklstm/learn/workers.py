@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread, current_thread, main_thread
 from typing import Any, Self, TypeVar
 
-from stocklstm.core.exits import STOP_SIGNALS
+from stocklstm.core.exits import STOP_SIGNALS, heeded_signals
 from stocklstm.errors import TryAgainError
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never, told_by_parent
 
@@ -321,12 +321,7 @@ def _interrupts_held() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
-    # What is ignored stays so, and a handler that is not Python's cannot be put back.
-    before = {
-        kind: handler
-        for kind in STOP_SIGNALS
-        if (handler := signal.getsignal(kind)) not in {None, signal.SIG_IGN}
-    }
+    before = heeded_signals()
     for kind in before:
         signal.signal(kind, lambda number, _: caught.append(number))
     # What is blocked here stays so in processes that are started; Windows has no such thing.

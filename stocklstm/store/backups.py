@@ -5,6 +5,7 @@ A ZIP archive that is laid out as a store is: the database, every version that i
 a bundle: names are compared with those that a store can have, and contents with their hashes.
 """
 
+import os
 import re
 import sqlite3
 import stat
@@ -18,7 +19,7 @@ from typing import BinaryIO
 import msgspec
 
 from stocklstm.core.digest import sha256_hasher, sha256_hex
-from stocklstm.core.reference import parse_owner_key
+from stocklstm.core.reference import is_owner_key
 from stocklstm.core.zips import ZIP_ERRORS, open_archive, read_member
 from stocklstm.errors import (
     ArtifactCorruptError,
@@ -27,9 +28,8 @@ from stocklstm.errors import (
     IntegrityError,
     NotFoundError,
     SchemaError,
-    StockLstmError,
 )
-from stocklstm.store.checksums import PARTS, Checksums, fault_words
+from stocklstm.store.checksums import Checksums
 from stocklstm.store.database import (
     CHECKSUMS,
     WAY_BACK,
@@ -39,7 +39,7 @@ from stocklstm.store.database import (
     schema_version,
     stored_values,
 )
-from stocklstm.store.disk import make_private, write_durably
+from stocklstm.store.disk import make_private, open_new, write_durably
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.unlisted import read_unlisted
 from stocklstm.store.untrusted_manifest import decode_untrusted_manifest
@@ -216,15 +216,16 @@ class Backup:
 
     def _unpack_database(self, member: Member, target: Path) -> None:
         digest, left = sha256_hasher(), member.size
-        write_durably(target, b"")
         try:
-            with self.archive.open(member.name) as source, target.open("ab") as file:
+            with self.archive.open(member.name) as source, open_new(target) as file:
                 while chunk := source.read(min(_CHUNK, left + 1)):
                     left -= len(chunk)
                     if left < 0:
                         raise damaged(self.name, f"{member.name} has more than {member.size} bytes")
                     digest.update(chunk)
                     file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
         except ZIP_ERRORS as error:
             raise damaged(self.name, f"{member.name} cannot be read: {error}") from error
         if left or digest.hexdigest() != member.sha256:
@@ -328,10 +329,7 @@ def _decoded(content: bytes, name: str) -> Index:
 
 def _is_member(file: str) -> bool:
     match = _MEMBER.fullmatch(file)
-    try:
-        return match is not None and parse_owner_key(match[1]) == match[1]
-    except ConfigError:
-        return False
+    return match is not None and is_owner_key(match[1])
 
 
 def check_unpacked(home: Path, name: str) -> list[Row]:
@@ -378,14 +376,8 @@ def _changed_rows(connection: sqlite3.Connection) -> list[str]:
     """Say of which rows the checksums are wrong; those of before there were any have none."""
     if schema_version(connection) < CHECKSUMS:
         return []
-    checksums = Checksums(connection)
     with stored_values():
-        return [
-            fault_words(part, owner, periods)
-            for part in PARTS
-            for owner in checksums.owners(part)
-            if (periods := checksums.faults(part, owner))
-        ]
+        return Checksums(connection).all_faults()
 
 
 def _unlisted(paths: StorePaths, listed: set[tuple[str, int]]) -> Iterator[str]:
@@ -416,12 +408,5 @@ def _strange_words(connection: sqlite3.Connection) -> Iterator[str]:
                     yield from (
                         f"{table}.ticker"
                         for (ticker,) in connection.execute(query)
-                        if not _is_owner(ticker)
+                        if not (isinstance(ticker, str) and is_owner_key(ticker))
                     )
-
-
-def _is_owner(name: object) -> bool:
-    try:
-        return isinstance(name, str) and parse_owner_key(name) == name
-    except StockLstmError:
-        return False

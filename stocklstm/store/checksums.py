@@ -279,6 +279,15 @@ class Checksums:
             period for period in differing(found, stored) if periods is None or period in periods
         ]
 
+    def all_faults(self) -> list[str]:
+        """Say of which rows of the database the checksums are wrong."""
+        return [
+            fault_words(part, owner, faults)
+            for part in PARTS
+            for owner in self.owners(part)
+            if (faults := self.faults(part, owner))
+        ]
+
     @contextmanager
     def kept(self, part: Part, owner: str, periods: Collection[str]) -> Iterator[None]:
         """Renew the checksums of the periods that are written to inside.

@@ -146,7 +146,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
 }
 
-_WAY_BACK = (
+_AFTER_LOSS = (
     "stocklstm restore FILE, if there is a backup; or stocklstm models adopt, which lists the "
     "models again (fetch the prices anew)"
 )
@@ -291,7 +291,7 @@ def file_size(path: Path) -> int | None:
             return None
     if kind := _KINDS.get(stat.S_IFMT(found.st_mode)):
         raise SchemaError(
-            f"the database {path} is {kind}, not a file", hint=f"move it away, then {_WAY_BACK}"
+            f"the database {path} is {kind}, not a file", hint=f"move it away, then {_AFTER_LOSS}"
         )
     return found.st_size
 
@@ -308,7 +308,7 @@ def require_none_lost(path: Path) -> None:
         raise LostDatabaseError(
             f"the database {path} is missing or empty, and models lie beside it, such as "
             f"{owner[:40]!a}: it was lost",
-            hint=_WAY_BACK,
+            hint=_AFTER_LOSS,
         )
 
 

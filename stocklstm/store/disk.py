@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from stocklstm.core.system_errors import next_step
 from stocklstm.errors import ConfigError, StorageError
@@ -130,10 +131,15 @@ def write_durably(path: Path, content: bytes, *, private: bool = True) -> None:
     Args:
         private: For this user alone; otherwise for whom files of this user are as a rule.
     """
-    with open(path, "xb", opener=_private if private else None) as file:
+    with open_new(path, private=private) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def open_new(path: Path, *, private: bool = True) -> BinaryIO:
+    """Open a new file for writing; see `write_durably`, which also waits for the disk."""
+    return open(path, "xb", opener=_private if private else None)
 
 
 def replace_file(path: Path, content: bytes) -> None:

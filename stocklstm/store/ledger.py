@@ -170,7 +170,7 @@ class Ledger:
             pool: Name of the pooled model that made them; empty for the ticker's own.
         """
         with stored_values(), snapshot(self.connection):
-            among = f"{pool}/{horizon}/"
+            among = _among(pool, horizon)
             sums = self.checksums.stored(FORECASTS, ticker, among, f"{among}{until[:7]}")
             first, wanted = "", count
             for period in reversed(sums):
@@ -249,7 +249,7 @@ class Ledger:
                     and (pool is None or period.rsplit("/", 2)[0] == pool)
                 }
             else:
-                among = f"{pool}/{horizon}/"
+                among = _among(pool, horizon)
                 stored = self.checksums.stored(FORECASTS, ticker, among + first, among + last)
             self.checksums.compare(FORECASTS, ticker, FORECASTS.sums(rows, among), stored)
             return rows
@@ -263,7 +263,12 @@ def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
 
 
 def _period(entry: LedgerEntry) -> str:
-    return f"{entry.pool}/{entry.horizon}/{entry.target_session[:7]}"
+    return f"{_among(entry.pool, entry.horizon)}{entry.target_session[:7]}"
+
+
+def _among(pool: str, horizon: int) -> str:
+    """Name the periods of such forecasts but for their months; see `FORECASTS`."""
+    return f"{pool}/{horizon}/"
 
 
 def _by_session(entry: LedgerEntry) -> tuple[str, int, int]:

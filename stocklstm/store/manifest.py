@@ -28,7 +28,9 @@ from stocklstm.errors import (
     ConfigError,
     StockLstmError,
 )
+from stocklstm.store.disk import OversizedError, SymbolicLinkError, disk_errors, read_regular
 from stocklstm.store.manifest_migrations import FORMAT, migrate
+from stocklstm.store.paths import StorePaths
 
 if TYPE_CHECKING:
     from stocklstm.core.inputs.parts import SplitSeries
@@ -369,6 +371,27 @@ def training_command(owner: str, *, like: str | None = None) -> str:
         tickers = " --tickers-file FILE" if like is None else ""
         return f"stocklstm train --pooled --name {owner[1:]}{tickers}{further}"
     return f"stocklstm train --ticker {owner}{further}"
+
+
+def read_version_file(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:
+    """Read a file of a version, listed or not, of at most so many bytes.
+
+    Raises:
+        ArtifactCorruptError: It is missing or larger, or a link leads to it.
+    """
+    directory, own = paths.version(owner, version), version_id(owner, version)
+    # What is published are files, never ways to somewhere else.
+    if directory.is_symlink() or directory.parent.is_symlink():
+        raise corrupt(own, "its directory is a symbolic link")
+    with disk_errors(f"read {name}"):
+        try:
+            return read_regular(directory / name, most)
+        except SymbolicLinkError as error:
+            raise corrupt(own, f"{name} is a symbolic link") from error
+        except OversizedError as error:
+            raise corrupt(own, f"{name} has {error.size} bytes, more than {most}") from error
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise corrupt(own, f"{name} is missing") from error
 
 
 def corrupt(name: str, reason: str) -> ArtifactCorruptError:

@@ -27,10 +27,7 @@ from stocklstm.errors import (
 from stocklstm.store.aliases import Aliases
 from stocklstm.store.database import database_errors, require_words, stored_values, transaction
 from stocklstm.store.disk import (
-    OversizedError,
-    SymbolicLinkError,
     disk_errors,
-    read_regular,
     remove_tree,
     sync_directory,
     write_durably,
@@ -45,6 +42,7 @@ from stocklstm.store.manifest import (
     corrupt,
     decode_manifest,
     decode_outline,
+    read_version_file,
     training_command,
 )
 from stocklstm.store.paths import StorePaths, owners_on_disk, versions_on_disk
@@ -323,25 +321,13 @@ class Registry:
         return content
 
     def _read(self, ticker: str, version: int, name: str, most: int) -> bytes:
-        directory = self.paths.version(ticker, version)
-        # What is published are files, never ways to somewhere else.
-        if directory.is_symlink() or directory.parent.is_symlink():
-            raise corrupt(version_id(ticker, version), "its directory is a symbolic link")
-        with disk_errors(f"read {name}"):
-            try:
-                return read_regular(directory / name, most)
-            except SymbolicLinkError as error:
-                raise corrupt(version_id(ticker, version), f"{name} is a symbolic link") from error
-            except OversizedError as error:
-                raise corrupt(
-                    version_id(ticker, version),
-                    f"{name} has {error.size} bytes, more than {most}",
-                ) from error
-            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-                # A version is first taken off the list and then off the disk.
-                if version not in self.versions(ticker):
-                    raise _no_version(ticker, version) from error
-                raise corrupt(version_id(ticker, version), f"{name} is missing") from error
+        try:
+            return read_version_file(self.paths, ticker, version, name, most)
+        except ArtifactCorruptError as error:
+            # A version is first taken off the list and then off the disk.
+            if version not in self.versions(ticker):
+                raise _no_version(ticker, version) from error
+            raise
 
     def unlisted_files(self, manifest: Manifest) -> list[str]:
         """Name the files of a version's directory that its manifest does not list."""

@@ -91,7 +91,7 @@ def put_in_place(paths: StorePaths, new: Path, at: str, lock_timeout_s: float) -
         _clear(paths, at)
         for name in ("models", _BEFORE):
             make_private(new / name, exist_ok=True)
-        # Faster than to wait for each of many files.
+        # Every file is on the disk, but the directories that hold them may not be.
         os.sync()
         pending = paths.home / _PENDING
         with _nobody_writing(paths.database, lock_timeout_s):

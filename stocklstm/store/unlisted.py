@@ -10,13 +10,13 @@ from typing import NamedTuple
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import version_id
 from stocklstm.errors import ArtifactCorruptError, StockLstmError
-from stocklstm.store.disk import OversizedError, SymbolicLinkError, disk_errors, read_regular
 from stocklstm.store.manifest import (
     FILE_NAME,
     MOST_MANIFEST_BYTES,
     Manifest,
     corrupt,
     decode_manifest,
+    read_version_file,
 )
 from stocklstm.store.paths import StorePaths
 
@@ -55,29 +55,14 @@ def read_unlisted(paths: StorePaths, owner: str, version: int) -> Found:
 
 def read_files(paths: StorePaths, owner: str, version: int) -> Iterator[tuple[str, bytes]]:
     """Give name and content of every file of a version, the manifest first; see `read_unlisted`."""
-    content = _read(paths, owner, version, FILE_NAME, MOST_MANIFEST_BYTES)
+    content = read_version_file(paths, owner, version, FILE_NAME, MOST_MANIFEST_BYTES)
     yield FILE_NAME, content
     manifest = decode_manifest(content, owner, version)
     for name, record in manifest.files.items():
-        found = _read(paths, owner, version, name, record.size)
+        found = read_version_file(paths, owner, version, name, record.size)
         if len(found) != record.size or sha256_hex(found) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that its manifest lists")
         yield name, found
-
-
-def _read(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:
-    directory, own = paths.version(owner, version), version_id(owner, version)
-    if directory.is_symlink() or directory.parent.is_symlink():
-        raise corrupt(own, "its directory is a symbolic link")
-    with disk_errors(f"read {name}"):
-        try:
-            return read_regular(directory / name, most)
-        except SymbolicLinkError as error:
-            raise corrupt(own, f"{name} is a symbolic link") from error
-        except OversizedError as error:
-            raise corrupt(own, f"{name} has {error.size} bytes, more than {most}") from error
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise corrupt(own, f"{name} is missing") from error
 
 
 def reason_to_keep(

@@ -12,19 +12,20 @@ from stocklstm.core.inputs.features import FeatureScale
 from stocklstm.core.inputs.volatility import AnchorState, VolatilityAnchor
 from stocklstm.core.reference import is_pool, parse_owner_key
 from stocklstm.core.scores.baselines import Baselines
+from stocklstm.core.scores.comparison import BETTER, NO_BETTER, WORSE
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import LEVELS
+from stocklstm.core.stored_words import is_sha256
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.store.manifest import DataRecord, Manifest, decode_manifest
 from stocklstm.store.pool_members import Member
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_WORDS = 2_000
 # Far beyond what any exchange quotes, and far from what a float can hold.
 _HIGHEST_PRICE = 1e12
 _MOST = 1e15
-_VERDICTS = {"better", "no_better", "worse"}
+_VERDICTS = {BETTER, NO_BETTER, WORSE}
 
 
 class _Identity(msgspec.Struct):
@@ -147,7 +148,7 @@ def _check_numbers(manifest: Manifest) -> None:
     for each in manifest.input_ranges:
         _require("an input range", each.low <= each.high, each.name in config.features)
     for file in manifest.files.values():
-        _require("a file", file.size >= 0, bool(_SHA256.fullmatch(file.sha256)))
+        _require("a file", file.size >= 0, is_sha256(file.sha256))
     if (anchored := manifest.anchor) is not None:
         _check_anchor(anchored.anchor)
         _check_features(anchored.features)
@@ -180,7 +181,7 @@ def _rising(values: Sequence[float]) -> bool:
 def _check_data(data: DataRecord) -> None:
     _require("its last close", 0 < data.last_close <= _HIGHEST_PRICE)
     _require("its number of rows", data.rows > 0, data.first <= data.last)
-    _require("its hash", bool(_SHA256.fullmatch(data.sha256)))
+    _require("its hash", is_sha256(data.sha256))
 
 
 def _check_anchor(anchor: VolatilityAnchor) -> None:

@@ -9,19 +9,14 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     CHAMPION,
     StoredTicker,
+    is_owner_key,
     parse_exact,
     parse_owner,
-    parse_owner_key,
     version_id,
 )
 from stocklstm.core.settings.config import SIGNIFICANT, differing_settings
 from stocklstm.core.wording import first_few
-from stocklstm.errors import (
-    ArtifactCorruptError,
-    ConfigError,
-    NoModelError,
-    StockLstmError,
-)
+from stocklstm.errors import ArtifactCorruptError, NoModelError, StockLstmError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.paths import owners_on_disk
 from stocklstm.store.store import Store
@@ -102,14 +97,7 @@ def _wanted(name: str) -> tuple[str, int | None]:
 
 
 def _owners_on_disk(store: Store) -> list[str]:
-    return [name for name in owners_on_disk(store.paths) if _is_owner(name)]
-
-
-def _is_owner(name: str) -> bool:
-    try:
-        return parse_owner_key(name) == name
-    except ConfigError:
-        return False
+    return [name for name in owners_on_disk(store.paths) if is_owner_key(name)]
 
 
 def _adopted(

@@ -10,9 +10,9 @@ from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     ModelReference,
     StoredTicker,
+    is_owner_key,
     parse_exact,
     parse_owner,
-    parse_owner_key,
     parse_reference,
     version_id,
 )
@@ -176,7 +176,7 @@ def collect_garbage(
     """Remove old versions, and what killed processes left behind; see `Client.collect_garbage`."""
     store.require_writable()
     collector = _Collector(store, rule, dry_run, datetime.fromisoformat(now or utc_now()))
-    known = {*store.registry.tickers(), *filter(_is_ticker, collector.leftovers.tickers())}
+    known = {*store.registry.tickers(), *filter(is_owner_key, collector.leftovers.tickers())}
     done, failures = for_each(
         tickers or [StoredTicker(name) for name in sorted(known)],
         lambda name: _known_ticker(name, known),
@@ -200,14 +200,6 @@ def _known_ticker(name: str, known: set[str]) -> str:
             hint="stocklstm models list shows what there is",
         )
     return ticker
-
-
-def _is_ticker(name: str) -> bool:
-    """Tell whether a directory bears the name of a ticker."""
-    try:
-        return parse_owner_key(name) == name
-    except ConfigError:
-        return False
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,11 @@ def show_prices(store: Store, tickers: Sequence[str], *, last: int) -> PricesRes
     calendars = cache(partial(_Calendar, store))
 
     def show(ticker: str) -> StoredPrices:
-        if tickers:
-            store.prices.bars(ticker)
-            store.prices.provenance(ticker)
         # All that is said of a ticker is of one moment.
         with snapshot(store.prices.connection):
+            if tickers:
+                store.prices.bars(ticker)
+                store.prices.provenance(ticker)
             return _show(store, ticker, last, calendars)
 
     return PricesResult(*for_each(names, parse_ticker, show))

@@ -8,7 +8,7 @@ import numpy as np
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.parts import PoolSeries, fit_shared, split_pool
 from stocklstm.core.inputs.scaling import PooledScaling
-from stocklstm.core.inputs.volatility import AnchorState, VolatilityAnchor
+from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.pool_splits import PoolDays
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.scores.baselines import Baselines, EwmaBaseline, naive_error
@@ -166,14 +166,9 @@ def _assessed(
         baselines=baselines,
         mase_scale=mase_scale,
         scores=None if evaluation is None else member_scores(evaluation),
-        state=resumable_state(each.anchor, bars, forecaster.first_origin()),
+        state=each.anchor.resumable(bars, forecaster.first_origin()),
     )
     return member, days, evaluation
-
-
-def resumable_state(anchor: VolatilityAnchor, bars: Bars, first_origin: int) -> AnchorState | None:
-    """Tell where an anchor stood just before all that the next forecast looks at."""
-    return anchor.resumable(bars, first_origin)
 
 
 def member_scores(evaluation: Evaluation) -> MemberScores:

@@ -14,7 +14,7 @@ import msgspec
 
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ArtifactCorruptError, StockLstmError, TrainingDivergedError
-from stocklstm.learn.checkpoints import State, decode_checkpoint, decode_state, encode_checkpoint
+from stocklstm.learn.checkpoints import decode_checkpoint, decode_state, encode_checkpoint
 from stocklstm.learn.loop import TrainingData, check_trained, train_network
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import training_command
@@ -125,12 +125,14 @@ def unpack(
             raise ArtifactCorruptError(f"it is {type(content).__name__} and not bytes")
         package = msgspec.msgpack.decode(content, type=_Package)
         _require_times(package.epochs, order, most_seconds)
-        checkpoints = {epoch: _decoded(each) for epoch, each in package.checkpoints.items()}
+        checkpoints = {
+            epoch: decode_checkpoint(each) for epoch, each in package.checkpoints.items()
+        }
         files = RunInMemory()
         network = check_trained(
             order.record.config,
             prepared.data,
-            _decoded(package.kept),
+            decode_checkpoint(package.kept),
             checkpoints,
             [EpochRecord(0, e.train_loss, e.val_loss, 0.0, e.seconds, 0) for e in package.epochs],
             _device(package.device),
@@ -146,11 +148,6 @@ def unpack(
             hint=f"{training_command(owner)} makes it here",
         ) from error
     return finish(fitted, replace(order, files=files))
-
-
-def _decoded(content: bytes) -> State:
-    """Read a checkpoint, of which only what a training changes is looked at."""
-    return decode_checkpoint(content)
 
 
 def _device(words: str) -> str:

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import version_id
 from stocklstm.errors import IntegrityError
-from stocklstm.store.checksums import PARTS, Checksums, fault_words
+from stocklstm.store.checksums import Checksums
 from stocklstm.store.database import integrity_faults, schema_version, stored_values, word_faults
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.leftovers import InUseError, Leftover, Leftovers
@@ -52,6 +53,8 @@ def check_store(store: Store) -> CheckedStore:
     no fault.
     """
     connection, aliases = store.prices.connection, store.registry.aliases
+    # Of versions among them every byte is read.
+    unlisted = cache(lambda: _found(store))
     schema = f"schema {schema_version(connection)}, pages and references sound"
     checks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
         ("database", lambda: integrity_faults(connection) + word_faults(connection), schema),
@@ -59,8 +62,8 @@ def check_store(store: Store) -> CheckedStore:
         ("versions", lambda: _missing_versions(store), "each listed one is on the disk"),
         ("aliases", aliases.faults, "each as its log says, on a listed version"),
         ("ledger", lambda: _unknown_tickers(store), "every forecast is of a known ticker"),
-        ("leftovers", lambda: _leftovers(store), "none"),
-        ("unlisted versions", lambda: _unlisted_versions(store), "none"),
+        ("leftovers", lambda: _leftovers(unlisted()), "none"),
+        ("unlisted versions", lambda: _unlisted_versions(unlisted()), "none"),
     )
     outcomes = [_check(*check) for check in checks]
     failed = any(check.status == "failed" for check, _ in outcomes)
@@ -93,15 +96,8 @@ def _listed(faults: Sequence[str]) -> str:
 
 
 def _changed_rows(connection: sqlite3.Connection) -> list[str]:
-    """Say of which rows the checksums are wrong, and in which columns no such word can be."""
     with stored_values():
-        checksums = Checksums(connection)
-        return [
-            fault_words(part, owner, faults)
-            for part in PARTS
-            for owner in checksums.owners(part)
-            if (faults := checksums.faults(part, owner))
-        ]
+        return Checksums(connection).all_faults()
 
 
 def _missing_versions(store: Store) -> list[str]:
@@ -129,25 +125,24 @@ def _unknown_tickers(store: Store) -> list[str]:
     ]
 
 
-def _leftovers(store: Store) -> list[str]:
+_Found = Sequence[tuple[Leftover, bool]]
+
+
+def _leftovers(found: _Found) -> list[str]:
     """Name files and directories that nothing needs."""
-    return [
-        f"{item.ticker}/{item.path.name} ({item.kind})"
-        for item, stays in _found(store)
-        if not stays
-    ]
+    return [f"{item.ticker}/{item.path.name} ({item.kind})" for item, stays in found if not stays]
 
 
-def _unlisted_versions(store: Store) -> list[str]:
+def _unlisted_versions(found: _Found) -> list[str]:
     """Name the versions that are whole and that the database does not list."""
     return [
         f"{item.ticker}@{item.path.name} is not listed"
-        for item, stays in _found(store)
+        for item, stays in found
         if stays and item.kind == "unlisted version"
     ]
 
 
-def _found(store: Store) -> list[tuple[Leftover, bool]]:
+def _found(store: Store) -> _Found:
     """Find what the database does not list, and whether a cleaning would leave it."""
     search = Leftovers(store.registry)
     with disk_errors("look for leftovers"):

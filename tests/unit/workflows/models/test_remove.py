@@ -11,6 +11,7 @@ import pytest
 from stocklstm import RemovalRule, collect_garbage
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
+from stocklstm.store.disk import read_regular
 from stocklstm.store.locks import work_lock
 from stocklstm.store.runs import RunRecord
 from stocklstm.store.store import Store, open_store
@@ -222,10 +223,12 @@ def test_what_cannot_be_read_now_is_not_taken_for_damaged(
 ) -> None:
     shutil.copytree(versions.paths.version(TICKER, 4), versions.paths.version(TICKER, 9))
 
-    def fail(_path: Path, _most: int) -> bytes:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    def fail(path: Path, most: int) -> bytes:
+        if path.parent.name == "v9":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read_regular(path, most)
 
-    monkeypatch.setattr("stocklstm.store.unlisted.read_regular", fail)
+    monkeypatch.setattr("stocklstm.store.manifest.read_regular", fail)
     done = only(cli("models", "gc", "--json").out)
 
     assert done["removed"] == []
