@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import utc_now
@@ -15,6 +14,7 @@ from stocklstm.core.reference import (
     version_id,
 )
 from stocklstm.core.settings.config import SIGNIFICANT, differing_settings
+from stocklstm.core.stored_words import is_instant
 from stocklstm.core.wording import first_few
 from stocklstm.errors import ArtifactCorruptError, NoModelError, StockLstmError
 from stocklstm.store.manifest import Manifest
@@ -166,7 +166,7 @@ def _read(store: Store, owner: str, version: int) -> Found:
         decode_untrusted_manifest(found.content)
     except ArtifactCorruptError as error:
         raise _unsound(own, error.message) from error
-    if not _is_moment(_published_at(found.manifest)):
+    if not is_instant(_published_at(found.manifest)):
         raise _unsound(own, "its manifest does not say when it was published")
     return found
 
@@ -182,13 +182,6 @@ def _published_at(manifest: Manifest) -> str:
     """Say when a version was published, as its manifest tells."""
     imported = manifest.imported_from
     return manifest.created if imported is None else imported.at
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _succession(manifests: Sequence[Manifest]) -> list[tuple[Manifest, str]]:

@@ -159,7 +159,8 @@ def test_words_that_no_program_writes_are_refused(cli: Cli, home: Path) -> None:
     with open_store(home, create=True) as store:
         for words in ({"python": "\x1b[2J"}, {"python": "3"}):
             _publish(store, environment=words)
-        _publish(store, created="yesterday")
+        for moment in ("yesterday", "2026-11-20T12:00:00+00:00", "2026-11-20T12:00:00.5Z"):
+            _publish(store, created=moment)
     (home / "stocklstm.db").unlink()
 
     said = cli("models", "adopt", "--json")
@@ -167,6 +168,8 @@ def test_words_that_no_program_writes_are_refused(cli: Cli, home: Path) -> None:
     assert said.code == 5
     assert "\x1b" not in said.err
     assert versions_of(home) == [2]
+    # What was listed can be read again.
+    assert cli("models", "list").code == 0
 
 
 def _publish(store: Store, **changes: object) -> None:
