@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stocklstm.core.prices.series import Bars
@@ -34,7 +35,6 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
         ("still improving", "paper-short", {"learning_rate": 3e-4, "epochs": 8}),
         ("good", "paper-short", {"learning_rate": 1e-2, "epochs": 30}),
         ("still improving", "calibrated", {"epochs": 40}),
-        ("good", "calibrated", {"learning_rate": 3e-2, "epochs": 20}),
     ],
 )
 def test_a_run_is_called_what_it_is(
@@ -48,3 +48,25 @@ def test_a_run_is_called_what_it_is(
     found = diagnose(trained.history, trained.constant, config, trained.state["epoch"])
 
     assert found.kind == kind, found.words
+
+
+def test_a_run_that_learned_what_there_was_is_called_good() -> None:
+    # Of real returns so little can be foreseen that rounding, which differs between processors,
+    # decides which epoch is best. Here each return is 0.7 of the one before, and noise.
+    config = configure("calibrated", **SMALL, learning_rate=3e-2, ema_decay=0.9, epochs=30)
+    data = training_data(_foreseeable(800), config)
+
+    trained = train_network(config, data, lambda _: None)
+    found = diagnose(trained.history, trained.constant, config, trained.state["epoch"])
+
+    assert found.kind == "good", found.words
+
+
+def _foreseeable(rows: int) -> Bars:
+    noise = np.random.default_rng(0).normal(0, 0.02, rows)
+    returns = np.zeros(rows)
+    for row in range(1, rows):
+        returns[row] = 0.7 * returns[row - 1] + noise[row]
+    closes = 20 * np.exp(np.cumsum(returns))
+    days = np.busday_offset("2020-01-01", np.arange(rows), roll="forward").astype("datetime64[D]")
+    return Bars(days, closes, closes, closes, closes, closes, np.full(rows, 1e6))
