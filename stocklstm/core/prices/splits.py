@@ -15,6 +15,9 @@ LEAST_PART = 20
 LEAST_SPANS = 10
 """Fewest spans that do not overlap, where a forecast is of several sessions ahead."""
 
+# Each of three parts is rounded by a half at most, up for one number of windows and down for another.
+_ROUNDED = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -147,4 +150,11 @@ def _windows_needed(
             too_few = middle
         else:
             enough = middle
+    # Training has what the others leave. Rounding takes some of that away again as windows are
+    # added, so that more may be too few: as many are needed as are enough from there on.
+    longest = enough
+    while (parts := sizes(longest))["train"] < least + _ROUNDED:
+        longest += 1
+        if min(parts.values()) < least:
+            enough = longest
     return enough

@@ -80,6 +80,18 @@ def test_the_rows_that_it_asks_for_are_enough_and_one_less_is_not(config, warm_u
     assert f"at least {again.value.needed}" in again.value.message
 
 
+def test_rows_are_enough_where_one_more_would_be_rounded_to_too_few():
+    # Both shares are rounded up where one window is added, and training has one less.
+    shares = {"validation_fraction": 0.375, "calibration_fraction": 0.375}
+    for gap in range(1, 40):
+        config = configure("calibrated", seq_length=2, horizon=2, **shares)
+        walk = WalkForward(2, refit_every=1, embargo=gap)
+        with pytest.raises(SeriesTooShortError) as caught:
+            fold_splits(4, 0, config, walk)
+        for more in range(8):
+            assert fold_splits(caught.value.needed + more, 0, config, walk)
+
+
 def test_no_origin_at_all_is_too_short_as_well():
     with pytest.raises(SeriesTooShortError) as caught:
         fold_splits(10, 21, PRESETS["calibrated"], WalkForward(250))
