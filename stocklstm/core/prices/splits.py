@@ -15,7 +15,7 @@ LEAST_PART = 20
 LEAST_SPANS = 10
 """Fewest spans that do not overlap, where a forecast is of several sessions ahead."""
 
-# Each of three parts is rounded by a half at most, up for one number of windows and down for another.
+# Each of three parts is rounded by a half at most, up for some numbers of windows, down for others.
 _ROUNDED = 3
 
 
