@@ -83,8 +83,12 @@ def test_student_tail_of_tables():
 )
 @example(a=0.5, b=0.5, x=0.5)
 @example(a=1.0, b=1.0, x=0.25)
+@example(a=0.5, b=0.5, x=0.9999999999999999)
 def test_incomplete_beta_against_scipy(a, b, x):
-    expected = special.betainc(a, b, x)
+    # With a = b = 1/2 SciPy is off by 3e-9 next to 1; that distribution is the arcsine law.
+    is_arcsine = a == b == 0.5
+    arcsine = 2 / math.pi * math.atan2(math.sqrt(x), math.sqrt(1 - x))
+    expected = arcsine if is_arcsine else special.betainc(a, b, x)
     assert incomplete_beta(a, b, x) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
