@@ -167,8 +167,7 @@ def fill_ledger(home: Path, names: Sequence[str]) -> None:
             days = bars.dates.astype(str).tolist()
             store.ledger.record_all(
                 [
-                    replace(
-                        made,
+                    made._replace(
                         as_of=days[row - 1],
                         target_session=days[row],
                         last_close=float(bars.closes[row - 1]),

@@ -6,9 +6,10 @@ CRC-32 finds what a failing disk or a slip of the hand did; who means harm can w
 """
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -76,9 +77,13 @@ class Part(NamedTuple):
         yield from sorted(named.items(), key=itemgetter(0))
 
     def _months(self, rows: Sequence[Row], among: str) -> Iterator[tuple[str, list[Row]]]:
-        day = self.columns.index(self.day)
-        for month, group in groupby(rows, lambda row: row[day][:7]):
-            yield f"{among}{month}", list(group)
+        day, start = itemgetter(self.columns.index(self.day)), 0
+        while start < len(rows):
+            month = day(rows[start])[:7]
+            # Rows are in the order of their days: fewer of them are looked at than there are.
+            end = max(start + 1, bisect_left(rows, f"{month}{_AFTER}", start, key=day))
+            yield f"{among}{month}", list(rows[start:end])
+            start = end
 
     def sums(self, rows: Sequence[Row], among: str = "") -> Sums:
         """Sum up the rows of an owner, which are in order.
@@ -121,16 +126,26 @@ def price_sums(dates: Dates, columns: Iterable[Floats]) -> Sums:
     table["date"] = dates.astype(np.int64)
     for name, values in zip(_PRICES[1:], columns, strict=True):
         table[name] = values
-    months = dates.astype("datetime64[M]")
-    first = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
-    edges, content = [*first.tolist(), len(dates)], table.tobytes()
-    size = _PACKED.itemsize
+    content, size = table.tobytes(), _PACKED.itemsize
     return {
         name: (end - start, crc32(content[start * size : end * size]))
-        for name, start, end in zip(
-            months[first].astype(str).tolist(), edges[:-1], edges[1:], strict=True
-        )
+        for name, start, end in _month_rows(dates.astype("datetime64[M]").tobytes())
     }
+
+
+@lru_cache(maxsize=8)
+def _month_rows(months: bytes) -> list[tuple[str, int, int]]:
+    """Name the months of some rows, each with the first of its rows and the one after the last.
+
+    Most tickers have the very same days.
+
+    Args:
+        months: The month of each row, datetime64[M], in order.
+    """
+    every = np.frombuffer(months, "datetime64[M]")
+    first = np.flatnonzero(np.concatenate(([True], every[1:] != every[:-1])))
+    edges = [*first.tolist(), len(every)]
+    return list(zip(every[first].astype(str).tolist(), edges[:-1], edges[1:], strict=True))
 
 
 _FETCH = "stocklstm fetch --ticker {} --full gets them anew; or stocklstm restore a backup"
@@ -299,6 +314,21 @@ class Checksums:
         yield
         self.renew(part, owner, [period for period in periods if period not in damaged])
 
+    def renew_after(self, part: Part, owner: str, added: Collection[Row]) -> None:
+        """Renew the checksums of the periods to which rows were added, with one look at these.
+
+        Those that are wrong without the new rows stay as they are; see `kept`. In a transaction
+        of the caller's.
+        """
+        keys = {row[: part.order] for row in added}
+        periods = {period for row in added for period, _ in part.periods([row])}
+        rows, among = self._within(part, owner, periods)
+        earlier = part.sums([row for row in rows if row[: part.order] not in keys], among)
+        stored = self.stored(part, owner, min(periods), max(periods))
+        sums = part.sums(rows, among)
+        sound = {p: sums[p] for p in periods if earlier.get(p) == stored.get(p)}
+        self._replace(part, owner, sound, ())
+
     def renew(self, part: Part, owner: str, periods: Collection[str] | None = None) -> None:
         """Vouch for the rows of all periods as they are, or of those given."""
         found = self._sums(part, owner, periods)
@@ -368,12 +398,16 @@ class Checksums:
             return part.sums(self._rows(part, owner))
         if not periods:
             return {}
+        found = part.sums(*self._within(part, owner, periods))
+        return {period: sums for period, sums in found.items() if period in periods}
+
+    def _within(self, part: Part, owner: str, periods: Collection[str]) -> tuple[list[Row], str]:
+        """Read the rows of some periods and perhaps of others between; see `_rows` and `sums`."""
         # Every period ends with its month.
         months = [period[-7:] for period in periods]
         ways = {period[:-7] for period in periods}
         among = ways.pop() if len(ways) == 1 else ""
-        found = part.sums(self._rows(part, owner, min(months), max(months), among), among)
-        return {period: sums for period, sums in found.items() if period in periods}
+        return self._rows(part, owner, min(months), max(months), among), among
 
     def _rows(
         self, part: Part, owner: str, first: str = "", last: str = "", among: str = ""

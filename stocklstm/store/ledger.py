@@ -3,21 +3,18 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import fields, replace
-from typing import Any
+from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
-from stocklstm.core.records import dataclass
 from stocklstm.errors import encodable
-from stocklstm.store.checksums import FORECASTS, Checksums, damaged, snapshot
+from stocklstm.store.checksums import FORECASTS, Checksums, Row, damaged, snapshot
 from stocklstm.store.database import database_errors, stored_values, transaction
 from stocklstm.store.prices import PriceStore
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """A forecast as it was given.
 
     Attributes:
@@ -46,7 +43,10 @@ class LedgerEntry:
     pool: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
+_COLUMNS = LedgerEntry._fields
+
+_as_summed_up = itemgetter(*(_COLUMNS.index(name) for name in FORECASTS.columns))
+"""Puts the values of a row in the order of the checksums."""
 
 _DECODER = msgspec.json.Decoder(tuple[float, ...])
 
@@ -78,19 +78,19 @@ class Ledger:
             # A ticker may have been renamed since its prices were read.
             names = {ticker: prices.current_name(ticker) for ticker in {e.ticker for e in entries}}
             entries = [_under(names[entry.ticker], entry) for entry in entries]
-            periods: dict[str, set[str]] = {}
+            found: list[LedgerEntry | None] = []
+            written: dict[str, list[Row]] = {}
             for entry in entries:
-                periods.setdefault(entry.ticker, set()).add(_period(entry))
-            with ExitStack() as kept:
-                for ticker, each in periods.items():
-                    kept.enter_context(self.checksums.kept(FORECASTS, ticker, each))
                 # In one statement each: how many rows it wrote tells which were there.
-                return [
-                    None
-                    if self.connection.execute(_INSERT, _values(entry)).rowcount == 1
-                    else self._earlier(entry)
-                    for entry in entries
-                ]
+                values = _values(entry)
+                if self.connection.execute(_INSERT, values).rowcount == 1:
+                    written.setdefault(entry.ticker, []).append(_as_summed_up(values))
+                    found.append(None)
+                else:
+                    found.append(self._earlier(entry))
+            for ticker, rows in written.items():
+                self.checksums.renew_after(FORECASTS, ticker, rows)
+            return found
 
     def _earlier(self, entry: LedgerEntry) -> LedgerEntry:
         (row,) = self.connection.execute(
@@ -172,16 +172,21 @@ class Ledger:
         with stored_values(), snapshot(self.connection):
             among = _among(pool, horizon)
             sums = self.checksums.stored(FORECASTS, ticker, among, f"{among}{until[:7]}")
-            first, wanted = "", count
-            for period in reversed(sums):
-                # Of the last month some may be of later sessions.
-                wanted -= sums[period][0] if period[-7:] < until[:7] else 0
-                if wanted <= 0:
-                    first = period[-7:]
+            # Of the last month some are of later sessions: nearly always those forecast last.
+            closed, reached = list[Row](), -horizon
+            for period in [*list(sums)[:0:-1], ""]:
+                reached += sums[period][0] if period else 0
+                if period and reached < count:
+                    continue
+                # In the end whatever is there, also of months that have no checksum.
+                rows = self._rows(ticker, pool, horizon, period[-7:], until)
+                stored = {each: sums[each] for each in sums if each >= period}
+                self.checksums.compare(FORECASTS, ticker, FORECASTS.sums(rows, among), stored)
+                # The first column is the session; of whole months not all are wanted.
+                closed = [row for row in rows if row[0] <= until]
+                if len(closed) >= count:
                     break
-            rows = self._checked_rows(ticker, pool, horizon, first=first, last=until)
-            # The first column is the session; of whole months not all are wanted.
-            return [_entry(ticker, row) for row in [r for r in rows if r[0] <= until][-count:]]
+            return [_entry(ticker, row) for row in closed[-count:]]
 
     def page(
         self, ticker: str, count: int, offset: int = 0, horizon: int | None = None
@@ -219,7 +224,7 @@ class Ledger:
 
     def _checked_rows(
         self, ticker: str, pool: str | None, horizon: int | None, *, first: str, last: str
-    ) -> list[tuple[Any, ...]]:
+    ) -> list[Row]:
         """Read the rows of whole months, and compare them with their checksums.
 
         Args:
@@ -231,15 +236,9 @@ class Ledger:
         Returns:
             In the order of their sessions, and then of pool, version and horizon.
         """
-        first, last = first[:7], f"{last[:7]}~"
         with stored_values(), snapshot(self.connection):
-            rows = self.connection.execute(
-                f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
-                " WHERE ticker = ?1 AND target_session >= ?2 AND target_session < ?3"
-                " AND pool = coalesce(?4, pool) AND horizon = coalesce(?5, horizon)"
-                " ORDER BY target_session, pool, version, horizon",
-                (ticker, first, last, pool, horizon),
-            ).fetchall()
+            rows = self._rows(ticker, pool, horizon, first, last)
+            first, last = first[:7], f"{last[:7]}~"
             if pool is None or horizon is None:
                 among = ""
                 stored = {
@@ -254,16 +253,24 @@ class Ledger:
             self.checksums.compare(FORECASTS, ticker, FORECASTS.sums(rows, among), stored)
             return rows
 
+    def _rows(
+        self, ticker: str, pool: str | None, horizon: int | None, first: str, last: str
+    ) -> list[Row]:
+        """Read the rows of whole months as they are; see `_checked_rows`."""
+        return self.connection.execute(
+            f"SELECT {', '.join(FORECASTS.columns)} FROM forecasts"  # noqa: S608 - fixed names
+            " WHERE ticker = ?1 AND target_session >= ?2 AND target_session < ?3"
+            " AND pool = coalesce(?4, pool) AND horizon = coalesce(?5, horizon)"
+            " ORDER BY target_session, pool, version, horizon",
+            (ticker, first[:7], f"{last[:7]}~", pool, horizon),
+        ).fetchall()
+
 
 def _under(name: str, entry: LedgerEntry) -> LedgerEntry:
     """Put a forecast under another name of its ticker, as `Ledger.rename` does."""
     if entry.ticker == name:
         return entry
-    return replace(entry, ticker=name, pool=entry.pool or entry.ticker)
-
-
-def _period(entry: LedgerEntry) -> str:
-    return f"{_among(entry.pool, entry.horizon)}{entry.target_session[:7]}"
+    return entry._replace(ticker=name, pool=entry.pool or entry.ticker)
 
 
 def _among(pool: str, horizon: int) -> str:
@@ -275,7 +282,7 @@ def _by_session(entry: LedgerEntry) -> tuple[str, int, int]:
     return entry.target_session, entry.version, entry.horizon
 
 
-def _entry(ticker: str, row: tuple[Any, ...]) -> LedgerEntry:
+def _entry(ticker: str, row: Row) -> LedgerEntry:
     # By place, and with the faster decoder: an evening may read many thousands.
     target, pool, version, horizon, as_of, last_close, point, quantiles, made_at = row
     grid = _DECODER.decode(quantiles)
@@ -284,6 +291,6 @@ def _entry(ticker: str, row: tuple[Any, ...]) -> LedgerEntry:
     )
 
 
-def _values(entry: LedgerEntry) -> tuple[str | int | float, ...]:
-    values = {name: getattr(entry, name) for name in _COLUMNS}
-    return tuple((values | {"quantiles": json.dumps(entry.quantiles)}).values())
+def _values(entry: LedgerEntry) -> Row:
+    *before, quantiles, made_at, pool = entry
+    return *before, json.dumps(quantiles), made_at, pool

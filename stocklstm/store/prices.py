@@ -17,6 +17,7 @@ from stocklstm.core.prices.series import (
     Instrument,
     fill_missing,
     new_actions,
+    parse_days,
 )
 from stocklstm.core.records import dataclass
 from stocklstm.errors import NoPricesError, RejectedDataError, encodable
@@ -330,7 +331,7 @@ class PriceStore:
         # Row by row into one array, so that a long history is never held as Python objects.
         # NULL becomes NaN.
         table = np.fromiter(rows, _ROW)
-        dates = _increasing(table["date"].astype("datetime64[D]"))
+        dates = _increasing(parse_days(table["date"].tolist()))
         columns = [np.ascontiguousarray(table[name]) for name in _COLUMNS]
         return Bars(dates, *columns), price_sums(dates, columns)
 

@@ -4,11 +4,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
+from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 
 from stocklstm.core.forecasts.live import ClosedForecasts
-from stocklstm.core.prices.series import JITTER, Bars
+from stocklstm.core.prices.series import JITTER, Bars, iso_days, parse_days
 from stocklstm.core.reference import CHAMPION, ModelReference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import price_words
@@ -30,6 +32,8 @@ LEDGER_WAIT_S = 2.0
 
 _PER_SESSION = 4
 """Forecasts of one session that are read to find the champion's."""
+
+_MADE, _TARGET = attrgetter("made_at", "version"), attrgetter("target_session")
 
 
 def pinned_version(store: Store, reference: ModelReference) -> int | None:
@@ -74,16 +78,12 @@ def closed_forecasts(
     if not wanted:
         return _matched(bars, ()), Counter()
     rules = _ScoringRules(lookups, bars, wanted, horizon, version)
-    left_out: Counter[str] = Counter()
-    scored: list[LedgerEntry] = []
     # In the order in which they were made, so that of two champions the first one stands.
-    for entry in sorted(wanted, key=lambda entry: (entry.made_at, entry.version)):
-        reason = rules.reason(entry)
-        if reason is None:
-            scored.append(entry)
-        else:
-            left_out[reason] += 1
-    return _matched(bars, sorted(scored, key=lambda entry: entry.target_session)), left_out
+    wanted.sort(key=_MADE)
+    reasons = list(map(rules.reason, wanted))
+    scored = [entry for entry, reason in zip(wanted, reasons, strict=True) if reason is None]
+    scored.sort(key=_TARGET)
+    return _matched(bars, scored), Counter(reason for reason in reasons if reason is not None)
 
 
 class _ScoringRules:
@@ -101,7 +101,7 @@ class _ScoringRules:
         targets = [entry.target_session for entry in entries]
         first = np.searchsorted(bars.dates, np.datetime64(min(e.as_of for e in entries), "D"))
         self._horizon = horizon
-        self._days = set(np.datetime_as_string(bars.dates[first:], unit="D").tolist())
+        self._days = iso_days(bars.dates[first:])
         self._last = str(bars.dates[-1])
         self._champions = None if version else lookups.champions(owner)
         exchange = lookups.instrument(ticker).exchange
@@ -110,16 +110,15 @@ class _ScoringRules:
 
     def reason(self, entry: LedgerEntry) -> str | None:
         """Say why a forecast is left out; None if it is not."""
-        target = entry.target_session
-        reason = None
+        target, made_at, reason = entry.target_session, entry.made_at, None
         if entry.horizon != self._horizon:
             reason = "other_horizon"
-        elif self._champions is not None and entry.version != self._champions.at(entry.made_at):
+        elif self._champions is not None and entry.version != self._champions.at(made_at):
             reason = "not_champion"
         elif target > self._last:
             reason = "open"
         # Of a session whose end is not known, the day itself is all there is to go by.
-        elif entry.made_at >= self._ends.get(target, f"{target}T99"):
+        elif made_at >= (self._ends.get(target) or f"{target}T99"):
             reason = "too_late"
         elif target not in self._days or entry.as_of not in self._days:
             reason = "not_stored"
@@ -156,15 +155,16 @@ class _Champions:
 
 
 def _matched(bars: Bars, entries: Sequence[LedgerEntry]) -> ClosedForecasts:
-    dates = np.array([entry.target_session for entry in entries], "datetime64[D]")
-    as_of = np.array([entry.as_of for entry in entries], "datetime64[D]")
+    dates = parse_days([entry.target_session for entry in entries])
+    as_of = parse_days([entry.as_of for entry in entries])
     origins, targets = np.searchsorted(bars.dates, as_of), np.searchsorted(bars.dates, dates)
     last_closes = bars.closes[origins]
     given = np.array([entry.last_close for entry in entries], np.float64)
     factors = last_closes / given
     # A split since, or a close that was corrected: what was forecast is a change from it.
     factors[np.abs(factors - 1) <= JITTER] = 1
-    quantiles = np.array([entry.quantiles for entry in entries], np.float64)
+    grids = chain.from_iterable(entry.quantiles for entry in entries)
+    quantiles = np.fromiter(grids, np.float64)
     return ClosedForecasts(
         dates=dates,
         versions=np.array([entry.version for entry in entries], np.int64),
@@ -229,7 +229,7 @@ def closed_before(
     """
     enough = _LEARNED if adaptive else SHOWN
     # Nearly always each session has one forecast, and the fewer rows will do.
-    for count in (enough + enough // 4, _PER_SESSION * (enough + 1)):
+    for count in (enough + 1, enough + enough // 4, _PER_SESSION * (enough + 1)):
         entries = store.ledger.latest(entry.ticker, entry.horizon, entry.as_of, count, entry.pool)
         every = len(entries) < count
         if not every:

@@ -120,7 +120,7 @@ def entry_of(**changes) -> LedgerEntry:
         quantiles=(35.0, 36.25, 37.5),
         made_at=NOON,
     )
-    return replace(entry, **changes)
+    return entry._replace(**changes)
 
 
 def directory_of(registry: Registry, version: int | None = None, ticker: str = TICKER) -> Path:

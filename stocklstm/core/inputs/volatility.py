@@ -87,11 +87,11 @@ class VolatilityAnchor:
             array is kept with the bars, and so may not be written.
         """
         # Inputs, their check and the forecast all ask for the same ones.
-        known = bars.volatilities
-        if self not in known:
-            known[self] = self._estimated(bars)
-            known[self].flags.writeable = False
-        return known[self]
+        found = bars.volatilities.get(self)
+        if found is None:
+            found = bars.volatilities[self] = self._estimated(bars)
+            found.flags.writeable = False
+        return found
 
     def state(self, bars: Bars, row: int) -> AnchorState:
         """Return the averages after the close of a row, from `WARM_UP` on, to resume from later."""
@@ -147,12 +147,13 @@ def _moving_average(values: Floats, decay: float, begun: int, average: float | N
         return averages
     if average is None:
         average = float(values[1 : begun + 1].mean())
-    averages[begun] = average
+    found, fresh = [average], 1 - decay
     # A plain loop: exact recursion at a millisecond for fourteen years, and no rounding that
     # depends on how many rows are asked for.
-    for row, value in enumerate(values[begun + 1 :].tolist(), start=begun + 1):
-        average = decay * average + (1 - decay) * value
-        averages[row] = average
+    for value in values[begun + 1 :].tolist():
+        average = decay * average + fresh * value
+        found.append(average)
+    averages[begun:] = found
     return averages
 
 
@@ -170,13 +171,17 @@ def _levels(returns: Floats, estimates: Floats, decay: float, begun: int, level:
         (N,) factors, 1 before `begun`.
     """
     levels = np.ones(len(returns))
-    levels[begun : begun + 1] = level
-    pairs = zip(returns[begun + 1 :].tolist(), estimates[begun:-1].tolist(), strict=True)
-    for row, (came, expected) in enumerate(pairs, start=begun + 1):
+    if len(returns) <= begun:
+        return levels
+    found, fresh = [level], 1 - decay
+    for came, expected in zip(
+        np.abs(returns[begun + 1 :]).tolist(), estimates[begun:-1].tolist(), strict=True
+    ):
         # After many still days hardly anything is expected, and any move would count for all.
-        move = min(abs(came) / expected, _LARGEST_MOVE) if expected > 0 else 0.0
-        level = decay * level + (1 - decay) * move / _MEAN_MOVE
-        levels[row] = level
+        move = came / expected if expected > 0 else 0.0
+        level = decay * level + fresh * min(move, _LARGEST_MOVE) / _MEAN_MOVE
+        found.append(level)
+    levels[begun:] = found
     return levels
 
 

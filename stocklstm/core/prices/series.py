@@ -1,8 +1,9 @@
 """Daily price series as NumPy arrays: what crosses every boundary of the program."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,39 @@ JITTER = 1e-5
 
 Yahoo's adjusted closes differ in the seventh digit from one identical call to the next.
 """
+
+
+_FEW_DAYS = 400
+"""So many are remembered at most: a whole history would take too much memory."""
+
+
+def parse_days(days: Sequence[str]) -> Dates:
+    """Turn ISO days into dates, (N,) datetime64[D], which may not be written.
+
+    Raises:
+        ValueError: One of them is no day.
+    """
+    # Most tickers have the very same days, and to parse them would take longer than to read them.
+    return _parsed(tuple(days)) if len(days) <= _FEW_DAYS else _parsed.__wrapped__(days)
+
+
+@lru_cache(maxsize=8)
+def _parsed(days: Sequence[str]) -> Dates:
+    dates = np.array(days, "datetime64[D]")
+    dates.flags.writeable = False
+    return dates
+
+
+def iso_days(dates: Dates) -> AbstractSet[str]:
+    """Turn dates, (N,) datetime64[D], into ISO days; see `parse_days`."""
+    few = len(dates) <= _FEW_DAYS
+    return (_written if few else _written.__wrapped__)(dates.astype("datetime64[D]").tobytes())
+
+
+@lru_cache(maxsize=8)
+def _written(dates: bytes) -> AbstractSet[str]:
+    days = np.frombuffer(dates, "datetime64[D]")
+    return frozenset(np.datetime_as_string(days, unit="D").tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +90,8 @@ class Bars:
     def log_returns(self) -> Floats:
         """Log returns of the adjusted close, (N,); the first is NaN, having no day before it."""
         returns = np.full(len(self), np.nan)
-        returns[1:] = np.diff(np.log(self.adj_closes))
+        logs = np.log(self.adj_closes)
+        returns[1:] = logs[1:] - logs[:-1]
         return returns
 
     @cached_property

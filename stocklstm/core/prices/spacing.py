@@ -32,9 +32,11 @@ def spacing_days(dates: Dates) -> int:
         the median gap. Fewer than three rows tell nothing.
     """
     # np.unique would take 1.4 MiB of memory, a fiftieth of all that a forecast needs.
-    gaps = np.diff(np.sort(dates)).astype(np.int64)
+    days = np.sort(dates).astype(np.int64)
+    gaps = days[1:] - days[:-1]
     gaps = gaps[gaps > 0]
-    if len(gaps) < 2:
+    # Where more than a third are shorter than a week, two thirds cannot be as long, nor all.
+    if len(gaps) < 2 or 3 * np.count_nonzero(gaps < _NO_NEIGHBOURS) > len(gaps):
         return 1
     for span, _ in _SPACINGS:
         alike = gaps[(gaps >= span.start) & (gaps < span.stop)]

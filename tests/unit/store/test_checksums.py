@@ -67,7 +67,7 @@ def record(ticker: str, day: int, horizon: int, pool: str) -> Write:
         pool=pool,
         quantiles=GRID,
     )
-    return lambda connection: Ledger(connection).record_all([made, replace(made, version=2)])
+    return lambda connection: Ledger(connection).record_all([made, made._replace(version=2)])
 
 
 def rename(old: str, new: str) -> Write:
@@ -227,6 +227,8 @@ READERS: dict[str, Callable] = {
         ("price_log", "UPDATE price_log SET detail = 'other'"),
         ("forecasts", "UPDATE forecasts SET point = 38.38"),
         ("forecasts", "DELETE FROM forecasts WHERE version = 2"),
+        # Sorted after all days of its month.
+        ("forecasts", "UPDATE forecasts SET target_session = substr(target_session, 1, 7) || '~5'"),
         ("sessions", "UPDATE sessions SET closes_at = '2024-02-05T22:00:00Z'"),
         *((table, "DELETE FROM checksums WHERE owner <> ''") for table in READERS),
     ],
@@ -362,8 +364,8 @@ def test_who_reads_while_another_writes_finds_no_damage(
                 merge(TICKER, rows_of(0, 40, 37.0), shift=True)(writer.prices.connection)
                 other = replace(PETR4, ticker=TICKER, currency="USD")
                 writer.prices.merge(other, rows_of(41, 1, 38.0), SPLIT, source="b3", at=LATER)
-                writer.ledger.record(replace(entry_of(), version=2))
-                writer.ledger.record(replace(entry_of(), version=3))
+                writer.ledger.record(entry_of()._replace(version=2))
+                writer.ledger.record(entry_of()._replace(version=3))
             return right(own, *words)
 
         monkeypatch.setattr(Checksums, "stored", stored)

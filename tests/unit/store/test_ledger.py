@@ -1,7 +1,6 @@
 import math
 import sqlite3
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,18 @@ def test_a_forecast_is_kept_once_and_the_first_one_stands(store):
     first = entry_of()
     assert store.ledger.record(first) is None
     assert store.ledger.record(first) == first
-    another = replace(first, point=99.0, as_of="2024-03-13", made_at=LATER)
+    another = first._replace(point=99.0, as_of="2024-03-13", made_at=LATER)
     assert store.ledger.record(another) == first
     assert store.ledger.entries(TICKER) == [first]
+
+
+def test_what_is_on_record_already_changes_no_checksum_and_is_not_summed_up_again(store):
+    store.ledger.record(entry_of())
+    said: list[str] = []
+    store.prices.connection.set_trace_callback(said.append)
+    store.ledger.record(entry_of())
+    assert any("INSERT INTO forecasts" in statement for statement in said)
+    assert not any("checksums" in statement for statement in said)
 
 
 def test_what_is_on_record_of_whom_and_since_when(store):
@@ -53,7 +61,7 @@ def test_the_earlier_forecast_is_the_one_of_the_very_same_key(store):
         entry_of(point=4.0, ticker="VALE3.SA"),
     ]
     assert [store.ledger.record(entry) for entry in around] == [None] * 5
-    assert [store.ledger.record(replace(entry, point=99.0)) for entry in around] == around
+    assert [store.ledger.record(entry._replace(point=99.0)) for entry in around] == around
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Forecasts on record: what came of them, and who was champion when they were made."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,9 +76,9 @@ def test_all_that_is_on_record_whoever_made_it(model_home: Path) -> None:
         (*_, last) = store.ledger.entries(TICKER)
         store.ledger.record_all(
             [
-                replace(last, pool="+b3", version=7),
-                replace(last, horizon=5, target_session="2024-03-20"),
-                replace(last, as_of="1999-01-04", target_session="1999-01-05"),
+                last._replace(pool="+b3", version=7),
+                last._replace(horizon=5, target_session="2024-03-20"),
+                last._replace(as_of="1999-01-04", target_session="1999-01-05"),
             ]
         )
 

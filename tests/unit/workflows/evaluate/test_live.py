@@ -140,7 +140,7 @@ def test_days_that_are_no_longer_stored_are_counted(journal: Path) -> None:
 def test_another_horizon_is_another_matter(journal: Path) -> None:
     with open_store(journal) as store:
         entry = store.ledger.entries(TICKER)[30]
-        store.ledger.record(replace(entry, horizon=5, version=1))
+        store.ledger.record(entry._replace(horizon=5, version=1))
 
     live = scores_of(journal)
 
@@ -281,7 +281,7 @@ def test_prices_that_a_model_learned_as_such_are_rescaled(journal: Path) -> None
     train([TICKER], config, home=journal, promote="always")
     with open_store(journal) as store:
         for entry in store.ledger.entries(TICKER):
-            store.ledger.record(replace(entry, version=2))
+            store.ledger.record(entry._replace(version=2))
     execute(journal, "UPDATE prices SET close = close / 2, adj_close = adj_close / 2")
 
     live = scores_of(journal, f"{TICKER}@v2")

@@ -43,7 +43,7 @@ def test_forecasts_of_others_than_the_champion_take_no_place(
     (alone,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
     with open_store(journal) as store:
         for entry in store.ledger.entries(TICKER):
-            others = [replace(entry, version=version, point=1.0) for version in versions]
+            others = [entry._replace(version=version, point=1.0) for version in versions]
             store.ledger.record_all(others)
 
     (among,) = predict([TICKER], home=journal, now="2024-03-13T23:30:00Z").forecasts
@@ -134,7 +134,7 @@ def narrowed(home: Path, factor: float) -> None:
 
 def narrower(entry: LedgerEntry, factor: float) -> LedgerEntry:
     quantiles = tuple(entry.point + factor * (q - entry.point) for q in entry.quantiles)
-    return replace(entry, quantiles=quantiles)
+    return entry._replace(quantiles=quantiles)
 
 
 def test_intervals_that_were_too_narrow_are_widened(journal: Path) -> None:

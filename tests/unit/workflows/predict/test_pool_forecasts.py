@@ -242,11 +242,11 @@ def test_its_record_is_that_of_its_own_forecasts(pool_home: Path) -> None:
         (entry,) = _entry(store, pool_home)
         # As if they had been given on the evenings of a year.
         past = [
-            replace(entry, target_session=days[row + 1], as_of=days[row], made_at=f"{days[row]}T23")
+            entry._replace(target_session=days[row + 1], as_of=days[row], made_at=f"{days[row]}T23")
             for row in range(200, 418)
         ]
         store.ledger.record_all(past)
-        store.ledger.record_all([replace(each, pool="", point=1.0) for each in past[-30:]])
+        store.ledger.record_all([each._replace(pool="", point=1.0) for each in past[-30:]])
 
     made = forecasts(pool_home, NAMES[0]).forecasts[0]
     own = predict([NAMES[0]], home=pool_home, now=EVENING).forecasts[0]
