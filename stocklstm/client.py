@@ -84,6 +84,17 @@ def _never() -> bool:
     return False
 
 
+def _require_training(command: str) -> None:
+    """Refuse what a slim install cannot do, before prices are fetched or PyTorch is loaded for it.
+
+    Raises:
+        MissingPackageError: Something that trainings need is not installed.
+    """
+    from stocklstm.core.packages import TRAINING, require_packages
+
+    require_packages(command, TRAINING)
+
+
 class Client:
     """An open store, and all that can be done with it.
 
@@ -478,7 +489,7 @@ class Client:
         tickers: Sequence[str],
     ) -> "Batch[NewModel]":
         """Train the champions that are due, and for the first time what has prices and no model."""
-        from stocklstm.workflows.evening.renewal import first_models, newer_models
+        from stocklstm.workflows.evening.renewal import first_models, newer_models, renewed
 
         store = self.store()
         old = [
@@ -489,14 +500,17 @@ class Client:
             for name in tickers
             if store.prices.has(name) and not store.registry.versions(name)
         ]
-        renewed: Batch[NewModel] = Batch(())
-        if old:
-            renewed = newer_models(self.retrain(old, rule, on_epoch=on_epoch))
-        if new:
+
+        def first(names: Sequence[str]) -> "Batch[NewModel]":
             config = self.effective_settings({}).config
-            first = first_models(self.train(new, config, on_epoch=on_epoch))
-            renewed = Batch((*renewed.results, *first.results), renewed.failures + first.failures)
-        return renewed
+            return first_models(self.train(names, config, on_epoch=on_epoch))
+
+        newer: Batch[NewModel] = Batch(())
+        if old:
+            newer = newer_models(self.retrain(old, rule, on_epoch=on_epoch))
+        # What keeps them from being trained is no failure of the others.
+        begun = renewed(new, first)
+        return Batch((*newer.results, *begun.results), newer.failures + begun.failures)
 
     def plan_evenings(
         self, tickers: Sequence[str] = (), *, pool: str | None = None, at: str | None = None
@@ -704,6 +718,7 @@ class Client:
             ConfigError: The number of processes is outside its limits.
             NotFoundError: There is no store, or no model at all.
         """
+        _require_training("evaluate --walk-forward")
         from stocklstm.workflows.evaluate.walk_forward import walk_forward
         from stocklstm.workflows.parallel import check_jobs
 
@@ -747,6 +762,8 @@ class Client:
             NotFoundError: There is no store.
         """
         from stocklstm.core.settings.compression import Compression
+
+        _require_training("quantize")
         from stocklstm.workflows.quantize.quantize import check_quantize, quantize
 
         check_quantize(references, tolerance_pct)
@@ -792,6 +809,10 @@ class Client:
         """
         from stocklstm.workflows.validate.validate import validate
 
+        if deep:
+            from stocklstm.core.packages import require_packages
+
+            require_packages("validate --deep", ("torch",))
         return validate(
             self.store(),
             references,
@@ -1061,6 +1082,7 @@ class Client:
         if file_format == "onnx":
             return export_graph(self.store(), wanted, output)
         if file_format == "classic":
+            _require_training("models export --format classic")
             from stocklstm.workflows.models.classic import export_classic
 
             return export_classic(self.store(), wanted, output)
@@ -1106,6 +1128,7 @@ class Client:
         chosen = import_format(path, file_format)
         check_promotion(promote)
         if chosen == "classic":
+            _require_training("models import of classic files")
             from stocklstm.workflows.models.classic import import_classic, read_classic
 
             files = read_classic(path, ticker, seq_length)
@@ -1177,6 +1200,7 @@ class Client:
         check_promotion(promote)
         if beginning.resume is None:
             require_tickers(tickers, "train")
+        _require_training("train")
         failures: tuple[Failure, ...] = ()
         if fetch and tickers and beginning.resume in {None, AUTO}:
             tickers, failures = self._stocked(tickers, on_note)
@@ -1268,6 +1292,7 @@ class Client:
         beginning, config = beginning or NEW_RUN, config or PRESETS["calibrated"]
         check_promotion(promote)
         check_pooled(backend or THIS_PROCESS)
+        _require_training("train")
         failures: tuple[Failure, ...] = ()
         if beginning.resume is None:
             owner, tickers = check_pool(name, tickers, config)
@@ -1404,6 +1429,7 @@ class Client:
         from stocklstm.workflows.train.warm_start import check_weights
 
         require_tickers(tickers, "train --dry-run")
+        _require_training("train --dry-run")
         store = self.store()
         check_weights(store, weights)
         from stocklstm.workflows.train.dry_run import dry_run
@@ -1439,6 +1465,7 @@ class Client:
 
         config = config or PRESETS["calibrated"]
         owner, tickers = check_pool(name, tickers, config)
+        _require_training("train --dry-run")
         store = self.store()
         check_pool_in(store, owner, tickers)
         check_weights(store, weights)
@@ -1486,6 +1513,7 @@ class Client:
         """
         from stocklstm.workflows.train.beginning import require_tickers, study_of
 
+        _require_training("tune")
         known = search.resume not in {None, AUTO}
         failures: tuple[Failure, ...] = ()
         if not known:

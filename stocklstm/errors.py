@@ -2,6 +2,7 @@
 
     StockLstmError
     ├ ConfigError             a setting or argument is wrong
+    │ └ MissingPackageError   a package is not installed that this needs
     ├ CheckFailedError        the check ran and the answer is no
     │ └ TrainingDivergedError
     ├ NotFoundError           no such data or model
@@ -82,6 +83,10 @@ def _restore(
 
 class ConfigError(StockLstmError):
     """A setting is out of range, unknown, or contradicts another."""
+
+
+class MissingPackageError(ConfigError):
+    """A package is not installed that this needs."""
 
 
 class CheckFailedError(StockLstmError):

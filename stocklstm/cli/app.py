@@ -85,6 +85,13 @@ def _called(arguments: list[str]) -> int:
     except StorageError as error:
         complain(error)
         return exit_code(error)
+    except ImportError as error:
+        from stocklstm.core.packages import missing_package
+
+        if (missing := missing_package(error)) is None:
+            raise
+        complain(missing)
+        return exit_code(missing)
     except OSError as error:
         if not _INSTALLING.intersection(arguments):
             raise

@@ -25,6 +25,7 @@ from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
+from stocklstm.core.packages import TRAINING, require_packages
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
@@ -53,6 +54,7 @@ def demo(
     tour = _Tour(Mode.JSON if as_json else Mode.HUMAN)
     try:
         tour.mode = choose_mode(as_json=as_json, quiet=quiet)
+        require_packages("demo", TRAINING)
         tour.home = _new_home(home)
         with speaking(only_wrong=tour.mode is not Mode.HUMAN):
             _run(tour, tour.home)

@@ -225,9 +225,11 @@ def _named_columns(typed: Sequence[str]) -> dict[str, str]:
 
 def require_prices(client: Client, tickers: Sequence[str], *, fetch: bool) -> "Stocked":
     """Get the prices of tickers that have none, and say so; without `fetch` such tickers fail."""
+    from stocklstm.core.packages import TRAINING, require_packages
     from stocklstm.workflows.prices.missing import announcement
 
     def get(missing: Sequence[str]) -> "FetchResult":
+        require_packages("training", TRAINING)
         note(announcement(missing))
         with fetch_progress() as (on_ticker, _):
             result = client.fetch(missing, on_ticker=on_ticker)

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +18,12 @@ from stocklstm.cli.output import (
 from stocklstm.cli.streams import say, write
 from stocklstm.core.batch import Failure
 from stocklstm.core.exits import ExitCode, exit_code
-from stocklstm.errors import ConfigError, StockLstmError
+from stocklstm.core.packages import EXTRAS, require_packages
+from stocklstm.errors import StockLstmError
 from stocklstm.workflows.documents import envelope
 
 if TYPE_CHECKING:
     from stocklstm.api.server import Serving
-
-_EXTRA = ("fastapi", "uvicorn", "jinja2", "prometheus_client")
 
 
 def serve(
@@ -65,7 +63,7 @@ def serve(
     mode = Mode.HUMAN
     try:
         mode = choose_mode(as_json=as_json, quiet=quiet)
-        _require_extra()
+        require_packages("serve", EXTRAS["api"])
         from stocklstm.api.server import serve as serving
         from stocklstm.api.server_options import ServerOptions, api_token, require_safe
 
@@ -79,15 +77,6 @@ def serve(
         complain(error)
         raise typer.Exit(exit_code(error)) from error
     raise typer.Exit(ExitCode.OK if ended_by == signal.SIGTERM else ExitCode(128 + ended_by))
-
-
-def _require_extra() -> None:
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"serve needs {missing[0]}, which is not installed",
-            hint="pip install 'stocklstm[api]'",
-        )
 
 
 def _announce(started: "Serving", mode: Mode) -> None:

@@ -45,9 +45,17 @@ class Batch(Generic[T_co]):
 
 
 def unexpected(cause: Exception) -> StockLstmError:
-    """Wrap a bug, so that it can be reported like any failure; want of files or space is none."""
+    """Wrap a bug, so that it can be reported like any failure.
+
+    Want of files or space is none, nor is that of a package.
+    """
     if (wanting := want_of(cause)) is not None:
         return wanting
+    if isinstance(cause, ImportError):
+        from stocklstm.core.packages import missing_package
+
+        if (missing := missing_package(cause)) is not None:
+            return missing
     error = UnexpectedError(
         f"a bug in stocklstm: {type(cause).__name__}: {cause}",
         hint="please report it with the traceback above",

@@ -26,6 +26,7 @@ from stocklstm import errors
 from stocklstm.errors import (
     ArtifactCorruptError,
     ConfigError,
+    MissingPackageError,
     NetworkError,
     StockLstmError,
     TrainingDivergedError,
@@ -444,7 +445,7 @@ def _connected(address: str) -> Iterator[Any]:
         with dask.config.set({"logging": quiet}):
             from distributed import Client
     except ImportError as error:
-        raise ConfigError(
+        raise MissingPackageError(
             "--scheduler needs Dask, which is not installed",
             hint="pip install 'stocklstm[distributed]'",
         ) from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stocklstm.core.settings.config import AXES, AxisValues
 from stocklstm.core.training.search import COMPLETE, DIVERGED, Trial
-from stocklstm.errors import ConfigError
+from stocklstm.errors import MissingPackageError
 
 if TYPE_CHECKING:
     import optuna
@@ -17,11 +17,11 @@ _WARM_UP_EPOCHS = 3
 
 
 def require_optuna() -> None:
-    """Raise `ConfigError` if Optuna is not installed."""
+    """Raise `MissingPackageError` if Optuna is not installed."""
     try:
         import optuna  # noqa: F401 - to see whether it is there
     except ImportError as error:
-        raise ConfigError(
+        raise MissingPackageError(
             "this sampler needs Optuna, which is not installed",
             hint="pip install 'stocklstm[tune]', or search with --sampler coordinate",
         ) from error

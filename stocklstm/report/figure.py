@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stocklstm.core.packages import PICTURES, require_packages
 from stocklstm.core.prices.series import Dates, Floats
 from stocklstm.core.wording import currency_symbol, price_digits
 
@@ -69,6 +70,7 @@ def side_by_side(*widths: float, same_unit: bool = True) -> Iterator[tuple["Figu
 def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
     # Where no home directory can be written it makes a temporary one, and would say so every time.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    require_packages("a picture", PICTURES)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -21,8 +21,12 @@ def environment() -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """List only the libraries: what must be the same wherever a version may be made."""
-    return {name: installed(name) for name in _PACKAGES}
+    """List only the libraries: what must be the same wherever a version may be made.
+
+    A slim install lacks some.
+    """
+    found = {name: _installed(name) for name in _PACKAGES}
+    return {name: version for name, version in found.items() if version is not None}
 
 
 def differences(made_with: Mapping[str, str]) -> list[str]:

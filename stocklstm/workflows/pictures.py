@@ -14,7 +14,13 @@ from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.wording import counted
-from stocklstm.errors import ConfigError, StockLstmError, StorageError, StoreLockedError
+from stocklstm.errors import (
+    ConfigError,
+    MissingPackageError,
+    StockLstmError,
+    StorageError,
+    StoreLockedError,
+)
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.errors_over_time import errors_png
 from stocklstm.report.fan import SHOWN_CLOSES, fan_png
@@ -200,4 +206,5 @@ def _keep(path: Path, draw: Callable[[], bytes]) -> None:
 
 
 def _no_picture(error: StockLstmError, drawn: int = 0) -> str:
-    return f"no {'further ' if drawn else ''}picture was drawn: {error.message}"
+    line = f" ({error.hint})" if isinstance(error, MissingPackageError) else ""
+    return f"no {'further ' if drawn else ''}picture was drawn: {error.message}{line}"

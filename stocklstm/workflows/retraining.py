@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.packages import TRAINING, require_packages
 from stocklstm.core.reference import (
     ModelReference,
     StoredTicker,
@@ -15,10 +16,11 @@ from stocklstm.core.reference import (
     parse_ticker,
 )
 from stocklstm.core.settings.config import differing_settings
-from stocklstm.core.wording import counted
+from stocklstm.core.wording import counted, first_few
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
+    MissingPackageError,
     NoModelError,
     RejectedDataError,
 )
@@ -138,6 +140,10 @@ def retrain(  # noqa: PLR0913 - each is an argument of the method
     due = {each.ticker: each.settings for each in found.results if each.due}
     if not due:
         return Batch(tuple(Retrained(each, None) for each in found.results), found.failures)
+    try:
+        require_packages("training", TRAINING)
+    except MissingPackageError as error:
+        return _not_retrained(found, error)
     # What nobody trains does not wait for PyTorch.
     from stocklstm.workflows.train.beginning import NEW_RUN
     from stocklstm.workflows.train.train import train
@@ -162,6 +168,17 @@ def retrain(  # noqa: PLR0913 - each is an argument of the method
         if not each.due or each.ticker in made
     )
     return Batch(results, (*found.failures, *trained.failures))
+
+
+def _not_retrained(found: DueResult, missing: MissingPackageError) -> RetrainResult:
+    """Say which champions are due, where none can be trained."""
+    due = [each.ticker for each in found.results if each.due]
+    verb = "is" if len(due) == 1 else "are"
+    error = MissingPackageError(
+        f"{first_few(due)} {verb} due, and {missing.message}", hint=missing.hint
+    )
+    kept = tuple(Retrained(each, None) for each in found.results if not each.due)
+    return Batch(kept, (*found.failures, *(Failure(ticker, error) for ticker in due)))
 
 
 def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:

@@ -274,7 +274,7 @@ def test_a_port_that_is_taken(cli: Cli) -> None:
 def test_without_the_extra_it_says_what_to_install(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stocklstm.cli.serve.find_spec", lambda name: name != "uvicorn" or None)
+    monkeypatch.setattr("stocklstm.core.packages.find_spec", lambda name: name != "uvicorn" or None)
 
     outcome = cli("serve")
 

@@ -23,6 +23,7 @@ from tests.support.tampering import flip_bit, replace_manifest
 
 DOCUMENTED = {
     errors.ConfigError: 2,
+    errors.MissingPackageError: 2,
     errors.CheckFailedError: 3,
     errors.TrainingDivergedError: 3,
     errors.NotFoundError: 4,

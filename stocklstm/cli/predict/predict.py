@@ -175,8 +175,10 @@ def _drawing(
     if not plot and file is None:
         return lambda result: result
     # Only here: a forecast without a picture must not wait for matplotlib.
+    from stocklstm.core.packages import PICTURES, require_packages
     from stocklstm.workflows.pictures import require_one_picture, require_picture_name
 
+    require_packages("predict --plot", PICTURES)
     if file is not None:
         require_picture_name(file)
         require_one_picture(client.store(), references, pool)

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from stocklstm.core.clock import utc_now
+from stocklstm.errors import MissingPackageError
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import write_file
 from stocklstm.workflows.evening.evening import EveningTicker
@@ -30,13 +31,19 @@ def write_report(store: Store, items: Sequence[EveningTicker], directory: Path) 
         ConfigError: It may not be written.
         StorageError: The disk is full or failing.
     """
-    pictures = {item.ticker: fan_picture(store, [item.forecast]) for item in items}
+    try:
+        pictures = [fan_picture(store, [item.forecast]) for item in items]
+    except MissingPackageError as error:
+        # The table is worth having without them.
+        figures = f"<p>{escape(f'No pictures: {error.message} ({error.hint}).')}</p>\n"
+    else:
+        figures = "".join(_figures(items, pictures))
     page = directory / PAGE
-    write_file(page, _page(items, pictures, utc_now()).encode(), "--report")
+    write_file(page, _page(items, figures, utc_now()).encode(), "--report")
     return page
 
 
-def _page(items: Sequence[EveningTicker], pictures: dict[str, bytes], at: str) -> str:
+def _page(items: Sequence[EveningTicker], figures: str, at: str) -> str:
     summary = summarize(items)
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
     rows = "".join(
@@ -51,15 +58,15 @@ def _page(items: Sequence[EveningTicker], pictures: dict[str, bytes], at: str) -
             f"<h1>Forecasts of {at[:10]}</h1>\n<p>Made at {at}.</p>\n",
             f"<table>\n<tr>{head}</tr>\n{rows}</table>\n",
             *(f"<p>{escape(line)}</p>\n" for line in summary.lines),
-            *_figures(items, pictures),
+            figures,
             "</body>\n</html>\n",
         )
     )
 
 
-def _figures(items: Sequence[EveningTicker], pictures: dict[str, bytes]) -> Iterator[str]:
-    for item in items:
-        name, encoded = escape(item.ticker), b64encode(pictures[item.ticker]).decode()
+def _figures(items: Sequence[EveningTicker], pictures: Sequence[bytes]) -> Iterator[str]:
+    for item, picture in zip(items, pictures, strict=True):
+        name, encoded = escape(item.ticker), b64encode(picture).decode()
         yield f'<h2 id="{name}">{name}</h2>\n'
         yield f'<img alt="Forecast of {name}" src="data:image/png;base64,{encoded}">\n'
         for warning in item.warnings:

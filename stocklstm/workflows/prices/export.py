@@ -12,7 +12,7 @@ import numpy as np
 from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import StoredTicker, parse_ticker
-from stocklstm.errors import ConfigError
+from stocklstm.errors import ConfigError, MissingPackageError
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import is_directory, write_file
 
@@ -161,7 +161,7 @@ def _parquet_encoder() -> Callable[[Store, str], bytes]:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError(
+        raise MissingPackageError(
             "Parquet files need the package pyarrow, which is not installed",
             hint="pip install 'stocklstm[parquet]', or take --format csv",
         ) from error
