@@ -41,11 +41,12 @@ class Forecaster:
         """Return the first row at whose close a forecast can be made."""
         return self.scaling.warm_up + self.config.seq_length - 1
 
-    def outputs(self, bars: Bars, origins: Indices) -> Floats:
+    def outputs(self, bars: Bars, origins: Indices, *, together: bool = False) -> Floats:
         """Run the network.
 
         Args:
             origins: (M,) rows at whose close forecasts are made, none before `first_origin`.
+            together: Run several windows at once, which may round otherwise.
 
         Returns:
             (M, Q) raw outputs.
@@ -76,18 +77,19 @@ class Forecaster:
             )
         # One by one, as each was or will be made on its evening: the scores are then those of the
         # very forecasts that are given out, to the last digit, also where int8 depends on the
-        # batch. A window alone takes no longer than its share of a batch.
-        alone = [self.graph.run(windows[row : row + 1]) for row in range(len(windows))]
-        return np.concatenate([np.empty((0, self.graph.outputs)), *alone])
+        # batch.
+        return self.graph.run_each(windows, together=together)
 
-    def forecast(self, bars: Bars, origins: Indices) -> ReturnForecasts:
+    def forecast(self, bars: Bars, origins: Indices, *, together: bool = False) -> ReturnForecasts:
         """Forecast the log return over the horizon from each origin.
 
         Args:
             origins: (M,) rows, none before `first_origin`.
+            together: Run several windows at once, which may round otherwise.
 
         Raises:
             SeriesTooShortError: There are too few rows before an origin.
             RejectedDataError: A price in a window is not usable.
         """
-        return self.scaling.forecasts(self.outputs(bars, origins), bars, origins)
+        outputs = self.outputs(bars, origins, together=together)
+        return self.scaling.forecasts(outputs, bars, origins)

@@ -10,6 +10,9 @@ from stocklstm.infer.structure import check_structure
 
 _ERRORS_ONLY = 3
 
+# Windows that are run at once: more would need more memory, and take no less time each.
+_TOGETHER = 64
+
 
 class ServingGraph:
     """A loaded graph that maps windows to outputs."""
@@ -79,3 +82,21 @@ class ServingGraph:
             return np.empty((0, self.outputs))
         (outputs,) = self._session.run(None, {"windows": np.ascontiguousarray(windows)})
         return np.asarray(outputs, np.float64)
+
+    def run_each(self, windows: NDArray[np.float32], *, together: bool = False) -> Floats:
+        """Forecast each window by itself.
+
+        Args:
+            windows: (N, T, F), finite.
+            together: Run several at once, which takes half as long and may round otherwise; int8,
+                whose steps would depend on the other windows, is run one by one even so.
+
+        Returns:
+            (N, Q); no rows if there are no windows.
+
+        Raises:
+            ValueError: As of `run`.
+        """
+        count = _TOGETHER if together and self.stored != "int8" else 1
+        parts = [self.run(windows[row : row + count]) for row in range(0, len(windows), count)]
+        return np.concatenate([np.empty((0, self.outputs)), *parts])

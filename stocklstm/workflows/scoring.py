@@ -123,12 +123,15 @@ def score_model(
     bars: Bars,
     origins: Indices,
     others: Sequence[DistributionBaseline] = (),
+    *,
+    together: bool = False,
 ) -> ScoredDays:
     """Forecast from each origin and put the outcome beside it.
 
     Args:
         origins: (n,) rows, each with the session that is forecast from it.
         others: Baselines of the distribution to put beside it, besides EWMA.
+        together: Make several forecasts at once, which may round otherwise than one alone.
 
     Raises:
         SeriesTooShortError: An origin has too few bars before it.
@@ -138,6 +141,6 @@ def score_model(
     manifest, stored = model.manifest, len(bars)
     bars = bars.since(manifest.config.start)
     origins = origins - (stored - len(bars))
-    forecasts = model.forecaster.forecast(bars, origins)
+    forecasts = model.forecaster.forecast(bars, origins, together=together)
     horizon = manifest.config.horizon
     return score_days(bars, origins, forecasts, manifest.baselines, horizon, others)

@@ -119,7 +119,8 @@ def skill_reference(days: ScoredDays) -> SkillReference | None:
 def _drawn(values: Floats, length: int, generator: np.random.Generator) -> Floats:
     """Draw many series of a length from moving blocks."""
     starts = generator.integers(0, len(values) - _BLOCK + 1, (_RUNS, -(-length // _BLOCK)))
-    drawn: Floats = values[starts[:, :, None] + np.arange(_BLOCK)].reshape(_RUNS, -1)[:, :length]
+    blocks = np.lib.stride_tricks.sliding_window_view(values, _BLOCK)
+    drawn: Floats = blocks[starts].reshape(_RUNS, -1)[:, :length]
     return drawn
 
 
@@ -204,8 +205,8 @@ def cumulative_sums(steps: Floats) -> Floats:
         The same shape.
     """
     totals = np.cumsum(steps, axis=-1)
-    lowest = np.minimum(np.minimum.accumulate(totals, axis=-1), 0)
-    sums: Floats = totals - lowest
+    lowest = np.minimum.accumulate(totals, axis=-1)
+    sums: Floats = totals - np.minimum(lowest, 0, out=lowest)
     return sums
 
 

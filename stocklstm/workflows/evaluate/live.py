@@ -28,7 +28,7 @@ from stocklstm.workflows.loading.model import (
     require_ticker,
     scale_since_training,
 )
-from stocklstm.workflows.scoring import score_unseen
+from stocklstm.workflows.scoring import score_model, unseen_origins
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,11 @@ class _Versions:
             seen = self.bars.dates <= np.datetime64(manifest.splits.test_end, "D")
             model = load_version(self.store, manifest)
             try:
-                days, _ = score_unseen(model, self.bars.select(seen))
+                # What is known of all bars need not be computed again.
+                bars = self.bars if seen.all() else self.bars.select(seen)
+                # These are no forecasts that were given, so their last digits do not matter.
+                origins = unseen_origins(manifest, bars)
+                days = score_model(model, bars, origins, together=True)
             except NotEnoughDataError as error:
                 self.warnings.append(f"no alarm of the skill of {manifest.id}: {error.message}")
                 continue

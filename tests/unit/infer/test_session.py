@@ -1,5 +1,7 @@
 """The serving graph refuses what ONNX Runtime would answer wrongly."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from stocklstm.core.settings.config import configure
 from stocklstm.errors import ArtifactCorruptError
 from stocklstm.infer.latency import latencies_ms
 from stocklstm.infer.session import ServingGraph
+from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
+from stocklstm.learn.compress.weights import store_half
 from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.onnx_graph import export_onnx
 
@@ -54,6 +58,26 @@ def test_strided_views_give_the_same_as_copies(graph: ServingGraph) -> None:
     view = np.lib.stride_tricks.sliding_window_view(rows, 10, axis=0).transpose(0, 2, 1)
 
     assert np.array_equal(graph.run(view), graph.run(view.copy()))
+
+
+@pytest.mark.parametrize("make", [bytes, store_half, quantize_dynamic_int8])
+@pytest.mark.parametrize("count", [0, 1, 130])
+def test_windows_run_together_give_what_each_gives_alone(
+    content: bytes, make: Callable[..., bytes], count: int
+) -> None:
+    options = {"per_channel": False} if make is quantize_dynamic_int8 else {}
+    graph = ServingGraph(make(content, **options))
+    # Of very different sizes, as those of a batch have one scale in int8.
+    sizes = np.geomspace(0.1, 10, count, dtype=np.float32)[:, None, None]
+    windows = sizes * np.random.default_rng(0).standard_normal((count, 10, 2), np.float32)
+
+    alone, together = graph.run_each(windows), graph.run_each(windows, together=True)
+
+    assert together.shape == (count, graph.outputs)
+    if graph.stored == "int8":
+        assert (together == alone).all()
+    else:
+        assert np.allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk", b"\x80\x04N.", bytes(1000)])
