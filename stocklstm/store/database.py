@@ -132,6 +132,9 @@ CHECKSUMS = 7
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
+# The first one with tables that are STRICT; an older one calls a sound database malformed.
+_LEAST_SQLITE = (3, 37, 0)
+
 APPLICATION_ID = 0x53544C4D
 """Marks a database as one of stocklstm's ("STLM"); those of before there was a mark have 0."""
 
@@ -347,8 +350,24 @@ def connect_for_writing(
     return connection
 
 
+def require_sqlite() -> None:
+    """Refuse a SQLite that cannot read what this program stores, before it says anything of it.
+
+    Raises:
+        ConfigError: It is too old.
+    """
+    if sqlite3.sqlite_version_info < _LEAST_SQLITE:
+        least = "{}.{}".format(*_LEAST_SQLITE)
+        raise ConfigError(
+            f"this Python comes with SQLite {sqlite3.sqlite_version}, and {least} is needed",
+            hint="install stocklstm with a Python that brings a newer one, such as that of: "
+            "uv python install 3.13, or of conda",
+        )
+
+
 def open_in_memory() -> sqlite3.Connection:
     """Open an empty database that is gone once it is closed."""
+    require_sqlite()
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     _migrate(connection)
     connection.execute("PRAGMA foreign_keys = ON")

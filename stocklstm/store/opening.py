@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stocklstm.errors import StockLstmError, StoreLockedError
-from stocklstm.store.database import connect_for_reading, connect_for_writing
+from stocklstm.store.database import connect_for_reading, connect_for_writing, require_sqlite
 from stocklstm.store.disk import disk_errors, make_private
 from stocklstm.store.paths import StorePaths
 
@@ -63,6 +63,7 @@ def _in_place(
 
     SQLite finds a log by the name of its database, and would read one beside the other's.
     """
+    require_sqlite()
     for _ in range(_MOST_RESTORES):
         before = _identity(path)
         try:

@@ -29,7 +29,7 @@ from stocklstm.store.backups import (
     listed_versions,
     open_backup,
 )
-from stocklstm.store.database import copy_database, file_size
+from stocklstm.store.database import copy_database, file_size, require_sqlite
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.manifest import corrupt
 from stocklstm.store.opening import open_readonly
@@ -152,6 +152,7 @@ def restore(
     paths: StorePaths, file: Path, *, replace: bool, lock_timeout_s: float
 ) -> RestoreResult:
     """Make a store of a backup; see `Client.restore`."""
+    require_sqlite()
     with open_backup(file) as backup:
         if is_pending(paths):
             finish(paths, lock_timeout_s)
