@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -160,6 +161,37 @@ def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]])
     console.print(table)
 
 
+class Line(NamedTuple):
+    """A line of text.
+
+    Attributes:
+        words: What it says.
+        style: Of Rich, "" for none.
+        whole: True if it is never broken.
+    """
+
+    words: str
+    style: str = ""
+    whole: bool = False
+
+
+def lines(console: Console, each: Iterable[Line]) -> None:
+    """Print lines as Rich does, which takes a sixth of a millisecond for each; it breaks long ones.
+
+    Thousands of tickers have some each.
+    """
+    drawn: list[Segment] = []
+    for line in each:
+        words, style, whole = line
+        if words.isprintable() and (whole or cell_len(words) <= console.width):
+            drawn += [Segment(words, console.get_style(style) if style else None), Segment("\n")]
+            continue
+        console.print(Segments(drawn), end="", crop=False)
+        drawn = []
+        console.print(Text(words, style), soft_wrap=whole)
+    console.print(Segments(drawn), end="", crop=False)
+
+
 def paths(console: Console, words: str, places: Iterable[str]) -> None:
     """Print paths, one a line and never broken: whoever reads one wants to copy it."""
     for place in places:
@@ -176,4 +208,9 @@ def sparkline(values: Sequence[float]) -> str:
 
 def verdict_text(words: str, verdict: str) -> Text:
     """Colour a verdict by what it says."""
-    return Text(words, STYLES.get(verdict, ""))
+    return Text(*verdict_line(words, verdict)[:2])
+
+
+def verdict_line(words: str, verdict: str) -> Line:
+    """Say a verdict in a line, in the colour of what it says."""
+    return Line(words, STYLES.get(verdict, ""))

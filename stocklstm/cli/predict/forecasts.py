@@ -1,6 +1,6 @@
 """Forecasts on the terminal: what predict and demo show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
@@ -18,6 +18,7 @@ from stocklstm.core.wording import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stocklstm.cli.tables import Line
     from stocklstm.core.forecasts.intervals import Interval
     from stocklstm.core.forecasts.live import LiveRecord
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
@@ -46,7 +47,7 @@ def _bare(item: "Forecast") -> Iterable[str]:
 
 
 def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
-    from stocklstm.cli.tables import grid
+    from stocklstm.cli.tables import grid, lines
     from stocklstm.workflows.predict.predict import of_one_model
 
     intervals = [level_percent(interval.level) for interval in items[0].intervals]
@@ -74,16 +75,15 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     near = all(item.horizon == 1 and item.outcome is None for item in items)
     title = f"Forecast closes{f' of {items[0].ticker}' if one else ''}"
     grid(console, "Next session's close" if near else title, columns, rows)
-    for group in of_one_model(items):
-        _explain(console, group)
+    lines(console, (line for group in of_one_model(items) for line in _explained(group)))
     for words in _not_on_the_grid(items[0].intervals):
         console.print(f"\n{words}")
     console.print("\nA forecast is not investment advice.")
 
 
-def _explain(console: "Console", group: Sequence["Forecast"]) -> None:
+def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
     """Say what made the forecasts of a ticker, and how good it is."""
-    from stocklstm.cli.tables import verdict_text
+    from stocklstm.cli.tables import Line, verdict_line
     from stocklstm.workflows.predict.predict import HORIZON_CHECK
 
     first, several = group[0], len(group) > 1
@@ -93,19 +93,20 @@ def _explain(console: "Console", group: Sequence["Forecast"]) -> None:
         from stocklstm.core.forecasts.horizons import horizons_text
 
         ahead = f", {horizons_text([item.horizon for item in group])} sessions ahead"
-    console.print(f"\n{_maker(first)}, from the close of {first.as_of}, {last}{ahead}.")
-    console.print(verdict_text(first.verdict_text, first.verdict))
+    yield Line("")
+    yield Line(f"{_maker(first)}, from the close of {first.as_of}, {last}{ahead}.")
+    yield verdict_line(first.verdict_text, first.verdict)
     untested = (c.detail for item in group for c in item.checks if c.name == HORIZON_CHECK)
     for words in dict.fromkeys(untested):
-        console.print(f"{words[0].upper()}{words[1:]}", soft_wrap=True)
+        yield Line(f"{words[0].upper()}{words[1:]}", whole=True)
     for item in group:
         whose = f", {sessions_ahead(item.horizon)}" if several else ""
         if item.live is not None:
-            console.print(f"Live{whose}, {_live_words(item.live)}")
+            yield Line(f"Live{whose}, {_live_words(item.live)}")
         if item.intervals[0].adaptive:
-            console.print(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
+            yield Line(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
     if first.plot:
-        console.print(f"Picture: {first.plot}", soft_wrap=True)
+        yield Line(f"Picture: {first.plot}", whole=True)
 
 
 def _not_on_the_grid(intervals: "Sequence[Interval]") -> Iterable[str]:

@@ -279,6 +279,38 @@ def test_a_table_looks_like_one_of_rich(
     assert drawn == expected
 
 
+LINES = st.lists(
+    st.builds(
+        tables.Line,
+        st.text("ab 日\u0301[/].\n\t\x1b", max_size=30),
+        st.sampled_from(["", "yellow", "bold red"]),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+
+
+@PROPERTY
+@given(LINES, st.integers(1, 40))
+def test_lines_are_those_that_rich_prints(lines: list[tables.Line], width: int) -> None:
+    ours, theirs = (
+        Console(
+            file=io.StringIO(),
+            width=width,
+            force_terminal=True,
+            color_system="standard",
+            highlight=False,
+            emoji=False,
+            markup=False,
+        )
+        for _ in range(2)
+    )
+    tables.lines(ours, lines)
+    for line in lines:
+        theirs.print(Text(line.words, line.style), soft_wrap=line.whole)
+    assert ours.file.getvalue() == theirs.file.getvalue()
+
+
 def test_a_table_keeps_the_colours_of_its_cells() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
     tables.grid(console, "Title", ["Model", "Verdict"], [["A", Text("worse", "bold red")]])
