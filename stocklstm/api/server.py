@@ -22,6 +22,7 @@ from stocklstm.api.routes import create_app
 from stocklstm.api.server_log import log_to_stderr
 from stocklstm.api.server_options import Limits, ServerOptions
 from stocklstm.core.exits import STOP_SIGNALS
+from stocklstm.core.operating_system import system
 from stocklstm.errors import ConfigError, TryAgainError
 
 _SWITCH_S = 0.0002
@@ -156,7 +157,7 @@ class _Server(uvicorn.Server):
 
 
 # Sent twice where a terminal is closed, by its shell and by the system.
-_HANG_UP = getattr(signal, "SIGHUP", None)
+_HANG_UP = system().hang_up
 
 
 class _Protocol(H11Protocol):

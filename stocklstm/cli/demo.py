@@ -25,6 +25,7 @@ from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
+from stocklstm.core.operating_system import system
 from stocklstm.core.packages import TRAINING, require_packages
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
@@ -149,6 +150,5 @@ class _Tour:
             write(f"\nEverything lies in {self.home}\n")
             for picture in sorted(self.home.rglob("*.png")):
                 write(f"  {picture.relative_to(self.home)}\n")
-            import shlex
-
-            write(f"Go on with it: export STOCKLSTM_HOME={shlex.quote(str(self.home))}\n")
+            command = system().set_variable("STOCKLSTM_HOME", str(self.home))
+            write(f"Go on with it: {command}\n")

@@ -12,6 +12,7 @@ import typer
 
 from stocklstm.cli.streams import say
 from stocklstm.core.exits import STOP_SIGNALS, ExitCode, heeded_signals
+from stocklstm.core.operating_system import system
 from stocklstm.errors import InterruptedWorkError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
-_HANG_UP = getattr(signal, "SIGHUP", None)
+_HANG_UP = system().hang_up
 
 _AGAIN_S = 0.01
 
@@ -68,12 +69,10 @@ def _interrupt_again(lost: "UnraisableHookArgs") -> None:
     What is raised while it calls a destructor, or what a weak reference or an import lock calls at
     its end, reaches nobody.
     """
-    alarm = getattr(signal, "SIGALRM", None)
-    if alarm is None or not issubclass(lost.exc_type, KeyboardInterrupt):
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return
-    signal.signal(alarm, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+    system().interrupt_after(_AGAIN_S)
 
 
 def _announce(words: str) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.system_errors import next_step
 from stocklstm.errors import StorageError, encodable
 
@@ -25,7 +26,7 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         # Python would complain once more as it flushes stdout on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(system().open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise StorageError(
                 f"the result cannot be written to standard output: {error.strerror}",

@@ -3,11 +3,11 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 from stocklstm.cli.streams import note
+from stocklstm.core.operating_system import system
 
 MOST_OPENED = 5
 """Pictures at most: more windows than that nobody wants at once."""
@@ -31,13 +31,13 @@ def open_pictures(paths: Sequence[str]) -> None:
 
 def _shown(path: str) -> str:
     """Show one picture; say what stands in the way."""
-    if sys.platform == "win32":
+    viewer = system().viewer
+    if not viewer:
         try:
-            os.startfile(path)  # noqa: S606 - a picture that was drawn just now
+            system().show(path)
         except OSError as error:
-            return f"Windows says {error.strerror}"
+            return f"the system says {error.strerror}"
         return ""
-    viewer = "open" if sys.platform == "darwin" else "xdg-open"
     if viewer == "xdg-open" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):

@@ -4,6 +4,7 @@ import signal
 from enum import IntEnum
 from typing import Any
 
+from stocklstm.core.operating_system import system
 from stocklstm.errors import (
     CheckFailedError,
     ConfigError,
@@ -15,10 +16,8 @@ from stocklstm.errors import (
     UnexpectedError,
 )
 
-STOP_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that ask a program to stop; Windows has no SIGHUP."""
+STOP_SIGNALS = system().stop_signals
+"""Signals that ask a program to stop."""
 
 
 def heeded_signals() -> dict[int, Any]:

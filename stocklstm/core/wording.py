@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import SIGNIFICANT
 
 _SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
@@ -165,6 +166,4 @@ def naive_words(horizon: int) -> str:
 
 def quoted(text: str) -> str:
     """Put an argument in quotation marks if a shell would take it apart."""
-    if set(text) & set('$`"\\!'):
-        return "'" + text.replace("'", "'\\''") + "'"
-    return f'"{text}"' if set(text) & set(" '&();<>|*?#") else text
+    return system().quoted(text)

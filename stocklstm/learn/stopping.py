@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from stocklstm.core.operating_system import system
+
 ShouldStop = Callable[[], bool]
 """Asked after every step of a training; True ends it."""
 
@@ -30,6 +32,6 @@ def told_by_parent(stop_file: Path | None = None) -> ShouldStop:
 
 
 def _told(parent: int, stop_file: Path | None) -> bool:
-    if os.getppid() != parent:
+    if not system().is_parent(parent):
         os._exit(1)
     return stop_file is not None and stop_file.exists()

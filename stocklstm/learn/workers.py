@@ -17,6 +17,7 @@ from threading import Thread, current_thread, main_thread
 from typing import Any, Self, TypeVar
 
 from stocklstm.core.exits import STOP_SIGNALS, heeded_signals
+from stocklstm.core.operating_system import system
 from stocklstm.errors import TryAgainError
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never, told_by_parent
 
@@ -305,7 +306,7 @@ def _end_with(parent: int) -> None:
 
     It may be waiting to write a result that nobody will read: then it would never look itself.
     """
-    while os.getppid() == parent:
+    while system().is_parent(parent):
         time.sleep(_WATCH_S)
     os._exit(1)
 
@@ -324,14 +325,11 @@ def _interrupts_held() -> Iterator[None]:
     before = heeded_signals()
     for kind in before:
         signal.signal(kind, lambda number, _: caught.append(number))
-    # What is blocked here stays so in processes that are started; Windows has no such thing.
-    blocks = hasattr(signal, "pthread_sigmask")
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS) if blocks else set()
     try:
-        yield
+        # What is blocked here stays so in processes that are started.
+        with system().signals_blocked(STOP_SIGNALS):
+            yield
     finally:
-        if blocks:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for kind, handler in before.items():
             signal.signal(kind, handler)
         for kind in caught[:1]:

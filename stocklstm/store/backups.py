@@ -5,7 +5,6 @@ A ZIP archive that is laid out as a store is: the database, every version that i
 a bundle: names are compared with those that a store can have, and contents with their hashes.
 """
 
-import os
 import re
 import sqlite3
 import stat
@@ -39,7 +38,7 @@ from stocklstm.store.database import (
     schema_version,
     stored_values,
 )
-from stocklstm.store.disk import make_private, open_new, write_durably
+from stocklstm.store.disk import make_private, open_new, sync_file, write_durably
 from stocklstm.store.paths import StorePaths
 from stocklstm.store.unlisted import read_unlisted
 from stocklstm.store.untrusted_manifest import decode_untrusted_manifest
@@ -224,8 +223,7 @@ class Backup:
                         raise damaged(self.name, f"{member.name} has more than {member.size} bytes")
                     digest.update(chunk)
                     file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
+                sync_file(file)
         except ZIP_ERRORS as error:
             raise damaged(self.name, f"{member.name} cannot be read: {error}") from error
         if left or digest.hexdigest() != member.sha256:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.stored_words import WORDS, faults_in
 from stocklstm.errors import (
     ConfigError,
@@ -272,7 +273,7 @@ def _too_many_files() -> bool:
     opened: list[int] = []
     try:
         while len(opened) < _FILES_OF_SQLITE:
-            opened.append(os.open(os.devnull, os.O_RDONLY))
+            opened.append(system().open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return error.errno in {errno.EMFILE, errno.ENFILE}
     finally:
@@ -419,7 +420,7 @@ def _connect_current(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Co
 def _make_file(path: Path) -> None:
     # SQLite would make it readable for all; the journals beside it take over its permissions.
     with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(system().open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
 
 
 def _connect(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Connection:

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.system_errors import next_step
 from stocklstm.errors import ConfigError, StorageError
 
@@ -44,6 +44,12 @@ def disk_errors(
     except OSError as error:
         said = error.strerror or str(error)
         where = f" ({error.filename})" if error.filename else ""
+        if system().is_in_use(error):
+            raise StorageError(
+                f"cannot {action}: another program has it open{where}",
+                hint="end that program, which may be a spreadsheet or stocklstm serve, then run it "
+                "again",
+            ) from error
         if error.errno in _FORBIDDEN:
             raise ConfigError(
                 f"cannot {action}: {said}{where}",
@@ -68,7 +74,7 @@ def make_private(path: Path, *, exist_ok: bool = False) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return system().open(path, flags)
 
 
 class OversizedError(OSError):
@@ -91,7 +97,7 @@ def read_regular(path: Path, most: int) -> bytes:
         OversizedError: It has more bytes.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = system().open_regular(path)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise SymbolicLinkError(*error.args) from error
@@ -108,7 +114,7 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     else:
-        shutil.rmtree(path)
+        system().remove_tree(path)
 
 
 def size_of(path: Path) -> int:
@@ -133,8 +139,7 @@ def write_durably(path: Path, content: bytes, *, private: bool = True) -> None:
     """
     with open_new(path, private=private) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
 
 
 def open_new(path: Path, *, private: bool = True) -> BinaryIO:
@@ -142,22 +147,12 @@ def open_new(path: Path, *, private: bool = True) -> BinaryIO:
     return open(path, "xb", opener=_private if private else None)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file atomically: readers see the old content or the new."""
-    make_private(path.parent, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "wb", opener=_private) as file:
-            file.write(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+def sync_file(file: BinaryIO) -> None:
+    """Wait until what was written to an open file is on the disk."""
+    file.flush()
+    system().sync_file(file.fileno())
 
 
 def sync_directory(path: Path) -> None:
     """Wait until the entries of a directory are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    system().sync_directory(path)

@@ -1,7 +1,7 @@
 """What killed processes left on the disk and nothing needs."""
 
-import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import remove_tree
-from stocklstm.store.locks import unclaimed, work_lock
+from stocklstm.store.drafts import is_chance_name, remove_lock_of_none, unclaimed
+from stocklstm.store.lock_files import LOCK, drop_lock_file
+from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths, version_number
 from stocklstm.store.registry import DRAFT, TRASH, Registry
 from stocklstm.store.runs import RunStore
@@ -19,8 +21,12 @@ from stocklstm.store.unlisted import reason_to_keep
 # As `store.runs.RunStore.locked` names the lock of a run.
 _LOCK = re.compile(r"run-(.+)\.lock")
 
-# As `store.disk.replace_file` names what it has not put in its place yet.
-_TEMPORARY = re.compile(r"\..+\.([1-9][0-9]{0,9})")
+# As programs before 0.2 name a file that they have not put in its place yet, by their process: it
+# takes a moment. Whether that lives cannot be told of one on another machine or in a container.
+_TEMPORARY = re.compile(r"\..+\.[1-9][0-9]{0,9}")
+_MOMENT_S = 3600
+
+_A_VERSION = "a version is being written there"
 
 
 class InUseError(Exception):
@@ -68,10 +74,8 @@ class Leftovers:
         for path in _entries(self.paths.ticker(ticker)):
             name = path.name
             number = version_number(name)
-            if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
-                yield Leftover("draft", path, ticker, _RemoveDraft(path))
-            elif name.startswith((TRASH, DRAFT)):
-                yield Leftover("removed version", path, ticker, _RemoveAnything(path))
+            if name.startswith((TRASH, DRAFT)):
+                yield from _unpublished(path, ticker)
             elif number and number not in known:
                 removed = self.registry.removed(ticker).get(number)
                 if reason := reason_to_keep(self.paths, ticker, number, removed):
@@ -86,8 +90,7 @@ class Leftovers:
             else:
                 inside = _entries(path) if path.is_dir() else []
                 for file in [path, *inside]:
-                    if _TEMPORARY.fullmatch(file.name):
-                        yield Leftover("temporary file", file, ticker, _RemoveTemporary(file))
+                    yield from _temporary(file, ticker)
 
     def tickers(self) -> set[str]:
         """Name the directories in which leftovers may lie; not each need be a ticker."""
@@ -123,6 +126,33 @@ class Leftovers:
         """The identities of runs that have a lock file, by ticker."""
         found = (_LOCK.fullmatch(path.name) for path in _entries(self.paths.locks))
         return _by_owner(match[1] for match in found if match)
+
+
+def _unpublished(path: Path, ticker: str) -> Iterator[Leftover]:
+    name = path.name
+    if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
+        yield Leftover("draft", path, ticker, _RemoveDraft(path, _A_VERSION))
+    elif not (name.startswith(DRAFT) and name.endswith(LOCK)):
+        yield Leftover("removed version", path, ticker, _RemoveAnything(path))
+    else:
+        yield from _lock_of_none(path, ticker)
+
+
+def _temporary(path: Path, ticker: str) -> Iterator[Leftover]:
+    """Find what `store.drafts.replace_file` and its forerunner leave."""
+    rest = path.name.rpartition(".")[2]
+    if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        yield Leftover("temporary file", path, ticker, _RemoveTemporary(path))
+    elif path.name.startswith(".") and is_chance_name(rest) and path.is_dir():
+        yield Leftover("temporary file", path, ticker, _RemoveDraft(path))
+    elif path.name.startswith(".") and path.suffix == LOCK:
+        yield from _lock_of_none(path, ticker)
+
+
+def _lock_of_none(path: Path, ticker: str) -> Iterator[Leftover]:
+    # One that has its directory goes with it.
+    if path.exists() and not path.with_name(path.name.removesuffix(LOCK)).exists():
+        yield Leftover("lock", path, ticker, _RemoveDraftLock(path))
 
 
 def _by_owner(runs: Iterable[str]) -> dict[str, list[str]]:
@@ -165,16 +195,26 @@ class _RemoveAnything:
 @dataclass(frozen=True)
 class _RemoveDraft:
     path: Path
+    in_use: str = "it is being written"
 
     def __call__(self, really: bool) -> None:
         try:
             with unclaimed(self.path) as free:
                 if not free:
-                    raise InUseError("a version is being written there")
+                    raise InUseError(self.in_use)
                 if really:
                     remove_tree(self.path)
         except FileNotFoundError as error:
             raise InUseError("it has been published or removed meanwhile") from error
+
+
+@dataclass(frozen=True)
+class _RemoveDraftLock:
+    path: Path
+
+    def __call__(self, really: bool) -> None:
+        if really and not remove_lock_of_none(self.path):
+            raise InUseError("it is in use")
 
 
 @dataclass(frozen=True)
@@ -204,7 +244,7 @@ class _RemoveLock:
             except StoreLockedError as error:
                 raise InUseError("a training is about to end") from error
             if really:
-                self.paths.lock(f"run-{self.run}").unlink(missing_ok=True)
+                drop_lock_file(self.paths.lock(f"run-{self.run}"))
 
 
 @dataclass(frozen=True)
@@ -212,17 +252,11 @@ class _RemoveTemporary:
     path: Path
 
     def __call__(self, really: bool) -> None:
-        if _lives(int(self.path.name.rpartition(".")[2])):
-            raise InUseError("its process is still running")
+        try:
+            written = self.path.lstat().st_mtime
+        except FileNotFoundError as error:
+            raise InUseError("it has been put in its place meanwhile") from error
+        if written > time.time() - _MOMENT_S:
+            raise InUseError("it was written less than an hour ago")
         if really:
             remove_tree(self.path)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -1,15 +1,17 @@
 """One writer at a time, across processes; the system frees a lock when its holder dies."""
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from stocklstm.core.operating_system import system
 from stocklstm.errors import StoreLockedError
 from stocklstm.store.disk import disk_errors, make_private
+from stocklstm.store.lock_files import LOCK, drop_lock_file, locked_file
 from stocklstm.store.paths import StorePaths
+
+_OF_A_DIRECTORY = f".stocklstm{LOCK}"
 
 _POLL_S = 0.02
 
@@ -71,69 +73,23 @@ def directory_lock(path: Path, timeout_s: float) -> Iterator[None]:
         OSError: There is no such directory, or it may not be read.
         StoreLockedError: Another process still holds it after that time.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        until = time.monotonic() + timeout_s
-        while not _locked(handle):
+    until = time.monotonic() + timeout_s
+    with ExitStack() as held:
+        directory = held.enter_context(system().directory(path))
+        while (locked := directory.lock()) is False:
             if time.monotonic() >= until:
-                raise StoreLockedError(
-                    f"another stocklstm has been writing in {path} for more than {timeout_s:g} s",
-                    hint="wait for it to end, or allow more time with --lock-timeout",
-                )
+                raise _being_written(path, timeout_s)
             time.sleep(_POLL_S)
+        if not locked:
+            file = path / _OF_A_DIRECTORY
+            if held.enter_context(locked_file(file, timeout_s)) is False:
+                raise _being_written(path, timeout_s)
+            held.callback(drop_lock_file, file)
         yield
-    finally:
-        os.close(handle)
 
 
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # Some network file systems have no such locks: there it has to do without.
-        return True
-    return True
-
-
-@contextmanager
-def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
-    """Make a directory and hold a lock on it until the end.
-
-    The lock is on the directory itself: it moves with it and is freed when the process dies.
-
-    Args:
-        name: Gives a path that nothing has yet.
-    """
-    while True:
-        path = name()
-        make_private(path)
-        with ExitStack() as held:
-            try:
-                handle = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
-                continue
-            held.callback(os.close, handle)
-            # Some network file systems have no such locks; `unclaimed` then calls all in use.
-            with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            # Before it was marked, somebody who cleans up may have taken it for a leftover.
-            if path.exists():
-                yield path
-                return
-
-
-@contextmanager
-def unclaimed(path: Path) -> Iterator[bool]:
-    """Hold the lock of such a directory; yield False if a living process has it, or may."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+def _being_written(path: Path, timeout_s: float) -> StoreLockedError:
+    return StoreLockedError(
+        f"another stocklstm has been writing in {path} for more than {timeout_s:g} s",
+        hint="wait for it to end, or allow more time with --lock-timeout",
+    )

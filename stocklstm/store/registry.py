@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stocklstm.core.digest import sha256_hex
+from stocklstm.core.operating_system import system
 from stocklstm.core.reference import (
     CHAMPION,
     PREVIOUS,
@@ -32,7 +33,7 @@ from stocklstm.store.disk import (
     sync_directory,
     write_durably,
 )
-from stocklstm.store.locks import claimed_directory
+from stocklstm.store.drafts import chance_name, claimed_directory
 from stocklstm.store.manifest import (
     FILE_NAME,
     MOST_MANIFEST_BYTES,
@@ -389,7 +390,7 @@ class Registry:
                     self.aliases.promote(ticker, version, reason=promotion, at=at)
                 # The directory is in its place before anybody can read that it is there.
                 with disk_errors("publish the model"):
-                    draft.path.rename(target)
+                    system().rename(draft.path, target)
                     for directory in (target.parent, self.paths.models, self.paths.home):
                         sync_directory(directory)
         except BaseException:
@@ -397,7 +398,7 @@ class Registry:
             # even that fails it stays behind, and nothing lists it.
             if not draft.path.exists() and version not in self.versions(ticker):
                 with suppress(OSError):
-                    target.rename(draft.path)
+                    system().rename(target, draft.path)
             raise
         return manifest
 
@@ -440,7 +441,7 @@ class Registry:
             self._unlist(ticker, version, at)
         with disk_errors("remove the model"), suppress(FileNotFoundError):
             trash = self._new_path(ticker, TRASH)
-            directory.rename(trash)
+            system().rename(directory, trash)
             remove_tree(trash)
         pictures = self.paths.reports(ticker, version)
         if not pictures.parent.is_symlink():
@@ -467,7 +468,7 @@ class Registry:
         )
 
     def _new_path(self, ticker: str, prefix: str) -> Path:
-        return self.paths.ticker(ticker) / f"{prefix}{os.urandom(16).hex()}"
+        return self.paths.ticker(ticker) / f"{prefix}{chance_name()}"
 
     @property
     def aliases(self) -> Aliases:

@@ -8,13 +8,15 @@ opens the store moves the rest first. What was there before is moved aside and n
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 
+from stocklstm.core.operating_system import system
 from stocklstm.errors import ConfigError, StoreLockedError
 from stocklstm.store.disk import disk_errors, make_private, sync_directory
-from stocklstm.store.locks import claimed_directory, unclaimed, writer_lock
+from stocklstm.store.drafts import chance_name, claimed_directory, clear_abandoned
+from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 
 _STAGED = ".restoring-"
@@ -57,12 +59,8 @@ def staged(paths: StorePaths) -> Iterator[Path]:
     """Give a directory in which a store is put together, on the same file system; it is removed."""
     with disk_errors("restore the store"):
         make_private(paths.home, exist_ok=True)
-        for path in paths.home.glob(f"{_STAGED}*"):
-            with suppress(OSError), unclaimed(path) as left:
-                if left:
-                    rmtree(path, ignore_errors=True)
-        name = f"{_STAGED}{os.urandom(16).hex()}"
-        with claimed_directory(lambda: paths.home / name) as directory:
+        clear_abandoned(paths.home, _STAGED)
+        with claimed_directory(lambda: paths.home / f"{_STAGED}{chance_name()}") as directory:
             try:
                 yield directory
             finally:
@@ -83,7 +81,7 @@ def put_in_place(paths: StorePaths, new: Path, at: str, lock_timeout_s: float) -
         StoreLockedError: Another process writes to the old one.
     """
     with writer_lock(paths, "restore", lock_timeout_s), disk_errors("restore the store"):
-        if paths.models.is_mount():
+        if os.path.ismount(paths.models):
             raise ConfigError(
                 f"{paths.models} is a disk of its own, and cannot be moved aside",
                 hint="set STOCKLSTM_HOME to another directory, and restore there",
@@ -92,13 +90,13 @@ def put_in_place(paths: StorePaths, new: Path, at: str, lock_timeout_s: float) -
         for name in ("models", _BEFORE):
             make_private(new / name, exist_ok=True)
         # Every file is on the disk, but the directories that hold them may not be.
-        os.sync()
+        system().sync_all()
         pending = paths.home / _PENDING
         with _nobody_writing(paths.database, lock_timeout_s):
-            new.rename(pending)
+            system().rename(new, pending)
             sync_directory(paths.home)
             if os.path.lexists(paths.database):
-                paths.database.rename(pending / _BEFORE / paths.database.name)
+                system().rename(paths.database, pending / _BEFORE / paths.database.name)
                 sync_directory(paths.home)
         _move_in(paths)
         return _tidy(paths, at)
@@ -110,10 +108,23 @@ def _new_database(paths: StorePaths) -> Path:
 
 @contextmanager
 def _nobody_writing(database: Path, timeout_s: float) -> Iterator[None]:
-    """Keep a sound database from being written to, until it is out of the way."""
+    """Keep a sound database from being written to, until it is out of the way.
+
+    Where open files are not renamed it is closed by then: it gets out of the way only if nobody
+    else has it open either.
+    """
     if not database.is_file():
         yield
         return
+    with ExitStack() as held:
+        held.enter_context(_no_writer(database, timeout_s))
+        if not system().moves_open_files:
+            held.close()
+        yield
+
+
+@contextmanager
+def _no_writer(database: Path, timeout_s: float) -> Iterator[None]:
     with closing(sqlite3.connect(database, timeout=timeout_s, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -139,9 +150,9 @@ def _move_in(paths: StorePaths) -> None:
     # Once they are gone from here they are in their place.
     if (pending / "models").exists():
         _move_aside(paths.models, pending / _BEFORE)
-        (pending / "models").rename(paths.models)
+        system().rename(pending / "models", paths.models)
     sync_directory(home)
-    _new_database(paths).rename(paths.database)
+    system().rename(_new_database(paths), paths.database)
     sync_directory(home)
 
 
@@ -150,7 +161,7 @@ def _move_aside(old: Path, before: Path) -> None:
         target, number = before / old.name, 1
         while os.path.lexists(target):
             target, number = before / f"{old.name}.{number}", number + 1
-        old.rename(target)
+        system().rename(old, target)
 
 
 def _clear(paths: StorePaths, at: str) -> None:
@@ -175,7 +186,7 @@ def _tidy(paths: StorePaths, at: str) -> Path | None:
         kept, number = paths.home / f"before-restore-{moment}", 1
         while os.path.lexists(kept):
             kept, number = paths.home / f"before-restore-{moment}.{number}", number + 1
-        before.rename(kept)
+        system().rename(before, kept)
     else:
         with suppress(FileNotFoundError):
             before.rmdir()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
 from stocklstm.store.disk import disk_errors, make_private, sync_directory, write_durably
+from stocklstm.store.lock_files import drop_lock_file
 from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
 
@@ -219,7 +221,7 @@ class RunStore:
                 # What was done is done, and `store.leftovers` finds what could not be removed.
                 with suppress(OSError):
                     if not self.paths.run(name).exists():
-                        self.paths.lock(f"run-{name}").unlink(missing_ok=True)
+                        drop_lock_file(self.paths.lock(f"run-{name}"))
 
 
 def _put(directory: Path, name: str, content: bytes) -> None:
@@ -228,7 +230,7 @@ def _put(directory: Path, name: str, content: bytes) -> None:
     try:
         draft.unlink(missing_ok=True)
         write_durably(draft, content)
-        draft.replace(directory / name)
+        system().replace(draft, directory / name)
         sync_directory(directory)
     except OSError:
         draft.unlink(missing_ok=True)

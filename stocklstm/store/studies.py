@@ -14,6 +14,7 @@ from stocklstm.core.settings.config import AXES, AxisValues, TrainingConfig
 from stocklstm.core.training.search import Trial
 from stocklstm.errors import NotFoundError, SchemaError, StockLstmError
 from stocklstm.store.database import require_words, stored_values, transaction
+from stocklstm.store.lock_files import drop_lock_file
 from stocklstm.store.locks import work_lock
 from stocklstm.store.paths import StorePaths
 
@@ -173,7 +174,7 @@ class StudyStore:
                 yield
             finally:
                 with suppress(OSError):  # what was done is done
-                    self.paths.lock(f"study-{name}").unlink(missing_ok=True)
+                    drop_lock_file(self.paths.lock(f"study-{name}"))
 
 
 def _settings(text: str) -> AxisValues:

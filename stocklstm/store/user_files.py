@@ -1,19 +1,18 @@
 """Files that users ask for, outside of the store."""
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
-from stat import S_IMODE
 from typing import BinaryIO
-from uuid import uuid4
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.reading import open_to_read
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
-from stocklstm.store.locks import claimed_directory, directory_lock, unclaimed
+from stocklstm.store.drafts import chance_name, claimed_directory, clear_abandoned
+from stocklstm.store.locks import directory_lock
 from stocklstm.store.paths import StorePaths
 
 _ELSEWHERE = "name another place with {}"
@@ -178,34 +177,16 @@ def _replace(path: Path, content: bytes) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Give the path of a draft, which takes the place of a file once it is written."""
-    _clear_drafts(path.parent)
+    clear_abandoned(path.parent, _DRAFTS)
     # In a directory of its own, so that no name is taken, and no link followed, that somebody
     # else has put there.
-    with claimed_directory(lambda: path.parent / f"{_DRAFTS}{uuid4().hex}") as drafts:
+    with claimed_directory(lambda: path.parent / f"{_DRAFTS}{chance_name()}") as drafts:
         try:
             draft = drafts / path.name
             yield draft
             with suppress(FileNotFoundError):
-                _make_like(draft, path.stat())
-            draft.replace(path)
+                system().make_like(draft, path.stat())
+            system().replace(draft, path)
         finally:
             rmtree(drafts, ignore_errors=True)
     sync_directory(path.parent)
-
-
-def _make_like(draft: Path, old: os.stat_result) -> None:
-    """Give a file the owner and the rights of the one that it replaces, as far as we may."""
-    with suppress(PermissionError):
-        os.chown(draft, old.st_uid, old.st_gid)
-    draft.chmod(S_IMODE(old.st_mode))
-
-
-def _clear_drafts(directory: Path) -> None:
-    """Remove what processes left that were killed as they wrote."""
-    for path in directory.glob(f"{_DRAFTS}*"):
-        if not re.fullmatch("[0-9a-f]{32}", path.name.removeprefix(_DRAFTS)):
-            continue
-        # Somebody else's is somebody else's to remove, and may be gone by now.
-        with suppress(OSError), unclaimed(path) as left:
-            if left:
-                rmtree(path, ignore_errors=True)

@@ -1,6 +1,5 @@
 """backup and restore: the whole store in one file, and back."""
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -30,7 +29,7 @@ from stocklstm.store.backups import (
     open_backup,
 )
 from stocklstm.store.database import copy_database, file_size, require_sqlite
-from stocklstm.store.disk import disk_errors
+from stocklstm.store.disk import disk_errors, sync_file
 from stocklstm.store.manifest import corrupt
 from stocklstm.store.opening import open_readonly
 from stocklstm.store.paths import StorePaths, owners_on_disk
@@ -132,8 +131,7 @@ def _attempt(store: Store, draft: Path, copy: Path, created: str) -> Sequence[Ro
                         return None
                     raise
             writer.add_index(packages()["stocklstm"], created)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
     return rows
 
 

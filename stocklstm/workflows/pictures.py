@@ -25,7 +25,8 @@ from stocklstm.report.calibration import calibration_png
 from stocklstm.report.errors_over_time import errors_png
 from stocklstm.report.fan import SHOWN_CLOSES, fan_png
 from stocklstm.report.predictions import predictions_png
-from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.disk import disk_errors
+from stocklstm.store.drafts import replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import require_outside_stores

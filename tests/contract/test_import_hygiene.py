@@ -115,7 +115,9 @@ FORECAST = {
         "store.checksums",
         "store.database",
         "store.disk",
+        "store.drafts",
         "store.ledger",
+        "store.lock_files",
         "store.locks",
     ),
     *("store.manifest", "store.manifest_migrations", "store.opening", "store.paths"),
@@ -123,6 +125,7 @@ FORECAST = {
     *("store.registry", "store.sessions", "store.signing", "store.store"),
     *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
     *(
+        "core.operating_system",
         "core.records",
         "core.reference",
         "core.stored_words",

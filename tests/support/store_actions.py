@@ -160,10 +160,10 @@ def die_at_step(home: Path, action: str, step: str) -> None:
         return call
 
     os.fsync = counted(os.fsync)
-    for name in ("open", "unlink", "rmdir"):
+    for name in ("open", "rename", "unlink", "rmdir"):
         setattr(os, name, counted(getattr(os, name)))
     shutil.rmtree = counted(shutil.rmtree)
-    for name in ("mkdir", "open", "rename"):
+    for name in ("mkdir", "open"):
         setattr(Path, name, counted(getattr(Path, name)))
     with open_store(home, create=True) as store:
         store.registry.connection.set_trace_callback(count)

@@ -33,6 +33,7 @@ from stocklstm.cli.output import View, conclude
 from stocklstm.cli.predict.spreadsheet import Append, CsvStyleName
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.operating_system import system
 from stocklstm.core.scheduling import (
     Command,
     clock_time,
@@ -179,7 +180,7 @@ def schedule(
 
 
 def _chosen_kind(kind: str | None) -> str:
-    chosen = (WINDOWS if sys.platform == "win32" else CRON) if kind is None else kind
+    chosen = system().scheduler if kind is None else kind
     if chosen not in _KINDS:
         raise ConfigError(
             f"--for is one of {', '.join(_KINDS)}, not {chosen[:20]!a}",

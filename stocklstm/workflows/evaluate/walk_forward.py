@@ -22,7 +22,8 @@ from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.errors import ConfigError, StorageError, TrainingDivergedError
 from stocklstm.learn.stopping import ShouldStop, never
 from stocklstm.learn.workers import LocalWorkers, all_results
-from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.disk import disk_errors
+from stocklstm.store.drafts import replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, require_ticker

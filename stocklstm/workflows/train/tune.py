@@ -38,7 +38,8 @@ from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.trials import Trials
 from stocklstm.learn.workers import LocalWorkers
 from stocklstm.report.trials import trials_png
-from stocklstm.store.disk import disk_errors, replace_file
+from stocklstm.store.disk import disk_errors
+from stocklstm.store.drafts import replace_file
 from stocklstm.store.runs import run_id
 from stocklstm.store.store import Store
 from stocklstm.store.studies import StudyRecord

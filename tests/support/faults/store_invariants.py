@@ -160,7 +160,8 @@ def leftovers(home: Path, now: Known) -> set[str]:
     runs = {f"run-{path.name}.lock" for path in _inside(home / "runs")}
     locks = {path.name for path in _inside(home / "locks")}
     found += [home / "locks" / name for name in locks - runs - _LOCKS]
-    return {str(path) for path in found}
+    # The lock of a draft goes with it.
+    return {str(p) for p in found if p.suffix != ".lock" or p.with_suffix("") not in found}
 
 
 def _inside(directory: Path) -> list[Path]:

@@ -96,7 +96,8 @@ def test_the_draft_of_a_living_process_stays_and_that_of_a_dead_one_goes(child, 
     with running("hold_draft", shelf):
         (done,) = collect_garbage(home=shelf).results
         with open_store(shelf) as store:
-            (living,) = on_disk(store) - {"v1", "v2", "v3"}
+            living, lock = sorted(on_disk(store) - {"v1", "v2", "v3"})
+        assert lock == f"{living}.lock"
         assert [item.kind for item in done.removed] == ["draft"]
         assert [item.name for item in done.skipped] == [living]
         assert [item.reason for item in done.skipped] == ["a version is being written there"]

@@ -106,18 +106,18 @@ def test_a_file_of_a_draft_is_written_once(registry):
 
 def test_everything_is_on_the_disk_before_the_name_and_the_names_after_it(registry, monkeypatch):
     steps = []
-    fsync, rename = os.fsync, Path.rename
+    fsync, rename = os.fsync, os.rename
 
     def spy_sync(handle):
         steps.append(Path(f"/proc/self/fd/{handle}").readlink())
         fsync(handle)
 
-    def spy_rename(self, target):
+    def spy_rename(draft, target):
         steps.append(("rename", target))
-        return rename(self, target)
+        rename(draft, target)
 
     monkeypatch.setattr(os, "fsync", spy_sync)
-    monkeypatch.setattr(Path, "rename", spy_rename)
+    monkeypatch.setattr(os, "rename", spy_rename)
     publish(registry, files={"model.onnx": b"1", "model.pth": b"2"})
     draft = steps[0].parent
     assert draft.name.startswith(".draft-")
@@ -278,15 +278,14 @@ def assert_only_the_first(registry) -> None:
 def test_nobody_sees_a_version_before_all_of_it_is_there(home, registry, monkeypatch):
     publish(registry, promotion="first")
     seen = []
-    rename = Path.rename
+    rename = os.rename
 
-    def look(self, target):
-        moved = rename(self, target)
+    def look(draft, target):
+        rename(draft, target)
         with open_store(home) as other:
             seen.append((other.registry.versions(TICKER), dict(other.registry.aliases.of(TICKER))))
-        return moved
 
-    monkeypatch.setattr(Path, "rename", look)
+    monkeypatch.setattr(os, "rename", look)
     publish(registry, promotion="better")
     assert seen == [([1], {"champion": 1})]
     with open_store(home) as other:
@@ -380,18 +379,18 @@ def test_an_interruption_after_the_commit_undoes_nothing(registry, monkeypatch):
 
 def test_a_directory_that_cannot_be_taken_back_stays_unlisted(registry, monkeypatch):
     publish(registry, promotion="first")
-    rename = Path.rename
+    rename = os.rename
 
-    def only_forth(self, target):
-        if target.name.startswith(".draft-"):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
-        return rename(self, target)
+    def only_forth(old, new):
+        if new.name.startswith(".draft-"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(old))
+        rename(old, new)
 
     def fail(path):
         if path == directory_of(registry):
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
 
-    monkeypatch.setattr(Path, "rename", only_forth)
+    monkeypatch.setattr(os, "rename", only_forth)
     monkeypatch.setattr(registry_module, "sync_directory", fail)
     # What went wrong first is what is told.
     with pytest.raises(StorageError, match="cannot publish the model: Input/output error"):
@@ -405,14 +404,14 @@ def test_a_directory_that_cannot_be_taken_back_stays_unlisted(registry, monkeypa
 
 def test_what_takes_the_place_meanwhile_is_left_alone(registry, monkeypatch):
     publish(registry, promotion="first")
-    rename = Path.rename
+    rename = os.rename
 
-    def taken(self, target):
+    def taken(draft, target):
         target.mkdir()
         (target / "mine").write_text("do not touch")
-        return rename(self, target)
+        rename(draft, target)
 
-    monkeypatch.setattr(Path, "rename", taken)
+    monkeypatch.setattr(os, "rename", taken)
     with pytest.raises(StorageError, match="cannot publish the model: Directory not empty"):
         publish(registry, promotion="better")
     monkeypatch.undo()

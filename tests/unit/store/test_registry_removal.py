@@ -9,7 +9,8 @@ import pytest
 
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import ArtifactCorruptError, CheckFailedError, NoModelError
-from stocklstm.store.disk import replace_file, size_of
+from stocklstm.store.disk import size_of
+from stocklstm.store.drafts import replace_file
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.store import open_store
 from tests.support.store_samples import FILES, LATER, NOON, TICKER, entry_of, publish

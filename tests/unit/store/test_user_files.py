@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from stocklstm.errors import ConfigError, StoreLockedError
-from stocklstm.store.locks import claimed_directory, directory_lock
+from stocklstm.store.drafts import claimed_directory
+from stocklstm.store.locks import directory_lock
 from stocklstm.store.user_files import revise_file, write_file
 from tests.support.places import ROOT
 
@@ -87,7 +88,7 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_stays(tmp_path
         revise(tmp_path / "file.csv")
 
         assert {path.name for path in tmp_path.iterdir()} == {
-            *("file.csv", ".stocklstm-notes", names[1])
+            *("file.csv", ".stocklstm-notes", names[1], f"{names[1]}.lock")
         }
 
 

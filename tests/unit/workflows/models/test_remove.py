@@ -137,6 +137,7 @@ def test_leftovers_go_and_what_is_not_ours_stays(cli: Cli, versions: Store, tmp_
     ours = [models / "notes.txt", reports / "a.png", paths.tuning_report(TICKER, "x"), alive]
     for path in (*ours, dead):
         path.write_text("kept")
+    os.utime(dead, (0, 0))
     foreign = paths.models / "not a ticker" / "v1"
     foreign.mkdir(parents=True)
     (paths.models / "VALE3.SA").symlink_to(outside)

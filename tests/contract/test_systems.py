@@ -1,0 +1,87 @@
+"""What differs between systems is in one module: no other uses a name that one of them has not."""
+
+import ast
+import os
+import select
+import signal
+from collections.abc import Iterator
+
+from tests.contract.test_structure import PACKAGE, modules
+from tests.support.limited_system import MISSING, NO_MODULES
+
+HOME = PACKAGE / "core" / "operating_system.py"
+
+# What every system has, and each does otherwise: ends the process, or asks for patience or flags.
+_OTHERWISE = {
+    "os": {
+        *("fsync", "getppid", "kill", "name", "open", "rename", "replace", "startfile"),
+    },
+    "sys": {"platform"},
+    "platform": {"system"},
+}
+
+_OF_PATHS = {"rename", "replace", "hardlink_to", "is_mount", "owner", "group"}
+
+FORBIDDEN = {
+    module: MISSING.get(module, set()) | _OTHERWISE.get(module, set())
+    for module in (*MISSING, *_OTHERWISE)
+}
+
+
+def _found(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in NO_MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module in NO_MODULES:
+                yield str(node.module)
+            names = FORBIDDEN.get(str(node.module), set())
+            yield from (f"{node.module}.{each.name}" for each in node.names if each.name in names)
+        elif isinstance(node, ast.Attribute):
+            module = ast.unparse(node.value)
+            if node.attr in FORBIDDEN.get(module, ()):
+                yield f"{module}.{node.attr}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield from _of_a_path(node, node.func)
+
+
+def _of_a_path(call: ast.Call, method: ast.Attribute) -> Iterator[str]:
+    # A string is replaced by two words, a record by keywords, and `system()` moves two paths.
+    words = 1 if method.attr in {"rename", "replace"} else 0
+    if method.attr in _OF_PATHS and len(call.args) == words and not call.keywords:
+        yield f".{method.attr}()"
+
+
+def test_only_one_module_knows_what_a_system_has() -> None:
+    found = {
+        (str(path.relative_to(PACKAGE)), name)
+        for path in modules().values()
+        if path != HOME
+        for name in _found(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+    # Before anything is imported; what it opens leads nowhere.
+    assert found == {("__main__.py", "os.open")}
+
+
+def test_such_names_are_found() -> None:
+    text = """
+import fcntl
+from os import replace
+from signal import SIGHUP
+os.kill(1, 0)
+sys.platform
+Path("a").rename(b)
+path.is_mount()
+"""
+    assert set(_found(ast.parse(text))) == {
+        *("fcntl", "os.replace", "signal.SIGHUP", "os.kill", "sys.platform", ".rename()"),
+        ".is_mount()",
+    }
+    harmless = 'text.replace("a", "b"); day.replace(tzinfo=UTC); system().rename(a, b); os.getpid()'
+    assert set(_found(ast.parse(harmless))) == set()
+
+
+def test_what_is_hidden_is_there_to_be_hidden() -> None:
+    for module in (os, select, signal):
+        assert {name for name in MISSING[module.__name__] if not hasattr(module, name)} == set()
