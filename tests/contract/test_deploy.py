@@ -26,9 +26,10 @@ PAGE = (ROOT / "docs" / "deploy.md").read_text()
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "ENTRYPOINT", "CMD"}
 
 
-def requirements(lines: list[str]) -> dict[str, SpecifierSet]:
+def requirements(lines: list[str]) -> dict[str, tuple[SpecifierSet, str]]:
+    """Read requirements: of each package the versions, and on which machines it is one."""
     read = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
-    return {canonicalize_name(each.name): each.specifier for each in read}
+    return {canonicalize_name(each.name): (each.specifier, str(each.marker or "")) for each in read}
 
 
 SLIM = requirements((DEPLOY / "slim.txt").read_text().splitlines())
