@@ -39,7 +39,7 @@ from stocklstm.store.database import (
     stored_values,
 )
 from stocklstm.store.disk import make_private, open_new, sync_file, write_durably
-from stocklstm.store.paths import StorePaths
+from stocklstm.store.paths import StorePaths, file_name, key_of
 from stocklstm.store.unlisted import read_unlisted
 from stocklstm.store.untrusted_manifest import decode_untrusted_manifest
 
@@ -199,12 +199,15 @@ class Backup:
 
     def unpack(self, home: Path) -> None:
         """Write every file below a new directory, and compare it with its hash."""
+        paths = StorePaths(home)
         for member in self.index.members:
-            target = home / member.name
-            make_private(target.parent, exist_ok=True)
-            if member.name == _DATABASE:
-                self._unpack_database(member, target)
+            match = _MEMBER.fullmatch(member.name)
+            if match is None:
+                make_private(home, exist_ok=True)
+                self._unpack_database(member, paths.database)
                 continue
+            target = paths.version(match[1], int(match[2])) / match[3]
+            make_private(target.parent, exist_ok=True)
             try:
                 content = read_member(self.archive, self.archive.getinfo(member.name), member.size)
             except ValueError as error:
@@ -275,7 +278,8 @@ def open_backup(path: Path) -> Iterator[Backup]:
 
 def _checked_index(archive: zipfile.ZipFile, name: str) -> Index:
     headers = {header.filename: header for header in archive.infolist()}
-    if len(headers) != len(archive.infolist()):
+    # On Windows and macOS names that differ in their letter case alone are those of one file.
+    if len({file.casefold() for file in headers}) != len(archive.infolist()):
         raise damaged(name, "it holds a file more than once")
     for header in headers.values():
         _require_plain(header)
@@ -327,7 +331,9 @@ def _decoded(content: bytes, name: str) -> Index:
 
 def _is_member(file: str) -> bool:
     match = _MEMBER.fullmatch(file)
-    return match is not None and is_owner_key(match[1])
+    if match is None:
+        return False
+    return is_owner_key(match[1]) and file_name(match[3]) == match[3]
 
 
 def check_unpacked(home: Path, name: str) -> list[Row]:
@@ -380,8 +386,9 @@ def _changed_rows(connection: sqlite3.Connection) -> list[str]:
 
 def _unlisted(paths: StorePaths, listed: set[tuple[str, int]]) -> Iterator[str]:
     for place in paths.models.glob("*/*"):
-        if (place.parent.name, int(place.name[1:])) not in listed:
-            yield f"{place.parent.name}@{place.name}"
+        owner = key_of(place.parent.name)
+        if (owner, int(place.name[1:])) not in listed:
+            yield f"{owner}@{place.name}"
 
 
 def _strange_words(connection: sqlite3.Connection) -> Iterator[str]:

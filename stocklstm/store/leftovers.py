@@ -13,7 +13,7 @@ from stocklstm.store.disk import remove_tree
 from stocklstm.store.drafts import is_chance_name, remove_lock_of_none, unclaimed
 from stocklstm.store.lock_files import LOCK, drop_lock_file
 from stocklstm.store.locks import work_lock
-from stocklstm.store.paths import StorePaths, version_number
+from stocklstm.store.paths import StorePaths, key_of, version_number
 from stocklstm.store.registry import DRAFT, TRASH, Registry
 from stocklstm.store.runs import RunStore
 from stocklstm.store.unlisted import reason_to_keep
@@ -95,7 +95,7 @@ class Leftovers:
     def tickers(self) -> set[str]:
         """Name the directories in which leftovers may lie; not each need be a ticker."""
         places = (self.paths.models, self.paths.reports_of(""))
-        names = {path.name for place in places for path in _entries(place) if path.is_dir()}
+        names = {key_of(path.name) for place in places for path in _entries(place) if path.is_dir()}
         return names | self._runs.keys() | self._locks.keys()
 
     def of_runs(self, ticker: str, before: float) -> Iterator[Leftover]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stocklstm.errors import StockLstmError
 from stocklstm.store.database import file_size
-from stocklstm.store.paths import StorePaths
+from stocklstm.store.paths import StorePaths, key_of
 
 # A shell waits for the answer at every press of a key.
 _PATIENCE_S = 0.1
@@ -36,9 +36,10 @@ def unfinished_studies(paths: StorePaths) -> list[str]:
 def unfinished_runs(paths: StorePaths) -> list[str]:
     """List the trainings that have begun and not ended, in order."""
     try:
-        return sorted(path.name for path in paths.runs.iterdir() if not path.name.startswith("."))
+        names = [path.name for path in paths.runs.iterdir()]
     except OSError:
         return []
+    return sorted(key_of(name) for name in names if not name.startswith("."))
 
 
 def _rows(paths: StorePaths, query: str) -> list[tuple[str, ...]]:

@@ -3,11 +3,29 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from stocklstm.errors import ConfigError
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+# What Windows takes for a device, whatever stands behind the first dot: CON.DE is Continental.
+_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]) *(\..*)?", re.IGNORECASE | re.DOTALL)
+
+# No ticker, pool or run begins so.
+_MARK = "_"
+
+
+def file_name(key: str) -> str:
+    """Make a name for a file, on any system, of what is named after a ticker."""
+    return f"{_MARK}{key}" if _DEVICE.fullmatch(key) else key
+
+
+def key_of(name: str) -> str:
+    """Give back what `file_name` has made a name of."""
+    key = name.removeprefix(_MARK)
+    return key if file_name(key) == name else name
 
 
 def data_home() -> Path:
@@ -65,15 +83,17 @@ class StorePaths:
 
     def ticker(self, ticker: str) -> Path:
         """All versions of one ticker."""
-        return self.models / ticker
+        return _place(self.models, ticker)
 
     def version(self, ticker: str, version: int) -> Path:
         """One published version."""
+        if file_name(ticker) != ticker:
+            return self.ticker(ticker) / f"v{version}"
         return Path(self.home, "models", ticker, f"v{version}")  # half the time of three joins
 
     def reports_of(self, ticker: str) -> Path:
         """Pictures drawn of a ticker's versions and searches; may be deleted at any time."""
-        return self.home / "reports" / ticker
+        return _place(self.home / "reports", ticker)
 
     def reports(self, ticker: str, version: int) -> Path:
         """Pictures and measurements of a published version; may be deleted."""
@@ -94,7 +114,7 @@ class StorePaths:
 
     def run(self, name: str) -> Path:
         """One unfinished run."""
-        return self.runs / name
+        return _place(self.runs, name)
 
     @property
     def locks(self) -> Path:
@@ -103,7 +123,18 @@ class StorePaths:
 
     def lock(self, name: str) -> Path:
         """The lock file of one ticker's writers."""
-        return self.locks / f"{name}.lock"
+        return _place(self.locks, f"{name}.lock")
+
+
+def _place(directory: Path, key: str) -> Path:
+    """Find what is named after a key, also where a program before 0.2 has made it."""
+    name = file_name(key)
+    if name != key:
+        # Asked for by its name, Windows would give the device.
+        with suppress(OSError), os.scandir(directory) as entries:
+            if any(entry.name == key for entry in entries):
+                name = key
+    return directory / name
 
 
 def version_number(name: str) -> int | None:
@@ -122,7 +153,7 @@ def owners_on_disk(paths: StorePaths) -> Iterator[str]:
     """Name the directories in which a version lies; not each need be that of a ticker."""
     for owner in _entries(paths.models):
         if any(version_number(path.name) and _is_own(path) for path in _entries(owner)):
-            yield owner.name
+            yield key_of(owner.name)
 
 
 def _entries(directory: Path) -> Iterator[Path]:

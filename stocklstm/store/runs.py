@@ -16,7 +16,7 @@ from stocklstm.errors import ArtifactCorruptError, NotFoundError, StockLstmError
 from stocklstm.store.disk import disk_errors, make_private, sync_directory, write_durably
 from stocklstm.store.lock_files import drop_lock_file
 from stocklstm.store.locks import work_lock
-from stocklstm.store.paths import StorePaths
+from stocklstm.store.paths import StorePaths, key_of
 
 _RECORD = "run.json"
 _STATE = "state.pth"
@@ -178,7 +178,7 @@ class RunStore:
         with disk_errors("read the runs"):
             if not self.paths.runs.is_dir():
                 return []
-            names = [path.name for path in self.paths.runs.iterdir() if path.is_dir()]
+            names = [key_of(path.name) for path in self.paths.runs.iterdir() if path.is_dir()]
         own = [name for name in names if ticker is None or name.rsplit("-", 2)[0] == ticker]
         return sorted(own, key=lambda name: name.rsplit("-", 2)[1:])
 

@@ -31,6 +31,7 @@ from stocklstm.store.manifest import (
     ImportRecord,
     Manifest,
 )
+from stocklstm.store.paths import file_name
 from stocklstm.store.pool_members import MEMBERS_FILE
 from stocklstm.store.store import Store
 from stocklstm.store.untrusted_manifest import check_members, check_words
@@ -59,7 +60,7 @@ def export_bundle(
     manifest = registry.find(reference)
     files = {name: registry.read_file(manifest, name) for name in manifest.files}
     content = encode_bundle(manifest.encode(), files)
-    name = f"{manifest.ticker}-v{manifest.version}.zip"
+    name = file_name(f"{manifest.ticker}-v{manifest.version}.zip")
     path = Path(name) if output is None else output
     if is_directory(path):
         path /= name

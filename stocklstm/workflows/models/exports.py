@@ -12,6 +12,7 @@ from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import ConfigError
 from stocklstm.store.manifest import SERVING_FILE, Manifest
+from stocklstm.store.paths import file_name
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import is_directory, write_file
 
@@ -90,7 +91,7 @@ def write_directory(
         ConfigError: The place may not be written.
         StorageError: The disk is full or failing.
     """
-    default = Path(f"{manifest.ticker}-v{manifest.version}-{file_format}")
+    default = Path(file_name(f"{manifest.ticker}-v{manifest.version}-{file_format}"))
     path = default if output is None else output
     if path.exists() and not is_directory(path):
         raise ConfigError(f"{path} is a file", hint="name a directory with --output")

@@ -13,6 +13,7 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import StoredTicker, parse_ticker
 from stocklstm.errors import ConfigError, MissingPackageError
+from stocklstm.store.paths import file_name
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import is_directory, write_file
 
@@ -101,7 +102,8 @@ def export_prices(store: Store, plan: ExportPlan) -> ExportResult:
         content, rows = plan.encode(store, ticker), len(store.prices.dates(ticker))
         if plan.out is None:
             return Export(ticker, None, plan.format, rows, content.decode())
-        path = plan.out / f"{ticker}.{plan.format}" if plan.into_directory else plan.out
+        name = file_name(f"{ticker}.{plan.format}")
+        path = plan.out / name if plan.into_directory else plan.out
         write_file(path, content)
         return Export(ticker, str(path), plan.format, rows)
 

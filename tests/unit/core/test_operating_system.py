@@ -1,7 +1,6 @@
 """The three systems, each tried here with a standard library like the one that it has."""
 
 import errno
-import importlib
 import os
 import signal
 import subprocess
@@ -9,54 +8,24 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.operating_system import Linux, MacOs, OperatingSystem, Windows, system
-
-MISSING = {
-    "os": {
-        *("O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "chown", "fchmod", "fork", "geteuid"),
-        *("getuid", "killpg", "set_blocking", "setsid", "sync"),
-    },
-    "signal": {"SIGALRM", "SIGHUP", "ITIMER_REAL", "pthread_sigmask", "setitimer"},
-    "select": {"poll"},
-}
-"""What Windows has not."""
-
-NO_MODULES = {"fcntl", "grp", "pwd", "resource", "termios"}
-
-
-class Limited:
-    """A module of the standard library without what Windows has not, and with what it has."""
-
-    def __init__(self, module: ModuleType, **more: object) -> None:
-        self.__dict__.update(more, _module=module)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in MISSING.get(self._module.__name__, ()):
-            raise AttributeError(name)
-        return getattr(self._module, name)
-
-
-def imported(name: str) -> Any:
-    if name in NO_MODULES:
-        raise ModuleNotFoundError(name)
-    module = importlib.import_module(name)
-    return Limited(module) if name in MISSING else module
+from tests.support.limited_system import Limited, limited
+from tests.support.property_tests import PROPERTY
 
 
 def windows(patience_s: float = 1.0, **more: object) -> Windows:
-    return Windows(Limited(os, **more), Limited(signal), imported, patience_s=patience_s)
+    return Windows(Limited(os, **more), limited("signal"), limited, patience_s=patience_s)
 
 
 def bare() -> OperatingSystem:
     """Some system that has no more than Windows, and is none that we know."""
-    return OperatingSystem(Limited(os), Limited(signal), imported)
+    return OperatingSystem(limited("os"), limited("signal"), limited)
 
 
 SYSTEMS: list[Callable[[], OperatingSystem]] = [Linux, MacOs, windows, bare]
@@ -227,6 +196,7 @@ def test_pictures_and_evenings_are_left_to_what_each_system_has() -> None:
     assert shown == ["a.png"]
 
 
+@settings(PROPERTY, max_examples=60)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1))
 def test_what_is_quoted_is_one_argument_to_a_shell(text: str) -> None:
     import shlex
