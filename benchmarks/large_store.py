@@ -101,7 +101,7 @@ COMMANDS = (
     Measured("models list", ("models", "list"), goal_s=1),
     Measured("models list --json", ("models", "list", "--json"), goal_s=1),
     Measured("prices show", ("prices", "show"), goal_s=1),
-    Measured("prices show --json", ("prices", "show", "--json")),
+    Measured("prices show --json", ("prices", "show", "--json"), goal_s=1),
     Measured("predict", ("predict",), goal_ms=3, alone=("predict", *ONE)),
     Measured("predict, again", ("predict",), goal_ms=3, alone=("predict", *ONE)),
     Measured(

@@ -4,8 +4,9 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
@@ -178,8 +179,33 @@ def said_once(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def as_document(result: "DataclassInstance") -> dict[str, Any]:
-    """Turn a result into JSON values, field by field: for views that leave nothing out."""
-    return asdict(result)
+    """Turn a result into JSON values, field by field: for views that leave nothing out.
+
+    As `dataclasses.asdict` does, which copies every value and takes ten times as long.
+    """
+    return {name: _plain(getattr(result, name)) for name in _names(type(result))}
+
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a result holds
+    """Turn the dataclasses within a value into mappings."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind in {tuple, list}:
+        return [each if type(each) in _ATOMS else _plain(each) for each in value]
+    if kind is dict:
+        return {key: _plain(each) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return as_document(value)
+    return value
+
+
+@cache
+def _names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def document(view: View[T], batch: Batch[T]) -> dict[str, Any]:

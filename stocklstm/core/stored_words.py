@@ -68,6 +68,11 @@ def _is_version(value: int) -> bool:
     return 1 <= value <= _MOST_VERSIONS
 
 
+def _are_bits(value: bytes) -> bool:
+    """A bit a day from a first one to a last one, and zeros that fill a byte."""
+    return value[:1] >= b"\x80" and not value.endswith(b"\0")
+
+
 def _is_count(value: int) -> bool:
     return 0 <= value <= _MOST_VERSIONS
 
@@ -159,6 +164,12 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "date": _is_day,
         "kind": _one_of("dividend", "split"),
         "value": _is_price,
+    },
+    "price_days": {
+        "ticker": _is_filled_name,
+        "source": _is_filled_name,
+        "first": _is_day,
+        "days": _are_bits,
     },
     "sessions": {"exchange": _is_name, "date": _is_day, "closes_at": is_instant},
     "price_log": {

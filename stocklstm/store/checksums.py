@@ -5,13 +5,17 @@ checksum is of all rows of an owner and a month, so that a forecast need not rea
 CRC-32 finds what a failing disk or a slip of the hand did; who means harm can write a new one.
 """
 
+import math
 import sqlite3
+import struct
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from datetime import date
+from functools import cache, lru_cache
+from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -19,6 +23,9 @@ import numpy as np
 
 from stocklstm.core.prices.series import Dates, Floats
 from stocklstm.errors import SchemaError
+
+if TYPE_CHECKING:
+    from stocklstm.core.prices.price_days import DaysRow
 
 Row = tuple[Any, ...]
 
@@ -45,6 +52,10 @@ class Part(NamedTuple):
         also: Columns that divide them further.
         quickly: Sums up rows in another way, if it can; None for the usual one.
         mend: What makes them anew, given the owner.
+        schema: That from which on the database has them.
+        derive: Reads what they must be, given the owner, from the rows of `origin`; None if they
+            follow from no others.
+        origin: Part that they follow from.
     """
 
     name: str
@@ -57,6 +68,9 @@ class Part(NamedTuple):
     also: tuple[str, ...] = ()
     quickly: Callable[[Sequence[Row]], Sums | None] | None = None
     mend: str = ""
+    schema: int = 7
+    derive: Callable[[sqlite3.Connection, str], Sequence[Row]] | None = None
+    origin: "Part | None" = None
 
     def periods(self, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         """Divide the rows of an owner into periods, in the order of these."""
@@ -148,6 +162,38 @@ def _month_rows(months: bytes) -> list[tuple[str, int, int]]:
     return list(zip(every[first].astype(str).tolist(), edges[:-1], edges[1:], strict=True))
 
 
+_pack = struct.Struct(f"<q{len(_PRICES) - 1}d").pack
+
+
+@cache
+def _day_number(day: str) -> int:
+    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def sums_of_few(rows: Sequence[Row]) -> tuple[Sums, Sums]:
+    """Sum up prices and where they came from, quicker than NumPy as long as they are few.
+
+    Args:
+        rows: What `PRICES` and, after it, `ORIGINS` sum up, in order.
+
+    Raises:
+        ValueError: A day among them is none.
+    """
+    prices, origins = {}, {}
+    for month, each in groupby(rows, lambda row: row[0][:7]):
+        group = list(each)
+        try:
+            packed = [_pack(_day_number(row[0]), *row[1:-2]) for row in group]
+        except struct.error:
+            packed = [
+                _pack(_day_number(day), *(math.nan if value is None else value for value in values))
+                for day, *values, _, _ in group
+            ]
+        prices[month] = len(group), crc32(b"".join(packed))
+        origins[month] = len(group), crc32(_encode([(row[0], *row[-2:]) for row in group]))
+    return prices, origins
+
+
 _FETCH = "stocklstm fetch --ticker {} --full gets them anew; or stocklstm restore a backup"
 _RESTORE = "stocklstm restore FILE, of a backup"
 
@@ -219,7 +265,40 @@ FORECASTS = Part(
     mend=_RESTORE,
 )
 
-PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, SESSIONS, FORECASTS)
+
+def days_of(
+    connection: sqlite3.Connection, ticker: str, start: str = "", before: "Sequence[DaysRow]" = ()
+) -> Sequence[Row]:
+    """Find out from the prices of a ticker what the rows of `PRICE_DAYS` must be.
+
+    Args:
+        start: ISO day from which on to look at the prices.
+        before: What was found earlier, which still holds before that day.
+    """
+    # No forecast needs them.
+    from stocklstm.core.prices.price_days import days_by_source
+
+    found = connection.execute(
+        "SELECT source, group_concat(date, '') FROM prices WHERE ticker = ? AND date >= ?"
+        " GROUP BY source",
+        (ticker, start),
+    )
+    return days_by_source(found, start, before)
+
+
+PRICE_DAYS = Part(
+    "price_days",
+    "days of prices",
+    "price_days",
+    "ticker",
+    ("source", "first", "days"),
+    mend=_FETCH,
+    schema=8,
+    derive=days_of,
+    origin=ORIGINS,
+)
+
+PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, SESSIONS, FORECASTS, PRICE_DAYS)
 
 
 @contextmanager
@@ -276,29 +355,72 @@ class Checksums:
         self.compare(part, owner, part.sums(rows), stored)
         return rows
 
+    def reader(self, parts: Iterable[Part]) -> Callable[[Part, str], list[Row]]:
+        """Read all rows of some parts in few queries; what it returns gives those of an owner.
+
+        It does what `read` does without days, and is to be used while they are what is stored: see
+        `snapshot`.
+        """
+        found = {part.name: self._all(part) for part in parts}
+
+        def read(part: Part, owner: str) -> list[Row]:
+            if (every := found[part.name]) is None:
+                return self.read(part, owner)
+            rows, stored = every[0].get(owner, []), every[1].get(owner, {})
+            self.compare(part, owner, part.sums(rows), stored)
+            return rows
+
+        return read
+
+    def _all(self, part: Part) -> tuple[dict[str, list[Row]], dict[str, Sums]] | None:
+        """Read rows and checksums by owner; None if damage to the file is in the way of some."""
+        rows: dict[str, list[Row]] = {}
+        stored: dict[str, Sums] = {}
+        order = ", ".join((part.owner, *part.columns[: part.order]))
+        try:
+            for owner, *row in self.connection.execute(
+                f"SELECT {part.owner}, {', '.join(part.columns)} FROM {part.table}"  # noqa: S608 - fixed names
+                f" ORDER BY {order}"
+            ):
+                rows.setdefault(owner, []).append(tuple(row))
+            for owner, period, count, crc in self.connection.execute(
+                "SELECT owner, period, rows, crc32 FROM checksums WHERE part = ?", (part.name,)
+            ):
+                stored.setdefault(owner, {})[period] = (count, crc)
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            return None
+        return rows, stored
+
     def require(self, part: Part, owner: str) -> None:
         """Compare all rows of an owner with their checksums.
 
         Raises:
             SchemaError: They are not what was stored.
         """
-        with snapshot(self.connection):
-            self.compare(part, owner, self._sums(part, owner, None), self.stored(part, owner))
+        if faults := self.faults(part, owner):
+            raise damaged(part, owner, faults)
 
     def faults(self, part: Part, owner: str, periods: Collection[str] | None = None) -> list[str]:
-        """List the periods whose rows are not what was stored; of all, or of those given."""
+        """List the periods whose rows are not what was stored; of all, or of those given.
+
+        Rows that follow from others are also compared with these.
+        """
         within = () if not periods else (min(periods), max(periods))
         with snapshot(self.connection):
             found, stored = self._sums(part, owner, periods), self.stored(part, owner, *within)
-        return [
-            period for period in differing(found, stored) if periods is None or period in periods
-        ]
+            wrong = {*differing(found, stored)}
+            if part.derive is not None:
+                derived = part.sums(part.derive(self.connection, owner))
+                wrong.update(differing(derived, stored))
+        return sorted(period for period in wrong if periods is None or period in periods)
 
     def all_faults(self) -> list[str]:
         """Say of which rows of the database the checksums are wrong."""
+        (schema,) = self.connection.execute("PRAGMA user_version").fetchone()
         return [
             fault_words(part, owner, faults)
             for part in PARTS
+            if part.schema <= schema
             for owner in self.owners(part)
             if (faults := self.faults(part, owner))
         ]
@@ -330,9 +452,32 @@ class Checksums:
         self._replace(part, owner, sound, ())
 
     def renew(self, part: Part, owner: str, periods: Collection[str] | None = None) -> None:
-        """Vouch for the rows of all periods as they are, or of those given."""
+        """Vouch for the rows of all periods as they are, or of those given.
+
+        Rows that follow from others are made anew first.
+        """
+        if part.derive is not None:
+            self.replace(part, owner, part.derive(self.connection, owner))
+            return
         found = self._sums(part, owner, periods)
         self._replace(part, owner, found, self.stored(part, owner) if periods is None else periods)
+
+    def replace(self, part: Part, owner: str, rows: Sequence[Row]) -> None:
+        """Put rows in the place of all that an owner has, and vouch for them.
+
+        In a transaction of the caller's.
+        """
+        if self._rows(part, owner) != rows:
+            self.connection.execute(
+                f"DELETE FROM {part.table} WHERE {part.owner} = ?",  # noqa: S608 - fixed names
+                (owner,),
+            )
+            self.connection.executemany(
+                f"INSERT INTO {part.table} ({part.owner}, {', '.join(part.columns)})"  # noqa: S608 - fixed names
+                f" VALUES (?{', ?' * len(part.columns)})",
+                [(owner, *row) for row in rows],
+            )
+        self._replace(part, owner, part.sums(rows), self.stored(part, owner))
 
     def _replace(self, part: Part, owner: str, sums: Sums, earlier: Iterable[str]) -> None:
         """Write checksums, in the place of those of some periods."""
@@ -350,13 +495,13 @@ class Checksums:
             [(part.name, owner, period, *each) for period, each in sums.items()],
         )
 
-    def vouch_for_all(self) -> None:
+    def vouch_for_all(self, parts: Iterable[Part] = PARTS) -> None:
         """Make the checksums of all rows that can have been written so, and drop all others.
 
         In a transaction of the caller's.
         """
-        self.connection.execute("DELETE FROM checksums")
-        for part in PARTS:
+        for part in parts:
+            self.connection.execute("DELETE FROM checksums WHERE part = ?", (part.name,))
             for owner in self.owners(part):
                 self.vouch_for(part, owner)
 
@@ -367,6 +512,8 @@ class Checksums:
         """
         from stocklstm.core.stored_words import are_sound
 
+        if part.derive is not None:
+            self.renew(part, owner)
         rows = self._rows(part, owner)
         sums = part.sums(rows)
         if not are_sound(part.table, (part.owner,), [(owner,)]):
@@ -391,7 +538,8 @@ class Checksums:
             " UNION SELECT DISTINCT owner FROM checksums WHERE part = ? ORDER BY 1",
             (part.name,),
         )
-        return [owner for (owner,) in rows]
+        owners = [owner for (owner,) in rows]
+        return owners if part.origin is None else sorted({*owners, *self.owners(part.origin)})
 
     def _sums(self, part: Part, owner: str, periods: Collection[str] | None) -> Sums:
         if periods is None:

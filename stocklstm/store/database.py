@@ -126,6 +126,13 @@ _MIGRATIONS = (
         PRIMARY KEY (part, owner, period)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE price_days (
+        ticker TEXT NOT NULL REFERENCES instruments, source TEXT NOT NULL,
+        first TEXT NOT NULL, days BLOB NOT NULL,
+        PRIMARY KEY (ticker, source)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 # The schema from which on rows have checksums.
@@ -504,10 +511,11 @@ def _migrate(connection: sqlite3.Connection, schema: int | None = None) -> None:
         for version in range(_schema_version(connection), schema or SCHEMA_VERSION):
             for statement in _MIGRATIONS[version].split(";"):
                 connection.execute(statement)
-            if version + 1 == CHECKSUMS:
-                from stocklstm.store.checksums import Checksums
+            if version + 1 >= CHECKSUMS:
+                from stocklstm.store.checksums import PARTS, Checksums
 
-                Checksums(connection).vouch_for_all()
+                parts = [part for part in PARTS if part.schema == version + 1]
+                Checksums(connection).vouch_for_all(parts)
             connection.execute(f"PRAGMA user_version = {version + 1}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,19 +20,25 @@ from stocklstm.core.prices.series import (
     parse_days,
 )
 from stocklstm.core.records import dataclass
-from stocklstm.errors import NoPricesError, RejectedDataError, encodable
+from stocklstm.errors import NoPricesError, RejectedDataError, SchemaError, encodable
 from stocklstm.store.checksums import (
     ACTIONS,
     INSTRUMENT,
     ORIGINS,
+    PRICE_DAYS,
     PRICE_LOG,
     PRICES,
     Checksums,
+    Part,
+    Row,
     Sums,
+    damaged,
+    days_of,
     differing,
     fault_words,
     price_sums,
     snapshot,
+    sums_of_few,
 )
 from stocklstm.store.database import database_errors, stored_values, transaction
 
@@ -40,7 +46,10 @@ _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
 _ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
 
-_PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG)
+_PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, PRICE_DAYS)
+
+SUMMED_UP = (INSTRUMENT, PRICE_DAYS, ACTIONS, PRICE_LOG)
+"""Parts of which a `Summary` is made."""
 
 # More corrections than this in one answer are logged as one line.
 _LOGGED_ROWS = 50
@@ -111,43 +120,26 @@ class Provenance(NamedTuple):
     fetched_at: tuple[str, ...]
 
 
-DAY_LENGTH = len("2024-03-13")
-
-
-class Extent(NamedTuple):
-    """What is stored of a ticker, apart from its prices.
+class Summary(NamedTuple):
+    """All that is stored of a ticker but its prices.
 
     Attributes:
-        days: The ISO days of the rows, oldest first, one after the other without a gap between.
+        instrument: Its traits, with the calendar somebody chose, if there is one.
+        pinned_calendar: That calendar, empty for weekdays; None if the exchange decides.
+        last_fetch: UTC timestamp.
+        dates: (N,) datetime64[D], the days of its rows, increasing.
         sources: How many rows each source gave, by its name, in order.
+        actions: Dividends and splits, oldest first.
+        log: What changed after it had been stored, oldest first.
     """
 
-    days: str
+    instrument: Instrument
+    pinned_calendar: str | None
+    last_fetch: str
+    dates: Dates
     sources: dict[str, int]
-
-    @property
-    def first(self) -> str:
-        """The first ISO day."""
-        return self.days[:DAY_LENGTH]
-
-    @property
-    def last(self) -> str:
-        """The last ISO day."""
-        return self.days[-DAY_LENGTH:]
-
-    def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.days) // DAY_LENGTH
-
-    @property
-    def dates(self) -> Dates:
-        """The days, (N,) datetime64[D]."""
-        days = np.frombuffer(self.days.encode(), f"S{DAY_LENGTH}")
-        return _increasing(days.astype("U").astype("datetime64[D]"))
-
-    def day_before_last(self, count: int) -> str:
-        """Give the ISO day with which the last so many rows begin."""
-        return self.days[-DAY_LENGTH * count :][:DAY_LENGTH]
+    actions: tuple[Action, ...]
+    log: tuple[LogEntry, ...]
 
 
 class PriceStore:
@@ -414,28 +406,51 @@ class PriceStore:
             )
             return [source for (source,) in rows]
 
-    def extent(self, ticker: str) -> Extent:
-        """Read which days are stored and where they came from, without a look at the prices.
+    def summary(self, ticker: str, read: Callable[[Part, str], list[Row]]) -> Summary:
+        """Read all that is stored of a ticker but its prices; see `recent_rows` for these.
+
+        Args:
+            read: `Checksums.read`, or what `Checksums.reader` gives for `SUMMED_UP`.
 
         Raises:
             NoPricesError: The ticker was never fetched, or there was nothing to store.
         """
+        from stocklstm.core.prices.price_days import extent_of
+
         with stored_values():
-            days, one, other = self.connection.execute(
-                "SELECT group_concat(date, ''), min(source), max(source)"
-                " FROM (SELECT date, source FROM prices WHERE ticker = ? ORDER BY date)",
-                (ticker,),
-            ).fetchone()
-            if days is None:
+            days, traits = read(PRICE_DAYS, ticker), read(INSTRUMENT, ticker)
+            if not days and self.has(ticker):
+                raise damaged(PRICE_DAYS, ticker, ())
+            if not days or not traits:
                 raise self.no_prices(ticker)
-            if one == other:
-                return Extent(days, {one: len(days) // DAY_LENGTH})
-            counts = self.connection.execute(
-                "SELECT source, count(*) FROM prices WHERE ticker = ? GROUP BY source"
-                " ORDER BY source",
-                (ticker,),
+            currency, exchange, time_zone, _, fetched_at, pinned = traits[0]
+            chosen = exchange if pinned is None else pinned
+            return Summary(
+                Instrument(ticker, currency, chosen, time_zone),
+                pinned,
+                fetched_at,
+                *extent_of(days),
+                tuple(Action(*row) for row in read(ACTIONS, ticker)),
+                tuple(LogEntry(*row[1:]) for row in read(PRICE_LOG, ticker)),
+            )
+
+    def recent_rows(self, ticker: str, start: str) -> list[Row]:
+        """Read the rows from an ISO day on: prices as `bars` has them, then source and time.
+
+        Raises:
+            SchemaError: They are not what was stored.
+        """
+        month = start[:7]
+        with stored_values(), snapshot(self.connection):
+            rows = self.connection.execute(
+                f"SELECT date, {', '.join(_COLUMNS)}, source, fetched_at FROM prices"  # noqa: S608 - fixed names
+                " WHERE ticker = ? AND date >= ? ORDER BY date",
+                (ticker, month),
             ).fetchall()
-        return Extent(days, dict(counts))
+            for part, sums in zip((PRICES, ORIGINS), sums_of_few(rows), strict=True):
+                stored = self.checksums.stored(part, ticker, month)
+                self.checksums.compare(part, ticker, sums, stored)
+        return [row for row in rows if row[0] >= start]
 
     def provenance(self, ticker: str, start: str = "") -> Provenance:
         """Read the source and the time of each stored row, from an ISO day's month on."""
@@ -523,6 +538,7 @@ class PriceStore:
             written = bars.select(new | changed | _within(bars, {*doubtful, *unknown}))
             self._write_bars(ticker, written, source, at)
             self._rescale(ticker, rescaled, at)
+            self._note_days(ticker, written.dates)
             lasting = set(_months(stored.select(~np.isin(stored.dates, written.dates))))
             for part, faults in ((PRICES, doubtful), (ORIGINS, unknown)):
                 touched = {*_months(written), *_months(rescaled)} - (lasting & set(faults))
@@ -661,6 +677,21 @@ class PriceStore:
             "INSERT OR REPLACE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(ticker, day, *row, source, at) for day, *row in _rows(bars)],
         )
+
+    def _note_days(self, ticker: str, written: Dates) -> None:
+        """Keep which days are stored, and of which sources, after rows of some days were written.
+
+        What was kept of the days before the first of these is not looked at again.
+        """
+        try:
+            before = self.checksums.read(PRICE_DAYS, ticker)
+        except SchemaError:
+            days = days_of(self.connection, ticker)
+        else:
+            if not len(written):
+                return
+            days = days_of(self.connection, ticker, str(written[0]), before)
+        self.checksums.replace(PRICE_DAYS, ticker, days)
 
     def _rescale(self, ticker: str, bars: Bars, at: str) -> None:
         settings = ", ".join(f"{name} = ?" for name in _COLUMNS)

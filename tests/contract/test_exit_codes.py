@@ -370,14 +370,23 @@ def test_unsound_prices_are_damage(cli: Cli, priced_home: Path, command: tuple[s
 
 
 @pytest.mark.parametrize(
-    "command", [("prices", "show"), ("prices", "verify"), ("validate", "--prices")]
+    ("command", "pages"),
+    [
+        # In brief only the last rows are read, and of these every byte is compared.
+        (("prices", "show"), None),
+        (("prices", "show", TICKER), 1),
+        (("prices", "verify"), 1),
+        (("validate", "--prices"), 1),
+    ],
 )
 def test_5_for_prices_in_a_damaged_database(
-    cli: Cli, priced_home: Path, command: tuple[str, ...]
+    cli: Cli, priced_home: Path, command: tuple[str, ...], pages: int | None
 ) -> None:
     database = priced_home / "stocklstm.db"
     content = bytearray(database.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 4096] = b"\xff" * 4096
+    begin = len(content) // 2 // 4096 * 4096
+    end = len(content) if pages is None else begin + 4096 * pages
+    content[begin:end] = b"\xff" * (end - begin)
     database.write_bytes(content)
 
     outcome = cli(*command)

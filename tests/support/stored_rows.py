@@ -27,7 +27,7 @@ def damage(home: Path, command: str, *values: object) -> None:
 
 
 def vouch_for(connection: sqlite3.Connection) -> None:
-    """Make the checksums of all rows anew."""
+    """Make the checksums of all rows anew, and what follows from other rows."""
     connection.execute("BEGIN")
     Checksums(connection).vouch_for_all()
     connection.execute("COMMIT")

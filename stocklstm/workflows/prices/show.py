@@ -1,5 +1,6 @@
 """prices show: what is stored, and where it came from."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -7,16 +8,18 @@ from functools import cache, partial
 import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.prices.series import Bars, Dates
+from stocklstm.core.prices.series import Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
-from stocklstm.store.checksums import snapshot
-from stocklstm.store.prices import Extent, LogEntry, Provenance
+from stocklstm.store.checksums import PRICE_DAYS, Part, Row, damaged, snapshot
+from stocklstm.store.prices import SUMMED_UP, LogEntry
 from stocklstm.store.store import Store
-from stocklstm.workflows.prices.export import rows_of
 from stocklstm.workflows.prices.verify import MARGIN_DAYS, stored_tickers
 
 _RECENT = 60
+
+# Places in a row as the store gives it.
+_CLOSE, _ADJUSTED = 4, 5
 
 
 @dataclass(frozen=True)
@@ -96,18 +99,25 @@ def show_prices(store: Store, tickers: Sequence[str], *, last: int) -> PricesRes
     Of those that are named every row is compared with its checksum, of all in brief those that are
     shown: to look at millions of rows would take minutes.
     """
-    names = list(tickers) or stored_tickers(store)
-    calendars = cache(partial(_Calendar, store))
+    calendars, checksums = cache(partial(_Calendar, store)), store.prices.checksums
 
-    def show(ticker: str) -> StoredPrices:
+    def show_named(ticker: str) -> StoredPrices:
         # All that is said of a ticker is of one moment.
         with snapshot(store.prices.connection):
-            if tickers:
-                store.prices.bars(ticker)
-                store.prices.provenance(ticker)
-            return _show(store, ticker, last, calendars)
+            store.prices.bars(ticker)
+            store.prices.provenance(ticker)
+            checksums.require(PRICE_DAYS, ticker)
+            return _show(store, ticker, last, calendars, checksums.read)
 
-    return PricesResult(*for_each(names, parse_ticker, show))
+    if tickers:
+        return PricesResult(*for_each(tickers, parse_ticker, show_named))
+    with snapshot(store.prices.connection):
+        names = stored_tickers(store)
+        read = checksums.reader(SUMMED_UP)
+        shown = for_each(
+            names, parse_ticker, lambda ticker: _show(store, ticker, last, calendars, read)
+        )
+    return PricesResult(*shown)
 
 
 class _Calendar:
@@ -115,58 +125,66 @@ class _Calendar:
 
     def __init__(self, store: Store, exchange: str) -> None:
         self._sessions = store.sessions.between(exchange, "", "")
-        self._text = "".join(self._sessions.astype(str).tolist())
 
-    def around(self, extent: Extent) -> Dates:
-        """List the sessions around some rows; none if they are not known."""
-        first, last = (np.datetime64(day, "D") for day in (extent.first, extent.last))
-        begin = np.searchsorted(self._sessions, first - MARGIN_DAYS)
-        end = np.searchsorted(self._sessions, last + MARGIN_DAYS, side="right")
-        return self._sessions[begin:end]
+    def knows(self, dates: Dates) -> bool:
+        """Tell whether sessions around some days are known."""
+        begin, end = self._places(dates[0] - MARGIN_DAYS, dates[-1] + MARGIN_DAYS)
+        return begin < end
 
-    def gaps(self, extent: Extent) -> tuple[str, ...]:
-        """List the sessions between the first and the last row that have no row."""
-        # Most have none, which is seen without a look at each day.
-        begin = self._text.find(extent.first)
-        if begin >= 0 and self._text.startswith(extent.days, begin):
+    def gaps(self, dates: Dates) -> tuple[str, ...]:
+        """List the sessions between the first and the last of some days that are not among them."""
+        begin, end = self._places(dates[0], dates[-1])
+        sessions = self._sessions[begin:end]
+        # Most have none.
+        if np.array_equal(sessions, dates):
             return ()
-        return tuple(gaps(extent.dates, self.around(extent)).astype(str).tolist())
+        return tuple(gaps(dates, sessions).astype(str).tolist())
+
+    def _places(self, first: np.datetime64, last: np.datetime64) -> tuple[int, int]:
+        begin = np.searchsorted(self._sessions, first)
+        return int(begin), int(np.searchsorted(self._sessions, last, side="right"))
 
 
 def _show(
-    store: Store, ticker: str, last: int, calendars: Callable[[str], _Calendar]
+    store: Store,
+    ticker: str,
+    last: int,
+    calendars: Callable[[str], _Calendar],
+    read: Callable[[Part, str], list[Row]],
 ) -> StoredPrices:
-    extent, instrument = store.prices.extent(ticker), store.prices.instrument(ticker)
-    start = extent.day_before_last(max(last, _RECENT))
-    bars, origins = store.prices.bars_since(ticker, start), store.prices.provenance(ticker, start)
-    actions, calendar = store.prices.actions(ticker), calendars(instrument.exchange)
-    dividends = sum(action.kind == "dividend" for action in actions)
+    found = store.prices.summary(ticker, read)
+    wanted = found.dates[-max(last, _RECENT) :]
+    rows = store.prices.recent_rows(ticker, str(wanted[0]))
+    # The days are kept apart from the rows, which may have been damaged one without the other.
+    if len(rows) != len(wanted) or rows[-1][0] != str(wanted[-1]):
+        raise damaged(PRICE_DAYS, ticker, ())
+    calendar = calendars(found.instrument.exchange)
+    dividends = sum(action.kind == "dividend" for action in found.actions)
     return StoredPrices(
         ticker=ticker,
-        rows=len(extent),
-        first=extent.first,
-        last=extent.last,
-        last_close=float(bars.closes[-1]),
-        currency=instrument.currency,
-        exchange=instrument.exchange,
-        calendar_known=bool(len(calendar.around(extent))),
-        pinned_calendar=store.prices.pinned_calendar(ticker),
-        time_zone=instrument.time_zone,
-        last_fetch=store.prices.last_fetch(ticker),
-        sources=extent.sources,
-        gaps=calendar.gaps(extent),
+        rows=len(found.dates),
+        first=str(found.dates[0]),
+        last=str(found.dates[-1]),
+        last_close=rows[-1][_CLOSE],
+        currency=found.instrument.currency,
+        exchange=found.instrument.exchange,
+        calendar_known=calendar.knows(found.dates),
+        pinned_calendar=found.pinned_calendar,
+        time_zone=found.instrument.time_zone,
+        last_fetch=found.last_fetch,
+        sources=found.sources,
+        gaps=calendar.gaps(found.dates),
         dividends=dividends,
-        splits=len(actions) - dividends,
-        log=store.prices.log(ticker),
-        recent=tuple(bars.adj_closes[-_RECENT:].tolist()),
-        last_rows=_last_rows(bars, origins, last),
+        splits=len(found.actions) - dividends,
+        log=found.log,
+        recent=tuple(row[_ADJUSTED] for row in rows[-_RECENT:]),
+        last_rows=tuple(_price_row(row) for row in rows[-last:]) if last else (),
     )
 
 
-def _last_rows(bars: Bars, origins: Provenance, count: int) -> tuple[PriceRow, ...]:
-    count = min(count, len(bars))
-    if not count:
-        return ()
-    rows = rows_of(bars.select(slice(-count, None)))
-    origin = zip(rows, origins.sources[-count:], origins.fetched_at[-count:], strict=True)
-    return tuple(PriceRow(*row, source, at) for row, source, at in origin)
+def _price_row(row: Row) -> PriceRow:
+    return PriceRow(*(row if None not in row else _filled(row)))
+
+
+def _filled(row: Row) -> Row:
+    return tuple(math.nan if value is None else value for value in row)

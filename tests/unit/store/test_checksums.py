@@ -1,6 +1,7 @@
 """Checksums: after any writes they are those of the rows, and any changed value is found."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -13,18 +14,27 @@ from hypothesis import strategies as st
 
 from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import SchemaError
-from stocklstm.store.checksums import PARTS, PRICES, Checksums, price_sums
+from stocklstm.store.checksums import (
+    ORIGINS,
+    PARTS,
+    PRICE_DAYS,
+    PRICES,
+    Checksums,
+    price_sums,
+    sums_of_few,
+)
 from stocklstm.store.database import open_in_memory
 from stocklstm.store.ledger import Ledger
-from stocklstm.store.prices import PriceStore
+from stocklstm.store.prices import SUMMED_UP, PriceStore
 from stocklstm.store.sessions import SessionStore
 from stocklstm.store.store import Store, open_store
 from tests.support.price_rows import PETR4
 from tests.support.property_tests import PROPERTY
 from tests.support.store_samples import LATER, NOON, TICKER, entry_of
-from tests.support.stored_rows import damage
+from tests.support.stored_rows import damage, execute
 
 OTHER = "VALE3.SA"
+KEPT = ("checksums", "price_days")
 GRID = tuple(36 + 0.1 * step for step in range(15))
 FIRST = np.datetime64("2024-01-25", "D")
 
@@ -44,7 +54,9 @@ days = st.integers(0, 40)
 bars = st.builds(rows_of, days, st.integers(1, 40), st.floats(1, 100), ranges=st.booleans())
 
 
-def merge(ticker: str, given: Bars, *, split: bool = False, shift: bool = False) -> Write:
+def merge(
+    ticker: str, given: Bars, *, split: bool = False, shift: bool = False, source: str = "csv"
+) -> Write:
     def write(connection: sqlite3.Connection) -> None:
         prices = PriceStore(connection)
         actions = (Action(str(given.dates[0]), "split", 2.0),) if split else ()
@@ -52,7 +64,7 @@ def merge(ticker: str, given: Bars, *, split: bool = False, shift: bool = False)
         lacking = stored.select(~np.isin(stored.dates, given.dates))
         halves = replace(lacking, closes=lacking.closes / 2) if shift else None
         prices.merge(
-            replace(PETR4, ticker=ticker), given, actions, source="csv", at=NOON, rescaled=halves
+            replace(PETR4, ticker=ticker), given, actions, source=source, at=NOON, rescaled=halves
         )
 
     return write
@@ -98,7 +110,14 @@ def choose(ticker: str, word: str | None) -> Write:
 
 
 writes = st.one_of(
-    st.builds(merge, tickers, bars, split=st.booleans(), shift=st.booleans()),
+    st.builds(
+        merge,
+        tickers,
+        bars,
+        split=st.booleans(),
+        shift=st.booleans(),
+        source=st.sampled_from(["csv", "b3"]),
+    ),
     st.builds(record, tickers, days, st.integers(1, 2), st.sampled_from(["", "+b3"])),
     st.builds(rename, tickers, tickers),
     st.builds(put, days, st.integers(1, 60)),
@@ -140,7 +159,9 @@ def single_changes(connection: sqlite3.Connection) -> list[str]:
         row = f"({names}) = (SELECT {names} FROM {table} ORDER BY random() LIMIT 1)"  # noqa: S608
         for _, name, kind, *_ in described:
             changed = f"coalesce({name}, 0) + 1000"
-            if kind == "TEXT":
+            if kind == "BLOB":
+                changed = "x'ff00ff'"
+            elif kind == "TEXT":
                 changed = "'dividend'" if table == "actions" and name == "kind" else "'1999-01-01'"
             statements.append(f"UPDATE {table} SET {name} = {changed} WHERE {row}")  # noqa: S608
         statements.append(f"DELETE FROM {table} WHERE {row}")  # noqa: S608
@@ -155,11 +176,26 @@ def test_after_any_writes_they_are_those_of_the_rows(steps: list[Write]) -> None
             step(connection)
 
         assert all_faults(connection) == []
-        before = connection.execute("SELECT * FROM checksums").fetchall()
+        assert_days_are_those_of_the_rows(connection)
+        before = [connection.execute(f"SELECT * FROM {t}").fetchall() for t in KEPT]  # noqa: S608
         connection.execute("PRAGMA foreign_keys = OFF")
         Checksums(connection).vouch_for_all()
-        after = connection.execute("SELECT * FROM checksums").fetchall()
+        after = [connection.execute(f"SELECT * FROM {t}").fetchall() for t in KEPT]  # noqa: S608
         assert after == before
+
+
+def assert_days_are_those_of_the_rows(connection: sqlite3.Connection) -> None:
+    prices = PriceStore(connection)
+    at_once = prices.checksums.reader(SUMMED_UP)
+    for ticker in prices.tickers():
+        rows = connection.execute(
+            "SELECT date, source FROM prices WHERE ticker = ? ORDER BY date", (ticker,)
+        ).fetchall()
+        for read in (prices.checksums.read, at_once):
+            found = prices.summary(ticker, read)
+            assert found.dates.astype(str).tolist() == [day for day, _ in rows]
+            assert found.sources == dict(sorted(Counter(source for _, source in rows).items()))
+        assert prices.recent_rows(ticker, rows[-1][0])[0][0] == rows[-1][0]
 
 
 @pytest.fixture
@@ -298,14 +334,20 @@ def test_a_whole_answer_makes_damaged_months_sound(filled: Path) -> None:
         assert (store.prices.bars(TICKER).closes == 36.38).all()
 
 
-def test_both_ways_to_sum_up_prices_are_one(filled: Path) -> None:
+@pytest.mark.parametrize("unknown", [(), ("volume",), ("open", "high", "low", "volume")])
+def test_all_ways_to_sum_up_prices_are_one(filled: Path, unknown: tuple[str, ...]) -> None:
+    for name in unknown:
+        execute(filled, f"UPDATE prices SET {name} = NULL WHERE date > '2024-02-05'")  # noqa: S608
     with open_store(filled) as store:
+        rows = store.prices.recent_rows(TICKER, "")
+        origins = Checksums(store.prices.connection).stored(ORIGINS, TICKER)
         bars = store.prices.bars(TICKER)
         columns = [bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes]
 
         stored = Checksums(store.prices.connection).stored(PRICES, TICKER)
 
     assert price_sums(bars.dates, columns) == stored
+    assert sums_of_few(rows) == (stored, origins)
     assert price_sums(bars.dates[:0], columns) == {}
 
 
@@ -327,16 +369,82 @@ def test_both_ways_to_sum_up_prices_are_one(filled: Path) -> None:
 )
 def test_an_upgrade_vouches_for_nothing_that_cannot_be_right(filled: Path, statement: str) -> None:
     damage(filled, statement)
-    damage(filled, "DROP TABLE checksums")
+    for table in KEPT:
+        damage(filled, f"DROP TABLE {table}")
     damage(filled, "PRAGMA user_version = 6")
     with open_store(filled) as store:
         (fault,) = [f for f in all_faults(store.prices.connection) if f[0] != "origins"]
     assert fault[0] in statement or fault[0] == "instrument"
 
 
+DAYS_DAMAGED = (
+    "UPDATE price_days SET days = x'ff'",
+    "UPDATE price_days SET first = '2024-01-24'",
+    "UPDATE price_days SET source = 'other'",
+    "DELETE FROM price_days",
+    "UPDATE checksums SET crc32 = 1 WHERE part = 'price_days'",
+    "DELETE FROM checksums WHERE part = 'price_days'",
+)
+
+
+@pytest.mark.parametrize("statement", DAYS_DAMAGED)
+def test_days_that_do_not_follow_from_the_rows_are_found_and_made_anew(
+    filled: Path, statement: str
+) -> None:
+    damage(filled, statement)
+    with open_store(filled) as store:
+        connection = store.prices.connection
+        assert [fault[0] for fault in all_faults(connection)] == ["price_days"]
+        with pytest.raises(SchemaError, match="the days of prices of PETR4"):
+            store.prices.summary(TICKER, store.prices.checksums.read)
+
+        merge(TICKER, store.prices.bars(TICKER))(connection)
+
+        assert all_faults(connection) == []
+        assert_days_are_those_of_the_rows(connection)
+
+
+def test_days_with_a_checksum_that_fits_are_compared_with_the_rows(filled: Path) -> None:
+    with open_store(filled) as store, rolled_back(store.prices.connection):
+        wrong = [("csv", "2024-01-25", b"\xff")]
+        store.prices.checksums.replace(PRICE_DAYS, TICKER, wrong)
+
+        assert all_faults(store.prices.connection) == [("price_days", TICKER, [""])]
+        with pytest.raises(SchemaError):
+            store.prices.checksums.require(PRICE_DAYS, TICKER)
+
+
+def test_rows_that_nobody_noted_the_days_of_are_found(filled: Path) -> None:
+    damage(filled, "DELETE FROM price_days")
+    damage(filled, "DELETE FROM checksums WHERE part = 'price_days'")
+    with open_store(filled) as store:
+        (fault,) = store.prices.checksums.all_faults()
+    assert fault == "the days of prices of PETR4.SA are not what was stored"
+
+
+def test_an_upgrade_finds_out_which_days_are_stored(filled: Path) -> None:
+    """As of schema 7, which had checksums and no list of days."""
+    with open_store(filled) as store:
+        merge(OTHER, rows_of(3, 30, 40.0), source="b3")(store.prices.connection)
+        merge(OTHER, rows_of(20, 5, 41.0), source="csv")(store.prices.connection)
+    damage(filled, "DROP TABLE price_days")
+    damage(filled, "DELETE FROM checksums WHERE part = 'price_days'")
+    damage(filled, "UPDATE prices SET close = 99 WHERE ticker = ?", TICKER)
+    damage(filled, "PRAGMA user_version = 7")
+    with open_store(filled) as store:
+        # What was damaged before is not vouched for anew.
+        assert {fault[0] for fault in all_faults(store.prices.connection)} == {"prices"}
+        assert store.prices.summary(OTHER, store.prices.checksums.read).sources == {
+            "b3": 25,
+            "csv": 5,
+        }
+
+
 @pytest.mark.parametrize(
     "read",
     [
+        lambda store: store.prices.summary(TICKER, store.prices.checksums.read),
+        lambda store: store.prices.recent_rows(TICKER, "2024-02"),
         lambda store: store.prices.bars(TICKER),
         lambda store: store.prices.instrument(TICKER),
         lambda store: store.prices.log(TICKER),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm import fetch
@@ -23,6 +23,7 @@ from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, Cli
 from tests.support.cotahist import Quote, cotahist, zipped
+from tests.support.property_tests import PROPERTY
 
 YEARS = ("2019", "2020", "2021")
 # A share that was listed later: real prices under another name.
@@ -179,6 +180,7 @@ def test_a_file_named_twice_is_read_once(files: tuple[Path, ...]) -> None:
     assert len(events) == 1
 
 
+@settings(PROPERTY)
 @given(cuts=st.lists(st.integers(0, 40), min_size=1, max_size=4), order=st.randoms())
 def test_however_a_year_is_cut_up_it_is_the_same(
     cuts: list[int], order: object, tmp_path_factory: pytest.TempPathFactory

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,18 @@ from pyarrow import parquet
 from stocklstm import export_prices, fetch, show_prices, validate, verify_prices
 from stocklstm.core.checks import Check
 from stocklstm.core.prices.series import Action, Bars, Instrument
-from stocklstm.errors import ConfigError, NoModelError, NoPricesError, NotFoundError
+from stocklstm.errors import (
+    ConfigError,
+    NoModelError,
+    NoPricesError,
+    NotFoundError,
+    SchemaError,
+)
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
 from tests.support.price_rows import prices_of
-from tests.support.stored_rows import execute
+from tests.support.stored_rows import damage, execute
 from tests.support.tampering import os_refuses_to_write
 
 INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
@@ -28,6 +34,15 @@ INSTRUMENT = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
 def stored(home: Path, ticker: str = TICKER) -> Bars:
     with open_store(home) as store:
         return store.prices.bars(ticker)
+
+
+@pytest.fixture
+def two_tickers(priced_home: Path) -> Path:
+    with open_store(priced_home) as store:
+        other = replace(INSTRUMENT, ticker="VALE3.SA")
+        last = store.prices.bars(TICKER).select(slice(-90, None))
+        store.prices.merge(other, last, (), source="test", at="2024-03-14T00:00:00Z")
+    return priced_home
 
 
 def same(left: Bars, right: Bars) -> bool:
@@ -85,6 +100,53 @@ def test_one_unknown_ticker_stops_no_other(priced_home: Path) -> None:
 
     assert [shown.ticker for shown in result.prices] == [TICKER]
     assert isinstance(result.failures[0].error, NoPricesError)
+
+
+@pytest.mark.parametrize("named", [[], [TICKER]])
+def test_a_row_of_a_day_without_a_session_hides_no_gap(priced_home: Path, named: list[str]) -> None:
+    # As many rows as before, and the same first and last one.
+    alter(priced_home, "UPDATE prices SET date = '2023-06-10' WHERE date = '2023-06-15'")
+
+    (shown,) = show_prices(named, home=priced_home).prices
+
+    assert shown.rows == 3514
+    assert shown.gaps == ("2012-02-22", "2020-11-20", "2023-06-15")
+
+
+DAMAGED = (
+    "UPDATE prices SET close = 38.38 WHERE ticker = ?1 AND date = '2024-03-12'",
+    "UPDATE prices SET source = 'other' WHERE ticker = ?1 AND date = '2024-03-12'",
+    "DELETE FROM prices WHERE ticker = ?1",
+    "DELETE FROM prices WHERE ticker = ?1 AND date > '2024-03-12'",
+    "UPDATE price_days SET days = x'ff' WHERE ticker = ?1",
+    "DELETE FROM price_days WHERE ticker = ?1",
+    "UPDATE instruments SET currency = 'USD' WHERE ticker = ?1",
+    "INSERT INTO actions VALUES (?1, '2024-03-12', 'split', 2)",
+    # No text at all, at which a query over all tickers stops.
+    "INSERT INTO actions VALUES (?1, CAST(x'ff' AS TEXT), 'split', 2)",
+    "UPDATE prices SET date = CAST(x'ff' AS TEXT) WHERE ticker = ?1 AND date = '2024-03-12'",
+    "UPDATE instruments SET currency = CAST(x'ff' AS TEXT) WHERE ticker = ?1",
+    "DELETE FROM checksums WHERE owner = ?1",
+)
+
+
+@pytest.mark.parametrize("statement", DAMAGED)
+@pytest.mark.parametrize("named", [False, True])
+def test_of_a_damaged_ticker_nothing_is_shown_and_of_others_all(
+    two_tickers: Path, statement: str, *, named: bool
+) -> None:
+    names = [TICKER, "VALE3.SA"] if named else []
+    before = show_prices(names, home=two_tickers)
+    damage(two_tickers, statement, "VALE3.SA")
+
+    result = show_prices(names, home=two_tickers)
+
+    assert (len(before.prices), before.failures) == (2, ())
+    assert result.prices == before.prices[:1]
+    if not named and statement == "DELETE FROM prices WHERE ticker = ?1":
+        return  # all tickers are those that have prices
+    (failure,) = result.failures
+    assert (failure.ticker, type(failure.error)) == ("VALE3.SA", SchemaError)
 
 
 # Exporting
