@@ -137,6 +137,14 @@ def _or_none(test: Test) -> Test:
     return lambda value: value is None or test(value)
 
 
+_is_price_or_none = _or_none(_is_price)
+_is_volume_or_none = _or_none(_is_volume)
+
+# Tests that hold for all numbers between two for which they hold.
+_RANGES = {_is_version, _is_count, _is_natural, _is_price, _is_volume}
+_RANGES_OR_NONE = {_is_price_or_none: _is_price, _is_volume_or_none: _is_volume}
+
+
 WORDS: Mapping[str, Mapping[str, Test]] = {
     "instruments": {
         "ticker": _is_filled_name,
@@ -150,12 +158,12 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
     "prices": {
         "ticker": _is_filled_name,
         "date": _is_day,
-        "open": _or_none(_is_price),
-        "high": _or_none(_is_price),
-        "low": _or_none(_is_price),
+        "open": _is_price_or_none,
+        "high": _is_price_or_none,
+        "low": _is_price_or_none,
         "close": _is_price,
         "adj_close": _is_price,
-        "volume": _or_none(_is_volume),
+        "volume": _is_volume_or_none,
         "source": _is_filled_name,
         "fetched_at": is_instant,
     },
@@ -258,11 +266,7 @@ def faults_in(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     """
     tests, values = WORDS[table], dict(zip(columns, zip(*rows, strict=True), strict=True))
     # Most values are there many times.
-    faults = [
-        name
-        for name, column in values.items()
-        if not all(_holds(tests[name], value) for value in set(column))
-    ]
+    faults = [name for name, column in values.items() if not _all_hold(tests[name], set(column))]
     highs, lows = values.get("high", ()), values.get("low", ())
     if not faults and any(
         high is not None and low is not None and high < low
@@ -270,6 +274,19 @@ def faults_in(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     ):
         faults.append("high")
     return faults
+
+
+def _all_hold(test: Test, values: set[Any]) -> bool:
+    if test in _RANGES_OR_NONE:
+        test, values = _RANGES_OR_NONE[test], values - {None}
+    if test in _RANGES and len(values) > 2:
+        try:
+            # NaN is between no two numbers, and makes a sum NaN.
+            ends = set() if math.isnan(sum(values)) else {min(values), max(values)}
+        except (TypeError, OverflowError):
+            ends = set()
+        values = ends or values
+    return all(_holds(test, value) for value in values)
 
 
 def _holds(test: Test, value: object) -> bool:
