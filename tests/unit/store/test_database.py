@@ -5,7 +5,6 @@ import random
 import shutil
 import sqlite3
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -291,8 +290,8 @@ def test_forecasts_of_before_pooled_models_are_the_tickers_own(monkeypatch, home
     with open_store(home) as store:
         assert store.ledger.entries(TICKER) == [made]
         assert store.ledger.record(made) == made
-        assert store.ledger.record(replace(made, pool="+b3")) is None
-        assert store.ledger.entries(TICKER, "+b3") == [replace(made, pool="+b3")]
+        assert store.ledger.record(made._replace(pool="+b3")) is None
+        assert store.ledger.entries(TICKER, "+b3") == [made._replace(pool="+b3")]
         assert store.ledger.entries(TICKER) == [made]
         assert integrity_faults(store.registry.connection) == []
 
