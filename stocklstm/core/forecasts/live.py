@@ -79,10 +79,11 @@ def live_record(closed: ClosedForecasts) -> LiveRecord | None:
     if not len(closed):
         return None
     actuals = closed.actuals
-    coverage = {}
+    coverage: dict[str, float] = {}
     for level in INTERVAL_LEVELS:
         lower, upper = interval(closed.quantiles, level)
-        coverage[f"{level:g}"] = float(((lower <= actuals) & (actuals <= upper)).mean())
+        held = np.count_nonzero((lower <= actuals) & (actuals <= upper))
+        coverage[f"{level:g}"] = float(held / len(closed))
     rmse, rmse_naive = (
         float(np.sqrt(np.mean((actuals - forecast) ** 2)))
         for forecast in (closed.points, closed.last_closes)

@@ -1,6 +1,7 @@
 """Forecast distributions as a grid of quantiles."""
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -102,6 +103,7 @@ def _quantile(quantiles: Floats, probability: float) -> Floats:
     return extended
 
 
+@cache
 def available_intervals() -> tuple[float, ...]:
     """List the probabilities of all central intervals that the grid holds, narrowest first."""
     tails = [level for level in LEVELS if level < 0.5]

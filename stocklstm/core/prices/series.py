@@ -79,7 +79,7 @@ class Bars:
 
     def select(self, rows: Indices | Flags | slice) -> "Bars":
         """Keep some rows, chosen by anything that indexes an array along its first axis."""
-        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(Bars)})
+        return Bars(*(getattr(self, field.name)[rows] for field in fields(Bars)))
 
     def since(self, day: str | None) -> "Bars":
         """Leave out the sessions before an ISO day; None leaves out none."""

@@ -36,6 +36,8 @@ _TOGETHER = 64
 """Forecasts that are written in one transaction: so many prices are held at once."""
 
 
+_LEVEL_NAMES = tuple(f"{level:g}" for level in LEVELS)
+
 HORIZON_CHECK = "horizon"
 """Name of the check that warns of every forecast farther ahead than the model learned."""
 
@@ -389,7 +391,7 @@ class _Run:
             point=entry.point,
             change_pct=100 * (entry.point / entry.last_close - 1),
             intervals=intervals,
-            quantiles={f"{p:g}": q for p, q in zip(LEVELS, entry.quantiles, strict=True)},
+            quantiles=dict(zip(_LEVEL_NAMES, entry.quantiles, strict=True)),
             verdict=model.verdict,
             verdict_text=model.verdict_text,
             stale_sessions=made.stale or 0,
