@@ -1,14 +1,32 @@
 """Which versions of what made a model."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
+from typing import NamedTuple
 
 _PACKAGES = ("stocklstm", "torch", "onnx", "onnxruntime", "numpy")
 
-# Those that compute; of others a version tells nothing about a forecast.
-_COMPUTING = ("torch", "onnxruntime", "numpy")
+# What computes a forecast; a machine is another where its processor is of another kind.
+_FORECASTING = ("onnxruntime", "numpy", "machine")
+
+_LABELS = {"machine": "processor"}
+
+# What made the weights: no forecast depends on it, and a slim install has none of it.
+_TRAINING = ("torch",)
+
+
+class Differences(NamedTuple):
+    """What is of another release here than what made a model, and of what that is true.
+
+    Attributes:
+        forecasts: Of what computes a forecast, in words.
+        trainings: Of what only trains, in words.
+    """
+
+    forecasts: tuple[str, ...]
+    trainings: tuple[str, ...]
 
 
 def environment() -> dict[str, str]:
@@ -29,18 +47,22 @@ def packages() -> dict[str, str]:
     return {name: version for name, version in found.items() if version is not None}
 
 
-def differences(made_with: Mapping[str, str]) -> list[str]:
-    """Name the libraries that compute and are of another release than those that made a model.
+def differences(made_with: Mapping[str, str]) -> Differences:
+    """Compare what made a model with what is here.
 
     Only the first two numbers of a version count: repairs should not change results. What
     `made_with` lacks is not compared.
     """
-    found = []
-    for name in _COMPUTING:
-        then, now = made_with.get(name), _installed(name)
-        if then is not None and (now is None or _release(then) != _release(now)):
-            found.append(f"made with {name} {then}, here is {now or 'none'}")
-    return found
+    here = environment()
+
+    def among(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(
+            f"{_LABELS.get(name, name)} {made_with[name]} (here {here.get(name, 'none')})"
+            for name in names
+            if name in made_with and _release(made_with[name]) != _release(here.get(name, ""))
+        )
+
+    return Differences(among(_FORECASTING), among(_TRAINING))
 
 
 def _installed(name: str) -> str | None:

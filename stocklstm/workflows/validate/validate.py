@@ -9,7 +9,7 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.checks import Check
-from stocklstm.core.reference import ModelReference, parse_reference
+from stocklstm.core.reference import ModelReference, is_pool, parse_reference
 from stocklstm.core.settings.compression import WEIGHTS
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
 from stocklstm.infer.session import ServingGraph
@@ -214,9 +214,19 @@ def _signature(stored: StoredManifest, key: SigningKey) -> tuple[None, str]:
 
 def _environment(manifest: Manifest) -> Check:
     found = differences(manifest.environment)
-    return Check(
-        "environment", "warning" if found else "ok", "; ".join(found) or "same as when it was made"
-    )
+    if found.forecasts:
+        owner, _, version = manifest.id.partition("@")
+        chosen = f"--model {owner[1:]}@{version}" if is_pool(owner) else manifest.id
+        return Check(
+            "environment",
+            "warning",
+            f"made with {' and '.join(found.forecasts)}: forecasts may differ in their last "
+            f"digits; stocklstm evaluate {chosen} scores them here",
+        )
+    if found.trainings:
+        words = f"made with {' and '.join(found.trainings)}, which no forecast needs"
+        return Check("environment", "ok", words)
+    return Check("environment", "ok", "same as when it was made")
 
 
 def _file(store: Store, manifest: Manifest, name: str) -> tuple[None, str]:

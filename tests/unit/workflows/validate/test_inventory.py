@@ -213,19 +213,41 @@ def minor(of: str, change: Callable[[int], int]) -> str:
 
 
 def test_the_same_libraries_and_their_repairs_are_no_difference() -> None:
-    assert differences(environment()) == []
-    assert differences({}) == []
-    assert differences(libraries(numpy=minor("numpy", lambda n: n) + "99")) == []
-    assert differences(libraries(onnx="0.1", python="2.7", stocklstm="9.9")) == []
+    assert differences(environment()) == ((), ())
+    assert differences({}) == ((), ())
+    assert differences(libraries(numpy=minor("numpy", lambda n: n) + "99")) == ((), ())
+    assert differences(libraries(onnx="0.1", python="2.7", stocklstm="9.9")) == ((), ())
 
 
-@pytest.mark.parametrize("name", ["torch", "onnxruntime", "numpy"])
-def test_another_release_is_a_difference(name: str) -> None:
+@pytest.mark.parametrize("name", ["onnxruntime", "numpy"])
+def test_another_release_of_what_forecasts_is_a_difference(name: str) -> None:
     then = minor(name, lambda number: number + 1)
 
-    (found,) = differences(libraries(**{name: then}))
+    found = differences(libraries(**{name: then}))
 
-    assert found == f"made with {name} {then}, here is {environment()[name]}"
+    assert found == ((f"{name} {then} (here {environment()[name]})",), ())
+
+
+def test_so_is_a_processor_of_another_kind() -> None:
+    found = differences(libraries(machine="s390x"))
+
+    assert found == ((f"processor s390x (here {environment()['machine']})",), ())
+
+
+def test_what_only_trains_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = environment()
+    other = minor("torch", lambda number: number + 1)
+
+    assert differences(libraries(torch=other)) == (
+        (),
+        (f"torch {other} (here {then['torch']})",),
+    )
+    # As in a slim install.
+    monkeypatch.setattr(
+        "stocklstm.workflows.environment._installed",
+        lambda name: None if name in {"torch", "onnx"} else then[name],
+    )
+    assert differences(then) == ((), (f"torch {then['torch']} (here none)",))
 
 
 def test_a_difference_is_a_warning(cli: Cli, model_home: Path) -> None:
@@ -240,4 +262,21 @@ def test_a_difference_is_a_warning(cli: Cli, model_home: Path) -> None:
     assert outcome.code == 0
     (check,) = [check for check in result["checks"] if check["name"] == "environment"]
     assert check["status"] == "warning"
-    assert check["detail"] == f"made with onnxruntime 0.9.1, here is {here}"
+    assert check["detail"] == (
+        f"made with onnxruntime 0.9.1 (here {here}): forecasts may differ in their last digits; "
+        f"stocklstm evaluate {TICKER}@v1 scores them here"
+    )
+
+
+def test_a_difference_that_no_forecast_sees_is_no_warning(cli: Cli, model_home: Path) -> None:
+    version = model_home / "models" / TICKER / "v1"
+    text = (version / "manifest.json").read_text()
+    here = environment()["torch"]
+    replace_manifest(version, text.replace(f'"torch": "{here}"', '"torch": "1.9.1"'))
+
+    outcome = cli("validate", "-t", TICKER, "--json")
+
+    (result,) = json.loads(outcome.out)["results"]
+    (check,) = [check for check in result["checks"] if check["name"] == "environment"]
+    assert check["status"] == "ok"
+    assert check["detail"] == f"made with torch 1.9.1 (here {here}), which no forecast needs"
