@@ -717,6 +717,7 @@ class Client:
         Raises:
             ConfigError: The number of processes is outside its limits.
             NotFoundError: There is no store, or no model at all.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         _require_training("evaluate --walk-forward")
         from stocklstm.workflows.evaluate.walk_forward import walk_forward
@@ -760,6 +761,7 @@ class Client:
             ConfigError: No ticker, a tolerance below 0, a number of processes outside its limits,
                 or the store may not be written.
             NotFoundError: There is no store.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.core.settings.compression import Compression
 
@@ -806,6 +808,7 @@ class Client:
         Raises:
             NotFoundError: There is no store, or nothing in it of what is to be checked.
             SchemaError: The database is damaged.
+            MissingPackageError: `deep` without PyTorch.
         """
         from stocklstm.workflows.validate.validate import validate
 
@@ -1074,6 +1077,7 @@ class Client:
             IntegrityError: Its files are not those that were published.
             ConfigError: No such format, the version does not fit it, or the place may not be
                 written.
+            MissingPackageError: "classic" without PyTorch, scikit-learn or joblib.
         """
         from stocklstm.workflows.models.exports import check_format, export_graph
 
@@ -1186,6 +1190,7 @@ class Client:
                 exclude each other.
             NotFoundError: There is no store, no such run, or no such weights to start from.
             TrainingStoppedError: `should_stop` said so.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.beginning import (
@@ -1277,6 +1282,7 @@ class Client:
             NotFoundError: There is no store, or no such run.
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingStoppedError: `should_stop` said so.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.beginning import (
@@ -1424,6 +1430,7 @@ class Client:
         Raises:
             ConfigError: No ticker.
             NotFoundError: There is no store, which may be read-only, or no such weights.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.workflows.train.beginning import require_tickers
         from stocklstm.workflows.train.warm_start import check_weights
@@ -1459,6 +1466,7 @@ class Client:
             NotFoundError: There is no store; it may be read-only.
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingDivergedError: It would diverge at its first steps.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.workflows.train.beginning import check_pool, check_pool_in
         from stocklstm.workflows.train.warm_start import check_weights
@@ -1510,6 +1518,7 @@ class Client:
             ConfigError: No ticker, or a sampler that is not installed.
             NotFoundError: There is no store, or no such study.
             TuningStoppedError: `should_stop` said so, or Ctrl-C was pressed.
+            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
         """
         from stocklstm.workflows.train.beginning import require_tickers, study_of
 
