@@ -59,8 +59,9 @@ def prepare(count: int) -> list[list[Any]]:
     from stocklstm.store.store import open_store
 
     zone, now = "America/Sao_Paulo", dt.datetime.now(dt.UTC)
+    day = np.timedelta64(1, "D")
     today = np.datetime64(now.date(), "D")
-    calendar = sessions("BVMF", today - 365 * YEARS, today + 30)
+    calendar = sessions("BVMF", today - 365 * YEARS * day, today + 30 * day)
     days = calendar.dates[calendar.dates <= last_final_day(calendar, zone, now)]
     closes = np.round(
         20 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, len(days)))), 2

@@ -40,6 +40,7 @@ from stocklstm.workflows.train.fit import fit
 from stocklstm.workflows.train.pool_fit import prepare_pool
 
 POOL = "+all"
+DAY = np.timedelta64(1, "D")
 EVENING = f"{np.datetime64('now')}Z"
 BASES = 10
 """Different series of prices."""
@@ -190,7 +191,7 @@ def _no_waiting(store: Store) -> None:
 
 
 def _store_sessions(store: Store, bars: Bars) -> None:
-    days = np.arange(bars.dates[0] - 40, bars.dates[-1] + 365)
+    days = np.arange(bars.dates[0] - 40 * DAY, bars.dates[-1] + 365 * DAY)
     days = days[np.is_busday(days)]
     ends = days.astype("datetime64[s]") + np.timedelta64(21, "h")
     store.sessions.put("BVMF", days.astype("datetime64[D]"), ends.astype("datetime64[s]"))

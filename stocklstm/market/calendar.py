@@ -23,7 +23,9 @@ _LAST_DAY = np.datetime64("2200-01-01", "D")
 _MARGIN = np.timedelta64(30, "m")
 
 # A calendar refuses to be built over days without any session, and no holiday is this long.
-_MARGIN_DAYS = 30
+_MARGIN_DAYS = np.timedelta64(30, "D")
+
+_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +180,9 @@ def _selected(
 
 
 def _weekdays(exchange: str, first: np.datetime64, last: np.datetime64) -> Sessions:
-    days = np.arange(first, last + 1)
+    days = np.arange(first, last + _DAY)
     dates = days[np.is_busday(days)]
-    closes = (dates + 1).astype("datetime64[s]")
+    closes = (dates + _DAY).astype("datetime64[s]")
     return Sessions(exchange, dates, closes, known=False, first=first, last=last)
 
 
@@ -202,12 +204,12 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
     """
     today = local_day(time_zone, now)
     if not calendar.known:
-        return today - 1
+        return today - _DAY
     moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "s")
     unfinished = calendar.dates[final_moments(calendar) > moment]
-    final = min(today, unfinished[0] - 1) if len(unfinished) else today
+    final = min(today, unfinished[0] - _DAY) if len(unfinished) else today
     # An exchange may trade on a day that its calendar lacks; until when is not known.
-    return final if today in calendar.dates else min(final, today - 1)
+    return final if today in calendar.dates else min(final, today - _DAY)
 
 
 def local_day(time_zone: str, now: datetime) -> np.datetime64:

@@ -8,6 +8,8 @@ from stocklstm.core.prices.series import Dates
 from stocklstm.store.checksums import SESSIONS, Checksums
 from stocklstm.store.database import stored_values, transaction
 
+_DAY = np.timedelta64(1, "D")
+
 
 class SessionStore:
     """Dates on which exchanges trade, with the UTC time each session ends."""
@@ -76,7 +78,7 @@ class SessionStore:
                 return days[-1]
             last = np.datetime64(days[-1] if days else date, "D")
         missing = count - len(days)
-        return str(np.busday_offset(last + 1, missing - 1, roll="forward"))
+        return str(np.busday_offset(last + _DAY, missing - 1, roll="forward"))
 
     def ended_since(self, exchange: str, date: str, now: str) -> int:
         """Count the sessions after an ISO day that have ended by a UTC timestamp.
@@ -86,7 +88,7 @@ class SessionStore:
         with stored_values():
             later = [row for row in self._between(exchange, date, "") if row[0] > date]
             # Weekdays stand in for what the calendar does not reach.
-            unknown_from = np.datetime64(later[-1][0] if later else date, "D") + 1
+            unknown_from = np.datetime64(later[-1][0] if later else date, "D") + _DAY
         weekdays = int(np.busday_count(unknown_from, np.datetime64(now[:10], "D")))
         return sum(end <= now for _, end in later) + max(0, weekdays)
 

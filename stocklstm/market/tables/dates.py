@@ -156,7 +156,9 @@ def patterned(date_format: str) -> DateReader:
 
     probe = datetime(2001, 12, 31, tzinfo=UTC)
     try:
-        usable = read(probe.strftime(date_format)).day == probe.toordinal() - EPOCH
+        # Python warns of days without a year, and is going to refuse them.
+        dated = any(mark in date_format for mark in ("%Y", "%y", "%G", "%c", "%x"))
+        usable = dated and read(probe.strftime(date_format)).day == probe.toordinal() - EPOCH
     except (ValueError, re.error):
         usable = False
     if not usable:

@@ -202,7 +202,7 @@ def _made_up_bars(rows: int, close: float) -> Bars:
     opens = closes * np.exp(0.003 * random.standard_normal(count))
     highs, lows = np.maximum(opens, closes) * 1.005, np.minimum(opens, closes) * 0.995
     volumes = 1e6 * np.exp(random.standard_normal(count))
-    dates = np.datetime64("2000-01-03", "D") + np.arange(count)
+    dates = np.datetime64("2000-01-03", "D") + np.arange(count).astype("timedelta64[D]")
     return Bars(dates, opens, highs, lows, closes, closes, volumes)
 
 

@@ -74,7 +74,7 @@ class GivenPrices:
 
     def _days(self, count: int) -> Dates:
         if self.dates is None:
-            return _NO_DAY + np.arange(count)
+            return _NO_DAY + np.arange(count).astype("timedelta64[D]")
         if len(self.dates) != count:
             raise ConfigError(f"there are {len(self.dates)} dates and {count} closes")
         for row, day in enumerate(self.dates):

@@ -156,7 +156,7 @@ def _age(store: Store, model: LoadedModel, bars: Bars, most: int | None) -> Find
         return Finding("age", f"{manifest.id} has seen prices to {last}, after this close")
     words = f"{manifest.id} has seen prices to {last}, {days} days before the last close"
     if most is not None and days > most:
-        remedy = _younger(store, model, str(bars.dates[-1] - most))
+        remedy = _younger(store, model, str(bars.dates[-1] - np.timedelta64(most, "D")))
         return Finding("age", f"{words}, {most} at most are allowed", remedy)
     return Finding("age", words)
 

@@ -23,7 +23,7 @@ from stocklstm.store.database import integrity_faults
 from stocklstm.store.store import Store
 
 # No exchange is closed for as long as this.
-MARGIN_DAYS = 30
+MARGIN_DAYS = np.timedelta64(30, "D")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
     faults = store.prices.faults(ticker)
     sessions = sessions_of(store, ticker, bars) if not faults else bars.dates[:0]
     # Nowhere is it later than a day after Greenwich.
-    tomorrow = np.datetime64(now().date(), "D") + 1
+    tomorrow = np.datetime64(now().date(), "D") + np.timedelta64(1, "D")
     checks = [
         database,
         _check_checksums(faults),

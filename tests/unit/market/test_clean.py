@@ -149,7 +149,7 @@ def test_a_session_on_a_weekend_is_kept_where_something_was_traded(before, speci
 def test_sessions_whose_dates_are_a_day_off_are_no_weekend_sessions(shift, weeks):
     """As of files whose days are those of another time zone."""
     days = [day for day in INDIA.dates if "2024-07-22" <= str(day) <= "2024-08-10"][: 5 * weeks]
-    rows = [traded(str(day + shift), 100 + n) for n, day in enumerate(days)]
+    rows = [traded(str(day + np.timedelta64(shift, "D")), 100 + n) for n, day in enumerate(days)]
     rejected = {row.date for row in cleaned_in_india(rows).rejections}
     weekend = {row[0] for row in rows if not np.is_busday(row[0])}
     if shift < 0:

@@ -42,7 +42,7 @@ Write = Callable[[sqlite3.Connection], object]
 
 
 def rows_of(first: int, count: int, close: float, *, ranges: bool = True) -> Bars:
-    dates = FIRST + first + np.arange(count)
+    dates = FIRST + np.arange(first, first + count).astype("timedelta64[D]")
     closes = np.full(count, close)
     unknown = np.full(count, np.nan)
     highs, lows = (closes * 1.01, closes * 0.99) if ranges else (unknown, unknown)
@@ -73,8 +73,8 @@ def merge(
 def record(ticker: str, day: int, horizon: int, pool: str) -> Write:
     made = entry_of(
         ticker=ticker,
-        target_session=str(FIRST + day),
-        as_of=str(FIRST + day - 1),
+        target_session=str(FIRST + np.timedelta64(day, "D")),
+        as_of=str(FIRST + np.timedelta64(day - 1, "D")),
         horizon=horizon,
         pool=pool,
         quantiles=GRID,
@@ -93,7 +93,7 @@ def rename(old: str, new: str) -> Write:
 
 
 def put(first: int, count: int) -> Write:
-    dates = FIRST + first + np.arange(count)
+    dates = FIRST + np.arange(first, first + count).astype("timedelta64[D]")
     return lambda connection: SessionStore(connection).put(
         "BVMF", dates, dates + np.timedelta64(21, "h")
     )
@@ -284,7 +284,7 @@ def test_the_latest_forecasts_are_those_of_before_and_compared(filled: Path, lat
         for day in range(0, 90, 2):
             record(TICKER, day, 1, "")(store.prices.connection)
         every = [e for e in store.ledger.entries(TICKER) if e.horizon == 1]
-        until = str(FIRST + 61)
+        until = str(FIRST + np.timedelta64(61, "D"))
         closed = [e for e in every if e.target_session <= until]
 
         assert store.ledger.latest(TICKER, 1, until, latest) == closed[-latest:]

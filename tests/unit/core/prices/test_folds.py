@@ -132,7 +132,7 @@ def days_of(start: int, count: int, horizon: int = 1) -> ScoredDays:
     rng = np.random.default_rng(start)
     prices = rng.uniform(10, 20, (4, count))
     return ScoredDays(
-        np.datetime64("2020-01-01") + start + np.arange(count),
+        np.arange(start, start + count).astype("datetime64[D]"),
         prices[0],
         prices[1],
         ReturnForecasts(prices[2], rng.uniform(10, 20, (count, 15))),

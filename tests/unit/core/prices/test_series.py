@@ -168,7 +168,8 @@ def test_a_fingerprint_does_not_depend_on_how_numbers_lie_in_memory():
 def test_a_fingerprint_sees_every_value(name):
     bars = made_bars(6)
     values = getattr(bars, name).copy()
-    values[3] = values[3] + 1 if name == "dates" else np.nextafter(values[3], np.inf)
+    day = np.timedelta64(1, "D")
+    values[3] = values[3] + day if name == "dates" else np.nextafter(values[3], np.inf)
     assert replace(bars, **{name: values}).fingerprint() != bars.fingerprint()
 
 

@@ -62,7 +62,7 @@ def test_the_first_run_after_each_session_finds_its_prices_final(
 
     for exchange in table.exchanges:
         day = np.datetime64(TODAY.date(), "D")
-        known = sessions(exchange, day, day + 360)
+        known = sessions(exchange, day, day + np.timedelta64(360, "D"))
         for date, close in zip(known.dates, known.closes_utc.astype(object), strict=True):
             first = next(run for run in runs if run >= close.replace(tzinfo=dt.UTC))
             assert last_final_day(known, "UTC", first) >= date, (exchange, date, first)

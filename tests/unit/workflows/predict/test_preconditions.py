@@ -109,7 +109,7 @@ def spread(home: Path, days: int) -> None:
         dates = [row[0] for row in connection.execute("SELECT date FROM prices ORDER BY date")]
         last = np.datetime64(dates[-1], "D")
         for back, date in enumerate(reversed(dates)):
-            other = str(last - days * back)
+            other = str(last - np.timedelta64(days * back, "D"))
             connection.execute("UPDATE prices SET date = ? WHERE date = ?", (f"x{other}", date))
         connection.execute("UPDATE prices SET date = substr(date, 2)")
         vouch_for(connection)
@@ -316,7 +316,7 @@ def test_of_an_old_version_that_was_asked_for_the_champion_is_the_remedy(
 
 
 def test_the_command_that_is_named_mends_an_old_pooled_model(pool_home: Path, cli: Cli) -> None:
-    later = dated(made_bars(440, 0), LAST + 28)
+    later = dated(made_bars(440, 0), LAST + np.timedelta64(28, "D"))
     put(pool_home, NAMES[0], later.select(slice(-20, None)))
     demands = Demands(max_age_days=20, strict=True)
 

@@ -53,7 +53,7 @@ def test_parts_that_are_not_those_of_the_record_are_caught(
 
     def later(*arguments: object) -> parts.PoolDays:
         days = honest(*arguments)  # type: ignore[arg-type]
-        moved = np.datetime64(days.test_from) + 7
+        moved = np.datetime64(days.test_from) + np.timedelta64(7, "D")
         return replace(days, test_from=str(moved))
 
     with monkeypatch.context() as patch:
