@@ -176,7 +176,10 @@ def test_whatever_moves_is_found_once_and_nothing_else(
     closes: list[float], splits: list[int]
 ) -> None:
     bars = share(*closes)
-    actions = [Action(str(np.datetime64("2024-01-01") + np.timedelta64(n, "D")), "split", 2.0) for n in splits]
+    actions = [
+        Action(str(np.datetime64("2024-01-01") + np.timedelta64(n, "D")), "split", 2.0)
+        for n in splits
+    ]
     moves = {
         row
         for row in range(1, len(closes))

@@ -72,7 +72,9 @@ def test_more_than_one_row_is_counted():
 
 
 def test_the_future_and_weekends_are_found():
-    assert "2024-03-19: not over" in check_days(WEEK, SESSIONS, TODAY - np.timedelta64(1, "D")).detail
+    assert (
+        "2024-03-19: not over" in check_days(WEEK, SESSIONS, TODAY - np.timedelta64(1, "D")).detail
+    )
     saturday = bars_of_rows([("2024-03-14", 30), ("2024-03-16", 31), ("2024-03-18", 30)])
     assert check_days(saturday, SESSIONS, TODAY).detail == "2024-03-16: a weekend"
     filled = bars_of_rows([("2024-03-15", 30), ("2024-03-16", 30), ("2024-03-18", 30)])

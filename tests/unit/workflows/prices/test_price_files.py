@@ -252,7 +252,9 @@ def test_closes_in_two_currencies_beside_each_other(tmp_path):
 
 
 def daily(first: str, count: int) -> list[str]:
-    days = np.arange(np.datetime64(first, "D"), np.datetime64(first, "D") + np.timedelta64(2 * count, "D"))
+    days = np.arange(
+        np.datetime64(first, "D"), np.datetime64(first, "D") + np.timedelta64(2 * count, "D")
+    )
     return days[np.is_busday(days)][:count].astype(str).tolist()
 
 
