@@ -1,10 +1,23 @@
 """The entry point of the console script and of `python -m stocklstm`."""
 
+import codecs
 import io
 import os
 import sys
 from contextlib import suppress
 from typing import Any
+
+_PLAINLY = "stocklstm.plainly"
+_PLAIN = {
+    "…": "...",
+    **dict.fromkeys("–−·─", "-"),
+    **dict(zip("×²↑↓", "x2^v", strict=True)),
+    "σ": "sigma",
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "₹": "INR",
+}
 
 
 def main() -> None:
@@ -37,13 +50,23 @@ def _prepare_streams() -> None:
             # Closed by the shell: words for nobody.
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
         elif isinstance(stream, io.TextIOWrapper):
-            # What a terminal or a pipe cannot show becomes a question mark, not a traceback.
-            stream.reconfigure(errors="replace")
+            # What a terminal or a pipe cannot show becomes plain letters, not a traceback. Lines
+            # end as they were made to: Windows would add to those of a table for Excel.
+            stream.reconfigure(errors=_PLAINLY, newline="\n")
             if name == "stderr":
                 words = io.BufferedWriter(_Words(stream))
-                sys.stderr = io.TextIOWrapper(
-                    words, stream.encoding, "replace", line_buffering=True
-                )
+                sys.stderr = io.TextIOWrapper(words, stream.encoding, _PLAINLY, line_buffering=True)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding has no character for with those that every one has."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wanted = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(char, "?") for char in wanted), error.end
+
+
+codecs.register_error(_PLAINLY, _plain)
 
 
 class _Words(io.RawIOBase):

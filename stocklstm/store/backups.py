@@ -32,6 +32,7 @@ from stocklstm.store.checksums import Checksums
 from stocklstm.store.database import (
     CHECKSUMS,
     WAY_BACK,
+    database_address,
     database_errors,
     foreign_parts,
     integrity_faults,
@@ -173,7 +174,7 @@ def _rows(connection: sqlite3.Connection) -> list[Row]:
 def _reading(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database that nobody else has, and that anybody may have made."""
     with database_errors():
-        address = f"{database.absolute().as_uri()}?mode=ro&immutable=1"
+        address = database_address(database.absolute(), "ro&immutable=1")
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")

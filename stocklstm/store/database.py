@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from stocklstm.core.operating_system import system
@@ -351,6 +351,8 @@ def connect_for_writing(
                 _mark(connection, lock_timeout_s)
             # Power loss may cost the last commit in WAL mode, unless told otherwise.
             connection.execute("PRAGMA synchronous = FULL")
+            # macOS alone has another, stronger one.
+            connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
@@ -424,6 +426,20 @@ def _connect_current(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Co
     return connection
 
 
+def database_address(path: PurePath, mode: str) -> str:
+    """Write an absolute path as a URI for SQLite.
+
+    Args:
+        path: Of the database.
+        mode: "ro", "rw" or "rwc", and what else SQLite is to know.
+    """
+    address = path.as_uri()
+    if not address.startswith("file:///"):
+        # The name of a server, which SQLite takes only as a part of the path.
+        address = f"file:////{address.removeprefix('file://')}"
+    return f"{address}?mode={mode}"
+
+
 def _make_file(path: Path) -> None:
     # SQLite would make it readable for all; the journals beside it take over its permissions.
     with suppress(OSError):
@@ -432,7 +448,7 @@ def _make_file(path: Path) -> None:
 
 def _connect(path: Path, mode: str, lock_timeout_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        database_address(path.absolute(), mode),
         uri=True,
         timeout=lock_timeout_s,
         isolation_level=None,

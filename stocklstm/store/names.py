@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from stocklstm.errors import StockLstmError
-from stocklstm.store.database import file_size
+from stocklstm.store.database import database_address, file_size
 from stocklstm.store.paths import StorePaths, key_of
 
 # A shell waits for the answer at every press of a key.
@@ -58,5 +58,5 @@ def _connection(database: Path) -> sqlite3.Connection:
     # Without a journal it would make one, unless it is told that nobody writes.
     journal = database.with_name(f"{database.name}-wal")
     mode = "ro" if journal.exists() else "ro&immutable=1"
-    address = f"{database.absolute().as_uri()}?mode={mode}"
+    address = database_address(database.absolute(), mode)
     return sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)

@@ -7,14 +7,14 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.errors import LostDatabaseError, SchemaError, StorageError
-from stocklstm.store.database import APPLICATION_ID, SCHEMA_VERSION
+from stocklstm.store.database import APPLICATION_ID, SCHEMA_VERSION, database_address
 from stocklstm.store.names import price_tickers
 from stocklstm.store.opening import open_database, open_readonly
 from stocklstm.store.paths import StorePaths
@@ -318,3 +318,20 @@ def test_an_empty_database_keeps_its_journal(shelf: Path) -> None:
     with pytest.raises(LostDatabaseError):
         opened(shelf, create=True)
     assert journal.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        (PurePosixPath("/home/ana maria/a?b#c%.db"), "file:///home/ana%20maria/a%3Fb%23c%25.db"),
+        (PureWindowsPath(r"C:\Users\Ana Maria\a.db"), "file:///C:/Users/Ana%20Maria/a.db"),
+        # With the server where a URI has it, SQLite says "invalid uri authority".
+        (PureWindowsPath(r"\\server\share\ana\a.db"), "file:////server/share/ana/a.db"),
+    ],
+)
+def test_a_path_of_any_system_is_an_address_for_sqlite(path: PurePath, address: str) -> None:
+    assert database_address(path, "ro") == f"{address}?mode=ro"
+    if isinstance(path, PureWindowsPath):
+        # SQLite refuses an address with an authority before it looks for the file.
+        with pytest.raises(sqlite3.OperationalError, match="unable to open database file"):
+            sqlite3.connect(database_address(path, "ro"), uri=True)
