@@ -1,6 +1,7 @@
 """What every test gets: a store of its own, no network, and a way to run the program."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,19 @@ from stocklstm.workflows.prices.plan import FetchOptions
 pytest.register_assert_rewrite("tests.support")
 
 TICKER = "PETR4.SA"
+
+_OF_POSIX = re.compile(
+    r"^import (fcntl|pty|pwd|resource)\b|\bos\.(chown|fork|getuid|mkfifo)\b|\b(Forks|forks_of)\b",
+    re.MULTILINE,
+)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out on Windows what needs forks, named pipes, terminals or limits."""
+    if sys.platform != "win32" or collection_path.suffix != ".py":
+        return None
+    return True if _OF_POSIX.search(collection_path.read_text(encoding="utf-8")) else None
+
 
 # Real prices, a network that trains in a second.
 TINY = {"epochs": 2, "hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}

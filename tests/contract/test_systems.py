@@ -6,8 +6,14 @@ import select
 import signal
 from collections.abc import Iterator
 
+import pytest
+
+from tests.contract.test_documents import README
 from tests.contract.test_structure import PACKAGE, modules
 from tests.support.limited_system import MISSING, NO_MODULES
+from tests.support.places import ROOT
+
+WORKFLOW = ROOT / ".github" / "workflows" / "tests.yml"
 
 HOME = PACKAGE / "core" / "operating_system.py"
 
@@ -85,3 +91,20 @@ path.is_mount()
 def test_what_is_hidden_is_there_to_be_hidden() -> None:
     for module in (os, select, signal):
         assert {name for name in MISSING[module.__name__] if not hasattr(module, name)} == set()
+
+
+def test_the_workflow_runs_what_readme_promises_on_every_system() -> None:
+    yaml = pytest.importorskip("yaml")
+    (job,) = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"].values()
+    lines = [line for step in job["steps"] for line in step.get("run", "").splitlines()]
+    (promised,) = [line for line in README.splitlines() if "pip install -e '.[test]'" in line]
+    options = promised.rpartition("pytest")[2]
+
+    assert job["strategy"]["matrix"] == {
+        "system": ["ubuntu-latest", "windows-latest", "macos-latest"],
+        "python": ["3.11", "3.12", "3.13", "3.14"],
+    }
+    assert "python -m pip install -e '.[test]'" in lines
+    assert f"python -m pytest{options}" in lines
+    commands = {line.split()[1] for line in lines if line.startswith("stocklstm ")}
+    assert commands == {*("fetch", "train", "evaluate", "predict", "validate", "quantize", "demo")}

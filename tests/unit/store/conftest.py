@@ -1,4 +1,3 @@
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,8 @@ def registry(store: Store) -> Registry:
 
 @contextmanager
 def _file_limit(size: int) -> Iterator[None]:
+    import resource  # Windows has none
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
