@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -136,8 +137,23 @@ def require_calendar(name: str) -> str:
     return str(names[name.casefold()])
 
 
+# By exchange, the days that were asked for and a calendar of all that is known of them. To build
+# one takes a tenth of a second, and the library itself keeps that of the very days asked for last.
+_built: dict[str, tuple[np.datetime64, np.datetime64, Any]] = {}
+
+
 # Typed as Any from here on: exchange_calendars ships no types.
 def _load_calendar(exchange: str, start: np.datetime64, end: np.datetime64) -> Any:  # noqa: ANN401
+    first, last, calendar = _built.get(exchange, (start, end, None))
+    if calendar is None or start < first or end > last:
+        first, last = min(start, first), max(end, last)
+        calendar = _build_calendar(exchange, first, last)
+        if calendar is not None:
+            _built[exchange] = (first, last, calendar)
+    return calendar
+
+
+def _build_calendar(exchange: str, start: np.datetime64, end: np.datetime64) -> Any:  # noqa: ANN401
     import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName
 
@@ -225,6 +241,7 @@ def zone_or_utc(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+@cache
 def time_zone_of(exchange: str) -> str:
     """Return the IANA name of the time zone of a calendar; "" if there is no such calendar."""
     with warnings.catch_warnings():

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from stocklstm.market.calendar import last_final_day, local_day, sessions
+from stocklstm.market import calendar
+from stocklstm.market.calendar import last_final_day, local_day, session_opens, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -47,6 +48,39 @@ def test_unknown_exchange_gives_weekdays_and_says_so(exchange):
     assert str(found.closes_utc[0]) == "2024-03-15T00:00:00"
     assert not found.known
     assert not found.closed_on(np.array(["2024-03-16"], "datetime64[D]")).any()
+
+
+def test_what_was_asked_before_changes_no_answer():
+    spans = [
+        ("2010-03-01", "2010-03-31"),
+        ("2009-01-05", "2009-01-20"),
+        ("2012-11-01", "2012-12-31"),
+        ("2010-06-01", "2011-06-01"),
+        ("1996-06-01", "1998-06-01"),
+        ("2190-01-01", "2191-01-01"),
+        ("2010-03-05", "2010-03-08"),
+    ]
+    # The library knows this exchange from 1997 on.
+    whole = sessions("XBOM", day("1996-01-01"), day("2191-12-31"))
+    for order in (spans, spans[::-1]):
+        calendar._built.clear()
+        for first, last in order:
+            found = sessions("XBOM", day(first), day(last))
+            wanted = (whole.dates >= day(first)) & (whole.dates <= day(last))
+            assert found.first == max(day(first), whole.first)
+            assert found.last == min(day(last), whole.last)
+            assert found.dates.tolist() == whole.dates[wanted].tolist()
+            assert found.closes_utc.tolist() == whole.closes_utc[wanted].tolist()
+            assert session_opens(found).tolist() == session_opens(whole)[wanted].tolist()
+
+
+def test_days_within_those_asked_before_build_no_calendar(monkeypatch: pytest.MonkeyPatch):
+    sessions("BVMF", day("2001-01-01"), day("2005-12-31"))
+    monkeypatch.setattr(calendar, "_build_calendar", None)
+
+    found = sessions("BVMF", day("2003-03-03"), day("2003-03-07"))
+
+    assert found.dates.astype(str).tolist() == ["2003-03-05", "2003-03-06", "2003-03-07"]
 
 
 def test_what_the_library_does_not_know_is_left_out():
