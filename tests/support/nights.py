@@ -11,15 +11,14 @@ from stocklstm import evening
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.prices.series import Instrument
 from stocklstm.errors import StockLstmError
-from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.workflows.evening.evening import EveningResult
 from stocklstm.workflows.prices import retry
-from tests.conftest import TICKER
+from tests.support.bundled_prices import bundled
 from tests.support.evenings import cut_off
 from tests.support.moving_clock import set_clock
 
-BUNDLED = SampleSource().fetch(FetchRequest(TICKER))
+BUNDLED = bundled()
 
 
 @dataclass

@@ -14,9 +14,9 @@ from stocklstm import train
 from stocklstm.core.reference import StoredTicker
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.market.sample import SampleSource
-from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
+from tests.support.bundled_prices import bundled
 from tests.support.scripted_source import ScriptedSource
 
 COMMANDS = (
@@ -125,7 +125,7 @@ def test_a_directory_that_is_gone_is_said(
 @pytest.fixture
 def old_home(home: Path, tiny: TrainingConfig) -> Iterator[Path]:
     """Store the bundled prices, and a model of them, under the name PETR4."""
-    answer = SampleSource().fetch(FetchRequest(TICKER))
+    answer = bundled()
     instrument = replace(answer.instrument, ticker="PETR4", currency="USD", exchange="XNYS")
     traded = answer.bars.select(answer.bars.volumes > 0)
     with open_store(home, create=True) as store:

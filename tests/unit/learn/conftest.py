@@ -5,14 +5,13 @@ import pytest
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import TrainingData
-from stocklstm.market.sample import SampleSource
-from stocklstm.market.source import FetchRequest
+from tests.support.bundled_prices import bundled
 from tests.support.training_data import training_data
 
 
 @pytest.fixture(scope="session")
 def sample_bars() -> Bars:
-    return SampleSource().fetch(FetchRequest("PETR4.SA")).bars
+    return bundled().bars
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
 from stocklstm.learn.checkpoints import (
@@ -16,6 +17,7 @@ from stocklstm.learn.checkpoints import (
 )
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.stopping import StoppedError
+from tests.support.training_data import training_data
 
 SCHEDULES = ("constant", "plateau", "cosine", "exponential", "warmup-cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
@@ -88,8 +90,9 @@ def losses(trained: TrainedNetwork) -> list[tuple]:
 
 @pytest.mark.parametrize(("schedule", "optimizer"), list(product(SCHEDULES, OPTIMIZERS)))
 def test_pieces_make_the_whole(
-    tiny: TrainingConfig, data: TrainingData, schedule: str, optimizer: str
+    tiny: TrainingConfig, sample_bars: Bars, schedule: str, optimizer: str
 ) -> None:
+    data = training_data(sample_bars.select(slice(-400, None)), tiny)
     settings = {"epochs": 6, "warmup_epochs": 2, "lr_patience": 0, "momentum": 0.5, "top_k": 2}
     config = replace(
         tiny, schedule=schedule, optimizer=optimizer, checkpoint_every=4, patience=None, **settings
@@ -137,8 +140,6 @@ def test_a_run_that_had_ended_ends_again(tiny: TrainingConfig, data: TrainingDat
 
 @pytest.mark.parametrize("preset", ["paper", "paper-short"])
 def test_presets_that_keep_the_last_epoch_resume_as_well(sample_bars: Any, preset: str) -> None:
-    from tests.support.training_data import training_data
-
     config = configure(preset, epochs=3, hidden_size=4, seq_length=8, batch_size=64)
     data = training_data(sample_bars.select(slice(-500, None)), config)
     whole = run(config, data, Memory())

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis
 from stocklstm.core.prices.series import Action, Bars
-from stocklstm.market.sample import SampleSource
-from stocklstm.market.source import FetchRequest
+from tests.support.bundled_prices import bundled
 from tests.support.price_rows import bars_of_rows
 
 DAYS = ("2024-03-11", "2024-03-12", "2024-03-13", "2024-03-14", "2024-03-15")
@@ -107,7 +106,7 @@ def test_the_adjusted_return_is_what_a_holder_earned(closes, splits, dividends):
 
 
 def test_real_prices_come_out_as_yahoo_adjusted_them():
-    real = SampleSource().fetch(FetchRequest("PETR4.SA")).bars
+    real = bundled().bars
     # The ex-dates and amounts that Yahoo's own factors imply.
     factors = real.adj_closes / real.closes
     steps = np.flatnonzero(np.abs(factors[1:] / factors[:-1] - 1) > 1e-4) + 1

@@ -20,13 +20,13 @@ from stocklstm.errors import (
     StockLstmError,
     UnknownTickerError,
 )
-from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone
 from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import TICKER
+from tests.support.bundled_prices import bundled
 from tests.support.moving_clock import set_clock
 from tests.support.price_rows import answer_of
 from tests.support.scripted_source import Reply, ScriptedSource
@@ -298,7 +298,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedSource]:
 
 def sample_answer(first: int, last: int | None = None) -> SourceAnswer:
     """Cut some rows out of the bundled prices."""
-    answer = SampleSource().fetch(FetchRequest(TICKER))
+    answer = bundled()
     return replace(answer, bars=answer.bars.select(slice(first, last)))
 
 

@@ -16,12 +16,12 @@ from stocklstm import fetch
 from stocklstm.core.prices.series import Bars
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
 from stocklstm.market.b3 import B3Source
-from stocklstm.market.sample import SampleSource
 from stocklstm.market.source import FetchRequest
 from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.file_set import FileRead, read_files
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, Cli
+from tests.support.bundled_prices import bundled
 from tests.support.cotahist import Quote, cotahist, zipped
 from tests.support.property_tests import PROPERTY
 
@@ -32,7 +32,7 @@ LATER = "LATE3.SA"
 
 @cache
 def quotes(year: str) -> list[Quote]:
-    bars = SampleSource().fetch(FetchRequest(TICKER)).bars
+    bars = bundled().bars
     rows = np.flatnonzero(bars.dates.astype("datetime64[Y]").astype(str) == year)
     return [
         Quote(
