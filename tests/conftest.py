@@ -1,24 +1,32 @@
 """What every test gets: a store of its own, no network, and a way to run the program."""
 
+import base64
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
 from stocklstm import fetch, train
 from stocklstm.cli.app import run
 from stocklstm.core.settings.config import TrainingConfig, configure
+from stocklstm.report import figure as figures
 from stocklstm.workflows.prices.plan import FetchOptions
+from tests.support.property_tests import PROPERTY
 
-# What helpers assert is to be said as well as what tests do.
-pytest.register_assert_rewrite("tests.support")
+# Also where a test says nothing of its own, or no more than how many examples.
+hypothesis.settings.register_profile("tests", PROPERTY)
+hypothesis.settings.load_profile("tests")
 
 TICKER = "PETR4.SA"
 
@@ -56,6 +64,16 @@ Cli = Callable[..., Outcome]
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what killed processes leave behind among the files of tests, which pytest removes."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
@@ -72,6 +90,35 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(f"a test tried to reach {address}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+ONE_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save a PNG of one pixel for each picture: to paint it takes as long as to train a network.
+
+    Everything up to that is done. Tests of how pictures look ask for `painted`.
+    """
+    if "painted" in request.fixturenames:
+        return
+    opened = figures._figure
+
+    @contextmanager
+    def unpainted(*arguments: float) -> Iterator[Any]:
+        with opened(*arguments) as figure:
+            figure.savefig = lambda file, **_: file.write(ONE_PIXEL)
+            yield figure
+
+    monkeypatch.setattr(figures, "_figure", unpainted)
+
+
+@pytest.fixture
+def painted() -> None:
+    """Paint pictures in full."""
 
 
 @pytest.fixture

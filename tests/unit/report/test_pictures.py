@@ -38,6 +38,8 @@ from tests.support.figures import (
     words,
 )
 
+pytestmark = pytest.mark.usefixtures("painted")
+
 
 def epochs(first: int, count: int) -> list[EpochRecord]:
     return [
@@ -46,7 +48,12 @@ def epochs(first: int, count: int) -> list[EpochRecord]:
     ]
 
 
-def size(png: bytes) -> tuple[int, int]:
+def size(figure: Figure) -> tuple[int, int]:
+    width, height = figure.canvas.get_width_height()
+    return width, height
+
+
+def painted_size(png: bytes) -> tuple[int, int]:
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", png[16:24])
     return width, height
@@ -76,13 +83,11 @@ def test_scores_are_drawn_readably_whatever_they_are(
     scores = evaluate(days, 1.0)
 
     with kept_figure(monkeypatch) as figures:
-        drawn = (
-            predictions_png(days, scores, LONG_TITLE, "BRL"),
-            errors_png(days, scores, LONG_TITLE),
-            calibration_png(days, scores, LONG_TITLE),
-        )
+        predictions_png(days, scores, LONG_TITLE, "BRL")
+        errors_png(days, scores, LONG_TITLE)
+        calibration_png(days, scores, LONG_TITLE)
 
-    assert [size(picture) for picture in drawn] == [(1000, 700), (1000, 700), (1000, 560)]
+    assert [size(figure) for figure in figures] == [(1000, 700), (1000, 700), (1000, 560)]
     for figure in figures:
         assert_readable(figure)
         assert any(LONG_TITLE in text.get_text() for text in words(figure))
@@ -118,10 +123,10 @@ def test_a_fan_is_drawn_readably_whatever_it_is(case: str, monkeypatch: pytest.M
     words_of_verdict = "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13). " * 3
 
     with kept_figure(monkeypatch) as figures:
-        drawn = fan_png(FANS[case], levels, LONG_TITLE, words_of_verdict, "BRL")
+        fan_png(FANS[case], levels, LONG_TITLE, words_of_verdict, "BRL")
 
-    assert size(drawn) == (1000, 560)
     (figure,) = figures
+    assert size(figure) == (1000, 560)
     assert_readable(figure)
     shown = [text.get_text() for text in words(figure)]
     assert "close in R$" in shown
@@ -296,16 +301,19 @@ def test_a_fan_says_in_numbers_what_it_draws(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_history_is_drawn_for_any_number_of_epochs(
-    loss: str, first: int, count: int, lowest_rate: float
+    loss: str, first: int, count: int, lowest_rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = epochs(first, count)
     history[-1] = replace(history[-1], learning_rate=lowest_rate)
     config = configure("calibrated" if loss == "pinball" else "paper", loss=loss)
     constant = ConstantLosses(0.2, 0.2, is_start=first == 0)
 
-    drawn = history_png(history, constant, config, history[-1].epoch, "PETR4.SA", "words")
+    figure = figure_of(
+        lambda: history_png(history, constant, config, history[-1].epoch, "PETR4.SA", "words"),
+        monkeypatch,
+    )
 
-    assert size(drawn) == (1000, 560)
+    assert size(figure) == (1000, 560)
 
 
 def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
@@ -333,33 +341,35 @@ def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
     ],
     ids=["complete", "single", "zero", "equal", "diverged-start", "mixed", "far", "grid"],
 )
-def test_a_search_is_drawn_whatever_became_of_its_trials(trials: list[Trial]) -> None:
+def test_a_search_is_drawn_whatever_became_of_its_trials(
+    trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
     best = min((one for one in trials if one.status == COMPLETE), key=lambda one: one.loss)
 
-    drawn = trials_png(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60)
+    figure = figure_of(
+        lambda: trials_png(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60), monkeypatch
+    )
 
-    assert size(drawn) == (1000, 560)
-
-
-def test_the_same_trials_give_the_same_picture() -> None:
-    trials = [tried(number, 0.2 + number / 1000) for number in range(3)]
-
-    first, second = (trials_png(trials, trials[0], trials[0], "mae", "x", "y") for _ in range(2))
-
-    assert first == second
+    assert size(figure) == (1000, 560)
 
 
 def test_the_same_figures_give_the_same_picture() -> None:
     days = scored_days(50)
+    trials = [tried(number, 0.2 + number / 1000) for number in range(3)]
+    config, constant = configure("calibrated"), ConstantLosses(0.2, 0.2, is_start=True)
 
     scores = evaluate(days, 1.0)
-    for draw in (
-        lambda: predictions_png(days, scores, "x", "BRL"),
-        lambda: errors_png(days, scores, "x"),
-        lambda: calibration_png(days, scores, "x"),
-        lambda: fan_png(FANS["next"], (0.8,), "x", "y", "BRL"),
+    for height, draw in (
+        (700, lambda: predictions_png(days, scores, "x", "BRL")),
+        (700, lambda: errors_png(days, scores, "x")),
+        (560, lambda: calibration_png(days, scores, "x")),
+        (560, lambda: fan_png(FANS["next"], (0.8,), "x", "y", "BRL")),
+        (560, lambda: trials_png(trials, trials[0], trials[0], "mae", "x", "y")),
+        (560, lambda: history_png(epochs(0, 20), constant, config, 19, "x", "y")),
     ):
-        assert draw() == draw()
+        painted = draw()
+        assert painted == draw()
+        assert painted_size(painted) == (1000, height)
 
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:

@@ -18,6 +18,8 @@ from stocklstm.workflows.pictures import _fan, _fan_words
 from stocklstm.workflows.predict.predict import Forecast, Wanted
 from tests.conftest import TICKER, TINY, Cli
 
+pytestmark = pytest.mark.usefixtures("painted")
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
