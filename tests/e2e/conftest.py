@@ -3,12 +3,25 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.forks import FETCHING, PROGRAM, TRAINING, Ended, Fork, Forks, forks_of
+from tests.support import terminal
+from tests.support.forks import (
+    CALENDARS,
+    CLUSTER,
+    FETCHING,
+    PROGRAM,
+    TRAINING,
+    Ended,
+    Fork,
+    Forks,
+    forks_of,
+)
 from tests.support.many_tickers import TICKERS, give_names
+from tests.support.terminal import At
 from tests.support.yahoo_machine import GOOD, ITUB4, OLD, PETR4, VALE3, Machine
 from tests.support.yahoo_server import (
     YahooServer,
@@ -45,7 +58,7 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with forks_of(tmp_path_factory.mktemp("forks"), *FETCHING) as started:
+    with forks_of(tmp_path_factory.mktemp("forks"), *FETCHING, prepared=CALENDARS) as started:
         yield started
 
 
@@ -69,27 +82,35 @@ Started = Callable[..., Fork]
 
 
 @pytest.fixture(scope="session")
-def _warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with forks_of(tmp_path_factory.mktemp("warm"), *FETCHING, *TRAINING) as started:
+def warm_forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    modules = (*FETCHING, *TRAINING, *CLUSTER)
+    modules = (*FETCHING, *TRAINING, *CLUSTER)
+    with forks_of(tmp_path_factory.mktemp("warm"), *modules, prepared=CALENDARS) as started:
         yield started
 
 
 @pytest.fixture
-def started(_warm: Forks, home: Path) -> Started:
+def at_terminal(warm_forks: Forks) -> At:
+    """Run the program as a terminal does, in a fork that talks: it can be interrupted."""
+    return partial(terminal.started, warm_forks)
+
+
+@pytest.fixture
+def started(warm_forks: Forks, home: Path) -> Started:
     """Start the program as `program` runs it, in a fork of a process that has imported all."""
 
     def call(*arguments: str, **environment: str) -> Fork:
         own = {name: value for name, value in os.environ.items() if name.startswith("STOCKLSTM_")}
         places = {**own, "STOCKLSTM_HOME": str(home), **environment}
-        return _warm.start(PROGRAM, *arguments, environment=places)
+        return warm_forks.start(PROGRAM, *arguments, environment=places)
 
     return call
 
 
 @pytest.fixture
-def warm_task(_warm: Forks) -> Warm:
+def warm_task(warm_forks: Forks) -> Warm:
     """Do a task of `tests.support.forks` in such a fork."""
-    return _warm.run
+    return warm_forks.run
 
 
 @pytest.fixture

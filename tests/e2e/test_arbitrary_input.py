@@ -18,11 +18,11 @@ from tests.support.property_tests import PROPERTY
 
 @pytest.fixture(scope="module")
 def at_hand(
-    _modelled: Path, _warm: Forks, tmp_path_factory: pytest.TempPathFactory
+    _modelled: Path, warm_forks: Forks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("arbitrary")
     export_model(f"{TICKER}@v1", folder / "bundle.zip", home=_modelled)
-    with machine(folder, _modelled, folder / "bundle.zip", _warm) as runs:
+    with machine(folder, _modelled, folder / "bundle.zip", warm_forks) as runs:
         yield runs
 
 

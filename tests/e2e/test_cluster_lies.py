@@ -27,6 +27,7 @@ from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 from stocklstm.learn.workers import Call, Completed
 from stocklstm.workflows.environment import packages
 from tests.support.dask_cluster import Cluster, cluster
+from tests.support.forks import Forks
 
 
 class Bomb:
@@ -50,8 +51,8 @@ def _no_network() -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster"), workers=1) as found:
+def running(warm_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(warm_forks, tmp_path_factory.mktemp("cluster"), workers=1) as found:
         yield found
 
 
@@ -235,8 +236,8 @@ def test_a_scheduler_that_has_stopped_is_not_waited_for(
     monkeypatch.setattr(learn_cluster, "_ANSWER_S", 1.0)
 
     try:
-        error = ended_after(running, tmp_path, lambda: running.scheduler.send_signal(SIGSTOP))
+        error = ended_after(running, tmp_path, lambda: running.scheduler.kill(SIGSTOP))
     finally:
-        running.scheduler.send_signal(SIGCONT)
+        running.scheduler.kill(SIGCONT)
 
     assert isinstance(error, NetworkError)

@@ -25,7 +25,7 @@ import pytest
 from stocklstm.core.prices.series import Action
 from stocklstm.market.yahoo import YahooSource
 from stocklstm.store.store import Store, open_store
-from tests.support.forks import FETCHING, LONG_S, Ended, Fork, Forks, forks_of
+from tests.support.forks import CALENDARS, FETCHING, LONG_S, Ended, Fork, Forks, forks_of
 from tests.support.forks import program as program_task
 from tests.support.places import SAMPLE
 from tests.support.yahoo_server import Answer, Query, Script, YahooServer, history
@@ -71,7 +71,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fetches]:
     modules = [*FETCHING, __name__]
     with (
         YahooServer(folder, lambda _: Answer(None)) as yahoo,
-        forks_of(folder, *modules, environment=yahoo.environment) as started,
+        forks_of(folder, *modules, prepared=CALENDARS, environment=yahoo.environment) as started,
     ):
         yield Fetches(started, yahoo)
     assert {host for host in yahoo.hosts if not host.endswith(".yahoo.com")} == set()

@@ -14,11 +14,10 @@ from tests.conftest import TINY_OPTIONS, Cli
 from tests.support.cotahist import Quote, cotahist
 from tests.support.many_tickers import SMALL, TICKERS, options, published, require_same_versions
 from tests.support.terminal import (
+    At,
     alive,
     counts_processes,
     interrupted,
-    started,
-    wait_for,
 )
 
 # Enough epochs for a signal to come in the middle of all trainings, though one process may be at
@@ -53,10 +52,12 @@ def test_several_processes_train_what_one_does(cli: Cli, many_home: Path) -> Non
 
 
 @counts_processes
-def test_a_signal_to_all_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> None:
+def test_a_signal_to_all_stops_all_and_all_go_on(
+    at_terminal: At, cli: Cli, many_home: Path
+) -> None:
     arguments = ["train", *options(TICKERS[:3]), *LONG, "--jobs", "2"]
     runs = many_home / "runs"
-    with started(many_home, *arguments) as process:
+    with at_terminal(many_home, *arguments) as process:
         wait_until(lambda: len(list(runs.glob("*/state.pth"))) == 2)
         out, err = interrupted(process, signal.SIGTERM)
 
@@ -80,12 +81,12 @@ def test_a_signal_to_all_stops_all_and_all_go_on(cli: Cli, many_home: Path) -> N
 
 
 @counts_processes
-def test_a_killed_worker_loses_nothing(many_home: Path) -> None:
+def test_a_killed_worker_loses_nothing(at_terminal: At, many_home: Path) -> None:
     arguments = ["train", *options(TICKERS), *LONG, "--epochs", "5", "--jobs", "2", "--quiet"]
-    with started(many_home, *arguments) as process:
+    with at_terminal(many_home, *arguments) as process:
         wait_until(lambda: list(many_home.glob("runs/*/state.pth")))
         os.kill(trainers(process.pid)[0], signal.SIGKILL)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
 
     assert process.returncode == 0, err
     assert out == "".join(f"{ticker}@v1\n" for ticker in TICKERS)
@@ -94,11 +95,11 @@ def test_a_killed_worker_loses_nothing(many_home: Path) -> None:
 
 
 @counts_processes
-def test_who_is_killed_leaves_nobody_at_work(cli: Cli, many_home: Path) -> None:
-    with started(many_home, "train", *options(TICKERS), *LONG, "--jobs", "2") as process:
+def test_who_is_killed_leaves_nobody_at_work(at_terminal: At, cli: Cli, many_home: Path) -> None:
+    with at_terminal(many_home, "train", *options(TICKERS), *LONG, "--jobs", "2") as process:
         wait_until(lambda: len(list(many_home.glob("runs/*/state.pth"))) == 2)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate()
         # Whoever trains ends with the step under way; idle processes end a little later.
         wait_until(lambda: not trainers(process.pid))
 
@@ -123,14 +124,14 @@ def test_2_for_a_number_of_processes_that_cannot_be(cli: Cli, many_home: Path, j
 
 
 @counts_processes
-def test_ctrl_c_ends_the_reading_of_files(home: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_reading_of_files(at_terminal: At, home: Path, tmp_path: Path) -> None:
     whole, never = tmp_path / "COTAHIST_A2023.TXT", tmp_path / "COTAHIST_A2024.TXT"
     whole.write_bytes(cotahist([Quote("2023-03-13", "PETR4", 26, 27, 25, 26)]))
     # Who opens it waits for somebody who writes.
     os.mkfifo(never)
     arguments = ["fetch", "--source", "b3", "--file", f"{whole}", "--file", f"{never}"]
-    with started(home, *arguments, "--jobs", "2") as process:
-        wait_for(process, "COTAHIST_A2023.TXT: read, 1 of 2")
+    with at_terminal(home, *arguments, "--jobs", "2") as process:
+        process.wait_for("COTAHIST_A2023.TXT: read, 1 of 2")
         out, err = interrupted(process)
 
     assert process.returncode == 130

@@ -10,7 +10,8 @@ import pytest
 from stocklstm import train
 from stocklstm.core.settings.config import configure
 from stocklstm.store.store import open_store
-from tests.conftest import TINY, Cli, Program
+from tests.conftest import TINY, Cli
+from tests.e2e.conftest import Warm
 from tests.support.many_tickers import SMALL, TICKERS, options, published
 
 SOME = (TICKERS[0], "NONE3.SA", TICKERS[1])
@@ -41,16 +42,16 @@ def fixed(value: Any) -> Any:
 
 
 @pytest.mark.usefixtures("trained_home")
-def test_models_are_scored_at_once(program: Program) -> None:
+def test_models_are_scored_at_once(warm: Warm) -> None:
     arguments = ["evaluate", *options(SOME), "--json"]
 
-    alone, together = program(*arguments), program(*arguments, "--jobs", "2")
+    alone, together = warm(*arguments), warm(*arguments, "--jobs", "2")
 
-    assert alone.returncode == together.returncode == 4
-    assert alone.stdout == together.stdout
+    assert alone.code == together.code == 4
+    assert alone.out == together.out
     # Nothing but what is wrong.
-    assert alone.stderr == together.stderr
-    assert [line[:7] for line in alone.stderr.splitlines()] == ["error: ", "  next:"]
+    assert alone.err == together.err
+    assert [line[:7] for line in alone.err.splitlines()] == ["error: ", "  next:"]
 
 
 @pytest.mark.usefixtures("trained_home")

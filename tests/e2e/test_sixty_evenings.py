@@ -21,7 +21,7 @@ import pytest
 from stocklstm.store.store import open_store
 from tests.conftest import TINY_OPTIONS
 from tests.support.exchange_days import Exchange, Share, bundled_rows
-from tests.support.forks import FETCHING, TRAINING, Ended, Fork, Forks, forks_of
+from tests.support.forks import CALENDARS, FETCHING, TRAINING, Ended, Fork, Forks, forks_of
 from tests.support.places import ROOT
 from tests.support.yahoo_server import HTML, RESET, TOO_MANY, Answer, YahooServer
 
@@ -165,7 +165,10 @@ def house(tmp_path: Path) -> Iterator[House]:
     }
     modules = (*FETCHING, *TRAINING, "stocklstm.cli.evening.evening", "stocklstm.cli.train.train")
     exchange = Exchange(shares, today="2023-12-08")
-    with YahooServer(tmp_path, exchange) as yahoo, forks_of(tmp_path, *modules) as forks:
+    with (
+        YahooServer(tmp_path, exchange) as yahoo,
+        forks_of(tmp_path, *modules, prepared=CALENDARS) as forks,
+    ):
         house = House(tmp_path, yahoo, exchange, forks)
         small = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
         trained = house.run("2023-12-08T22:00:00Z", "train", PAYS, SPLITS, *small)

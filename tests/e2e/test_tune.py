@@ -12,7 +12,7 @@ import pytest
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, TINY_OPTIONS, Cli, Outcome, Program
 from tests.support.stored_rows import execute
-from tests.support.terminal import counts_processes, interrupted, started, wait_for
+from tests.support.terminal import At, counts_processes, interrupted
 
 SMALLEST = [*TINY_OPTIONS, "--epochs", "1", "--hidden-size", "8", "--batch-size", "256"]
 # Enough epochs for a signal to come in the middle of a trial.
@@ -44,12 +44,15 @@ def result_of(outcome: Outcome) -> dict[str, Any]:
     return result
 
 
-def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home: Path) -> None:
+def test_a_search_that_was_killed_ends_with_the_same_trials(
+    at_terminal: At, cli: Cli, short_home: Path
+) -> None:
     options = ["-t", TICKER, "--trials", "9", *LONG, "--epochs", "6"]
-    with started(short_home, "tune", *options) as process:
-        wait_for(process, "trial 2 of")
+    with at_terminal(short_home, "tune", *options) as process:
+        process.wait_for("trial 2 of")
         process.kill()
-        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
     with open_store(short_home) as store:
         (name,) = store.studies.unfinished()
     assert 2 <= len(outcomes(short_home, name)) < 9
@@ -68,10 +71,10 @@ def test_a_search_that_was_killed_ends_with_the_same_trials(cli: Cli, short_home
 @counts_processes
 @pytest.mark.parametrize(("jobs", "kind"), [("1", signal.SIGTERM), ("2", signal.SIGHUP)])
 def test_a_signal_ends_every_process_and_says_how_to_go_on(
-    cli: Cli, short_home: Path, program: Program, jobs: str, kind: signal.Signals
+    at_terminal: At, cli: Cli, short_home: Path, program: Program, jobs: str, kind: signal.Signals
 ) -> None:
-    with started(short_home, "tune", "-t", TICKER, "--jobs", jobs, *LONG) as process:
-        wait_for(process, "trial 2 of")
+    with at_terminal(short_home, "tune", "-t", TICKER, "--jobs", jobs, *LONG) as process:
+        process.wait_for("trial 2 of")
         out, err = interrupted(process, kind)
 
     assert process.returncode == 128 + kind

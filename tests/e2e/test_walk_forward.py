@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TICKER, Cli
-from tests.support.terminal import counts_processes, interrupted, started, wait_for
+from tests.support.terminal import At, counts_processes, interrupted
 
 
 @pytest.mark.usefixtures("model_home")
@@ -41,10 +41,10 @@ def test_the_cost_is_said_first_and_the_tables_hold_what_the_document_does(cli: 
 
 
 @counts_processes
-def test_a_signal_ends_every_process_and_stores_nothing(model_home: Path) -> None:
+def test_a_signal_ends_every_process_and_stores_nothing(at_terminal: At, model_home: Path) -> None:
     arguments = ["--walk-forward", "60", "--refit-every", "2", "--jobs", "2"]
-    with started(model_home, "evaluate", *arguments) as process:
-        wait_for(process, "2 of 30")
+    with at_terminal(model_home, "evaluate", *arguments) as process:
+        process.wait_for("2 of 30")
         out, err = interrupted(process, signal.SIGTERM)
 
     assert process.returncode == 143

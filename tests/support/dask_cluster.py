@@ -2,7 +2,7 @@
 
 import json
 import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.places import ROOT
+from tests.support.forks import Fork, Forks
 
 
 @dataclass(frozen=True)
@@ -26,45 +26,50 @@ class Cluster:
     """
 
     address: str
-    scheduler: subprocess.Popen[bytes]
-    workers: list[subprocess.Popen[bytes]]
+    scheduler: Fork
+    workers: list[Fork]
+
+
+def dask(directory: str, *arguments: str) -> int:
+    """Run the command line of Dask in a directory: a task of `tests.support.forks`."""
+    from dask.cli import run_cli
+
+    # As long as the tests of a file take.
+    signal.alarm(0)
+    os.chdir(directory)
+    sys.argv = ["dask", *arguments]
+    run_cli()
+    return 0
 
 
 @contextmanager
-def cluster(directory: Path, workers: int = 2) -> Iterator[Cluster]:
+def cluster(forks: Forks, directory: Path, workers: int = 2) -> Iterator[Cluster]:
     """Start a scheduler and workers, and end them.
 
     Args:
+        forks: Starts them.
         directory: Where they may write.
         workers: How many.
     """
     place = directory / "scheduler.json"
     with ExitStack() as running:
-        log = running.enter_context((directory / "cluster.log").open("wb"))
 
-        def dask(*arguments: str) -> subprocess.Popen[bytes]:
-            process = running.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-m", "dask", *arguments, "--scheduler-file", str(place)],
-                    stdout=log,
-                    stderr=log,
-                    cwd=directory,
-                    env={**os.environ, "PYTHONPATH": str(ROOT)},
-                    start_new_session=True,
-                )
-            )
+        def started(*arguments: str) -> Fork:
+            words = (*arguments, "--scheduler-file", str(place))
+            process = forks.start(f"{__name__}:dask", str(directory), *words)
+            running.callback(process.wait)
             running.callback(process.kill)
             return process
 
-        scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler = started("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         quiet = ["--no-dashboard", "--memory-limit", "0", "--local-directory", str(directory)]
         # Without somebody beside them who would start them again.
         alone = ["--no-nanny", "--nthreads", "1", "--host", "127.0.0.1"]
         for _ in range(3000):
             if place.exists():
                 break
-            if scheduler.poll() is not None:
-                pytest.fail((directory / "cluster.log").read_text())
             time.sleep(0.01)
-        found = [dask("worker", *alone, *quiet) for _ in range(workers)]
+        else:
+            pytest.fail(scheduler.files[1].read_text())
+        found = [started("worker", *alone, *quiet) for _ in range(workers)]
         yield Cluster(json.loads(place.read_text())["address"], scheduler, found)

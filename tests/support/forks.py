@@ -18,10 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.support.places import ROOT
 
 LONG_S = 120
 """How long a child may take before it is ended; nothing passes or fails by a time."""
+
+CLUSTER = ("dask.cli", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker")
+"""What a Dask cluster imports, and who trains on one."""
+
+CALENDARS = ("tests.support.forks:calendars",)
+"""What to do beforehand where many processes fetch."""
 
 FETCHING = (
     "exchange_calendars",
@@ -66,8 +74,8 @@ class Fork:
     pid: int
     files: tuple[Path, Path]
 
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)  # a process that has ended keeps its number until `wait`
+    def kill(self, kind: signal.Signals = signal.SIGKILL) -> None:
+        os.kill(self.pid, kind)  # a process that has ended keeps its number until `wait`
 
     def wait(self) -> Ended:
         code = self.parent.order(wait=self.pid)
@@ -156,6 +164,13 @@ def forks_of(
         yield Forks(folder, process, lock=threading.Lock())
         process.stdin.close()
         assert process.wait(timeout=60) == 0
+
+
+def calendars() -> None:
+    """Build the calendar of most of the tickers in tests, which takes as long as a fetch."""
+    from stocklstm.market.calendar import sessions
+
+    sessions("BVMF", np.datetime64("2000-01-01", "D"), np.datetime64("2030-01-01", "D"))
 
 
 def program(*arguments: str) -> int:

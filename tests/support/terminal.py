@@ -2,14 +2,16 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.forks import LONG_S, Fork, Forks, program
 
 _TALKATIVE = """
 import sys
@@ -35,31 +37,65 @@ counts_processes = pytest.mark.skipif(
 )
 
 
+def talk(*arguments: str) -> int:
+    """Run such a command line: a task of `tests.support.forks`."""
+    from stocklstm.cli import progress
+
+    progress.MINUTE_S = 0.0
+    return program(*arguments)
+
+
+@dataclass
+class Running:
+    """The program at work in a group of processes of its own, which has the number of the first.
+
+    Attributes:
+        returncode: None until it was waited for.
+    """
+
+    fork: Fork
+    returncode: int | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.fork.pid
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            self.fork.kill()
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for its end, and give what was on stdout and stderr."""
+        ended = self.fork.wait()
+        self.returncode = ended.code
+        return ended.out, ended.err
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it says some words on stderr."""
+        for _ in range(100 * LONG_S):
+            ended = "State:\tZ" in Path(f"/proc/{self.pid}/status").read_text()
+            if words in self.fork.files[1].read_text():
+                return
+            if ended:
+                break
+            time.sleep(0.01)
+        pytest.fail(f"it never said {words!r}: {self.fork.files[1].read_text()}")
+
+
+At = Callable[..., AbstractContextManager[Running]]
+"""Takes a store and a command line: see `at_terminal` in tests/e2e/conftest.py."""
+
+
 @contextmanager
-def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the program in a group of processes of its own."""
-    with subprocess.Popen(
-        talkative(*arguments),
-        env={**os.environ, "STOCKLSTM_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Whoever runs the tests may have told this process to ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(process: subprocess.Popen[str], words: str) -> None:
-    """Read what it says on stderr up to some words."""
-    for line in process.stderr:
-        if words in line:
-            return
-    pytest.fail(f"it never said {words!r}")
+def started(forks: Forks, home: Path, *arguments: str) -> Iterator[Running]:
+    """Run the program in a group of processes of its own, every step of it saying a line."""
+    places = {name: value for name, value in os.environ.items() if name.startswith("STOCKLSTM_")}
+    places["STOCKLSTM_HOME"] = str(home)
+    running = Running(forks.start(f"{__name__}:talk", *arguments, environment=places))
+    try:
+        yield running
+    finally:
+        running.kill()
 
 
 def alive(group: int) -> dict[int, str]:
@@ -85,9 +121,7 @@ def require_none_left(group: int, seconds: float = 10.0) -> None:
     assert left == {}
 
 
-def interrupted(
-    process: subprocess.Popen[str], kind: signal.Signals = signal.SIGINT
-) -> tuple[str, str]:
+def interrupted(process: Running, kind: signal.Signals = signal.SIGINT) -> tuple[str, str]:
     """Press Ctrl-C, and give what was on stdout and stderr once all processes have ended.
 
     Args:
@@ -95,6 +129,6 @@ def interrupted(
             both go to every process, as Ctrl-C does.
     """
     os.killpg(process.pid, kind)
-    said = process.communicate(timeout=60)
+    said = process.communicate()
     require_none_left(process.pid)
     return said

@@ -14,7 +14,7 @@ import pytest
 
 from stocklstm.errors import StockLstmError
 from stocklstm.market.source import FetchRequest, load_source
-from tests.support.forks import FETCHING, Ended, Forks, forks_of
+from tests.support.forks import CALENDARS, FETCHING, Ended, Forks, forks_of
 from tests.support.places import ROOT
 from tests.support.yahoo_server import (
     HTML,
@@ -77,7 +77,9 @@ Ask = Callable[..., tuple[dict[str, Any], YahooServer, str]]
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with forks_of(tmp_path_factory.mktemp("forks"), *FETCHING, __name__) as started:
+    with forks_of(
+        tmp_path_factory.mktemp("forks"), *FETCHING, __name__, prepared=CALENDARS
+    ) as started:
         yield started
 
 
