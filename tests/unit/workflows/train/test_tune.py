@@ -251,6 +251,7 @@ def test_prices_that_were_revised_end_a_study(few_home: Path, smallest: Training
     assert found(tune([TICKER], smallest, Search(most_trials=1), home=few_home)).study != name
 
 
+@pytest.mark.usefixtures("painted")
 def test_a_finished_study_is_printed_again_without_training(
     few_home: Path, smallest: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
