@@ -196,6 +196,7 @@ def test_a_ticker_named_twice_is_forecast_once(pool_home: Path) -> None:
     assert len(result.forecasts) == 1
 
 
+@pytest.mark.usefixtures("painted")
 def test_tickers_from_a_file_and_a_picture_of_one(
     cli: Cli, pool_home: Path, tmp_path: Path
 ) -> None:
