@@ -175,9 +175,14 @@ def calendars() -> None:
 
 def program(*arguments: str) -> int:
     """Run a command line."""
+    from multiprocessing.util import _exit_function
+
     from stocklstm.cli.app import run
 
-    return run(list(arguments))
+    code = run(list(arguments))
+    # As at the end of a process that is no fork: locks that it shared with others are given back.
+    _exit_function()
+    return code
 
 
 def _serve(words: dict[str, Any]) -> None:
