@@ -297,7 +297,7 @@ def test_what_a_vendor_exports_is_read(path: Path, name: str) -> None:
     form = BY_NAME[name]
     for market in form.markets:
         for decimals in (2, 4):
-            rows = with_decimals(real_rows(market)[-250:], decimals)
+            rows = with_decimals(real_rows(market)[-100:], decimals)
             rows.sort(reverse=form.newest_first)
             case = Case(form, market, tuple(rows))
             require_told(read(path, case), case)
