@@ -96,7 +96,12 @@ def put_in_place(paths: StorePaths, new: Path, at: str, lock_timeout_s: float) -
             system().rename(new, pending)
             sync_directory(paths.home)
             if os.path.lexists(paths.database):
-                system().rename(paths.database, pending / _BEFORE / paths.database.name)
+                try:
+                    system().rename(paths.database, pending / _BEFORE / paths.database.name)
+                except OSError:
+                    # Nothing has changed yet: what cannot take its place is removed.
+                    system().rename(pending, new)
+                    raise
                 sync_directory(paths.home)
         _move_in(paths)
         return _tidy(paths, at)

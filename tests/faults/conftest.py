@@ -50,6 +50,8 @@ def _plant(home: Path) -> None:
     for path in (pictures / "v9" / "forecast.png", pictures / "v1" / ".forecast.png.999999999"):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"half a picture")
+        # A program before 0.2 has named it, more than an hour ago.
+        os.utime(path, (0, 0))
     run = home / "runs" / f"{TICKER}-20240101T000000Z-0000"
     run.mkdir(parents=True)
     (run / "state.pth").write_bytes(b"half a state")

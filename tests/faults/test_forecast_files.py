@@ -35,7 +35,12 @@ class Evening:
     after: dict[str, bytes]
 
     def now(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+        """Read the files, but for what a killed process leaves until the next one comes."""
+        return {
+            path.name: path.read_bytes()
+            for path in self.folder.iterdir()
+            if path.is_file() and not path.name.startswith(".stocklstm-")
+        }
 
     def reset(self) -> None:
         for name, content in self.before.items():

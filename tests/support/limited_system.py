@@ -93,7 +93,17 @@ def keep_open_files(place: Path) -> None:
     sys.addaudithook(look)
 
 
+def rename_closed(old: Path, new: Path) -> None:
+    """Rename as Windows does: neither what is open, nor a directory in which something is."""
+    if _is_open(str(old)):
+        error = PermissionError(13, "it is open", str(old), None, str(new))
+        error.winerror = 5 if old.is_dir() else 32  # type: ignore[attr-defined]
+        raise error
+    os.rename(old, new)  # noqa: PTH104 - as what it stands for
+
+
 def _is_open(path: str) -> bool:
+    """Tell whether this process has a file, or one in a directory, open."""
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
             target = descriptor.readlink()

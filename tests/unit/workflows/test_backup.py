@@ -16,6 +16,7 @@ import pytest
 
 from stocklstm import backup, predict, restore
 from stocklstm.client import Client
+from stocklstm.core import operating_system
 from stocklstm.core.digest import sha256_hex
 from stocklstm.errors import ConfigError, IntegrityError, StockLstmError, StoreLockedError
 from stocklstm.store import restoring
@@ -25,9 +26,11 @@ from stocklstm.store.registry import Registry
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER, Cli
 from tests.support.copied_versions import only
+from tests.support.limited_system import rename_closed
 from tests.support.price_rows import PETR4
 from tests.support.store_samples import DIVIDEND, NOON, WEEK, entry_of, publish
 from tests.support.tampering import flip_bit, os_refuses_to_write
+from tests.unit.core.test_operating_system import windows
 
 
 @pytest.fixture
@@ -67,6 +70,26 @@ def names(home: Path) -> set[str]:
 
 
 # There and back
+
+
+def test_on_windows_a_store_that_somebody_has_open_stays(
+    cli: Cli, shelf: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that is open is renamed there, not by who has opened it either."""
+    monkeypatch.setattr(
+        operating_system._This, "system", windows(patience_s=0.05, rename=rename_closed)
+    )
+    before, lying = rows(shelf), names(shelf)
+    with closing(open_readonly(shelf / "stocklstm.db", lock_timeout_s=1)):
+        said = cli("restore", str(made), "--replace")
+
+        assert said.code == 75
+        assert "cannot restore the store: another program has it open" in said.err
+        assert "stocklstm serve" in said.err
+    assert (rows(shelf), names(shelf)) == (before, lying)
+
+    assert cli("restore", str(made), "--replace").code == 0
+    assert rows(shelf) == before
 
 
 def test_a_restored_store_forecasts_the_same_to_the_last_digit(
