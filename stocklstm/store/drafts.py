@@ -28,6 +28,7 @@ def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
         make_private(path.parent, exist_ok=True)
         file = _lock_file(path)
         with ExitStack() as held:
+            held.callback(_keep_if_needed, path, file)
             # Without locks `unclaimed` takes all for in use.
             locked = held.enter_context(locked_file(file))
             if locked is False:
@@ -64,6 +65,8 @@ def unclaimed(path: Path) -> Iterator[bool]:
     with ExitStack() as held:
         directory = held.enter_context(system().directory(path))
         known = os.path.lexists(file)
+        if known:
+            held.callback(_keep_if_needed, path, file)
         locked = held.enter_context(locked_file(file))
         if locked:
             held.callback(_drop_unless_needed if known else _drop, path, file)
@@ -84,8 +87,11 @@ def _drop_unless_needed(path: Path, file: Path) -> None:
 
 def remove_lock_of_none(file: Path) -> bool:
     """Remove a lock file whose directory is gone; False if a living process has it, or may."""
+    directory = file.with_name(file.name.removesuffix(LOCK))
+    if os.path.lexists(directory):
+        return False
     with locked_file(file) as locked:
-        free = bool(locked) and not os.path.lexists(file.with_name(file.name.removesuffix(LOCK)))
+        free = bool(locked) and not os.path.lexists(directory)
         if free:
             drop_lock_file(file)
         return free
@@ -132,6 +138,13 @@ def replace_file(path: Path, content: bytes) -> None:
             system().replace(draft, path)
         finally:
             shutil.rmtree(drafts, ignore_errors=True)
+
+
+def _keep_if_needed(path: Path, file: Path) -> None:
+    """Put a lock file back that filelock has removed with the lock, as it does on Windows."""
+    if os.path.lexists(path):
+        with suppress(OSError):
+            file.touch(mode=0o600)
 
 
 def _lock_file(directory: Path) -> Path:

@@ -17,7 +17,7 @@ def test_every_command_runs_there(tmp_path: Path, home: Path) -> None:
     commands = [
         ["fetch", "--source", "sample", "--ticker", TICKER],
         ["train", "--ticker", TICKER, *TINY_OPTIONS],
-        ["evaluate", "--ticker", TICKER],
+        ["evaluate", "--ticker", TICKER, "--no-plot"],
         ["predict", "--csv", csv, "--append"],
         ["predict", "--csv", csv, "--append", "--json"],
         ["quantize", "--ticker", TICKER],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
 import pytest
 
 from stocklstm import collect_garbage
@@ -32,6 +33,17 @@ PREFIX = ".put-"
 def _on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "Windows":
         monkeypatch.setattr(operating_system._This, "system", windows())
+        monkeypatch.setattr(filelock, "FileLock", _GoesWithItsLock)
+
+
+class _GoesWithItsLock(filelock.FileLock):
+    """A lock whose file is gone once it is released, as on Windows."""
+
+    def release(self, force: bool = False) -> None:
+        held = self.is_locked
+        super().release(force)
+        if held:
+            Path(self.lock_file).unlink(missing_ok=True)
 
 
 on_both = pytest.mark.usefixtures("_on")
