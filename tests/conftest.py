@@ -65,13 +65,15 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what killed processes leave behind among the files of tests, which pytest removes."""
-    folder = tmp_path_factory.mktemp("temporary")
+def _temporary_files() -> Iterator[None]:
+    """Remove what killed processes leave behind; every user may write there, as in /tmp."""
+    folder = Path(tempfile.mkdtemp(prefix="stocklstm-tests-"))
+    folder.chmod(0o1777)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

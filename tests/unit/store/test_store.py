@@ -28,7 +28,7 @@ def filled(home):
 @pytest.fixture
 def open_ground():
     """A directory that every user can reach, which those of pytest are not."""
-    path = Path(tempfile.mkdtemp(prefix="stocklstm-test-", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="stocklstm-test-"))
     path.chmod(0o755)
     yield path
     for directory, _, _ in os.walk(path):
