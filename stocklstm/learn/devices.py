@@ -1,6 +1,11 @@
 """The device the network trains on, and its precision."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+
 import torch
+from torch.torch_version import TorchVersion
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.errors import ConfigError
@@ -8,19 +13,63 @@ from stocklstm.errors import ConfigError
 _MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
+@dataclass(frozen=True)
+class KnownFault:
+    """What PyTorch computes wrongly on a kind of device, without an error that would say so.
+
+    Attributes:
+        device: Kind of device.
+        fixed: First version of PyTorch without the fault; None while there is none.
+        reason: What is wrong, as a clause.
+        report: Issue in which it was reported.
+    """
+
+    device: str
+    fixed: str | None
+    reason: str
+    report: str
+
+    def is_in(self, version: str) -> bool:
+        """Tell if a version of PyTorch has the fault; a nightly one is before its release."""
+        return self.fixed is None or TorchVersion(version) < self.fixed
+
+    def __str__(self) -> str:
+        """Say what is wrong, where it was reported and what mends it, on one line."""
+        fixed = "" if self.fixed is None else f", fixed in PyTorch {self.fixed}"
+        return f"{self.reason} ({self.report}{fixed})"
+
+
+# One layer, or dropout 0, is computed rightly there and refused as well: a search changes both from
+# one trial to the next.
+KNOWN_FAULTS = (
+    KnownFault(
+        device="mps",
+        fixed="2.14",
+        reason="the LSTM's gradients ignore the dropout between layers",
+        report="pytorch#190056",
+    ),
+)
+
+
 def choose_device(config: TrainingConfig) -> torch.device:
     """Choose the device by the settings `device` and `precision`.
 
     Raises:
-        ConfigError: This machine has no such device, or it cannot train in that precision.
+        ConfigError: This machine has no such device, this PyTorch is known to train wrongly on it,
+            or it cannot train in that precision.
     """
     name = config.device
     if name == "auto":
-        name = next((kind for kind in ("cuda", "mps") if _is_there(kind)), "cpu")
+        name = next((kind for kind, fault in _gpus() if fault is None), "cpu")
     elif not _is_there(name):
         raise ConfigError(
             f"there is no device {name!r} that this PyTorch, {torch.__version__}, can use",
             hint="train with --device cpu, or --device auto to take what there is",
+        )
+    elif fault := _fault_of(name):
+        raise ConfigError(
+            f"PyTorch {torch.__version__} trains wrongly on {name}: {fault}",
+            hint="train with --device cpu",
         )
     if config.precision == "16-mixed" and name != "cuda":
         raise ConfigError(
@@ -40,6 +89,26 @@ def choose_device(config: TrainingConfig) -> torch.device:
     return torch.device(name)
 
 
+def skipped_devices(config: TrainingConfig) -> tuple[str, ...]:
+    """Name what is there and `device` auto does not take, each with the reason."""
+    if config.device != "auto":
+        return ()
+    before_choice = takewhile(lambda gpu: gpu[1] is not None, _gpus())
+    return tuple(f"{kind}: {fault}" for kind, fault in before_choice)
+
+
+def _gpus() -> Iterator[tuple[str, KnownFault | None]]:
+    for kind in ("cuda", "mps"):
+        if _is_there(kind):
+            yield kind, _fault_of(kind)
+
+
+def _fault_of(kind: str) -> KnownFault | None:
+    version = torch.__version__
+    faults = (each for each in KNOWN_FAULTS if each.device == kind and each.is_in(version))
+    return next(faults, None)
+
+
 def _computes_bfloat16() -> bool:
     # No flag of the processor says what PyTorch's library makes of it: only trying does.
     try:
@@ -56,7 +125,7 @@ def _is_there(name: str) -> bool:
         case "cuda":
             return torch.cuda.is_available()
         case "mps":
-            return torch.mps.is_available()
+            return torch.backends.mps.is_available()
         case _:
             return True
 

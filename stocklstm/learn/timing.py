@@ -10,7 +10,7 @@ import torch
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.checkpoints import State
-from stocklstm.learn.devices import describe_device, finish_work
+from stocklstm.learn.devices import describe_device, finish_work, skipped_devices
 from stocklstm.learn.loop import TrainingData, TrainingRun, isolated_torch
 
 # The first repetitions choose kernels and fill caches; a large network is not repeated for long.
@@ -27,6 +27,7 @@ class Pace:
     Attributes:
         parameters: Trainable numbers of the network.
         device: Where it would be trained, in words.
+        skipped_devices: What there is and `device` auto does not take, each with the reason.
         steps_per_epoch: Optimizer steps in a pass over the training windows.
         step_s: Median time of a step, in seconds.
         validation_s: Median time of a pass over the validation windows.
@@ -34,6 +35,7 @@ class Pace:
 
     parameters: int
     device: str
+    skipped_devices: tuple[str, ...]
     steps_per_epoch: int
     step_s: float
     validation_s: float
@@ -61,6 +63,7 @@ def measure_pace(config: TrainingConfig, data: TrainingData, *, start: State | N
         return Pace(
             parameters=run.network.parameter_count,
             device=describe_device(run.device),
+            skipped_devices=skipped_devices(config),
             steps_per_epoch=len(batches),
             step_s=_typical_s(lambda: run.step(next(turns)), run.device),
             validation_s=validation_s,

@@ -9,6 +9,7 @@ from stocklstm.core.exits import MEANINGS
 from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
+from stocklstm.learn.devices import KNOWN_FAULTS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.support.places import ROOT
 
@@ -75,9 +76,21 @@ def test_every_setting_is_documented_with_its_values() -> None:
 def test_every_input_is_documented() -> None:
     section = (ROOT / "docs" / "settings.md").read_text().partition("| feature |")[2]
 
-    rows = re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
 
     assert tuple(rows) == FEATURES
+
+
+def test_every_device_that_trains_wrongly_is_documented() -> None:
+    section = (ROOT / "docs" / "settings.md").read_text().partition("| device | PyTorch |")[2]
+    rows = re.findall(r"^\| `\w+` \|.+", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert rows == [
+        f"| `{fault.device}` | {'all' if fault.fixed is None else f'before {fault.fixed}'} "
+        f"| {fault.reason} | [{fault.report}](https://github.com/pytorch/pytorch/issues/"
+        f"{fault.report.removeprefix('pytorch#')}) |"
+        for fault in KNOWN_FAULTS
+    ]
 
 
 def test_every_method_of_quantize_is_documented_with_its_options() -> None:

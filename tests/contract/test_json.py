@@ -88,7 +88,7 @@ def test_train_dry_run(cli: Cli) -> None:
     assert plan.keys() == {
         *("ticker", "preset", "network", "parameters", "rows", "first", "last", "parts"),
         *("steps_per_epoch", "epochs", "steps", "patience", "start", "device"),
-        *("seconds_per_step", "seconds_per_validation", "seconds"),
+        *("skipped_devices", "seconds_per_step", "seconds_per_validation", "seconds"),
     }
     assert plan["network"].keys() == {"inputs", "hidden", "layers", "outputs"}
     assert [part["name"] for part in plan["parts"]] == [

@@ -38,6 +38,7 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
                 ("epochs", f"at most {item.epochs:,}"),
                 ("steps", f"{item.steps_per_epoch:,} an epoch, at most {item.steps:,}"),
                 ("device", item.device),
+                *(("skipped", device) for device in item.skipped_devices),
                 ("time", _time(item)),
             ],
         )

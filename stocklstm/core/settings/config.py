@@ -365,7 +365,7 @@ class TrainingConfig:
         "cpu",
         one_of("auto", "cpu", "cuda", "mps"),
         "where to train: cpu, cuda, mps or auto",
-        note="auto takes the first GPU there is.",
+        note="auto takes the first GPU there is, unless PyTorch is known to train wrongly on it.",
         group=MACHINE,
     )
     precision: str = setting(

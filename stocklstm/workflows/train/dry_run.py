@@ -76,6 +76,7 @@ class PlannedTraining:
         patience: Epochs without improvement after which it would stop early; None for never.
         start: Version whose weights it would begin with; None for random ones.
         device: Where it would train, in words.
+        skipped_devices: GPUs that are there and that `device` auto does not take, with the reason.
         seconds_per_step: Measured here and now, on the first steps.
         seconds_per_validation: Of a pass over the validation windows, likewise.
         seconds: About how long all epochs would take.
@@ -95,6 +96,7 @@ class PlannedTraining:
     patience: int | None
     start: str | None
     device: str
+    skipped_devices: tuple[str, ...]
     seconds_per_step: float
     seconds_per_validation: float
     seconds: float
@@ -182,6 +184,7 @@ def _plan(
         "patience": config.patience,
         "start": start,
         "device": pace.device,
+        "skipped_devices": pace.skipped_devices,
         "seconds_per_step": pace.step_s,
         "seconds_per_validation": pace.validation_s,
         "seconds": pace.seconds(config.epochs),

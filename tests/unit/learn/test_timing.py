@@ -29,7 +29,7 @@ def test_a_batch_larger_than_all_windows_is_one_step(
 
 
 def test_seconds_are_those_of_all_steps_and_validations() -> None:
-    pace = Pace(parameters=1, device="cpu", steps_per_epoch=10, step_s=0.5, validation_s=2.0)
+    pace = Pace(1, "cpu", (), steps_per_epoch=10, step_s=0.5, validation_s=2.0)
 
     assert pace.seconds(3) == 3 * 10 * 0.5 + 4 * 2.0
 

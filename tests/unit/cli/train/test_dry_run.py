@@ -34,6 +34,7 @@ PLANNED = PlannedTraining(
     patience=6,
     start=None,
     device="cpu",
+    skipped_devices=(),
     seconds_per_step=0.009,
     seconds_per_validation=0.03,
     seconds=27.4,
@@ -90,6 +91,33 @@ def test_a_plan_is_shown_and_nothing_is_stored(cli: Cli, priced_home: Path) -> N
     assert "early stopping may make it less" in outcome.out
     assert "early stopping" not in cli(*DRY, "--patience", "none").out
     assert sorted(priced_home.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("priced_home")
+def test_a_device_that_trains_wrongly_is_refused_or_skipped(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "__version__", "2.13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    wrong = (
+        "the LSTM's gradients ignore the dropout between layers "
+        "(pytorch#190056, fixed in PyTorch 2.14)"
+    )
+
+    asked = cli(*DRY, "--device", "auto")
+    (plan,) = json.loads(cli(*DRY, "--device", "auto", "--json").out)["plans"]
+
+    assert (asked.code, asked.err) == (0, "")
+    assert f"device cpu skipped mps: {wrong} time" in " ".join(asked.out.split())
+    assert (plan["device"], plan["skipped_devices"]) == ("cpu", [f"mps: {wrong}"])
+    for command in (DRY, tuple(each for each in DRY if each != "--dry-run")):
+        refused = cli(*command, "--device", "mps")
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == (
+            f"error: {TICKER}: PyTorch 2.13.0 trains wrongly on mps: {wrong}\n"
+            "  next: train with --device cpu\n"
+        )
 
 
 @pytest.mark.usefixtures("priced_home")
