@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # ONNX Runtime 1.29 and later report their use to Microsoft unless told otherwise before they are
 # imported. What people forecast, and when, is nobody's business. A user's own setting stands.

@@ -1,4 +1,4 @@
-"""What is imported is declared, with a floor; a ceiling has its reason beside it."""
+"""What the package says of itself: its dependencies, each with a floor, and its version."""
 
 import ast
 import re
@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from stocklstm import __version__
 from tests.support.places import ROOT
 
 FILE = (ROOT / "pyproject.toml").read_text()
@@ -84,3 +85,14 @@ def test_every_requirement_has_a_floor_and_a_ceiling_only_for_a_reason(extra: st
         if operators != {">="}:
             assert operators == {">=", "<"}, line
             assert re.search(rf'^ +# .*\n +"{re.escape(line)}"', FILE, re.MULTILINE), line
+
+
+def test_the_version_is_that_of_the_newest_release_in_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
+
+    assert text.index("## [Unreleased]") < text.index(f"## [{released[0][0]}]")
+    assert released[0][0] == __version__
+    assert [day for _, day in released] == sorted((day for _, day in released), reverse=True)
+    for line in text.partition(f"## [{released[0][0]}]")[2].partition("\n## ")[0].splitlines():
+        assert len(line) <= 120, line
