@@ -86,8 +86,10 @@ def _called(arguments: list[str]) -> int:
         complain(error)
         return exit_code(error)
     except ImportError as error:
+        from stocklstm.core.batch import raise_interrupt
         from stocklstm.core.packages import missing_package
 
+        raise_interrupt(error)
         if (missing := missing_package(error)) is None:
             raise
         complain(missing)

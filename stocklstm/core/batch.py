@@ -48,7 +48,11 @@ def unexpected(cause: Exception) -> StockLstmError:
     """Wrap a bug, so that it can be reported like any failure.
 
     Want of files or space is none, nor is that of a package.
+
+    Raises:
+        KeyboardInterrupt: It is an interrupt in other words; see `raise_interrupt`.
     """
+    raise_interrupt(cause)
     if (wanting := want_of(cause)) is not None:
         return wanting
     if isinstance(cause, ImportError):
@@ -62,6 +66,21 @@ def unexpected(cause: Exception) -> StockLstmError:
     )
     error.__cause__ = cause
     return error
+
+
+def raise_interrupt(error: Exception) -> None:
+    """Interrupt once more where an interrupt came while a library in C was being imported.
+
+    Such a library reports it as an `ImportError` of its own.
+
+    Raises:
+        KeyboardInterrupt: An interrupt is the cause of the error.
+    """
+    cause = error.__cause__
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        cause = cause.__cause__
 
 
 class Named(NamedTuple, Generic[K]):

@@ -9,8 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from stocklstm.cli import app
+from stocklstm.cli.app import run
 from stocklstm.cli.interrupts import ended_by_signals, interrupted_code, stop_at_interrupt
+from stocklstm.core.batch import for_each, unexpected
 from stocklstm.core.exits import STOP_SIGNALS
+from stocklstm.errors import UnexpectedError
+from tests.conftest import TICKER, Cli
 
 END, HANG_UP, CTRL_C = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 
@@ -99,6 +104,40 @@ def test_a_signal_during_a_destructor_is_not_lost(
 def waits_after(make: Callable[[], object]) -> None:
     make()
     time.sleep(5)
+
+
+def imports_in_c(kind: signal.Signals, depth: int) -> None:
+    """Report an interrupt as a library of pybind11 does, and packages that import it."""
+    if depth == 0:
+        send(kind)
+    try:
+        imports_in_c(kind, depth - 1)
+    except BaseException as error:
+        raise ImportError("initialization failed") from error
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("kind", STOP_SIGNALS)
+def test_a_signal_while_a_library_is_imported_is_no_bug(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, kind: signal.Signals, depth: int
+) -> None:
+    with ended_by_signals(), pytest.raises(KeyboardInterrupt):
+        for_each([TICKER], str, lambda _: imports_in_c(kind, depth))
+    with monkeypatch.context() as patch:
+        patch.setattr("stocklstm.client.Client.predict", lambda *_, **__: imports_in_c(kind, depth))
+        in_a_command = cli("predict", TICKER)
+    monkeypatch.setattr(app, "build_app", lambda _: imports_in_c(kind, depth))
+
+    assert in_a_command.code == run(["predict"]) == 128 + kind
+    assert "Traceback" not in in_a_command.err
+    assert "a bug" not in in_a_command.err
+
+
+def test_an_error_of_a_library_stays_a_bug() -> None:
+    error = ImportError("initialization failed")
+    error.__cause__ = ValueError("no such thing")
+
+    assert isinstance(unexpected(error), UnexpectedError)
 
 
 def test_other_threads_have_no_signals() -> None:
