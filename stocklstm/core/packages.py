@@ -1,5 +1,6 @@
 """Packages that are not installed: which one is wanted, and the line that installs it."""
 
+import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 
@@ -46,8 +47,10 @@ def require_packages(what: str, modules: Iterable[str]) -> None:
 
 def missing_package(error: ImportError) -> MissingPackageError | None:
     """Tell whether something failed for want of a package."""
-    # A part of a package that is there, or of this one, is another matter.
-    if not isinstance(error, ModuleNotFoundError) or not error.name or "." in error.name:
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    # A part of a package that is there, or of Python itself, comes with no package of its own.
+    if "." in error.name or error.name in sys.stdlib_module_names:
         return None
     found = _missing("this", error.name)
     found.__cause__ = error

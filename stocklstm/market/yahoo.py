@@ -180,7 +180,7 @@ def _moment(day: str) -> int:
 
 def _since(answer: SourceAnswer, start: str) -> SourceAnswer:
     """Drop the day before, for which `_moment` may have asked; an earlier one is odd and stays."""
-    day_before = np.datetime64(start, "D") - 1
+    day_before = np.datetime64(start, "D") - np.timedelta64(1, "D")
     return replace(answer, bars=answer.bars.select(answer.bars.dates != day_before))
 
 

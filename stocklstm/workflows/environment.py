@@ -13,6 +13,9 @@ _FORECASTING = ("onnxruntime", "numpy", "machine")
 
 _LABELS = {"machine": "processor"}
 
+# What Windows and macOS call the processors that Linux calls so.
+_PROCESSORS = {"AMD64": "x86_64", "arm64": "aarch64"}
+
 # What made the weights: no forecast depends on it, and a slim install has none of it.
 _TRAINING = ("torch",)
 
@@ -73,4 +76,4 @@ def _installed(name: str) -> str | None:
 
 
 def _release(version: str) -> list[str]:
-    return version.split(".")[:2]
+    return _PROCESSORS.get(version, version).split(".")[:2]

@@ -70,7 +70,7 @@ def _packed(dates: Dates) -> tuple[str, bytes]:
 
 def _unpacked(first: str, bits: bytes) -> Dates:
     places = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8)))
-    dates: Dates = np.datetime64(first, "D") + places
+    dates: Dates = np.datetime64(first, "D") + places.astype("timedelta64[D]")
     return dates
 
 

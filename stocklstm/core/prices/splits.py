@@ -18,6 +18,9 @@ LEAST_SPANS = 10
 # Each of three parts is rounded by a half at most, up for some numbers of windows, down for others.
 _ROUNDED = 3
 
+# No series has as many: of more than these the number may be a few too low.
+_MOST_WINDOWS = 100_000
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -153,7 +156,7 @@ def _windows_needed(
     # Training has what the others leave. Rounding takes some of that away again as windows are
     # added, so that more may be too few: as many are needed as are enough from there on.
     longest = enough
-    while (parts := sizes(longest))["train"] < least + _ROUNDED:
+    while (parts := sizes(longest))["train"] < least + _ROUNDED and longest < _MOST_WINDOWS:
         longest += 1
         if min(parts.values()) < least:
             enough = longest

@@ -29,6 +29,14 @@ def test_a_package_is_named_with_the_line_that_installs_it(
     assert error.hint == line
 
 
+@pytest.mark.parametrize("module", ["fcntl", "winreg", "_lzma"])
+def test_what_python_lacks_on_a_system_is_installed_by_nothing(module: str) -> None:
+    error = ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    assert missing_package(error) is None
+    assert isinstance(unexpected(error), UnexpectedError)
+
+
 @pytest.mark.parametrize("module", ["stocklstm.core.nothing", "numpy.nothing"])
 def test_a_part_of_a_package_that_is_there_is_a_bug(module: str) -> None:
     with pytest.raises(ImportError) as raised:

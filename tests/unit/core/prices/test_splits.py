@@ -135,6 +135,9 @@ def test_a_tiny_share_asks_for_many_rows_at_once():
     config = configure("paper", test_fraction=1e-9)
     # 19.5 windows round to 20.
     assert needed_rows(0, config) == pytest.approx(19.5e9, rel=1e-6)
+    # What the others leave for training is as little.
+    halves = {"validation_fraction": 0.4999999995, "calibration_fraction": 0.4999999995}
+    assert needed_rows(0, configure("paper", **halves)) > 1e10
 
 
 def test_a_split_names_its_parts():

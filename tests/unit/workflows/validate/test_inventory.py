@@ -234,6 +234,16 @@ def test_so_is_a_processor_of_another_kind() -> None:
     assert found == ((f"processor s390x (here {environment()['machine']})",), ())
 
 
+@pytest.mark.parametrize("names", [("x86_64", "AMD64"), ("aarch64", "arm64")])
+def test_other_systems_call_the_same_processor_otherwise(
+    names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for then, here in (names, names[::-1]):
+        monkeypatch.setattr("platform.machine", lambda here=here: here)
+
+        assert differences(libraries(machine=then)) == ((), ())
+
+
 def test_what_only_trains_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     then = environment()
     other = minor("torch", lambda number: number + 1)
