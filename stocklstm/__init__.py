@@ -4,8 +4,8 @@ The names below are loaded on first use, so that `import stocklstm` costs nothin
 """
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False
 
 __version__ = "0.2.0"
 
@@ -47,6 +47,8 @@ _MODULES = {
 """What else is public: whatever functions and price sources are given, by the place it lies at."""
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from stocklstm.client import Client as Client
     from stocklstm.client import open as open  # noqa: A004 - see there
     from stocklstm.core.prices.answers import Basis as Basis
@@ -77,12 +79,14 @@ _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["__version__", *_FUNCTIONS, *(name for name in _PLACES if name != "open")]  # noqa: PLE0604 - names, every one
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions of different shapes
+def __getattr__(name: str) -> "Any":  # noqa: ANN401 - functions of different shapes
     if name in _FUNCTIONS:
         from stocklstm.client import function_of
 
         found = function_of(name)
     elif name in _PLACES:
+        from importlib import import_module
+
         found = getattr(import_module(_PLACES[name]), name)
     else:
         raise AttributeError(f"module 'stocklstm' has no attribute {name!r}")

@@ -1,11 +1,15 @@
 """The entry point of the console script and of `python -m stocklstm`."""
 
+# Before `main` nothing is imported but what Python loads as it starts: Ctrl-C would still end in a
+# traceback then.
 import codecs
 import io
 import os
 import sys
-from contextlib import suppress
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PLAINLY = "stocklstm.plainly"
 _PLAIN = {
@@ -22,12 +26,12 @@ _PLAIN = {
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # OpenBLAS starts a thread per core as NumPy is imported, which costs more time than any
-    # product of matrices here would gain. A user's own setting stands.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _prepare_streams()
-    _prepare_home()
     try:
+        # OpenBLAS starts a thread per core as NumPy is imported, which costs more time than any
+        # product of matrices here would gain. A user's own setting stands.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        _prepare_streams()
+        _prepare_home()
         from stocklstm.cli.app import run
 
         code = run(sys.argv[1:])
@@ -89,11 +93,12 @@ class _Words(io.RawIOBase):
     def fileno(self) -> int:
         return self._stream.fileno()
 
-    def write(self, words: Any) -> int:  # noqa: ANN401 - whatever has bytes
-        with suppress(OSError):
+    def write(self, words: "Any") -> int:  # noqa: ANN401 - whatever has bytes
+        try:
             # Nothing is written where it would have to wait.
             return int(self._raw.write(words) or len(words))
-        return len(words)
+        except OSError:
+            return len(words)
 
 
 def _prepare_home() -> None:

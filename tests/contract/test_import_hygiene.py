@@ -5,6 +5,7 @@ deferred one stays deferred.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import is_dataclass
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm import __main__
 from tests.conftest import TINY_OPTIONS
 from tests.support.evenings import cut_off, live_through
 from tests.support.loaded_modules import HEAVY, libraries_of_each, loaded, loaded_of_package
+from tests.support.places import ROOT
 from tests.support.stored_rows import execute
 from tests.support.yahoo_server import TOO_MANY, YahooServer
 
@@ -320,3 +323,28 @@ def test_every_public_name_exists() -> None:
         assert getattr(stocklstm, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = stocklstm.nothing
+
+
+def test_nothing_is_loaded_before_ctrl_c_is_heeded() -> None:
+    code = (
+        "import os, sys; before = {*sys.modules}; import stocklstm.__main__; "
+        "print(*sorted({*sys.modules} - before))"
+    )
+
+    new = subprocess.check_output([sys.executable, "-S", "-c", code], cwd=ROOT, text=True).split()
+
+    assert new == ["stocklstm", "stocklstm.__main__"]
+
+
+@pytest.mark.parametrize("step", ["_prepare_streams", "_prepare_home"])
+def test_ctrl_c_is_heeded_from_the_first_step_on(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], step: str
+) -> None:
+    monkeypatch.setattr(__main__, "_prepare_streams", lambda: None)
+    monkeypatch.setattr(__main__, step, lambda: signal.raise_signal(signal.SIGINT))
+
+    with pytest.raises(SystemExit) as caught:
+        __main__.main()
+
+    assert caught.value.code == 130
+    assert capfd.readouterr() == ("", "")
