@@ -462,6 +462,10 @@ class Checksums:
         found = self._sums(part, owner, periods)
         self._replace(part, owner, found, self.stored(part, owner) if periods is None else periods)
 
+    def count(self, part: Part, owner: str) -> int:
+        """Count the rows of an owner that were vouched for, whether they are still there or not."""
+        return sum(rows for rows, _ in self.stored(part, owner).values())
+
     def replace(self, part: Part, owner: str, rows: Sequence[Row]) -> None:
         """Put rows in the place of all that an owner has, and vouch for them.
 
@@ -500,6 +504,17 @@ class Checksums:
 
         In a transaction of the caller's.
         """
+        try:
+            self._vouch_for_all(parts)
+        except sqlite3.OperationalError as error:
+            # Only what SQLite itself says has a code. A text that is no UTF-8 is never vouched for,
+            # and stops nobody from working with the others.
+            if hasattr(error, "sqlite_errorcode"):
+                raise
+            with _undecodable_replaced(self.connection):
+                self._vouch_for_all(parts)
+
+    def _vouch_for_all(self, parts: Iterable[Part]) -> None:
         for part in parts:
             self.connection.execute("DELETE FROM checksums WHERE part = ?", (part.name,))
             for owner in self.owners(part):
@@ -513,7 +528,9 @@ class Checksums:
         from stocklstm.core.stored_words import are_sound
 
         if part.derive is not None:
-            self.renew(part, owner)
+            # What follows from damaged rows would look sound.
+            doubtful = part.origin is not None and self.faults(part.origin, owner)
+            self.replace(part, owner, () if doubtful else part.derive(self.connection, owner))
         rows = self._rows(part, owner)
         sums = part.sums(rows)
         if not are_sound(part.table, (part.owner,), [(owner,)]):
@@ -576,6 +593,17 @@ class Checksums:
             f" WHERE {part.owner} = ?{within} ORDER BY {order}",
             values,
         ).fetchall()
+
+
+@contextmanager
+def _undecodable_replaced(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read texts that are no UTF-8 as others, which nothing stored is equal to."""
+    usual = connection.text_factory
+    connection.text_factory = lambda content: content.decode(errors="replace")
+    try:
+        yield
+    finally:
+        connection.text_factory = usual
 
 
 def differing(found: Mapping[str, object], stored: Mapping[str, object]) -> list[str]:

@@ -538,11 +538,11 @@ class PriceStore:
             written = bars.select(new | changed | _within(bars, {*doubtful, *unknown}))
             self._write_bars(ticker, written, source, at)
             self._rescale(ticker, rescaled, at)
-            self._note_days(ticker, written.dates)
             lasting = set(_months(stored.select(~np.isin(stored.dates, written.dates))))
             for part, faults in ((PRICES, doubtful), (ORIGINS, unknown)):
                 touched = {*_months(written), *_months(rescaled)} - (lasting & set(faults))
                 self.checksums.renew(part, ticker, touched)
+            self._note_days(ticker, written.dates)
             self._write_log(ticker, stored, bars.select(changed), rescaled, (source, at, revision))
             fresh_actions = self._write_actions(ticker, actions)
         added, revised = int(new.sum()), int(changed.sum()) + len(rescaled)
@@ -681,16 +681,22 @@ class PriceStore:
     def _note_days(self, ticker: str, written: Dates) -> None:
         """Keep which days are stored, and of which sources, after rows of some days were written.
 
-        What was kept of the days before the first of these is not looked at again.
+        What was kept of the days before the first of these is not looked at again, unless an older
+        program has stored rows since. Nothing is kept where it would follow from damaged rows.
         """
+        from stocklstm.core.prices.price_days import count_of
+
+        days: Sequence[Row]
         try:
-            before = self.checksums.read(PRICE_DAYS, ticker)
+            days = self.checksums.read(PRICE_DAYS, ticker)
         except SchemaError:
-            days = days_of(self.connection, ticker)
+            days = []
         else:
-            if not len(written):
-                return
-            days = days_of(self.connection, ticker, str(written[0]), before)
+            if len(written):
+                days = days_of(self.connection, ticker, str(written[0]), days)
+        if count_of(days) != self.checksums.count(ORIGINS, ticker):
+            doubtful = self.checksums.faults(ORIGINS, ticker)
+            days = [] if doubtful else days_of(self.connection, ticker)
         self.checksums.replace(PRICE_DAYS, ticker, days)
 
     def _rescale(self, ticker: str, bars: Bars, at: str) -> None:

@@ -85,3 +85,8 @@ def extent_of(rows: Sequence[DaysRow]) -> Extent:
     if len(parts) > 1:
         dates.sort()
     return Extent(dates, {source: len(part) for source, part in parts.items()})
+
+
+def count_of(rows: Sequence[DaysRow]) -> int:
+    """Count the days of all sources."""
+    return sum(int(np.unpackbits(np.frombuffer(bits, np.uint8)).sum()) for _, _, bits in rows)

@@ -485,3 +485,58 @@ def test_who_reads_while_another_writes_finds_no_damage(
 
 
 SPLIT = (Action("2024-03-04", "split", 3.0),)
+
+
+def _to_schema_7(home: Path) -> None:
+    damage(home, "DROP TABLE price_days")
+    damage(home, "DELETE FROM checksums WHERE part = 'price_days'")
+    damage(home, "PRAGMA user_version = 7")
+
+
+ORIGINS_DAMAGED = (
+    "DELETE FROM prices WHERE ticker = ? AND date = '2024-02-06'",
+    "DELETE FROM prices WHERE ticker = ? AND date > '2024-02-06'",
+    "UPDATE prices SET source = 'other' WHERE ticker = ? AND date = '2024-02-06'",
+    "UPDATE prices SET source = CAST(x'ff41' AS TEXT) WHERE ticker = ? AND date = '2024-02-06'",
+    "UPDATE prices SET date = '2024-02-xx' WHERE ticker = ? AND date = '2024-02-06'",
+    "UPDATE prices SET date = '1924-02-06' WHERE ticker = ? AND date = '2024-02-06'",
+)
+
+
+@pytest.mark.parametrize("statement", ORIGINS_DAMAGED)
+def test_an_upgrade_lists_no_days_that_follow_from_damaged_rows(
+    filled: Path, statement: str
+) -> None:
+    with open_store(filled) as store:
+        bars = store.prices.bars(TICKER)
+        merge(OTHER, rows_of(3, 30, 40.0))(store.prices.connection)
+    _to_schema_7(filled)
+    damage(filled, statement, TICKER)
+    with open_store(filled) as store:
+        read = store.prices.checksums.read
+        with pytest.raises(SchemaError, match="the days of prices of PETR4"):
+            store.prices.summary(TICKER, read)
+        assert len(store.prices.summary(OTHER, read).dates) == 30
+        if "DELETE" in statement:
+            store.prices.merge(PETR4, bars.select(slice(5)), (), source="csv", at=NOON)
+            with pytest.raises(SchemaError, match="the days of prices of PETR4"):
+                store.prices.summary(TICKER, read)
+            store.prices.merge(PETR4, bars, (), source="csv", at=NOON)
+            assert all_faults(store.prices.connection) == []
+            assert_days_are_those_of_the_rows(store.prices.connection)
+
+
+@pytest.mark.parametrize("written", [rows_of(70, 2, 41.0), rows_of(60, 3, 40.0)])
+def test_days_that_an_older_program_wrote_meanwhile_are_listed_by_the_next_fetch(
+    filled: Path, written: Bars
+) -> None:
+    with open_store(filled) as store, rolled_back(store.prices.connection):
+        connection = store.prices.connection
+        before = store.prices.checksums.read(PRICE_DAYS, TICKER)
+        merge(TICKER, rows_of(60, 3, 40.0))(connection)
+        store.prices.checksums.replace(PRICE_DAYS, TICKER, before)
+
+        merge(TICKER, written)(connection)
+
+        assert all_faults(connection) == []
+        assert_days_are_those_of_the_rows(connection)
