@@ -84,15 +84,19 @@ def _never() -> bool:
     return False
 
 
-def _require_training(command: str) -> None:
+def _require_training(command: str, *more: str) -> None:
     """Refuse what a slim install cannot do, before prices are fetched or PyTorch is loaded for it.
+
+    Args:
+        command: As it is typed.
+        more: Modules that it needs besides those of a training.
 
     Raises:
         MissingPackageError: Something that trainings need is not installed.
     """
     from stocklstm.core.packages import TRAINING, require_packages
 
-    require_packages(command, TRAINING)
+    require_packages(command, (*TRAINING, *more))
 
 
 class Client:
@@ -1077,7 +1081,7 @@ class Client:
             IntegrityError: Its files are not those that were published.
             ConfigError: No such format, the version does not fit it, or the place may not be
                 written.
-            MissingPackageError: "classic" without PyTorch, scikit-learn or joblib.
+            MissingPackageError: "classic" without what trains, scikit-learn or joblib.
         """
         from stocklstm.workflows.models.exports import check_format, export_graph
 
@@ -1086,7 +1090,7 @@ class Client:
         if file_format == "onnx":
             return export_graph(self.store(), wanted, output)
         if file_format == "classic":
-            _require_training("models export --format classic")
+            _require_training("models export --format classic", "sklearn", "joblib")
             from stocklstm.workflows.models.classic import export_classic
 
             return export_classic(self.store(), wanted, output)

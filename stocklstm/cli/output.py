@@ -191,12 +191,11 @@ _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a result holds
     """Turn the dataclasses within a value into mappings."""
-    kind = type(value)
-    if kind in _ATOMS:
+    if type(value) in _ATOMS:
         return value
-    if kind in {tuple, list}:
+    if isinstance(value, (tuple, list)):
         return [each if type(each) in _ATOMS else _plain(each) for each in value]
-    if kind is dict:
+    if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return as_document(value)

@@ -101,12 +101,12 @@ class OperatingSystem:
         Raises:
             OSError: It cannot be opened; with `ETIMEDOUT` and words of our own if nobody does.
         """
-        poll = self._poll()
-        if poll is None:
+        select = self._module("select")
+        if not hasattr(select, "poll"):
             return self.open(path, os.O_RDONLY)
         descriptor = self.open(path, os.O_RDONLY | self._flag("O_NONBLOCK"))
         try:
-            _await_writer(descriptor, poll, patience_s)
+            _await_writer(descriptor, select, patience_s)
             self._os.set_blocking(descriptor, True)
         except BaseException:
             os.close(descriptor)
@@ -247,9 +247,6 @@ class OperatingSystem:
     def _flag(self, name: str) -> int:
         return getattr(self._os, name, 0)
 
-    def _poll(self) -> Any:  # noqa: ANN401 - a class that not every system has
-        return getattr(self._module("select"), "poll", None)
-
 
 class Linux(OperatingSystem):
     """Linux, and whatever is like it."""
@@ -278,22 +275,14 @@ class Windows(OperatingSystem):
     viewer = ""
     moves_open_files = False
 
-    def __init__(
-        self,
-        os: Any = os,  # noqa: ANN401 - modules
-        signal: Any = signal,  # noqa: ANN401
-        module: Callable[[str], Any] = importlib.import_module,
-        patience_s: float = _PATIENCE_S,
-    ) -> None:
+    def __init__(self, *modules: Any, patience_s: float = _PATIENCE_S) -> None:  # noqa: ANN401
         """See `OperatingSystem`.
 
         Args:
-            os: The module, or one like it.
-            signal: Likewise.
-            module: Imports others.
+            modules: What that takes.
             patience_s: Seconds for which a file that another program has open is waited for.
         """
-        super().__init__(os, signal, module)
+        super().__init__(*modules)
         self._patience_s = patience_s
         self._parents: dict[int, Any] = {}
 
@@ -315,14 +304,6 @@ class Windows(OperatingSystem):
     def make_like(self, path: Path, other: os.stat_result) -> None:
         """Do nothing: rights come from the directory."""
 
-    @contextmanager
-    def directory(self, path: Path) -> Iterator[OpenDirectory]:
-        """See `OperatingSystem.directory`: it is there, and cannot be locked."""
-        if path.is_symlink():
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-        self._os.listdir(path)
-        yield OpenDirectory()
-
     def is_parent(self, process: int) -> bool:
         """See `OperatingSystem.is_parent`: the number of the parent stays when it has ended."""
         if process not in self._parents:
@@ -331,7 +312,10 @@ class Windows(OperatingSystem):
         return found is not None and bool(found.is_running())
 
     def quoted(self, text: str) -> str:
-        """Put an argument in quotation marks, as both cmd and PowerShell read them."""
+        """Put an argument in quotation marks that both cmd and PowerShell know.
+
+        Neither has any that keep the other from putting in a variable.
+        """
         return f'"{text}"' if set(text) & set(" '&();<>|*?#^=,@{}`$!%") else text
 
     def set_variable(self, name: str, value: str) -> str:
@@ -359,9 +343,9 @@ class Windows(OperatingSystem):
                 return
 
 
-def _await_writer(descriptor: int, poll: Any, patience_s: float) -> None:  # noqa: ANN401
-    polled = poll()
-    polled.register(descriptor, importlib.import_module("select").POLLIN)
+def _await_writer(descriptor: int, select: Any, patience_s: float) -> None:  # noqa: ANN401 - a module
+    polled = select.poll()
+    polled.register(descriptor, select.POLLIN)
     # Somebody has written, or has come and gone.
     if polled.poll(1000 * patience_s):
         return

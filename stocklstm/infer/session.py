@@ -84,12 +84,12 @@ class ServingGraph:
         return np.asarray(outputs, np.float64)
 
     def run_each(self, windows: NDArray[np.float32], *, together: bool = False) -> Floats:
-        """Forecast each window by itself.
+        """Forecast many windows, one after the other or in batches.
 
         Args:
             windows: (N, T, F), finite.
-            together: Run several at once, which takes half as long and may round otherwise; int8,
-                whose steps would depend on the other windows, is run one by one even so.
+            together: In batches, which takes half as long and may round otherwise; int8, whose
+                steps would depend on the other windows, is run one by one even so.
 
         Returns:
             (N, Q); no rows if there are no windows.

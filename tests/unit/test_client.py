@@ -5,6 +5,7 @@ import doctest
 import inspect
 import pickle
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import stocklstm
 from stocklstm import FetchOptions
 from stocklstm.client import Client, function_of
-from stocklstm.errors import ConfigError, NotFoundError, StoreLockedError
+from stocklstm.errors import ConfigError, MissingPackageError, NotFoundError, StoreLockedError
 from stocklstm.store import store as store_module
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
@@ -177,6 +178,18 @@ def test_another_writer_is_waited_for_as_long_as_the_client_says(model_home: Pat
         assert client.store().lock_timeout_s == 0.1
         with pytest.raises(StoreLockedError, match=r"for more than 0\.1 s"):
             client.promote(f"{TICKER}@v1", alias="live")
+
+
+@pytest.mark.parametrize(("module", "package"), [("sklearn", "scikit-learn"), ("joblib", "joblib")])
+def test_files_of_the_tutorials_need_more_than_a_training(
+    module: str, package: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with (
+        stocklstm.open(home) as client,
+        pytest.raises(MissingPackageError, match=f"--format classic needs {package}, which is not"),
+    ):
+        client.export_model(TICKER, file_format="classic")
 
 
 def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

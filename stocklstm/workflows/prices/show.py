@@ -183,8 +183,5 @@ def _show(
 
 
 def _price_row(row: Row) -> PriceRow:
-    return PriceRow(*(row if None not in row else _filled(row)))
-
-
-def _filled(row: Row) -> Row:
-    return tuple(math.nan if value is None else value for value in row)
+    values: Row = tuple(math.nan if value is None else value for value in row)
+    return PriceRow(*values)
