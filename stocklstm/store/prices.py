@@ -320,7 +320,7 @@ class PriceStore:
             " WHERE ticker = ? AND date >= ? ORDER BY date",
             (ticker, start),
         )
-        # Row by row into one array, so that a long history is never held as Python objects.
+        # Row by row into one array: prices of a long history are never held as Python objects.
         # NULL becomes NaN.
         table = np.fromiter(rows, _ROW)
         dates = _increasing(parse_days(table["date"].tolist()))

@@ -413,6 +413,10 @@ def test_days_with_a_checksum_that_fits_are_compared_with_the_rows(filled: Path)
         with pytest.raises(SchemaError):
             store.prices.checksums.require(PRICE_DAYS, TICKER)
 
+        # As fetch --full does, which the error names.
+        merge(TICKER, store.prices.bars(TICKER))(store.prices.connection)
+        assert all_faults(store.prices.connection) == []
+
 
 def test_rows_that_nobody_noted_the_days_of_are_found(filled: Path) -> None:
     damage(filled, "DELETE FROM price_days")
