@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.errors import ConfigError, NotFoundError, StockLstmError, StorageError
+from stocklstm.errors import ConfigError, NotFoundError, SchemaError, StockLstmError, StorageError
 from stocklstm.store.database import file_size, open_in_memory, require_none_lost, transaction
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.ledger import Ledger
@@ -236,4 +236,10 @@ def _open(
         if create:
             raise
         obstacle = error
-    return open_readonly(paths.database, lock_timeout_s=lock_timeout_s), obstacle
+    try:
+        return open_readonly(paths.database, lock_timeout_s=lock_timeout_s), obstacle
+    except SchemaError as error:
+        # A sound database of an older schema: all that it lacks is room to upgrade it.
+        if isinstance(obstacle, StorageError):
+            raise obstacle from error
+        raise

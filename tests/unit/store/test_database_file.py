@@ -21,6 +21,7 @@ from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store, stand_in
 from tests.conftest import TICKER, Cli
 from tests.support.store_samples import NOON, publish
+from tests.support.stored_rows import damage
 from tests.support.tampering import os_refuses_to_write
 
 WAY_BACK = "stocklstm restore FILE, if there is a backup; or stocklstm models adopt"
@@ -227,6 +228,25 @@ def test_too_many_open_files_are_called_that(
     with no_file_left(), pytest.raises(StorageError, match="too many files are open") as caught:
         opener(home / "stocklstm.db", lock_timeout_s=0.2)
     assert "ulimit" in caught.value.hint
+
+
+# No room
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_disk_without_room_for_an_upgrade_is_called_that(home: Path, create: bool) -> None:
+    opened(home, create=True)
+    damage(home, "DROP TABLE price_days")
+    damage(home, f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, hard))
+    try:
+        with pytest.raises(StorageError, match="cannot be written") as caught:
+            opened(home, create=create)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "free some space" in caught.value.hint
+    opened(home, create=False)
 
 
 # Lost
