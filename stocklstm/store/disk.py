@@ -24,6 +24,9 @@ _FORBIDDEN = {
     errno.EROFS,
 }
 
+# A directory or a symbolic link has the name of a file.
+_IN_THE_WAY = {errno.EISDIR, errno.ELOOP}
+
 
 @contextmanager
 def disk_errors(
@@ -53,7 +56,9 @@ def disk_errors(
         if error.errno in _FORBIDDEN:
             raise ConfigError(
                 f"cannot {action}: {said}{where}",
-                hint="set STOCKLSTM_HOME to a directory that you may write",
+                hint=f"move {error.filename} away, which is no file, then run it again"
+                if error.filename and error.errno in _IN_THE_WAY
+                else "set STOCKLSTM_HOME to a directory that you may write",
             ) from error
         raise StorageError(
             f"cannot {action}: {said}{where}",

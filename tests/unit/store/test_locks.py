@@ -78,3 +78,14 @@ def test_a_lock_that_cannot_be_opened(home):
     (home / "locks" / "PETR4.SA.lock").mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot take the lock"):
         take(home)
+
+
+@pytest.mark.parametrize("kind", ["directory", "link"])
+def test_what_has_the_name_of_a_lock_is_to_be_moved_away(home, tmp_path, kind):
+    path = StorePaths(home).lock("PETR4.SA")
+    path.parent.mkdir(parents=True)
+    path.mkdir() if kind == "directory" else path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError) as caught, writer_lock(StorePaths(home), "PETR4.SA", 0):
+        pass
+    assert caught.value.hint == f"move {path} away, which is no file, then run it again"
+    assert not (tmp_path / "elsewhere").exists()
