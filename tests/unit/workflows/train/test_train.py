@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_the_manifest_says_what_training_saw(priced_home: Path, tiny: TrainingCo
     assert splits["train_start"] < splits["train_end"] < splits["validation_start"]
     assert splits["validation_start"] < splits["test_start"] < splits["test_end"]
     assert splits["test_end"] == str(bars.dates[-1])
-    assert manifest["environment"]["torch"] == torch.__version__
+    assert manifest["environment"]["torch"] == version("torch")
 
 
 @pytest.mark.parametrize("preset", ["calibrated", "paper-short"])
