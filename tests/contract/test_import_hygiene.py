@@ -19,6 +19,7 @@ from tests.conftest import TINY_OPTIONS
 from tests.support.evenings import cut_off, live_through
 from tests.support.loaded_modules import HEAVY, libraries_of_each, loaded, loaded_of_package
 from tests.support.places import ROOT
+from tests.support.signal_handlers import handled
 from tests.support.stored_rows import execute
 from tests.support.yahoo_server import TOO_MANY, YahooServer
 
@@ -343,7 +344,8 @@ def test_ctrl_c_is_heeded_from_the_first_step_on(
     monkeypatch.setattr(__main__, "_prepare_streams", lambda: None)
     monkeypatch.setattr(__main__, step, lambda: signal.raise_signal(signal.SIGINT))
 
-    with pytest.raises(SystemExit) as caught:
+    # In the background it may be ignored.
+    with handled({signal.SIGINT: signal.default_int_handler}), pytest.raises(SystemExit) as caught:
         __main__.main()
 
     assert caught.value.code == 130

@@ -28,7 +28,8 @@ from stocklstm import export_model
 from tests.conftest import TICKER
 from tests.support.tampering import Bomb, replace_file
 
-MOST_GROWTH_MB = 500
+# PyTorch takes up to 540 of it in its builds for graphics cards; a bomb that goes off takes 640.
+MOST_GROWTH_MB = 600
 HUGE = 10 << 30
 BOMB = 640 << 20
 

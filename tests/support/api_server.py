@@ -45,6 +45,12 @@ class Server:
         return self.process.returncode, said
 
 
+def _heed_signals() -> None:
+    # Whoever runs the tests, in the background or by nohup, may have had them ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def serving(
     home: Path, *options: str, code: str | None = None, **environment: str
@@ -59,8 +65,7 @@ def serving(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests may have told this process to ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        preexec_fn=_heed_signals,  # noqa: PLW1509 - it starts no thread
     ) as process:
         try:
             url = process.stdout.readline().strip()

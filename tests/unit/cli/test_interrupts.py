@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -16,6 +15,7 @@ from stocklstm.core.batch import for_each, unexpected
 from stocklstm.core.exits import STOP_SIGNALS
 from stocklstm.errors import UnexpectedError
 from tests.conftest import TICKER, Cli
+from tests.support.signal_handlers import handled
 
 END, HANG_UP, CTRL_C = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 
@@ -26,16 +26,6 @@ def _as_started_by_a_shell() -> Iterator[None]:
         {END: signal.SIG_DFL, HANG_UP: signal.SIG_DFL, CTRL_C: signal.default_int_handler}
     ):
         yield
-
-
-@contextmanager
-def handled(handlers: dict[signal.Signals, object]) -> Iterator[None]:
-    before = {kind: signal.signal(kind, handler) for kind, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 def send(kind: signal.Signals) -> None:
