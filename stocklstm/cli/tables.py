@@ -19,6 +19,8 @@ from stocklstm.cli.streams import writes_utf8
 # Wider than any table: a file or pipe has no edge at which to cut one.
 _BOUNDLESS = 400
 
+_HEIGHT = 25
+
 STYLES = {"better": "green", "no_better": "yellow", "worse": "bold red", "ok": "green"}
 
 
@@ -30,6 +32,8 @@ def printed(draw: Callable[[Console], None]) -> str:
         file=buffer,
         force_terminal=terminal and os.environ.get("TERM") != "dumb",
         width=_width(terminal=terminal),
+        # Nothing is cut at it; without one Rich reads COLUMNS and LINES itself, and trusts them.
+        height=_HEIGHT,
         highlight=False,
         emoji=False,
         markup=False,

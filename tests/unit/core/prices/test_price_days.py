@@ -9,7 +9,9 @@ from stocklstm.core.prices.price_days import days_by_source, extent_of
 from tests.support.property_tests import PROPERTY
 
 DAYS = st.dictionaries(
-    st.integers(0, 400).map(lambda day: str(np.datetime64("2023-12-20") + day)),
+    st.integers(0, 400).map(
+        lambda day: str(np.datetime64("2023-12-20") + np.timedelta64(day, "D"))
+    ),
     st.sampled_from(["b3", "csv", "yahoo"]),
     min_size=1,
 )

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from stocklstm.core.prices.spacing import spacing_days, spacing_name
 
 START = np.datetime64("2020-01-06", "D")  # a Monday
-WEEKDAYS = np.array([START + day for day in range(1000) if day % 7 < 5])
+DAY = np.timedelta64(1, "D")
+WEEKDAYS = np.array([START + day * DAY for day in range(1000) if day % 7 < 5])
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,7 @@ WEEKDAYS = np.array([START + day for day in range(1000) if day % 7 < 5])
     [(7, "weekly"), (14, "fortnightly"), (30, "monthly"), (91, "quarterly"), (365, "yearly")],
 )
 def test_regular_steps(step, name):
-    dates = START + step * np.arange(12)
+    dates = START + step * DAY * np.arange(12)
     assert spacing_days(dates) == step
     assert spacing_name(step) == name
     assert spacing_days(dates[::-1]) == step
@@ -28,7 +29,7 @@ def test_months_have_no_even_length():
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_rows_tell_nothing(count):
-    assert spacing_days(START + 7 * np.arange(count)) == 1
+    assert spacing_days(START + 7 * DAY * np.arange(count)) == 1
 
 
 @given(st.integers(0, 700), st.integers(3, 300), st.sets(st.integers(0, 299), max_size=60))
@@ -40,7 +41,7 @@ def test_daily_rows_with_gaps_are_daily(start, count, missing):
 
 
 def test_rows_of_a_share_that_is_seldom_traded_are_daily():
-    dates = START + np.cumsum([0, 3, 11, 1, 20, 2, 6, 40, 1, 9, 5, 33])
+    dates = START + DAY * np.cumsum([0, 3, 11, 1, 20, 2, 6, 40, 1, 9, 5, 33])
     assert spacing_days(dates) == 1
 
 
