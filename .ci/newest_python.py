@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TESTED = [(3, minor) for minor in (14, 13, 12, 11)]
+MINORS = (14, 13, 12, 11)
 
 
 def candidates(minor: int) -> list[str]:
@@ -23,5 +23,5 @@ def runs(path: str, minor: int) -> bool:
 
 
 if __name__ == "__main__":
-    found = (path for _, minor in TESTED for path in candidates(minor) if runs(path, minor))
+    found = (path for minor in MINORS for path in candidates(minor) if runs(path, minor))
     print(next(found, sys.executable))

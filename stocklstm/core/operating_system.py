@@ -275,7 +275,7 @@ class Windows(OperatingSystem):
     viewer = ""
     moves_open_files = False
 
-    def __init__(self, *modules: Any, patience_s: float = _PATIENCE_S) -> None:  # noqa: ANN401
+    def __init__(self, *modules: Any, patience_s: float = _PATIENCE_S) -> None:  # noqa: ANN401 - modules
         """See `OperatingSystem`.
 
         Args:

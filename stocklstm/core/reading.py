@@ -18,6 +18,6 @@ def open_to_read(path: Path) -> BinaryIO:
         OSError: It cannot be opened; with `ETIMEDOUT` and words of our own for such a pipe.
     """
     # A terminal and a device are opened as a file is.
-    if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
+    if not stat.S_ISFIFO(path.stat().st_mode):
         return path.open("rb")
     return os.fdopen(system().open_pipe(path, PATIENCE_S), "rb")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import date
 from functools import cache, lru_cache
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -180,8 +179,7 @@ def sums_of_few(rows: Sequence[Row]) -> tuple[Sums, Sums]:
         ValueError: A day among them is none.
     """
     prices, origins = {}, {}
-    for month, each in groupby(rows, lambda row: row[0][:7]):
-        group = list(each)
+    for month, group in PRICES.periods(rows):
         try:
             packed = [_pack(_day_number(row[0]), *row[1:-2]) for row in group]
         except struct.error:
@@ -457,10 +455,17 @@ class Checksums:
         Rows that follow from others are made anew first.
         """
         if part.derive is not None:
-            self.replace(part, owner, part.derive(self.connection, owner))
+            self.replace(part, owner, self.derived(part, owner))
             return
         found = self._sums(part, owner, periods)
         self._replace(part, owner, found, self.stored(part, owner) if periods is None else periods)
+
+    def derived(self, part: Part, owner: str) -> Sequence[Row]:
+        """Find out what rows that follow from others must be; none if those are damaged."""
+        # What follows from damaged rows would look sound.
+        if part.derive is None or (part.origin is not None and self.faults(part.origin, owner)):
+            return ()
+        return part.derive(self.connection, owner)
 
     def count(self, part: Part, owner: str) -> int:
         """Count the rows of an owner that were vouched for, whether they are still there or not."""
@@ -528,9 +533,7 @@ class Checksums:
         from stocklstm.core.stored_words import are_sound
 
         if part.derive is not None:
-            # What follows from damaged rows would look sound.
-            doubtful = part.origin is not None and self.faults(part.origin, owner)
-            self.replace(part, owner, () if doubtful else part.derive(self.connection, owner))
+            self.replace(part, owner, self.derived(part, owner))
         rows = self._rows(part, owner)
         sums = part.sums(rows)
         if not are_sound(part.table, (part.owner,), [(owner,)]):

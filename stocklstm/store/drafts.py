@@ -68,15 +68,13 @@ def unclaimed(path: Path) -> Iterator[bool]:
         if known:
             held.callback(_keep_if_needed, path, file)
         locked = held.enter_context(locked_file(file))
-        if locked:
-            held.callback(_drop_unless_needed if known else _drop, path, file)
+        if locked and known:
+            held.callback(_drop_unless_needed, path, file)
+        elif locked:
+            held.callback(drop_lock_file, file)
         of_old = directory.lock()
         # A directory that has no lock file is of a program of before, or of another machine's.
         yield bool(locked) and of_old is not False and (known or of_old is True)
-
-
-def _drop(_path: Path, file: Path) -> None:
-    drop_lock_file(file)
 
 
 def _drop_unless_needed(path: Path, file: Path) -> None:

@@ -132,10 +132,10 @@ def _unpublished(path: Path, ticker: str) -> Iterator[Leftover]:
     name = path.name
     if name.startswith(DRAFT) and path.is_dir() and not path.is_symlink():
         yield Leftover("draft", path, ticker, _RemoveDraft(path, _A_VERSION))
-    elif not (name.startswith(DRAFT) and name.endswith(LOCK)):
-        yield Leftover("removed version", path, ticker, _RemoveAnything(path))
-    else:
+    elif name.startswith(DRAFT) and name.endswith(LOCK):
         yield from _lock_of_none(path, ticker)
+    else:
+        yield Leftover("removed version", path, ticker, _RemoveAnything(path))
 
 
 def _temporary(path: Path, ticker: str) -> Iterator[Leftover]:

@@ -695,8 +695,7 @@ class PriceStore:
             if len(written):
                 days = days_of(self.connection, ticker, str(written[0]), days)
         if count_of(days) != self.checksums.count(ORIGINS, ticker):
-            doubtful = self.checksums.faults(ORIGINS, ticker)
-            days = [] if doubtful else days_of(self.connection, ticker)
+            days = self.checksums.derived(PRICE_DAYS, ticker)
         self.checksums.replace(PRICE_DAYS, ticker, days)
 
     def _rescale(self, ticker: str, bars: Bars, at: str) -> None:

@@ -163,8 +163,11 @@ def _matched(bars: Bars, entries: Sequence[LedgerEntry]) -> ClosedForecasts:
     factors = last_closes / given
     # A split since, or a close that was corrected: what was forecast is a change from it.
     factors[np.abs(factors - 1) <= JITTER] = 1
-    grids = chain.from_iterable(entry.quantiles for entry in entries)
-    quantiles = np.fromiter(grids, np.float64)
+    grids = [entry.quantiles for entry in entries]
+    # Otherwise the quantiles of one would be taken for those of another.
+    if any(len(grid) != len(LEVELS) for grid in grids):
+        raise ValueError("a forecast on record has another number of quantiles")
+    quantiles = np.fromiter(chain.from_iterable(grids), np.float64)
     return ClosedForecasts(
         dates=dates,
         versions=np.array([entry.version for entry in entries], np.int64),

@@ -347,7 +347,7 @@ def test_130_for_an_interrupt(priced_home: Path) -> None:
         text=True,
         env={**os.environ, "STOCKLSTM_HOME": str(priced_home)},
         # A shell may run the tests in the background, where Ctrl-C is ignored and stays so.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread
     )
     assert process.stderr is not None
     # The first epoch is reported: training is under way.

@@ -12,7 +12,7 @@ from stocklstm import predict
 from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.store import open_store
-from stocklstm.workflows.ledger import _Champions
+from stocklstm.workflows.ledger import _Champions, _matched
 from stocklstm.workflows.predict.history import list_forecasts, ticker_history
 from tests.conftest import TICKER
 from tests.support.evenings import cut_off, live_through
@@ -46,6 +46,19 @@ def test_what_came_stands_beside_what_was_forecast(model_home: Path) -> None:
             inside = interval.lower <= bars.closes[-back] <= interval.upper
             assert past.held[f"{interval.level:g}"] is bool(inside)
         assert past.scale == 1
+
+
+def test_quantiles_of_one_forecast_are_never_those_of_another(model_home: Path) -> None:
+    bars = cut_off(model_home, 3)
+    live_through(model_home, bars, range(len(bars) - 3, len(bars)))
+    with open_store(model_home) as store:
+        one, other = store.ledger.latest(TICKER, 1, str(bars.dates[-1]), 2, "")
+    assert len(_matched(bars, [one, other])) == 2
+
+    # As many in all as two grids have.
+    longer = one._replace(quantiles=(*one.quantiles, other.quantiles[0]))
+    with pytest.raises(ValueError, match="another number of quantiles"):
+        _matched(bars, [longer, other._replace(quantiles=other.quantiles[1:])])
 
 
 def test_a_split_since_rescales_but_changes_no_record(model_home: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -260,33 +261,35 @@ def test_what_only_trains_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None
     assert differences(then) == ((), (f"torch {then['torch']} (here none)",))
 
 
-def test_a_difference_is_a_warning(cli: Cli, model_home: Path) -> None:
-    version = model_home / "models" / TICKER / "v1"
+def environment_check(cli: Cli, home: Path, library: str, other: str) -> dict[str, Any]:
+    """Validate a version that was made with another release of a library."""
+    version = home / "models" / TICKER / "v1"
     text = (version / "manifest.json").read_text()
-    here = environment()["onnxruntime"]
-    replace_manifest(version, text.replace(f'"onnxruntime": "{here}"', '"onnxruntime": "0.9.1"'))
+    here = environment()[library]
+    replace_manifest(version, text.replace(f'"{library}": "{here}"', f'"{library}": "{other}"'))
 
     outcome = cli("validate", "-t", TICKER, "--json")
 
-    (result,) = json.loads(outcome.out)["results"]
     assert outcome.code == 0
+    (result,) = json.loads(outcome.out)["results"]
     (check,) = [check for check in result["checks"] if check["name"] == "environment"]
+    return check
+
+
+def test_a_difference_is_a_warning(cli: Cli, model_home: Path) -> None:
+    check = environment_check(cli, model_home, "onnxruntime", "0.9.1")
+
     assert check["status"] == "warning"
     assert check["detail"] == (
-        f"made with onnxruntime 0.9.1 (here {here}): forecasts may differ in their last digits; "
-        f"stocklstm evaluate {TICKER}@v1 scores them here"
+        f"made with onnxruntime 0.9.1 (here {environment()['onnxruntime']}): forecasts may differ "
+        f"in their last digits; stocklstm evaluate {TICKER}@v1 scores them here"
     )
 
 
 def test_a_difference_that_no_forecast_sees_is_no_warning(cli: Cli, model_home: Path) -> None:
-    version = model_home / "models" / TICKER / "v1"
-    text = (version / "manifest.json").read_text()
-    here = environment()["torch"]
-    replace_manifest(version, text.replace(f'"torch": "{here}"', '"torch": "1.9.1"'))
+    check = environment_check(cli, model_home, "torch", "1.9.1")
 
-    outcome = cli("validate", "-t", TICKER, "--json")
-
-    (result,) = json.loads(outcome.out)["results"]
-    (check,) = [check for check in result["checks"] if check["name"] == "environment"]
     assert check["status"] == "ok"
-    assert check["detail"] == f"made with torch 1.9.1 (here {here}), which no forecast needs"
+    assert check["detail"] == (
+        f"made with torch 1.9.1 (here {environment()['torch']}), which no forecast needs"
+    )
