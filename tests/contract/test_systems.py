@@ -6,7 +6,7 @@ import select
 import signal
 from collections.abc import Iterator
 
-import pytest
+import yaml
 
 from tests.contract.test_documents import README
 from tests.contract.test_structure import PACKAGE, modules
@@ -94,7 +94,6 @@ def test_what_is_hidden_is_there_to_be_hidden() -> None:
 
 
 def test_the_workflow_runs_what_readme_promises_on_every_system() -> None:
-    yaml = pytest.importorskip("yaml")
     (job,) = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"].values()
     lines = [line for step in job["steps"] for line in step.get("run", "").splitlines()]
     (promised,) = [line for line in README.splitlines() if "pip install -e '.[test]'" in line]

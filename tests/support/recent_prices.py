@@ -11,9 +11,9 @@ from tests.support.places import SAMPLE
 
 def recent_rows(count: int = 900) -> list[tuple[Any, ...]]:
     """Give the last bundled rows the dates of the latest sessions, those not yet over as well."""
-    day = np.timedelta64(1, "D")
+    one = np.timedelta64(1, "D")
     today = np.datetime64(dt.datetime.now(dt.UTC).date(), "D")
-    days = sessions("BVMF", today - 2 * count * day, today + day).dates[-count:].astype(str)
+    days = sessions("BVMF", today - 2 * count * one, today + one).dates[-count:].astype(str)
     lines = [line.split(",") for line in SAMPLE.read_text().splitlines()[-count:]]
     return [
         (day, *map(float, values[:-1]), int(values[-1]))
