@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stocklstm.core.keys import MAKE_ONE, given_key
+from stocklstm.core.operating_system import system
 from stocklstm.errors import ConfigError
 
 VARIABLE = "STOCKLSTM_API_TOKEN"
@@ -139,11 +140,11 @@ def require_safe(options: ServerOptions, *, without_token: bool) -> None:
     if without_token and options.token is not None:
         raise ConfigError(
             f"--no-token and {VARIABLE} contradict each other",
-            hint=f"unset {VARIABLE}, or leave out --no-token",
+            hint=f"{system().unset_variable(VARIABLE)}, or leave out --no-token",
         )
     if options.loopback or options.token is not None or without_token:
         return
     raise ConfigError(
         f"the server needs a token: on {options.host}, anybody who reaches this machine can use it",
-        hint=f"export {VARIABLE}=$(openssl rand -hex 32), or --no-token if that is meant",
+        hint=f"{system().set_secret(VARIABLE)}, or --no-token if that is meant",
     )

@@ -2,9 +2,10 @@
 
 import os
 
+from stocklstm.core.operating_system import system
 from stocklstm.errors import ConfigError
 
-MAKE_ONE = "make one with: openssl rand -hex 32"
+MAKE_ONE = f"make one with: {system().random}"
 """What to do about a secret that will not do."""
 
 _FEWEST_CHARACTERS = 16

@@ -56,12 +56,21 @@ class OperatingSystem:
         scheduler: What runs programs in the evening, as `schedule --for` calls it.
         viewer: Program that opens a picture; "" if the system does so itself.
         moves_open_files: Whether a file that somebody has open can be renamed and removed.
+        more_files: What helps a process that may open no more files.
+        larger_files: What helps one that may make no larger files.
+        random: The command of a shell that prints a new secret.
+        then: What stands between two commands, of which the second follows the first.
     """
 
     name = "linux"
     scheduler = "cron"
     viewer = "xdg-open"
     moves_open_files = True
+    more_files = "allow more with: ulimit -n 4096"
+    larger_files = "allow larger files with: ulimit -f unlimited"
+    random = "openssl rand -hex 32"
+    then = " && "
+    _put = "mv"
 
     def __init__(
         self,
@@ -244,6 +253,19 @@ class OperatingSystem:
 
         return f"export {name}={shlex.quote(value)}"
 
+    def set_secret(self, name: str) -> str:
+        """Write the command that sets a variable to a new secret."""
+        return f"export {name}=$({self.random})"
+
+    def unset_variable(self, name: str) -> str:
+        """Write the command that takes a variable away again."""
+        return f"unset {name}"
+
+    def replace_link(self, path: str) -> str:
+        """Write the command that puts a copy in the place of a symbolic link."""
+        link, copy = self.quoted(path), self.quoted(f"{path}.copy")
+        return f"cp {link} {copy}{self.then}{self._put} {copy} {link}"
+
     def _flag(self, name: str) -> int:
         return getattr(self._os, name, 0)
 
@@ -274,6 +296,13 @@ class Windows(OperatingSystem):
     scheduler = "windows"
     viewer = ""
     moves_open_files = False
+    # Neither has a limit that a shell could raise.
+    more_files = "name fewer tickers at a time"
+    larger_files = "take a disk with NTFS, since FAT ends at 4 GiB"
+    random = 'python -c "import secrets; print(secrets.token_hex())"'
+    # The PowerShell that Windows comes with has no other.
+    then = "; "
+    _put = "mv -Force"
 
     def __init__(self, *modules: Any, patience_s: float = _PATIENCE_S) -> None:  # noqa: ANN401 - modules
         """See `OperatingSystem`.
@@ -322,6 +351,14 @@ class Windows(OperatingSystem):
         """Write it for PowerShell."""
         text = value.replace("'", "''")
         return f"$env:{name} = '{text}'"
+
+    def set_secret(self, name: str) -> str:
+        """Write it for PowerShell."""
+        return f"$env:{name} = {self.random}"
+
+    def unset_variable(self, name: str) -> str:
+        """Write it for PowerShell."""
+        return f"Remove-Item Env:{name}"
 
     def _process(self, number: int) -> Any:  # noqa: ANN401 - psutil has no types
         psutil = self._module("psutil")

@@ -2,21 +2,24 @@
 
 import errno
 
+from stocklstm.core.operating_system import system
 from stocklstm.errors import StorageError
 
 _STEPS = {
-    errno.EMFILE: "allow more with: ulimit -n 4096, then run it again",
+    errno.EMFILE: "{more_files}, then run it again",
     errno.ENFILE: "end programs that have many files open, then run it again",
     errno.ENOMEM: "free some memory, then run it again",
-    errno.EFBIG: "allow larger files with: ulimit -f unlimited, or {}, then run it again",
-    errno.EDQUOT: "free some space of your quota, or {}, then run it again",
-    errno.ENOSPC: "free some space, or {}, then run it again",
-    errno.EIO: "check the disk, or {}, then run it again",
-    errno.ESTALE: "mount the file system again, or {}, then run it again",
+    errno.EFBIG: "{larger_files}, or {elsewhere}, then run it again",
+    errno.EDQUOT: "free some space of your quota, or {elsewhere}, then run it again",
+    errno.ENOSPC: "free some space, or {elsewhere}, then run it again",
+    errno.EIO: "check the disk, or {elsewhere}, then run it again",
+    errno.ESTALE: "mount the file system again, or {elsewhere}, then run it again",
 }
-"""What helps; `{}` is where else it could be done."""
+"""What helps; what stands in braces is put in by `_words`."""
 
-_WORDS = {errno.EMFILE: "too many files are open", errno.ENFILE: "too many files are open"}
+_OTHERWISE = "check that the place is there, or {elsewhere}, then run it again"
+
+_WANTING = {errno.EMFILE: "too many files are open", errno.ENFILE: "too many files are open"}
 
 
 def next_step(error: OSError, elsewhere: str) -> str:
@@ -25,8 +28,8 @@ def next_step(error: OSError, elsewhere: str) -> str:
     Args:
         elsewhere: Where else it could be done, such as "name another place with --out".
     """
-    words = _STEPS.get(error.errno or 0, "check that the place is there, or {}, then run it again")
-    return words.format(elsewhere)
+    step = _STEPS.get(error.errno or 0, _OTHERWISE)
+    return _words(step, elsewhere)
 
 
 def want_of(error: Exception) -> StorageError | None:
@@ -44,8 +47,13 @@ def want_of(error: Exception) -> StorageError | None:
         return None
     said = error.strerror if isinstance(error, OSError) else str(error)
     wanting = StorageError(
-        f"the system refuses to go on: {_WORDS.get(number, said) or 'no memory is left'}",
-        hint=_STEPS[number].format("set STOCKLSTM_HOME or TMPDIR to another disk"),
+        f"the system refuses to go on: {_WANTING.get(number, said) or 'no memory is left'}",
+        hint=_words(_STEPS[number], "set STOCKLSTM_HOME or TMPDIR to another disk"),
     )
     wanting.__cause__ = error
     return wanting
+
+
+def _words(step: str, elsewhere: str) -> str:
+    on = system()
+    return step.format(elsewhere=elsewhere, more_files=on.more_files, larger_files=on.larger_files)

@@ -184,7 +184,7 @@ def database_errors() -> Iterator[None]:
         if code not in _LOCKED and _too_many_files():
             raise StorageError(
                 "the store cannot be opened: too many files are open",
-                hint="end what has them open, or allow more with: ulimit -n 4096",
+                hint=f"end what has them open, or {system().more_files}",
             ) from error
         if code in _LOCKED:
             raise StoreLockedError(

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import select
 import signal
 from collections.abc import Iterator
@@ -86,6 +87,36 @@ path.is_mount()
     }
     harmless = 'text.replace("a", "b"); day.replace(tzinfo=UTC); system().rename(a, b); os.getpid()'
     assert set(_found(ast.parse(harmless))) == set()
+
+
+# In hints these would be commands that one of the systems has not.
+_OF_A_SHELL = re.compile(
+    r"\b(ulimit|unset|openssl|readlink|sudo|chmod|chown)\b|^export ([A-Z]|$)|&&|\$\(|--remove-d"
+)
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node not in docstrings:
+            yield str(node.value)
+
+
+def test_only_one_module_writes_commands_of_a_shell() -> None:
+    found = [
+        (path.name, text)
+        for path in modules().values()
+        if path != HOME
+        for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+        if _OF_A_SHELL.search(text)
+    ]
+
+    assert found == []
 
 
 def test_what_is_hidden_is_there_to_be_hidden() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stocklstm.core.operating_system import system
 from stocklstm.core.wording import quoted
 from stocklstm.errors import ArtifactCorruptError, ConfigError, NotFoundError
 from stocklstm.learn.classic import CONFIG_FILE, SCALER_FILE, WEIGHTS_FILE, ClassicFile
@@ -167,14 +168,12 @@ def _read(directory: Path, name: str) -> ClassicFile:
         NotFoundError: It cannot be read.
         ArtifactCorruptError: It is no plain file, or too large.
     """
-    path = quoted(str(directory / name))
     try:
         return ClassicFile(name, read_regular(directory / name, MOST_CHECKPOINT_BYTES))
     except SymbolicLinkError as error:
         raise ArtifactCorruptError(
             f"{name} is a link and is not followed",
-            hint="put the file itself there: cp --remove-destination "
-            f'"$(readlink -f {path})" {path}',
+            hint=f"put the file itself there: {system().replace_link(str(directory / name))}",
         ) from error
     except (OversizedError, IsADirectoryError) as error:
         raise ArtifactCorruptError(

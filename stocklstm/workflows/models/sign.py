@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.operating_system import system
 from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
 from stocklstm.errors import ArtifactCorruptError, ConfigError
 from stocklstm.store.manifest import decode_manifest
@@ -38,9 +39,7 @@ def sign_versions(
     """Sign versions whose every byte is what was published; see `Client.sign_versions`."""
     key = store.registry.key
     if key is None:
-        raise ConfigError(
-            f"{VARIABLE} is not set", hint=f"export {VARIABLE}=$(openssl rand -hex 32)"
-        )
+        raise ConfigError(f"{VARIABLE} is not set", hint=system().set_secret(VARIABLE))
     store.require_writable()
     names, unknown = _names(store, references, every_version=every_version)
 

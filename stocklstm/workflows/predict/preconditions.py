@@ -8,6 +8,7 @@ import numpy as np
 
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs.features import beyond_training
+from stocklstm.core.operating_system import system
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
@@ -118,7 +119,7 @@ def require_all_well(model: LoadedModel, findings: Sequence[Finding], demands: D
     raise kind(
         f"{model.manifest.id} makes no forecast under --strict: "
         + "; ".join(finding.words for finding in bad.values()),
-        hint=" && ".join(commands),
+        hint=system().then.join(commands),
     )
 
 
@@ -186,7 +187,7 @@ def _younger(store: Store, model: LoadedModel, since: str) -> str:
             return by_champion if version == champion else f"stocklstm models promote {other.id}"
     # Newer prices are stored: the age is counted to the last of them.
     train = training_command(owner, like=old.id)
-    return train if old.version == champion else f"{train} && {by_champion}"
+    return train if old.version == champion else f"{train}{system().then}{by_champion}"
 
 
 def _inputs(model: LoadedModel, bars: Bars) -> Finding:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -226,6 +227,27 @@ def test_what_is_quoted_for_windows(text: str, quoted: str) -> None:
 def test_a_variable_is_set_as_the_shell_of_the_system_does() -> None:
     assert Linux().set_variable("A", "it's") == "export A='it'\"'\"'s'"
     assert windows().set_variable("A", r"C:\it's") == r"$env:A = 'C:\it''s'"
+    assert windows().unset_variable("A") == "Remove-Item Env:A"
+    assert windows().set_secret("A") == f"$env:A = {windows().random}"
+
+
+def test_a_shell_does_what_is_written_for_it(tmp_path: Path) -> None:
+    link = tmp_path / "a link"
+    (tmp_path / "it's").write_text("what it says")
+    link.symlink_to("it's")
+    on, shown = Linux(), "echo $A"
+    lines = (on.set_secret("A"), shown, on.unset_variable("A"), shown, on.replace_link(str(link)))
+    secret, none = subprocess.run(
+        ["/bin/sh", "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert len(secret) == 64
+    assert none == ""
+    assert not link.is_symlink()
+    assert link.read_text() == "what it says"
+    own = shlex.split(windows().random)
+    made = subprocess.run([sys.executable, *own[1:]], capture_output=True, text=True, check=True)
+    assert len(made.stdout.strip()) == 64
 
 
 def test_an_old_number_of_a_process_is_not_killed_to_learn_whether_it_lives() -> None:

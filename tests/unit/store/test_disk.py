@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from stocklstm.core import operating_system
+from stocklstm.core.system_errors import want_of
 from stocklstm.errors import ConfigError, StorageError
 from stocklstm.store.disk import disk_errors, sync_directory, write_durably
 from stocklstm.store.drafts import replace_file
@@ -48,6 +50,18 @@ def test_a_disk_that_is_full_or_failing_is_worth_another_attempt(name):
         fail(name)
     assert STEPS[name] in caught.value.hint
     assert caught.value.hint.endswith("then run it again")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_names_a_command_that_windows_has_not(name, monkeypatch):
+    monkeypatch.setattr(operating_system._This, "system", operating_system.Windows())
+    with pytest.raises(StorageError) as caught, disk_errors("write it"):
+        fail(name)
+    number = getattr(errno, name)
+    wanting = want_of(OSError(number, os.strerror(number)))
+    for hint in (caught.value.hint, *([wanting.hint] if wanting else [])):
+        assert "ulimit" not in hint
+        assert "{" not in hint
 
 
 def test_an_error_without_a_number_or_a_file():
