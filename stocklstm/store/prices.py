@@ -517,7 +517,7 @@ class PriceStore:
                 source they came from.
             revision: Why the history as a whole changes, for the log; "" if only single days do.
             mend: True to vouch for the traits of the ticker although those before were damaged; a
-                calendar that was chosen is forgotten then.
+                calendar that was chosen is forgotten then. Its days are noted anew.
         """
         ticker = instrument.ticker
         rescaled = bars.select(slice(0)) if rescaled is None else rescaled
@@ -542,7 +542,7 @@ class PriceStore:
             for part, faults in ((PRICES, doubtful), (ORIGINS, unknown)):
                 touched = {*_months(written), *_months(rescaled)} - (lasting & set(faults))
                 self.checksums.renew(part, ticker, touched)
-            self._note_days(ticker, written.dates)
+            self._note_days(ticker, written.dates, anew=mend)
             self._write_log(ticker, stored, bars.select(changed), rescaled, (source, at, revision))
             fresh_actions = self._write_actions(ticker, actions)
         added, revised = int(new.sum()), int(changed.sum()) + len(rescaled)
@@ -678,11 +678,12 @@ class PriceStore:
             [(ticker, day, *row, source, at) for day, *row in _rows(bars)],
         )
 
-    def _note_days(self, ticker: str, written: Dates) -> None:
+    def _note_days(self, ticker: str, written: Dates, *, anew: bool) -> None:
         """Keep which days are stored, and of which sources, after rows of some days were written.
 
         What was kept of the days before the first of these is not looked at again, unless an older
-        program has stored rows since. Nothing is kept where it would follow from damaged rows.
+        program has stored rows since, or all is to be noted anew. Nothing is kept where it would
+        follow from damaged rows.
         """
         from stocklstm.core.prices.price_days import count_of
 
@@ -694,7 +695,7 @@ class PriceStore:
         else:
             if len(written):
                 days = days_of(self.connection, ticker, str(written[0]), days)
-        if count_of(days) != self.checksums.count(ORIGINS, ticker):
+        if anew or count_of(days) != self.checksums.count(ORIGINS, ticker):
             days = self.checksums.derived(PRICE_DAYS, ticker)
         self.checksums.replace(PRICE_DAYS, ticker, days)
 

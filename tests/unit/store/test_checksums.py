@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocklstm.core.prices.price_days import count_of
 from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import SchemaError
 from stocklstm.store.checksums import (
@@ -55,7 +56,13 @@ bars = st.builds(rows_of, days, st.integers(1, 40), st.floats(1, 100), ranges=st
 
 
 def merge(
-    ticker: str, given: Bars, *, split: bool = False, shift: bool = False, source: str = "csv"
+    ticker: str,
+    given: Bars,
+    *,
+    split: bool = False,
+    shift: bool = False,
+    source: str = "csv",
+    mend: bool = False,
 ) -> Write:
     def write(connection: sqlite3.Connection) -> None:
         prices = PriceStore(connection)
@@ -64,7 +71,13 @@ def merge(
         lacking = stored.select(~np.isin(stored.dates, given.dates))
         halves = replace(lacking, closes=lacking.closes / 2) if shift else None
         prices.merge(
-            replace(PETR4, ticker=ticker), given, actions, source=source, at=NOON, rescaled=halves
+            replace(PETR4, ticker=ticker),
+            given,
+            actions,
+            source=source,
+            at=NOON,
+            rescaled=halves,
+            mend=mend,
         )
 
     return write
@@ -404,9 +417,16 @@ def test_days_that_do_not_follow_from_the_rows_are_found_and_made_anew(
         assert_days_are_those_of_the_rows(connection)
 
 
-def test_days_with_a_checksum_that_fits_are_compared_with_the_rows(filled: Path) -> None:
+@pytest.mark.parametrize("as_many", [False, True])
+def test_days_with_a_checksum_that_fits_are_compared_with_the_rows(
+    filled: Path, *, as_many: bool
+) -> None:
     with open_store(filled) as store, rolled_back(store.prices.connection):
-        wrong = [("csv", "2024-01-25", b"\xff")]
+        ((source, first, days),) = store.prices.checksums.read(PRICE_DAYS, TICKER)
+        # In the right one each day of January is stored; here one is another day.
+        moved = bytes([days[0] & 0xFE]) + days[1:] + b"\x01"
+        wrong = [(source, first, moved if as_many else b"\xff")]
+        assert (count_of(wrong) == count_of([(source, first, days)])) is as_many
         store.prices.checksums.replace(PRICE_DAYS, TICKER, wrong)
 
         assert all_faults(store.prices.connection) == [("price_days", TICKER, [""])]
@@ -414,7 +434,7 @@ def test_days_with_a_checksum_that_fits_are_compared_with_the_rows(filled: Path)
             store.prices.checksums.require(PRICE_DAYS, TICKER)
 
         # As fetch --full does, which the error names.
-        merge(TICKER, store.prices.bars(TICKER))(store.prices.connection)
+        merge(TICKER, store.prices.bars(TICKER), mend=True)(store.prices.connection)
         assert all_faults(store.prices.connection) == []
 
 
