@@ -38,7 +38,11 @@ def encodable(text: str) -> str:
 
     Python keeps them as halves of characters, which no file, database or document takes.
     """
-    if text.isascii():
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
         return text
     return "".join(_escaped(each) if "\ud800" <= each <= "\udfff" else each for each in text)
 

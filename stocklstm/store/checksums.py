@@ -353,13 +353,18 @@ class Checksums:
         self.compare(part, owner, part.sums(rows), stored)
         return rows
 
-    def reader(self, parts: Iterable[Part]) -> Callable[[Part, str], list[Row]]:
+    def reader(
+        self, parts: Iterable[Part], owners: Sequence[str] | None = None
+    ) -> Callable[[Part, str], list[Row]]:
         """Read all rows of some parts in few queries; what it returns gives those of an owner.
 
         It does what `read` does without days, and is to be used while they are what is stored: see
         `snapshot`.
+
+        Args:
+            owners: Whose rows to read; None for those of all.
         """
-        found = {part.name: self._all(part) for part in parts}
+        found = {part.name: self._all(part, owners) for part in parts}
 
         def read(part: Part, owner: str) -> list[Row]:
             if (every := found[part.name]) is None:
@@ -370,19 +375,27 @@ class Checksums:
 
         return read
 
-    def _all(self, part: Part) -> tuple[dict[str, list[Row]], dict[str, Sums]] | None:
+    def _all(
+        self, part: Part, owners: Sequence[str] | None
+    ) -> tuple[dict[str, list[Row]], dict[str, Sums]] | None:
         """Read rows and checksums by owner; None if damage to the file is in the way of some."""
         rows: dict[str, list[Row]] = {}
         stored: dict[str, Sums] = {}
         order = ", ".join((part.owner, *part.columns[: part.order]))
+        chosen, among = owners or (), "true"
+        if owners is not None:
+            among = f"{{}} IN ({', '.join('?' * len(owners))})"
         try:
             for owner, *row in self.connection.execute(
                 f"SELECT {part.owner}, {', '.join(part.columns)} FROM {part.table}"  # noqa: S608 - fixed names
-                f" ORDER BY {order}"
+                f" WHERE {among.format(part.owner)} ORDER BY {order}",
+                chosen,
             ):
                 rows.setdefault(owner, []).append(tuple(row))
             for owner, period, count, crc in self.connection.execute(
-                "SELECT owner, period, rows, crc32 FROM checksums WHERE part = ?", (part.name,)
+                "SELECT owner, period, rows, crc32 FROM checksums"  # noqa: S608 - fixed names
+                f" WHERE part = ? AND {among.format('owner')}",
+                (part.name, *chosen),
             ):
                 stored.setdefault(owner, {})[period] = (count, crc)
         except (sqlite3.DatabaseError, UnicodeDecodeError):

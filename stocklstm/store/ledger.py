@@ -3,11 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from stocklstm.core.records import dataclass
 from stocklstm.errors import encodable
 from stocklstm.store.checksums import FORECASTS, Checksums, Row, damaged, snapshot
 from stocklstm.store.database import database_errors, stored_values, transaction
@@ -41,6 +44,52 @@ class LedgerEntry(NamedTuple):
     quantiles: tuple[float, ...]
     made_at: str
     pool: str = ""
+
+
+@dataclass(frozen=True)
+class LedgerColumns:
+    """Forecasts of one ticker by one model: in each column a value of each of them, in order.
+
+    The columns are those of `LedgerEntry`; ticker and pool are the same for all.
+    """
+
+    ticker: str
+    target_session: Sequence[str]
+    version: Sequence[int]
+    horizon: Sequence[int]
+    as_of: Sequence[str]
+    last_close: Sequence[float]
+    point: Sequence[float]
+    quantiles: Sequence[tuple[float, ...]]
+    made_at: Sequence[str]
+    pool: str
+
+    def __len__(self) -> int:
+        """Count the forecasts."""
+        return len(self.version)
+
+    @classmethod
+    def of(cls, ticker: str, entries: Sequence[LedgerEntry], pool: str = "") -> "LedgerColumns":
+        """Put entries of one ticker and one model side by side."""
+        return cls(
+            ticker,
+            tuple(entry.target_session for entry in entries),
+            tuple(entry.version for entry in entries),
+            tuple(entry.horizon for entry in entries),
+            tuple(entry.as_of for entry in entries),
+            tuple(entry.last_close for entry in entries),
+            tuple(entry.point for entry in entries),
+            tuple(entry.quantiles for entry in entries),
+            tuple(entry.made_at for entry in entries),
+            pool,
+        )
+
+    def where(self, flags: Sequence[bool]) -> "LedgerColumns":
+        """Keep the forecasts that are flagged."""
+        columns: dict[str, Any] = {
+            name: tuple(compress(getattr(self, name), flags)) for name in _COLUMNS[1:-1]
+        }
+        return replace(self, **columns)
 
 
 _COLUMNS = LedgerEntry._fields
@@ -162,7 +211,7 @@ class Ledger:
 
     def latest(
         self, ticker: str, horizon: int, until: str, count: int, pool: str = ""
-    ) -> list[LedgerEntry]:
+    ) -> LedgerColumns:
         """Read the latest forecasts of sessions up to a day, oldest first.
 
         Args:
@@ -186,7 +235,7 @@ class Ledger:
                 closed = [row for row in rows if row[0] <= until]
                 if len(closed) >= count:
                     break
-            return [_entry(ticker, row) for row in closed[-count:]]
+            return _columns(ticker, closed[-count:], pool)
 
     def page(
         self, ticker: str, count: int, offset: int = 0, horizon: int | None = None
@@ -288,6 +337,17 @@ def _entry(ticker: str, row: Row) -> LedgerEntry:
     grid = _DECODER.decode(quantiles)
     return LedgerEntry(
         ticker, target, version, horizon, as_of, last_close, point, grid, made_at, pool
+    )
+
+
+def _columns(ticker: str, rows: Sequence[Row], pool: str) -> LedgerColumns:
+    nothing: Sequence[Row] = [()] * len(FORECASTS.columns)
+    target, _, version, horizon, as_of, last_close, point, quantiles, made_at = (
+        zip(*rows, strict=True) if rows else nothing
+    )
+    grids = tuple(map(_DECODER.decode, quantiles))
+    return LedgerColumns(
+        ticker, target, version, horizon, as_of, last_close, point, grids, made_at, pool
     )
 
 

@@ -44,7 +44,8 @@ from stocklstm.store.database import database_errors, stored_values, transaction
 
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
-_ROW = np.dtype([("date", "U10"), *((name, np.float64) for name in _COLUMNS)])
+_FEW = 500
+"""Rows of prices that are Python objects at once."""
 
 _PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, PRICE_DAYS)
 
@@ -176,13 +177,24 @@ class PriceStore:
         Raises:
             NoPricesError: The ticker was never fetched.
         """
-        currency, exchange, time_zone, calendar = self._instrument_row(ticker)
+        return self._instrument(ticker, self.checksums.read, pinned=pinned)
+
+    def instruments(self, tickers: Sequence[str]) -> Callable[[str], Instrument]:
+        """Read the traits of many tickers at once; what it returns does what `instrument` does."""
+        with stored_values(), snapshot(self.connection):
+            read = self.checksums.reader([INSTRUMENT], tickers)
+        return lambda ticker: self._instrument(ticker, read, pinned=True)
+
+    def _instrument(
+        self, ticker: str, read: Callable[[Part, str], list[Row]], *, pinned: bool
+    ) -> Instrument:
+        currency, exchange, time_zone, calendar = self._instrument_row(ticker, read)
         chosen = exchange if calendar is None or not pinned else calendar
         return Instrument(ticker, currency, chosen, time_zone)
 
     def pinned_calendar(self, ticker: str) -> str | None:
         """Look up the calendar that the user chose for a ticker; None if its exchange decides."""
-        return self._instrument_row(ticker)[3] if self.has(ticker) else None
+        return self._instrument_row(ticker, self.checksums.read)[3] if self.has(ticker) else None
 
     def has_sound_traits(self, ticker: str) -> bool:
         """Tell whether currency and calendar of a ticker are there, and are what was stored."""
@@ -249,9 +261,11 @@ class PriceStore:
             ).fetchone()
         return bool(found[0])
 
-    def _instrument_row(self, ticker: str) -> tuple[str, str, str, str | None]:
+    def _instrument_row(
+        self, ticker: str, read: Callable[[Part, str], list[Row]]
+    ) -> tuple[str, str, str, str | None]:
         with stored_values():
-            rows = self.checksums.read(INSTRUMENT, ticker)
+            rows = read(INSTRUMENT, ticker)
         if not rows:
             raise self.no_prices(ticker)
         currency, exchange, time_zone, _, _, calendar = rows[0]
@@ -320,11 +334,15 @@ class PriceStore:
             " WHERE ticker = ? AND date >= ? ORDER BY date",
             (ticker, start),
         )
-        # Row by row into one array: prices of a long history are never held as Python objects.
-        # NULL becomes NaN.
-        table = np.fromiter(rows, _ROW)
-        dates = _increasing(parse_days(table["date"].tolist()))
-        columns = [np.ascontiguousarray(table[name]) for name in _COLUMNS]
+        # A few at a time: the prices of a long history are never all Python objects at once.
+        days: list[str] = []
+        parts = [np.empty((len(_COLUMNS), 0))]
+        while few := rows.fetchmany(_FEW):
+            dates_of_few, *values = zip(*few, strict=True)
+            days += dates_of_few
+            # None, for NULL, becomes NaN.
+            parts.append(np.array(values, np.float64))
+        dates, columns = _increasing(parse_days(days)), np.concatenate(parts, axis=1)
         return Bars(dates, *columns), price_sums(dates, columns)
 
     def pinned(

@@ -144,7 +144,7 @@ class ReturnForecasts:
         numbers = np.concatenate([self.points[:, None], self.quantiles], axis=1)
         # Written so that what is no number fails.
         sound = ((numbers > 0) & (numbers < np.inf)).all()
-        return bool(sound and (np.diff(self.quantiles) >= 0).all())
+        return bool(sound and (self.quantiles[:, 1:] >= self.quantiles[:, :-1]).all())
 
     def at_horizon(self, horizon: int, learned: int) -> "ReturnForecasts":
         """Forecast farther: the same points, with quantiles spread by the square root of time.

@@ -79,12 +79,25 @@ class Bars:
 
     def select(self, rows: Indices | Flags | slice) -> "Bars":
         """Keep some rows, chosen by anything that indexes an array along its first axis."""
-        return Bars(*(getattr(self, field.name)[rows] for field in fields(Bars)))
+        return Bars(
+            self.dates[rows],
+            self.opens[rows],
+            self.highs[rows],
+            self.lows[rows],
+            self.closes[rows],
+            self.adj_closes[rows],
+            self.volumes[rows],
+        )
 
     def since(self, day: str | None) -> "Bars":
         """Leave out the sessions before an ISO day; None leaves out none."""
         first = 0 if day is None else int(np.searchsorted(self.dates, np.datetime64(day, "D")))
         return self.select(slice(first, None)) if first else self
+
+    @cached_property
+    def last_day(self) -> str:
+        """ISO day of the last session."""
+        return str(self.dates[-1])
 
     @cached_property
     def log_returns(self) -> Floats:

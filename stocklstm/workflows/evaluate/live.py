@@ -19,6 +19,7 @@ from stocklstm.errors import (
     ConfigError,
     NotEnoughDataError,
 )
+from stocklstm.store.ledger import LedgerColumns
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.ledger import Lookups, closed_forecasts, pinned_version
@@ -122,8 +123,9 @@ def _live_one(store: Store, reference: ModelReference, last: int | None) -> Live
     bars = store.prices.bars(name)
     versions = _Versions(store, ticker, bars)
     horizon = versions.required(store.registry.resolve(reference)).config.horizon
-    entries = store.ledger.entries(name, "" if name == ticker else ticker)
-    closed, left_out = closed_forecasts(Lookups(store), bars, entries, horizon, pinned)
+    pool = "" if name == ticker else ticker
+    given = LedgerColumns.of(name, store.ledger.entries(name, pool), pool)
+    closed, left_out = closed_forecasts(Lookups(store), bars, given, horizon, pinned)
     closed = _scorable(closed, versions, left_out, last)
     days = _scored_days(closed, versions, bars, horizon)
     evaluation = evaluate(days, versions.mase_scale(closed)) if len(closed) else None

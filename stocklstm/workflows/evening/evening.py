@@ -23,6 +23,7 @@ from stocklstm.errors import (
     StoreLockedError,
     TryAgainError,
 )
+from stocklstm.store.ledger import LedgerColumns
 from stocklstm.store.store import Store
 from stocklstm.workflows.evening.renewal import NewModel, Renew, renewed
 from stocklstm.workflows.ledger import Lookups, closed_forecasts
@@ -209,7 +210,8 @@ def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None
     if not entries:
         return None
     bars = store.prices.bars_since(ticker, min(entry.as_of for entry in entries))
-    closed, _ = closed_forecasts(Lookups(store), bars, entries, forecast.horizon, None)
+    given = LedgerColumns.of(ticker, entries, pool)
+    closed, _ = closed_forecasts(Lookups(store), bars, given, forecast.horizon, None)
     if not len(closed):
         return None
     model = f"{owner}@v{closed.versions[-1]}"

@@ -206,8 +206,10 @@ def require_training_scale(manifest: Manifest, bars: Bars) -> None:
     Raises:
         RejectedDataError: They have.
     """
+    if not learns_prices(manifest.config):
+        return
     factor = scale_since_training(manifest, bars)
-    if learns_prices(manifest.config) and not abs(factor - 1) <= 1e-3:
+    if not abs(factor - 1) <= 1e-3:
         raise RejectedDataError(
             f"{manifest.id} learned prices that have been rescaled by {factor:.4g} since, as by a "
             "split",

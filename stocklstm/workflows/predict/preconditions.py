@@ -135,8 +135,8 @@ def _prices(
     if stale:
         return Finding("prices", behind, remedy)
     if stale is None:
-        return Finding("prices", f"those to {bars.dates[-1]}, as was asked for")
-    return Finding("prices", f"no session has ended since the last close, of {bars.dates[-1]}")
+        return Finding("prices", f"those to {bars.last_day}, as was asked for")
+    return Finding("prices", f"no session has ended since the last close, of {bars.last_day}")
 
 
 def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from stocklstm.errors import (
     StockLstmError,
     StoreLockedError,
 )
+from stocklstm.store.checksums import snapshot
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import Manifest, training_command
 from stocklstm.store.store import Store
@@ -263,6 +264,8 @@ class _Run:
         self, chosen: Sequence[Named[ModelReference]]
     ) -> tuple[tuple[Forecast, ...], tuple[Failure, ...]]:
         """Make some forecasts, record them in one transaction, and add what is known of them."""
+        tickers = [each.key.ticker for each in chosen if isinstance(each.key, ModelReference)]
+        self.lookups.read_instruments(tickers)
         drafts, failed = attempt_each(chosen, self._draft)
         try:
             records = self._recorded(drafts)
@@ -272,7 +275,8 @@ class _Run:
             Named(str(each.reference), each.reference.ticker, (each, record))
             for each, record in zip(drafts, records, strict=True)
         )
-        completed, incomplete = attempt_each(recorded, lambda each: self._completed(*each))
+        with snapshot(self.store.prices.connection):
+            completed, incomplete = attempt_each(recorded, lambda each: self._completed(*each))
         return tuple(made for each in completed for made in each), failed + incomplete
 
     def _draft(self, reference: ModelReference) -> _Draft:
@@ -321,11 +325,11 @@ class _Run:
             known = outcomes(bars, np.array([origin]), horizon)
             return str(bars.dates[origin + horizon]), float(known[0])
         missing = origin + horizon - (len(bars) - 1)
-        return self.next_session(exchange, str(bars.dates[-1]), missing), None
+        return self.next_session(exchange, bars.last_day, missing), None
 
     def _sessions_behind(self, exchange: str, bars: Bars) -> int | None:
         """Count the sessions that the prices lack; None if they hold the day that was asked for."""
-        at, last = self.wanted.at, str(bars.dates[-1])
+        at, last = self.wanted.at, bars.last_day
         if at is None:
             return self.sessions_ended(exchange, last, self.made_at)
         # The evening of a day to come has not been: by then as little is known as now.
@@ -495,7 +499,7 @@ def _entry(
         target_session=target,
         version=manifest.version,
         horizon=horizon,
-        as_of=str(bars.dates[-1]),
+        as_of=bars.last_day,
         last_close=float(bars.closes[-1]),
         point=float(closes.points[0]),
         quantiles=tuple(closes.quantiles[0].tolist()),

@@ -25,7 +25,7 @@ from stocklstm.store.checksums import (
     sums_of_few,
 )
 from stocklstm.store.database import open_in_memory
-from stocklstm.store.ledger import Ledger
+from stocklstm.store.ledger import Ledger, LedgerColumns
 from stocklstm.store.prices import SUMMED_UP, PriceStore
 from stocklstm.store.sessions import SessionStore
 from stocklstm.store.store import Store, open_store
@@ -300,7 +300,8 @@ def test_the_latest_forecasts_are_those_of_before_and_compared(filled: Path, lat
         until = str(FIRST + np.timedelta64(61, "D"))
         closed = [e for e in every if e.target_session <= until]
 
-        assert store.ledger.latest(TICKER, 1, until, latest) == closed[-latest:]
+        read = store.ledger.latest(TICKER, 1, until, latest)
+        assert read == LedgerColumns.of(TICKER, closed[-latest:])
 
         damage(
             filled,

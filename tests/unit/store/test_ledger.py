@@ -117,12 +117,12 @@ def test_the_latest_come_oldest_first_and_of_one_horizon(store):
 
     def found(until, count):
         latest = store.ledger.latest(TICKER, 1, until, count)
-        return [(entry.target_session, entry.version, entry.horizon) for entry in latest]
+        return list(zip(latest.target_session, latest.version, latest.horizon, strict=True))
 
     assert found("2024-03-18", 9) == keys[:3]
     assert found("2024-03-18", 2) == keys[1:3]
     assert found("2024-03-14", 9) == []
-    assert store.ledger.latest("VALE3.SA", 1, "2024-03-18", 9) == []
+    assert len(store.ledger.latest("VALE3.SA", 1, "2024-03-18", 9)) == 0
 
 
 def test_a_ticker_without_forecasts(store):

@@ -1,21 +1,26 @@
 """Forecasts on record: what came of them, and who was champion when they were made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm import predict
+from stocklstm.core.prices.series import Bars, Instrument
+from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
+from stocklstm.store.ledger import LedgerColumns, LedgerEntry
 from stocklstm.store.store import open_store
-from stocklstm.workflows.ledger import _Champions, _matched
+from stocklstm.workflows.ledger import Lookups, _Champions, closed_forecasts, grids
 from stocklstm.workflows.predict.history import list_forecasts, ticker_history
 from tests.conftest import TICKER
 from tests.support.evenings import cut_off, live_through
+from tests.support.property_tests import PROPERTY
 from tests.support.stored_rows import execute
 
 SESSIONS = 6
@@ -52,13 +57,12 @@ def test_quantiles_of_one_forecast_are_never_those_of_another(model_home: Path) 
     bars = cut_off(model_home, 3)
     live_through(model_home, bars, range(len(bars) - 3, len(bars)))
     with open_store(model_home) as store:
-        one, other = store.ledger.latest(TICKER, 1, str(bars.dates[-1]), 2, "")
-    assert len(_matched(bars, [one, other])) == 2
+        one, other = store.ledger.latest(TICKER, 1, str(bars.dates[-1]), 2, "").quantiles
+    assert grids([one, other]).tolist() == [[*one], [*other]]
 
     # As many in all as two grids have.
-    longer = one._replace(quantiles=(*one.quantiles, other.quantiles[0]))
     with pytest.raises(ValueError, match="another number of quantiles"):
-        _matched(bars, [longer, other._replace(quantiles=other.quantiles[1:])])
+        grids([(*one, other[0]), other[1:]])
 
 
 def test_a_split_since_rescales_but_changes_no_record(model_home: Path) -> None:
@@ -163,4 +167,103 @@ def test_the_last_one_named_by_then_and_else_the_first(
     by_then = [each.version for each in named if each.at <= moment]
     expected = by_then[-1] if by_then else next((each.version for each in named), None)
 
-    assert _Champions(Log(changes), "PETR4.SA").at(moment) == expected
+    champions = _Champions(Log(changes), "PETR4.SA")
+    assert champions.at(moment) == expected
+    others = ["2024-03-13T00:00:00Z", moment, "2024-03-14T00:00:00Z"]
+    assert list(champions.at_each(others)) == [champions.at(each) for each in others]
+
+
+DAYS = np.arange(np.datetime64("2024-03-04"), np.datetime64("2024-03-16")).tolist()
+
+ENTRIES = st.builds(
+    LedgerEntry,
+    ticker=st.sampled_from(["AAA3.SA", "BBB4.SA", "CCC5"]),
+    target_session=st.sampled_from(DAYS[4:]).map(str),
+    version=st.integers(1, 2),
+    horizon=st.integers(1, 2),
+    as_of=st.sampled_from(DAYS[:8]).map(str),
+    last_close=st.just(10.0),
+    point=st.floats(9, 11),
+    quantiles=st.just((10.0,) * len(LEVELS)),
+    made_at=st.sampled_from(DAYS).map(lambda day: f"{day}T20:00:00Z"),
+).filter(lambda entry: entry.as_of < entry.target_session)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """A store that knows exchanges, ends of sessions and champions, of each ticker its own."""
+
+    changes: dict[str, list[AliasChange]]
+
+    @property
+    def prices(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            instrument=lambda name: Instrument(name, "BRL", name[-3:], "America/Sao_Paulo")
+        )
+
+    @property
+    def sessions(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            ends=lambda exchange, *_: {
+                str(day): f"{day}T{'21' if exchange == '.SA' else '19'}:00:00Z" for day in DAYS[1:]
+            }
+        )
+
+    @property
+    def registry(self) -> SimpleNamespace:
+        return SimpleNamespace(aliases=SimpleNamespace(log=self.changes.__getitem__))
+
+
+@PROPERTY
+@given(
+    entries=st.lists(ENTRIES, max_size=24),
+    changes=st.fixed_dictionaries(dict.fromkeys(("AAA3.SA", "BBB4.SA", "CCC5"), CHANGES)),
+    asked=st.lists(
+        st.tuples(
+            st.sampled_from(["AAA3.SA", "BBB4.SA", "CCC5"]),
+            st.integers(1, 2),
+            st.sampled_from([None, 1, 2]),
+            st.integers(0, 6),
+        ),
+        min_size=2,
+        max_size=8,
+    ),
+)
+def test_what_was_found_out_for_one_ticker_changes_nothing_for_another(
+    entries: list[LedgerEntry],
+    changes: dict[str, list[AliasChange]],
+    asked: list[tuple[str, int, int | None, int]],
+) -> None:
+    """Tickers that were forecast on the same evenings share the search for what is scored."""
+    store, values = Traits(changes), np.linspace(9.5, 10.5, len(DAYS))
+    bars = Bars(np.array(DAYS, "datetime64[D]"), *[values] * 6)
+    shared = Lookups(store)
+    entries.sort(key=lambda entry: entry.target_session)
+    for ticker, horizon, version, first in asked:
+        # The same forecasts for all tickers, so that they have much to share.
+        given_ = LedgerColumns.of(ticker, entries)
+        some = bars.select(slice(first, None))
+        found, left_out = closed_forecasts(shared, some, given_, horizon, version)
+        alone, expected = closed_forecasts(Lookups(store), some, given_, horizon, version)
+        assert left_out == expected
+        assert all(
+            np.array_equal(getattr(found, field.name), getattr(alone, field.name))
+            for field in fields(found)
+        )
+        # By hand: the first one made for each session, of those that count.
+        ends, champions = store.sessions.ends(ticker[-3:]), _Champions(store, ticker)
+        days = {str(day) for day in some.dates}
+        counted = [
+            entry
+            for entry in sorted(entries, key=lambda each: (each.made_at, each.version))
+            if version in {None, entry.version}
+            and entry.horizon == horizon
+            and (version is not None or entry.version == champions.at(entry.made_at))
+            and entry.made_at < ends.get(entry.target_session, f"{entry.target_session}T99")
+            and {entry.target_session, entry.as_of} <= days
+        ]
+        kept = {entry.target_session: entry for entry in reversed(counted)}
+        assert found.dates.astype(str).tolist() == sorted(kept)
+        assert found.versions.tolist() == [kept[day].version for day in sorted(kept)]
+        closes = [some.closes[some.dates == np.datetime64(kept[day].as_of)][0] for day in kept]
+        assert sorted(found.last_closes.tolist()) == sorted(closes)
