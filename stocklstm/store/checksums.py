@@ -113,8 +113,6 @@ class Part(NamedTuple):
 
 _PRICES = ("date", "open", "high", "low", "close", "adj_close", "volume")
 
-_PACKED = np.dtype([("date", "<i8"), *((name, "<f8") for name in _PRICES[1:])])
-
 
 def _sum_prices(rows: Sequence[Row]) -> Sums | None:
     """Sum up rows of prices; None where a day among them is none."""
@@ -126,20 +124,19 @@ def _sum_prices(rows: Sequence[Row]) -> Sums | None:
     return price_sums(dates, values.T)
 
 
-def price_sums(dates: Dates, columns: Iterable[Floats]) -> Sums:
+def price_sums(dates: Dates, columns: Floats) -> Sums:
     """Sum up prices without a Python object for each.
 
     Args:
         dates: (N,) days, increasing.
-        columns: (N,) open, high, low, close, adjusted close and volume; NaN where there is none.
+        columns: (6, N) open, high, low, close, adjusted close, volume; NaN where there is none.
     """
     if not len(dates):
         return {}
-    table = np.empty(len(dates), _PACKED)
-    table["date"] = dates.astype(np.int64)
-    for name, values in zip(_PRICES[1:], columns, strict=True):
-        table[name] = values
-    content, size = table.tobytes(), _PACKED.itemsize
+    table = np.empty((len(dates), len(_PRICES)), "<f8")
+    table.view("<i8")[:, 0] = dates.astype(np.int64)
+    table[:, 1:] = columns.T
+    content, size = table.tobytes(), table.strides[0]
     return {
         name: (end - start, crc32(content[start * size : end * size]))
         for name, start, end in _month_rows(dates.astype("datetime64[M]").tobytes())

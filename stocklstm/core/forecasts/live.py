@@ -1,5 +1,7 @@
 """Forecasts as they were given, beside their outcomes."""
 
+import math
+
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import interval
@@ -85,7 +87,7 @@ def live_record(closed: ClosedForecasts) -> LiveRecord | None:
         held = np.count_nonzero((lower <= actuals) & (actuals <= upper))
         coverage[f"{level:g}"] = float(held / len(closed))
     rmse, rmse_naive = (
-        float(np.sqrt(np.mean((actuals - forecast) ** 2)))
+        math.sqrt(((actuals - forecast) ** 2).sum() / len(closed))
         for forecast in (closed.points, closed.last_closes)
     )
     skill = 1 - rmse / rmse_naive if rmse_naive > 0 else None

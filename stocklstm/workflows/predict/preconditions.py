@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -151,8 +152,8 @@ def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
 
 def _age(store: Store, model: LoadedModel, bars: Bars, most: int | None) -> Finding:
     manifest = model.manifest
-    last = np.datetime64(manifest.data.last, "D")
-    days = int((bars.dates[-1] - last).astype(int))
+    last = manifest.data.last
+    days = (date.fromisoformat(bars.last_day) - date.fromisoformat(last)).days
     if days < 0:
         return Finding("age", f"{manifest.id} has seen prices to {last}, after this close")
     words = f"{manifest.id} has seen prices to {last}, {days} days before the last close"
