@@ -24,6 +24,10 @@ _PAUSE_S = 0.02
 _IN_USE = {32, 33}
 _ACCESS_DENIED = 5
 
+# Of glibc's <malloc.h>: M_MMAP_THRESHOLD at the most it takes, so that large blocks come from the
+# heap; M_TRIM_THRESHOLD, how much of its end may be free; M_TOP_PAD, how much is asked for at once.
+_KEPT = {-3: 32 << 20, -1: 512 << 20, -2: 16 << 20}
+
 
 class OpenDirectory:
     """A directory that is open, as far as the system can open one."""
@@ -235,6 +239,9 @@ class OperatingSystem:
         timer.daemon = True
         timer.start()
 
+    def keep_freed_memory(self) -> None:
+        """Keep memory that was freed for what is needed next, where it would be given back."""
+
     def is_parent(self, process: int) -> bool:
         """Tell whether a process that has started this one still lives."""
         return bool(self._os.getppid() == process)
@@ -272,6 +279,15 @@ class OperatingSystem:
 
 class Linux(OperatingSystem):
     """Linux, and whatever is like it."""
+
+    def keep_freed_memory(self) -> None:
+        """See `OperatingSystem.keep_freed_memory`; only glibc can be told so."""
+        try:
+            tell = self._module("ctypes").CDLL(None).mallopt
+        except (AttributeError, ImportError, OSError):
+            return
+        for option, size in _KEPT.items():
+            tell(option, size)
 
 
 class MacOs(OperatingSystem):

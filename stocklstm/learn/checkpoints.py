@@ -9,16 +9,19 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn, optim
-from torch.optim.swa_utils import AveragedModel
 
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import History
 from stocklstm.errors import ArtifactCorruptError
+from stocklstm.learn.flat import FlatWeights, WeightAverage
 from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.optimization import Schedule
 from stocklstm.learn.safety import check_checkpoint
 
 FORMAT = 1
+
+LOOP = 2
+"""The training loop that made a state: another one would not go on with the same numbers."""
 
 State = dict[str, Any]
 """The state of a training: tensors, numbers, words, lists and dictionaries."""
@@ -44,8 +47,8 @@ class RunFiles(Protocol):
 
 
 def snapshot(
-    network: nn.Module,
-    averaged: AveragedModel | None,
+    weights: FlatWeights,
+    averaged: WeightAverage | None,
     optimizer: optim.Optimizer,
     schedule: Schedule,
     shuffler: torch.Tensor,
@@ -54,18 +57,18 @@ def snapshot(
     """Copy everything that training changes.
 
     Args:
-        network: The one that takes the steps.
-        averaged: Moving average of its weights, if the settings want one; then that is served.
-        optimizer: Of the network.
+        weights: Of the network that takes the steps.
+        averaged: Moving average of them, if the settings want one; then that is served.
+        optimizer: Of the weights.
         schedule: Of the learning rate.
         shuffler: State of the generator of the data order.
         epoch: The one that has ended, or is under way.
     """
     return {
-        "weights": _cloned(network if averaged is None else averaged.module),
-        "stepping": None if averaged is None else _cloned(network),
-        "averaged_steps": 0 if averaged is None else int(averaged.n_averaged),
-        "optimizer": _on_cpu(copy.deepcopy(optimizer.state_dict())),
+        "weights": _cloned(weights.network if averaged is None else averaged.network),
+        "stepping": None if averaged is None else _cloned(weights.network),
+        "averaged_steps": 0 if averaged is None else averaged.steps,
+        "optimizer": weights.optimizer_state(optimizer),
         "scheduler": copy.deepcopy(schedule.state_dict()),
         "rng": {"torch": torch.get_rng_state(), "shuffle": shuffler.clone()},
         "epoch": epoch,
@@ -74,19 +77,19 @@ def snapshot(
 
 def restore(
     state: State,
-    network: nn.Module,
-    averaged: AveragedModel | None,
+    weights: FlatWeights,
+    averaged: WeightAverage | None,
     optimizer: optim.Optimizer,
     schedule: Schedule,
 ) -> None:
     """Restore everything from a `snapshot`, to the last bit."""
     if averaged is None:
-        network.load_state_dict(state["weights"])
+        weights.network.load_state_dict(state["weights"])
     else:
-        network.load_state_dict(state["stepping"])
-        averaged.module.load_state_dict(state["weights"])
-        averaged.n_averaged.fill_(state["averaged_steps"])
-    optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        weights.network.load_state_dict(state["stepping"])
+        averaged.network.load_state_dict(state["weights"])
+        averaged.steps = int(state["averaged_steps"])
+    weights.load_optimizer_state(optimizer, state["optimizer"])
     schedule.load_state_dict(copy.deepcopy(state["scheduler"]))
     torch.set_rng_state(state["rng"]["torch"])
 
@@ -94,14 +97,6 @@ def restore(
 def _cloned(network: nn.Module) -> dict[str, torch.Tensor]:
     # On the CPU, wherever the network is: a checkpoint must load on any machine.
     return {name: value.to("cpu", copy=True) for name, value in network.state_dict().items()}
-
-
-def _on_cpu(state: Any) -> Any:  # noqa: ANN401 - what an optimizer's state is made of
-    if isinstance(state, torch.Tensor):
-        return state.cpu()
-    if isinstance(state, dict):
-        return {key: _on_cpu(value) for key, value in state.items()}
-    return [_on_cpu(value) for value in state] if isinstance(state, list) else state
 
 
 def encode_checkpoint(
@@ -130,7 +125,7 @@ def encode_checkpoint(
 def encode_state(state: State) -> bytes:
     """Write the state of a run."""
     buffer = io.BytesIO()
-    torch.save(state | {"format": FORMAT}, buffer)
+    torch.save(state | {"format": FORMAT, "loop": LOOP}, buffer)
     return buffer.getvalue()
 
 

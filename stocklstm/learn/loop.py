@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from stocklstm.core.prices.series import Indices
 from stocklstm.core.settings.config import TrainingConfig
@@ -26,9 +25,12 @@ from stocklstm.learn.checkpoints import (
     snapshot,
 )
 from stocklstm.learn.devices import autocast, choose_device, describe_device, gradient_scaler
+from stocklstm.learn.dropout import draw_bits, masks_of
+from stocklstm.learn.flat import FlatWeights, WeightAverage
 from stocklstm.learn.losses import best_constant, loss_function
 from stocklstm.learn.network import StockLSTM
 from stocklstm.learn.optimization import Schedule, make_optimizer
+from stocklstm.learn.shards import Batch, ShardedGradient, shard_count
 from stocklstm.learn.stopping import ShouldStop, StoppedError, never
 
 OnEpoch = Callable[[EpochRecord], None]
@@ -99,8 +101,8 @@ def train_network(
 ) -> TrainedNetwork:
     """Train by the settings and keep the best or the last epoch.
 
-    Same settings, data and threads give the same weights on the same machine, whether or not
-    the run was stopped and resumed on the way.
+    Same settings and data give the same weights on the same machine, whatever its threads, and
+    whether or not the run was stopped and resumed on the way.
 
     Args:
         on_epoch: Called after each epoch.
@@ -116,8 +118,8 @@ def train_network(
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
     """
-    with isolated_torch(config):
-        run = TrainingRun(config, data, on_epoch, should_stop, files)
+    with isolated_torch(config) as threads:
+        run = TrainingRun(config, data, on_epoch, should_stop, files, threads=threads)
         if resume is not None:
             run.resume(resume)
         else:
@@ -195,14 +197,18 @@ def check_trained(
 
 
 @contextmanager
-def isolated_torch(config: TrainingConfig) -> Iterator[None]:
-    """Seed PyTorch and set its threads for the run alone: a notebook's own state stays its own."""
+def isolated_torch(config: TrainingConfig) -> Iterator[int]:
+    """Seed PyTorch and let one thread do each operation: a notebook's own state stays its own.
+
+    Yields:
+        Threads that a run may use: no more than the settings say, and than PyTorch had.
+    """
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(1)
         try:
-            yield
+            yield min(threads, config.threads)
         finally:
             torch.set_num_threads(threads)
 
@@ -217,8 +223,14 @@ class TrainingRun:
         on_epoch: OnEpoch,
         should_stop: ShouldStop = never,
         files: RunFiles | None = None,
+        *,
+        threads: int = 1,
     ) -> None:
-        """Build the network, optimizer and schedule; see `train_network` for the arguments."""
+        """Build the network, optimizer and schedule; see `train_network` for the arguments.
+
+        Args:
+            threads: What `isolated_torch` gives; they change no result.
+        """
         self.config = config
         self.on_epoch = on_epoch
         self.should_stop = should_stop
@@ -243,10 +255,13 @@ class TrainingRun:
             nothing = self._constant_loss(np.zeros_like(constant), self.train_rows)
             self.untrained = max(self.untrained, nothing)
         self.network.to(self.device)
-        self.averaged = self._average(config.ema_decay)
-        self.autocast = autocast(config, self.device)
+        self.weights = FlatWeights(self.network)
+        self.averaged = (
+            None if config.ema_decay is None else WeightAverage(self.network, config.ema_decay)
+        )
         self.gradient_scaler = gradient_scaler(config, self.device)
-        self.optimizer = make_optimizer(config, self.network.parameters())
+        self.gradient = ShardedGradient(self.weights, shard_count(config, self.device), threads)
+        self.optimizer = make_optimizer(config, [self.weights.vector])
         self.schedule = Schedule(config, self.optimizer)
         self.shuffler = torch.Generator().manual_seed(config.seed)
         self.history: list[EpochRecord] = []
@@ -269,14 +284,9 @@ class TrainingRun:
         outputs = torch.from_numpy(constant.astype(np.float32)).to(self.device)
         return self.loss(outputs.expand(len(rows), -1), self.targets[rows]).item()
 
-    def _average(self, decay: float | None) -> AveragedModel | None:
-        if decay is None:
-            return None
-        return AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
-
     @property
-    def _served(self) -> nn.Module:
-        return self.network if self.averaged is None else self.averaged.module
+    def _served(self) -> StockLSTM:
+        return self.network if self.averaged is None else self.averaged.network
 
     # Starting
 
@@ -305,11 +315,11 @@ class TrainingRun:
                 )
         self.network.load_state_dict(start["weights"])
         if self.averaged is not None:
-            self.averaged.module.load_state_dict(start["weights"])
+            self.averaged.network.load_state_dict(start["weights"])
 
     def resume(self, state: State) -> None:
         """Restore a saved state."""
-        restore(state, self.network, self.averaged, self.optimizer, self.schedule)
+        restore(state, self.weights, self.averaged, self.optimizer, self.schedule)
         self.gradient_scaler.load_state_dict(state["gradient_scaler"])
         self.shuffler.set_state(state["rng"]["shuffle"])
         self.order_state = state["rng"]["shuffle"]
@@ -361,7 +371,7 @@ class TrainingRun:
     def retaken(self, state: State, epoch: int) -> State:
         """Restore a state from elsewhere, and give it as this process would have saved it."""
         try:
-            restore(state, self.network, self.averaged, self.optimizer, self.schedule)
+            restore(state, self.weights, self.averaged, self.optimizer, self.schedule)
             self.shuffler.set_state(state["rng"]["shuffle"])
             self.order_state = self.shuffler.get_state()
             taken = self._snapshot(epoch)
@@ -442,7 +452,7 @@ class TrainingRun:
         Returns:
             The windows of each step, as indices into `train_rows`.
         """
-        self.network.train()
+        self.gradient.train_mode()
         self.order_state = self.shuffler.get_state()
         order = torch.randperm(len(self.train_rows), generator=self.shuffler)
         return torch.split(order, self.config.batch_size)
@@ -456,34 +466,39 @@ class TrainingRun:
         Raises:
             TrainingDivergedError: It is infinite or not a number.
         """
-        rows = self.train_rows[chosen]
-        self.optimizer.zero_grad()
-        loss = self._step_loss(rows)
-        value = loss.item()
+        batch = self._batch(self.train_rows[chosen])
+        value = self.gradient.compute(self._shard_loss, batch, self.gradient_scaler.scale)
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}")
-        self.gradient_scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.config.clip_norm is not None:
             self.gradient_scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+            self.weights.clip_gradient(self.config.clip_norm)
         self.gradient_scaler.step(self.optimizer)
         self.gradient_scaler.update()
         if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
+            self.averaged.update(self.weights)
         return value
 
-    def _step_loss(self, rows: Tensor) -> Tensor:
-        """The loss that a step minimizes."""
-        return self.loss(self._training_outputs(self._windows_at(rows)), self.targets[rows])
+    def _batch(self, rows: Tensor) -> Batch:
+        """What is needed of each window: its row, what was drawn for it; random bits come last."""
+        dropped = self.network.dropped_numbers(self.config.seq_length)
+        return [rows, draw_bits(len(rows), dropped)] if self.config.dropout else [rows]
 
-    def _training_outputs(self, windows: Tensor) -> Tensor:
-        """Run the trained network, in the precision of training."""
-        with self.autocast:
-            outputs = self._outputs(self.network, windows)
+    def _shard_loss(self, network: StockLSTM, shard: Batch) -> Tensor:
+        """The loss that a step minimizes, on some windows of a batch; draws nothing at random."""
+        rows, *bits = shard
+        outputs = self._training_outputs(network, self._windows_at(rows), bits)
+        return self.loss(outputs, self.targets[rows])
+
+    def _training_outputs(self, network: StockLSTM, windows: Tensor, bits: Batch) -> Tensor:
+        """Run a network in the precision of training, with dropout by random bits if there are."""
+        masks = masks_of(bits[0].to(self.device), self.config.dropout) if bits else None
+        with autocast(self.config, self.device):
+            outputs = self._outputs(network, windows, masks)
         return outputs.float()
 
-    def _outputs(self, network: nn.Module, windows: Tensor) -> Tensor:
-        outputs: Tensor = network(windows)
+    def _outputs(self, network: StockLSTM, windows: Tensor, masks: Tensor | None = None) -> Tensor:
+        outputs: Tensor = network(windows, masks)
         return outputs
 
     def _windows_at(self, rows: Tensor) -> Tensor:
@@ -572,7 +587,7 @@ class TrainingRun:
 
     def _snapshot(self, epoch: int) -> State:
         return snapshot(
-            self.network, self.averaged, self.optimizer, self.schedule, self.order_state, epoch
+            self.weights, self.averaged, self.optimizer, self.schedule, self.order_state, epoch
         )
 
 

@@ -67,18 +67,53 @@ class StockLSTM(nn.Module):
         """Build the network that the settings describe."""
         return cls(**architecture_of(config))
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, masks: Tensor | None = None) -> Tensor:
         """Forecast each window.
 
         Args:
             windows: (N, T, F) float32, as the scaling gives them.
+            masks: (N, `dropped_numbers`) factors of what may be dropped; without them PyTorch draws
+                its own where the network is training.
 
         Returns:
             (N, Q) float32, in the unit of the scaling's targets.
         """
-        states, _ = self.lstm(windows)
-        outputs: Tensor = self.head(self.dropout(states[:, -1]))
+        if masks is None:
+            states, _ = self.lstm(windows)
+            last = self.dropout(states[:, -1])
+        else:
+            count, length, _ = windows.shape
+            hidden = self.lstm.hidden_size
+            *between, end = torch.split(masks, self._dropped(length), dim=1)
+            states = self._layer(0, windows)
+            for layer, mask in enumerate(between, start=1):
+                states = self._layer(layer, states * mask.view(count, length, hidden))
+            last = states[:, -1] * end
+        outputs: Tensor = self.head(last)
         return outputs
+
+    def _layer(self, layer: int, inputs: Tensor) -> Tensor:
+        zeros = inputs.new_zeros(1, len(inputs), self.lstm.hidden_size)
+        states: Tensor = torch.lstm(
+            inputs,
+            (zeros, zeros),
+            tuple(self.lstm.all_weights[layer]),
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )[0]
+        return states
+
+    def _dropped(self, length: int) -> list[int]:
+        hidden = self.lstm.hidden_size
+        return [length * hidden] * (self.lstm.num_layers - 1) + [hidden]
+
+    def dropped_numbers(self, length: int) -> int:
+        """Numbers of each window of a length that dropout may set to zero."""
+        return sum(self._dropped(length))
 
     def start_from(self, quantiles: Tensor) -> None:
         """Set the head so that the untrained network forecasts fixed quantiles for every window.

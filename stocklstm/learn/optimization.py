@@ -36,13 +36,13 @@ def make_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -
     rate, decay, momentum = config.learning_rate, config.weight_decay, config.momentum
     match config.optimizer:
         case "adamw":
-            return _AdamW(parameters, lr=rate, weight_decay=decay)
+            return _AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
         case "sgd":
             return _SGD(parameters, lr=rate, weight_decay=decay, momentum=momentum)
         case "rmsprop":
             return _RMSprop(parameters, lr=rate, weight_decay=decay, momentum=momentum)
         case _:
-            return _Adam(parameters, lr=rate, weight_decay=decay)
+            return _Adam(parameters, lr=rate, weight_decay=decay, fused=True)
 
 
 class Schedule:

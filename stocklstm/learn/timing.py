@@ -54,8 +54,8 @@ def measure_pace(config: TrainingConfig, data: TrainingData, *, start: State | N
         ConfigError: The weights to start from are of another architecture, or the device is not
             there.
     """
-    with isolated_torch(config):
-        run = TrainingRun(config, data, lambda _: None)
+    with isolated_torch(config) as threads:
+        run = TrainingRun(config, data, lambda _: None, threads=threads)
         run.begin(start)
         validation_s = _typical_s(run.validation_loss, run.device)
         batches = run.begin_epoch()

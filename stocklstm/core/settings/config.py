@@ -359,7 +359,13 @@ class TrainingConfig:
         metavar="SEED",
     )
     threads: int = setting(
-        1, between(1, 256), "threads that PyTorch may use", group=MACHINE, metavar="COUNT"
+        2,
+        between(1, 256),
+        "most threads of a training; they change no result",
+        note="A step uses two at most, and none but its own where several tickers are trained at "
+        "once or OMP_NUM_THREADS is 1.",
+        group=MACHINE,
+        metavar="COUNT",
     )
     device: str = setting(
         "cpu",

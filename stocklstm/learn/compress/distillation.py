@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, TrainingRun, isolated_torch
 from stocklstm.learn.network import StockLSTM
+from stocklstm.learn.shards import Batch
 
 
 def distill(
@@ -23,8 +24,8 @@ def distill(
         alpha: Weight of the mean squared difference from the teacher's outputs; the rest is the
             weight of the loss on the labels. Epochs are compared by the latter alone.
     """
-    with isolated_torch(config):
-        run = _DistillingRun(config, data, teacher, alpha, on_epoch)
+    with isolated_torch(config) as threads:
+        run = _DistillingRun(config, data, teacher, alpha, on_epoch, threads=threads)
         run.begin(None)
         return run.train()
 
@@ -37,8 +38,10 @@ class _DistillingRun(TrainingRun):
         teacher: StockLSTM,
         alpha: float,
         on_epoch: OnEpoch,
+        *,
+        threads: int,
     ) -> None:
-        super().__init__(config, data, on_epoch)
+        super().__init__(config, data, on_epoch, threads=threads)
         self.alpha = alpha
         self.taught = self._teacher_outputs(teacher)
 
@@ -52,7 +55,8 @@ class _DistillingRun(TrainingRun):
         teacher.cpu()
         return outputs
 
-    def _step_loss(self, rows: Tensor) -> Tensor:
-        outputs = self._training_outputs(self._windows_at(rows))
+    def _shard_loss(self, network: StockLSTM, shard: Batch) -> Tensor:
+        rows, *bits = shard
+        outputs = self._training_outputs(network, self._windows_at(rows), bits)
         taught = nn.functional.mse_loss(outputs, self.taught[rows])
         return (1 - self.alpha) * self.loss(outputs, self.targets[rows]) + self.alpha * taught

@@ -20,6 +20,7 @@ from stocklstm.learn.compress.weight_transforms import (
 )
 from stocklstm.learn.loop import OnEpoch, TrainedNetwork, TrainingData, isolated_torch
 from stocklstm.learn.network import Architecture, StockLSTM
+from stocklstm.learn.shards import Batch
 
 _UNCHANGED = 0.3
 """Share of windows that are not varied."""
@@ -49,8 +50,8 @@ def match(
         The student with its untransformed weights. Of the two biases that are added up in each
         gate, the second is zero, which compresses to nothing.
     """
-    with isolated_torch(config):
-        run = _MatchingRun(config, data, on_epoch, teacher, transform)
+    with isolated_torch(config) as threads:
+        run = _MatchingRun(config, data, on_epoch, teacher, transform, threads=threads)
         run.begin(start_state(without_dropout(student), config))
         return _with_one_bias(run.train())
 
@@ -98,16 +99,21 @@ class _MatchingRun(TransformedRun):
         on_epoch: OnEpoch,
         teacher: StockLSTM,
         transform: WeightTransform | Pruning | None,
+        *,
+        threads: int,
     ) -> None:
-        super().__init__(config, data, on_epoch, transform)
+        super().__init__(config, data, on_epoch, transform, threads=threads)
         self.teacher = without_dropout(teacher).to(self.device).eval()
         self.spread = torch.from_numpy(data.inputs[data.train].std(axis=0)).to(self.device)
 
-    def _step_loss(self, rows: Tensor) -> Tensor:
+    def _batch(self, rows: Tensor) -> Batch:
         windows = augmented(self._windows_at(rows), self.spread)
         with torch.no_grad():
-            taught = self.teacher(windows)
-        return nn.functional.mse_loss(self._training_outputs(windows), taught)
+            return [windows, self.teacher(windows)]
+
+    def _shard_loss(self, network: StockLSTM, shard: Batch) -> Tensor:
+        windows, taught = shard
+        return nn.functional.mse_loss(self._training_outputs(network, windows, ()), taught)
 
     def _check_divergence(self, epoch: int) -> None:
         """Skip the check: the difference from a teacher is no loss of a forecast."""

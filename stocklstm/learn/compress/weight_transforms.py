@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils import prune
 
@@ -35,8 +35,8 @@ def fine_tune(
     Returns:
         The network with its full weights; `transformed` gives those to be served.
     """
-    with isolated_torch(config):
-        run = TransformedRun(config, data, on_epoch, transform)
+    with isolated_torch(config) as threads:
+        run = TransformedRun(config, data, on_epoch, transform, threads=threads)
         run.begin(start)
         return run.train()
 
@@ -50,9 +50,11 @@ class TransformedRun(TrainingRun):
         data: TrainingData,
         on_epoch: OnEpoch,
         transform: "WeightTransform | Pruning | None",
+        *,
+        threads: int,
     ) -> None:
         """Build the network; see `TrainingRun`."""
-        super().__init__(config, data, on_epoch)
+        super().__init__(config, data, on_epoch, threads=threads)
         self.transform = transform
         batches = -(-len(data.train) // config.batch_size)
         self.steps_planned, self.steps_made = config.epochs * batches, 0
@@ -64,11 +66,11 @@ class TransformedRun(TrainingRun):
         self.steps_made += 1
         return super().step(chosen)
 
-    def _outputs(self, network: nn.Module, windows: Tensor) -> Tensor:
+    def _outputs(self, network: StockLSTM, windows: Tensor, masks: Tensor | None = None) -> Tensor:
         if self.transform is None:
-            return super()._outputs(network, windows)
+            return super()._outputs(network, windows, masks)
         weights = {name: self.transform(name, value) for name, value in network.named_parameters()}
-        outputs: Tensor = functional_call(network, weights, (windows,))
+        outputs: Tensor = functional_call(network, weights, (windows, masks))
         return outputs
 
 

@@ -10,8 +10,8 @@ from stocklstm.core.reference import is_pool
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
-from stocklstm.errors import ArtifactCorruptError
-from stocklstm.learn.checkpoints import RunFiles, State, decode_checkpoint, decode_state
+from stocklstm.errors import ArtifactCorruptError, ConfigError
+from stocklstm.learn.checkpoints import LOOP, RunFiles, State, decode_checkpoint, decode_state
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.store.manifest import FileRecord, Manifest, training_command
 from stocklstm.store.runs import RunRecord
@@ -206,14 +206,22 @@ def saved_state(order: AnyOrder) -> State | None:
 
     Raises:
         ArtifactCorruptError: It is damaged.
+        ConfigError: It is of another training loop.
     """
     content = order.files.state()
     if content is None:
         return None
+    anew = f"{training_command(order.record.ticker)} starts a new one"
     try:
-        return decode_state(content, "state.pth")
+        state = decode_state(content, "state.pth")
     except ArtifactCorruptError as error:
         raise ArtifactCorruptError(
-            f"the run {order.record.id} is damaged: {error.message}",
-            hint=f"{training_command(order.record.ticker)} starts a new one",
+            f"the run {order.record.id} is damaged: {error.message}", hint=anew
         ) from error
+    if state.get("loop") != LOOP:
+        raise ConfigError(
+            f"the run {order.record.id} was begun by another version of stocklstm, and this one "
+            "would not end it with the same weights",
+            hint=anew,
+        )
+    return state

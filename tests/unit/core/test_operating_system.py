@@ -259,3 +259,22 @@ def test_an_old_number_of_a_process_is_not_killed_to_learn_whether_it_lives() ->
 
         assert windows(kill=kill).is_parent(process.pid)
         process.communicate(b"\n")
+
+
+@every_system
+def test_freed_memory_is_kept_where_the_library_can_be_told(
+    make: Callable[[], OperatingSystem],
+) -> None:
+    make().keep_freed_memory()
+
+
+def test_glibc_is_told_to_keep_it_and_others_are_not() -> None:
+    told: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda option, size: told.append((option, size)))
+    glibc, musl = ({"CDLL": lambda _, found=found: found} for found in (library, object()))
+
+    Linux(module=lambda _: SimpleNamespace(**glibc)).keep_freed_memory()
+    assert dict(told) == {-3: 2**25, -1: 2**29, -2: 2**24}
+    Linux(module=lambda _: SimpleNamespace(**musl)).keep_freed_memory()
+    MacOs(module=lambda _: SimpleNamespace(**glibc)).keep_freed_memory()
+    assert len(told) == 3

@@ -11,8 +11,8 @@ from stocklstm.learn.optimization import make_optimizer
 
 SETTINGS = {"learning_rate": 0.01, "weight_decay": 0.001, "momentum": 0.5}
 REFERENCES = {
-    "adam": lambda weights: optim.Adam(weights, lr=0.01, weight_decay=0.001),
-    "adamw": lambda weights: optim.AdamW(weights, lr=0.01, weight_decay=0.001),
+    "adam": lambda weights: optim.Adam(weights, lr=0.01, weight_decay=0.001, fused=True),
+    "adamw": lambda weights: optim.AdamW(weights, lr=0.01, weight_decay=0.001, fused=True),
     "sgd": lambda weights: optim.SGD(weights, lr=0.01, weight_decay=0.001, momentum=0.5),
     "rmsprop": lambda weights: optim.RMSprop(weights, lr=0.01, weight_decay=0.001, momentum=0.5),
 }

@@ -1,5 +1,6 @@
 """A run that was stopped and resumed ends as if nothing had happened, to the last bit."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError
+from stocklstm.learn import shards
 from stocklstm.learn.checkpoints import (
     decode_checkpoint,
     decode_state,
@@ -113,6 +115,39 @@ def test_pieces_make_the_whole(
     for epoch, content in memory.checkpoints.items():
         one, other = decode_checkpoint(content), decode_checkpoint(kept.checkpoints[epoch])
         require_same(one, other)
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small networks are worked on in two shards, too, and PyTorch has two threads to give."""
+    monkeypatch.setattr(shards, "_WORTH_SHARING", 0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(("schedule", "optimizer"), list(zip(SCHEDULES, OPTIMIZERS * 2)))  # noqa: B905
+def test_pieces_by_one_thread_and_by_two_make_the_whole(
+    tiny: TrainingConfig, data: TrainingData, schedule: str, optimizer: str
+) -> None:
+    settings = {"epochs": 3, "warmup_epochs": 1, "num_layers": 2, "dropout": 0.3}
+    two = replace(tiny, schedule=schedule, optimizer=optimizer, patience=None, **settings)
+    one = replace(two, threads=1)
+    whole = run(two, data, Memory())
+    alone = run(one, data, Memory())
+    memory = Memory()
+    for config, steps in ((one, 2), (two, 3), (one, 1)):
+        memory.steps = steps
+        with pytest.raises(StoppedError):
+            run(config, data, memory)
+
+    pieces = run(two, data, memory)
+
+    assert losses(whole) == losses(alone) == losses(pieces)
+    require_same(whole.state, alone.state)
+    require_same(whole.state, pieces.state)
 
 
 def test_early_stopping_remembers_how_long_it_has_waited(

@@ -43,7 +43,7 @@ CALIBRATED = {
     "calibration_fraction": 0.0,
     "test_fraction": 0.2,
     "seed": 0,
-    "threads": 1,
+    "threads": 2,
     "device": "cpu",
     "precision": "32",
 }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from stocklstm import dry_run, train
 from stocklstm.core.settings.config import TrainingConfig, configure
@@ -165,6 +166,23 @@ def test_a_damaged_run_is_called_so(priced_home: Path, tiny: TrainingConfig, nam
 
     assert isinstance(error, ArtifactCorruptError)
     assert error.hint
+
+
+def test_a_run_of_another_training_loop_is_refused_and_kept(
+    priced_home: Path, tiny: TrainingConfig
+) -> None:
+    run = stopped(priced_home, tiny)
+    path = priced_home / "runs" / run / "state.pth"
+    # As 0.1 saved it.
+    state = {name: value for name, value in torch.load(path).items() if name != "loop"}
+    torch.save(state, path)
+
+    (failure,) = train([], tiny, home=priced_home, beginning=StartFrom(resume=run)).failures
+
+    assert isinstance(failure.error, ConfigError)
+    assert "was begun by another version of stocklstm" in failure.error.message
+    assert failure.error.hint == f"stocklstm train --ticker {TICKER} starts a new one"
+    assert runs(priced_home) == [run]
 
 
 def test_a_run_is_resumed_once_at_a_time(priced_home: Path, tiny: TrainingConfig) -> None:
