@@ -78,9 +78,8 @@ class FlatWeights:
     def clip_gradient(self, most: float) -> None:
         """Shorten the gradient to a norm, if it is longer (Pascanu et al. 2013)."""
         gradient = self.vector.grad
-        if gradient is not None:
-            norm = torch.linalg.vector_norm(gradient)
-            gradient.mul_((most / (norm + 1e-6)).clamp(max=1.0))
+        if gradient is not None and (norm := torch.linalg.vector_norm(gradient).item()) > most:
+            gradient.mul_(most / norm)
 
 
 class WeightAverage:

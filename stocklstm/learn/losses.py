@@ -1,6 +1,7 @@
 """Loss functions."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -50,9 +51,14 @@ def pinball_loss(outputs: Tensor, targets: Tensor) -> Tensor:
         outputs: (N, Q) quantiles over `LEVELS`.
         targets: (N,).
     """
-    levels = torch.tensor(LEVELS, dtype=outputs.dtype, device=outputs.device)
+    levels = _levels(outputs.dtype, outputs.device)
     errors = targets[:, None] - outputs
     return torch.maximum(levels * errors, (levels - 1) * errors).mean()
+
+
+@cache
+def _levels(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(LEVELS, dtype=dtype, device=device)
 
 
 def squared_loss(outputs: Tensor, targets: Tensor) -> Tensor:
