@@ -239,7 +239,7 @@ def grids(quantiles: Sequence[tuple[float, ...]]) -> Floats:
     Raises:
         ValueError: One has another number of them: they would be taken for those of another.
     """
-    if any(len(grid) != len(LEVELS) for grid in quantiles):
+    if set(map(len, quantiles)) - {len(LEVELS)}:
         raise ValueError("a forecast on record has another number of quantiles")
     flat = np.fromiter(chain.from_iterable(quantiles), np.float64)
     return flat.reshape(len(quantiles), len(LEVELS))
