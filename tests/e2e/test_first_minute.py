@@ -38,11 +38,13 @@ def offline(yahoo: YahooServer) -> dict[str, str]:
     return {**yahoo.environment, **nowhere, "NO_PROXY": "", "no_proxy": ""}
 
 
-def test_one_command_leads_to_a_champion(program: Program, home: Path, yahoo: YahooServer) -> None:
+def test_one_command_leads_to_a_champion(
+    program: Program, warm: Warm, home: Path, yahoo: YahooServer
+) -> None:
     trained = program("train", TICKER, *SMALL, **yahoo.environment)
-    again = program("train", TICKER, *SMALL, "--promote", "never", "-q", **yahoo.environment)
+    again = warm("train", TICKER, *SMALL, "--promote", "never", "-q", **yahoo.environment)
     asked = len(yahoo.queries)
-    predicted = program("predict", "-q", **yahoo.environment)
+    predicted = warm("predict", "-q", **yahoo.environment)
 
     assert trained.returncode == 0, trained.stderr
     assert f"Trained {TICKER}@v1" in trained.stdout
@@ -52,10 +54,10 @@ def test_one_command_leads_to_a_champion(program: Program, home: Path, yahoo: Ya
     with open_store(home) as store:
         assert store.registry.aliases.of(TICKER)["champion"] == 1
     # Prices that are there are asked for by nobody.
-    assert (again.stdout, again.stderr) == (f"{TICKER}@v2\n", "")
+    assert (again.out, again.err) == (f"{TICKER}@v2\n", "")
     assert asked_for(yahoo) == {TICKER}
     assert len(yahoo.queries) == asked == 2
-    assert predicted.stdout.strip().replace(".", "").isdigit()
+    assert predicted.out.strip().replace(".", "").isdigit()
 
 
 def test_without_a_network_there_is_one_error_and_nothing_is_left(

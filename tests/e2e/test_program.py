@@ -235,7 +235,7 @@ def test_the_version_is_told(program: Program) -> None:
     assert program("--version").stdout == f"stocklstm {__version__}\n"
 
 
-def test_csv_to_forecast(program: Program, tmp_path: Path) -> None:
+def test_csv_to_forecast(warm: Warm, tmp_path: Path) -> None:
     lines = ["Data;Abertura;Máxima;Mínima;Fechamento;Volume"]
     for row in SAMPLE.read_text().splitlines()[-600:]:
         day, *prices, volume = row.split(",")
@@ -246,12 +246,12 @@ def test_csv_to_forecast(program: Program, tmp_path: Path) -> None:
     file.write_text("\n".join(lines), encoding="latin-1")
 
     arguments = ("fetch", "-t", TICKER, "--source", "csv", "--file", str(file), "--json")
-    fetched = json.loads(program(*arguments).stdout)
+    fetched = json.loads(warm(*arguments).out)
 
     (result,) = fetched["results"]
     assert (result["rows_added"], result["currency"]) == (600, "BRL")
-    assert program("train", "-q", "-t", TICKER, *TINY_OPTIONS).returncode == 0
-    assert program("predict", "-q").stdout.strip().replace(".", "").isdigit()
+    assert warm("train", "-q", "-t", TICKER, *TINY_OPTIONS).code == 0
+    assert warm("predict", "-q").out.strip().replace(".", "").isdigit()
 
 
 def test_kill_9_at_any_moment_of_training_leaves_the_champion(

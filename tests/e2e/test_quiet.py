@@ -1,9 +1,6 @@
 """Without a terminal stderr says what is wrong and little else; told to be quiet, nothing else."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 
 from tests.conftest import TINY_OPTIONS, Program
 from tests.e2e.conftest import Warm
+from tests.support.forks import PROGRAM, Forks
 from tests.support.recent_prices import recent_rows
 from tests.support.yahoo_server import NOT_FOUND, YahooServer, by_ticker, history
 
@@ -26,16 +24,14 @@ def yahoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[YahooServer]:
 
 
 @pytest.fixture(scope="module")
-def _evening(yahoo: YahooServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _evening(
+    yahoo: YahooServer, warm_forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Make a store with a champion of each ticker, its prices those of this evening."""
     home = tmp_path_factory.mktemp("evening") / "home"
-    subprocess.run(
-        [sys.executable, "-m", "stocklstm", "train", *TICKERS, *SMALL],
-        env={**os.environ, **yahoo.environment, "STOCKLSTM_HOME": str(home)},
-        capture_output=True,
-        timeout=300,
-        check=True,
-    )
+    places = {**yahoo.environment, "STOCKLSTM_HOME": str(home)}
+    trained = warm_forks.run(PROGRAM, "train", *TICKERS, *SMALL, environment=places)
+    assert trained.code == 0, trained.err
     return home
 
 

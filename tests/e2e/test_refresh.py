@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import TICKER, Program
+from tests.e2e.conftest import Warm
 from tests.support.places import SAMPLE
 from tests.support.yahoo_server import NOT_FOUND, TOO_MANY, YahooServer, history, prices_only
 
@@ -44,29 +45,29 @@ def test_new_prices_come_first(program: Program, yahoo: YahooServer) -> None:
 
 
 @pytest.mark.usefixtures("model_home")
-def test_a_network_that_fails_costs_a_warning(program: Program, yahoo: YahooServer) -> None:
+def test_a_network_that_fails_costs_a_warning(warm: Warm, yahoo: YahooServer) -> None:
     yahoo.script = prices_only(TOO_MANY, GOOD)
 
-    done = program("predict", "--fetch", "--json", **yahoo.environment)
-    strict = program("predict", "--fetch", "--strict", "--json", **yahoo.environment)
+    done = warm("predict", "--fetch", "--json", **yahoo.environment)
+    strict = warm("predict", "--fetch", "--strict", "--json", **yahoo.environment)
 
-    assert done.returncode == 0, done.stderr
-    (made,) = json.loads(done.stdout)["forecasts"]
+    assert done.code == 0, done.err
+    (made,) = json.loads(done.out)["forecasts"]
     assert made["as_of"] == "2024-03-13"
     (warning,) = made["warnings"]
     assert warning.startswith("prices could not be refreshed (")
-    assert f"warning: {TICKER}: {warning}" in done.stderr
+    assert f"warning: {TICKER}: {warning}" in done.err
     # A later attempt may succeed: the code says so.
-    assert strict.returncode == 75
-    document = json.loads(strict.stdout)
+    assert strict.code == 75
+    document = json.loads(strict.out)
     assert document["forecasts"] == []
     assert [error["error"] for error in document["errors"]] == ["RateLimitedError"]
 
 
 @pytest.mark.usefixtures("model_home")
-def test_a_ticker_that_yahoo_has_forgotten(program: Program, yahoo: YahooServer) -> None:
+def test_a_ticker_that_yahoo_has_forgotten(warm: Warm, yahoo: YahooServer) -> None:
     yahoo.script = lambda _: NOT_FOUND
 
-    strict = program("predict", "--fetch", "--strict", "--quiet", **yahoo.environment)
+    strict = warm("predict", "--fetch", "--strict", "--quiet", **yahoo.environment)
 
-    assert (strict.returncode, strict.stdout) == (4, "")
+    assert (strict.code, strict.out) == (4, "")

@@ -64,7 +64,7 @@ def filled(home: Path) -> bytes:
     with open_store(home, create=True) as store:
         store.prices.merge(PETR4, WEEK, (DIVIDEND,), source="csv", at=NOON)
         days = np.array(["2024-03-14", "2024-03-15"], "datetime64[D]")
-        store.sessions.put("BVMF", days, days.astype("datetime64[s]") + 72_000)
+        store.sessions.put("BVMF", days, days.astype("datetime64[s]") + np.timedelta64(20, "h"))
         publish(store.registry, promotion="first")
         store.ledger.record(entry_of())
     return (home / "stocklstm.db").read_bytes()
