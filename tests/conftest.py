@@ -24,6 +24,10 @@ from stocklstm.report import figure as figures
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.support.property_tests import PROPERTY
 
+# PyTorch's threads wait for each other busily: where several processes share the processors, that
+# takes longer than what they compute. It is not loaded yet; processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Also where a test says nothing of its own, or no more than how many examples.
 hypothesis.settings.register_profile("tests", PROPERTY)
 hypothesis.settings.load_profile("tests")
