@@ -180,7 +180,7 @@ def fill_ledger(home: Path, names: Sequence[str]) -> None:
 
 def measure(tickers: int = 1000, rows: int = 500) -> Costs:
     """Make a store of at least ten tickers and measure it."""
-    config = configure("calibrated", epochs=1, batch_size=1024)
+    config = configure("calibrated-50", epochs=1, batch_size=1024)
     names = [f"T{number:05d}" for number in range(tickers)]
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"

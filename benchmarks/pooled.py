@@ -1,12 +1,13 @@
 """Quality of one pooled model beside a model of each ticker, and for a ticker it never saw.
 
-Run: python benchmarks/pooled.py [--data FOLDER] [--seed N] [--jobs N] [--set NAME=VALUE ...]
+Run: python benchmarks/pooled.py [--data FOLDER] [--preset NAME] [--seed N] [--jobs N]
+     [--set NAME=VALUE ...]
 
-Three kinds of models have the same settings, those of the default preset except what --set
-changes, and the same parts of every series: one of each ticker alone, one of all tickers, and for
-each ticker one of all others, which forecasts the ticker that was held out. All are scored on the
-same test days; CRPS ratios below 1 are better than filtered historical simulation on EWMA
-volatility, means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds
+Three kinds of models have the same settings, those of a preset (the default one, if none is named)
+except what --set changes, and the same parts of every series: one of each ticker alone, one of all
+tickers, and for each ticker one of all others, which forecasts the ticker that was held out. All
+are scored on the same test days; CRPS ratios below 1 are better than filtered historical simulation
+on EWMA volatility, means over series are geometric. Exit code 1 if a goal is missed. FOLDER holds
 TICKER.csv files; by default the series that come with the program and the benchmarks are used.
 """
 

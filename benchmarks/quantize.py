@@ -1,6 +1,6 @@
 """Measure every method of quantize, with its controls, on the bundled PETR4.SA series.
 
-    python benchmarks/quantize.py [--model calibrated --model paper …] [--home DIRECTORY]
+    python benchmarks/quantize.py [--model calibrated-50 --model paper …] [--home DIRECTORY]
 
 Trains each model in a store of its own (or takes its latest float32 version from `--home`), makes
 every smaller version there is, and prints one Markdown table a model: all ratios to the float32
@@ -53,8 +53,8 @@ METHODS = {
     "pipeline, accuracy": Compression("pipeline", budget="accuracy"),
 }
 MODELS = {
-    "calibrated": configure("calibrated"),
-    "calibrated, hidden 100": configure("calibrated", hidden_size=100),
+    "calibrated-50": configure("calibrated-50"),
+    "calibrated-50, hidden 100": configure("calibrated-50", hidden_size=100),
     "paper": configure("paper"),
     "paper-short": configure("paper-short"),
 }

@@ -47,6 +47,7 @@ def prices(ticker: str, packed: Path | None) -> Bars:
 def model_options(description: str) -> argparse.ArgumentParser:
     """Make a parser of the options that choose the settings of models."""
     parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--preset", default="calibrated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -54,9 +55,9 @@ def model_options(description: str) -> argparse.ArgumentParser:
 
 
 def chosen_settings(options: argparse.Namespace) -> TrainingConfig:
-    """Return the default preset's settings, changed as the options say."""
+    """Return a preset's settings, changed as the options say."""
     changes = {
         name: SETTINGS[name].parse(value, "--set")
         for name, _, value in (word.partition("=") for word in options.set)
     }
-    return configure("calibrated", seed=options.seed, **changes)
+    return configure(options.preset, seed=options.seed, **changes)

@@ -96,7 +96,11 @@ class PredictRequest(BaseModel):
         ),
     ] = None
     adaptive: Annotated[
-        bool, Field(description="Intervals that learn from past ones; only from the store.")
+        bool,
+        Field(
+            description="All intervals learn from past ones, not only those that the test part "
+            "found wrong; only from the store."
+        ),
     ] = False
 
     @model_validator(mode="after")
@@ -128,7 +132,7 @@ class PredictRequest(BaseModel):
         """
         levels = INTERVAL_LEVELS if self.levels is None else tuple(self.levels)
         horizon = parse_horizons(self.horizon) if isinstance(self.horizon, str) else self.horizon
-        return Wanted(None, horizon, levels, self.adaptive)
+        return Wanted(None, horizon, levels, self.adaptive or None)
 
     def given(self) -> GivenPrices | None:
         """Return the prices of the body; None to forecast from the store."""

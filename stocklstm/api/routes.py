@@ -238,7 +238,11 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
             ),
         ] = None,
         adaptive: Annotated[
-            bool, Query(description="Intervals that learn from how often past ones held.")
+            bool,
+            Query(
+                description="All intervals learn from how often past ones held, not only those "
+                "that the test part found wrong."
+            ),
         ] = False,
         strict: Annotated[
             bool, Query(description="No forecast where a check warns, but 409 or 422.")
@@ -258,7 +262,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         references = tuple(ticker or ())
         levels = INTERVAL_LEVELS if level is None else tuple(level)
         ahead = None if horizon is None else parse_horizons(horizon)
-        wanted = Wanted(at, ahead, levels, adaptive)
+        wanted = Wanted(at, ahead, levels, adaptive or None)
         demands = Demands(max_age, strict)
         content = await service.answer(
             ("predict", references, wanted, strict, max_age),

@@ -220,6 +220,8 @@ def _check_scores(scores: Evaluation, horizon: int) -> None:
     for each in spread.coverage:
         _require("a level", 0 < each.level < 1, each.low <= each.high)
         chances += [each.share, each.kupiec_p, each.christoffersen_p]
+        adaptive = each.adaptive_share, each.adaptive_level
+        chances += [share for share in adaptive if share is not None]
     levels = [each.level for each in spread.coverage]
     _require("a level", all(one < other for one, other in pairwise(sorted(levels))))
     _require("a probability", *(0 <= chance <= 1 and math.isfinite(chance) for chance in chances))

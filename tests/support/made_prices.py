@@ -64,3 +64,24 @@ def other_future(bars: Bars, row: int) -> Bars:
         adj_closes=changed(bars.adj_closes),
         volumes=changed(bars.volumes),
     )
+
+
+def thinned(bars: Bars, share: float, rows: int, seed: int = 0) -> Bars:
+    """Repeat the close before on a share of the leading rows, as if nobody had traded then."""
+    still = np.arange(len(bars)) < rows
+    still &= np.random.default_rng(seed).random(len(bars)) < share
+    still[0] = False
+    last = np.maximum.accumulate(np.where(still, 0, np.arange(len(bars))))
+    closes = bars.closes[last]
+    opens, highs, lows = (
+        np.where(still, closes, values) for values in (bars.opens, bars.highs, bars.lows)
+    )
+    return replace(
+        bars,
+        opens=opens,
+        highs=highs,
+        lows=lows,
+        closes=closes,
+        adj_closes=bars.adj_closes[last],
+        volumes=np.where(still, 0.0, bars.volumes),
+    )

@@ -8,6 +8,7 @@ from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import (
     MOST_TIMES,
     error_digits,
+    level_percent,
     money,
     naive_words,
     p_cell,
@@ -31,7 +32,7 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
     coverage: Sequence[Mapping[str, Any]] = distribution.pop("coverage")
     shares = distribution.pop("reliability")
 
-    def keyed(name: str) -> dict[str, float]:
+    def keyed(name: str) -> dict[str, float | None]:
         return {f"{interval['level']:g}": interval[name] for interval in coverage}
 
     return {
@@ -53,6 +54,8 @@ def evaluation_document(evaluation: "Evaluation") -> dict[str, Any]:
             "width": keyed("width"),
             "kupiec_p": keyed("kupiec_p"),
             "christoffersen_p": keyed("christoffersen_p"),
+            "adaptive_coverage": keyed("adaptive_share"),
+            "adaptive_level": keyed("adaptive_level"),
             "reliability": {
                 f"{level:g}": share for level, share in zip(LEVELS, shares, strict=True)
             },
@@ -77,6 +80,12 @@ def scores_tables(console: "Console", item: "Scored") -> None:
     console.print()
     columns = ["", "Held", "Fits", "Width", "Kupiec p", "Christoffersen p"]
     grid(console, "Intervals", columns, _interval_rows(item))
+    for each in scores.distribution.coverage:
+        if each.adaptive_share is not None:
+            console.print(
+                f"The {level_percent(each.level)} interval would have held "
+                f"{percent(each.adaptive_share)}, had it followed the hits before it."
+            )
     console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
 

@@ -103,7 +103,7 @@ def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
         whose = f", {sessions_ahead(item.horizon)}" if several else ""
         if item.live is not None:
             yield Line(f"Live{whose}, {_live_words(item.live)}")
-        if item.intervals[0].adaptive:
+        if any(interval.adaptive for interval in item.intervals):
             yield Line(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
     if first.plot:
         yield Line(f"Picture: {first.plot}", whole=True)

@@ -60,13 +60,14 @@ def predict(
         typer.Option(metavar="LEVEL,...", help="Probabilities of the intervals, from 0.2 to 0.99."),
     ] = ",".join(map(str, INTERVAL_LEVELS)),
     adaptive: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--adaptive",
+            "--adaptive/--no-adaptive",
             help="Widen or narrow the intervals by how often past ones held (at least 20 must "
-            "have closed).",
+            "have closed). Without either option those that the test part found wrong are.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw a fan chart for each ticker.")] = False,
     plot_file: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ Whatever the outcomes do, the share of misses over T days then lies within
 the grid is wide enough for what is asked of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -119,26 +119,82 @@ def adapted_intervals(
     return tuple(intervals[level] for level in levels), remarks
 
 
-def adapted_level(actuals: Floats, quantiles: Floats, level: float) -> AdaptedLevel:
+def followed_intervals(
+    grid: Floats, levels: Sequence[float], begun: Mapping[float, float], closed: ClosedForecasts
+) -> tuple[Interval, ...]:
+    """Take plain intervals, but for those that held too little or too much in a model's test.
+
+    Args:
+        grid: (Q,) quantiles over `LEVELS`, in currency.
+        levels: Probabilities.
+        begun: Levels at which the test left those intervals, by the coverage promised.
+        closed: Past forecasts of days after the test, to learn from further.
+    """
+    intervals, widest = {}, 0.0
+    for level in sorted(levels):
+        effective = level
+        if level in begun:
+            learned = adapted_level(closed.actuals, closed.quantiles, level, begun[level])
+            effective = learned.effective
+        if level in begun or effective < widest:
+            # One that promises more is never the narrower one.
+            widest = max(widest, effective)
+            lower, upper = bounds(grid, widest)
+            intervals[level] = Interval(level, lower, upper, adaptive=True, effective_level=widest)
+        else:
+            widest = level
+            (intervals[level],) = plain_intervals(grid, [level])
+    return tuple(intervals[level] for level in levels)
+
+
+def followed(actuals: Floats, quantiles: Floats, level: float) -> tuple[float, float]:
+    """Tell how often an interval would have held that learns from one day to the next.
+
+    Args:
+        actuals: (n,) outcomes, oldest first, n >= 1.
+        quantiles: (n, Q) over `LEVELS`, as they were forecast.
+        level: Coverage promised.
+
+    Returns:
+        The share that held, and the level at which to take the next one.
+    """
+    held, current = _learned(actuals, quantiles, level, level)
+    return held / len(actuals), _within_grid(current)
+
+
+def adapted_level(
+    actuals: Floats, quantiles: Floats, level: float, begun: float | None = None
+) -> AdaptedLevel:
     """Learn from past forecasts at which level to take the next interval.
 
     Args:
         actuals: (n,) outcomes, oldest first.
         quantiles: (n, Q) over `LEVELS`, as they were forecast.
         level: Coverage promised, strictly between 0 and 1.
+        begun: Level to begin with; by default the one promised.
     """
+    _, current = _learned(actuals, quantiles, level, level if begun is None else begun)
+    return AdaptedLevel(level, _within_grid(current), reached=1 - current <= _WIDEST + 1e-9)
+
+
+def _learned(actuals: Floats, quantiles: Floats, level: float, begun: float) -> tuple[int, float]:
+    """Follow the rule; return how many held, and the share of misses to aim at next."""
     alpha = 1 - level
     step = STEP * alpha
-    current = alpha
+    current, held = 1 - begun, 0
     for actual, grid in zip(actuals.tolist(), quantiles, strict=True):
         lower, upper = bounds(grid, 1 - current)
-        current += step * (alpha - float(not lower <= actual <= upper))
+        inside = lower <= actual <= upper
+        held += inside
+        current += step * (alpha - float(not inside))
         # Where every interval is to be had it keeps to these limits by itself. The grid ends, and
         # without them misses beyond it would be owed for ever.
         current = min(max(current, -step), 1 + step)
-    return AdaptedLevel(
-        level, min(max(1 - current, 0.0), _WIDEST), reached=1 - current <= _WIDEST + 1e-9
-    )
+    return held, current
+
+
+def _within_grid(current: float) -> float:
+    return min(max(1 - current, 0.0), _WIDEST)
 
 
 def bounds(grid: Floats, level: float) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stocklstm.core.forecasts.intervals import followed
 from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, crps, interval
 from stocklstm.core.prices.series import (
@@ -310,6 +311,12 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
     independent = max(1, len(inside) // days.span)
     apart = inside[:: days.span]
     low, high = binomial_band(independent, level, 0.99)
+    chance = kupiec(apart, level).p
+    # Of spans that overlap the outcomes before are not known in time.
+    follows = chance < SIGNIFICANT and days.span == 1 and len(inside) >= FEWEST
+    held, next_level = (
+        followed(days.actuals, days.forecasts.quantiles, level) if follows else (None, None)
+    )
     return Coverage(
         level=level,
         share=float(inside.mean()),
@@ -317,8 +324,10 @@ def _coverage(days: ScoredDays, level: float) -> Coverage:
         high=high,
         winkler=float((widths + 2 / (1 - level) * missed).mean()),
         width=float(widths.mean()),
-        kupiec_p=kupiec(apart, level).p,
+        kupiec_p=chance,
         christoffersen_p=christoffersen(apart, level).p,
+        adaptive_share=held,
+        adaptive_level=next_level,
     )
 
 

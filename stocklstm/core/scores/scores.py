@@ -116,6 +116,9 @@ class Coverage:
         kupiec_p: p of Kupiec's test of the share seen.
         christoffersen_p: p of Christoffersen's test of the share and of misses that follow each
             other.
+        adaptive_share: Share that would have held if each interval had followed the hits before
+            it; None where the interval need not.
+        adaptive_level: Level at which that leaves the next one.
     """
 
     level: float
@@ -126,6 +129,8 @@ class Coverage:
     width: float
     kupiec_p: float
     christoffersen_p: float
+    adaptive_share: float | None = None
+    adaptive_level: float | None = None
 
     @property
     def consistent(self) -> bool:

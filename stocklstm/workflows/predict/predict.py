@@ -1,6 +1,6 @@
 """predict: the close of a session to come, with intervals."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -9,7 +9,12 @@ import numpy as np
 from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import is_day, utc_now
-from stocklstm.core.forecasts.intervals import Interval, adapted_intervals, plain_intervals
+from stocklstm.core.forecasts.intervals import (
+    Interval,
+    adapted_intervals,
+    followed_intervals,
+    plain_intervals,
+)
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.forecasts.quantiles import NARROWEST, WIDEST, ReturnForecasts
 from stocklstm.core.prices.series import Bars, outcomes
@@ -52,13 +57,14 @@ class Wanted:
         horizon: Sessions ahead, not fewer than the model learned, or several such numbers, each of
             which is a forecast of its own; None for as many as it learned.
         levels: Probabilities of the intervals.
-        adaptive: Take the intervals where past ones would have held what they promised.
+        adaptive: Take the intervals where past ones would have held what they promised; None for
+            those alone that held significantly less or more on the test part; False for none.
     """
 
     at: str | None = None
     horizon: int | tuple[int, ...] | None = None
     levels: tuple[float, ...] = INTERVAL_LEVELS
-    adaptive: bool = False
+    adaptive: bool | None = None
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -375,13 +381,12 @@ class _Run:
     ) -> Forecast:
         store, wanted, model = self.store, self.wanted, made.model
         unchanged, warnings = record
-        closed = None
+        closed, begun = None, _begun(model.manifest, entry, wanted)
         if wanted.at is None:
             version = self.models.version(made.reference)
-            closed = closed_before(
-                store, self.lookups, made.bars, version, entry, adaptive=wanted.adaptive
-            )
-        intervals, remarks = _intervals(entry, wanted, closed)
+            learns = bool(wanted.adaptive or begun)
+            closed = closed_before(store, self.lookups, made.bars, version, entry, adaptive=learns)
+        intervals, remarks = _intervals(entry, wanted, closed, begun, model.manifest)
         checks = (*made.checks, *untested)
         return Forecast(
             ticker=entry.ticker,
@@ -413,11 +418,31 @@ class _Run:
         )
 
 
+def _begun(manifest: Manifest, entry: LedgerEntry, wanted: Wanted) -> dict[float, float]:
+    """Give the levels at which the test part left the intervals that it found wrong."""
+    scores = manifest.evaluation
+    # Of a day of the past the test part may know what came after it.
+    if wanted.adaptive is not None or wanted.at is not None or entry.horizon != scores.horizon:
+        return {}
+    return {
+        each.level: each.adaptive_level
+        for each in scores.distribution.coverage
+        if each.adaptive_level is not None
+    }
+
+
 def _intervals(
-    entry: LedgerEntry, wanted: Wanted, closed: ClosedForecasts | None
+    entry: LedgerEntry,
+    wanted: Wanted,
+    closed: ClosedForecasts | None,
+    begun: Mapping[float, float],
+    manifest: Manifest,
 ) -> tuple[tuple[Interval, ...], list[str]]:
     """Take the intervals out of the grid, with what to warn of."""
     grid = np.array(entry.quantiles)
+    if begun and closed is not None:
+        untested = closed.select(closed.dates > np.datetime64(manifest.evaluation.end, "D"))
+        return followed_intervals(grid, wanted.levels, begun, untested), []
     if not wanted.adaptive or closed is None:
         return plain_intervals(grid, wanted.levels), []
     if len(closed) < FEWEST:

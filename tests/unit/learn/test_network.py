@@ -23,7 +23,13 @@ def test_parameter_count_is_the_documented_one(hidden_size: int, count: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("preset", "count"), [("calibrated", 31_965), ("paper", 122_101), ("paper-short", 4_513)]
+    ("preset", "count"),
+    [
+        ("calibrated", 1_535),
+        ("calibrated-50", 31_965),
+        ("paper", 122_101),
+        ("paper-short", 4_513),
+    ],
 )
 def test_each_preset_has_the_documented_size(preset: str, count: int) -> None:
     assert StockLSTM.from_config(PRESETS[preset]).parameter_count == count

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stocklstm.core.forecasts.intervals import STEP, adapted_level, bounds
+from stocklstm.core.forecasts.intervals import (
+    STEP,
+    adapted_level,
+    bounds,
+    followed,
+    followed_intervals,
+    plain_intervals,
+)
+from stocklstm.core.forecasts.live import ClosedForecasts
 from stocklstm.core.settings.config import LEVELS
 from tests.support.normal_forecasts import GRID
 from tests.support.property_tests import PROPERTY
@@ -60,6 +68,46 @@ def test_no_outcomes_within_the_grid_can_break_the_bound(
     actuals, quantiles = np.array(outcomes), grids(60)
 
     assert abs(share_held(actuals, quantiles, level) - level) <= bound(60, level)
+
+
+@PROPERTY
+@given(
+    st.lists(st.floats(-3, 3), min_size=1, max_size=40),
+    st.sampled_from([0.8, 0.95]),
+    st.integers(0, 40),
+)
+def test_what_a_test_follows_is_what_days_one_by_one_would_be(
+    outcomes: list[float], level: float, cut: int
+) -> None:
+    actuals, quantiles = np.array(outcomes), grids(len(outcomes))
+
+    share, following = followed(actuals, quantiles, level)
+
+    assert share == share_held(actuals, quantiles, level)
+    assert following == adapted_level(actuals, quantiles, level).effective
+    # What a test part left is gone on with by the forecasts after it.
+    if 0 < cut < len(outcomes):
+        _, begun = followed(actuals[:cut], quantiles[:cut], level)
+        later = adapted_level(actuals[cut:], quantiles[cut:], level, begun)
+        assert later.effective == pytest.approx(following, abs=0.02)
+
+
+def test_intervals_go_on_from_where_a_test_left_them() -> None:
+    actuals = np.full(3, 99.0)
+    rows = np.arange(3)
+    closed = ClosedForecasts(
+        np.datetime64("2024-01-01") + rows, rows, rows, actuals, actuals, actuals, grids(3)
+    )
+
+    near, far = followed_intervals(GRID, (0.8, 0.95), {0.8: 0.85}, closed)
+    both = followed_intervals(GRID, (0.95, 0.8), {0.8: 0.97}, closed.select(slice(0, 0)))
+
+    # Three misses of the 80 % interval: 0.016 each. The other one held what it promised.
+    assert (near.level, near.adaptive) == (0.8, True)
+    assert near.effective_level == pytest.approx(0.85 + 3 * 0.016)
+    assert far == plain_intervals(GRID, [0.95])[0]
+    # One that promises more is never the narrower one.
+    assert [each.effective_level for each in both] == [0.97, 0.97]
 
 
 def test_the_level_moves_by_what_the_rule_says() -> None:

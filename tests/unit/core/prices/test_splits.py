@@ -29,14 +29,14 @@ def needed_rows(warm_up: int, config: TrainingConfig, rows: int = 0) -> int:
 
 
 def test_the_parts_of_the_default_preset_by_hand():
-    # 21 rows of warm-up and a window of 60: origins 80 … 998 of 1000 rows, 919 of them.
-    # Test: 20 % of 919 = 184. Validation: 15 % of 735 = 110. Two purged. Training: the rest.
+    # 21 rows of warm-up and a window of 10: origins 30 … 998 of 1000 rows, 969 of them.
+    # Test: 20 % of 969 = 194. Validation: 15 % of 775 = 116. Two purged. Training: the rest.
     split = split_origins(1000, 21, PRESETS["calibrated"])
-    assert (split.train[0], split.train[-1]) == (80, 80 + 623 - 1)
-    assert (split.validation[0], split.validation[-1]) == (704, 813)
-    assert (split.test[0], split.test[-1]) == (815, 998)
+    assert (split.train[0], split.train[-1]) == (30, 30 + 657 - 1)
+    assert (split.validation[0], split.validation[-1]) == (688, 803)
+    assert (split.test[0], split.test[-1]) == (805, 998)
     assert len(split.calibration) == 0
-    assert split.train_rows == 704
+    assert split.train_rows == 688
 
 
 def test_the_parts_of_the_paper_preset_by_hand():
@@ -87,7 +87,8 @@ def test_sizes_follow_the_shares(config, rows):
 
 
 @pytest.mark.parametrize(
-    ("preset", "needed"), [("calibrated", 243), ("paper", 304), ("paper-short", 254)]
+    ("preset", "needed"),
+    [("calibrated", 193), ("calibrated-50", 243), ("paper", 304), ("paper-short", 254)],
 )
 def test_the_rows_a_preset_needs_are_exact(preset, needed):
     config = PRESETS[preset]
@@ -104,7 +105,7 @@ def test_the_error_says_what_to_do():
     with pytest.raises(SeriesTooShortError) as caught:
         split_origins(100, 21, PRESETS["calibrated"])
     assert caught.value.message == (
-        f"100 rows are too few: windows of 60 need at least {caught.value.needed}"
+        f"100 rows are too few: windows of 10 need at least {caught.value.needed}"
     )
     assert "--seq-length" in caught.value.hint
 

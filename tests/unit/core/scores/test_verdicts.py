@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.inputs.scaling import AnchorScaling
 from stocklstm.core.scores.baselines import Baselines, naive_error
 from stocklstm.core.scores.evaluation import (
@@ -335,3 +336,25 @@ def test_the_count_is_corrected_for_the_number_of_tickers():
     assert "better for 1 of 4 after Holm, worse for 0." in (
         evaluate(random_days(30, 7), 1.0, tickers).verdict_text
     )
+
+
+@pytest.mark.parametrize("spread", [0.6, 0.75, 1.6])
+def test_intervals_found_wrong_are_said_to_hold_once_they_follow_their_hits(spread):
+    wrong = evaluate(random_days(600, 1, spread=spread), 1.0).distribution.coverage
+    right = evaluate(random_days(600, 1), 1.0).distribution.coverage
+
+    for each in wrong:
+        assert each.kupiec_p < SIGNIFICANT
+        # The wider one learns slowly, and ends where the grid ends.
+        left = 0.4 if each.level == 0.8 else 0.8
+        assert abs(each.adaptive_share - each.level) < left * abs(each.share - each.level)
+        assert (each.adaptive_level > each.level) == (spread < 1)
+    assert {(each.adaptive_share, each.adaptive_level) for each in right} == {(None, None)}
+
+
+def test_intervals_of_spans_that_overlap_or_of_few_days_follow_nothing():
+    overlapping = replace(random_days(600, 1, spread=0.6), horizon=5)
+    for days in (overlapping, random_days(FEWEST - 1, 1, spread=0.01)):
+        for each in evaluate(days, 1.0).distribution.coverage:
+            assert each.kupiec_p < SIGNIFICANT
+            assert (each.adaptive_share, each.adaptive_level) == (None, None)

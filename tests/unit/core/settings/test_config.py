@@ -7,8 +7,8 @@ from stocklstm.core.settings.config import LEVELS, PRESETS, TrainingConfig, conf
 from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.errors import ConfigError
 
-CALIBRATED = {
-    "preset": "calibrated",
+CALIBRATED_50 = {
+    "preset": "calibrated-50",
     "target": "return",
     "features": ("return", "volatility"),
     "start": None,
@@ -47,7 +47,13 @@ CALIBRATED = {
     "device": "cpu",
     "precision": "32",
 }
-PAPER = CALIBRATED | {
+CALIBRATED = CALIBRATED_50 | {
+    "preset": "calibrated",
+    "seq_length": 10,
+    "hidden_size": 16,
+    "num_layers": 1,
+}
+PAPER = CALIBRATED_50 | {
     "preset": "paper",
     "target": "price",
     "features": ("close",),
@@ -72,7 +78,12 @@ PAPER_SHORT = PAPER | {
 
 
 def test_presets_are_what_the_design_says():
-    expected = {"calibrated": CALIBRATED, "paper": PAPER, "paper-short": PAPER_SHORT}
+    expected = {
+        "calibrated": CALIBRATED,
+        "calibrated-50": CALIBRATED_50,
+        "paper": PAPER,
+        "paper-short": PAPER_SHORT,
+    }
     assert {name: asdict(preset) for name, preset in PRESETS.items()} == expected
 
 
@@ -99,7 +110,7 @@ def test_sizes_follow_the_target():
 def test_no_such_preset(preset):
     with pytest.raises(ConfigError, match="there is no preset") as caught:
         configure(preset)
-    assert caught.value.hint == "the presets are calibrated, paper, paper-short"
+    assert caught.value.hint == "the presets are calibrated, calibrated-50, paper, paper-short"
 
 
 def test_no_such_setting():

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stocklstm import predict, train
+from stocklstm import load, predict, train
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.predict import Wanted
 from tests.conftest import TICKER, Cli
+from tests.support.bundled_prices import bundled
 from tests.support.evenings import cut_off, evening, live_through, scores_of
+from tests.support.made_prices import thinned
 from tests.support.stored_rows import execute
 
 # --- What predict shows --------------------------------------------------------------------------
@@ -186,7 +188,8 @@ def test_too_few_forecasts_adapt_nothing(model_home: Path, cli: Cli) -> None:
     bars = cut_off(model_home, 5)
     live_through(model_home, bars, range(len(bars) - 6, len(bars)))
 
-    (plain,) = predict([TICKER], home=model_home, now=evening(bars, -1)).forecasts
+    given = Wanted(adaptive=False)
+    (plain,) = predict([TICKER], given, home=model_home, now=evening(bars, -1)).forecasts
     wanted = Wanted(adaptive=True)
     (made,) = predict([TICKER], wanted, home=model_home, now=evening(bars, -1)).forecasts
 
@@ -203,3 +206,34 @@ def test_the_past_does_not_adapt_to_what_came_later(cli: Cli) -> None:
 
     assert (outcome.code, outcome.out) == (2, "")
     assert "leave out --at" in outcome.err
+
+
+def test_what_the_test_part_found_wrong_follows_the_hits_from_there(
+    home: Path, tiny: TrainingConfig, cli: Cli
+) -> None:
+    """Train on a share that was traded on one session in five, and on all of them later."""
+    answer = bundled()
+    bars = thinned(answer.bars, 0.8, len(answer.bars) * 4 // 5)
+    with open_store(home, create=True) as store:
+        store.prices.merge(answer.instrument, bars, (), source="csv", at="2024-03-14T00:00:00Z")
+    assert not train([TICKER], tiny, home=home).failures
+    coverage = load(TICKER, home=home).manifest.evaluation.distribution.coverage
+
+    (made,) = predict([TICKER], home=home).forecasts
+    (plain,) = predict([TICKER], Wanted(adaptive=False), home=home).forecasts
+    (past,) = predict([TICKER], Wanted(at="2024-03-01"), home=home).forecasts
+
+    found = {each.level: each for each in coverage if each.adaptive_level is not None}
+    assert coverage[0].share < 0.7
+    assert abs(coverage[0].adaptive_share - 0.8) < 0.04
+    assert 0.8 in found
+    for interval in made.intervals:
+        assert interval.adaptive == (interval.level in found)
+        if interval.adaptive:
+            assert interval.effective_level == found[interval.level].adaptive_level
+    assert made.intervals[0].upper > plain.intervals[0].upper
+    assert made.quantiles == plain.quantiles
+    assert made.warnings == plain.warnings
+    assert not any(each.adaptive for each in (*plain.intervals, *past.intervals))
+    assert "Adaptive intervals: 80 % as" in cli("predict").out
+    assert "The 80 % interval would have held" in cli("evaluate").out

@@ -27,7 +27,7 @@ from stocklstm.store.ledger import Ledger
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.predict.preconditions import Demands
-from stocklstm.workflows.predict.predict import Forecast, Wanted, of_one_model
+from stocklstm.workflows.predict.predict import LATEST, Forecast, Wanted, of_one_model
 from stocklstm.workflows.predict.predict import predict as predict_in
 from stocklstm.workflows.scoring import score_model
 from tests.conftest import TICKER, TINY, Cli
@@ -37,14 +37,16 @@ from tests.support.tampering import replace_file, scaled_graph
 EVENING = "2024-03-13T23:00:00Z"
 
 
-def forecast(home: Path, reference: str = TICKER, now: str = EVENING) -> Forecast:
-    result = predict([reference], home=home, now=now)
+def forecast(
+    home: Path, reference: str = TICKER, now: str = EVENING, wanted: Wanted = LATEST
+) -> Forecast:
+    result = predict([reference], wanted, home=home, now=now)
     assert not result.failures
     return result.forecasts[0]
 
 
 def test_it_is_the_models_forecast_from_the_last_close(model_home: Path) -> None:
-    made = forecast(model_home)
+    made = forecast(model_home, wanted=Wanted(adaptive=False))
 
     with open_store(model_home) as store:
         bars = store.prices.bars(TICKER)
