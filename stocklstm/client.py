@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stocklstm.core.batch import Batch, Failure
+from stocklstm.core.clock import Stopwatch
 from stocklstm.core.reference import (
     AUTO,
     CHAMPION,
@@ -63,11 +65,12 @@ if TYPE_CHECKING:
     from stocklstm.workflows.train.beginning import Search, StartFrom
     from stocklstm.workflows.train.dry_run import PlanResult
     from stocklstm.workflows.train.runs import EpochEnded
-    from stocklstm.workflows.train.train import PooledResult, TrainResult
+    from stocklstm.workflows.train.train import PooledResult, TrainedVersion, TrainResult
     from stocklstm.workflows.train.tune import TrialEnded, TuneResult
     from stocklstm.workflows.validate.validate import ValidateResult
 
 T = TypeVar("T")
+V = TypeVar("V", bound="TrainedVersion")
 
 
 def _ignore(_: object) -> None:
@@ -82,6 +85,20 @@ def _as_it_is(result: T) -> T:
 def _never() -> bool:
     """Let it run to its end."""
     return False
+
+
+def _draws(plot: bool | None, backend: "Backend | None") -> bool:
+    """Tell whether a training draws its pictures: unless told otherwise, where somebody waits."""
+    return plot if plot is not None else backend is None or backend.is_this_process
+
+
+def _timed(result: "Batch[V]", watch: Stopwatch) -> "Batch[V]":
+    """Add to the times of the first version what came before all of them."""
+    if not result.results:
+        return result
+    first, *others = result.results
+    first = replace(first, times=watch.seconds | first.times)
+    return replace(result, results=(first, *others))
 
 
 def _require_training(command: str, *more: str) -> None:
@@ -507,11 +524,11 @@ class Client:
 
         def first(names: Sequence[str]) -> "Batch[NewModel]":
             config = self.effective_settings({}).config
-            return first_models(self.train(names, config, on_epoch=on_epoch))
+            return first_models(self.train(names, config, plot=False, on_epoch=on_epoch))
 
         newer: Batch[NewModel] = Batch(())
         if old:
-            newer = newer_models(self.retrain(old, rule, on_epoch=on_epoch))
+            newer = newer_models(self.retrain(old, rule, plot=False, on_epoch=on_epoch))
         # What keeps them from being trained is no failure of the others.
         begun = renewed(new, first)
         return Batch((*newer.results, *begun.results), newer.failures + begun.failures)
@@ -592,7 +609,8 @@ class Client:
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker.
-            plot: Draw forecasts beside outcomes, errors over time and calibration too.
+            plot: Draw forecasts beside outcomes, errors over time and calibration, and the loss
+                curves, if the training did not.
             jobs: Processes, each of which scores a model at a time.
             on_ticker: Called after every model that another process scores.
 
@@ -654,19 +672,22 @@ class Client:
         require_horizons(horizons, "stocklstm evaluate --horizons")
         return evaluate_horizons(self.store(), references, horizons, pool)
 
-    def evaluate_pool(self, reference: str, tickers: Sequence[str] = ()) -> "PoolScoresResult":
+    def evaluate_pool(
+        self, reference: str, tickers: Sequence[str] = (), *, plot: bool = False
+    ) -> "PoolScoresResult":
         """Score a pooled model on the test days of each ticker, beside the ticker's own model.
 
         Args:
             reference: Name of the model, perhaps with a version.
             tickers: As typed; none means all that the model knows. Others may be named as well.
+            plot: Draw its loss curves, if its training did not.
 
         Raises:
             NotFoundError: There is no store, or no such model.
         """
         from stocklstm.workflows.evaluate.pool_scores import evaluate_pool
 
-        return evaluate_pool(self.store(), reference, tickers)
+        return evaluate_pool(self.store(), reference, tickers, plot=plot)
 
     def compare_versions(self, references: Sequence[str]) -> "ComparisonResult":
         """Compare versions of one ticker with the first that is named.
@@ -721,7 +742,7 @@ class Client:
         Raises:
             ConfigError: The number of processes is outside its limits.
             NotFoundError: There is no store, or no model at all.
-            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
+            MissingPackageError: PyTorch or onnx is not installed.
         """
         _require_training("evaluate --walk-forward")
         from stocklstm.workflows.evaluate.walk_forward import walk_forward
@@ -769,7 +790,7 @@ class Client:
         """
         from stocklstm.core.settings.compression import Compression
 
-        _require_training("quantize")
+        _require_training("quantize", "matplotlib")
         from stocklstm.workflows.quantize.quantize import check_quantize, quantize
 
         check_quantize(references, tolerance_pct)
@@ -1136,7 +1157,7 @@ class Client:
         chosen = import_format(path, file_format)
         check_promotion(promote)
         if chosen == "classic":
-            _require_training("models import of classic files")
+            _require_training("models import of classic files", "matplotlib")
             from stocklstm.workflows.models.classic import import_classic, read_classic
 
             files = read_classic(path, ticker, seq_length)
@@ -1158,6 +1179,7 @@ class Client:
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
         backend: "Backend | None" = None,
+        plot: bool | None = None,
         should_stop: Callable[[], bool] = _never,
         on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -1182,6 +1204,8 @@ class Client:
             beginning: A run to resume, or weights to start from; by default a new run with random
                 weights.
             backend: Which processes train, by default this one; the versions are the same for all.
+            plot: Draw loss curves, and forecasts beside outcomes, once all is published; by default
+                where this process trains.
             should_stop: Asked after every step; once it says yes the state is saved and training
                 ends.
             on_epoch: Called after every epoch that this process trains.
@@ -1194,7 +1218,7 @@ class Client:
                 exclude each other.
             NotFoundError: There is no store, no such run, or no such weights to start from.
             TrainingStoppedError: `should_stop` said so.
-            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
+            MissingPackageError: PyTorch or onnx is not installed.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.beginning import (
@@ -1218,7 +1242,9 @@ class Client:
         # What can be refused is refused before PyTorch is loaded.
         check_beginning(self.store(), tickers, beginning)
         check_weights(self.store(), beginning.weights)
-        from stocklstm.workflows.train.train import train
+        watch = Stopwatch()
+        with watch.of("imports"):
+            from stocklstm.workflows.train.train import train
 
         chosen = config or PRESETS["calibrated"]
         result = train(
@@ -1228,12 +1254,13 @@ class Client:
             promote=promote,
             beginning=beginning,
             backend=backend or THIS_PROCESS,
+            plot=_draws(plot, backend),
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
             on_note=on_note,
         )
-        return result.after(failures)
+        return _timed(result.after(failures), watch)
 
     def _stocked(
         self, tickers: Sequence[str], on_note: Callable[[str], None]
@@ -1258,6 +1285,7 @@ class Client:
         promote: str = "auto",
         beginning: "StartFrom | None" = None,
         backend: "Backend | None" = None,
+        plot: bool | None = None,
         should_stop: Callable[[], bool] = _never,
         on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -1274,6 +1302,7 @@ class Client:
             promote: As for `train`, by the champion of its name.
             beginning: As for `train`; "auto" resumes the latest run of that name.
             backend: As for `train`; a cluster may train it, several processes of this machine not.
+            plot: As for `train`; a pooled model has loss curves alone.
             should_stop: As for `train`.
             on_epoch: As for `train`.
             on_ticker: Told when it is through, where a cluster trains it.
@@ -1286,7 +1315,7 @@ class Client:
             NotFoundError: There is no store, or no such run.
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingStoppedError: `should_stop` said so.
-            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
+            MissingPackageError: PyTorch or onnx is not installed.
         """
         from stocklstm.workflows.parallel import THIS_PROCESS
         from stocklstm.workflows.train.beginning import (
@@ -1317,7 +1346,9 @@ class Client:
             check_weights(store, beginning.weights)
         else:
             pooled_run(store, name, beginning.resume)
-        from stocklstm.workflows.train.train import train_pooled
+        watch = Stopwatch()
+        with watch.of("imports"):
+            from stocklstm.workflows.train.train import train_pooled
 
         result = train_pooled(
             store,
@@ -1327,12 +1358,13 @@ class Client:
             promote=promote,
             beginning=beginning,
             backend=backend or THIS_PROCESS,
+            plot=_draws(plot, backend),
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
             on_note=on_note,
         )
-        return result.after(failures)
+        return _timed(result.after(failures), watch)
 
     def find_due(
         self, tickers: Sequence[str] = (), rule: "RetrainingRule | None" = None
@@ -1360,13 +1392,14 @@ class Client:
 
         return find_due(self.store(), tickers, rule or NEW_PRICES)
 
-    def retrain(
+    def retrain(  # noqa: PLR0913 - each has a default
         self,
         tickers: Sequence[str] = (),
         rule: "RetrainingRule | None" = None,
         *,
         promote: str = "auto",
         backend: "Backend | None" = None,
+        plot: bool | None = None,
         should_stop: Callable[[], bool] = _never,
         on_epoch: "Callable[[EpochEnded], None]" = _ignore,
         on_ticker: "Callable[[TickersDone], None]" = _ignore,
@@ -1383,6 +1416,7 @@ class Client:
             rule: As for `find_due`.
             promote: As for `train`.
             backend: As for `train`.
+            plot: As for `train`.
             should_stop: As for `train`.
             on_epoch: As for `train`.
             on_ticker: As for `train`.
@@ -1408,6 +1442,7 @@ class Client:
             rule or NEW_PRICES,
             promote=promote,
             backend=backend or THIS_PROCESS,
+            plot=_draws(plot, backend),
             should_stop=should_stop,
             on_epoch=on_epoch,
             on_ticker=on_ticker,
@@ -1434,7 +1469,7 @@ class Client:
         Raises:
             ConfigError: No ticker.
             NotFoundError: There is no store, which may be read-only, or no such weights.
-            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
+            MissingPackageError: PyTorch or onnx is not installed.
         """
         from stocklstm.workflows.train.beginning import require_tickers
         from stocklstm.workflows.train.warm_start import check_weights
@@ -1470,7 +1505,7 @@ class Client:
             NotFoundError: There is no store; it may be read-only.
             NotEnoughDataError: Fewer than two tickers have enough prices.
             TrainingDivergedError: It would diverge at its first steps.
-            MissingPackageError: PyTorch, onnx or Matplotlib is not installed.
+            MissingPackageError: PyTorch or onnx is not installed.
         """
         from stocklstm.workflows.train.beginning import check_pool, check_pool_in
         from stocklstm.workflows.train.warm_start import check_weights
@@ -1526,7 +1561,7 @@ class Client:
         """
         from stocklstm.workflows.train.beginning import require_tickers, study_of
 
-        _require_training("tune")
+        _require_training("tune", "matplotlib")
         known = search.resume not in {None, AUTO}
         failures: tuple[Failure, ...] = ()
         if not known:

@@ -179,7 +179,7 @@ def _priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _modelled(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("modelled") / "home"
     shutil.copytree(_priced, home)
-    result = train([TICKER], configure("calibrated", **TINY), home=home)
+    result = train([TICKER], configure("calibrated", **TINY), home=home, plot=False)
     assert not result.failures
     return home
 

@@ -26,7 +26,7 @@ from stocklstm.client import Client
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
 from stocklstm.core.operating_system import system
-from stocklstm.core.packages import TRAINING, require_packages
+from stocklstm.core.packages import PICTURES, TRAINING, require_packages
 from stocklstm.errors import ConfigError, StockLstmError
 from stocklstm.workflows.documents import SCHEMA_VERSION, error_object
 
@@ -55,7 +55,7 @@ def demo(
     tour = _Tour(Mode.JSON if as_json else Mode.HUMAN)
     try:
         tour.mode = choose_mode(as_json=as_json, quiet=quiet)
-        require_packages("demo", TRAINING)
+        require_packages("demo", (*TRAINING, *PICTURES))
         tour.home = _new_home(home)
         with speaking(only_wrong=tour.mode is not Mode.HUMAN):
             _run(tour, tour.home)
@@ -97,7 +97,8 @@ def _run(tour: "_Tour", home: Path) -> None:
 
 def _train(client: Client) -> "TrainResult":
     with training_progress() as on_epoch:
-        return client.train([TICKER], on_epoch=on_epoch)
+        # The evaluation that follows draws them all.
+        return client.train([TICKER], plot=False, on_epoch=on_epoch)
 
 
 def _forecast(client: Client) -> "PredictResult":

@@ -16,6 +16,12 @@ from stocklstm.errors import ConfigError, NotFoundError
 _FILES = {".csv", ".txt", ".tsv", ".zip", ".gz", ".json", ".xls", ".xlsx", ".parquet", ".png"}
 
 
+def require_something_to_open(plot: bool | None, *, open_picture: bool) -> None:
+    """Refuse to open pictures that are not to be drawn."""
+    if plot is False and open_picture:
+        raise ConfigError("--no-plot leaves nothing to open", hint="leave --no-plot out")
+
+
 def in_any_case(word: str) -> str:
     """Read a word that is one of a few, whatever the case of its letters."""
     return word.strip().casefold()
@@ -60,6 +66,16 @@ TickersFile = Annotated[
     typer.Option(
         metavar="FILE",
         help="Further tickers, one a line; # begins a comment; - is standard input.",
+        show_default=False,
+    ),
+]
+
+Plot = Annotated[
+    bool | None,
+    typer.Option(
+        "--plot/--no-plot",
+        help="Draw the loss curves, and forecasts beside outcomes; drawn unless told otherwise, or "
+        "with --quiet, --jobs or --scheduler.",
         show_default=False,
     ),
 ]

@@ -9,7 +9,7 @@ from stocklstm.errors import MissingPackageError
 PICTURES = ("matplotlib",)
 """What pictures need."""
 
-TRAINING = ("torch", "onnx", *PICTURES)
+TRAINING = ("torch", "onnx")
 """What a training needs that a forecast does not."""
 
 # Packages that are not called what is imported of them.

@@ -2,10 +2,13 @@
 
 import io
 import logging
+import os
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +74,7 @@ def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
     # Where no home directory can be written it makes a temporary one, and would say so every time.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require_packages("a picture", PICTURES)
+    _keep_fonts()
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -79,6 +83,21 @@ def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
         mpl.rcdefaults()
         # A figure of its own, not pyplot's: no global state, no window, nothing to close.
         yield Figure(figsize=(10, inches), dpi=100, layout="constrained")
+
+
+def _keep_fonts() -> None:
+    """Let the list of fonts lie in `STOCKLSTM_CACHE`, if that is set, and be made once.
+
+    Where no place can be written every process makes it anew: seconds, if there are many fonts.
+    """
+    cache = os.environ.get("STOCKLSTM_CACHE")
+    if not cache or "MPLCONFIGDIR" in os.environ or "matplotlib" in sys.modules:
+        return
+    os.environ["MPLCONFIGDIR"] = str(Path(cache) / "matplotlib")
+    try:
+        import matplotlib.font_manager  # noqa: F401 - the list is read or made as it is imported
+    finally:
+        del os.environ["MPLCONFIGDIR"]
 
 
 def _with_grid(axes: "Axes") -> "Axes":

@@ -41,7 +41,7 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
     Returns:
         PNG, 1000 pixels wide.
     """
-    shown = days.select(np.arange(len(days.dates)) >= len(days.dates) - SHOWN_DAYS)
+    shown = last_days(days)
     with stacked(3, 1.3, inches=7) as (figure, (closes, changes)):
         _draw_closes(closes, shown)
         price_axis(closes, "close", currency)
@@ -62,6 +62,11 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
             "how much of the change was foreseen is in the lower panel.",
         )
         return png(figure)
+
+
+def last_days(days: ScoredDays) -> ScoredDays:
+    """Take the days that are shown."""
+    return days.select(np.arange(len(days.dates)) >= len(days.dates) - SHOWN_DAYS)
 
 
 def _draw_closes(axes: "Axes", days: ScoredDays) -> None:

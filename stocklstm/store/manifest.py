@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FILE_NAME = "manifest.json"
 SERVING_FILE = "model.onnx"
 CHECKPOINT_FILE = "model.pth"
+HISTORY_FILE = "history.csv"
 
 MOST_MANIFEST_BYTES = 1 << 20
 """Far more than any settings and scores take."""
@@ -133,6 +134,9 @@ class TrainingRecord:
         parameters: Weights of the network.
         device: Where it was trained, in words.
         diagnosis: Kind of diagnosis; empty if the version is older than these.
+        constant_train_loss: Training loss of the best forecast that ignores the window; None if the
+            version is older than these.
+        constant_val_loss: Its validation loss; None likewise.
     """
 
     epochs: int
@@ -143,6 +147,8 @@ class TrainingRecord:
     parameters: int
     device: str = "cpu"
     diagnosis: str = ""
+    constant_train_loss: float | None = None
+    constant_val_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -371,6 +377,13 @@ def training_command(owner: str, *, like: str | None = None) -> str:
         tickers = " --tickers-file FILE" if like is None else ""
         return f"stocklstm train --pooled --name {owner[1:]}{tickers}{further}"
     return f"stocklstm train --ticker {owner}{further}"
+
+
+def drawing_command(owner: str, version: int) -> str:
+    """Return the command that draws what `train` has not drawn of a version."""
+    if is_pool(owner):
+        return f"stocklstm evaluate --model {version_id(owner, version)[1:]} --plot"
+    return f"stocklstm evaluate {version_id(owner, version)}"
 
 
 def read_version_file(paths: StorePaths, owner: str, version: int, name: str, most: int) -> bytes:

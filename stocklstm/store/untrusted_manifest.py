@@ -144,6 +144,8 @@ def _check_numbers(manifest: Manifest) -> None:
         0 <= training.kept_epoch <= training.epochs,
         training.seconds >= 0,
         training.parameters > 0,
+        (training.constant_train_loss or 0) >= 0,
+        (training.constant_val_loss or 0) >= 0,
     )
     for each in manifest.input_ranges:
         _require("an input range", each.low <= each.high, each.name in config.features)

@@ -1,4 +1,4 @@
-"""Pictures of what evaluate and predict found; apart, as forecasts are made without matplotlib."""
+"""Pictures of what train, evaluate and predict found; they are worth less than that, and wait."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,12 @@ from stocklstm.core.prices.series import Bars, Dates, outcomes
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
+from stocklstm.core.training.diagnosis import ConstantLosses, diagnose
+from stocklstm.core.training.epochs import read_history
 from stocklstm.core.wording import counted
 from stocklstm.errors import (
     ConfigError,
+    IntegrityError,
     MissingPackageError,
     StockLstmError,
     StorageError,
@@ -24,16 +27,21 @@ from stocklstm.errors import (
 from stocklstm.report.calibration import calibration_png
 from stocklstm.report.errors_over_time import errors_png
 from stocklstm.report.fan import SHOWN_CLOSES, fan_png
+from stocklstm.report.loss_curves import history_png
 from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.drafts import replace_file
-from stocklstm.store.manifest import Manifest
+from stocklstm.store.manifest import HISTORY_FILE, Manifest, corrupt
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import require_outside_stores
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 
 if TYPE_CHECKING:
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
+
+
+HISTORY_PICTURE = "training_history.png"
+FORECASTS_PICTURE = "predictions_vs_actual.png"
 
 
 @dataclass(frozen=True)
@@ -49,29 +57,86 @@ class Drawn:
     warnings: tuple[str, ...] = ()
 
 
+_Pictures = dict[str, Callable[[], bytes]]
+
+
+def draw_training(store: Store, manifest: Manifest, days: ScoredDays | None) -> Drawn:
+    """Draw the loss curves of a version, and forecasts beside outcomes; see `draw_scores`.
+
+    Args:
+        days: Its test part; None for a pooled model, which has many.
+    """
+    pictures = _of_training(store, manifest)
+    if days is not None:
+        currency = store.prices.instrument(manifest.ticker).currency
+        pictures[FORECASTS_PICTURE] = lambda: predictions_png(
+            days, manifest.evaluation, _title(manifest), currency
+        )
+    return _drawn(store, manifest, pictures)
+
+
 def draw_scores(
     store: Store, manifest: Manifest, days: ScoredDays, evaluation: Evaluation, currency: str
 ) -> Drawn:
-    """Draw forecasts beside outcomes, errors over time and calibration.
+    """Draw forecasts beside outcomes, errors over time and calibration, and the loss curves.
 
     Scores are worth more than their pictures: what stands in the way becomes a warning.
     """
-    title = f"{manifest.id}, preset {manifest.config.preset}"
-    folder = store.paths.reports(manifest.ticker, manifest.version)
-    pictures: dict[str, Callable[[], bytes]] = {
-        "predictions_vs_actual.png": lambda: predictions_png(days, evaluation, title, currency),
+    title = _title(manifest)
+    pictures: _Pictures = {
+        FORECASTS_PICTURE: lambda: predictions_png(days, evaluation, title, currency),
         "errors_over_time.png": lambda: errors_png(days, evaluation, title),
         "calibration.png": lambda: calibration_png(days, evaluation, title),
     }
+    return _drawn(store, manifest, pictures | _of_training(store, manifest))
+
+
+def _title(manifest: Manifest) -> str:
+    tickers = "" if manifest.pool is None else f", {manifest.pool.tickers} tickers"
+    return f"{manifest.id}{tickers}, preset {manifest.config.preset}"
+
+
+def _of_training(store: Store, manifest: Manifest) -> _Pictures:
+    """Draw the loss curves, where the version has them and not their picture, as older ones do."""
+    files = manifest.files
+    known = HISTORY_FILE in files and manifest.training.constant_val_loss is not None
+    if not known or HISTORY_PICTURE in files:
+        return {}
+    return {HISTORY_PICTURE: lambda: _history_picture(store, manifest)}
+
+
+def _history_picture(store: Store, manifest: Manifest) -> bytes:
+    config, training = manifest.config, manifest.training
+    content = store.registry.read_file(manifest, HISTORY_FILE)
+    try:
+        history = read_history(content.decode())
+    except ValueError as error:
+        raise corrupt(manifest.id, f"{HISTORY_FILE} is not the history of a training") from error
+    if training.kept_epoch not in {record.epoch for record in history}:
+        raise corrupt(manifest.id, f"{HISTORY_FILE} lacks the epoch that was kept")
+    constant = ConstantLosses(
+        training.constant_train_loss or 0.0,
+        training.constant_val_loss or 0.0,
+        is_start=config.target == "return" and not manifest.learned_before,
+    )
+    words = diagnose(history, constant, config, training.kept_epoch).words
+    return history_png(history, constant, config, training.kept_epoch, _title(manifest), words)
+
+
+def _drawn(store: Store, manifest: Manifest, pictures: _Pictures) -> Drawn:
+    folder = store.paths.reports(manifest.ticker, manifest.version)
     paths: list[str] = []
     for name, draw in pictures.items():
+        path = folder / name
         try:
-            store.require_writable()
-            _keep(folder / name, draw)
-        except (ConfigError, StorageError) as error:
-            # What stops one stops them all, and is said once.
+            # The curves of a version never change.
+            if name != HISTORY_PICTURE or not path.is_file():
+                store.require_writable()
+                _keep(path, draw)
+        except (ConfigError, IntegrityError, StorageError) as error:
+            # What stops one usually stops them all, and is said once.
             return Drawn(tuple(paths), (_no_picture(error, len(paths)),))
-        paths.append(str(folder / name))
+        paths.append(str(path))
     return Drawn(tuple(paths))
 
 

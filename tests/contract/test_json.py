@@ -74,11 +74,21 @@ def test_train(cli: Cli, priced_home: Path) -> None:
         "resumed_from",
         "path",
         "plots",
+        "warnings",
+        "times",
     }
     assert Path(result["path"]).is_relative_to(priced_home)
-    assert [str(Path(path).relative_to(result["path"])) for path in result["plots"]] == [
-        *("training_history.png", "predictions_vs_actual.png")
+    assert [Path(path).relative_to(priced_home).as_posix() for path in result["plots"]] == [
+        f"reports/{TICKER}/v1/{name}"
+        for name in ("training_history.png", "predictions_vs_actual.png")
     ]
+    assert list(result["times"]) == [
+        *("imports", "preparation", "training", "export", "scores", "publishing", "pictures")
+    ]
+
+    (result,) = document(cli, "train", "-t", TICKER, *TINY_OPTIONS, "--no-plot")["results"]
+    assert result["plots"] == []
+    assert "pictures" not in result["times"]
 
 
 @pytest.mark.usefixtures("priced_home")

@@ -18,6 +18,7 @@ from stocklstm.cli.options import (
     Quiet,
     TickersFile,
     all_tickers,
+    require_something_to_open,
 )
 from stocklstm.cli.output import (
     View,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.workflows.evaluate.evaluate import EvaluatedVersion, EvaluateResult
+    from stocklstm.workflows.evaluate.pool_scores import PoolScoresResult
 
 T = TypeVar("T")
 
@@ -55,7 +57,8 @@ def evaluate(
         bool | None,
         typer.Option(
             "--plot/--no-plot",
-            help="Draw forecasts, errors over time and calibration; drawn unless told otherwise.",
+            help="Draw forecasts, errors over time, calibration and loss curves; drawn unless told "
+            "otherwise, but for --model, which has the last alone.",
             show_default=False,
         ),
     ] = None,
@@ -128,7 +131,10 @@ def evaluate(
             lambda client: by_horizon.score(client, tickers(), horizons, pool),
         )
     if pool is not None:
-        show(pool_scores.VIEW, lambda client: client.evaluate_pool(pool, tickers()))
+        show(
+            pool_scores.VIEW,
+            lambda client: _score_pool(client, pool, tickers(), plot is True or open_picture),
+        )
     show(
         VIEW,
         lambda client: _score(client, tickers(), plot is not False, 1 if jobs is None else jobs),
@@ -141,19 +147,28 @@ def _require_one(kinds: Sequence[str], *, plot: bool | None, open_picture: bool)
             f"{' and '.join(kinds)} are evaluations of different kinds",
             hint="give one of them, and run it again with the other",
         )
-    if kinds and (plot or open_picture):
+    # Of a pooled model there are loss curves.
+    if kinds and kinds != ["--model"] and (plot or open_picture):
         drawing = "--plot" if plot else "--open"
         raise ConfigError(
             f"evaluate {kinds[0]} draws no pictures",
             hint=f"leave {drawing} out, or leave that out: each model alone is drawn",
         )
-    if plot is False and open_picture:
-        raise ConfigError("--no-plot leaves nothing to open", hint="leave --no-plot out")
+    require_something_to_open(plot, open_picture=open_picture)
 
 
 def _score(client: Client, references: Sequence[str], plot: bool, jobs: int) -> "EvaluateResult":
     with tickers_progress("Scoring", shown=jobs > 1) as on_ticker:
         result = client.evaluate(references, plot=plot, jobs=jobs, on_ticker=on_ticker)
+    for scored in result.results:
+        warn(scored.ticker, scored.warnings)
+    return result
+
+
+def _score_pool(
+    client: Client, pool: str, tickers: Sequence[str], plot: bool
+) -> "PoolScoresResult":
+    result = client.evaluate_pool(pool, tickers, plot=plot)
     for scored in result.results:
         warn(scored.ticker, scored.warnings)
     return result

@@ -35,6 +35,8 @@ def _document(item: "PoolScores") -> Mapping[str, Any]:
             }
             for row in item.rows
         ],
+        "plots": item.plots,
+        "warnings": item.warnings,
     }
 
 
@@ -44,7 +46,7 @@ def _bare(item: "PoolScores") -> Iterable[str]:
 
 
 def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
-    from stocklstm.cli.tables import grid
+    from stocklstm.cli.tables import grid, paths
 
     for item in items:
         console.print(
@@ -71,6 +73,7 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
         )
         if any(not row.known for row in item.rows):
             console.print("*: the model was not trained on it.")
+        paths(console, "Picture", item.plots)
 
 
 def _counted(item: "PoolScores") -> str:
@@ -119,4 +122,5 @@ VIEW: "View[PoolScores]" = View(
     document=_document,
     tables=_tables,
     bare=_bare,
+    picture=lambda item: next(iter(item.plots), None),
 )

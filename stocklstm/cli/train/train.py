@@ -1,5 +1,6 @@
 """stocklstm train."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,16 +21,18 @@ from stocklstm.cli.options import (
     NamedTickers,
     NoFetch,
     OpenPicture,
+    Plot,
     Quiet,
     Scheduler,
     Tickers,
     TickersFile,
     all_tickers,
     or_auto,
+    require_something_to_open,
 )
-from stocklstm.cli.output import View, conclude, warn
+from stocklstm.cli.output import VERBOSE, View, conclude, warn
 from stocklstm.cli.progress import tickers_progress, training_progress
-from stocklstm.cli.streams import note, speaks_only_of_wrong
+from stocklstm.cli.streams import note, speaks_only_of_wrong, tell
 from stocklstm.cli.train import dry_run as planning
 from stocklstm.cli.train import retraining
 from stocklstm.cli.train.retraining import Every, IfDrift, IfOlderThan, RetrainOptions
@@ -115,6 +118,7 @@ def train(
         ),
     ] = False,
     no_fetch: NoFetch = False,
+    plot: Plot = None,
     open_picture: OpenPicture = False,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
@@ -133,6 +137,7 @@ def train(
         "--from": first_weights is not None,
     }
     again = RetrainOptions(every, if_older_than, if_drift, excluded)
+    drawn = _drawn(plot, wanted=open_picture, quiet=quiet)
 
     def ready(client: Client, chosen: "TrainingConfig", backend: "Backend") -> "Stocked":
         from stocklstm.workflows.train.beginning import check_promotion
@@ -185,24 +190,27 @@ def train(
                 promote=promote,
                 beginning=beginning,
                 backend=backend,
+                plot=drawn,
                 should_stop=should_stop,
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
                 on_note=note,
             )
         _warn_of_left_out(result)
+        _comment(result.results)
         return result.after(stocked.failures)
 
     view: View[Any]
     work: Callable[[Client], Batch[Any]]
     if again.given:
         asked = _AskedAgain(again, partial(all_tickers, named, ticker, tickers_file), given)
-        work = asked.plan if dry_run else partial(asked.retrain, promote, jobs, scheduler)
+        work = asked.plan if dry_run else partial(asked.retrain, promote, jobs, scheduler, drawn)
         view = retraining.PLAN_VIEW if dry_run else retraining.view_of(VIEW)
     else:
         work, view = (plan, planning.VIEW) if dry_run else (call, VIEW)
 
     def run() -> Batch[Any]:
+        require_something_to_open(plot, open_picture=open_picture)
         with Client(lock_timeout_s=lock_timeout) as client:
             return work(client)
 
@@ -230,7 +238,12 @@ class _AskedAgain:
         return retraining.plan(client, tickers, self.options.rule(tickers, self.given))
 
     def retrain(
-        self, promote: str, jobs: int, scheduler: str | None, client: Client
+        self,
+        promote: str,
+        jobs: int,
+        scheduler: str | None,
+        plot: bool | None,
+        client: Client,
     ) -> "RetrainResult":
         """Retrain what is due."""
         tickers = self.tickers()
@@ -239,16 +252,19 @@ class _AskedAgain:
 
         backend = Backend(jobs, scheduler)
         with _progress(backend) as (on_epoch, on_ticker), stop_at_interrupt() as should_stop:
-            return client.retrain(
+            result = client.retrain(
                 tickers,
                 rule,
                 promote=promote,
                 backend=backend,
+                plot=plot,
                 should_stop=should_stop,
                 on_epoch=on_epoch,
                 on_ticker=on_ticker,
                 on_note=note,
             )
+        _comment([each.trained for each in result.results if each.trained is not None])
+        return result
 
 
 @dataclass(frozen=True)
@@ -309,6 +325,22 @@ def _warn_of_left_out(result: "TrainResult | PooledResult") -> None:
     for trained in result.results:
         for each in getattr(trained, "left_out", ()):
             warn(each.ticker, [f"left out: {each.reason}"])
+
+
+def _drawn(plot: bool | None, *, wanted: bool, quiet: bool) -> bool | None:
+    """Tell whether pictures are drawn; None for where this process trains."""
+    if plot is None and wanted:
+        return True
+    return False if plot is None and quiet else plot
+
+
+def _comment(versions: Sequence["TrainedVersion"]) -> None:
+    """Say what went less well than it should, and to whoever asked for it where the time went."""
+    for made in versions:
+        warn(made.ticker, made.warnings)
+        if os.environ.get(VERBOSE):
+            parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in made.times.items())
+            tell(f"{made.ticker}@v{made.version}: seconds of {parts}")
 
 
 def _require_pool(name: str | None, *, pooled: bool) -> None:
@@ -396,6 +428,11 @@ def _places(console: "Console", item: "TrainedVersion") -> None:
 
     paths(console, "Files", [item.path])
     paths(console, "Picture", item.plots)
+    if not item.plots:
+        from stocklstm.store.manifest import drawing_command
+
+        command = drawing_command(item.ticker, item.version)
+        console.print(f"Pictures: {command}", soft_wrap=True)
 
 
 def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:

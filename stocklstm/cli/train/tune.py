@@ -23,7 +23,7 @@ from stocklstm.cli.options import (
     in_any_case,
     or_auto,
 )
-from stocklstm.cli.output import View, as_document, conclude
+from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.cli.progress import Lines, tickers_progress, training_progress
 from stocklstm.cli.streams import draws_bars, note
 from stocklstm.cli.train import train as training
@@ -105,7 +105,9 @@ def tune(
     def call() -> Batch[_Tuned]:
         with Client(lock_timeout_s=lock_timeout) as client:
             result = search_with(client)
-            return _published(client, result, promote) if publish else _unpublished(result)
+            if not publish:
+                return _unpublished(result)
+            return _published(client, result, promote, plot=jobs == 1 and not quiet)
 
     def search_with(client: Client) -> "TuneResult":
         given = Given(preset, settings, config, like)
@@ -169,7 +171,7 @@ def _unpublished(result: "TuneResult") -> Batch[_Tuned]:
     return Batch(tuple(_Tuned(found, None) for found in result.results), result.failures)
 
 
-def _published(client: Client, result: "TuneResult", promote: str) -> Batch[_Tuned]:
+def _published(client: Client, result: "TuneResult", promote: str, *, plot: bool) -> Batch[_Tuned]:
     results, failures = [], list(result.failures)
     for found in result.results:
         with training_progress() as on_epoch, stop_at_interrupt() as should_stop:
@@ -177,9 +179,12 @@ def _published(client: Client, result: "TuneResult", promote: str) -> Batch[_Tun
                 [found.ticker],
                 found.config,
                 promote=promote,
+                plot=plot,
                 should_stop=should_stop,
                 on_epoch=on_epoch,
             )
+        for made in trained.results:
+            warn(made.ticker, made.warnings)
         results.append(_Tuned(found, trained.results[0] if trained.results else None))
         failures += trained.failures
     return Batch(tuple(results), tuple(failures))

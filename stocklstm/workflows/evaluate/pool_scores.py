@@ -19,6 +19,7 @@ from stocklstm.core.scores.comparison import BETTER, WORSE, league
 from stocklstm.core.scores.evaluation import compare, mean_crps
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import IntegrityError, NotEnoughDataError
+from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool
@@ -100,6 +101,8 @@ class PoolScores:
         horizon: Sessions ahead.
         means: Over the tickers.
         rows: One a ticker.
+        plots: Where its picture lies; empty if none was drawn.
+        warnings: What went less well than it should, one line each.
     """
 
     ticker: str
@@ -108,18 +111,23 @@ class PoolScores:
     horizon: int
     means: PoolMeans
     rows: tuple[PoolRow, ...]
+    plots: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 PoolScoresResult = Batch[PoolScores]
 """One pooled model; tickers that could not be scored are failures."""
 
 
-def evaluate_pool(store: Store, reference: str, tickers: Sequence[str]) -> PoolScoresResult:
+def evaluate_pool(
+    store: Store, reference: str, tickers: Sequence[str], *, plot: bool
+) -> PoolScoresResult:
     """Score a pooled model on the test days of each ticker; see `Client.evaluate_pool`."""
     model = load_pool(store, parse_pool_reference(reference))
     names = tickers or [StoredTicker(ticker) for ticker in model.tickers]
     rows, failures = for_each(names, parse_ticker, lambda ticker: _row(store, model, ticker))
     manifest = model.manifest
+    plots, warnings = _drawn(store, manifest) if plot else ((), ())
     scores = PoolScores(
         ticker=manifest.ticker,
         version=manifest.version,
@@ -127,8 +135,18 @@ def evaluate_pool(store: Store, reference: str, tickers: Sequence[str]) -> PoolS
         horizon=manifest.config.horizon,
         means=_means(rows),
         rows=rows,
+        plots=plots,
+        warnings=warnings,
     )
     return PoolScoresResult((scores,) if rows else (), failures)
+
+
+def _drawn(store: Store, manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Draw the loss curves, and say where they are and what went wrong."""
+    from stocklstm.workflows.pictures import draw_training
+
+    drawn = draw_training(store, manifest, None)
+    return drawn.paths, drawn.warnings
 
 
 def _row(store: Store, pooled: PooledModel, ticker: str) -> PoolRow:

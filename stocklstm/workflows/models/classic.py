@@ -1,6 +1,7 @@
 """models export and import --format classic: the files of the tutorials."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from stocklstm.learn.classic import ClassicModel, decode_classic, encode_classic
 from stocklstm.learn.loop import TrainingData, adopt_network
 from stocklstm.learn.network import architecture_of
 from stocklstm.report.predictions import predictions_png
+from stocklstm.store.disk import read_regular
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
     SERVING_FILE,
@@ -37,10 +39,11 @@ from stocklstm.workflows.models.imports import (
     imported_version,
     judge_import,
 )
+from stocklstm.workflows.pictures import FORECASTS_PICTURE, HISTORY_PICTURE
 from stocklstm.workflows.publishing import ALREADY_THERE, Promotion, publish
 from stocklstm.workflows.train.fit import FittedModel, PreparedTicker
 
-_PICTURES = ("training_history.png", "predictions_vs_actual.png")
+_MOST_PICTURE_BYTES = 1 << 24
 
 
 def export_classic(
@@ -58,9 +61,7 @@ def export_classic(
     manifest = registry.find(reference)
     scaling = _price_scaling(manifest)
     checkpoint = decode_checkpoint(registry.read_file(manifest, CHECKPOINT_FILE))
-    pictures = {
-        name: registry.read_file(manifest, name) for name in _PICTURES if name in manifest.files
-    }
+    pictures = dict(_pictures(store, manifest))
     facts = {
         "ticker": manifest.ticker,
         "model": manifest.id,
@@ -71,6 +72,18 @@ def export_classic(
     }
     files = encode_classic(checkpoint["weights"], manifest.config, scaling, facts)
     return write_directory(manifest, "classic", output, files | pictures)
+
+
+def _pictures(store: Store, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    """Give the pictures that there are: of older versions they are among their files."""
+    folder = store.paths.reports(manifest.ticker, manifest.version)
+    for name in (HISTORY_PICTURE, FORECASTS_PICTURE):
+        if name in manifest.files:
+            yield name, store.registry.read_file(manifest, name)
+            continue
+        # Nothing that is exported depends on them.
+        with suppress(OSError):
+            yield name, read_regular(folder / name, _MOST_PICTURE_BYTES)
 
 
 def _price_scaling(manifest: Manifest) -> PriceScaling:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from stocklstm.core.clock import utc_now
+from stocklstm.core.clock import Stopwatch, utc_now
 from stocklstm.core.inputs.features import InputRange, input_ranges
 from stocklstm.core.inputs.parts import SplitSeries, split_ticker
 from stocklstm.core.inputs.scaling import (
@@ -35,10 +35,9 @@ from stocklstm.learn.checkpoints import RunFiles, State, encode_checkpoint
 from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
 from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.learn.stopping import ShouldStop, never
-from stocklstm.report.loss_curves import history_png
-from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
+    HISTORY_FILE,
     SERVING_FILE,
     DataRecord,
     FileRecord,
@@ -72,9 +71,17 @@ class Prepared(ABC, Generic[F_co]):
     data: TrainingData
     series: tuple[SplitSeries, ...]
 
-    @abstractmethod
-    def assess(self, network: TrainedNetwork) -> F_co:
+    def assess(self, network: TrainedNetwork, watch: Stopwatch | None = None) -> F_co:
         """Score a trained network on the test part, through the serving graph."""
+        watch = watch or Stopwatch()
+        with watch.of("export"):
+            onnx = export_onnx(network.network, self.config)
+        with watch.of("scores"):
+            return self._scored(network, onnx)
+
+    @abstractmethod
+    def _scored(self, network: TrainedNetwork, onnx: bytes) -> F_co:
+        """Score a trained network by its serving graph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,46 +128,31 @@ class Fitted(ABC):
     def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
         """Give the test part of each ticker that has one, scored day by day, in its currency."""
 
-    def files(self, owner: str, sources: Sources, currency: str, run: RunFiles) -> dict[str, bytes]:
+    def files(self, sources: Sources, run: RunFiles) -> dict[str, bytes]:
         """Write all files of the version but its manifest, by name.
 
         Args:
-            owner: Ticker, or name of a pooled model with its mark.
             sources: Where the prices came from.
-            currency: ISO 4217 code of the prices; not looked at for a pool.
             run: Where the checkpoints of the epochs are.
         """
         network, history = self.network, self.network.history
-        picture = history_png(
-            history,
-            network.constant,
-            self.config,
-            self.kept_epoch,
-            self._title(owner),
-            self.diagnosis.words,
-        )
         return {
             SERVING_FILE: self.onnx,
             CHECKPOINT_FILE: encode_checkpoint(
                 network.network, network.state, self.config, history
             ),
             **{checkpoint_name(epoch): run.checkpoint(epoch) for epoch in network.checkpoints},
-            "history.csv": history_csv(history).encode(),
-            "training_history.png": picture,
-            **self._own_files(owner, sources, currency),
+            HISTORY_FILE: history_csv(history).encode(),
+            **self._own_files(sources),
         }
 
     @abstractmethod
     def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:
         """Describe it as a version of a ticker, or of a pooled model, with `UNNUMBERED`."""
 
-    @abstractmethod
-    def _title(self, owner: str) -> str:
-        """Name it above its pictures."""
-
-    @abstractmethod
-    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:
+    def _own_files(self, sources: Sources) -> dict[str, bytes]:  # noqa: ARG002 - of a pool
         """Write the files that only a model of this kind has, by name."""
+        return {}
 
     def _manifest(
         self,
@@ -193,6 +185,7 @@ def fit(
     files: RunFiles | None = None,
     resume: State | None = None,
     start: State | None = None,
+    watch: Stopwatch | None = None,
 ) -> F_co:
     """Train a network and score it through the serving graph.
 
@@ -203,22 +196,25 @@ def fit(
         files: Where states and checkpoints are saved; by default nowhere.
         resume: State to go on from.
         start: Checkpoint of the version whose weights are to be the first ones.
+        watch: Measures where the time goes.
 
     Raises:
         TrainingDivergedError: The loss became infinite, or worse than that of an untrained network.
         StoppedError: `should_stop` said so.
         ConfigError: The weights to start from are of another architecture.
     """
-    network = train_network(
-        prepared.config,
-        prepared.data,
-        on_epoch,
-        should_stop=should_stop,
-        files=files,
-        resume=resume,
-        start=start,
-    )
-    return prepared.assess(network)
+    watch = watch or Stopwatch()
+    with watch.of("training"):
+        network = train_network(
+            prepared.config,
+            prepared.data,
+            on_epoch,
+            should_stop=should_stop,
+            files=files,
+            resume=resume,
+            start=start,
+        )
+    return prepared.assess(network, watch)
 
 
 # The model of one ticker
@@ -244,10 +240,9 @@ class PreparedTicker(Prepared["FittedModel"]):
         """Parts of them."""
         return self.series[0].split
 
-    def assess(self, network: TrainedNetwork) -> "FittedModel":
+    def _scored(self, network: TrainedNetwork, onnx: bytes) -> "FittedModel":
         """Calibrate a network and score it on the test part."""
         bars, split, config = self.bars, self.split, self.config
-        onnx = export_onnx(network.network, config)
         forecaster = Forecaster(ServingGraph(onnx), config, self.scaling)
         forecaster = calibrated(forecaster, bars, split)
         baselines = Baselines.fit(bars, split.train_rows)
@@ -281,18 +276,9 @@ class FittedModel(Fitted):
     baselines: Baselines
     days: ScoredDays
 
-    def _title(self, owner: str) -> str:
-        """Name it above its pictures."""
-        return f"{owner}, preset {self.config.preset}"
-
     def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:
         """Give its test part."""
         return {owner: self.days}
-
-    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
-        """Draw forecasts beside outcomes."""
-        picture = predictions_png(self.days, self.evaluation, self._title(owner), currency)
-        return {"predictions_vs_actual.png": picture}
 
     def manifest(self, owner: str, sources: Sources, files: Mapping[str, FileRecord]) -> Manifest:
         """Describe it as a version of a ticker, with `UNNUMBERED`."""
@@ -369,6 +355,8 @@ def training_record(network: TrainedNetwork, diagnosis: str = "") -> TrainingRec
         parameters=network.network.parameter_count,
         device=network.device,
         diagnosis=diagnosis,
+        constant_train_loss=network.constant.train,
+        constant_val_loss=network.constant.validation,
     )
 
 

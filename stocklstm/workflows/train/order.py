@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from stocklstm.core.clock import Stopwatch
 from stocklstm.core.inputs.parts import SplitSeries, split_pool, split_ticker
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import is_pool
@@ -40,14 +41,12 @@ class Dataset:
         owner: The ticker, or the name of the pooled model with its mark.
         bars: Prices by ticker, N sessions each.
         sources: Where they came from.
-        currency: ISO 4217 code of the prices of one ticker; empty for a pool, which has none.
         left_out: Tickers of the pool that cannot be used.
     """
 
     owner: str
     bars: Mapping[str, Bars]
     sources: Sources
-    currency: str = ""
     left_out: tuple[LeftOutTicker, ...] = ()
 
     def split(self, config: TrainingConfig) -> dict[str, SplitSeries]:
@@ -131,6 +130,7 @@ class FinishedVersion:
         seconds: Wall time of training.
         diagnosis: What the losses show, in words.
         days: Test part of each ticker that has one, scored day by day.
+        times: Wall time by what it was spent on, in seconds.
     """
 
     manifest: Manifest
@@ -138,6 +138,7 @@ class FinishedVersion:
     seconds: float
     diagnosis: str
     days: dict[str, ScoredDays]
+    times: dict[str, float]
 
 
 def train_order(
@@ -155,21 +156,26 @@ def train_order(
     """
     if should_stop():
         raise StoppedError
+    watch = Stopwatch()
+    with watch.of("preparation"):
+        prepared = order.dataset.prepare(order.record.config)
     model = fit(
-        order.dataset.prepare(order.record.config),
+        prepared,
         on_epoch,
         should_stop=should_stop,
         files=order.files,
         resume=saved_state(order),
         start=start_state(order),
+        watch=watch,
     )
-    return finish(model, order)
+    return finish(model, order, watch)
 
 
-def finish(model: Fitted, order: TrainingOrder) -> FinishedVersion:
+def finish(model: Fitted, order: TrainingOrder, watch: Stopwatch) -> FinishedVersion:
     """Write the files of a trained model and describe it."""
     dataset = order.dataset
-    files = model.files(dataset.owner, dataset.sources, dataset.currency, order.files)
+    with watch.of("export"):
+        files = model.files(dataset.sources, order.files)
     records = {name: FileRecord.of(content) for name, content in files.items()}
     return FinishedVersion(
         manifest=model.manifest(dataset.owner, dataset.sources, records),
@@ -177,6 +183,7 @@ def finish(model: Fitted, order: TrainingOrder) -> FinishedVersion:
         seconds=model.seconds,
         diagnosis=model.diagnosis.words,
         days=model.days_by_ticker(dataset.owner),
+        times=watch.seconds,
     )
 
 

@@ -19,7 +19,6 @@ from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.infer.forecaster import Forecaster
 from stocklstm.infer.session import ServingGraph
 from stocklstm.learn.loop import TrainedNetwork, TrainingData
-from stocklstm.learn.onnx_graph import export_onnx
 from stocklstm.store.manifest import DataRecord, FileRecord, Manifest, PoolRecord
 from stocklstm.store.pool_members import MEMBERS_FILE, Member, MemberScores, encode_members
 from stocklstm.workflows.train.beginning import require_scale_free
@@ -40,10 +39,9 @@ class PreparedPool(Prepared["FittedPool"]):
     days: PoolDays
     scaling: PooledScaling
 
-    def assess(self, network: TrainedNetwork) -> "FittedPool":
+    def _scored(self, network: TrainedNetwork, onnx: bytes) -> "FittedPool":
         """Score a network on the test part of each ticker, and on all of them."""
         config = self.config
-        onnx = export_onnx(network.network, config)
         graph = ServingGraph(onnx)
         members, scored, judged = [], {}, []
         for each in self.series:
@@ -78,15 +76,11 @@ class FittedPool(Fitted):
     members: tuple[Member, ...]
     days: dict[str, ScoredDays]
 
-    def _title(self, owner: str) -> str:
-        """Name it above its pictures."""
-        return f"{owner}, {len(self.members)} tickers, preset {self.config.preset}"
-
     def days_by_ticker(self, owner: str) -> dict[str, ScoredDays]:  # noqa: ARG002 - of all kinds alike
         """Give the test part of each ticker that has one."""
         return self.days
 
-    def _own_files(self, owner: str, sources: Sources, currency: str) -> dict[str, bytes]:  # noqa: ARG002 - of all kinds alike
+    def _own_files(self, sources: Sources) -> dict[str, bytes]:
         """Write what it holds of each ticker."""
         return {MEMBERS_FILE: encode_members(_with_sources(self.members, sources))}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from stocklstm.core.clock import Stopwatch
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.errors import ArtifactCorruptError, StockLstmError, TrainingDivergedError
 from stocklstm.learn.checkpoints import decode_checkpoint, decode_state, encode_checkpoint
@@ -139,7 +140,9 @@ def unpack(
             files,
             warm=order.start is not None,
         )
-        fitted = prepared.assess(network)
+        watch = Stopwatch()
+        fitted = prepared.assess(network, watch)
+        watch.seconds = {"training": fitted.seconds, **watch.seconds}
     except TrainingDivergedError:
         raise
     except (msgspec.MsgspecError, RecursionError, StockLstmError) as error:
@@ -147,7 +150,7 @@ def unpack(
             f"the version of {owner} that a worker made cannot be published: {error}",
             hint=f"{training_command(owner)} makes it here",
         ) from error
-    return finish(fitted, replace(order, files=files))
+    return finish(fitted, replace(order, files=files), watch)
 
 
 def _device(words: str) -> str:

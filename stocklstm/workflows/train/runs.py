@@ -138,8 +138,7 @@ def _dataset(
     store: Store, owner: str, bars: dict[str, Bars], left_out: tuple[LeftOutTicker, ...] = ()
 ) -> Dataset:
     sources = {ticker: tuple(store.prices.sources(ticker)) for ticker in bars}
-    currency = "" if is_pool(owner) else store.prices.instrument(owner).currency
-    return Dataset(owner, bars, sources, currency, left_out)
+    return Dataset(owner, bars, sources, left_out)
 
 
 # The runs

@@ -3,23 +3,26 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.clock import Stopwatch
 from stocklstm.core.reference import (
     AUTO,
     parse_owner_key,
     parse_ticker,
 )
+from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.core.wording import first_few
-from stocklstm.errors import ArtifactCorruptError, UnexpectedError
+from stocklstm.errors import ArtifactCorruptError, InterruptedWorkError, UnexpectedError
 from stocklstm.learn.stopping import ShouldStop, StoppedError
-from stocklstm.store.manifest import FileRecord, Manifest, training_command
+from stocklstm.report.predictions import last_days
+from stocklstm.store.manifest import FileRecord, Manifest, drawing_command, training_command
 from stocklstm.store.pool_members import MEMBERS_FILE, decode_members
 from stocklstm.store.store import Store
 from stocklstm.workflows.parallel import (
@@ -29,6 +32,7 @@ from stocklstm.workflows.parallel import (
     UnfinishedError,
     for_each_in_workers,
 )
+from stocklstm.workflows.pictures import draw_training
 from stocklstm.workflows.publishing import (
     Challenger,
     Promotion,
@@ -84,7 +88,9 @@ class TrainedVersion:
         evaluation: Scores on the test part.
         resumed_from: The run it went on with; None for a fresh start.
         path: Its directory.
-        plots: Pictures in it, the loss curves first.
+        plots: Where its pictures lie, the loss curves first; empty if none was drawn.
+        warnings: What went less well than it should, one line each.
+        times: Wall time by what it was spent on, in seconds.
     """
 
     ticker: str
@@ -105,6 +111,8 @@ class TrainedVersion:
     resumed_from: str | None
     path: str
     plots: tuple[str, ...]
+    warnings: tuple[str, ...]
+    times: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     promote: str,
     beginning: StartFrom,
     backend: Backend,
+    plot: bool,
     should_stop: ShouldStop,
     on_epoch: Callable[[EpochEnded], None],
     on_ticker: Callable[[TickersDone], None],
@@ -142,7 +151,7 @@ def train(  # noqa: PLR0913 - each is an argument of the method
     """Train a model of each ticker, with the settings of each; see `Client.train`."""
     store.require_writable()
     runs = Runs(store, backend.is_remote, on_note)
-    training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
+    training = _Training(store, promote, backend, plot, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume not in {None, AUTO}:
         run = run_of(store, str(beginning.resume), tickers)
         if run.record.pool:
@@ -170,6 +179,7 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     promote: str,
     beginning: StartFrom,
     backend: Backend,
+    plot: bool,
     should_stop: ShouldStop,
     on_epoch: Callable[[EpochEnded], None],
     on_ticker: Callable[[TickersDone], None],
@@ -178,7 +188,7 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
     """Train one model of several tickers; see `Client.train_pooled`."""
     store.require_writable()
     runs = Runs(store, backend.is_remote, on_note)
-    training = _Training(store, promote, backend, should_stop, on_epoch, on_ticker, on_note)
+    training = _Training(store, promote, backend, plot, should_stop, on_epoch, on_ticker, on_note)
     if beginning.resume is not None:
         run = pooled_run(store, name, beginning.resume)
         owner, begun, resumed = run.record.ticker, runs.resumed(run), run.record.id
@@ -196,15 +206,20 @@ def train_pooled(  # noqa: PLR0913 - each is an argument of the method
 
 @dataclass(frozen=True)
 class _Training:
-    """Trains runs, in this process or elsewhere, and publishes what comes of them here."""
+    """Trains runs, in this process or elsewhere, and publishes what comes of them here.
+
+    Pictures are drawn of all that was published, at the end: nothing of a version waits for them.
+    """
 
     store: Store
     promote: str
     backend: Backend
+    plot: bool
     should_stop: ShouldStop
     on_epoch: Callable[[EpochEnded], None]
     on_ticker: Callable[[TickersDone], None]
     on_note: Callable[[str], None]
+    to_draw: dict[str, ScoredDays | None] = field(default_factory=dict)
 
     def each(
         self,
@@ -213,7 +228,7 @@ class _Training:
         begin: Callable[[str], AbstractContextManager[BegunRun]],
         resumed: str | None = None,
     ) -> TrainResult:
-        """Train a run of each name, and publish a version of each.
+        """Train a run of each name, publish a version of each, and draw what was asked for.
 
         Args:
             names: As typed.
@@ -221,6 +236,18 @@ class _Training:
             begin: Begins its run, or resumes one, and holds its lock.
             resumed: Identity of the one run that is resumed, if it was named.
         """
+        trained = self._trained(names, parse, begin, resumed)
+        if not self.plot:
+            return trained
+        return replace(trained, results=tuple(self._drawn(each) for each in trained.results))
+
+    def _trained(
+        self,
+        names: Sequence[str],
+        parse: Callable[[str], str],
+        begin: Callable[[str], AbstractContextManager[BegunRun]],
+        resumed: str | None,
+    ) -> TrainResult:
         if self.backend.is_this_process:
             return TrainResult(*for_each(names, parse, lambda owner: self._here(begin(owner))))
         try:
@@ -282,19 +309,25 @@ class _Training:
     # Publishing
 
     def _published(self, begun: BegunRun, finished: FinishedVersion) -> TrainedVersion:
-        order = begun.order
+        order, watch = begun.order, Stopwatch()
         _require_whole(finished)
-        manifest, promotion = publish(
-            self.store,
-            order.record.ticker,
-            finished.files.items(),
-            # By the clock of this machine, not of the one that trained.
-            lambda _, at: replace(
-                finished.manifest, created=at, learned_before=begun.learned_before
-            ),
-            lambda: promote_by(self.promote, lambda: self._judge(order, finished)),
-        )
+        with watch.of("publishing"):
+            manifest, promotion = publish(
+                self.store,
+                order.record.ticker,
+                finished.files.items(),
+                # By the clock of this machine, not of the one that trained.
+                lambda _, at: replace(
+                    finished.manifest, created=at, learned_before=begun.learned_before
+                ),
+                lambda: promote_by(self.promote, lambda: self._judge(order, finished)),
+            )
+        if self.plot:
+            days = finished.days.get(manifest.ticker)
+            # More is not drawn, and many tickers may wait.
+            self.to_draw[manifest.ticker] = None if days is None else last_days(days)
         facts = _facts(self.store, manifest, promotion) | {
+            "times": finished.times | watch.seconds,
             "seconds": finished.seconds,
             "diagnosis": finished.diagnosis,
             "resumed_from": order.record.id if begun.resumed else None,
@@ -307,6 +340,25 @@ class _Training:
             tickers=tuple(members),
             left_out=order.dataset.left_out,
             windows=sum(member.windows for member in members.values()),
+        )
+
+    def _drawn(self, made: TrainedVersion) -> TrainedVersion:
+        """Draw the pictures of a version; whatever stands in the way of them becomes a warning.
+
+        Raises:
+            InterruptedWorkError: Somebody asked to stop.
+        """
+        if self.should_stop():
+            raise InterruptedWorkError(drawing_command(made.ticker, made.version))
+        watch = Stopwatch()
+        with watch.of("pictures"):
+            manifest = self.store.registry.manifest(made.ticker, made.version)
+            drawn = draw_training(self.store, manifest, self.to_draw.pop(made.ticker))
+        return replace(
+            made,
+            plots=drawn.paths,
+            warnings=(*made.warnings, *drawn.warnings),
+            times=made.times | watch.seconds,
         )
 
     def _judge(self, order: TrainingOrder, finished: FinishedVersion) -> Promotion:
@@ -332,8 +384,6 @@ def _require_whole(finished: FinishedVersion) -> None:
 
 def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, Any]:
     training = manifest.training
-    folder = store.paths.version(manifest.ticker, manifest.version)
-    pictures = sorted((name for name in manifest.files if name.endswith(".png")), reverse=True)
     return {
         "ticker": manifest.ticker,
         "version": manifest.version,
@@ -348,7 +398,7 @@ def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, 
         "by_hand": by_hand(store, manifest),
         "diagnosis_kind": training.diagnosis,
         "evaluation": manifest.evaluation,
-        "path": str(folder),
-        # training_history.png, then predictions_vs_actual.png, which a pool has not.
-        "plots": tuple(str(folder / name) for name in pictures),
+        "path": str(store.paths.version(manifest.ticker, manifest.version)),
+        "plots": (),
+        "warnings": (),
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stocklstm.cli.app import run
+from stocklstm.workflows import pictures
 from stocklstm.workflows.quantize import quantize
-from stocklstm.workflows.train import fit as training_files
 from tests.conftest import TICKER
 from tests.support.faults.boundaries import Boundaries, Fault, install
 
@@ -60,13 +60,20 @@ def become(user: int | None) -> None:
 def warm_up(place: str) -> None:
     """Do all of it once, and keep the pictures: to draw them again takes most of a training."""
     folder = Path(place)
-    for module in (training_files, quantize):
+    for module in (pictures, quantize):
         for name in ("history_png", "predictions_png"):
             if hasattr(module, name):
                 setattr(module, name, _once(getattr(module, name)))
     os.environ["STOCKLSTM_HOME"] = f"{folder / 'home'}"
     prices = ["--source", "csv", "--file", f"{folder / 'prices.csv'}"]
-    training = ["train", "-q", "-t", TICKER, *json.loads((folder / "training").read_text())]
+    training = [
+        "train",
+        "-q",
+        "--plot",
+        "-t",
+        TICKER,
+        *json.loads((folder / "training").read_text()),
+    ]
     for arguments in (
         ["fetch", "-q", "-t", TICKER, *prices],
         training,

@@ -30,7 +30,7 @@ SEEDED = [*TRAINING, "--seed", "5"]
 
 COMMANDS = {
     "fetch": ["fetch", "-q", "-t", TICKER, "--source", "csv", "--file", "{folder}/later.csv"],
-    "train": ["train", "-q", "-t", TICKER, *SEEDED],
+    "train": ["train", "-q", "--plot", "-t", TICKER, *SEEDED],
     "quantize": ["quantize", "-q", "-t", f"{TICKER}@v2", "--tolerance", "1000"],
     "promote": ["models", "promote", "-q", f"{TICKER}@v3"],
     "rollback": ["models", "promote", "-q", f"{TICKER}@previous"],

@@ -48,10 +48,10 @@ def test_train_says_where_its_pictures_are(cli: Cli, priced_home: Path, opened: 
     outcome = cli("train", TICKER, *TINY_OPTIONS, "--open")
 
     assert outcome.code == 0, outcome.err
-    folder = priced_home / "models" / TICKER / "v1"
+    folder = priced_home / "reports" / TICKER / "v1"
     drawn = [str(folder / name) for name in ("training_history.png", "predictions_vs_actual.png")]
     assert pictures(outcome.out) == drawn
-    assert f"Files: {folder}" in outcome.out.splitlines()
+    assert f"Files: {priced_home / 'models' / TICKER / 'v1'}" in outcome.out.splitlines()
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in drawn)
     assert opened() == drawn[:1]
 
@@ -84,6 +84,7 @@ def test_every_command_that_draws_shows_its_picture(
         (["predict", "--open", "--csv", "-"], "--csv - is for scripts"),
         (["evaluate", "--live", "--open"], "evaluate --live draws no pictures"),
         (["evaluate", "--no-plot", "--open"], "--no-plot leaves nothing to open"),
+        (["train", TICKER, "--no-plot", "--open"], "--no-plot leaves nothing to open"),
     ],
 )
 def test_nothing_is_opened_for_a_script_nor_without_a_picture(

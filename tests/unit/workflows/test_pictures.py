@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,7 @@ from stocklstm.core.settings.config import LEVELS, configure
 from stocklstm.store.store import open_store
 from stocklstm.workflows.pictures import _fan, _fan_words
 from stocklstm.workflows.predict.predict import Forecast, Wanted
-from tests.conftest import TICKER, TINY, Cli
+from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
 
 pytestmark = pytest.mark.usefixtures("painted")
 
@@ -29,13 +30,14 @@ def forecast(home: Path, at: str | None = None, horizon: int | None = None) -> F
     return result.forecasts[0]
 
 
-def test_three_pictures_of_scores_lie_in_the_reports(model_home: Path) -> None:
+def test_the_pictures_of_scores_lie_in_the_reports(model_home: Path) -> None:
     (result,) = evaluate([TICKER], home=model_home).results
 
     assert [Path(path).name for path in result.plots] == [
         "predictions_vs_actual.png",
         "errors_over_time.png",
         "calibration.png",
+        "training_history.png",
     ]
     assert result.plot == result.plots[0]
     for path in map(Path, result.plots):
@@ -53,6 +55,24 @@ def test_a_picture_in_the_way_of_the_second_costs_neither_scores_nor_the_first(
     assert result.plots == (result.plot,)
     assert "no further picture was drawn: cannot write the picture" in result.warnings[0]
     assert result.evaluation.n > 0
+
+
+def test_what_a_training_did_not_draw_is_drawn_later_and_the_same(
+    cli: Cli, priced_home: Path
+) -> None:
+    folder = priced_home / "reports" / TICKER / "v1"
+    said = cli("train", "-v", TICKER, *TINY_OPTIONS)
+    drawn = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert drawn.keys() == {"training_history.png", "predictions_vs_actual.png"}
+    assert f"{TICKER}@v1: seconds of imports " in said.err
+    assert ", pictures " in said.err
+    shutil.rmtree(folder)
+
+    scored = json.loads(cli("evaluate", "--json").out)["results"][0]
+
+    assert len(scored["plots"]) == 4
+    assert scored["warnings"] == []
+    assert {name: (folder / name).read_bytes() for name in drawn} == drawn
 
 
 def test_a_forecast_is_drawn_only_if_asked(cli: Cli, model_home: Path) -> None:

@@ -1,7 +1,11 @@
 import csv
 import io
 
-from stocklstm.core.training.epochs import EpochRecord, history_csv
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocklstm.core.training.epochs import EpochRecord, history_csv, read_history
 
 
 def test_a_spreadsheet_reads_the_history():
@@ -23,3 +27,47 @@ def test_a_spreadsheet_reads_the_history():
 
 def test_an_empty_history_is_a_header():
     assert history_csv([]).count("\n") == 1
+
+
+LOSSES = st.floats(0, 1e14)
+
+
+@given(st.data(), st.integers(0, 1), st.integers(1, 9))
+def test_what_was_written_is_read(data, first, count):
+    epochs = range(first, first + count)
+    history = tuple(
+        EpochRecord(
+            epoch,
+            data.draw(LOSSES) if epoch else None,
+            data.draw(LOSSES),
+            data.draw(st.floats(0, 10)),
+            data.draw(st.integers(0, 10**6)) / 1000,
+            data.draw(st.sampled_from(epochs)),
+        )
+        for epoch in epochs
+    )
+
+    assert read_history(history_csv(history)) == history
+
+
+@given(st.text() | st.lists(st.text(",.0123456789naife-"), max_size=4).map("\n".join))
+def test_what_is_no_history_is_refused(text):
+    for content in (text, history_csv([]) + text):
+        with pytest.raises(ValueError, match=r"."):
+            read_history(content)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,nan,1,1,1,1",
+        "1,1,inf,1,1,1",
+        "1,1,1e99,1,1,1",
+        "1,-1,1,1,1,1",
+        "2,1,1,1,1,2",
+        "1,1,1,1,1,2",
+    ],
+)
+def test_numbers_that_no_training_has_are_refused(row):
+    with pytest.raises(ValueError, match=r"."):
+        read_history(history_csv([]) + row)

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
 import re
+import signal
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +19,15 @@ from stocklstm import fetch, load, train
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.settings.config import TrainingConfig, configure
 from stocklstm.errors import ConfigError, NoPricesError, SeriesTooShortError, TrainingDivergedError
+from stocklstm.report.figure import canvas
 from stocklstm.store.store import open_store
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.scoring import score_unseen
 from stocklstm.workflows.train.runs import EpochEnded
 from stocklstm.workflows.train.train import TrainedVersion
-from tests.conftest import TICKER, TINY
-from tests.support.forks import PROGRAM, TRAINING, forks_of
+from tests.conftest import TICKER, TINY, TINY_OPTIONS, Cli
+from tests.support.forks import PROGRAM, Forks, forks_of, program
 
 # Learns nothing useful of a price in one epoch: far worse than yesterday's close.
 HOPELESS = configure("paper-short", **{**TINY, "epochs": 1})
@@ -47,8 +52,6 @@ def test_a_version_is_published_whole_and_becomes_champion(
         "model.onnx",
         "model.pth",
         "history.csv",
-        "training_history.png",
-        "predictions_vs_actual.png",
     }
     with open_store(priced_home) as store:
         assert store.registry.aliases.of(TICKER) == {"champion": 1}
@@ -220,13 +223,69 @@ def test_without_a_ticker_or_with_an_unknown_rule_nothing_runs(
         train([TICKER], tiny, home=priced_home, promote="maybe")
 
 
-def test_two_trainers_of_one_ticker_lose_nothing(priced_home: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Processes that have imported all that a training needs, and nothing that draws."""
+    modules = ("onnx", "onnxruntime", "torch", "stocklstm.workflows.train.train", __name__)
+    with forks_of(tmp_path_factory.mktemp("forks"), *modules) as started:
+        yield started
+
+
+def killed_by_matplotlib(*arguments: str) -> int:
+    """Run a command line, and kill it as it begins to import what draws."""
+
+    class Killer:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name.partition(".")[0] == "matplotlib":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    assert "matplotlib" not in sys.modules
+    sys.meta_path.insert(0, Killer())
+    return program(*arguments)
+
+
+def test_a_version_is_champion_before_anything_is_drawn(
+    cli: Cli, priced_home: Path, forks: Forks
+) -> None:
+    task = f"{__name__}:killed_by_matplotlib"
+    place = {"STOCKLSTM_HOME": str(priced_home)}
+
+    killed = forks.run(task, "train", TICKER, *TINY_OPTIONS, environment=place)
+
+    assert killed.code == -signal.SIGKILL
+    with open_store(priced_home) as store:
+        assert store.registry.aliases.of(TICKER) == {"champion": 1}
+    assert not list((priced_home / "runs").iterdir())
+    assert not (priced_home / "reports").exists()
+    assert cli("validate", "--all").code == 0
+    assert cli("models", "gc", "--quiet").out == ""
+    # Nobody waits for pictures who has not asked for them.
+    done = forks.run(task, "train", TICKER, *TINY_OPTIONS, "--quiet", environment=place)
+    assert done.code == 0, done.err
+
+
+def opens_a_figure() -> int:
+    with canvas():
+        return "MPLCONFIGDIR" in os.environ
+
+
+def test_the_list_of_fonts_is_kept_where_there_is_no_home(forks: Forks, tmp_path: Path) -> None:
+    cache = {"STOCKLSTM_CACHE": str(tmp_path / "cache"), "HOME": "/nonexistent"}
+
+    done = forks.run(f"{__name__}:opens_a_figure", environment=cache)
+
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "cache" / "matplotlib").glob("fontlist-*.json"))) == 1
+
+
+def test_two_trainers_of_one_ticker_lose_nothing(priced_home: Path, forks: Forks) -> None:
     options = ["--epochs", "1", "--hidden-size", "2", "--seq-length", "5", "--promote", "always"]
     place = {"STOCKLSTM_HOME": str(priced_home)}
 
-    with forks_of(tmp_path, *TRAINING, environment=place) as forks:
-        running = [forks.start(PROGRAM, "train", "-q", TICKER, *options) for _ in range(3)]
-        said = sorted(process.wait().out.strip() for process in running)
+    running = [
+        forks.start(PROGRAM, "train", "-q", TICKER, *options, environment=place) for _ in range(3)
+    ]
+    said = sorted(process.wait().out.strip() for process in running)
 
     assert said == ["PETR4.SA@v1", "PETR4.SA@v2", "PETR4.SA@v3"]
     with open_store(priced_home) as store:

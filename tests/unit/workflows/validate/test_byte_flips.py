@@ -18,8 +18,6 @@ FILES = {
     "model.onnx",
     "model.pth",
     "history.csv",
-    "training_history.png",
-    "predictions_vs_actual.png",
 }
 
 # What a forecast is made of.
