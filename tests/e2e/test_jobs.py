@@ -40,6 +40,10 @@ def test_several_processes_train_what_one_does(cli: Cli, many_home: Path) -> Non
     alone = cli(*arguments)
     together = cli(*arguments, "--jobs", "2")
 
+    # Where nobody looks on none is drawn.
+    drawn = {path.parent.name for path in (many_home / "reports").rglob("*.png")}
+    assert drawn == {"v1"}
+
     assert alone.code == together.code == 4
     one, other = json.loads(alone.out), json.loads(together.out)
     assert one["errors"] == other["errors"]

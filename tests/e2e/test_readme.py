@@ -105,7 +105,7 @@ def test_the_demo_and_what_readme_shows(
     spread = scores["distribution"]
     held = spread["adaptive_coverage"]["0.95"] or spread["coverage"]["0.95"]
     assert spread["coverage_low"]["0.95"] <= held <= spread["coverage_high"]["0.95"]
-    assert len(list(home.rglob("*.png"))) == 7
+    assert len(list(home.rglob("*.png"))) == 6
 
     # Never into a store that holds something.
     again = program("demo", "--home", str(home), "--json")

@@ -87,3 +87,15 @@ def test_a_ticker_that_it_never_saw_is_scored_too(cli: Cli, pool_home: Path) -> 
     assert cli("evaluate", "--model", "b3", "--quiet").out.splitlines()[0].startswith("+b3@v1 AAA3")
     (pool,) = json.loads(cli("evaluate", "--model", "b3@v1", "--json").out)["pools"]
     assert [row["ticker"] for row in pool["rows"]] == sorted(NAMES)
+
+
+def test_its_loss_curves_are_drawn_if_asked(cli: Cli, pool_home: Path) -> None:
+    picture = pool_home / "reports" / POOL / "v1" / "training_history.png"
+    picture.unlink(missing_ok=True)
+    (plain,) = json.loads(cli("evaluate", "--model", "b3", "--json").out)["pools"]
+    assert (plain["plots"], picture.exists()) == ([], False)
+
+    (drawn,) = json.loads(cli("evaluate", "--model", "b3", "--plot", "--json").out)["pools"]
+
+    assert (drawn["plots"], drawn["warnings"]) == ([str(picture)], [])
+    assert picture.exists()
