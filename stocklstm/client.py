@@ -1157,7 +1157,7 @@ class Client:
         chosen = import_format(path, file_format)
         check_promotion(promote)
         if chosen == "classic":
-            _require_training("models import of classic files", "matplotlib")
+            _require_training("models import of classic files")
             from stocklstm.workflows.models.classic import import_classic, read_classic
 
             files = read_classic(path, ticker, seq_length)

@@ -20,7 +20,6 @@ from stocklstm.learn.checkpoints import decode_checkpoint, encode_checkpoint
 from stocklstm.learn.classic import ClassicModel, decode_classic, encode_classic
 from stocklstm.learn.loop import TrainingData, adopt_network
 from stocklstm.learn.network import architecture_of
-from stocklstm.report.predictions import predictions_png
 from stocklstm.store.disk import read_regular
 from stocklstm.store.manifest import (
     CHECKPOINT_FILE,
@@ -39,7 +38,12 @@ from stocklstm.workflows.models.imports import (
     imported_version,
     judge_import,
 )
-from stocklstm.workflows.pictures import FORECASTS_PICTURE, HISTORY_PICTURE
+from stocklstm.workflows.pictures import (
+    FORECASTS_PICTURE,
+    HISTORY_PICTURE,
+    Drawn,
+    draw_training,
+)
 from stocklstm.workflows.publishing import ALREADY_THERE, Promotion, publish
 from stocklstm.workflows.train.fit import FittedModel, PreparedTicker
 
@@ -177,11 +181,14 @@ def import_classic(store: Store, files: ClassicFiles, promote: str) -> ImportRes
     fitted = _assess(files.ticker, files.model, bars)
     flattered = _flattered(files.model, bars, fitted.prepared.split)
     manifest, promotion = _publish(store, files, fitted, promote, flattered)
+    # Another process may have published the same meanwhile.
+    drawn = Drawn() if promotion is ALREADY_THERE else draw_training(store, manifest, fitted.days)
     warnings = (
         *files.notes,
         *files.model.notes,
         *filter(None, [flattered]),
         *_warnings(files.model, bars),
+        *drawn.warnings,
     )
     return Batch((imported_version(store, manifest, promotion, files.origin, warnings),))
 
@@ -220,15 +227,10 @@ def _publish(
     ticker, origin = files.ticker, "classic files"
     sources = {ticker: tuple(store.prices.sources(ticker))}
     network = fitted.network
-    currency = store.prices.instrument(ticker).currency
-    title = f"{ticker}, imported from {origin}"
     content = {
         SERVING_FILE: fitted.onnx,
         CHECKPOINT_FILE: encode_checkpoint(
             network.network, network.state, fitted.config, network.history
-        ),
-        "predictions_vs_actual.png": predictions_png(
-            fitted.days, fitted.evaluation, title, currency
         ),
     }
 

@@ -5,6 +5,7 @@ import io
 import pickle
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,8 @@ def test_a_network_of_ones_own_predicts_the_same_price_in_the_store(
 def test_what_was_exported_comes_back_and_only_once(files: Path, paper_home: Path) -> None:
     taken = take(files, paper_home, promote="always")
 
+    drawn = paper_home / "reports" / TICKER / "v2"
+    assert [path.name for path in drawn.iterdir()] == ["predictions_vs_actual.png"]
     one, two = predict([f"{TICKER}@v1", f"{TICKER}@v2"], home=paper_home).forecasts
     assert two.point == pytest.approx(one.point, rel=1e-6)
     assert (taken.version, taken.promoted, taken.warnings) == (2, True, ())
@@ -537,3 +540,14 @@ def test_the_commands_that_are_named_work(cli: Cli, folder: Path) -> None:
 
     assert (first.code, second.code, taken.code) == (2, 2, 0)
     assert taken.out == f"{TICKER}@v2\n"
+
+
+def test_an_import_does_without_what_draws(
+    files: Path, paper_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    taken = take(files, paper_home, promote="always")
+
+    assert (taken.version, taken.promoted) == (2, True)
+    assert "no picture was drawn: a picture needs matplotlib" in taken.warnings[-1]
