@@ -196,9 +196,9 @@ def masked_text(text: str, scratch: Path) -> list[str]:
 
 def masked(value: Any, scratch: Path, name: str = "") -> Any:
     """Replace times in a JSON value by their kind."""
-    if name.endswith((".png", ".csv", ".pth")) and isinstance(value, dict):
+    if name.endswith((".png", ".csv", ".pth", "times")) and isinstance(value, dict):
         # Their bytes hold times.
-        return "<file>"
+        return "<times>" if name == "times" else "<file>"
     if isinstance(value, dict):
         return {key: masked(each, scratch, key) for key, each in value.items()}
     if isinstance(value, list):
