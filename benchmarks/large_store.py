@@ -134,7 +134,7 @@ def build(home: Path, count: int, rows: int, evenings: int) -> None:
     """Make a store of so many tickers."""
     names = names_of(count)
     bases = names[:BASES]
-    config = configure("calibrated-50", epochs=1, batch_size=1024)
+    config = configure("calibrated", epochs=1, batch_size=1024)
     with open_store(home, create=True) as store:
         _no_waiting(store)
         _store_prices(store, bases, rows)

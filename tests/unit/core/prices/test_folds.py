@@ -25,7 +25,7 @@ def test_two_trainings_by_hand():
     # Horizon 1, 1000 rows: origins 949 … 998 forecast the last 50. The first 30 are one fold.
     # Known at row 949: origins 80 … 948, of which 15 % of 869 = 130 validate, after a gap of 1 + 4
     # and before another one; what is left, 729, trains.
-    first, second = fold_splits(1000, 21, PRESETS["calibrated"], WalkForward(50, 30, 4))
+    first, second = fold_splits(1000, 21, PRESETS["calibrated-50"], WalkForward(50, 30, 4))
 
     assert (first.test[0], first.test[-1], second.test[0], second.test[-1]) == (949, 978, 979, 998)
     assert (first.train[0], first.train[-1]) == (80, 808)

@@ -145,7 +145,7 @@ def test_the_bound_holds_and_never_grows(
 
 
 def test_of_equals_the_start_stays() -> None:
-    start = settings_of(configure("calibrated"))
+    start = settings_of(configure("calibrated-50"))
 
     trials = searched(start, lambda _: 0.5)
 
@@ -155,14 +155,14 @@ def test_of_equals_the_start_stays() -> None:
 
 
 def test_whole_numbers_and_fractions_of_the_same_value_are_the_same_settings() -> None:
-    start = settings_of(configure("calibrated", dropout=0.0))
+    start = settings_of(configure("calibrated-50", dropout=0.0))
     stored = {**start, "dropout": 0, "hidden_size": 50.0}
 
     assert untried([start], [trial(0, stored, 0.5)]) == []
 
 
 def test_what_did_not_come_to_its_end_is_not_the_best() -> None:
-    start = settings_of(configure("calibrated"))
+    start = settings_of(configure("calibrated-50"))
     pruned = Trial(0, start, PRUNED, 0.1, (0.1,), 1, np.empty(0), 0.0)
     complete = trial(1, OUTSIDE, 0.2)
 
@@ -184,7 +184,7 @@ def test_a_grid_is_every_combination_once_after_the_start(start: AxisValues, see
 
 
 def test_a_grid_that_is_cut_short_has_seen_every_value() -> None:
-    start = settings_of(configure("calibrated"))
+    start = settings_of(configure("calibrated-50"))
     first, second = combinations(start, 0), combinations(start, 1)
 
     assert first != second

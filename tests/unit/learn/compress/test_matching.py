@@ -23,7 +23,7 @@ def silent(_: object) -> None:
 
 
 def make(hidden_size: int, **settings: object) -> StockLSTM:
-    config = configure("calibrated", hidden_size=hidden_size, seq_length=SEQ_LENGTH, **settings)
+    config = configure("calibrated-50", hidden_size=hidden_size, seq_length=SEQ_LENGTH, **settings)
     torch.manual_seed(3)
     network = StockLSTM.from_config(config).eval()
     with torch.no_grad():
@@ -39,7 +39,7 @@ def make(hidden_size: int, **settings: object) -> StockLSTM:
 @pytest.fixture
 def matching() -> TrainingConfig:
     return configure(
-        "calibrated",
+        "calibrated-50",
         hidden_size=4,
         seq_length=SEQ_LENGTH,
         dropout=0.0,

@@ -45,7 +45,7 @@ def _walked_home(_priced: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         "DELETE FROM prices WHERE date NOT IN (SELECT date FROM prices ORDER BY date DESC LIMIT ?)",
         ROWS,
     )
-    assert not train([TICKER], configure("calibrated", **SMALLEST), home=home).failures
+    assert not train([TICKER], configure("calibrated", **SMALLEST), home=home, plot=False).failures
     return home
 
 
