@@ -291,7 +291,7 @@ def closed_before(
     """Read the latest forecasts of the same kind that have been put to the test.
 
     Args:
-        bars: Perhaps only the latest; all are read where that is not enough.
+        bars: Perhaps only the latest; more are read where that is not enough.
         version: Whose forecasts; None for the champion's of each time.
         entry: The new one.
         adaptive: Read as many as adaptive intervals learn from, not only as many as are shown.
@@ -306,7 +306,7 @@ def closed_before(
         too_few = len(closed) - (not every) < enough
         if too_few and len(entries) and min(entries.as_of) < str(bars.dates[0]):
             # Only the latest prices were read, and the forecasts go farther back.
-            bars = store.prices.bars(entry.ticker)
+            bars = store.prices.bars_since(entry.ticker, min(entries.as_of))
             closed, _ = closed_forecasts(lookups, bars, entries, entry.horizon, version)
         if not every and len(closed) and str(closed.dates[0]) == entries.target_session[0]:
             # The champion's may be among those of the first session that were not read.

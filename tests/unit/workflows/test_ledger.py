@@ -15,6 +15,7 @@ from stocklstm.core.settings.config import LEVELS
 from stocklstm.errors import NoPricesError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.ledger import LedgerColumns, LedgerEntry
+from stocklstm.store.prices import PriceStore
 from stocklstm.store.store import open_store
 from stocklstm.workflows.ledger import Lookups, _Champions, closed_forecasts, grids
 from stocklstm.workflows.predict.history import list_forecasts, ticker_history
@@ -51,6 +52,24 @@ def test_what_came_stands_beside_what_was_forecast(model_home: Path) -> None:
             inside = interval.lower <= bars.closes[-back] <= interval.upper
             assert past.held[f"{interval.level:g}"] is bool(inside)
         assert past.scale == 1
+
+
+def test_what_came_long_ago_is_compared_without_reading_the_whole_history(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of few days is shown fewer prices than the last sixty forecasts go back."""
+    count = 45
+    bars = cut_off(model_home, count)
+    live_through(model_home, bars, range(len(bars) - count, len(bars)))
+
+    def whole_history(*_: object) -> Bars:
+        raise AssertionError("all prices were read")
+
+    monkeypatch.setattr(PriceStore, "bars", whole_history)
+    (made,) = predict([TICKER], home=model_home).forecasts
+
+    assert made.live is not None
+    assert made.live.n == count - 1
 
 
 def test_quantiles_of_one_forecast_are_never_those_of_another(model_home: Path) -> None:
