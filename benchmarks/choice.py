@@ -98,7 +98,8 @@ def scored(
     bars: Bars, kind: type[StockLSTM], config: TrainingConfig
 ) -> tuple[Evaluation, dict[str, object]]:
     """Train on all but the last fifth and score that."""
-    loop.StockLSTM = kind  # type: ignore[attr-defined]
+    # The loop makes its network by this name.
+    loop.StockLSTM = kind  # type: ignore[attr-defined]  # which it only imports
     same_days = split_origins(len(bars), warm_up_rows(config), replace(config, seq_length=LONGEST))
     prepared = prepare(bars, config, same_days)
     started = time.process_time()

@@ -21,11 +21,11 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -95,10 +95,12 @@ class Network(nn.Module):
         return outputs
 
 
+T = TypeVar("T")
+
 Step = Callable[[], object]
 
 
-def endless(batches: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
+def endless(batches: Callable[[], Iterable[T]]) -> Iterator[T]:
     """Give batches, one epoch after the other."""
     while True:
         yield from batches()

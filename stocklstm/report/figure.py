@@ -29,9 +29,6 @@ HEIGHT_INCHES = 5.6
 
 _SMALL = 1e-6
 
-# Of Matplotlib's own; where it has another name there is nothing to leave out.
-_DESCRIBE = "_update_set_signature_and_docstring"
-
 Days = NDArray[np.object_]
 
 
@@ -78,7 +75,6 @@ def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require_packages("a picture", PICTURES)
     _keep_fonts()
-    _import_undescribed()
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -102,25 +98,6 @@ def _keep_fonts() -> None:
         import matplotlib.font_manager  # noqa: F401 - the list is read or made as it is imported
     finally:
         del os.environ["MPLCONFIGDIR"]
-
-
-def _import_undescribed() -> None:
-    """Import what draws, without the lists of properties that `help` would show.
-
-    Matplotlib writes them for a hundred classes while it is imported: a third of that time.
-    """
-    if "matplotlib.figure" in sys.modules:
-        return
-    from matplotlib.artist import Artist
-
-    describe = vars(Artist).get(_DESCRIBE)
-    if describe is not None:
-        setattr(Artist, _DESCRIBE, classmethod(lambda _: None))
-    try:
-        import matplotlib.figure  # noqa: F401 - for all that it brings
-    finally:
-        if describe is not None:
-            setattr(Artist, _DESCRIBE, describe)
 
 
 def _with_grid(axes: "Axes") -> "Axes":

@@ -379,19 +379,21 @@ class Checksums:
         rows: dict[str, list[Row]] = {}
         stored: dict[str, Sums] = {}
         order = ", ".join((part.owner, *part.columns[: part.order]))
-        chosen, among = owners or (), "true"
-        if owners is not None:
-            among = f"{{}} IN ({', '.join('?' * len(owners))})"
+        chosen = () if owners is None else owners
+
+        def among(column: str) -> str:
+            return "true" if owners is None else f"{column} IN ({', '.join('?' * len(owners))})"
+
         try:
             for owner, *row in self.connection.execute(
                 f"SELECT {part.owner}, {', '.join(part.columns)} FROM {part.table}"  # noqa: S608 - fixed names
-                f" WHERE {among.format(part.owner)} ORDER BY {order}",
+                f" WHERE {among(part.owner)} ORDER BY {order}",
                 chosen,
             ):
                 rows.setdefault(owner, []).append(tuple(row))
             for owner, period, count, crc in self.connection.execute(
                 "SELECT owner, period, rows, crc32 FROM checksums"  # noqa: S608 - fixed names
-                f" WHERE part = ? AND {among.format('owner')}",
+                f" WHERE part = ? AND {among('owner')}",
                 (part.name, *chosen),
             ):
                 stored.setdefault(owner, {})[period] = (count, crc)

@@ -71,18 +71,9 @@ class LedgerColumns:
     @classmethod
     def of(cls, ticker: str, entries: Sequence[LedgerEntry], pool: str = "") -> "LedgerColumns":
         """Put entries of one ticker and one model side by side."""
-        return cls(
-            ticker,
-            tuple(entry.target_session for entry in entries),
-            tuple(entry.version for entry in entries),
-            tuple(entry.horizon for entry in entries),
-            tuple(entry.as_of for entry in entries),
-            tuple(entry.last_close for entry in entries),
-            tuple(entry.point for entry in entries),
-            tuple(entry.quantiles for entry in entries),
-            tuple(entry.made_at for entry in entries),
-            pool,
-        )
+        values = zip(*entries, strict=True) if entries else [()] * len(_COLUMNS)
+        columns: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
+        return cls(**columns | {"ticker": ticker, "pool": pool})
 
     def where(self, flags: Sequence[bool]) -> "LedgerColumns":
         """Keep the forecasts that are flagged."""

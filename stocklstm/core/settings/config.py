@@ -452,30 +452,22 @@ def differing_settings(one: TrainingConfig, other: TrainingConfig) -> tuple[str,
     )
 
 
+_CALIBRATED_50 = TrainingConfig(
+    preset="calibrated-50",
+    target="return",
+    features=("return", "volatility"),
+    loss="pinball",
+    clip_norm=1.0,
+    ema_decay=0.999,
+    epochs=60,
+    patience=10,
+)
+
 PRESETS: Mapping[str, TrainingConfig] = {
-    "calibrated": TrainingConfig(
-        preset="calibrated",
-        target="return",
-        features=("return", "volatility"),
-        seq_length=10,
-        hidden_size=16,
-        num_layers=1,
-        loss="pinball",
-        clip_norm=1.0,
-        ema_decay=0.999,
-        epochs=60,
-        patience=10,
+    "calibrated": replace(
+        _CALIBRATED_50, preset="calibrated", seq_length=10, hidden_size=16, num_layers=1
     ),
-    "calibrated-50": TrainingConfig(
-        preset="calibrated-50",
-        target="return",
-        features=("return", "volatility"),
-        loss="pinball",
-        clip_norm=1.0,
-        ema_decay=0.999,
-        epochs=60,
-        patience=10,
-    ),
+    "calibrated-50": _CALIBRATED_50,
     "paper": TrainingConfig(
         preset="paper",
         target="price",

@@ -128,7 +128,9 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize(("schedule", "optimizer"), list(zip(SCHEDULES, OPTIMIZERS * 2)))  # noqa: B905
+@pytest.mark.parametrize(
+    ("schedule", "optimizer"), list(zip(SCHEDULES, OPTIMIZERS * 2, strict=False))
+)
 def test_pieces_by_one_thread_and_by_two_make_the_whole(
     tiny: TrainingConfig, data: TrainingData, schedule: str, optimizer: str
 ) -> None:
