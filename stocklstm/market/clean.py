@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,9 @@ def _without_false_ranges(bars: Bars) -> tuple[Bars, np.ndarray]:
     # A high is worth nothing without its low, and of two that cross either may be the wrong one.
     ranges = crossed | bad["high"] | bad["low"]
     unknown = {"open": bad["open"], "high": ranges, "low": ranges}
-    kept = {f"{name}s": np.where(unknown[name], np.nan, getattr(bars, f"{name}s")) for name in bad}
+    kept: dict[str, Any] = {
+        f"{name}s": np.where(unknown[name], np.nan, getattr(bars, f"{name}s")) for name in bad
+    }
     reasons = np.full(len(bars), "", dtype=object)
     for row in np.flatnonzero(ranges | bad["open"]):
         values = [f"{getattr(bars, f'{name}s')[row]:g}" for name in bad if bad[name][row]]

@@ -7,6 +7,7 @@ unless a person says otherwise.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -194,7 +195,7 @@ def joined(stored: Bars, *parts: Bars) -> Bars:
         kept = series.select(~np.isin(series.dates, part.dates))
         dates = np.concatenate([kept.dates, part.dates])
         order = np.argsort(dates, kind="stable")
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(kept, name), getattr(part, name)])[order]
             for name in _VALUES
         }

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Bars, DayVariances
 
 
 def bars_of(closes, **columns) -> Bars:
@@ -47,6 +47,15 @@ def made_bars(rows: int, seed: int = 0, *, ranges: bool = True) -> Bars:
     )
 
 
+def with_realised(bars: Bars, seed: int = 0, *, since: int = 0) -> Bars:
+    """Add what bars within sessions say of the days from a row on, of all kinds and with holes."""
+    rng = np.random.default_rng(seed)
+    minutes = rng.choice([0, 5, 60], len(bars))
+    minutes[:since] = 0
+    known = np.log(bars.highs / bars.lows) ** 2 * np.exp(0.3 * rng.standard_normal(len(bars))) / 2
+    return replace(bars, realised=DayVariances(minutes, np.where(minutes > 0, known, np.nan)))
+
+
 def other_future(bars: Bars, row: int) -> Bars:
     """Replace everything after a row by what nobody could have expected."""
     later = np.arange(len(bars)) > row
@@ -63,6 +72,12 @@ def other_future(bars: Bars, row: int) -> Bars:
         closes=changed(bars.closes),
         adj_closes=changed(bars.adj_closes),
         volumes=changed(bars.volumes),
+        realised=None
+        if bars.realised is None
+        else DayVariances(
+            np.where(later, 60 - bars.realised.minutes, bars.realised.minutes),
+            np.where(later, wild, bars.realised.variances),
+        ),
     )
 
 

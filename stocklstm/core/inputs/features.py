@@ -27,6 +27,9 @@ _LEAST_VOLUME = 0.01
 # Share of training days that must have what a feature is made of: as the range anchor asks.
 _KNOWN_SHARE = 0.9
 
+# Spread by which a flag is divided that says nothing.
+_NEVER = 1e9
+
 
 @dataclass(frozen=True)
 class FeatureScale:
@@ -63,24 +66,46 @@ class InputRange:
 # Raw values
 
 
-def _surprises(bars: Bars, sigmas: Floats | None) -> Floats:
-    assert sigmas is not None  # noqa: S101 - `needs_anchor` says so
+def _surprises(bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
     surprises = np.full(len(bars), np.nan)
-    surprises[1:] = bars.log_returns[1:] / sigmas[:-1]
+    surprises[1:] = bars.log_returns[1:] / _measured(anchor).sigmas(bars)[:-1]
     return surprises
 
 
-def _log_volatility(_: Bars, sigmas: Floats | None) -> Floats:
-    assert sigmas is not None  # noqa: S101 - `needs_anchor` says so
-    logs: Floats = np.log(sigmas)
+def _log_volatility(bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
+    logs: Floats = np.log(_measured(anchor).sigmas(bars))
     return logs
 
 
-def _closes(bars: Bars, _: Floats | None) -> Floats:
+def _measured(anchor: VolatilityAnchor | None) -> VolatilityAnchor:
+    assert anchor is not None  # noqa: S101 - `needs_anchor` says so
+    return anchor
+
+
+def _log_variances(sessions: int) -> Callable[[Bars, VolatilityAnchor | None], Floats]:
+    """Make a term of the HAR model (Corsi 2009): the mean variance of the latest sessions."""
+
+    def values(bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
+        terms = np.full(len(bars), np.nan)
+        if len(bars) > sessions:
+            spans = np.lib.stride_tricks.sliding_window_view(
+                _measured(anchor).variances(bars)[1:], sessions
+            )
+            terms[sessions:] = np.log(spans.mean(axis=1))
+        return terms
+
+    return values
+
+
+def _intraday_kinds(bars: Bars, anchor: VolatilityAnchor | None) -> Floats:
+    return _measured(anchor).kinds(bars)
+
+
+def _closes(bars: Bars, _: VolatilityAnchor | None) -> Floats:
     return bars.closes
 
 
-def _relative_volumes(bars: Bars, _: Floats | None) -> Floats:
+def _relative_volumes(bars: Bars, _: VolatilityAnchor | None) -> Floats:
     relative = np.full(len(bars), np.nan)
     if len(bars) >= _VOLUME_SESSIONS:
         known = np.isfinite(bars.volumes)
@@ -101,7 +126,7 @@ def _relative_volumes(bars: Bars, _: Floats | None) -> Floats:
     return relative
 
 
-def _ranges(bars: Bars, _: Floats | None) -> Floats:
+def _ranges(bars: Bars, _: VolatilityAnchor | None) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         ranges = np.log(bars.highs / bars.lows)
     # Where a source has no range, the move of the close is the least that the range can be.
@@ -114,7 +139,7 @@ def _known_ranges(bars: Bars) -> Flags:
     return valid_ranges(replace(bars, opens=opens))
 
 
-def _gaps(bars: Bars, _: Floats | None) -> Floats:
+def _gaps(bars: Bars, _: VolatilityAnchor | None) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         # The whole return less that from open to close: a dividend at the open is no gap.
         gaps = bars.log_returns - np.log(bars.closes / bars.opens)
@@ -158,6 +183,12 @@ def _min_max(name: str, values: Floats, config: TrainingConfig) -> FeatureScale:
     return FeatureScale(name, low, spread, config.scale_low)
 
 
+def _flag(name: str, values: Floats, _config: TrainingConfig) -> FeatureScale:
+    spread = float(values.std())
+    # Weights for a flag that training never saw raised are random: it is kept from them.
+    return FeatureScale(name, float(values.mean()), spread if spread > 1e-9 else _NEVER)
+
+
 def _standardised(name: str, values: Floats, _config: TrainingConfig) -> FeatureScale:
     spread = float(values.std())
     # Equal values, of a price that never moved, differ from their mean by rounding.
@@ -173,8 +204,8 @@ class Feature(NamedTuple):
     Attributes:
         words: What a warning calls it.
         unit: What follows a value of it in a warning.
-        values: Gives (N,) raw values, NaN in the first `warm_up` rows; the volatilities are None
-            if no feature asks for them.
+        values: Gives (N,) raw values, NaN in the first `warm_up` rows; the anchor is None if no
+            feature asks for one.
         warm_up: Rows without a value.
         scale: Chooses its scale, given its name and the raw values of the training part.
         shown: Turns raw values into those of the unit.
@@ -184,7 +215,7 @@ class Feature(NamedTuple):
 
     words: str
     unit: str
-    values: Callable[[Bars, Floats | None], Floats]
+    values: Callable[[Bars, VolatilityAnchor | None], Floats]
     warm_up: int
     scale: Callable[[str, Floats, TrainingConfig], FeatureScale] = _standardised
     shown: Callable[[Floats], Floats] = lambda values: values
@@ -240,6 +271,25 @@ ROWS: Mapping[str, Feature] = {
         shown=lambda logs: 100 * np.expm1(logs),
         needs=_GAPS,
     ),
+    **{
+        f"variance{sessions}": Feature(
+            words=f"a volatility of {'the day' if sessions == 1 else f'{sessions} days'}",
+            unit=" % a day",
+            values=_log_variances(sessions),
+            warm_up=sessions,
+            shown=lambda logs: 100 * np.exp(logs / 2),
+            needs_anchor=True,
+        )
+        for sessions in (1, 5, 22)
+    },
+    "intraday": Feature(
+        words="a kind of measurement",
+        unit="",
+        values=_intraday_kinds,
+        warm_up=0,
+        scale=_flag,
+        needs_anchor=True,
+    ),
 }
 """Every input, in the order of `config.FEATURES`, where `--help` finds the names."""
 
@@ -285,9 +335,8 @@ def fit_shared_features(
         _require(need, parts)
     values: dict[str, list[Floats]] = {name: [] for name in config.features}
     for bars, rows, anchor in parts:
-        sigmas = None if anchor is None else anchor.sigmas(bars)
         for name, found in values.items():
-            found.append(ROWS[name].values(bars, sigmas)[ROWS[name].warm_up : rows])
+            found.append(ROWS[name].values(bars, anchor)[ROWS[name].warm_up : rows])
     return tuple(
         ROWS[name].scale(name, np.concatenate(found), config) for name, found in values.items()
     )
@@ -309,8 +358,7 @@ def feature_values(names: Sequence[str], bars: Bars, anchor: VolatilityAnchor | 
     Args:
         anchor: Estimates volatility, if a feature is measured in it.
     """
-    sigmas = None if anchor is None else anchor.sigmas(bars)
-    return np.column_stack([ROWS[name].values(bars, sigmas) for name in names])
+    return np.column_stack([ROWS[name].values(bars, anchor) for name in names])
 
 
 def feature_inputs(

@@ -12,11 +12,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from stocklstm.core.prices.series import Dates, Flags, Floats, Indices
+from stocklstm.core.prices.series import Dates, DayVariances, Flags, Floats, Indices
 from stocklstm.core.records import dataclass
 
 ENOUGH_BARS = 0.8
 """Share of the bars of a session that must be there for it to be used."""
+
+SHORT_BARS = 15
+"""Minutes of the longest bars whose returns are summed; of longer ones the ranges are."""
+
+LONGEST_BARS = 90
+"""Minutes of the longest bars that say more of a session than its daily bar."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +149,27 @@ def measure_sessions(
         lasts=minutes[ends],
         usable=counts >= ENOUGH_BARS * _expected(dates, counts, expected),
     )
+
+
+def variances_of_days(sessions: RealisedSessions, dates: Dates) -> DayVariances:
+    """Choose what the bars within sessions say of each day: the shortest ones, if there are enough.
+
+    Of bars of up to 15 minutes that is realised variance, of longer ones the sum of their ranges.
+
+    Args:
+        sessions: In any order.
+        dates: (N,) days, oldest first.
+    """
+    minutes, variances = np.zeros(len(dates), np.int64), np.full(len(dates), np.nan)
+    found = np.where(sessions.minutes <= SHORT_BARS, sessions.realised, sessions.ranges)
+    # A session whose price never moved says nothing that its daily bar does not.
+    used = sessions.usable & (sessions.minutes <= LONGEST_BARS) & (found > 0)
+    rows = np.searchsorted(dates, sessions.dates)
+    used &= np.isin(sessions.dates, dates)
+    # The shortest last, so that they stay.
+    order = np.flatnonzero(used)[np.argsort(-sessions.minutes[used], kind="stable")]
+    minutes[rows[order]], variances[rows[order]] = sessions.minutes[order], found[order]
+    return DayVariances(minutes, variances)
 
 
 def _credible(bars: IntradayBars) -> IntradayBars:

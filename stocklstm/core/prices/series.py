@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -56,13 +56,34 @@ def _written(dates: bytes) -> AbstractSet[str]:
     return frozenset(np.datetime_as_string(days, unit="D").tolist())
 
 
+COLUMNS = ("opens", "highs", "lows", "closes", "adj_closes", "volumes")
+"""Names of the prices in `Bars`, in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class DayVariances:
+    """What the bars within sessions say of N days.
+
+    Attributes:
+        minutes: (N,) length of the bars; 0 where a day has none.
+        variances: (N,) squared log returns, without the night; NaN where a day has none.
+    """
+
+    minutes: Indices
+    variances: Floats
+
+    def select(self, rows: Indices | Flags | slice) -> "DayVariances":
+        """Keep some rows, chosen by anything that indexes an array along its first axis."""
+        return DayVariances(self.minutes[rows], self.variances[rows])
+
+
 @dataclass(frozen=True, eq=False)
 class Bars:
     """Daily bars, oldest first; N sessions, all arrays of shape (N,).
 
     Prices are in the instrument's currency. `closes` are adjusted for splits only and are what
     a person sees quoted; `adj_closes` are adjusted for splits and dividends. Opens, highs and
-    lows are NaN where a source gives closes alone.
+    lows are NaN where a source gives closes alone. `realised` is None where nobody asked for it.
     """
 
     dates: Dates
@@ -72,6 +93,7 @@ class Bars:
     closes: Floats
     adj_closes: Floats
     volumes: Floats
+    realised: DayVariances | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Count the sessions."""
@@ -87,6 +109,7 @@ class Bars:
             self.closes[rows],
             self.adj_closes[rows],
             self.volumes[rows],
+            realised=None if self.realised is None else self.realised.select(rows),
         )
 
     def since(self, day: str | None) -> "Bars":
@@ -123,10 +146,17 @@ class Bars:
         return total
 
     def fingerprint(self) -> str:
-        """Hash dates and every price (hex sha256): a model keeps it of the rows that it saw."""
-        dates = self.dates.astype("datetime64[D]").astype("<i8").tobytes()
-        columns = (getattr(self, field.name).astype("<f8").tobytes() for field in fields(Bars)[1:])
-        return sha256_hex(dates, *columns)
+        """Hash dates and every price (hex sha256): a model keeps it of the rows that it saw.
+
+        Realised values are hashed, too, where they are there.
+        """
+        columns = [getattr(self, name).astype("<f8").tobytes() for name in COLUMNS]
+        if self.realised is not None:
+            columns += [
+                self.realised.minutes.astype("<i8").tobytes(),
+                self.realised.variances.astype("<f8").tobytes(),
+            ]
+        return sha256_hex(self.dates.astype("datetime64[D]").astype("<i8").tobytes(), *columns)
 
 
 @dataclass(frozen=True)
@@ -175,11 +205,11 @@ def fill_missing(given: Bars, stored: Bars) -> Bars:
         given.dates, stored.dates, assume_unique=True, return_indices=True
     )
     columns = {}
-    for field in fields(Bars)[1:]:
-        values = getattr(given, field.name).copy()
-        known = getattr(stored, field.name)[in_stored]
+    for name in COLUMNS:
+        values = getattr(given, name).copy()
+        known = getattr(stored, name)[in_stored]
         values[in_given] = np.where(np.isnan(values[in_given]), known, values[in_given])
-        columns[field.name] = values
+        columns[name] = values
     return replace(given, **columns)
 
 

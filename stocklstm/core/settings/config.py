@@ -9,7 +9,18 @@ from stocklstm.core.clock import is_day
 from stocklstm.core.records import dataclass
 from stocklstm.errors import ConfigError
 
-FEATURES = ("return", "volatility", "close", "volume", "range", "gap")
+FEATURES = (
+    "return",
+    "volatility",
+    "close",
+    "volume",
+    "range",
+    "gap",
+    "variance1",
+    "variance5",
+    "variance22",
+    "intraday",
+)
 """What a network can be shown; `core.inputs.features` has a row that says how each is made."""
 
 LEVELS: tuple[float, ...] = (

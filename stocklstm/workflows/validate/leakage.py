@@ -27,7 +27,7 @@ from stocklstm.core.inputs.parts import (
 from stocklstm.core.inputs.scaling import PriceScaling, Scaling, fit_scaling
 from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.pool_splits import PoolDays
-from stocklstm.core.prices.series import Bars, Floats, Indices
+from stocklstm.core.prices.series import Bars, DayVariances, Floats, Indices
 from stocklstm.core.prices.splits import Split
 from stocklstm.errors import StockLstmError
 from stocklstm.store.manifest import Manifest, split_record
@@ -431,10 +431,20 @@ def _continued(bars: Bars, row: int, closes: Floats, random: np.random.Generator
         "adj_closes": closes * bars.adj_closes[row] / bars.closes[row],
         "volumes": np.exp(random.uniform(0, 25, len(closes))),
     }
-    return replace(
-        bars,
-        **{
-            name: np.concatenate([getattr(bars, name)[: row + 1], values])
-            for name, values in columns.items()
-        },
-    )
+    later: dict[str, Any] = {
+        name: np.concatenate([getattr(bars, name)[: row + 1], values])
+        for name, values in columns.items()
+    }
+    return replace(bars, **later, realised=_realised_otherwise(bars, row, random))
+
+
+def _realised_otherwise(bars: Bars, row: int, random: np.random.Generator) -> DayVariances | None:
+    """Put other realised values after a row: of any kind of bars, and on any day."""
+    if bars.realised is None:
+        return None
+    minutes, variances = bars.realised.minutes.copy(), bars.realised.variances.copy()
+    later = len(bars) - row - 1
+    minutes[row + 1 :] = random.choice([0, 5, 60], later)
+    variances[row + 1 :] = np.exp(random.uniform(-15, 0, later))
+    variances[minutes == 0] = np.nan
+    return DayVariances(minutes, variances)

@@ -153,7 +153,7 @@ def test_words_of_a_few_are_completed(bash: Asked) -> None:
     assert bash("train", "--promote", "a") == ["auto", "always"]
     assert bash("train", "--optimizer", "a") == ["adam", "adamw"]
     assert bash("train", "--restore-best", "t") == ["true"]
-    assert bash("train", "--features", "return,v") == ["return,volatility", "return,volume"]
+    assert bash("train", "--features", "return,vo") == ["return,volatility", "return,volume"]
     assert bash("models", "export", TICKER, "--format", "o") == ["onnx"]
     assert bash("evaluate", "--fail-on", "") == ["drift"]
     # What is a file or a number is left to the shell.

@@ -1,7 +1,7 @@
 import json
 import sqlite3
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocklstm.core.prices.series import Action, Bars, Instrument
+from stocklstm.core.prices.series import COLUMNS, Action, Bars, Instrument
 from stocklstm.errors import (
     NoPricesError,
     RejectedDataError,
@@ -42,8 +42,8 @@ def everything(store) -> list[list[tuple]]:
 
 def same(left: Bars, right: Bars) -> bool:
     return all(
-        np.array_equal(getattr(left, f.name), getattr(right, f.name), equal_nan=f.name != "dates")
-        for f in fields(Bars)
+        np.array_equal(getattr(left, name), getattr(right, name), equal_nan=name != "dates")
+        for name in ("dates", *COLUMNS)
     )
 
 
@@ -60,7 +60,7 @@ def test_a_first_fetch_is_stored_as_it_is(store):
     stored = store.prices.bars(TICKER)
     assert stored.fingerprint() == WEEK.fingerprint()
     assert stored.dates.dtype == np.dtype("datetime64[D]")
-    assert all(getattr(stored, f.name).flags.c_contiguous for f in fields(Bars))
+    assert all(getattr(stored, name).flags.c_contiguous for name in COLUMNS)
     assert store.prices.instrument(TICKER) == PETR4
     assert store.prices.actions(TICKER) == (DIVIDEND,)
     assert store.prices.sources(TICKER) == ["csv"]

@@ -18,11 +18,11 @@ from stocklstm.core.inputs.features import (
     fit_features,
     needs_anchor,
 )
-from stocklstm.core.inputs.volatility import VolatilityAnchor
+from stocklstm.core.inputs.volatility import VolatilityAnchor, range_variances, valid_ranges
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import FEATURES, PRESETS, TrainingConfig
 from stocklstm.errors import RejectedDataError
-from tests.support.made_prices import bars_of, made_bars, other_future
+from tests.support.made_prices import bars_of, made_bars, other_future, with_realised
 from tests.support.property_tests import PROPERTY
 
 ALL = replace(PRESETS["calibrated"], features=FEATURES)
@@ -58,6 +58,9 @@ def test_what_a_row_needs_is_asked_of_every_row(
 
 def test_each_feature_by_hand(petr4: Bars) -> None:
     sigmas = anchor_of(petr4).sigmas(petr4)
+    ranged = valid_ranges(petr4)
+    variances = np.where(ranged, range_variances(petr4), petr4.log_returns**2)
+    variances = np.maximum(variances, anchor_of(petr4).floor ** 2)
     for row in (100, 2000, len(petr4) - 1):
         move = math.log(petr4.adj_closes[row] / petr4.adj_closes[row - 1])
         inside = math.log(petr4.closes[row] / petr4.opens[row])
@@ -69,6 +72,10 @@ def test_each_feature_by_hand(petr4: Bars) -> None:
             "volume": math.log(petr4.volumes[row] / usual),
             "range": math.log(petr4.highs[row] / petr4.lows[row]),
             "gap": move - inside,
+            "variance1": math.log(variances[row]),
+            "variance5": math.log(variances[row - 4 : row + 1].mean()),
+            "variance22": math.log(variances[row - 21 : row + 1].mean()),
+            "intraday": 0.0,
         }
         assert set(expected) == set(FEATURES)
         for name, value in expected.items():
@@ -83,10 +90,31 @@ def test_the_warm_up_is_exactly_what_is_lost(name: str) -> None:
     assert known[features_warm_up([name]) :].all()
 
 
+def test_the_kind_of_each_day_is_shown_and_its_own_variance() -> None:
+    bars = with_realised(made_bars(300))
+    assert bars.realised is not None
+    kinds = raw(bars, "intraday")
+
+    for minutes, kind in ((0, 0), (60, 1), (5, 2)):
+        assert set(kinds[1:][bars.realised.minutes[1:] == minutes]) == {kind}
+    own = raw(bars, "variance1")[1:]
+    ranged = raw(replace(bars, realised=None), "variance1")[1:]
+    assert ((own != ranged) == (kinds[1:] > 0)).all()
+
+
+def test_a_flag_that_training_never_saw_raised_says_nothing() -> None:
+    bars = with_realised(made_bars(300), since=250)
+    anchor = anchor_of(bars)
+    scales = fit_features(bars, 200, config_of("intraday"), anchor)
+
+    assert np.abs(feature_inputs(scales, bars, anchor)).max() < 1e-8
+
+
 @pytest.mark.parametrize("name", FEATURES)
 @pytest.mark.parametrize("row", [60, 250])
-def test_no_feature_knows_a_later_day(name: str, row: int) -> None:
-    bars = made_bars(300)
+@pytest.mark.parametrize("realised", [False, True])
+def test_no_feature_knows_a_later_day(name: str, row: int, realised: bool) -> None:
+    bars = with_realised(made_bars(300)) if realised else made_bars(300)
     changed = other_future(bars, row)
     anchor = anchor_of(bars, 50)
     scales = fit_features(bars, 50, config_of(name), anchor)
@@ -103,7 +131,7 @@ def test_training_rows_alone_set_the_scale_and_give_it_unit_size(petr4: Bars) ->
     start = features_warm_up(FEATURES)
     columns = dict(zip(FEATURES, inputs.T, strict=True))
 
-    for name in ("volatility", "volume", "range", "gap"):
+    for name in set(FEATURES) - {"return", "close", "intraday"}:
         own = columns[name][features_warm_up([name]) : 2000].astype(np.float64)
         assert (own.mean(), own.std()) == pytest.approx((0, 1), abs=1e-4), name
     assert (columns["close"][:2000].min(), columns["close"][:2000].max()) == (0, 1)
@@ -125,7 +153,8 @@ def test_the_order_of_the_columns_is_that_of_the_names(names: tuple[str, str]) -
 
 
 def test_only_some_are_measured_in_volatility() -> None:
-    assert [name for name in FEATURES if needs_anchor([name])] == ["return", "volatility"]
+    measured = {"return", "volatility", "variance1", "variance5", "variance22", "intraday"}
+    assert {name for name in FEATURES if needs_anchor([name])} == measured
 
 
 # Prices that lack something

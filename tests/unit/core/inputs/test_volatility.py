@@ -8,15 +8,18 @@ from hypothesis import strategies as st
 
 from stocklstm.core.inputs.volatility import (
     WARM_UP,
+    Measure,
     VolatilityAnchor,
     range_variances,
     valid_ranges,
 )
-from stocklstm.core.prices.series import Bars
-from tests.support.made_prices import bars_of, made_bars, other_future
+from stocklstm.core.prices.series import Bars, DayVariances
+from tests.support.made_prices import bars_of, made_bars, other_future, with_realised
 from tests.support.property_tests import PROPERTY
 
 RETURNS = VolatilityAnchor("returns", 0.94, 0.0)
+
+MEASURES = (Measure(15, 0.7, 0.9), Measure(90, 0.75, 1.2))
 
 
 def two_days(opened, high, low, close, *, before=100.0, dividend=0.0) -> Bars:
@@ -253,12 +256,13 @@ def test_a_price_that_never_moves_has_a_volatility_above_zero(column):
     seed=st.integers(0, 50),
     row=st.integers(0, 119),
     ranges=st.booleans(),
-    estimator=st.sampled_from(["range", "returns"]),
+    estimator=st.sampled_from(["range", "returns", "realised"]),
     level_decay=st.sampled_from([None, 0.9]),
 )
 def test_volatility_does_not_look_ahead(seed, row, ranges, estimator, level_decay):
-    bars = made_bars(120, seed, ranges=ranges)
-    anchor = VolatilityAnchor(estimator, 0.92, 0.001, level_decay)
+    bars = with_realised(made_bars(120, seed, ranges=ranges), seed)
+    measures = MEASURES if estimator == "realised" else ()
+    anchor = VolatilityAnchor(estimator, 0.92, 0.001, level_decay, measures=measures)
     before, after = anchor.sigmas(bars), anchor.sigmas(other_future(bars, row))
     assert np.array_equal(before[: row + 1], after[: row + 1], equal_nan=True)
     # Nor does it depend on how many rows there are.
@@ -267,9 +271,15 @@ def test_volatility_does_not_look_ahead(seed, row, ranges, estimator, level_deca
 
 
 @PROPERTY
-@given(seed=st.integers(0, 50), rows=st.integers(WARM_UP + 1, 120), ranges=st.booleans())
-def test_the_anchor_is_fitted_on_training_rows_only(seed, rows, ranges):
+@given(
+    seed=st.integers(0, 50),
+    rows=st.integers(WARM_UP + 1, 120),
+    ranges=st.booleans(),
+    realised=st.booleans(),
+)
+def test_the_anchor_is_fitted_on_training_rows_only(seed, rows, ranges, realised):
     bars = made_bars(120, seed, ranges=ranges)
+    bars = with_realised(bars, seed) if realised else bars
     fitted = VolatilityAnchor.fit(bars, rows)
     assert VolatilityAnchor.fit(other_future(bars, rows - 1), rows) == fitted
     assert VolatilityAnchor.fit(bars.select(slice(rows)), rows) == fitted
@@ -283,3 +293,124 @@ def test_volatility_does_not_depend_on_the_currency(factor):
     other = replace(bars, **{name: getattr(bars, name) * factor for name in names})
     anchor = VolatilityAnchor("range", 0.92, 0.0, 0.995)
     assert np.allclose(anchor.sigmas(bars), anchor.sigmas(other), rtol=1e-6, equal_nan=True)
+
+
+# Days measured by their own bars
+
+
+def by_hand(bars: Bars, anchor: VolatilityAnchor) -> np.ndarray:
+    """The averages in plain Python, day by day, from the formulas."""
+    ratios = [measure.ratio for measure in anchor.measures]
+    valid, average, found, early = valid_ranges(bars), math.nan, [], []
+    for day in range(len(bars)):
+        minutes = 0 if bars.realised is None else int(bars.realised.minutes[day])
+        opened, high, low, close = (
+            math.log(values[day]) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
+        )
+        move = float(bars.log_returns[day])
+        night = move - (close - opened)
+        inside = (high - close) * (high - opened) + (low - close) * (low - opened)
+        kind = None if not valid[day] or minutes == 0 else int(minutes > 15)
+        decay, variance = anchor.decay, night**2 + inside if valid[day] else move**2
+        if kind is not None:
+            said, decay = float(bars.realised.variances[day]), anchor.measures[kind].decay
+            variance = night**2 + ratios[kind] * said
+            if day > WARM_UP:
+                off = inside - ratios[kind] * said
+                ratios[kind] += 0.01 * off / max(average, said / 5)
+        if 0 < day <= WARM_UP:
+            early.append(variance)
+            average = sum(early) / len(early)
+        elif day > WARM_UP:
+            average = decay * average + (1 - decay) * variance
+        found.append(math.sqrt(average) if day >= WARM_UP else math.nan)
+    return np.array(found)
+
+
+@PROPERTY
+@given(seed=st.integers(0, 50), rows=st.integers(0, 120), since=st.integers(0, 120))
+def test_measured_days_by_hand(seed, rows, since):
+    bars = with_realised(made_bars(rows, seed), seed, since=min(since, rows))
+    anchor = VolatilityAnchor("realised", 0.92, 0.0, measures=MEASURES)
+    assert np.allclose(anchor.sigmas(bars), by_hand(bars, anchor), rtol=1e-9, equal_nan=True)
+
+
+@pytest.mark.parametrize("realised", [True, False])
+def test_without_measured_days_the_ranges_serve_to_the_bit(realised):
+    bars = made_bars(400)
+    none = DayVariances(np.zeros(400, np.int64), np.full(400, np.nan)) if realised else None
+    ranged = VolatilityAnchor.fit(bars, 300)
+    measured = replace(ranged, estimator="realised", measures=MEASURES)
+    found = measured.sigmas(replace(bars, realised=none))
+    assert np.array_equal(found, ranged.sigmas(bars), equal_nan=True)
+
+
+def test_realised_values_are_nothing_to_an_anchor_that_was_fitted_without_them():
+    bars = made_bars(400)
+    anchor = VolatilityAnchor.fit(bars, 300)
+    assert np.array_equal(anchor.sigmas(bars), anchor.sigmas(with_realised(bars)), equal_nan=True)
+
+
+def test_the_ratios_are_those_of_the_training_days_that_have_both():
+    bars = with_realised(made_bars(400))
+    anchor = VolatilityAnchor.fit(bars, 300)
+    assert anchor.estimator == "realised"
+    rows = np.arange(1, 300)
+    opens, highs, lows, closes = (
+        np.log(values) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
+    )
+    inside = (highs - closes) * (highs - opens) + (lows - closes) * (lows - opens)
+    for measure, minutes in zip(anchor.measures, (5, 60), strict=True):
+        both = rows[bars.realised.minutes[rows] == minutes]
+        expected = inside[both].sum() / bars.realised.variances[both].sum()
+        assert measure.ratio == pytest.approx(expected, rel=1e-12)
+
+
+def test_too_few_days_of_both_kinds_are_no_ratio():
+    bars = with_realised(made_bars(600), since=200)
+    assert {each.ratio for each in VolatilityAnchor.fit(bars, 250).measures} == {1.0}
+    assert all(each.ratio != 1 for each in VolatilityAnchor.fit(bars, 590).measures)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_kind_that_says_too_much_or_too_little_is_brought_to_the_scale(factor):
+    """Also where the training part has none of it."""
+    rng = np.random.default_rng(2)
+    bars = made_bars(2000)
+    minutes = np.where(np.arange(2000) < 1000, 0, 60)
+    within = range_variances(bars) - (bars.log_returns - np.log(bars.closes / bars.opens)) ** 2
+    said = factor * np.maximum(within, 1e-9) * np.exp(0.2 * rng.standard_normal(2000))
+    bars = replace(bars, realised=DayVariances(minutes, np.where(minutes > 0, said, np.nan)))
+    anchor = replace(VolatilityAnchor.fit(bars, 1000), level_decay=None)
+    assert {each.ratio for each in anchor.measures} == {1.0}
+    ranged = VolatilityAnchor("range", 0.92, 0.0).sigmas(bars)
+    off = np.log(anchor.sigmas(bars) / ranged)
+    assert abs(off[1000:1050].mean()) > 0.1
+    assert off[1500:].mean() == pytest.approx(0, abs=0.06)
+
+
+@PROPERTY
+@given(seed=st.integers(0, 50), row=st.integers(WARM_UP, 199))
+def test_an_anchor_that_is_resumed_says_the_same(seed, row):
+    bars = with_realised(made_bars(200, seed), seed)
+    anchor = VolatilityAnchor.fit(bars, 150)
+    resumed = replace(anchor, resume=anchor.state(bars, row))
+    later = bars.select(slice(row, None))
+    assert np.array_equal(resumed.sigmas(later), anchor.sigmas(bars)[row:])
+    assert np.array_equal(resumed.variances(later)[1:], anchor.variances(bars)[row + 1 :])
+
+
+def test_a_day_without_an_open_is_measured_by_its_return_whatever_its_bars_say():
+    bars = with_realised(made_bars(100))
+    row = int(np.flatnonzero(bars.realised.minutes[60:] > 0)[0]) + 60
+    bars.opens[row] = np.nan
+    anchor = VolatilityAnchor("realised", 0.92, 0.0, measures=MEASURES)
+    sigmas = anchor.sigmas(bars)
+    expected = 0.92 * sigmas[row - 1] ** 2 + 0.08 * bars.log_returns[row] ** 2
+    assert sigmas[row] ** 2 == pytest.approx(expected, rel=1e-12)
+
+
+def test_closes_alone_are_measured_by_returns_whatever_their_bars_say():
+    bars = made_bars(200, ranges=False)
+    known = DayVariances(np.full(200, 5), np.full(200, 1e-4))
+    assert VolatilityAnchor.fit(replace(bars, realised=known), 150).estimator == "returns"

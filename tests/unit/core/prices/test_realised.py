@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.prices.realised import IntradayBars, RealisedSessions, measure_sessions
+from stocklstm.core.prices.realised import (
+    IntradayBars,
+    RealisedSessions,
+    measure_sessions,
+    variances_of_days,
+)
 from tests.support.property_tests import PROPERTY
 
 NEW_YORK = "America/New_York"
@@ -156,3 +161,45 @@ def test_without_bars_there_are_no_sessions():
 def test_rows_can_be_chosen():
     found = measure_sessions(made([*session(3, [9, 10]), *session(4, [9, 10])]), NEW_YORK, {})
     assert as_rows(found.select(found.dates > np.datetime64("2025-03-03"))).keys() == {"2025-03-04"}
+
+
+def rows(*given: tuple[str, int, float, float, bool]) -> RealisedSessions:
+    """Make sessions of days, minutes, realised variances, ranges and whether they are used."""
+    days, minutes, realised, ranges, usable = zip(*given, strict=True) if given else [()] * 5
+    some = np.ones(len(given), np.int64)
+    return RealisedSessions(
+        np.array(days, "datetime64[D]"),
+        np.array(minutes, np.int64),
+        np.array(realised, np.float64),
+        np.array(ranges, np.float64),
+        np.array(realised, np.float64),
+        some,
+        some,
+        some,
+        np.array(usable, bool),
+    )
+
+
+def test_each_day_has_what_its_shortest_bars_say():
+    days = np.array(["2025-03-03", "2025-03-04", "2025-03-05", "2025-03-06"], "datetime64[D]")
+    found = variances_of_days(
+        rows(
+            ("2025-03-02", 5, 9.0, 9.0, True),
+            ("2025-03-03", 5, 1.0, 2.0, True),
+            ("2025-03-03", 60, 3.0, 4.0, True),
+            ("2025-03-04", 5, 5.0, 6.0, False),
+            ("2025-03-04", 60, 7.0, 8.0, True),
+            ("2025-03-05", 5, 0.0, 0.0, True),
+            ("2025-03-06", 390, 1.0, 1.0, True),
+            ("2025-03-07", 5, 1.0, 1.0, True),
+        ),
+        days,
+    )
+    assert found.minutes.tolist() == [5, 60, 0, 0]
+    assert np.array_equal(found.variances, [1.0, 8.0, math.nan, math.nan], equal_nan=True)
+
+
+def test_without_sessions_no_day_has_any():
+    found = variances_of_days(rows(), np.array(["2025-03-03"], "datetime64[D]"))
+    assert found.minutes.tolist() == [0]
+    assert np.isnan(found.variances).all()

@@ -2,17 +2,17 @@ import hashlib
 import math
 import re
 import struct
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import COLUMNS
 from stocklstm.core.reference import parse_ticker
 from stocklstm.errors import ConfigError
-from tests.support.made_prices import bars_of, made_bars
+from tests.support.made_prices import bars_of, made_bars, with_realised
 from tests.support.property_tests import PROPERTY
 
 
@@ -131,9 +131,13 @@ def test_rows_are_chosen_together():
     bars = made_bars(10)
     for rows in (slice(2, 5), np.array([2, 3, 4]), np.arange(10) // 3 * 3 == 3):
         chosen = bars.select(rows)
-        for field in fields(Bars):
-            values = getattr(bars, field.name)[rows]
-            assert np.array_equal(getattr(chosen, field.name), values)
+        for name in ("dates", *COLUMNS):
+            assert np.array_equal(getattr(chosen, name), getattr(bars, name)[rows])
+        assert chosen.realised is None
+        measured = with_realised(bars)
+        chosen = measured.select(rows).realised
+        assert np.array_equal(chosen.minutes, measured.realised.minutes[rows])
+        assert np.array_equal(chosen.variances, measured.realised.variances[rows], equal_nan=True)
     assert len(bars.select(slice(0))) == 0
 
 
@@ -164,13 +168,23 @@ def test_a_fingerprint_does_not_depend_on_how_numbers_lie_in_memory():
     assert seconds.fingerprint() == bars.fingerprint()
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Bars)])
+@pytest.mark.parametrize("name", ["dates", *COLUMNS])
 def test_a_fingerprint_sees_every_value(name):
     bars = made_bars(6)
     values = getattr(bars, name).copy()
     day = np.timedelta64(1, "D")
     values[3] = values[3] + day if name == "dates" else np.nextafter(values[3], np.inf)
     assert replace(bars, **{name: values}).fingerprint() != bars.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["minutes", "variances"])
+def test_a_fingerprint_sees_every_realised_value_where_there_are_any(name):
+    bars = with_realised(made_bars(6))
+    assert bars.fingerprint() != replace(bars, realised=None).fingerprint()
+    values = getattr(bars.realised, name).copy()
+    values[3] = 1 if np.isnan(values[3]) else values[3] + 1
+    other = replace(bars.realised, **{name: values})
+    assert replace(bars, realised=other).fingerprint() != bars.fingerprint()
 
 
 def test_a_fingerprint_sees_missing_rows_and_swapped_columns():

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from stocklstm import export_prices, fetch, show_prices, validate, verify_prices
 from stocklstm.core.checks import Check
-from stocklstm.core.prices.series import Action, Bars, Instrument
+from stocklstm.core.prices.series import COLUMNS, Action, Bars, Instrument
 from stocklstm.errors import (
     ConfigError,
     NoModelError,
@@ -47,8 +47,8 @@ def two_tickers(priced_home: Path) -> Path:
 
 def same(left: Bars, right: Bars) -> bool:
     return all(
-        np.array_equal(getattr(left, f.name), getattr(right, f.name), equal_nan=f.name != "dates")
-        for f in fields(Bars)
+        np.array_equal(getattr(left, name), getattr(right, name), equal_nan=name != "dates")
+        for name in ("dates", *COLUMNS)
     )
 
 
