@@ -22,6 +22,9 @@ HIGHEST = 1e18
 # Longer than any name that a ticker, an exchange, a currency or a source has.
 _LONGEST_NAME = 200
 
+_MINUTES_OF_A_DAY = 24 * 60
+_BYTES_OF_A_BAR = 40
+
 _SHA256 = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
@@ -71,6 +74,23 @@ def _is_version(value: int) -> bool:
 def _are_bits(value: bytes) -> bool:
     """A bit a day from a first one to a last one, and zeros that fill a byte."""
     return value[:1] >= b"\x80" and not value.endswith(b"\0")
+
+
+def _are_bars(value: bytes) -> bool:
+    """Of each bar a start and four prices, eight bytes each."""
+    return len(value) > 0 and len(value) % _BYTES_OF_A_BAR == 0
+
+
+def _is_bar_length(value: int) -> bool:
+    return 1 <= value <= _MINUTES_OF_A_DAY
+
+
+def _is_minute(value: int) -> bool:
+    return 0 <= value < _MINUTES_OF_A_DAY
+
+
+def _is_yes_or_no(value: int) -> bool:
+    return value in {0, 1}
 
 
 def _is_count(value: int) -> bool:
@@ -141,7 +161,16 @@ _is_price_or_none = _or_none(_is_price)
 _is_volume_or_none = _or_none(_is_volume)
 
 # Tests that hold for all numbers between two for which they hold.
-_RANGES = {_is_version, _is_count, _is_natural, _is_price, _is_volume}
+_RANGES = {
+    _is_version,
+    _is_count,
+    _is_natural,
+    _is_price,
+    _is_volume,
+    _is_bar_length,
+    _is_minute,
+    _is_yes_or_no,
+}
 _RANGES_OR_NONE = {_is_price_or_none: _is_price, _is_volume_or_none: _is_volume}
 
 
@@ -178,6 +207,26 @@ WORDS: Mapping[str, Mapping[str, Test]] = {
         "source": _is_filled_name,
         "first": _is_day,
         "days": _are_bits,
+    },
+    "realised": {
+        "ticker": _is_filled_name,
+        "date": _is_day,
+        "minutes": _is_bar_length,
+        "realised": _is_volume,
+        "ranges": _is_volume,
+        "bipower": _is_volume,
+        "bars": _is_count,
+        "first": _is_minute,
+        "last": _is_minute,
+        "usable": _is_yes_or_no,
+        "source": _is_filled_name,
+        "fetched_at": is_instant,
+    },
+    "intraday_bars": {
+        "ticker": _is_filled_name,
+        "date": _is_day,
+        "minutes": _is_bar_length,
+        "bars": _are_bars,
     },
     "sessions": {"exchange": _is_name, "date": _is_day, "closes_at": is_instant},
     "price_log": {

@@ -4,6 +4,7 @@ Nothing is ever unpacked to a path that an archive names: members are looked up,
 into memory.
 """
 
+import errno
 import lzma
 import struct
 import zipfile
@@ -27,6 +28,7 @@ ZIP_ERRORS = (
     NotImplementedError,  # a way of compressing that zipfile does not know
     RuntimeError,
     ValueError,
+    OverflowError,  # a place beyond what a file can have
 )
 """What `zipfile` raises on bytes that are no sound archive."""
 
@@ -72,6 +74,11 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) ->
             content = stream.read(size + 1)
     except ZIP_ERRORS as error:
         raise ValueError(f"{member.filename[:100]!a} cannot be read: {error}") from error
+    except OSError as error:
+        # The directory puts it before the beginning of the file.
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError(f"{member.filename[:100]!a} lies outside of the archive") from error
     if len(content) != size:
         more = "more than" if len(content) > size else f"{len(content)} and not"
         raise ValueError(f"{member.filename[:100]!a} has {more} {size} bytes")

@@ -293,7 +293,58 @@ PRICE_DAYS = Part(
     origin=ORIGINS,
 )
 
-PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, SESSIONS, FORECASTS, PRICE_DAYS)
+_FETCH_INTRADAY = (
+    "stocklstm fetch --ticker {} --intraday --full gets anew what Yahoo still has of them, and "
+    "drops the rest of these months; or stocklstm restore a backup"
+)
+
+REALISED = Part(
+    "realised",
+    "intraday sessions",
+    "realised",
+    "ticker",
+    (
+        "date",
+        "minutes",
+        "realised",
+        "ranges",
+        "bipower",
+        "bars",
+        "first",
+        "last",
+        "usable",
+        "source",
+        "fetched_at",
+    ),
+    order=2,
+    day="date",
+    mend=_FETCH_INTRADAY,
+    schema=9,
+)
+INTRADAY_BARS = Part(
+    "intraday_bars",
+    "intraday bars",
+    "intraday_bars",
+    "ticker",
+    ("date", "minutes", "bars"),
+    order=2,
+    day="date",
+    mend=_FETCH_INTRADAY,
+    schema=9,
+)
+
+PARTS = (
+    PRICES,
+    ORIGINS,
+    ACTIONS,
+    INSTRUMENT,
+    PRICE_LOG,
+    SESSIONS,
+    FORECASTS,
+    PRICE_DAYS,
+    REALISED,
+    INTRADAY_BARS,
+)
 
 
 @contextmanager
@@ -324,6 +375,13 @@ class Checksums:
             (part.name, owner, first, last),
         )
         return {period: (count, crc) for period, count, crc in rows}
+
+    def parts_of(self, owner: str) -> set[str]:
+        """Name the parts in which an owner has rows that were vouched for."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT part FROM checksums WHERE owner = ?", (owner,)
+        )
+        return {part for (part,) in rows}
 
     def compare(self, part: Part, owner: str, found: Sums, stored: Sums) -> None:
         """Refuse rows that are not what was stored.

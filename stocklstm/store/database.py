@@ -133,6 +133,20 @@ _MIGRATIONS = (
         PRIMARY KEY (ticker, source)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE realised (
+        ticker TEXT NOT NULL REFERENCES instruments, date TEXT NOT NULL, minutes INTEGER NOT NULL,
+        realised REAL NOT NULL, ranges REAL NOT NULL, bipower REAL NOT NULL,
+        bars INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        usable INTEGER NOT NULL, source TEXT NOT NULL, fetched_at TEXT NOT NULL,
+        PRIMARY KEY (ticker, date, minutes)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE intraday_bars (
+        ticker TEXT NOT NULL REFERENCES instruments, date TEXT NOT NULL, minutes INTEGER NOT NULL,
+        bars BLOB NOT NULL,
+        PRIMARY KEY (ticker, date, minutes)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 # The schema from which on rows have checksums.

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,12 @@ from stocklstm.errors import NoPricesError, RejectedDataError, SchemaError, enco
 from stocklstm.store.checksums import (
     ACTIONS,
     INSTRUMENT,
+    INTRADAY_BARS,
     ORIGINS,
     PRICE_DAYS,
     PRICE_LOG,
     PRICES,
+    REALISED,
     Checksums,
     Part,
     Row,
@@ -42,12 +44,17 @@ from stocklstm.store.checksums import (
 )
 from stocklstm.store.database import database_errors, stored_values, transaction
 
+if TYPE_CHECKING:
+    # What only those need who use intraday sessions.
+    from stocklstm.core.prices.realised import IntradayBars, RealisedSessions
+    from stocklstm.store.realised import Kept
+
 _COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
 _FEW = 500
 """Rows of prices that are Python objects at once."""
 
-_PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, PRICE_DAYS)
+_PARTS = (PRICES, ORIGINS, ACTIONS, INSTRUMENT, PRICE_LOG, PRICE_DAYS, REALISED, INTRADAY_BARS)
 
 SUMMED_UP = (INSTRUMENT, PRICE_DAYS, ACTIONS, PRICE_LOG)
 """Parts of which a `Summary` is made."""
@@ -568,6 +575,83 @@ class PriceStore:
             added, revised, not (added or revised or fresh_actions or fresh_instrument)
         )
 
+    def realised(self, ticker: str, since: str | None = None) -> "RealisedSessions":
+        """Read what intraday bars say of each session, by date and length of bars; maybe nothing.
+
+        Args:
+            since: First ISO day wanted; None for all.
+
+        Raises:
+            SchemaError: It is not what was stored.
+        """
+        from stocklstm.store.realised import read_sessions
+
+        with stored_values():
+            return read_sessions(self.checksums, ticker, since)
+
+    def damaged_realised(self, ticker: str) -> "RealisedSessions":
+        """Read the same as it is, sound or not, for those who look for what is not."""
+        from stocklstm.store.realised import damaged_sessions
+
+        with stored_values():
+            return damaged_sessions(self.checksums, ticker)
+
+    def intraday_bars(self, ticker: str) -> "list[tuple[str, IntradayBars]]":
+        """Read the bars that are kept, session by session, each with its ISO day."""
+        from stocklstm.store.realised import read_bars
+
+        with stored_values():
+            return read_bars(self.checksums, ticker)
+
+    def has_intraday_bars(self, ticker: str) -> bool:
+        """Tell whether bars of a ticker are kept."""
+        from stocklstm.store.realised import has_bars
+
+        with database_errors():
+            return has_bars(self.checksums, ticker)
+
+    def has_realised(self, ticker: str, source: str) -> bool:
+        """Tell whether a source gave any of the stored intraday sessions."""
+        from stocklstm.store.realised import has_sessions
+
+        with database_errors():
+            return has_sessions(self.checksums, ticker, source)
+
+    def last_realised(self, ticker: str, *, most_minutes: int) -> str | None:
+        """Look up the last ISO day with bars of a length or shorter; None if there is none."""
+        from stocklstm.store.realised import last_session
+
+        with stored_values():
+            return last_session(self.checksums, ticker, most_minutes)
+
+    def keep_realised(
+        self,
+        ticker: str,
+        sessions: "RealisedSessions",
+        *,
+        source: str,
+        at: str,
+        bars: "Mapping[str, IntradayBars] | None" = None,
+        mend: bool = False,
+    ) -> "Kept":
+        """Store what intraday bars say of sessions, in one transaction.
+
+        What is stored of a session stays, unless the new one has as many bars of the same length
+        and is no less usable.
+
+        Args:
+            ticker: One that has prices.
+            sessions: Of finished sessions.
+            bars: The bars of each session to keep, by ISO day; None keeps none.
+            mend: True to drop what is damaged, wherever it is, and to vouch for the rest.
+        """
+        from stocklstm.store.realised import keep_sessions
+
+        with transaction(self.connection), stored_values():
+            return keep_sessions(
+                self.checksums, ticker, sessions, (source, at), bars or {}, mend=mend
+            )
+
     def rename(self, old: str, new: Instrument, *, at: str, note: str = "") -> None:
         """Give all that is stored of a ticker another name, in one transaction.
 
@@ -580,6 +664,7 @@ class PriceStore:
         with transaction(self.connection):
             for part in _PARTS:
                 self.checksums.require(part, old)
+            vouched_for = self.checksums.parts_of(old)
             first, last = self.connection.execute(
                 "SELECT min(date), max(date) FROM prices WHERE ticker = ?", (old,)
             ).fetchone()
@@ -604,8 +689,10 @@ class PriceStore:
                 (at, ticker, _RENAMED, first, last, rows, f"{_FROM}{old}{note and f'; {note}'}"),
             )
             for part in _PARTS:
-                self.checksums.renew(part, old)
-                self.checksums.renew(part, ticker)
+                # Of most tickers there is nothing in some parts.
+                if part.name in vouched_for or part is PRICE_LOG:
+                    self.checksums.renew(part, old)
+                    self.checksums.renew(part, ticker)
 
     def _referring(self) -> list[tuple[str, str]]:
         """List the tables and columns that refer to a ticker, whatever tables there will be."""

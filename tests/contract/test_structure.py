@@ -45,6 +45,7 @@ SAME_SUBJECT = {
     "predict": "predict",
     "prices": "stored prices, and the commands that show them",
     "quantize": "quantize",
+    "realised": "sessions measured by their intraday bars: how, and what is stored of them",
     "remove": "models rm and gc",
     "retraining": "train --all: which champions are due, and the options and the view of it",
     "runs": "unfinished trainings: kept in the store, and under way",

@@ -14,7 +14,7 @@ from stocklstm.store.store import Store, open_store
 from tests.support.forks import Ended
 from tests.support.places import ROOT
 
-MOST_STEPS = 120
+MOST_STEPS = 140
 
 Child = Callable[..., Ended]
 

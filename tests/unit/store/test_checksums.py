@@ -29,10 +29,11 @@ from stocklstm.store.ledger import Ledger, LedgerColumns
 from stocklstm.store.prices import SUMMED_UP, PriceStore
 from stocklstm.store.sessions import SessionStore
 from stocklstm.store.store import Store, open_store
+from tests.support.intraday_sessions import bars_on, sessions_on
 from tests.support.price_rows import PETR4
 from tests.support.property_tests import PROPERTY
 from tests.support.store_samples import LATER, NOON, TICKER, entry_of
-from tests.support.stored_rows import damage, execute
+from tests.support.stored_rows import damage, execute, to_schema
 
 OTHER = "VALE3.SA"
 KEPT = ("checksums", "price_days")
@@ -112,6 +113,20 @@ def put(first: int, count: int) -> Write:
     )
 
 
+def measure(ticker: str, first: int, count: int, bars: int, *, mend: bool = False) -> Write:
+    dates = FIRST + np.arange(first, first + count).astype("timedelta64[D]")
+    names = dates.astype(str).tolist()
+
+    def write(connection: sqlite3.Connection) -> None:
+        prices = PriceStore(connection)
+        if prices.has(ticker):
+            given = sessions_on(names, bars=bars, minutes=5 if bars > 8 else 60)
+            few = bars_on(names[::2])
+            prices.keep_realised(ticker, given, source="yahoo", at=NOON, bars=few, mend=mend)
+
+    return write
+
+
 def choose(ticker: str, word: str | None) -> Write:
     def write(connection: sqlite3.Connection) -> None:
         prices = PriceStore(connection)
@@ -134,6 +149,7 @@ writes = st.one_of(
     st.builds(record, tickers, days, st.integers(1, 2), st.sampled_from(["", "+b3"])),
     st.builds(rename, tickers, tickers),
     st.builds(put, days, st.integers(1, 60)),
+    st.builds(measure, tickers, days, st.integers(0, 40), st.integers(1, 90), mend=st.booleans()),
     st.builds(choose, tickers, st.sampled_from([None, "USD"])),
 )
 
@@ -222,6 +238,7 @@ def filled(home: Path) -> Path:
             record(TICKER, 3, 1, ""),
             record(TICKER, 30, 2, "+b3"),
             choose(TICKER, "USD"),
+            measure(TICKER, 0, 40, 84),
         ):
             step(connection)
     return home
@@ -262,6 +279,8 @@ READERS: dict[str, Callable] = {
     "price_log": lambda store: store.prices.log(TICKER),
     "forecasts": lambda store: store.ledger.entries(TICKER),
     "sessions": lambda store: store.sessions.next_after("BVMF", "2024-02-01"),
+    "realised": lambda store: store.prices.realised(TICKER),
+    "intraday_bars": lambda store: store.prices.intraday_bars(TICKER),
 }
 
 
@@ -384,9 +403,7 @@ def test_all_ways_to_sum_up_prices_are_one(filled: Path, unknown: tuple[str, ...
 )
 def test_an_upgrade_vouches_for_nothing_that_cannot_be_right(filled: Path, statement: str) -> None:
     damage(filled, statement)
-    for table in KEPT:
-        damage(filled, f"DROP TABLE {table}")
-    damage(filled, "PRAGMA user_version = 6")
+    to_schema(filled, 6)
     with open_store(filled) as store:
         (fault,) = [f for f in all_faults(store.prices.connection) if f[0] != "origins"]
     assert fault[0] in statement or fault[0] == "instrument"
@@ -453,10 +470,8 @@ def test_an_upgrade_finds_out_which_days_are_stored(filled: Path) -> None:
     with open_store(filled) as store:
         merge(OTHER, rows_of(3, 30, 40.0), source="b3")(store.prices.connection)
         merge(OTHER, rows_of(20, 5, 41.0), source="csv")(store.prices.connection)
-    damage(filled, "DROP TABLE price_days")
-    damage(filled, "DELETE FROM checksums WHERE part = 'price_days'")
+    to_schema(filled, 7)
     damage(filled, "UPDATE prices SET close = 99 WHERE ticker = ?", TICKER)
-    damage(filled, "PRAGMA user_version = 7")
     with open_store(filled) as store:
         # What was damaged before is not vouched for anew.
         assert {fault[0] for fault in all_faults(store.prices.connection)} == {"prices"}
@@ -476,6 +491,7 @@ def test_an_upgrade_finds_out_which_days_are_stored(filled: Path) -> None:
         lambda store: store.prices.log(TICKER),
         lambda store: store.prices.actions(TICKER),
         lambda store: store.prices.provenance(TICKER),
+        lambda store: store.prices.realised(TICKER),
         lambda store: store.ledger.entries(TICKER),
         lambda store: store.ledger.page(TICKER, 5),
         lambda store: store.ledger.latest(TICKER, 1, "2099-12-31", 5),
@@ -486,6 +502,7 @@ def test_who_reads_while_another_writes_finds_no_damage(
 ) -> None:
     with open_store(home, create=True) as writer, open_store(home) as reader:
         merge(TICKER, rows_of(0, 30, 36.0), split=True)(writer.prices.connection)
+        measure(TICKER, 0, 30, 84)(writer.prices.connection)
         writer.ledger.record(entry_of())
         right = Checksums.stored
         changed = []
@@ -496,6 +513,7 @@ def test_who_reads_while_another_writes_finds_no_damage(
                 changed.append(True)
                 monkeypatch.setattr(Checksums, "stored", right)
                 merge(TICKER, rows_of(0, 40, 37.0), shift=True)(writer.prices.connection)
+                measure(TICKER, 0, 30, 85)(writer.prices.connection)
                 other = replace(PETR4, ticker=TICKER, currency="USD")
                 writer.prices.merge(other, rows_of(41, 1, 38.0), SPLIT, source="b3", at=LATER)
                 writer.ledger.record(entry_of()._replace(version=2))
@@ -511,12 +529,6 @@ def test_who_reads_while_another_writes_finds_no_damage(
 
 
 SPLIT = (Action("2024-03-04", "split", 3.0),)
-
-
-def _to_schema_7(home: Path) -> None:
-    damage(home, "DROP TABLE price_days")
-    damage(home, "DELETE FROM checksums WHERE part = 'price_days'")
-    damage(home, "PRAGMA user_version = 7")
 
 
 ORIGINS_DAMAGED = (
@@ -536,7 +548,7 @@ def test_an_upgrade_lists_no_days_that_follow_from_damaged_rows(
     with open_store(filled) as store:
         bars = store.prices.bars(TICKER)
         merge(OTHER, rows_of(3, 30, 40.0))(store.prices.connection)
-    _to_schema_7(filled)
+    to_schema(filled, 7)
     damage(filled, statement, TICKER)
     with open_store(filled) as store:
         read = store.prices.checksums.read

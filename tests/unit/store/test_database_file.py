@@ -21,7 +21,7 @@ from stocklstm.store.paths import StorePaths
 from stocklstm.store.store import Store, open_store, stand_in
 from tests.conftest import TICKER, Cli
 from tests.support.store_samples import NOON, publish
-from tests.support.stored_rows import damage
+from tests.support.stored_rows import to_schema
 from tests.support.tampering import os_refuses_to_write
 
 WAY_BACK = "stocklstm restore FILE, if there is a backup; or stocklstm models adopt"
@@ -236,8 +236,7 @@ def test_too_many_open_files_are_called_that(
 @pytest.mark.parametrize("create", [False, True])
 def test_a_disk_without_room_for_an_upgrade_is_called_that(home: Path, create: bool) -> None:
     opened(home, create=True)
-    damage(home, "DROP TABLE price_days")
-    damage(home, f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+    to_schema(home, 7)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, hard))
     try:

@@ -23,6 +23,8 @@ NOON = "2026-11-21T12:00:00Z"
 ROWS = (
     ("actions", (TICKER, "2024-03-12", "dividend", 0.5)),
     ("price_log", (1, NOON, TICKER, "csv", "corrected", "2024-03-12", "2024-03-12", 1, "{}")),
+    ("realised", (TICKER, "2024-03-12", 5, *[1e-4] * 3, 84, 600, 1015, 1, "yahoo", NOON)),
+    ("intraday_bars", (TICKER, "2024-03-12", 5, bytes(40))),
     ("removals", (TICKER, 9, SHA, NOON, NOON)),
     ("studies", ("s", TICKER, NOON, "tpe", 3, "{}", "2024-03-12", SHA, None)),
     ("trials", ("s", 0, "{}", "complete", 0.5, "[]", 1, "[]", 1.5)),

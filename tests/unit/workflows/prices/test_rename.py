@@ -36,6 +36,7 @@ from stocklstm.store.store import open_store
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.evenings import DAYS, scores_of
+from tests.support.intraday_sessions import bars_on, sessions_on
 from tests.support.pooled_store import EVENING, NAMES
 from tests.support.price_rows import bars_of_rows
 from tests.support.property_tests import PROPERTY
@@ -89,6 +90,11 @@ def test_everything_but_the_models_has_the_new_name(model_home: Path) -> None:
             instrument, correction, dividend, source="csv", at="2024-03-16T01:00:00Z"
         )
         store.prices.pin_calendar(TICKER, "XNYS")
+        days = ["2024-03-12", "2024-03-13"]
+        at = "2024-03-16T01:00:00Z"
+        store.prices.keep_realised(
+            TICKER, sessions_on(days), source="yahoo", at=at, bars=bars_on(days)
+        )
     before = dump(model_home)
 
     done = rename_prices(TICKER, NEW, home=model_home)
@@ -102,7 +108,7 @@ def test_everything_but_the_models_has_the_new_name(model_home: Path) -> None:
             assert after[table] == rows
         else:
             assert {row["ticker"] for row in after[table]} == {NEW}
-    for table in ("prices", "actions", "instruments"):
+    for table in ("prices", "actions", "instruments", "realised", "intraday_bars"):
         assert [{**row, "ticker": TICKER} for row in after[table]] == before[table]
     (*log, renamed) = after["price_log"]
     assert [{**row, "ticker": TICKER} for row in log] == before["price_log"]
