@@ -1,4 +1,4 @@
-"""How the default network was chosen: candidates beside the former default, on training parts.
+"""How the default was chosen: candidates beside the former default, on training parts.
 
 Run: python benchmarks/choice.py RESULTS [--candidates NAME ...] [--seeds N ...] [--stand-ins N ...]
      python benchmarks/choice.py RESULTS --test --candidates NAME ...
@@ -41,6 +41,11 @@ FORMER: dict[str, object] = {"seq_length": 60, "hidden_size": 50, "num_layers": 
 def small(seq_length: int, **more: object) -> dict[str, object]:
     """Settings of one layer of 16 units."""
     return {"seq_length": seq_length, "hidden_size": 16, "num_layers": 1, **more}
+
+
+def batches(size: int, learning_rate: float, ema_decay: float) -> dict[str, object]:
+    """Settings of one layer of 16 units on 10 days, trained in batches of another size."""
+    return small(10, batch_size=size, learning_rate=learning_rate, ema_decay=ema_decay)
 
 
 class TwoScaleLSTM(StockLSTM):
@@ -91,6 +96,11 @@ CANDIDATES: dict[str, tuple[type[StockLSTM], dict[str, object]]] = {
     "1x16-20-two": (TwoScaleLSTM, small(20)),
     "1x16-10-free-0.003": (StockLSTM, small(10, learning_rate=3e-3)),
     "1x16-10-two-0.003": (TwoScaleLSTM, small(10, learning_rate=3e-3)),
+    # Fewer steps: of larger batches, longer, and averaged over about as many passes.
+    "1x16-10-free-b64": (StockLSTM, batches(64, 1.5e-3, 0.998)),
+    "1x16-10-free-b128": (StockLSTM, batches(128, 2e-3, 0.996)),
+    "1x16-10-free-b128-0.003": (StockLSTM, batches(128, 3e-3, 0.996)),
+    "1x16-10-free-b256": (StockLSTM, batches(256, 4e-3, 0.992)),
 }
 
 
@@ -179,7 +189,7 @@ def main() -> int:
                         continue
                     kind, changes = CANDIDATES[name]
                     known = bars.select(slice(0, round(0.8**cuts * len(bars))))
-                    config = configure("calibrated", seed=seed, **changes)
+                    config = configure("calibrated-50", seed=seed, **changes)
                     evaluation, costs = scored(known, kind, config)
                     results[key] = figures(evaluation) | costs
                     chosen.results.write_text(json.dumps(results))

@@ -39,11 +39,11 @@ LOCK_TIMEOUT_S = 10.0
 """Seconds to wait for another writer, unless told otherwise."""
 
 AXES: Mapping[str, tuple[float, ...]] = {
-    "learning_rate": (0.01, 0.001, 0.0001),
-    "hidden_size": (32, 50, 100, 128),
+    "learning_rate": (0.01, 0.002, 0.001, 0.0001),
+    "hidden_size": (16, 32, 50, 100, 128),
     "num_layers": (1, 2, 3),
     "dropout": (0.1, 0.2, 0.3, 0.5),
-    "batch_size": (16, 32, 64),
+    "batch_size": (16, 32, 64, 128),
 }
 """Settings that `tune` searches, those that matter most first, and the values that are tried."""
 
@@ -476,7 +476,15 @@ _CALIBRATED_50 = TrainingConfig(
 
 PRESETS: Mapping[str, TrainingConfig] = {
     "calibrated": replace(
-        _CALIBRATED_50, preset="calibrated", seq_length=10, hidden_size=16, num_layers=1
+        _CALIBRATED_50,
+        preset="calibrated",
+        seq_length=10,
+        hidden_size=16,
+        num_layers=1,
+        learning_rate=0.002,
+        batch_size=128,
+        # Over as many passes as 0.999 is in batches of 32.
+        ema_decay=0.996,
     ),
     "calibrated-50": _CALIBRATED_50,
     "paper": TrainingConfig(

@@ -23,6 +23,7 @@ SMALL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "seq_length": 10}
             {
                 "hidden_size": 50,
                 "learning_rate": 1e-2,
+                "batch_size": 32,
                 "ema_decay": 0.98,
                 "epochs": 40,
                 "patience": 40,

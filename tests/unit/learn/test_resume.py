@@ -97,7 +97,13 @@ def test_pieces_make_the_whole(
     data = training_data(sample_bars.select(slice(-400, None)), tiny)
     settings = {"epochs": 6, "warmup_epochs": 2, "lr_patience": 0, "momentum": 0.5, "top_k": 2}
     config = replace(
-        tiny, schedule=schedule, optimizer=optimizer, checkpoint_every=4, patience=None, **settings
+        tiny,
+        batch_size=32,
+        schedule=schedule,
+        optimizer=optimizer,
+        checkpoint_every=4,
+        patience=None,
+        **settings,
     )
     memory = Memory()
     whole = run(config, data, memory)

@@ -52,6 +52,9 @@ CALIBRATED = CALIBRATED_50 | {
     "seq_length": 10,
     "hidden_size": 16,
     "num_layers": 1,
+    "learning_rate": 2e-3,
+    "batch_size": 128,
+    "ema_decay": 0.996,
 }
 PAPER = CALIBRATED_50 | {
     "preset": "paper",

@@ -177,7 +177,7 @@ def test_a_grid_is_every_combination_once_after_the_start(start: AxisValues, see
 
     inside = all(start[axis] in values for axis, values in AXES.items())
     assert found[0] == start
-    assert len(found) == 432 + (not inside)
+    assert len(found) == 960 + (not inside)
     assert len(set(map(key, found))) == len(found)
     assert all(settings[axis] in AXES[axis] for settings in found[1:] for axis in AXES)
     assert combinations(start, seed) == found

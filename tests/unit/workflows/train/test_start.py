@@ -134,7 +134,7 @@ def test_so_is_what_is_trained_with_its_settings(homes: tuple[Path, Path]) -> No
 
 def test_a_run_and_a_study_keep_it(priced_home: Path, tiny: TrainingConfig) -> None:
     config = replace(tiny, start=START)
-    steps = iter([False] * 40)
+    steps = iter([False] * 9)
     with pytest.raises(TrainingStoppedError) as stopped:
         train([TICKER], config, home=priced_home, should_stop=lambda: next(steps, True))
 

@@ -40,7 +40,7 @@ from tests.support.stored_rows import execute
 SMALLEST = {**TINY, "epochs": 1, "hidden_size": 8, "seq_length": 5, "batch_size": 256}
 ROWS = 500
 START = {
-    "learning_rate": 0.001,
+    "learning_rate": 0.002,
     "hidden_size": 8,
     "num_layers": 1,
     "dropout": 0.0,
