@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import compress
 from operator import itemgetter
@@ -192,6 +193,17 @@ class Ledger:
                 "SELECT 1 FROM forecasts WHERE ticker = ? LIMIT 1", (encodable(ticker),)
             )
             return found.fetchone() is not None
+
+    def with_any(self, tickers: Sequence[str]) -> AbstractSet[str]:
+        """Tell which of some tickers that have prices have forecasts, too."""
+        with database_errors():
+            rows = self.connection.execute(
+                "SELECT ticker FROM instruments"  # noqa: S608 - placeholders
+                f" WHERE ticker IN ({', '.join('?' * len(tickers))}) AND EXISTS"
+                " (SELECT 1 FROM forecasts WHERE forecasts.ticker = instruments.ticker)",
+                tickers,
+            )
+            return {ticker for (ticker,) in rows}
 
     def since(self, ticker: str, day: str) -> list[LedgerEntry]:
         """Read the forecasts of sessions from a day on, whoever made them, oldest first."""

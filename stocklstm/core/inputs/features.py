@@ -357,8 +357,18 @@ def feature_values(names: Sequence[str], bars: Bars, anchor: VolatilityAnchor | 
 
     Args:
         anchor: Estimates volatility, if a feature is measured in it.
+
+    Returns:
+        The array is kept with the bars, and so may not be written.
     """
-    return np.column_stack([ROWS[name].values(bars, anchor) for name in names])
+    made_by = (*names, anchor)
+    # The inputs of a forecast and their check ask for the same ones.
+    found = bars.derived.get(made_by)
+    if found is None:
+        found = np.column_stack([ROWS[name].values(bars, anchor) for name in names])
+        found.flags.writeable = False
+        bars.derived[made_by] = found
+    return found
 
 
 def feature_inputs(

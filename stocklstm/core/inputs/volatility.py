@@ -143,9 +143,9 @@ class VolatilityAnchor:
             array is kept with the bars, and so may not be written.
         """
         # Inputs, their check and the forecast all ask for the same ones.
-        found = bars.volatilities.get(self)
+        found = bars.derived.get(self)
         if found is None:
-            found = bars.volatilities[self] = self._estimated(bars)
+            found = bars.derived[self] = self._estimated(bars)
             found.flags.writeable = False
         return found
 

@@ -131,8 +131,8 @@ class Bars:
         return returns
 
     @cached_property
-    def volatilities(self) -> "dict[object, Floats]":
-        """Cache of the volatilities of these bars, by the anchor that estimated them."""
+    def derived(self) -> "dict[object, Floats]":
+        """Cache of volatilities and features of these bars, by what made them."""
         return {}
 
     def returns_over(self, horizon: int) -> Floats:

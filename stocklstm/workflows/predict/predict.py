@@ -1,6 +1,8 @@
 """predict: the close of a session to come, with intervals."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -41,6 +43,9 @@ from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, exami
 _TOGETHER = 64
 """Forecasts that are written in one transaction: so many prices are held at once."""
 
+
+_SHOWN_DAYS = np.timedelta64(SHOWN * 7 // 5 + 11, "D")
+"""In so many days are as many sessions as forecasts are shown, and holidays."""
 
 _LEVEL_NAMES = tuple(f"{level:g}" for level in LEVELS)
 
@@ -260,7 +265,9 @@ class _Run:
         self.wanted = wanted
         self.demands = demands
         self.made_at = made_at
+        self.shown_since = str(np.datetime64(made_at[:10], "D") - _SHOWN_DAYS)
         self.ledger_wait_s: float | None = None
+        self.forecast_before: AbstractSet[str] = frozenset()
         # Most tickers ask the very same of the calendar.
         self.lookups = Lookups(store)
         self.next_session = cache(store.sessions.next_after)
@@ -272,6 +279,9 @@ class _Run:
         """Make some forecasts, record them in one transaction, and add what is known of them."""
         tickers = [each.key.ticker for each in chosen if isinstance(each.key, ModelReference)]
         self.lookups.read_instruments(tickers)
+        # Where that cannot be read, each ticker will say so.
+        with suppress(StockLstmError):
+            self.forecast_before = self.store.ledger.with_any(tickers)
         drafts, failed = attempt_each(chosen, self._draft)
         try:
             records = self._recorded(drafts)
@@ -290,13 +300,14 @@ class _Run:
         # Whether there is a model at all is said before anything of its prices.
         model_of = self.models.load(reference)
         instrument = self.lookups.instrument(reference.ticker)
-        bars = self._bars(reference)
-        seen = _seen(bars, reference.ticker, wanted.at)
+        bars, first = self._bars(reference)
+        seen = _seen(
+            bars.select(slice(first, None)) if first else bars, reference.ticker, wanted.at
+        )
         model = model_of(seen)
         horizons = horizons_ahead(model.manifest, wanted.horizons)
-        targets = [
-            self._target(instrument.exchange, bars, len(seen) - 1, horizon) for horizon in horizons
-        ]
+        origin = first + len(seen) - 1
+        targets = [self._target(instrument.exchange, bars, origin, horizon) for horizon in horizons]
         seen = seen.since(model.manifest.config.start)
         entries = tuple(
             _entry(model, seen, target, horizon, closes, self.made_at)
@@ -311,17 +322,24 @@ class _Run:
         checks = tuple(finding.check for finding in findings)
         return _Draft(reference, model, bars, entries, instrument.currency, known, stale, checks)
 
-    def _bars(self, reference: ModelReference) -> Bars:
-        """Read as many prices as the forecast needs; all of them if that cannot be told."""
+    def _bars(self, reference: ModelReference) -> tuple[Bars, int]:
+        """Read as many prices as the forecast and those before it need; all if that is not known.
+
+        Returns:
+            The prices, and the first row that the model is to see.
+        """
         prices, ticker = self.store.prices, reference.ticker
         latest = self.wanted.at is None and not self.wanted.adaptive
         start, fewest = self.models.since(reference) if latest else ("", 0)
         if not start:
-            return prices.bars(ticker)
-        bars = prices.bars_since(ticker, start)
+            return prices.bars(ticker), 0
+        # At once what the last forecasts are to be compared with.
+        shown = self.shown_since if ticker in self.forecast_before else start
+        bars = prices.bars_since(ticker, min(start, shown))
+        first = int(np.searchsorted(bars.dates, np.datetime64(start, "D")))
         # Stored days are never removed, but this may be another store than the model's.
-        whole = len(bars) >= fewest and str(bars.dates[0]) == start
-        return bars if whole else prices.bars(ticker)
+        whole = len(bars) - first >= fewest and str(bars.dates[first]) == start
+        return (bars, first) if whole else (prices.bars(ticker), 0)
 
     def _target(
         self, exchange: str, bars: Bars, origin: int, horizon: int

@@ -14,6 +14,7 @@ from stocklstm.core.inputs.features import (
     ROWS,
     FeatureScale,
     feature_inputs,
+    feature_values,
     features_warm_up,
     fit_features,
     needs_anchor,
@@ -108,6 +109,17 @@ def test_a_flag_that_training_never_saw_raised_says_nothing() -> None:
     scales = fit_features(bars, 200, config_of("intraday"), anchor)
 
     assert np.abs(feature_inputs(scales, bars, anchor)).max() < 1e-8
+
+
+def test_they_are_made_once_of_the_same_bars() -> None:
+    bars, names = made_bars(300), FEATURES
+    anchor = anchor_of(bars)
+    first = feature_values(names, bars, anchor)
+
+    assert feature_values(list(names), bars, anchor) is first
+    assert not first.flags.writeable
+    assert feature_values(names, bars, anchor_of(bars, 100)) is not first
+    assert feature_values(names, bars.select(slice(1, None)), anchor) is not first
 
 
 @pytest.mark.parametrize("name", FEATURES)

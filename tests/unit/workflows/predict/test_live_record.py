@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from stocklstm import load, predict, train
-from stocklstm.core.settings.config import TrainingConfig
+from stocklstm.core.prices.series import Bars
+from stocklstm.core.settings.config import LEVELS, TrainingConfig
 from stocklstm.store.ledger import LedgerEntry
+from stocklstm.store.prices import PriceStore
 from stocklstm.store.store import open_store
 from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.predict import Wanted
@@ -18,6 +20,8 @@ from tests.support.bundled_prices import bundled
 from tests.support.evenings import cut_off, evening, live_through, scores_of
 from tests.support.made_prices import thinned
 from tests.support.stored_rows import execute
+
+PLAIN = Wanted(adaptive=False)
 
 # --- What predict shows --------------------------------------------------------------------------
 
@@ -36,6 +40,42 @@ def test_predict_shows_the_last_sixty(journal: Path, cli: Cli) -> None:
     assert f"Live, last 60 sessions: 80 % held {100 * made.live.coverage['0.8']:.1f} %" in (
         outcome.out
     )
+
+
+def test_prices_are_read_once_for_it_too(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store(model_home) as store:
+        bars = store.prices.bars(TICKER)
+        days, closes = bars.dates.astype(str).tolist(), bars.closes.tolist()
+        given = [
+            (days[row], days[row - 1], closes[row - 1]) for row in range(len(days) - 80, len(days))
+        ]
+        grid = [0.9 + 0.2 * level for level in LEVELS]
+        store.ledger.record_all(
+            [
+                LedgerEntry(
+                    TICKER, day, 1, 1, before, close, close, tuple(close * each for each in grid),
+                    f"{before}T23:00:00Z",
+                )
+                for day, before, close in given
+            ]
+        )  # fmt: skip
+    read: list[str] = []
+    since = PriceStore.bars_since
+
+    def noted(store: PriceStore, ticker: str, start: str) -> Bars:
+        read.append(start)
+        return since(store, ticker, start)
+
+    monkeypatch.setattr(PriceStore, "bars_since", noted)
+    (made,) = predict([TICKER], PLAIN, home=model_home, now="2024-03-13T23:30:00Z").forecasts
+    assert len(read) == 1
+    # Where prices have not come for long, more of them are read, and the same is said.
+    (late,) = predict([TICKER], PLAIN, home=model_home, now="2024-05-31T23:30:00Z").forecasts
+    assert len(read) == 3
+    assert made.live is not None
+    assert made.live.n == 60
+    assert late.live == made.live
+    assert (late.point, late.quantiles) == (made.point, made.quantiles)
 
 
 @pytest.mark.parametrize("versions", [(2,), (2, 3), (2, 3, 4)])
