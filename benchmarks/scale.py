@@ -168,9 +168,7 @@ def trained(home: Path, jobs: int, settings: list[str]) -> Cost:
     return Cost(wall, each, watched)
 
 
-def side_by_side(
-    original: Path, directory: Path, tickers: int, rounds: int
-) -> tuple[float, float]:
+def side_by_side(original: Path, directory: Path, tickers: int, rounds: int) -> tuple[float, float]:
     """Train the default with one process and with two, in turn.
 
     Returns:

@@ -7,8 +7,8 @@ what a script would have: nn.LSTM and Adam by one thread, on windows that lie re
 in a process of its own, since memory that one has freed makes the next one faster; every round runs
 all of them in turn, so that a busy machine slows all alike. Medians of the ratios to the bare loop
 of the same round are given, and page faults a step, of which a bare loop has thousands or none, as
-chance arranges its memory. skorch and darts run, too, where they are installed. The floor is the
-matrix products of a step alone.
+chance arranges its memory. skorch, darts and neuralforecast run, too, where they are installed. The
+floor is the matrix products of a step alone.
 
 With --losses 20 epochs are trained by both loops with some seeds instead, and losses are compared.
 Exit code 1 if a goal is missed.
@@ -245,6 +245,45 @@ def darts(config: TrainingConfig) -> Step:
     return partial(model.fit, series, epochs=1)
 
 
+def neuralforecast(config: TrainingConfig) -> Step:
+    """As many steps of neuralforecast's LSTM as an epoch has, divided by them."""
+    import logging
+
+    import pandas as pd
+    from neuralforecast import NeuralForecast
+    from neuralforecast.models import LSTM
+
+    for name in ("pytorch_lightning", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    inputs, _, split = prepared(config)
+    values = inputs[: split.train[-1] + 2, 0]
+    days = pd.date_range("2000-01-01", periods=len(values))
+    frame = pd.DataFrame({"unique_id": "series", "ds": days, "y": values})
+    model = LSTM(
+        h=1,
+        input_size=config.seq_length,
+        encoder_hidden_size=config.hidden_size,
+        encoder_n_layers=config.num_layers,
+        encoder_dropout=config.dropout,
+        decoder_hidden_size=config.outputs,
+        decoder_layers=1,
+        windows_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        max_steps=steps_of_an_epoch(config),
+        accelerator="cpu",
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        logger=False,
+        enable_checkpointing=False,
+    )
+    return partial(NeuralForecast(models=[model], freq="D").fit, frame)
+
+
+def steps_of_an_epoch(config: TrainingConfig) -> int:
+    """Batches in a pass over the training part."""
+    return -(-len(prepared(config)[2].train) // config.batch_size)
+
+
 LOOPS: dict[str, tuple[Callable[[TrainingConfig], Step], int]] = {
     BARE: (bare, 1),
     "ours, 1 thread": (partial(ours, threads=1), 1),
@@ -255,11 +294,12 @@ LOOPS: dict[str, tuple[Callable[[TrainingConfig], Step], int]] = {
     "batches of one": (batches_of_one, 1),
     "skorch": (skorch, 1),
     "darts, 2 threads": (darts, 2),
+    "neuralforecast, 2 threads": (neuralforecast, 2),
     "matrix products alone": (floor, 1),
 }
 """Each loop, and the threads that PyTorch has."""
 
-WHOLE_EPOCHS = {"skorch", "darts, 2 threads"}
+WHOLE_EPOCHS = {"skorch", "darts, 2 threads", "neuralforecast, 2 threads"}
 SLOW = {"batches of one"}
 
 
@@ -273,7 +313,7 @@ def measure(loop: str, network: str, steps: int) -> tuple[float, float]:
     step = make(config)
     made = steps
     if loop in WHOLE_EPOCHS:
-        made = -(-len(prepared(config)[2].train) // config.batch_size)
+        made = steps_of_an_epoch(config)
         step()
     elif loop in SLOW:
         made = max(1, steps // 10)
@@ -307,8 +347,7 @@ def compare(networks: list[str], rounds: int, steps: int) -> bool:
     loops = [
         loop
         for loop in LOOPS
-        if (loop.partition(",")[0] not in {"skorch", "darts"})
-        or find_spec(loop.partition(",")[0]) is not None
+        if loop not in WHOLE_EPOCHS or find_spec(loop.partition(",")[0]) is not None
     ]
     met = True
     for network in networks:
