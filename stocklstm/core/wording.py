@@ -1,7 +1,7 @@
 """How figures, lists and arguments are written: money, per cent, p-values. Free of NumPy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import SIGNIFICANT
@@ -136,6 +136,14 @@ def p_cell(p: float | None) -> str:
 def counted(count: int, thing: str) -> str:
     """Write how many there are of a thing, such as 1 session or 1,200 sessions."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def measured_words(measured: Mapping[str, int]) -> str:
+    """Say how many sessions were measured how, such as 440 by 60-minute bars, 3,014 daily."""
+    return ", ".join(
+        f"{count:,} daily" if kind == "daily" else f"{count:,} by {kind} bars"
+        for kind, count in measured.items()
+    )
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:

@@ -76,6 +76,8 @@ class DataRecord:
         last_close: Close of that day, in currency: what a later split would change.
         sha256: `Bars.fingerprint` of them.
         sources: Where they came from.
+        measured: How many sessions were measured how, such as "daily", "60-minute" and "5-minute"
+            bars; empty if bars within sessions were not looked at.
     """
 
     rows: int
@@ -84,6 +86,7 @@ class DataRecord:
     last_close: float
     sha256: str
     sources: tuple[str, ...]
+    measured: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from stocklstm.core.prices.series import (
     Action,
     Bars,
     Dates,
+    DayVariances,
     Flags,
     Floats,
     Instrument,
@@ -377,11 +379,24 @@ class PriceStore:
         bars = self.bars(ticker).since(start)
         bars = bars.select(bars.dates <= np.datetime64(last, "D"))
         if bars.fingerprint() != sha256:
+            # It may have been given what bars within sessions say, too.
+            bars = replace(bars, realised=self.day_variances(ticker, bars.dates))
+        if bars.fingerprint() != sha256:
             raise RejectedDataError(
                 f"the prices that {name} was given have been revised since",
                 hint=f"stocklstm {command} --ticker {ticker} starts a new one",
             )
         return bars
+
+    def day_variances(self, ticker: str, dates: Dates) -> DayVariances:
+        """Read what bars within sessions say of some days, oldest first, at least one.
+
+        Raises:
+            SchemaError: They are not what was stored.
+        """
+        from stocklstm.core.prices.realised import variances_of_days
+
+        return variances_of_days(self.realised(ticker, str(dates[0])), dates)
 
     def dates(self, ticker: str) -> Dates:
         """Read the stored days, oldest first."""

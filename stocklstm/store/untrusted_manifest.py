@@ -25,6 +25,9 @@ _LONGEST_WORDS = 2_000
 # Far beyond what any exchange quotes, and far from what a float can hold.
 _HIGHEST_PRICE = 1e12
 _MOST = 1e15
+# Of a variance by the daily range to one by the bars within the session.
+_LARGEST_RATIO = 1e6
+_MOST_MEASURES = 10
 _VERDICTS = {BETTER, NO_BETTER, WORSE}
 
 
@@ -120,6 +123,7 @@ def check_members(members: Mapping[str, Member]) -> None:
         _require("a number of windows", member.windows >= 0)
         if member.state is not None:
             _check_state(member.state)
+            _require("a volatility", len(member.state.ratios) == len(member.anchor.measures))
         if member.scores is not None:
             found = member.scores
             ratios = [r for r in (found.rmse_ratio, found.crps_ratio) if r is not None]
@@ -183,6 +187,8 @@ def _rising(values: Sequence[float]) -> bool:
 def _check_data(data: DataRecord) -> None:
     _require("its last close", 0 < data.last_close <= _HIGHEST_PRICE)
     _require("its number of rows", data.rows > 0, data.first <= data.last)
+    _require("its number of rows", sum(data.measured.values()) in {0, data.rows})
+    _require("its number of rows", *(count > 0 for count in data.measured.values()))
     _require("its hash", is_sha256(data.sha256))
 
 
@@ -190,14 +196,23 @@ def _check_anchor(anchor: VolatilityAnchor) -> None:
     level = anchor.level_decay
     _require("a volatility", 0 < anchor.decay < 1, 0 <= anchor.floor < 10)
     _require("a volatility", level is None or 0 < level < 1)
-    _require("a volatility", anchor.estimator in {"range", "returns"})
+    _require("a volatility", anchor.estimator in {"range", "returns", "realised"})
+    _require("a volatility", bool(anchor.measures) == (anchor.estimator == "realised"))
+    for each in anchor.measures:
+        _require("a volatility", 0 < each.decay < 1, 0 < each.ratio < _LARGEST_RATIO)
+    lengths = [each.longest for each in anchor.measures]
+    _require("a volatility", lengths == sorted(set(lengths)), min(lengths, default=1) > 0)
+    _require("a volatility", len(lengths) <= _MOST_MEASURES)
     if anchor.resume is not None:
         _check_state(anchor.resume)
+        _require("a volatility", len(anchor.resume.ratios) == len(anchor.measures))
 
 
 def _check_state(state: AnchorState) -> None:
     _require_days([state.date])
     _require("a volatility", state.average >= 0, state.level >= 0)
+    for ratio in state.ratios:
+        _require("a volatility", 0 < ratio < _LARGEST_RATIO)
 
 
 def _check_features(features: Iterable[FeatureScale]) -> None:

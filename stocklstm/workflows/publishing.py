@@ -23,6 +23,7 @@ from stocklstm.core.wording import first_few, p_words, sessions_ahead, significa
 from stocklstm.errors import IntegrityError, NoModelError, NotEnoughDataError
 from stocklstm.store.manifest import FileRecord, Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import as_read_by
 from stocklstm.workflows.loading.model import LoadedModel, require_training_scale
 from stocklstm.workflows.loading.pooled_model import AnyModel, load_any
 from stocklstm.workflows.scoring import score_model, test_origins
@@ -136,7 +137,7 @@ def judge(store: Store, challenger: Challenger, bars: Mapping[str, Bars]) -> Pro
         horizon, other = challenger.config.horizon, champion.manifest.config.horizon
         if horizon != other:
             return _other_horizon(champion.manifest, horizon, other)
-        pairs = _pairs(champion, challenger, bars)
+        pairs = _pairs(store, champion, challenger, bars)
     except NoModelError:
         return Promotion(promoted=True, reason="there was no champion")
     except (IntegrityError, NotEnoughDataError) as error:
@@ -153,7 +154,7 @@ def judge(store: Store, challenger: Challenger, bars: Mapping[str, Bars]) -> Pro
 
 
 def _pairs(
-    champion: AnyModel, challenger: Challenger, bars: Mapping[str, Bars]
+    store: Store, champion: AnyModel, challenger: Challenger, bars: Mapping[str, Bars]
 ) -> list[tuple[ScoredDays, ScoredDays]]:
     """Score both on the days that they share, ticker by ticker.
 
@@ -164,9 +165,10 @@ def _pairs(
     for ticker, days in challenger.days.items():
         if ticker in champion.tickers:
             model = champion.of(ticker, bars[ticker])
+            seen = as_read_by(store, model.manifest, ticker, bars[ticker])
             # Also where there is no day to find it out on.
-            require_training_scale(model.manifest, bars[ticker])
-            pairs += _shared(model, bars[ticker], days)
+            require_training_scale(model.manifest, seen)
+            pairs += _shared(model, seen, days)
     return pairs
 
 

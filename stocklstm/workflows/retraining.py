@@ -27,6 +27,7 @@ from stocklstm.errors import (
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.evaluate.live import evaluate_live
+from stocklstm.workflows.loading.bars import bars_to_learn
 from stocklstm.workflows.loading.model import (
     learns_prices,
     require_training_scale,
@@ -202,9 +203,12 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
         patience = 0 if latest is champion else AGAIN_AFTER
         found.append(_drift_finding(alarms, sessions, since, patience))
     if rule.older_than is None and not rule.drift:
-        known = prices.bars(ticker).since(latest.config.start)
+        known = bars_to_learn(store, ticker, latest.config).since(latest.config.start)
         same = known.fingerprint() == latest.data.sha256
-        found.append(_Finding(not same, since if sessions or same else f"revised prices, {since}"))
+        words = "revised prices"
+        if known.realised is not None and known.realised.counts() != latest.data.measured:
+            words = "more sessions measured by their bars"
+        found.append(_Finding(not same, since if sessions or same else f"{words}, {since}"))
     due = [each for each in found if each.due]
     return Retraining(
         ticker=ticker,

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
     section = README.partition("## Commands")[2].partition("## ")[0]
-    rows = re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9]+)` \|", section, re.MULTILINE)
 
     assert set(rows) == set(COMMANDS)
 
@@ -76,7 +76,7 @@ def test_every_setting_is_documented_with_its_values() -> None:
 def test_every_input_is_documented() -> None:
     section = (ROOT / "docs" / "settings.md").read_text().partition("| feature |")[2]
 
-    rows = re.findall(r"^\| `([a-z]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
 
     assert tuple(rows) == FEATURES
 

@@ -76,6 +76,7 @@ def test_train(cli: Cli, priced_home: Path) -> None:
         "plots",
         "warnings",
         "times",
+        "measured",
     }
     assert Path(result["path"]).is_relative_to(priced_home)
     assert [Path(path).relative_to(priced_home).as_posix() for path in result["plots"]] == [

@@ -16,7 +16,7 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
-from stocklstm.core.wording import target_words
+from stocklstm.core.wording import measured_words, target_words
 from stocklstm.workflows.documents import details_document
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def _details(console: "Console", item: "ModelDetails") -> None:
             ("preset", f"{config.preset}, seed {config.seed}"),
             ("training", _training(manifest)),
             ("prices", f"{data.rows} rows, {data.first} to {data.last}, {', '.join(data.sources)}"),
+            *([("measured", measured_words(data.measured))] if data.measured else []),
             ("learned from", f"{splits.train_start} to {splits.train_end}"),
             ("tested on", f"{scores.start} to {scores.end}, {scores.n} days"),
             ("verdict", verdict_text(scores.verdict_text, scores.verdict)),

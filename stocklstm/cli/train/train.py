@@ -442,10 +442,17 @@ def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
         ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
         ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
         ("kept epoch", f"{item.kept_epoch}"),
+        *_measured(item.measured),
         ("diagnosis", item.diagnosis),
         ("champion", f"{champion}: {item.promotion}"),
         *([] if item.by_hand is None else [("by hand", item.by_hand)]),
     ]
+
+
+def _measured(sessions: Mapping[str, int]) -> list[tuple[str, str]]:
+    from stocklstm.core.wording import measured_words
+
+    return [("sessions", f"measured {measured_words(sessions)}")] if sessions else []
 
 
 VIEW: "View[TrainedVersion]" = View(

@@ -23,9 +23,14 @@ _MEAN_MOVE = math.sqrt(2 / math.pi)
 _LARGEST_MOVE = 5.0
 
 
-# Weight of yesterday's average on a day that was measured by its own bars: what is measured so well
-# may count for much. Chosen on training parts, see docs/quality.md.
-_MEASURED_DECAY = 0.7
+RANGE_DECAY = 0.92
+"""Weight of yesterday's average on a day that was measured by its range."""
+
+MEASURED_DECAY = 0.7
+"""Weight of yesterday's average on a day that was measured by its own bars.
+
+What is measured so well may count for much; chosen on training parts, see docs/quality.md.
+"""
 
 # The ratio of ranges to what bars within sessions say: how fast it follows, how many days of both
 # kinds it takes to begin with their ratio, and how many times the usual variance one day may count.
@@ -120,7 +125,7 @@ class VolatilityAnchor:
         ranged = valid.size > 0 and float(valid.mean()) >= 0.9
         if not ranged:
             return cls.fit_returns(bars, rows)
-        anchor = cls("range", 0.92, 0.0, level_decay=0.995)
+        anchor = cls("range", RANGE_DECAY, 0.0, level_decay=0.995)
         if bars.realised is not None:
             anchor = replace(anchor, estimator="realised", measures=_fit_measures(bars, rows))
         return anchor.with_floor(bars, rows)
@@ -269,7 +274,7 @@ def _fit_measures(bars: Bars, rows: int) -> tuple[Measure, ...]:
     from stocklstm.core.prices.realised import LONGEST_BARS, SHORT_BARS
 
     measures = tuple(
-        Measure(longest, _MEASURED_DECAY, 1.0) for longest in (SHORT_BARS, LONGEST_BARS)
+        Measure(longest, MEASURED_DECAY, 1.0) for longest in (SHORT_BARS, LONGEST_BARS)
     )
     kinds, (_, within) = _kinds(bars, measures)[:rows], _night_and_day(bars)
     assert bars.realised is not None  # noqa: S101 - `fit` has looked

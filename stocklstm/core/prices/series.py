@@ -76,6 +76,14 @@ class DayVariances:
         """Keep some rows, chosen by anything that indexes an array along its first axis."""
         return DayVariances(self.minutes[rows], self.variances[rows])
 
+    def counts(self) -> dict[str, int]:
+        """Count the days of each kind: "daily" of those without, "60-minute" and so on."""
+        lengths, counts = np.unique(self.minutes, return_counts=True)
+        return {
+            f"{length}-minute" if length else "daily": count
+            for length, count in zip(lengths.tolist(), counts.tolist(), strict=True)
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Bars:

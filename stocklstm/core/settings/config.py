@@ -169,6 +169,13 @@ class TrainingConfig:
         group=DATA,
         metavar="DAY",
     )
+    intraday: bool = setting(
+        default=True,
+        limits=None,
+        words="measure days by the bars within sessions, where 250 sessions are stored with them",
+        note="`fetch --intraday` stores them. A pooled model does without.",
+        group=DATA,
+    )
     scale_low: float = setting(
         0.0, None, "lower end of the price scale", group=DATA, metavar="NUMBER"
     )

@@ -13,6 +13,7 @@ from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScor
 from stocklstm.core.wording import p_words, size_words, two_digits
 from stocklstm.errors import ConfigError, SeriesTooShortError
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import as_read_by
 from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.scoring import score_model
 
@@ -62,7 +63,10 @@ def compare_versions(store: Store, references: Sequence[str]) -> ComparisonResul
     manifest = models[0].manifest
     bars = store.prices.bars(manifest.ticker)
     origins = _shared_origins(models, bars)
-    days = [score_model(model, bars, origins) for model in models]
+    days = [
+        score_model(model, as_read_by(store, model.manifest, manifest.ticker, bars), origins)
+        for model in models
+    ]
     currency = store.prices.instrument(manifest.ticker).currency
     dates, scores = days[0].dates, compare_all(days)
     return ComparisonResult(

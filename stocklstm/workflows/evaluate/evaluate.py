@@ -11,6 +11,7 @@ from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.learn.garch import fit_garch
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
 from stocklstm.workflows.pictures import Drawn, draw_scores
 from stocklstm.workflows.scoring import score_unseen
@@ -77,7 +78,7 @@ def _evaluate_one(
     require_ticker(reference)
     model = load_model(store, reference)
     manifest = model.manifest
-    bars = store.prices.bars(manifest.ticker).since(manifest.config.start)
+    bars = bars_of_model(store, manifest, manifest.ticker).since(manifest.config.start)
     garch = fit_garch(bars, int((bars.dates <= np.datetime64(manifest.splits.train_end)).sum()))
     days, evaluation = score_unseen(model, bars, [] if garch is None else [garch])
     currency = store.prices.instrument(manifest.ticker).currency

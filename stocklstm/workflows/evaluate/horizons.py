@@ -18,6 +18,7 @@ from stocklstm.core.scores.scores import Coverage, Evaluation
 from stocklstm.core.scores.significance import holm
 from stocklstm.core.settings.config import SIGNIFICANT
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import (
     LoadedModel,
     chosen_references,
@@ -122,7 +123,7 @@ def evaluate_horizons(
 def _own(store: Store, reference: ModelReference, horizons: Sequence[int]) -> HorizonScores:
     require_ticker(reference)
     model = load_model(store, reference)
-    return _scored(model, store.prices.bars(model.ticker), horizons)
+    return _scored(model, bars_of_model(store, model.manifest, model.ticker), horizons)
 
 
 def _scored(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> HorizonScores:

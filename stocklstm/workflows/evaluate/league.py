@@ -10,6 +10,7 @@ from stocklstm.core.scores.comparison import LeagueScores, league
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import NoModelError
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import chosen_references, load_model, require_ticker
 from stocklstm.workflows.scoring import score_unseen
 
@@ -84,7 +85,7 @@ def _versions(store: Store, name: str) -> list[str]:
 def _scored(store: Store, reference: ModelReference) -> _Scored:
     model = load_model(store, reference)
     manifest = model.manifest
-    _, evaluation = score_unseen(model, store.prices.bars(manifest.ticker))
+    _, evaluation = score_unseen(model, bars_of_model(store, manifest, manifest.ticker))
     return _Scored(manifest.ticker, manifest.version, manifest.config.preset, evaluation)
 
 

@@ -26,6 +26,7 @@ from stocklstm.store.disk import disk_errors
 from stocklstm.store.drafts import replace_file
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_to_learn
 from stocklstm.workflows.loading.model import chosen_references, require_ticker
 
 REPORT_FORMAT = 1
@@ -187,7 +188,7 @@ class _Run:
         require_ticker(reference)
         ticker, manifest = reference.ticker, self.store.registry.find(reference)
         config = manifest.config
-        bars = self.store.prices.bars(ticker).since(config.start)
+        bars = bars_to_learn(self.store, ticker, config).since(config.start)
         splits = fold_splits(len(bars), warm_up_rows(config), config, self.walk)
         self.on_plan(self._planned(manifest, bars, splits))
         outcomes = []

@@ -10,7 +10,7 @@ import numpy as np
 
 from stocklstm.core.batch import Batch
 from stocklstm.core.clock import utc_now
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Bars, DayVariances
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.baselines import Baselines
 from stocklstm.core.settings.compression import WEIGHTS
@@ -203,7 +203,10 @@ def _made_up_bars(rows: int, close: float) -> Bars:
     highs, lows = np.maximum(opens, closes) * 1.005, np.minimum(opens, closes) * 0.995
     volumes = 1e6 * np.exp(random.standard_normal(count))
     dates = np.datetime64("2000-01-03", "D") + np.arange(count).astype("timedelta64[D]")
-    return Bars(dates, opens, highs, lows, closes, closes, volumes)
+    minutes = random.choice([0, 5, 60], count)
+    variances = np.where(minutes > 0, 1e-4 * np.exp(random.standard_normal(count)), np.nan)
+    realised = DayVariances(minutes, variances)
+    return Bars(dates, opens, highs, lows, closes, closes, volumes, realised=realised)
 
 
 def _checked(bundle: Bundle, name: str) -> bytes:

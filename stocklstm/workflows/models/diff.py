@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 from stocklstm.core.reference import ModelReference
+from stocklstm.core.wording import measured_words
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
 
@@ -129,4 +130,6 @@ def _scores(manifest: Manifest) -> Mapping[str, Value]:
 
 
 def _prices(manifest: Manifest) -> Mapping[str, Value]:
-    return asdict(manifest.data) | {"sources": ", ".join(manifest.data.sources)}
+    data = manifest.data
+    words = {"sources": ", ".join(data.sources), "measured": measured_words(data.measured) or None}
+    return asdict(data) | words

@@ -12,6 +12,7 @@ from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.errors import IntegrityError, NotEnoughDataError, NotFoundError, StockLstmError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel
 from stocklstm.workflows.publishing import (
@@ -123,7 +124,10 @@ def _judge(store: Store, model: AnyModel, flattered: str) -> Promotion:
     owner = model.manifest.ticker
     if CHAMPION not in store.registry.aliases.of(owner):
         return Promotion(promoted=True, reason="there was no champion")
-    bars = {ticker: store.prices.bars(ticker) for ticker in filter(store.prices.has, model.tickers)}
+    bars = {
+        ticker: bars_of_model(store, model.manifest, ticker)
+        for ticker in filter(store.prices.has, model.tickers)
+    }
     try:
         days = _scored(model, bars)
     except (NotEnoughDataError, IntegrityError) as error:

@@ -232,7 +232,12 @@ def _untold(manifest: Manifest, given: GivenPrices) -> list[str]:
     """Warn of what the model would have made use of, had it been given."""
     anchor = manifest.scaling.anchor
     untold = []
-    if given.opens is None and anchor is not None and anchor.estimator == "range":
+    if manifest.data.measured:
+        untold.append(
+            f"{manifest.id} measures volatility by the bars within sessions where it has them: "
+            "here the daily bars stand for them"
+        )
+    if given.opens is None and anchor is not None and anchor.estimator != "returns":
         untold.append(
             f"{manifest.id} measures volatility by opens, highs and lows as well: without them "
             "its intervals are a rougher guess"

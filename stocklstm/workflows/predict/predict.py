@@ -309,6 +309,11 @@ class _Run:
         origin = first + len(seen) - 1
         targets = [self._target(instrument.exchange, bars, origin, horizon) for horizon in horizons]
         seen = seen.since(model.manifest.config.start)
+        if model.manifest.data.measured:
+            # Few models make use of more than daily bars.
+            from stocklstm.workflows.loading.bars import as_read_by
+
+            seen = as_read_by(store, model.manifest, model.ticker, seen)
         entries = tuple(
             _entry(model, seen, target, horizon, closes, self.made_at)
             for (target, _), horizon, closes in zip(

@@ -14,6 +14,7 @@ from stocklstm.report.predictions import predictions_png
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.environment import environment
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.publishing import Promotion, publish
 from stocklstm.workflows.quantize.measure import Measured, VersionFigures, measure
@@ -206,7 +207,7 @@ class _Quantization:
         read, data = self.store.registry.read_file, manifest.data
         return Parent(
             Candidate(f"v{manifest.version}", read(manifest, SERVING_FILE), model),
-            self.store.prices.bars(manifest.ticker).since(manifest.config.start),
+            bars_of_model(self.store, manifest, manifest.ticker).since(manifest.config.start),
             training_bars=lambda: self.store.prices.pinned(
                 manifest.ticker,
                 data.last,

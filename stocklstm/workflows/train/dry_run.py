@@ -135,7 +135,7 @@ def dry_run(
     """Say what training a model of each ticker would do; see `Client.dry_run`."""
 
     def plan(ticker: str) -> PlannedTraining:
-        return _plan(store, read_ticker(store, ticker), config, weights)
+        return _plan(store, read_ticker(store, ticker, config), config, weights)
 
     return PlanResult(*for_each(tickers, parse_ticker, plan))
 

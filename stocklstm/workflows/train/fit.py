@@ -369,6 +369,7 @@ def data_record(bars: Bars, sources: tuple[str, ...]) -> DataRecord:
         last_close=float(bars.closes[-1]),
         sha256=bars.fingerprint(),
         sources=sources,
+        measured={} if bars.realised is None else bars.realised.counts(),
     )
 
 

@@ -20,6 +20,7 @@ from stocklstm.errors import (
 from stocklstm.learn.checkpoints import RunFiles
 from stocklstm.store.runs import PinnedSeries, Run, RunRecord, run_id
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_to_learn
 from stocklstm.workflows.train.beginning import check_pool, require_free, require_several
 from stocklstm.workflows.train.order import Dataset, LeftOutTicker, RunInMemory, TrainingOrder
 from stocklstm.workflows.train.warm_start import (
@@ -66,13 +67,13 @@ class TrainingStoppedError(InterruptedWorkError):
 # What is trained on
 
 
-def read_ticker(store: Store, ticker: str) -> Dataset:
-    """Read the prices of one ticker.
+def read_ticker(store: Store, ticker: str, config: TrainingConfig) -> Dataset:
+    """Read the prices of one ticker as these settings take them.
 
     Raises:
         NoPricesError: There are none.
     """
-    return _dataset(store, ticker, {ticker: store.prices.bars(ticker)})
+    return _dataset(store, ticker, {ticker: bars_to_learn(store, ticker, config)})
 
 
 def read_pool(

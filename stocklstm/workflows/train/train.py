@@ -91,6 +91,8 @@ class TrainedVersion:
         plots: Where its pictures lie, the loss curves first; empty if none was drawn.
         warnings: What went less well than it should, one line each.
         times: Wall time by what it was spent on, in seconds.
+        measured: How many sessions were measured how, such as "daily", "60-minute" and "5-minute"
+            bars; empty if bars within sessions were not looked at.
     """
 
     ticker: str
@@ -113,6 +115,7 @@ class TrainedVersion:
     plots: tuple[str, ...]
     warnings: tuple[str, ...]
     times: dict[str, float]
+    measured: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ def train(  # noqa: PLR0913 - each is an argument of the method
         unfinished = store.runs.begun(ticker) if beginning.resume else []
         if unfinished:
             return runs.resumed(store.runs.open(unfinished[-1]))
-        return runs.new(read_ticker(store, ticker), config_of(ticker), beginning.weights)
+        config = config_of(ticker)
+        return runs.new(read_ticker(store, ticker, config), config, beginning.weights)
 
     return training.each(names, parse_ticker, begin)
 
@@ -401,4 +405,5 @@ def _facts(store: Store, manifest: Manifest, promotion: Promotion) -> dict[str, 
         "path": str(store.paths.version(manifest.ticker, manifest.version)),
         "plots": (),
         "warnings": (),
+        "measured": manifest.data.measured,
     }

@@ -43,6 +43,7 @@ from stocklstm.store.drafts import replace_file
 from stocklstm.store.runs import run_id
 from stocklstm.store.store import Store
 from stocklstm.store.studies import StudyRecord
+from stocklstm.workflows.loading.bars import bars_to_learn
 from stocklstm.workflows.parallel import (
     TickersDone,
     UnfinishedError,
@@ -230,7 +231,7 @@ class _Tuning:
         return self.resume(self.store.studies.open(names[-1])) if names else self._new(ticker)
 
     def _new(self, ticker: str) -> TunedTicker:
-        bars = self.store.prices.bars(ticker)
+        bars = bars_to_learn(self.store, ticker, self.config)
         # What cannot be trained at all is said before a study is written down for it.
         prepare(bars, self.config)
         choose_device(self.config)

@@ -32,6 +32,7 @@ from stocklstm.core.prices.splits import Split
 from stocklstm.errors import StockLstmError
 from stocklstm.store.manifest import Manifest, split_record
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel
 
@@ -203,7 +204,8 @@ def _audit(store: Store, model: AnyModel) -> _Audit:
     manifest = model.manifest
     models, bars, revised = {}, {}, []
     for ticker in model.tickers:
-        stored = store.prices.bars(store.prices.current_name(ticker)).since(manifest.config.start)
+        name = store.prices.current_name(ticker)
+        stored = bars_of_model(store, manifest, name).since(manifest.config.start)
         models[ticker] = model.of(ticker, stored)
         data = models[ticker].manifest.data
         bars[ticker] = stored.select(stored.dates <= np.datetime64(data.last, "D"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocklstm.core.inputs.volatility import range_variances
 from stocklstm.core.prices.realised import (
     IntradayBars,
     RealisedSessions,
@@ -16,6 +17,7 @@ from stocklstm.core.prices.realised import (
     variances_of_days,
 )
 from tests.support.property_tests import PROPERTY
+from tests.support.simulated_sessions import simulate
 
 NEW_YORK = "America/New_York"
 
@@ -203,3 +205,26 @@ def test_without_sessions_no_day_has_any():
     found = variances_of_days(rows(), np.array(["2025-03-03"], "datetime64[D]"))
     assert found.minutes.tolist() == [0]
     assert np.isnan(found.variances).all()
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_simulated_sessions_are_measured_without_bias_and_better_than_by_their_range(missing):
+    """benchmarks/intraday.py does the same with more days, and prints the figures."""
+    sessions = simulate(2_500, seed=1)
+    daily = sessions.daily()
+    nights = daily.log_returns - np.log(daily.closes / daily.opens)
+    true = sessions.variances[1:]
+    by_range = (range_variances(daily) - nights**2)[1:] / true - 1
+    for minutes, name, efficiency in ((60, "ranges", 2), (5, "realised", 4)):
+        count = -(-390 // minutes)
+        left_out = np.random.default_rng(0).random((2_500, count)) < missing
+        left_out[:, [0, -1]] = False
+        bars = sessions.intraday(minutes, left_out)
+        found = measure_sessions(bars, "UTC", {str(day): count for day in daily.dates})
+        used = np.isin(daily.dates, found.dates[found.usable])[1:]
+        assert used.mean() > 0.85
+        values = getattr(found, name)[found.usable & (found.dates > daily.dates[0])]
+        errors = values / true[used] - 1
+        assert abs(values.sum() / true[used].sum() - 1) < 0.02, name
+        assert abs(errors.mean()) < 0.02, name
+        assert by_range.var() / errors.var() > efficiency, name

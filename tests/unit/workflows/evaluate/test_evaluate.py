@@ -59,7 +59,7 @@ def test_new_prices_lengthen_the_test_part(model_home: Path) -> None:
         bars = store.prices.bars(TICKER).select(slice(-1, None))
         later = bars.dates.copy() + np.timedelta64(1, "D")
         instrument = Instrument(TICKER, "BRL", "BVMF", "America/Sao_Paulo")
-        moved = type(bars)(later, *[getattr(bars, n) for n in list(bars.__annotations__)[1:]])
+        moved = replace(bars, dates=later)
         store.prices.merge(instrument, moved, (), source="test", at="2024-03-14T23:00:00Z")
 
     (after,) = evaluate([TICKER], home=model_home, plot=False).results
