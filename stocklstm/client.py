@@ -7,7 +7,7 @@ from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.clock import Stopwatch
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.validate.validate import ValidateResult
 
 T = TypeVar("T")
+P = ParamSpec("P")
 V = TypeVar("V", bound="TrainedVersion")
 
 
@@ -85,6 +86,30 @@ def _as_it_is(result: T) -> T:
 def _never() -> bool:
     """Let it run to its end."""
     return False
+
+
+def _named(method: Callable[P, T]) -> Callable[P, T]:
+    """Let a method that takes many names take one as it is, whose failure it then raises."""
+    # Read off the code, since `signature` would cost each start of the program a millisecond.
+    parameters = method.__code__.co_varnames
+    name = next(name for name in parameters if name in {"tickers", "references"})
+    place = parameters.index(name)
+
+    @wraps(method)
+    def call(*arguments: Any, **options: Any) -> T:  # noqa: ANN401 - of whatever the method takes
+        given = options.get(name, arguments[place] if len(arguments) > place else ())
+        if not isinstance(given, str):
+            return method(*arguments, **options)
+        if name in options:
+            options[name] = (given,)
+        else:
+            arguments = (*arguments[:place], (given,), *arguments[place + 1 :])
+        result = method(*arguments, **options)
+        if isinstance(result, Batch) and result.failures and not result.results:
+            raise result.failures[0].error
+        return result
+
+    return call
 
 
 def _draws(plot: bool | None, backend: "Backend | None") -> bool:
@@ -122,9 +147,12 @@ class Client:
     The store is opened at the first call that needs it, and once. Use it in one thread:
 
         with stocklstm.open() as client:
-            client.fetch(["PETR4.SA"])
-            client.train(["PETR4.SA"])
-            print(client.predict(["PETR4.SA"]).forecasts[0].point)
+            client.fetch("PETR4.SA")
+            client.train("PETR4.SA")
+            print(client.predict("PETR4.SA").forecasts[0].point)
+
+    What takes names of tickers or versions takes a single one as it is, too. The failure of one of
+    several is an entry of the result; that of a single one is raised.
 
     Attributes:
         home: Directory of the store; None for where the command line has it.
@@ -200,9 +228,10 @@ class Client:
 
     # Prices.
 
+    @_named
     def fetch(
         self,
-        tickers: Sequence[str] = (),
+        tickers: str | Sequence[str] = (),
         options: "FetchOptions | None" = None,
         *,
         on_ticker: "Callable[[TickerDone], None]" = _ignore,
@@ -241,9 +270,10 @@ class Client:
                 return fetch(empty, plan, on_ticker, lambda: self.store(create=True))
         return fetch(self.store(create=True), plan, on_ticker)
 
+    @_named
     def require_prices(
         self,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         fetch: "Callable[[Sequence[str]], FetchResult] | None" = None,
     ) -> "Stocked":
         """Sort tickers by whether prices of them are stored, and get those that are not.
@@ -265,7 +295,8 @@ class Client:
         with self._stand_in() as empty:
             return require_prices(empty or self.store(), tickers, fetch)
 
-    def show_prices(self, tickers: Sequence[str] = (), *, last: int = 10) -> "PricesResult":
+    @_named
+    def show_prices(self, tickers: str | Sequence[str] = (), *, last: int = 10) -> "PricesResult":
         """Show what is stored of some tickers, its gaps and where each row came from.
 
         Args:
@@ -279,9 +310,10 @@ class Client:
 
         return show_prices(self.store(), tickers, last=last)
 
+    @_named
     def export_prices(
         self,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         *,
         out: Path | None = None,
         file_format: str | None = None,
@@ -330,7 +362,8 @@ class Client:
         names = read_names(old, new)
         return rename_prices(self.store(), names)
 
-    def verify_prices(self, tickers: Sequence[str] = ()) -> "VerifyResult":
+    @_named
+    def verify_prices(self, tickers: str | Sequence[str] = ()) -> "VerifyResult":
         """Check that stored prices can be what an exchange quoted.
 
         Args:
@@ -359,11 +392,16 @@ class Client:
 
         return load_model(self.store(), parse_reference(reference))
 
-    def predict(
+    @_named
+    def predict(  # noqa: PLR0913 - each has a default
         self,
-        references: Sequence[str] = (),
+        references: str | Sequence[str] = (),
         wanted: "Wanted | None" = None,
         *,
+        at: str | None = None,
+        horizon: int | Sequence[int] | None = None,
+        levels: Sequence[float] | None = None,
+        adaptive: bool | None = None,
         pool: str | None = None,
         demands: "Demands | None" = None,
         now: str | None = None,
@@ -378,7 +416,7 @@ class Client:
         day, in today's scale, and is not kept: it was not made then.
 
         Example:
-            >>> made = client.predict(["PETR4.SA"], Wanted(at="2024-03-12", levels=(0.9,)))
+            >>> made = client.predict("PETR4.SA", at="2024-03-12", levels=(0.9,))
             >>> made.forecasts[0].target_session
             '2024-03-13'
 
@@ -388,6 +426,10 @@ class Client:
             wanted: Which sessions, from which day, with which intervals; by default the one after
                 the last close. Of several there is a forecast each, nearest first, ticker by
                 ticker.
+            at: Takes the place of the same in `wanted`, as do the three that follow; see there.
+            horizon: Sessions ahead, or several such numbers.
+            levels: Probabilities of the intervals.
+            adaptive: Whether intervals learn from past misses.
             pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
                 None for each ticker's own model.
             demands: What prices and model must be like; what they are not is warned of, or
@@ -400,22 +442,30 @@ class Client:
             NotFoundError: There is no store, no such pooled model, or no model at all.
         """
         from stocklstm.workflows.ledger import LEDGER_WAIT_S
-        from stocklstm.workflows.predict.predict import predict
+        from stocklstm.workflows.predict.predict import LATEST, predict
 
         if ledger_wait_s is None:
             ledger_wait_s = min(LEDGER_WAIT_S, self.lock_timeout_s)
+        given = {
+            "at": at,
+            "horizon": horizon if horizon is None or isinstance(horizon, int) else tuple(horizon),
+            "levels": None if levels is None else tuple(levels),
+            "adaptive": adaptive,
+        }
+        chosen: dict[str, Any] = {name: it for name, it in given.items() if it is not None}
         return predict(
             self.store(),
             references,
-            wanted,
+            replace(wanted or LATEST, **chosen),
             pool=pool,
             demands=demands,
             now=now,
             ledger_wait_s=ledger_wait_s,
         )
 
+    @_named
     def list_forecasts(
-        self, tickers: Sequence[str] = (), *, since: str | None = None
+        self, tickers: str | Sequence[str] = (), *, since: str | None = None
     ) -> "RecordResult":
         """List the forecasts on record, each beside what came.
 
@@ -442,9 +492,10 @@ class Client:
         check_since(since)
         return list_forecasts(self.store(), tickers, since)
 
+    @_named
     def evening(
         self,
-        tickers: Sequence[str] = (),
+        tickers: str | Sequence[str] = (),
         *,
         pool: str | None = None,
         retrain_after: int | None = None,
@@ -533,8 +584,9 @@ class Client:
         begun = renewed(new, first)
         return Batch((*newer.results, *begun.results), newer.failures + begun.failures)
 
+    @_named
     def plan_evenings(
-        self, tickers: Sequence[str] = (), *, pool: str | None = None, at: str | None = None
+        self, tickers: str | Sequence[str] = (), *, pool: str | None = None, at: str | None = None
     ) -> "Timetable":
         """Find out when `evening` can run: once the prices of every exchange are final.
 
@@ -592,9 +644,10 @@ class Client:
 
     # Scores.
 
+    @_named
     def evaluate(
         self,
-        references: Sequence[str] = (),
+        references: str | Sequence[str] = (),
         *,
         plot: bool = True,
         jobs: int = 1,
@@ -622,8 +675,9 @@ class Client:
 
         return evaluate(self.store(), references, plot=plot, jobs=jobs, on_ticker=on_ticker)
 
+    @_named
     def evaluate_live(
-        self, references: Sequence[str] = (), *, last: int | None = None
+        self, references: str | Sequence[str] = (), *, last: int | None = None
     ) -> "LiveResult":
         """Score the forecasts of the ledger whose sessions have closed, and look for drift.
 
@@ -641,8 +695,9 @@ class Client:
         check_last(last)
         return evaluate_live(self.store(), references, last=last)
 
+    @_named
     def evaluate_horizons(
-        self, references: Sequence[str], horizons: Sequence[int], *, pool: str | None = None
+        self, references: str | Sequence[str], horizons: Sequence[int], *, pool: str | None = None
     ) -> "HorizonResult":
         """Score models on the test part of the stored prices, several sessions ahead.
 
@@ -672,8 +727,9 @@ class Client:
         require_horizons(horizons, "stocklstm evaluate --horizons")
         return evaluate_horizons(self.store(), references, horizons, pool)
 
+    @_named
     def evaluate_pool(
-        self, reference: str, tickers: Sequence[str] = (), *, plot: bool = False
+        self, reference: str, tickers: str | Sequence[str] = (), *, plot: bool = False
     ) -> "PoolScoresResult":
         """Score a pooled model on the test days of each ticker, beside the ticker's own model.
 
@@ -689,7 +745,8 @@ class Client:
 
         return evaluate_pool(self.store(), reference, tickers, plot=plot)
 
-    def compare_versions(self, references: Sequence[str]) -> "ComparisonResult":
+    @_named
+    def compare_versions(self, references: str | Sequence[str]) -> "ComparisonResult":
         """Compare versions of one ticker with the first that is named.
 
         Args:
@@ -706,7 +763,8 @@ class Client:
 
         return compare_versions(self.store(), references)
 
-    def score_league(self, references: Sequence[str] = ()) -> "LeagueResult":
+    @_named
+    def score_league(self, references: str | Sequence[str] = ()) -> "LeagueResult":
         """Score every version on its own test part, and correct for how many there are.
 
         A version that cannot be scored is no row, and so not counted by the correction.
@@ -721,9 +779,10 @@ class Client:
 
         return score_league(self.store(), references)
 
+    @_named
     def walk_forward(
         self,
-        references: Sequence[str],
+        references: str | Sequence[str],
         walk: "WalkForward",
         *,
         jobs: int = 1,
@@ -755,9 +814,10 @@ class Client:
 
     # Smaller models.
 
+    @_named
     def quantize(
         self,
-        references: Sequence[str],
+        references: str | Sequence[str],
         compression: "Compression | None" = None,
         *,
         tolerance_pct: float = TOLERANCE_PCT,
@@ -807,9 +867,10 @@ class Client:
 
     # Stored versions.
 
+    @_named
     def validate(
         self,
-        references: Sequence[str] = (),
+        references: str | Sequence[str] = (),
         *,
         every_version: bool = False,
         deep: bool = False,
@@ -850,7 +911,8 @@ class Client:
             prices=prices,
         )
 
-    def list_models(self, tickers: Sequence[str] = ()) -> "ModelsResult":
+    @_named
+    def list_models(self, tickers: str | Sequence[str] = ()) -> "ModelsResult":
         """List the versions in the store.
 
         Args:
@@ -946,8 +1008,13 @@ class Client:
         wanted, words = own_alias(reference), checked_reason(reason)
         return unalias(self.store(), wanted, words)
 
+    @_named
     def sign_versions(
-        self, references: Sequence[str] = (), *, every_version: bool = False, replace: bool = False
+        self,
+        references: str | Sequence[str] = (),
+        *,
+        every_version: bool = False,
+        replace: bool = False,
     ) -> "SignResult":
         """Sign versions whose every byte is what was published.
 
@@ -965,8 +1032,9 @@ class Client:
         check_sign(references, every_version=every_version)
         return sign_versions(self.store(), references, every_version=every_version, replace=replace)
 
+    @_named
     def adopt_versions(
-        self, references: Sequence[str] = (), *, dry_run: bool = False
+        self, references: str | Sequence[str] = (), *, dry_run: bool = False
     ) -> "AdoptResult":
         """List again the versions that lie whole on the disk and that the database does not list.
 
@@ -998,7 +1066,8 @@ class Client:
             store = self.store(create=True, anew=True)
         return adopt_versions(store, references, dry_run=dry_run)
 
-    def remove_versions(self, references: Sequence[str]) -> "RemoveResult":
+    @_named
+    def remove_versions(self, references: str | Sequence[str]) -> "RemoveResult":
         """Remove versions that no alias names; forecasts that they made stay in the ledger.
 
         Args:
@@ -1012,9 +1081,10 @@ class Client:
 
         return remove_versions(self.store(), references)
 
+    @_named
     def collect_garbage(
         self,
-        tickers: Sequence[str] = (),
+        tickers: str | Sequence[str] = (),
         rule: "RemovalRule | None" = None,
         *,
         dry_run: bool = False,
@@ -1170,9 +1240,10 @@ class Client:
 
     # Training.
 
+    @_named
     def train(  # noqa: PLR0913 - all but one have a default
         self,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         config: TrainingConfig | None = None,
         *,
         fetch: bool = False,
@@ -1275,10 +1346,11 @@ class Client:
         stocked = self.require_prices(tickers, get)
         return stocked.tickers, stocked.failures
 
+    @_named
     def train_pooled(  # noqa: PLR0913 - all but two have a default
         self,
         name: str | None,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         config: TrainingConfig | None = None,
         *,
         fetch: bool = False,
@@ -1366,8 +1438,9 @@ class Client:
         )
         return _timed(result.after(failures), watch)
 
+    @_named
     def find_due(
-        self, tickers: Sequence[str] = (), rule: "RetrainingRule | None" = None
+        self, tickers: str | Sequence[str] = (), rule: "RetrainingRule | None" = None
     ) -> "DueResult":
         """Say of each champion whether it is due for training anew, and why; train nothing.
 
@@ -1392,9 +1465,10 @@ class Client:
 
         return find_due(self.store(), tickers, rule or NEW_PRICES)
 
+    @_named
     def retrain(  # noqa: PLR0913 - each has a default
         self,
-        tickers: Sequence[str] = (),
+        tickers: str | Sequence[str] = (),
         rule: "RetrainingRule | None" = None,
         *,
         promote: str = "auto",
@@ -1449,9 +1523,10 @@ class Client:
             on_note=on_note,
         )
 
+    @_named
     def dry_run(
         self,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         config: TrainingConfig | None = None,
         *,
         weights: str | None = None,
@@ -1482,10 +1557,11 @@ class Client:
 
         return dry_run(store, tickers, config or PRESETS["calibrated"], weights=weights)
 
+    @_named
     def dry_run_pooled(
         self,
         name: str | None,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         config: TrainingConfig | None = None,
         *,
         weights: str | None = None,
@@ -1527,9 +1603,10 @@ class Client:
             on_note=on_note,
         )
 
+    @_named
     def tune(
         self,
-        tickers: Sequence[str],
+        tickers: str | Sequence[str],
         config: TrainingConfig,
         search: "Search",
         *,

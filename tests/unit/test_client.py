@@ -12,15 +12,23 @@ from pathlib import Path
 import pytest
 
 import stocklstm
-from stocklstm import FetchOptions
+from stocklstm import FetchOptions, Wanted, configure
 from stocklstm.client import Client, function_of
-from stocklstm.errors import ConfigError, MissingPackageError, NotFoundError, StoreLockedError
+from stocklstm.errors import (
+    ConfigError,
+    MissingPackageError,
+    NoPricesError,
+    NotFoundError,
+    StoreLockedError,
+)
 from stocklstm.store import store as store_module
 from stocklstm.store.locks import writer_lock
 from stocklstm.store.paths import StorePaths
 from tests.conftest import TICKER, TINY
 
 PACKAGE = Path(stocklstm.__file__)
+
+OTHER = "VALE3.SA"
 
 # What it takes to have a client at all.
 OF_THE_CLIENT = {"close", "store"}
@@ -65,7 +73,8 @@ def test_a_function_takes_what_its_method_takes_and_which_store() -> None:
     taken = inspect.signature(stocklstm.predict).parameters
 
     assert list(taken) == [
-        *("references", "wanted", "pool", "demands", "now", "ledger_wait_s"),
+        *("references", "wanted", "at", "horizon", "levels", "adaptive"),
+        *("pool", "demands", "now", "ledger_wait_s"),
         *("home", "lock_timeout_s"),
     ]
     assert taken["home"].kind is inspect.Parameter.KEYWORD_ONLY
@@ -100,6 +109,49 @@ def test_options_are_public_like_the_methods_that_take_them() -> None:
     ours = taken - {"Any", "Mapping", "None", "Path", "Sequence"}
     # What `draw_forecasts` takes is what `predict` gave, and `write_report` what `evening` gave.
     assert ours - {"PredictResult", "EveningResult"} <= set(stocklstm._PLACES)
+
+
+def test_whatever_takes_names_takes_one() -> None:
+    for name in stocklstm._FUNCTIONS:
+        method = getattr(Client, name)
+        taken = inspect.signature(method).parameters
+        for names in taken.keys() & {"tickers", "references"}:
+            assert str(taken[names].annotation).startswith("str | "), name
+            assert hasattr(method, "__wrapped__"), name
+
+
+def test_one_name_is_no_row_of_letters(model_home: Path) -> None:
+    with stocklstm.open(model_home) as client:
+        assert client.predict(TICKER).forecasts[0].ticker == TICKER
+        assert client.predict(references=f"{TICKER}@v1").forecasts[0].model == f"{TICKER}@v1"
+        assert client.show_prices("petr4").prices == client.show_prices([TICKER]).prices
+        assert [each.ticker for each in client.validate(TICKER, deep=False).results] == [TICKER]
+
+
+def test_the_failure_of_one_name_is_raised(model_home: Path) -> None:
+    with stocklstm.open(model_home) as client:
+        listed = client.predict([OTHER])
+        assert listed.failures
+        assert not listed.forecasts
+        with pytest.raises(type(listed.failures[0].error), match=re.escape(OTHER)):
+            client.predict(OTHER)
+        with pytest.raises(NoPricesError, match=re.escape(OTHER)):
+            client.train(OTHER, configure("calibrated", **TINY))
+    with pytest.raises(NotFoundError, match=re.escape(OTHER)):
+        stocklstm.evaluate(OTHER, home=model_home)
+
+
+def test_what_is_wanted_can_be_said_by_name(model_home: Path) -> None:
+    with stocklstm.open(model_home) as client:
+        said = client.predict(TICKER, at="2024-03-12", horizon=[1, 2], levels=[0.5])
+        wanted = Wanted(at="2024-03-12", horizon=(1, 2), levels=(0.5,))
+        assert said.forecasts == client.predict([TICKER], wanted).forecasts
+        assert len(said.forecasts) == 2
+        # A name takes the place of the same in what is wanted.
+        (other,) = client.predict(TICKER, wanted, horizon=1).forecasts
+        assert other == said.forecasts[0]
+        with pytest.raises(ConfigError, match="--at is a day"):
+            client.predict(TICKER, at="yesterday")
 
 
 @pytest.fixture
