@@ -124,7 +124,7 @@ def test_one_name_is_no_row_of_letters(model_home: Path) -> None:
     with stocklstm.open(model_home) as client:
         assert client.predict(TICKER).forecasts[0].ticker == TICKER
         assert client.predict(references=f"{TICKER}@v1").forecasts[0].model == f"{TICKER}@v1"
-        assert client.show_prices("petr4").prices == client.show_prices([TICKER]).prices
+        assert client.show_prices("petr4.sa").prices == client.show_prices([TICKER]).prices
         assert [each.ticker for each in client.validate(TICKER, deep=False).results] == [TICKER]
 
 
