@@ -7,7 +7,9 @@ FILE holds the realised variance of each day in a column rv5 beside Date. It is 
 daily bars of ^GSPC in data/, and with those of `arch.data.sp500`. Every candidate is trained and
 judged on the same days, the last fifth; with --stand-in the last fifth is cut off before and that
 of what is left judges, which is where choices are made. CRPS is compared with that of the first
-candidate, day by day, as means over the seeds; the interval is a bootstrap of blocks of 20 days.
+candidate, day by day, as means over the seeds, and once more in shares of what EWMA expects of each
+day, so that a crash counts for no more than other days; intervals are bootstraps of blocks of 20
+days.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from series import packed_series, prices
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.inputs import volatility
 from stocklstm.core.prices.series import Bars, Dates, DayVariances, Floats
-from stocklstm.core.settings.config import configure
+from stocklstm.core.settings.config import LEVELS, configure
 from stocklstm.workflows.train.fit import fit, prepare
 
 BLOCK = 20
@@ -38,12 +40,14 @@ class Candidate:
         ranged: Decay of the daily ranges.
         measured: Decay of the realised values.
         features: Inputs besides those of the preset.
+        latest: Sessions, the last ones, whose realised values are known; None for all.
     """
 
     realised: bool
     ranged: float = 0.92
     measured: float = volatility.MEASURED_DECAY
     features: tuple[str, ...] = ()
+    latest: int | None = None
 
 
 HAR = ("variance1", "variance5", "variance22")
@@ -54,6 +58,7 @@ CANDIDATES = {
     "realised": Candidate(realised=True),
     "realised 0.6": Candidate(realised=True, measured=0.6),
     "realised 0.8": Candidate(realised=True, measured=0.8),
+    "realised, 500 days": Candidate(realised=True, latest=500),
     "realised, HAR": Candidate(realised=True, features=HAR),
     "range, HAR": Candidate(realised=False, features=HAR),
 }
@@ -67,6 +72,7 @@ class Scores:
         dates: (n,) days.
         crps: (n,) of the model, in index points.
         ewma: (n,) of filtered historical simulation on EWMA.
+        usual: (n,) distance of the 10 and 90 % quantiles of the latter.
         held: Share of the days on which each interval held.
         rmse: Over that of yesterday's close.
     """
@@ -74,6 +80,7 @@ class Scores:
     dates: Dates
     crps: Floats
     ewma: Floats
+    usual: Floats
     held: Floats
     rmse: float
 
@@ -106,7 +113,7 @@ SERIES: dict[str, Callable[[], Bars]] = {
 def scored(bars: Bars, candidate: Candidate, seeds: list[int]) -> Scores:
     """Train with every seed and score each day that judges."""
     volatility.RANGE_DECAY, volatility.MEASURED_DECAY = candidate.ranged, candidate.measured
-    shown = bars if candidate.realised else replace(bars, realised=None)
+    shown = as_known(bars, candidate)
     found = []
     for seed in seeds:
         config = configure("calibrated", seed=seed)
@@ -117,6 +124,7 @@ def scored(bars: Bars, candidate: Candidate, seeds: list[int]) -> Scores:
         days[0].dates,
         np.mean([crps(each.actuals, each.forecasts.quantiles) for each in days], axis=0),
         crps(days[0].actuals, days[0].ewma),
+        days[0].ewma[:, LEVELS.index(0.9)] - days[0].ewma[:, LEVELS.index(0.1)],
         np.mean(
             [
                 [interval.share for interval in model.evaluation.distribution.coverage]
@@ -128,6 +136,20 @@ def scored(bars: Bars, candidate: Candidate, seeds: list[int]) -> Scores:
     )
 
 
+def as_known(bars: Bars, candidate: Candidate) -> Bars:
+    """Show a candidate what it may know."""
+    realised = bars.realised if candidate.realised else None
+    if realised is None or candidate.latest is None:
+        return replace(bars, realised=realised)
+    known = np.arange(len(bars)) >= len(bars) - candidate.latest
+    return replace(
+        bars,
+        realised=DayVariances(
+            np.where(known, realised.minutes, 0), np.where(known, realised.variances, np.nan)
+        ),
+    )
+
+
 def ratio_interval(above: Floats, below: Floats) -> tuple[float, float, float]:
     """Give the ratio of two means, and its 95 % interval by moving blocks (Kuensch 1989)."""
     random, count = np.random.default_rng(0), len(above)
@@ -136,6 +158,12 @@ def ratio_interval(above: Floats, below: Floats) -> tuple[float, float, float]:
     ratios = above[rows].sum(axis=1) / below[rows].sum(axis=1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(above.sum() / below.sum()), float(low), float(high)
+
+
+def shares_cell(above: Floats, below: Floats) -> str:
+    """Write a ratio and its interval."""
+    ratio, low, high = ratio_interval(above, below)
+    return f"{ratio:.4f} | {low:.4f} to {high:.4f}"
 
 
 def main() -> int:
@@ -151,8 +179,9 @@ def main() -> int:
         realised = {row["Date"]: float(row["rv5"]) for row in csv.DictReader(lines)}
     first = chosen.candidates[0]
     print(f"| series | days | anchor | CRPS / EWMA | CRPS / {first} | 95 % interval |", end="")
-    print(" RMSE ratio | 80 % held | 95 % held |")
-    print("|---" * 9 + "|")
+    print(" in shares | 95 % interval | RMSE ratio | 80 % held | 95 % held |")
+    print("|---" * 11 + "|")
+    together: dict[str, list[tuple[Floats, Floats]]] = {}
     for name in chosen.series:
         bars = joined(SERIES[name](), realised)
         if chosen.stand_in:
@@ -164,13 +193,20 @@ def main() -> int:
             # Candidates with other inputs may begin some days later.
             _, own, others = np.intersect1d(found.dates, base.dates, return_indices=True)
             ratio, low, high = ratio_interval(found.crps[own], base.crps[others])
+            shares = found.crps[own] / base.usual[others], base.crps[others] / base.usual[others]
+            together.setdefault(anchor, []).append(shares)
             near, far = 100 * found.held
             print(
                 f"| {name} | {len(found.crps)} | {anchor} | "
                 f"{found.crps.mean() / found.ewma.mean():.4f} | {ratio:.4f} | "
-                f"{low:.4f} to {high:.4f} | {found.rmse:.4f} | {near:.1f} % | {far:.1f} % |",
+                f"{low:.4f} to {high:.4f} | {shares_cell(*shares)} | {found.rmse:.4f} | "
+                f"{near:.1f} % | {far:.1f} % |",
                 flush=True,
             )
+    print("\n| series together | days | in shares | 95 % interval |\n|---|---|---|---|")
+    for anchor, parts in together.items():
+        above, below = (np.concatenate(each) for each in zip(*parts, strict=True))
+        print(f"| {anchor} | {len(above)} | {shares_cell(above, below)} |")
     return 0
 
 

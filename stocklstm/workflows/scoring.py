@@ -55,6 +55,7 @@ def score_horizons(model: LoadedModel, bars: Bars, horizons: Sequence[int]) -> l
         RejectedDataError: The model learned prices that have been rescaled since.
     """
     manifest = model.manifest
+    _require_as_read(manifest, bars)
     require_training_scale(manifest, bars)
     bars = bars.since(manifest.config.start)
     every = unseen_origins(manifest, bars, model.ticker)
@@ -137,6 +138,7 @@ def score_model(
         SeriesTooShortError: An origin has too few bars before it.
         RejectedDataError: The model learned prices that have been rescaled since.
     """
+    _require_as_read(model.manifest, bars)
     require_training_scale(model.manifest, bars)
     manifest, stored = model.manifest, len(bars)
     bars = bars.since(manifest.config.start)
@@ -144,3 +146,9 @@ def score_model(
     forecasts = model.forecaster.forecast(bars, origins, together=together)
     horizon = manifest.config.horizon
     return score_days(bars, origins, forecasts, manifest.baselines, horizon, others)
+
+
+def _require_as_read(manifest: Manifest, bars: Bars) -> None:
+    """Refuse to score a version on less than its forecasts are made from: that would be a bug."""
+    if manifest.data.measured and bars.realised is None:
+        raise ValueError(f"{manifest.id} is scored without what bars within sessions say")

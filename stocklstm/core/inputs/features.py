@@ -430,6 +430,9 @@ def beyond_training(
 
 def _beyond(value: float, seen: InputRange, bars: Bars) -> str:
     """Say how far a value of the last session is out; nothing if it is not."""
+    if ROWS[seen.name].scale is _flag:
+        # One that training never saw raised is kept from the network.
+        return ""
     leeway = _LEEWAY * (seen.high - seen.low)
     if seen.low - leeway <= value <= seen.high + leeway:
         return ""

@@ -21,6 +21,7 @@ from stocklstm.core.scores.scores import Evaluation
 from stocklstm.errors import IntegrityError, NotEnoughDataError
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+from stocklstm.workflows.loading.bars import as_read_by
 from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.loading.pooled_model import PooledModel, load_pool
 from stocklstm.workflows.scoring import score_model, score_unseen, unseen_origins
@@ -168,7 +169,8 @@ def _own(store: Store, model: LoadedModel, bars: Bars) -> OwnModel | None:
         shared = np.intersect1d(unseen_origins(model.manifest, bars, model.ticker), theirs)
         if not len(shared):
             return None
-        pooled_days, own_days = (score_model(each, bars, shared) for each in (model, own))
+        seen = as_read_by(store, own.manifest, own.ticker, bars)
+        pooled_days, own_days = score_model(model, bars, shared), score_model(own, seen, shared)
     except (IntegrityError, NotEnoughDataError):
         # What cannot be compared says nothing of the pooled model; validate tells what it has.
         return None

@@ -64,7 +64,7 @@ class Finding(NamedTuple):
     """The outcome of one check.
 
     Attributes:
-        name: "prices", "spacing", "age" or "inputs".
+        name: "prices", "spacing", "intraday", "age" or "inputs".
         words: The outcome in words.
         remedy: The next command, if the check warns; None if all is well.
     """
@@ -86,7 +86,8 @@ def examine(
 ) -> tuple[Finding, ...]:
     """Check the prices, the age of the model and its inputs, before a forecast is made.
 
-    That prices are daily is said of those only that are not.
+    That prices are daily is said of those only that are not, and what bars within sessions say is
+    asked of those models only that make use of it.
 
     Args:
         store: Holds the model, and perhaps a younger one.
@@ -96,6 +97,7 @@ def examine(
     return (
         _prices(model.ticker, bars, stale, demands.unrefreshed.get(model.ticker)),
         *_spacing(model.ticker, bars),
+        *_intraday(model, bars),
         _age(store, model, bars, demands.max_age_days),
         _inputs(model, bars),
     )
@@ -148,6 +150,17 @@ def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
             "on, whichever day is named"
         )
         yield Finding("spacing", words, f"stocklstm prices show --ticker {ticker}")
+
+
+def _intraday(model: LoadedModel, bars: Bars) -> Iterator[Finding]:
+    if not model.manifest.data.measured or bars.realised is None:
+        return
+    kind, day = int(bars.realised.minutes[-1]), bars.last_day
+    if kind:
+        yield Finding("intraday", f"{day} is measured by {kind}-minute bars")
+    else:
+        words = f"no bars within the session of {day}: its daily range stands for them"
+        yield Finding("intraday", words, f"stocklstm fetch --ticker {model.ticker} --intraday")
 
 
 def _age(store: Store, model: LoadedModel, bars: Bars, most: int | None) -> Finding:

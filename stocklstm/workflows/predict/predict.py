@@ -313,7 +313,7 @@ class _Run:
             # Few models make use of more than daily bars.
             from stocklstm.workflows.loading.bars import as_read_by
 
-            seen = as_read_by(store, model.manifest, model.ticker, seen)
+            seen = as_read_by(store, model.manifest, reference.ticker, seen)
         entries = tuple(
             _entry(model, seen, target, horizon, closes, self.made_at)
             for (target, _), horizon, closes in zip(

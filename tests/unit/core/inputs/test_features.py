@@ -13,10 +13,12 @@ from stocklstm.core.inputs import features
 from stocklstm.core.inputs.features import (
     ROWS,
     FeatureScale,
+    beyond_training,
     feature_inputs,
     feature_values,
     features_warm_up,
     fit_features,
+    input_ranges,
     needs_anchor,
 )
 from stocklstm.core.inputs.volatility import VolatilityAnchor, range_variances, valid_ranges
@@ -109,6 +111,10 @@ def test_a_flag_that_training_never_saw_raised_says_nothing() -> None:
     scales = fit_features(bars, 200, config_of("intraday"), anchor)
 
     assert np.abs(feature_inputs(scales, bars, anchor)).max() < 1e-8
+    seen = input_ranges(["intraday"], bars, np.arange(20, 200), anchor)
+    raised = bars.select(slice(0, 251 + int(np.argmax(anchor.kinds(bars)[250:] > 0))))
+    assert anchor.kinds(raised)[-1] > 0
+    assert beyond_training(seen, raised, anchor) == ()
 
 
 def test_they_are_made_once_of_the_same_bars() -> None:

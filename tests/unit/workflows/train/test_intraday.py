@@ -4,6 +4,7 @@ import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from stocklstm import (
     Compression,
+    Demands,
     RetrainingRule,
     StartFrom,
     WalkForward,
@@ -26,14 +28,17 @@ from stocklstm import (
     walk_forward,
 )
 from stocklstm.core.inputs.scaling import warm_up_rows
+from stocklstm.core.inputs.volatility import VolatilityAnchor
 from stocklstm.core.prices.folds import fold_splits
 from stocklstm.core.prices.realised import RealisedSessions
-from stocklstm.core.prices.series import Bars
+from stocklstm.core.prices.series import Bars, DayVariances
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import configure
 from stocklstm.core.wording import significant
+from stocklstm.errors import StaleDataError
 from stocklstm.store.manifest import Manifest, decode_manifest
 from stocklstm.store.store import Store, open_store
+from stocklstm.workflows.evaluate.pool_scores import _own
 from stocklstm.workflows.loading.bars import FEWEST_SESSIONS, bars_to_learn
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
@@ -160,6 +165,26 @@ def test_nothing_of_the_future_reaches_it(measured_home: Path) -> None:
     (item,) = validate([TICKER], deep=True, leakage=True, home=measured_home).results
 
     assert item.status == "ok", item.checks
+
+
+def test_an_anchor_that_knows_tomorrows_bars_is_found_out(
+    measured_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = VolatilityAnchor._measured
+
+    def peeking(self: VolatilityAnchor, bars: Bars, *others: Any) -> Any:
+        assert bars.realised is not None
+        tomorrow = DayVariances(
+            np.append(bars.realised.minutes[1:], 0), np.append(bars.realised.variances[1:], np.nan)
+        )
+        return honest(self, replace(bars, realised=tomorrow), *others)
+
+    monkeypatch.setattr(VolatilityAnchor, "_measured", peeking)
+    (item,) = validate([TICKER], leakage=True, home=measured_home).results
+    failed = {check.name: check.detail for check in item.checks if check.status == "failed"}
+
+    assert {"leakage: inputs", "leakage: forecasts"} <= failed.keys()
+    assert "the inputs of 1 earlier sessions change" in failed["leakage: inputs"]
 
 
 def test_realised_values_that_change_later_are_revised_prices(measured_home: Path) -> None:
@@ -322,3 +347,27 @@ def test_a_champion_without_them_is_compared_as_it_is_given_out(measured_home: P
     champion = manifest_of(measured_home, 2).evaluation.distribution.crps
 
     assert significant(champion, 4) in made.promotion
+
+
+def test_beside_a_pooled_model_a_champion_is_scored_as_it_is_given_out(measured_home: Path) -> None:
+    with open_store(measured_home) as store:
+        other = load_model(store, ModelReference(TICKER, 1))
+        own = _own(store, other, store.prices.bars(TICKER))
+    first, second = (
+        manifest_of(measured_home, version).evaluation.distribution.crps for version in (1, 2)
+    )
+
+    assert own is not None
+    assert own.crps_ratio == pytest.approx(first / second, rel=1e-12)
+
+
+def test_a_session_without_bars_within_it_is_warned_of(measured_home: Path) -> None:
+    (before,) = predict([TICKER], home=measured_home).forecasts
+    execute(measured_home, "DELETE FROM realised WHERE date = '2024-03-13'")
+    execute(measured_home, "DELETE FROM forecasts")
+    (after,) = predict([TICKER], home=measured_home).forecasts
+
+    assert not any("within" in warning for warning in before.warnings)
+    assert [check.status for check in after.checks if check.name == "intraday"] == ["warning"]
+    with pytest.raises(StaleDataError, match="2024-03-13"):
+        raise predict([TICKER], demands=Demands(strict=True), home=measured_home).failures[0].error
