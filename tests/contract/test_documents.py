@@ -1,6 +1,7 @@
 """README and docs say what the program does."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.support.places import ROOT
 
 README = (ROOT / "README.md").read_text()
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
@@ -21,10 +24,42 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
     rows = re.findall(r"^\| `([a-z0-9]+)` \|", section, re.MULTILINE)
 
     assert set(rows) == set(COMMANDS)
+    sections = re.findall(r"^## ([a-z]+)$", COMMANDS_PAGE, re.MULTILINE)
+    assert sorted(sections) == sorted(COMMANDS)
+
+
+def test_readme_fits_the_eye() -> None:
+    assert len(README.splitlines()) < 150
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    listed = re.findall(r"\]\(([\w-]+\.md)\)", index)
+
+    assert sorted(listed) == [page.name for page in PAGES[1:] if page.name != "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    """Give the names that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", re.sub(r"\[(.+?)\]\(.+?\)", r"\1", each)) for each in headings]
+    return {each.strip().lower().replace(" ", "-") for each in plain} | {
+        re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings
+    }
 
 
 def test_every_exit_code_is_listed_as_in_help() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", COMMANDS_PAGE, re.MULTILINE)
 
     assert rows == [(f"{code.value}", words) for code, words in MEANINGS.items()]
 
@@ -34,10 +69,12 @@ def test_every_preset_is_described() -> None:
 
 
 @pytest.mark.usefixtures("model_home")
-def test_the_python_of_the_readme_runs() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize(("page", "count"), [("README.md", 1), ("docs/python.md", 3)])
+def test_the_python_of_the_documents_runs(page: str, count: int) -> None:
+    text = (ROOT / page).read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
-    assert len(blocks) == 2
+    assert len(blocks) == count
     exec("".join(blocks), {})  # noqa: S102 - our own words
 
 
@@ -104,9 +141,8 @@ def test_every_method_of_quantize_is_documented_with_its_options() -> None:
 
 
 def test_every_file_of_the_program_that_is_named_exists() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     named = {
-        name for page in pages for name in re.findall(r"stocklstm/[\w/]+\.py", page.read_text())
+        name for page in PAGES for name in re.findall(r"stocklstm/[\w/]+\.py", page.read_text())
     }
 
     assert named

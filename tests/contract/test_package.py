@@ -66,7 +66,7 @@ def test_everything_that_is_imported_is_declared() -> None:
     assert undeclared("stocklstm", declared(*FOR_USERS)) == []
     assert undeclared("tests", declared(*FOR_USERS, "test")) == []
     # Two are compared with where they are installed.
-    compared = {"darts", "skorch"}
+    compared = {"darts", "neuralforecast", "skorch"}
     assert undeclared("benchmarks", declared(*FOR_USERS, "test") | compared) == []
 
 

@@ -1,4 +1,4 @@
-"""What README shows of the program is what it prints, on a machine like that of the README."""
+"""What README and the page of commands show is what is printed, on a machine like theirs."""
 
 import json
 import re
@@ -25,8 +25,8 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def transcripts() -> Iterator[tuple[str, str]]:
-    """Give each command that README shows, and what it says that it prints."""
-    text = (ROOT / "README.md").read_text()
+    """Give each command that is shown, and what it is said to print."""
+    text = "".join((ROOT / page).read_text() for page in ("README.md", "docs/commands.md"))
     for block in re.findall(r"^```\n(\$ stocklstm .*?)^```", text, re.MULTILINE | re.DOTALL):
         for part in block.split("$ stocklstm ")[1:]:
             command, _, shown = part.partition("\n")
@@ -129,5 +129,5 @@ def test_the_demo_and_what_readme_shows(
 
         assert outcome.code == 0, outcome.err
         shown = outcome.out.rstrip("\n").replace(str(hers), HER_HOME).replace(fetched, HER_DAY)
-        # What is to stand in README is what this shows.
+        # What is to stand there is what this shows.
         assert agrees(shown, documented), f"$ stocklstm {command}\n{shown}"
