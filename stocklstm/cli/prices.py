@@ -58,8 +58,10 @@ def show_prices(
     """Show what is stored, its gaps and where each row came from; all tickers in brief."""
 
     def call() -> "PricesResult":
+        # Of all in brief only a document has rows.
+        rows = last if named or ticker or as_json else 0
         with Client(lock_timeout_s=lock_timeout) as client:
-            return client.show_prices(all_tickers(named, ticker), last=last)
+            return client.show_prices(all_tickers(named, ticker), last=rows)
 
     conclude(DETAILS if named or ticker else OVERVIEW, call, as_json=as_json, quiet=quiet)
 

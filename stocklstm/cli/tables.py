@@ -98,6 +98,8 @@ def _lines(cell: str | Text) -> Sequence[str | Text]:
         if cell.isprintable():
             return (cell,)
         cell = Text(cell)
+    elif cell.plain.isprintable():
+        return (cell,)
     lines = list(cell.split("\n", allow_blank=True))
     for line in lines:
         line.expand_tabs(8)
@@ -105,7 +107,8 @@ def _lines(cell: str | Text) -> Sequence[str | Text]:
 
 
 def _width_of(line: str | Text) -> int:
-    return cell_len(line) if isinstance(line, str) else line.cell_len
+    words = line if isinstance(line, str) else line.plain
+    return len(words) if words.isascii() and words.isprintable() else cell_len(words)
 
 
 def _row(
@@ -126,10 +129,14 @@ def _row(
             plain += (gap if number else "") + ("" if left else room)
             if isinstance(part, str):
                 plain += part
-            else:
+            elif part.spans:
                 yield Segment(plain)
                 # Only of a part of a text does Rich give the style here.
                 yield from Text.assemble(part, end="").render(console)
+                plain = ""
+            else:
+                yield Segment(plain)
+                yield Segment(part.plain, console.get_style(part.style) if part.style else None)
                 plain = ""
             plain += room if left else ""
         yield Segment(f"{plain}\n")
@@ -206,8 +213,8 @@ def sparkline(values: Sequence[float]) -> str:
     """Draw a course in one line, a character a value, lowest to highest."""
     marks = "▁▂▃▄▅▆▇█" if writes_utf8() else "_.-=*#"
     low, high = min(values, default=0.0), max(values, default=0.0)
-    span = (high - low) or 1.0
-    return "".join(marks[int((value - low) / span * (len(marks) - 1) + 0.5)] for value in values)
+    span, top = (high - low) or 1.0, len(marks) - 1
+    return "".join([marks[int((value - low) / span * top + 0.5)] for value in values])
 
 
 def verdict_text(words: str, verdict: str) -> Text:

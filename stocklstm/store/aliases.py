@@ -1,12 +1,17 @@
 """Names of model versions, such as champion, and every change of them."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, PREVIOUS
 from stocklstm.errors import NoModelError
-from stocklstm.store.database import database_errors, require_words, transaction
+from stocklstm.store.database import (
+    database_errors,
+    require_words,
+    rows_by_owner,
+    transaction,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Aliases:
             ).fetchall()
         require_words("aliases", ("name", "version"), rows)
         return dict(rows)
+
+    def of_each(self) -> Callable[[str], Mapping[str, int]]:
+        """Read the aliases of all tickers at once; what it returns does what `of` does."""
+        every = rows_by_owner(self.connection, "aliases", "ticker", ("name", "version"))
+        return self.of if every is None else lambda ticker: dict(every.get(ticker, ()))
 
     def champions(self) -> Mapping[str, int]:
         """Read the champion of every ticker that has one."""

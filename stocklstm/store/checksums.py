@@ -5,14 +5,11 @@ checksum is of all rows of an owner and a month, so that a forecast need not rea
 CRC-32 finds what a failing disk or a slip of the hand did; who means harm can write a new one.
 """
 
-import math
 import sqlite3
-import struct
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -156,37 +153,6 @@ def _month_rows(months: bytes) -> list[tuple[str, int, int]]:
     first = np.flatnonzero(np.concatenate(([True], every[1:] != every[:-1])))
     edges = [*first.tolist(), len(every)]
     return list(zip(every[first].astype(str).tolist(), edges[:-1], edges[1:], strict=True))
-
-
-_pack = struct.Struct(f"<q{len(_PRICES) - 1}d").pack
-
-
-@cache
-def _day_number(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
-
-
-def sums_of_few(rows: Sequence[Row]) -> tuple[Sums, Sums]:
-    """Sum up prices and where they came from, quicker than NumPy as long as they are few.
-
-    Args:
-        rows: What `PRICES` and, after it, `ORIGINS` sum up, in order.
-
-    Raises:
-        ValueError: A day among them is none.
-    """
-    prices, origins = {}, {}
-    for month, group in PRICES.periods(rows):
-        try:
-            packed = [_pack(_day_number(row[0]), *row[1:-2]) for row in group]
-        except struct.error:
-            packed = [
-                _pack(_day_number(day), *(math.nan if value is None else value for value in values))
-                for day, *values, _, _ in group
-            ]
-        prices[month] = len(group), crc32(b"".join(packed))
-        origins[month] = len(group), crc32(_encode([(row[0], *row[-2:]) for row in group]))
-    return prices, origins
 
 
 _FETCH = "stocklstm fetch --ticker {} --full gets them anew; or stocklstm restore a backup"

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from stocklstm.core.operating_system import system
-from stocklstm.core.stored_words import WORDS, faults_in
+from stocklstm.core.stored_words import WORDS, are_sound, faults_in
 from stocklstm.errors import (
     ConfigError,
     LostDatabaseError,
@@ -245,6 +245,33 @@ def require_words(table: str, columns: Sequence[str], rows: Sequence[Sequence[An
     """
     if rows and (faults := faults_in(table, columns, rows)):
         raise _damaged(ValueError(word_fault(table, faults)))
+
+
+def rows_by_owner(
+    connection: sqlite3.Connection, table: str, owner: str, columns: Sequence[str]
+) -> dict[str, list[tuple[Any, ...]]] | None:
+    """Read some columns of all rows of a table, by whose they are.
+
+    Args:
+        owner: Column that says it.
+        columns: The first of them puts the rows of an owner in order.
+
+    Returns:
+        None where any of them is damaged: those of each owner are then read by themselves.
+    """
+    try:
+        rows = connection.execute(
+            f"SELECT {', '.join(columns)}, {owner} FROM {table}"  # noqa: S608 - fixed names
+            f" ORDER BY {owner}, {columns[0]}"
+        ).fetchall()
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return None
+    if not are_sound(table, (*columns, owner), rows):
+        return None
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        found.setdefault(row[-1], []).append(row[:-1])
+    return found
 
 
 def word_faults(connection: sqlite3.Connection) -> list[str]:

@@ -277,6 +277,10 @@ class _Header(msgspec.Struct):
     format: int
 
 
+_BEGINNING = b'{\n  "format": %d,\n' % FORMAT
+"""How `Manifest.encode` begins."""
+
+
 class _Preset(msgspec.Struct):
     preset: str
 
@@ -341,7 +345,9 @@ def stored_format(content: bytes) -> int:
 def _decode(content: bytes, kind: type[D], ticker: str, version: int) -> D:
     name = version_id(ticker, version)
     try:
-        found = msgspec.json.decode(content, type=_Header).format
+        # Nearly all begin like this, and the others are read twice.
+        current = content.startswith(_BEGINNING)
+        found = FORMAT if current else msgspec.json.decode(content, type=_Header).format
         if found == FORMAT:
             manifest = msgspec.json.decode(content, type=kind)
         elif 1 <= found < FORMAT:

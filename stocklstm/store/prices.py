@@ -42,7 +42,6 @@ from stocklstm.store.checksums import (
     fault_words,
     price_sums,
     snapshot,
-    sums_of_few,
 )
 from stocklstm.store.database import database_errors, stored_values, transaction
 
@@ -351,7 +350,8 @@ class PriceStore:
             days += dates_of_few
             # None, for NULL, becomes NaN.
             parts.append(np.array(values, np.float64))
-        dates, columns = _increasing(parse_days(days)), np.concatenate(parts, axis=1)
+        columns = parts[-1] if len(parts) <= 2 else np.concatenate(parts, axis=1)
+        dates = _increasing(parse_days(days))
         return Bars(dates, *columns), price_sums(dates, columns)
 
     def pinned(
@@ -447,7 +447,7 @@ class PriceStore:
             return [source for (source,) in rows]
 
     def summary(self, ticker: str, read: Callable[[Part, str], list[Row]]) -> Summary:
-        """Read all that is stored of a ticker but its prices; see `recent_rows` for these.
+        """Read all that is stored of a ticker but its prices; see `bars_since` for these.
 
         Args:
             read: `Checksums.read`, or what `Checksums.reader` gives for `SUMMED_UP`.
@@ -473,24 +473,6 @@ class PriceStore:
                 tuple(Action(*row) for row in read(ACTIONS, ticker)),
                 tuple(LogEntry(*row[1:]) for row in read(PRICE_LOG, ticker)),
             )
-
-    def recent_rows(self, ticker: str, start: str) -> list[Row]:
-        """Read the rows from an ISO day on: prices as `bars` has them, then source and time.
-
-        Raises:
-            SchemaError: They are not what was stored.
-        """
-        month = start[:7]
-        with stored_values(), snapshot(self.connection):
-            rows = self.connection.execute(
-                f"SELECT date, {', '.join(_COLUMNS)}, source, fetched_at FROM prices"  # noqa: S608 - fixed names
-                " WHERE ticker = ? AND date >= ? ORDER BY date",
-                (ticker, month),
-            ).fetchall()
-            for part, sums in zip((PRICES, ORIGINS), sums_of_few(rows), strict=True):
-                stored = self.checksums.stored(part, ticker, month)
-                self.checksums.compare(part, ticker, sums, stored)
-        return [row for row in rows if row[0] >= start]
 
     def provenance(self, ticker: str, start: str = "") -> Provenance:
         """Read the source and the time of each stored row, from an ISO day's month on."""
@@ -882,7 +864,7 @@ def _rows(bars: Bars) -> list[tuple[str, ...]]:
 
 def _increasing(dates: Dates) -> Dates:
     # The primary key promises it; everything after reading relies on it.
-    if not np.all(dates[1:] > dates[:-1]):
+    if not (dates[1:] > dates[:-1]).all():
         raise ValueError("stored dates are out of order")
     return dates
 

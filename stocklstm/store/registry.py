@@ -3,10 +3,10 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.operating_system import system
@@ -26,7 +26,13 @@ from stocklstm.errors import (
     StockLstmError,
 )
 from stocklstm.store.aliases import Aliases
-from stocklstm.store.database import database_errors, require_words, stored_values, transaction
+from stocklstm.store.database import (
+    database_errors,
+    require_words,
+    rows_by_owner,
+    stored_values,
+    transaction,
+)
 from stocklstm.store.disk import (
     disk_errors,
     remove_tree,
@@ -49,6 +55,9 @@ from stocklstm.store.manifest import (
 from stocklstm.store.paths import StorePaths, owners_on_disk, versions_on_disk
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.signing import VARIABLE, SigningKey
+
+_LISTED = ("version", "manifest_sha256", "signature")
+"""Columns of what a version is compared with."""
 
 # How the names begin of what is not published yet, and of what is removed but not gone yet.
 DRAFT = ".draft-"
@@ -273,6 +282,13 @@ class Registry:
                 f"somebody changed it: {training_command(ticker)}",
             )
 
+    def every_outline(self) -> Callable[[str], dict[int, Outline | StockLstmError]]:
+        """Read the list of versions of all tickers at once; what it returns is as `outlines`."""
+        listed = rows_by_owner(self.connection, "versions", "ticker", _LISTED)
+        if listed is None:
+            return self.outlines
+        return lambda ticker: self._outlines(ticker, listed.get(ticker, ()), any_signature=False)
+
     def outlines(
         self, ticker: str, *, any_signature: bool = False
     ) -> dict[int, Outline | StockLstmError]:
@@ -285,11 +301,16 @@ class Registry:
         """
         with database_errors():
             rows = self.connection.execute(
-                "SELECT version, manifest_sha256, signature FROM versions WHERE ticker = ?"
+                f"SELECT {', '.join(_LISTED)} FROM versions WHERE ticker = ?"  # noqa: S608 - fixed names
                 " ORDER BY version",
                 (ticker,),
             ).fetchall()
-        require_words("versions", ("version", "manifest_sha256", "signature"), rows)
+        require_words("versions", _LISTED, rows)
+        return self._outlines(ticker, rows, any_signature=any_signature)
+
+    def _outlines(
+        self, ticker: str, rows: Sequence[tuple[Any, ...]], *, any_signature: bool
+    ) -> dict[int, Outline | StockLstmError]:
         found: dict[int, Outline | StockLstmError] = {}
         for version, sha256, signature in rows:
             try:

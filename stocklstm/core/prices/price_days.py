@@ -6,6 +6,7 @@ one on, 1 where the row of that day came from it.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Extent(NamedTuple):
     """What is stored of a ticker, apart from its prices.
 
     Attributes:
-        dates: The days of the rows, (N,) datetime64[D], increasing.
+        dates: The days of the rows, (N,) datetime64[D], increasing; they may not be written.
         sources: How many rows each source gave, by its name, in order.
     """
 
@@ -68,9 +69,12 @@ def _packed(dates: Dates) -> tuple[str, bytes]:
     return str(dates[0]), np.packbits(flags).tobytes()
 
 
+@lru_cache(maxsize=8)
 def _unpacked(first: str, bits: bytes) -> Dates:
     places = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8)))
     dates: Dates = np.datetime64(first, "D") + places.astype("timedelta64[D]")
+    # Most tickers have the very same days.
+    dates.flags.writeable = False
     return dates
 
 
@@ -81,9 +85,9 @@ def extent_of(rows: Sequence[DaysRow]) -> Extent:
         ValueError: A day is none.
     """
     parts = {source: _unpacked(first, bits) for source, first, bits in rows}
-    dates = np.concatenate(list(parts.values()))
-    if len(parts) > 1:
-        dates.sort()
+    dates, *others = parts.values()
+    if others:
+        dates = np.sort(np.concatenate([dates, *others]))
     return Extent(dates, {source: len(part) for source, part in parts.items()})
 
 

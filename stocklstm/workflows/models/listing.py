@@ -1,6 +1,6 @@
 """models list and show: the versions in the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stocklstm.core.batch import Batch, Failure, for_each
@@ -69,8 +69,16 @@ class ModelDetails:
 
 def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     """List the versions in the store; see `Client.list_models`."""
-    names = tickers or [StoredTicker(name) for name in store.registry.tickers()]
-    groups, unknown = for_each(names, parse_owner, lambda ticker: _summaries(store, ticker))
+    registry = store.registry
+    names: Sequence[str]
+    if tickers:
+        names, outlines, aliases = tickers, registry.outlines, registry.aliases.of
+    else:
+        names = [StoredTicker(name) for name in registry.tickers()]
+        outlines, aliases = registry.every_outline(), registry.aliases.of_each()
+    groups, unknown = for_each(
+        names, parse_owner, lambda owner: _summaries(owner, outlines, aliases)
+    )
     models = tuple(model for found, _ in groups for model in found)
     unreadable = tuple(failure for _, failed in groups for failure in failed)
     return ModelsResult(models, unknown + unreadable)
@@ -95,11 +103,15 @@ def _walk_forward(store: Store, ticker: str, version: int) -> str | None:
         return str(path) if path.exists() else None
 
 
-def _summaries(store: Store, ticker: str) -> tuple[list[ModelSummary], list[Failure]]:
-    outlines = store.registry.outlines(ticker)
+def _summaries(
+    ticker: str,
+    outlines_of: Callable[[str], Mapping[int, Outline | StockLstmError]],
+    aliases_of: Callable[[str], Mapping[str, int]],
+) -> tuple[list[ModelSummary], list[Failure]]:
+    outlines = outlines_of(ticker)
     if not outlines:
         raise NoModelError(f"there is no model of {ticker}", hint=training_command(ticker))
-    aliases = store.registry.aliases.of(ticker)
+    aliases = aliases_of(ticker)
     summaries, failures = [], []
     for version, outline in outlines.items():
         if isinstance(outline, StockLstmError):

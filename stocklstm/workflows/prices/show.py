@@ -1,25 +1,22 @@
 """prices show: what is stored, and where it came from."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
 from stocklstm.core.batch import Batch, for_each
-from stocklstm.core.prices.series import Dates
+from stocklstm.core.prices.series import COLUMNS, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
-from stocklstm.store.checksums import PRICE_DAYS, Part, Row, damaged, snapshot
+from stocklstm.store.checksums import ORIGINS, PRICE_DAYS, Part, Row, damaged, snapshot
 from stocklstm.store.prices import SUMMED_UP, LogEntry
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.verify import MARGIN_DAYS, stored_tickers
 
 _RECENT = 60
-
-# Places in a row as the store gives it.
-_CLOSE, _ADJUSTED = 4, 5
 
 
 @dataclass(frozen=True)
@@ -120,25 +117,36 @@ def show_prices(store: Store, tickers: Sequence[str], *, last: int) -> PricesRes
     return PricesResult(*shown)
 
 
+class _Known(NamedTuple):
+    """What a calendar says of some days.
+
+    Attributes:
+        knows: Whether sessions around them are known.
+        gaps: The sessions between the first and the last of them that are not among them.
+    """
+
+    knows: bool
+    gaps: tuple[str, ...]
+
+
 class _Calendar:
     """The sessions of an exchange, read once for all of its tickers."""
 
     def __init__(self, store: Store, exchange: str) -> None:
         self._sessions = store.sessions.between(exchange, "", "")
+        # Most tickers have the very same days.
+        self._about = lru_cache(maxsize=8)(self._compared)
 
-    def knows(self, dates: Dates) -> bool:
-        """Tell whether sessions around some days are known."""
+    def about(self, dates: Dates) -> _Known:
+        """Compare some days with the sessions."""
+        return self._about(dates.tobytes())
+
+    def _compared(self, days: bytes) -> _Known:
+        dates = np.frombuffer(days, "datetime64[D]")
         begin, end = self._places(dates[0] - MARGIN_DAYS, dates[-1] + MARGIN_DAYS)
-        return begin < end
-
-    def gaps(self, dates: Dates) -> tuple[str, ...]:
-        """List the sessions between the first and the last of some days that are not among them."""
-        begin, end = self._places(dates[0], dates[-1])
-        sessions = self._sessions[begin:end]
-        # Most have none.
-        if np.array_equal(sessions, dates):
-            return ()
-        return tuple(gaps(dates, sessions).astype(str).tolist())
+        first, last = self._places(dates[0], dates[-1])
+        missing = gaps(dates, self._sessions[first:last])
+        return _Known(begin < end, tuple(missing.astype(str).tolist()))
 
     def _places(self, first: np.datetime64, last: np.datetime64) -> tuple[int, int]:
         begin = np.searchsorted(self._sessions, first)
@@ -154,34 +162,40 @@ def _show(
 ) -> StoredPrices:
     found = store.prices.summary(ticker, read)
     wanted = found.dates[-max(last, _RECENT) :]
-    rows = store.prices.recent_rows(ticker, str(wanted[0]))
+    bars = store.prices.bars_since(ticker, str(wanted[0]))
     # The days are kept apart from the rows, which may have been damaged one without the other.
-    if len(rows) != len(wanted) or rows[-1][0] != str(wanted[-1]):
+    if not np.array_equal(bars.dates, wanted):
         raise damaged(PRICE_DAYS, ticker, ())
-    calendar = calendars(found.instrument.exchange)
+    known = calendars(found.instrument.exchange).about(found.dates)
     dividends = sum(action.kind == "dividend" for action in found.actions)
     return StoredPrices(
         ticker=ticker,
         rows=len(found.dates),
         first=str(found.dates[0]),
         last=str(found.dates[-1]),
-        last_close=rows[-1][_CLOSE],
+        last_close=float(bars.closes[-1]),
         currency=found.instrument.currency,
         exchange=found.instrument.exchange,
-        calendar_known=calendar.knows(found.dates),
+        calendar_known=known.knows,
         pinned_calendar=found.pinned_calendar,
         time_zone=found.instrument.time_zone,
         last_fetch=found.last_fetch,
         sources=found.sources,
-        gaps=calendar.gaps(found.dates),
+        gaps=known.gaps,
         dividends=dividends,
         splits=len(found.actions) - dividends,
         log=found.log,
-        recent=tuple(row[_ADJUSTED] for row in rows[-_RECENT:]),
-        last_rows=tuple(_price_row(row) for row in rows[-last:]) if last else (),
+        recent=tuple(bars.adj_closes[-_RECENT:].tolist()),
+        last_rows=_last_rows(store, ticker, bars.select(slice(-last, None))) if last else (),
     )
 
 
-def _price_row(row: Row) -> PriceRow:
-    values: Row = tuple(math.nan if value is None else value for value in row)
-    return PriceRow(*values)
+def _last_rows(store: Store, ticker: str, bars: Bars) -> tuple[PriceRow, ...]:
+    """Add to each of the last rows where it came from."""
+    origins = store.prices.provenance(ticker, str(bars.dates[0]))
+    if not np.array_equal(bars.dates, origins.dates[-len(bars) :]):
+        raise damaged(ORIGINS, ticker, ())
+    columns = (getattr(bars, name).tolist() for name in COLUMNS)
+    days = bars.dates.astype(str).tolist()
+    sources, times = (each[-len(bars) :] for each in (origins.sources, origins.fetched_at))
+    return tuple(map(PriceRow, days, *columns, sources, times))

@@ -16,13 +16,11 @@ from stocklstm.core.prices.price_days import count_of
 from stocklstm.core.prices.series import Action, Bars
 from stocklstm.errors import SchemaError
 from stocklstm.store.checksums import (
-    ORIGINS,
     PARTS,
     PRICE_DAYS,
     PRICES,
     Checksums,
     price_sums,
-    sums_of_few,
 )
 from stocklstm.store.database import open_in_memory
 from stocklstm.store.ledger import Ledger, LedgerColumns
@@ -224,7 +222,7 @@ def assert_days_are_those_of_the_rows(connection: sqlite3.Connection) -> None:
             found = prices.summary(ticker, read)
             assert found.dates.astype(str).tolist() == [day for day, _ in rows]
             assert found.sources == dict(sorted(Counter(source for _, source in rows).items()))
-        assert prices.recent_rows(ticker, rows[-1][0])[0][0] == rows[-1][0]
+        assert prices.provenance(ticker, rows[-1][0]).sources[-1] == rows[-1][1]
 
 
 @pytest.fixture
@@ -372,8 +370,6 @@ def test_all_ways_to_sum_up_prices_are_one(filled: Path, unknown: tuple[str, ...
     for name in unknown:
         execute(filled, f"UPDATE prices SET {name} = NULL WHERE date > '2024-02-05'")  # noqa: S608
     with open_store(filled) as store:
-        rows = store.prices.recent_rows(TICKER, "")
-        origins = Checksums(store.prices.connection).stored(ORIGINS, TICKER)
         bars = store.prices.bars(TICKER)
         prices = [bars.opens, bars.highs, bars.lows, bars.closes, bars.adj_closes, bars.volumes]
         columns = np.array(prices)
@@ -381,7 +377,6 @@ def test_all_ways_to_sum_up_prices_are_one(filled: Path, unknown: tuple[str, ...
         stored = Checksums(store.prices.connection).stored(PRICES, TICKER)
 
     assert price_sums(bars.dates, columns) == stored
-    assert sums_of_few(rows) == (stored, origins)
     assert price_sums(bars.dates[:0], columns[:, :0]) == {}
 
 
@@ -485,7 +480,7 @@ def test_an_upgrade_finds_out_which_days_are_stored(filled: Path) -> None:
     "read",
     [
         lambda store: store.prices.summary(TICKER, store.prices.checksums.read),
-        lambda store: store.prices.recent_rows(TICKER, "2024-02"),
+        lambda store: store.prices.bars_since(TICKER, "2024-02"),
         lambda store: store.prices.bars(TICKER),
         lambda store: store.prices.instrument(TICKER),
         lambda store: store.prices.log(TICKER),

@@ -27,7 +27,8 @@ SIZES = (4, 8, 16)
 
 COMMANDS: dict[str, Callable[[Store], object]] = {
     "predict": lambda store: predict(store, now=EVENING),
-    "prices show": lambda store: show_prices(store, [], last=10),
+    "prices show": lambda store: show_prices(store, [], last=0),
+    "prices show --json": lambda store: show_prices(store, [], last=10),
     "models list": list_models,
     "models gc": lambda store: collect_garbage(store, [], RemovalRule(), dry_run=False, now=None),
     "models gc --keep 0": lambda store: collect_garbage(
@@ -107,7 +108,11 @@ def test_each_ticker_costs_the_same_however_many_there_are(model_home: Path) -> 
             assert second <= 2 * first, (name, kind, few[kind], some[kind], many[kind])
     # What is the same for all is asked once.
     each = SIZES[2] - SIZES[1]
-    gc, shown = (found[name] for name in ("models gc", "prices show"))
-    assert gc[2]["files"] - gc[1]["files"] <= 2 * each
-    # The last rows and the two checksums of them.
-    assert shown[2]["statements"] - shown[1]["statements"] <= 3 * each
+    more = {name: many - some for name, (_, some, many) in found.items()}
+    assert more["models gc"]["files"] <= 2 * each
+    # The last prices and their checksums, and where they came from with theirs.
+    assert more["prices show"]["statements"] <= 2 * each
+    assert more["prices show --json"]["statements"] <= 4 * each
+    # What the database says of versions is one table, and another one of their names.
+    assert more["models list"]["statements"] == 0
+    assert more["models list"]["files"] <= 2 * each
