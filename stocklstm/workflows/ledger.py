@@ -49,8 +49,12 @@ def pinned_version(store: Store, reference: ModelReference) -> int | None:
     whichever version was the champion at the time.
     """
     version = store.registry.resolve(reference)
-    named = reference.version is not None or reference.alias != CHAMPION
-    return version if named else None
+    return version if is_pinned(reference) else None
+
+
+def is_pinned(reference: ModelReference) -> bool:
+    """Tell whether a reference means one version, whoever is champion."""
+    return reference.version is not None or reference.alias != CHAMPION
 
 
 class Lookups:

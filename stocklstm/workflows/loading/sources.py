@@ -12,7 +12,7 @@ from stocklstm.core.reference import (
     parse_ticker,
 )
 from stocklstm.store.store import Store
-from stocklstm.workflows.ledger import pinned_version
+from stocklstm.workflows.ledger import is_pinned, pinned_version
 from stocklstm.workflows.loading.model import LoadedModel, chosen_references, require_ticker
 
 
@@ -50,7 +50,8 @@ def own_models(store: Store, load: Callable[[Store, ModelReference], LoadedModel
         names=lambda typed: chosen_references(store, typed),
         parse=parse_reference,
         load=model_of,
-        version=lambda chosen: pinned_version(store, chosen),
+        # That there is one is known by now.
+        version=lambda chosen: pinned_version(store, chosen) if is_pinned(chosen) else None,
         since=starts.pop,
     )
 

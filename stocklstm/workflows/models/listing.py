@@ -69,11 +69,10 @@ class ModelDetails:
 
 def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     """List the versions in the store; see `Client.list_models`."""
-    registry = store.registry
-    names: Sequence[str]
-    if tickers:
-        names, outlines, aliases = tickers, registry.outlines, registry.aliases.of
-    else:
+    registry, names = store.registry, tickers
+    outlines: Callable[[str], Mapping[int, Outline | StockLstmError]] = registry.outlines
+    aliases: Callable[[str], Mapping[str, int]] = registry.aliases.of
+    if not names:
         names = [StoredTicker(name) for name in registry.tickers()]
         outlines, aliases = registry.every_outline(), registry.aliases.of_each()
     groups, unknown = for_each(

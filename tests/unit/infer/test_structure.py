@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stocklstm.core.settings.config import configure
 from stocklstm.errors import ArtifactCorruptError
+from stocklstm.infer import structure
 from stocklstm.infer.session import ServingGraph
 from stocklstm.infer.structure import check_structure
 from stocklstm.learn.compress.dynamic import quantize_dynamic_int8
@@ -137,6 +138,38 @@ def test_damaged_bytes_are_a_graph_or_refused(data) -> None:
         return
     # What is let through is still the same chain.
     assert kept > len(SMALL) // 2
+
+
+def outcome(content: bytes) -> str:
+    try:
+        return check_structure(content)
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("make", [bytes, store_half, quantize_dynamic_int8])
+def test_of_graphs_alike_one_is_read(
+    make: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"per_channel": True} if make is quantize_dynamic_int8 else {}
+    first, second = (make(graph_of(2), **options) for _ in range(2))
+    assert first != second
+    found = check_structure(first)
+
+    monkeypatch.setattr(structure, "_read_model", lambda _: pytest.fail("it was read"))
+    assert check_structure(second) == found
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_what_was_read_before_changes_no_outcome(data) -> None:
+    content = bytearray(SMALL)
+    for _ in range(data.draw(st.integers(0, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    structure._frames.clear()
+    alone = outcome(bytes(content))
+    check_structure(SMALL)
+    assert outcome(bytes(content)) == alone
 
 
 def message(number: int, content: bytes) -> bytes:
