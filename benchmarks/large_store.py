@@ -1,6 +1,7 @@
 """Speed of the program in a store of very many tickers, and how it grows with their number.
 
 Run: python benchmarks/large_store.py [--tickers 300,3000] [--rows N] [--evenings N] [--keep DIR]
+     [--least] [--only WORDS]
 
 Makes a store of each size: every ticker has prices, a model of its own, a place in a pooled model,
 and forecasts of a year by both on record; some have a run that was broken off. Ten series of prices
@@ -15,6 +16,7 @@ import argparse
 import math
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -31,6 +33,7 @@ import numpy as np
 
 from stocklstm.core.prices.series import Bars, Instrument
 from stocklstm.core.settings.config import LEVELS, TrainingConfig, configure
+from stocklstm.infer.session import ServingGraph
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.manifest import SERVING_FILE
 from stocklstm.store.pool_members import MEMBERS_FILE, encode_members
@@ -301,6 +304,57 @@ def measure(home: Path, only: Sequence[str]) -> dict[str, Measurement]:
     return found
 
 
+def least_ms(home: Path) -> dict[str, float]:
+    """Measure what a forecast cannot do without: its rows out of SQLite, and its network.
+
+    Returns:
+        Milliseconds of the processor for a ticker, by what is done, at the best of three times.
+    """
+    connection = sqlite3.connect(home / "stocklstm.db")
+    names = [name for (name,) in connection.execute("SELECT ticker FROM instruments")]
+    (day,) = connection.execute("SELECT max(date) FROM prices").fetchone()
+    months = [str(np.datetime64(day, "M") - back) for back in (2, 3)]
+    prices = (
+        "SELECT date, open, high, low, close, adj_close, volume FROM prices"
+        " WHERE ticker = ? AND date >= ? ORDER BY date"
+    )
+    forecasts = (
+        "SELECT target_session, pool, version, horizon, as_of, last_close, point, quantiles,"
+        " made_at FROM forecasts WHERE ticker = ? AND target_session >= ? AND pool = ?"
+        " ORDER BY target_session"
+    )
+
+    def read() -> None:
+        for name in names:
+            connection.execute(prices, (name, months[1])).fetchall()
+            connection.execute(forecasts, (name, months[0], POOL)).fetchall()
+
+    with open_store(home) as store:
+        path = store.paths.version(names[0], 1) / SERVING_FILE
+    content = path.read_bytes()
+    graph = ServingGraph(content)
+    window = np.zeros((1, *graph.window_shape), np.float32)
+
+    def ran() -> None:
+        for _ in names:
+            graph.run(window)
+
+    def loaded() -> None:
+        for _ in names:
+            ServingGraph(content)
+
+    found = {}
+    for what, task in (("rows read", read), ("network run", ran), ("network loaded", loaded)):
+        costs = []
+        for _ in range(3):
+            started = time.process_time()
+            task()
+            costs.append(time.process_time() - started)
+        found[what] = 1000 * min(costs) / len(names)
+    connection.close()
+    return found
+
+
 def report(found: dict[int, dict[str, Measurement]]) -> bool:
     """Print costs, growth and goals; tell whether all goals are met."""
     sizes = sorted(found)
@@ -344,6 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=2500, help="sessions of each ticker")
     parser.add_argument("--evenings", type=int, default=250, help="forecasts on record")
     parser.add_argument("--keep", type=Path, help="keep the stores here, or use those there")
+    parser.add_argument("--least", action="store_true", help="measure what cannot be spared, too")
     parser.add_argument("--only", default="", help="words of the commands to measure")
     given = parser.parse_args(arguments)
     only = [word for word in given.only.split(",") if word]
@@ -356,6 +411,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 build(home, size, given.rows, given.evenings)
                 print(f"made {size} tickers in {time.perf_counter() - started:.0f} s", flush=True)
             found[size] = measure(home, only)
+            if given.least:
+                print(f"{size} tickers, at the least:")
+                for what, cost in least_ms(home).items():
+                    print(f"  {what}: {cost:.2f} ms a ticker")
             if given.keep is None:
                 shutil.rmtree(home)
     return int(not report(found))
