@@ -20,7 +20,16 @@ _FUNCTIONS = (
     *("evaluate_pool", "evening", "export_model", "export_prices", "fetch", "find_due"),
     *("import_model", "list_forecasts", "list_models", "load", "plan_evenings", "predict"),
     *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "restore"),
-    *("retrain", "rollback", "score_league", "show_model", "show_prices", "sign_versions", "train"),
+    *(
+        "retrain",
+        "rollback",
+        "score_league",
+        "show_intraday",
+        "show_model",
+        "show_prices",
+        "sign_versions",
+        "train",
+    ),
     *("train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
     "write_report",
 )

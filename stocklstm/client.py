@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stocklstm.workflows.predict.history import RecordResult
     from stocklstm.workflows.predict.preconditions import Demands
     from stocklstm.workflows.predict.predict import PredictResult, Wanted
+    from stocklstm.workflows.prices.coverage import CoverageResult
     from stocklstm.workflows.prices.export import ExportResult
     from stocklstm.workflows.prices.fetch import FetchResult, TickerDone
     from stocklstm.workflows.prices.file_set import FileRead
@@ -309,6 +310,20 @@ class Client:
         from stocklstm.workflows.prices.show import show_prices
 
         return show_prices(self.store(), tickers, last=last)
+
+    @_named
+    def show_intraday(self, tickers: str | Sequence[str] = ()) -> "CoverageResult":
+        """Count the sessions that were measured by bars within them, by the length of the bars.
+
+        Args:
+            tickers: As typed; none means all that have some.
+
+        Raises:
+            NotFoundError: There is no store, or nothing in it.
+        """
+        from stocklstm.workflows.prices.coverage import show_intraday
+
+        return show_intraday(self.store(), tickers)
 
     @_named
     def export_prices(

@@ -11,6 +11,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "fetch": (
         "stocklstm fetch PETR4.SA VALE3.SA",
         "stocklstm fetch",
+        "stocklstm fetch PETR4.SA --intraday",
         "stocklstm fetch --source sample",
         "stocklstm fetch PETR4.SA --file prices.csv --currency BRL",
         "stocklstm fetch --tickers-file b3.txt --source b3 --file COTAHIST_A2024.ZIP",

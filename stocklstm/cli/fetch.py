@@ -27,7 +27,7 @@ from stocklstm.cli.progress import fetch_progress
 from stocklstm.cli.streams import note, write
 from stocklstm.client import Client
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.wording import percent_change, price_words
+from stocklstm.core.wording import counted, percent_change, price_words
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stocklstm.core.batch import Failure
     from stocklstm.core.prices.answers import Rejection
     from stocklstm.workflows.prices.fetch import FetchedTicker, FetchResult
+    from stocklstm.workflows.prices.intraday import FetchedSessions
     from stocklstm.workflows.prices.missing import Stocked
 
 
@@ -146,6 +147,18 @@ def fetch(
             show_default=False,
         ),
     ] = None,
+    intraday: Annotated[
+        bool | None,
+        typer.Option(
+            "--intraday/--no-intraday",
+            help="Also get bars of 5 and 60 minutes, and keep how much each session varied within; "
+            "once they were asked for, every fetch of the ticker gets the new ones.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_bars: Annotated[
+        bool, typer.Option("--keep-bars", help="Keep the bars of --intraday as well.")
+    ] = False,
     deadline: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0, max=86_400, help="For all tickers together."),
@@ -187,6 +200,8 @@ def fetch(
             calendar=calendar,
             currency=currency,
             patience=Patience(deadline, retries),
+            intraday=intraday,
+            keep_bars=keep_bars,
         )
         tickers = all_tickers(named, ticker, tickers_file)
         with (
@@ -303,9 +318,28 @@ def _notes(console: "Console", item: "FetchedTicker") -> None:
             f"{price_words(move.before)} to {price_words(move.after)} "
             f"({percent_change(move.change_pct)})"
         )
+    if item.intraday is not None:
+        console.print(f"{item.ticker}: {_intraday(item.intraday)}")
     if item.missing_sessions and not item.unchanged:
         missing = _listed(item.missing_sessions)
         console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")
+
+
+def _intraday(item: "FetchedSessions") -> str:
+    if not item.minutes:
+        return "no bars within its sessions came"
+    lengths = " and ".join(f"{minutes}" for minutes in item.minutes)
+    parts = [
+        f"bars of {lengths} minutes, {item.first} to {item.last}",
+        f"{counted(item.sessions_added, 'session')} new",
+    ]
+    if item.sessions_revised:
+        parts.append(f"{item.sessions_revised} revised")
+    if item.sessions_dropped:
+        parts.append(f"{item.sessions_dropped} damaged ones dropped")
+    if item.not_usable:
+        parts.append(f"not used: {_listed(item.not_usable)}")
+    return "; ".join(parts)
 
 
 def _by_reason(rows: Sequence["Rejection"]) -> Iterable[tuple[str, list[str]]]:

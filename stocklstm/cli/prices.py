@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stocklstm.store.prices import LogEntry
+    from stocklstm.workflows.prices.coverage import CoverageResult, IntradayCoverage
     from stocklstm.workflows.prices.export import Export, ExportResult
     from stocklstm.workflows.prices.rename import RenamedPrices
     from stocklstm.workflows.prices.show import PriceRow, PricesResult, StoredPrices
@@ -51,11 +52,24 @@ def show_prices(
     last: Annotated[
         int, typer.Option(metavar="ROWS", min=0, help="How many of the last rows to show.")
     ] = 10,
+    intraday: Annotated[
+        bool,
+        typer.Option(
+            "--intraday", help="Show which sessions have bars within them (fetch --intraday)."
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,
 ) -> None:
     """Show what is stored, its gaps and where each row came from; all tickers in brief."""
+
+    def cover() -> "CoverageResult":
+        with Client(lock_timeout_s=lock_timeout) as client:
+            return client.show_intraday(all_tickers(named, ticker))
+
+    if intraday:
+        conclude(COVERAGE, cover, as_json=as_json, quiet=quiet)
 
     def call() -> "PricesResult":
         # Of all in brief only a document has rows.
@@ -258,6 +272,39 @@ def _details(console: "Console", items: Sequence["StoredPrices"]) -> None:
             _last_rows(console, item.last_rows)
 
 
+def _bare_coverage(item: "IntradayCoverage") -> Iterable[str]:
+    yield f"{item.ticker} {item.sessions}"
+
+
+def _coverage(console: "Console", items: Sequence["IntradayCoverage"]) -> None:
+    from stocklstm.cli.tables import grid
+
+    columns = ["Ticker", "Minutes", "Sessions", "Not used", "From", "To", "Of days", "Bars kept"]
+    rows = [
+        [
+            item.ticker,
+            f"{each.minutes}",
+            f"{each.sessions}",
+            f"{each.not_usable}",
+            each.first,
+            each.last,
+            f"{each.share_pct:.0f} %",
+            f"{each.bars_kept}" if each.bars_kept else "",
+        ]
+        for item in items
+        for each in item.lengths
+    ]
+    if rows:
+        grid(console, "Sessions with bars within them", columns, rows)
+    for item in items:
+        if not item.lengths:
+            console.print(f"{item.ticker}: none; stocklstm fetch --ticker {item.ticker} --intraday")
+            continue
+        share = f"{item.sessions} of {item.rows} days can be used, {item.share_pct:.0f} %"
+        unusable = f"; not used: {first_few(item.not_usable, 10)}" if item.not_usable else ""
+        console.print(f"{item.ticker}: {share}{unusable}")
+
+
 def _last_rows(console: "Console", rows: Sequence["PriceRow"]) -> None:
     from stocklstm.cli.tables import grid
 
@@ -359,6 +406,13 @@ DETAILS: "View[StoredPrices]" = View(
     document=as_document,
     tables=_details,
     bare=_bare_prices,
+)
+COVERAGE: "View[IntradayCoverage]" = View(
+    command="prices show",
+    key="intraday",
+    document=as_document,
+    tables=_coverage,
+    bare=_bare_coverage,
 )
 EXPORT: "View[Export]" = View(
     command="prices export",

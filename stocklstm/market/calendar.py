@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from stocklstm.core.prices.series import Dates, Flags
+from stocklstm.core.prices.series import Dates, Flags, Floats
 from stocklstm.errors import ConfigError
 
 WEEKDAYS = "weekdays"
@@ -94,6 +94,23 @@ def session_opens(known: Sessions) -> Dates:
         _, here, there = np.intersect1d(known.dates, days, return_indices=True)
         opens[here] = begins[there]
     return opens
+
+
+def session_lengths(known: Sessions) -> Floats:
+    """Return for how many minutes each session trades, (N,), breaks left out; NaN if not known."""
+    lengths = np.full(len(known.dates), np.nan)
+    if known.known and len(known.dates):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first, last = known.dates[0], known.dates[-1]
+            calendar = _load_calendar(known.exchange, first - _MARGIN_DAYS, last + _MARGIN_DAYS)
+            table = calendar.schedule
+            breaks = (table["break_end"] - table["break_start"]).dt.total_seconds().fillna(0)
+            seconds = (table["close"] - table["open"]).dt.total_seconds() - breaks
+        days = calendar.sessions.to_numpy().astype("datetime64[D]")
+        _, here, there = np.intersect1d(known.dates, days, return_indices=True)
+        lengths[here] = seconds.to_numpy(np.float64)[there] / 60
+    return lengths
 
 
 class Calendars:

@@ -77,6 +77,7 @@ class CsvSource:
             basis,
             notes=found.notes,
             stated=("currency",) if currency else (),
+            intraday=found.intraday,
         )
 
     def _open(self, request: FetchRequest) -> PriceFile:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from stocklstm.core.prices.answers import SourceAnswer
+from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.errors import ConfigError
 
 GROUP = "stocklstm.sources"
@@ -71,6 +72,40 @@ class PriceSource(Protocol):
             RejectedDataError: The answer cannot be read.
             NetworkError: There was no usable answer; RateLimitedError if the source says stop.
             ConfigError: The request lacks something this source needs.
+        """
+
+
+@dataclass(frozen=True)
+class IntradayRequest:
+    """What is asked of a source that has bars within sessions.
+
+    Attributes:
+        ticker: Checked and in upper case.
+        minutes: Length of the bars.
+        start: First ISO day wanted.
+    """
+
+    ticker: str
+    minutes: int
+    start: str
+
+
+@runtime_checkable
+class IntradaySource(Protocol):
+    """A source that also has bars within sessions, and is asked for them by a request more.
+
+    Attributes:
+        reaches: How many days back it has bars, by their length in minutes.
+    """
+
+    reaches: Mapping[int, int]
+
+    def fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
+        """Get the bars there are, unjudged: also those of sessions that go on.
+
+        Raises:
+            RejectedDataError: The source has no bars of this length, or not so far back.
+            StockLstmError: As `PriceSource.fetch`.
         """
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from stocklstm.core.prices.answers import SourceAnswer
+from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.core.prices.series import (
     Action,
     Bars,
@@ -26,13 +28,14 @@ from stocklstm.core.symbols import doubt
 from stocklstm.errors import (
     NetworkError,
     RateLimitedError,
+    RejectedDataError,
     StockLstmError,
     StorageError,
     StoreLockedError,
     UnknownTickerError,
 )
 from stocklstm.market.instrument import calendar_name, guess_instrument
-from stocklstm.market.source import FetchRequest
+from stocklstm.market.source import FetchRequest, IntradayRequest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -52,10 +55,13 @@ class YahooSource:
     """Asks Yahoo Finance, one ticker and one attempt at a time.
 
     Attributes:
-        pause_s: Seconds to leave between two tickers.
+        pause_s: Seconds to leave between two questions.
+        reaches: How many days back there are bars, by their length in minutes: two fewer than
+            Yahoo says, since it counts from the moment and a request begins the day before.
     """
 
     pause_s = 0.2
+    reaches: Mapping[int, int] = MappingProxyType({5: 58, 15: 58, 60: 728})
 
     def __init__(self, timeout_s: float = 20.0) -> None:
         """Set the time limit.
@@ -87,6 +93,44 @@ class YahooSource:
                 # Many processes at once, or a crash in one of them, break yfinance's cache.
                 _wipe_cache()
                 return self._fetch(request)
+
+    def fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
+        """Fetch bars within sessions, from a day on; prices are adjusted for splits.
+
+        Returns:
+            Also bars of the session that goes on. None if Yahoo has no session since then.
+
+        Raises:
+            RejectedDataError: Yahoo has no bars of this length, or not so far back.
+            StockLstmError: As `fetch`.
+        """
+        with _quiet(), _cache_lock():
+            try:
+                return self._fetch_intraday(request)
+            except StorageError:
+                _wipe_cache()
+                return self._fetch_intraday(request)
+
+    def _fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
+        client = _load_client()
+        warnings.simplefilter("ignore")
+        span = {"start": _moment(request.start), "interval": f"{request.minutes}m"}
+        try:
+            frame = client.Ticker(request.ticker).history(
+                auto_adjust=False, timeout=self.timeout_s, **span
+            )
+        except client.exceptions.YFPricesMissingError as error:
+            if not error.yahoo_reason:
+                raise _not_data(request.ticker) from error
+            if _NO_SESSIONS not in error.yahoo_reason:
+                raise RejectedDataError(
+                    f"{request.ticker}: Yahoo gives no bars of {request.minutes} minutes",
+                    hint="leave --intraday out for this ticker",
+                ) from error
+            return _intraday_bars(None, request.minutes)
+        except Exception as error:
+            raise _translated(error, request.ticker) from error
+        return _intraday_bars(frame, request.minutes)
 
     def _fetch(self, request: FetchRequest) -> SourceAnswer:
         client = _load_client()
@@ -214,6 +258,15 @@ def _bars(frame: "DataFrame") -> Bars:
     dates = np.array([moment.date() for moment in frame.index], "datetime64[D]")
     names = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
     return Bars(dates, *(_column(frame, name) for name in names))
+
+
+def _intraday_bars(frame: "DataFrame | None", minutes: int) -> IntradayBars:
+    """Read the bars of an answer; those without a price are none."""
+    if frame is None or frame.empty:
+        return IntradayBars(np.empty(0, np.int64), minutes, *(np.empty(0) for _ in range(4)))
+    starts = np.array([moment.timestamp() for moment in frame.index]).astype(np.int64)
+    prices = [_column(frame, name) for name in ("Open", "High", "Low", "Close")]
+    return IntradayBars(starts, minutes, *prices)
 
 
 def _no_bars() -> Bars:

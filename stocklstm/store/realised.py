@@ -103,10 +103,13 @@ def keep_sessions(
     doubtful = faults | bar_faults
     dropped = _drop(checksums, ticker, faults, doubtful) if mend else 0
     stored = _stored(checksums, ticker, months)
+    with_bars = _with_bars(checksums, ticker) if bars else set()
     written = {
         key: row
         for key, row in given.items()
-        if key[0][:7] in doubtful or _is_better(row, stored.get(key))
+        if key[0][:7] in doubtful
+        or _is_better(row, stored.get(key))
+        or (key[0] in bars and key not in with_bars and _is_same(row, stored[key]))
     }
     _write(checksums, ticker, written, bars)
     touched = {date[:7] for date, _ in written}
@@ -134,10 +137,19 @@ def _stored(checksums: Checksums, ticker: str, months: set[str]) -> dict[_Key, R
         return {}
     rows = checksums.connection.execute(
         f"SELECT {', '.join(REALISED.columns)} FROM realised"  # noqa: S608 - fixed names
-        " WHERE ticker = ? AND date >= ? AND date <= ?",
-        (ticker, min(months), f"{max(months)}-31"),
+        " WHERE ticker = ? AND date >= ? AND date < ?",
+        (ticker, min(months), f"{max(months)}~"),
     )
     return {(row[0], row[1]): row for row in rows}
+
+
+def _with_bars(checksums: Checksums, ticker: str) -> set[_Key]:
+    """List the sessions whose bars are kept."""
+    return set(
+        checksums.connection.execute(
+            "SELECT date, minutes FROM intraday_bars WHERE ticker = ?", (ticker,)
+        )
+    )
 
 
 def _drop(checksums: Checksums, ticker: str, faults: set[str], doubtful: set[str]) -> int:
@@ -146,8 +158,8 @@ def _drop(checksums: Checksums, ticker: str, faults: set[str], doubtful: set[str
     for part, months in ((REALISED, faults), (INTRADAY_BARS, doubtful)):
         for month in months:
             gone = checksums.connection.execute(
-                f"DELETE FROM {part.table} WHERE ticker = ? AND date >= ? AND date <= ?",  # noqa: S608 - fixed names
-                (ticker, month, f"{month}-31"),
+                f"DELETE FROM {part.table} WHERE ticker = ? AND date >= ? AND date < ?",  # noqa: S608 - fixed names
+                (ticker, month, f"{month}~"),
             )
             dropped += gone.rowcount if part is REALISED else 0
     return dropped
@@ -158,7 +170,12 @@ def _is_better(given: Row, stored: Row | None) -> bool:
     if stored is None:
         return True
     ranks = [(row[_USABLE], row[_BARS]) for row in (given, stored)]
-    return ranks[0] >= ranks[1] and given[:_SOURCE] != stored[:_SOURCE]
+    return ranks[0] >= ranks[1] and not _is_same(given, stored)
+
+
+def _is_same(given: Row, stored: Row) -> bool:
+    """Tell whether two rows say the same, wherever they came from."""
+    return given[:_SOURCE] == stored[:_SOURCE]
 
 
 def _write(

@@ -36,6 +36,7 @@ def test_fetch(cli: Cli) -> None:
         "rows_rejected",
         "rows_incomplete",
         "large_moves",
+        "intraday",
         "missing_sessions",
         "first",
         "last",
@@ -447,6 +448,7 @@ def test_what_goes(cli: Cli, model_home: Path) -> None:
 @pytest.mark.usefixtures("priced_home")
 def test_prices(cli: Cli, tmp_path: Path) -> None:
     (shown,) = document(cli, "prices", "show", "--last", "2")["prices"]
+    (coverage,) = document(cli, "prices", "show", "-t", TICKER, "--intraday")["intraday"]
     (export,) = document(cli, "prices", "export", "-t", TICKER, "--out", str(tmp_path))["exports"]
     (verified,) = document(cli, "prices", "verify")["results"]
     (renamed,) = document(cli, "prices", "rename", TICKER, "BHIA3.SA")["results"]
@@ -459,6 +461,9 @@ def test_prices(cli: Cli, tmp_path: Path) -> None:
     }
     assert shown["last_rows"][1].keys() == {
         *("date", "open", "high", "low", "close", "adj_close", "volume", "source", "fetched_at")
+    }
+    assert coverage.keys() == {
+        *("ticker", "lengths", "sessions", "not_usable", "rows", "share_pct"),
     }
     assert export.keys() == {"ticker", "path", "format", "rows"}
     assert verified.keys() == {"ticker", "version", "status", "corrupt", "checks"}

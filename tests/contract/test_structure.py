@@ -37,6 +37,7 @@ SAME_SUBJECT = {
     "file_set": "several price files as one source, and reading them",
     "garch": "GARCH: the forecast, and fitting it",
     "horizons": "sessions ahead: how they are written, and evaluate --horizons",
+    "intraday": "parts of days: read from files, and asked for",
     "league": "evaluate --all",
     "ledger": "forecasts on record: kept in the store, and scored",
     "listing": "models list and show",

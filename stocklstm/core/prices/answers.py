@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from stocklstm.core.prices.series import Action, Bars, Instrument
+
+if TYPE_CHECKING:
+    from stocklstm.core.prices.realised import IntradayBars
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class SourceAnswer:
             of `guess_instrument` are taken for assumptions.
         instead: None of a share. Of an option or the like, which has no rows here: the ticker of
             its share, "" if that is not known; the first note says what it is.
+        intraday: The parts that days were put together of, where the source had these.
     """
 
     instrument: Instrument
@@ -58,3 +63,4 @@ class SourceAnswer:
     notes: tuple[str, ...] = ()
     stated: tuple[str, ...] = ()
     instead: str | None = None
+    intraday: "IntradayBars | None" = None

@@ -6,12 +6,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.core.prices.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.market.calendar import Sessions, session_opens, sessions
 from stocklstm.market.tables.instants import Moments, utc_offset
 
 _DAY_S = 86_400
 _HOUR_S = 3600
+_QUARTER_S = 900
+_MINUTE_S = 60
 
 # The last trade of an illiquid share is some minutes earlier on some days.
 _SLACK_S = 30 * 60
@@ -117,6 +120,40 @@ def whole_days(
         (*outside, *rejections),
         not within.all(),
     )
+
+
+def bars_within(bars: Bars, moments: Moments, whole: Dates, zone: ZoneInfo) -> IntradayBars | None:
+    """Give the parts of whole days as bars with starts in UTC; None where a bar has no length.
+
+    Args:
+        bars: N rows in any order; their dates are not looked at.
+        moments: (N,) local days and times.
+        whole: Days whose last rows are there.
+        zone: Of the exchange.
+    """
+    rows = np.flatnonzero((moments.seconds >= 0) & np.isin(moments.dates, whole))
+    days, seconds = moments.days[rows], moments.seconds[rows]
+    order = np.lexsort((rows, seconds, days))
+    rows, days, seconds = rows[order], days[order], seconds[order]
+    if not len(rows):
+        return None
+    step_s = _days(days, seconds).step_s
+    if step_s < 1 or (step_s > _MINUTE_S and step_s % _MINUTE_S):
+        return None
+    local = days * _DAY_S + seconds
+    quarters, where = np.unique(local // _QUARTER_S, return_inverse=True)
+    offsets = np.array([_offset_at(q * _QUARTER_S, zone) for q in quarters.tolist()], np.int64)
+    return IntradayBars(
+        local - offsets[where],
+        max(1, step_s // _MINUTE_S),
+        *(column[rows] for column in (bars.opens, bars.highs, bars.lows, bars.closes)),
+    )
+
+
+def _offset_at(local: int, zone: ZoneInfo) -> int:
+    """Return how many seconds east of UTC a zone is at a second of its own clock."""
+    guess = local - utc_offset(local, zone)
+    return utc_offset(guess, zone)
 
 
 def _within_sessions(days: Indices, seconds: Indices, calendar: Sessions, zone: ZoneInfo) -> Flags:

@@ -10,6 +10,7 @@ import numpy as np
 
 from stocklstm.core.prices.adjustment import leaves_splits_in, without_splits
 from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.core.prices.series import Action, Bars, Floats
 from stocklstm.core.prices.spacing import spaced_run, spacing_days, spacing_name, spacing_words
 from stocklstm.errors import RejectedDataError, StockLstmError
@@ -18,7 +19,12 @@ from stocklstm.market.tables.columns import NUMBERS, Columns, currency_of_name
 from stocklstm.market.tables.date_column import Cell, DateColumn
 from stocklstm.market.tables.dates import DateReader, Moment, join_time, patterned
 from stocklstm.market.tables.instants import UNSAID, Moments, local_moments, on_weekends
-from stocklstm.market.tables.intraday import is_intraday, one_row_a_day, whole_days
+from stocklstm.market.tables.intraday import (
+    bars_within,
+    is_intraday,
+    one_row_a_day,
+    whole_days,
+)
 from stocklstm.market.tables.numbers import Notation, currency_of, find_notation, read_number
 from stocklstm.market.tables.shown import shown
 from stocklstm.market.tables.table import Row, Table, cell, read_table
@@ -67,6 +73,7 @@ class FilePrices:
         notes: What a person should know of them.
         currency: As the file says; "" if it does not.
         splits: Those that the file names and that were taken out of its prices.
+        intraday: The parts of the days that are whole; None where it has whole days alone.
     """
 
     bars: Bars
@@ -74,6 +81,7 @@ class FilePrices:
     notes: tuple[str, ...]
     currency: str
     splits: tuple[Action, ...]
+    intraday: IntradayBars | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +150,12 @@ class PriceFile:
         notes = [] if named else [f"the file calls it {shown(instrument)}"]
         bars, rejections = rows.bars, rows.rejections
         local = local_moments(rows.moments, exchange, zone)
+        parts = None
         if is_intraday(local):
+            every = bars
             bars, incomplete, some_left_out = whole_days(bars, local, exchange, zone)
             rejections += incomplete
+            parts = bars_within(every, local, bars.dates, zone)
             also = ", without those before and after the session" if some_left_out else ""
             notes.append(f"the parts of each day were put together to days of {zone.key}{also}")
         else:
@@ -162,7 +173,7 @@ class PriceFile:
         if splits:
             words = "split was" if len(splits) == 1 else "splits were"
             notes.append(f"{len(splits)} {words} taken out of the prices, as the file names them")
-        return FilePrices(bars, rejections, tuple(notes), rows.currency, splits)
+        return FilePrices(bars, rejections, tuple(notes), rows.currency, splits, parts)
 
     def _require_sessions(self, written: Moments, local: Moments, exchange: str) -> None:
         """Refuse instants of which no reading falls on the days that the exchange trades."""

@@ -32,6 +32,7 @@ from stocklstm.workflows.loading.pooled_model import pool_tickers
 from stocklstm.workflows.predict.history import PastForecast, list_forecasts
 from stocklstm.workflows.predict.predict import Forecast, predict, unknown_words
 from stocklstm.workflows.prices.fetch import FetchedTicker, TickerDone, fetch
+from stocklstm.workflows.prices.intraday import is_behind
 from stocklstm.workflows.prices.plan import FetchOptions, plan_fetch
 
 _LOCK = "evening"
@@ -167,7 +168,10 @@ def _may_have_news(store: Store, ticker: str) -> bool:
     if span is None:
         return True
     exchange = store.prices.instrument(ticker).exchange
-    return store.sessions.ended_since(exchange, str(span[1]), utc_now()) > 0
+    if store.sessions.ended_since(exchange, str(span[1]), utc_now()) > 0:
+        return True
+    # What an earlier evening could not get.
+    return is_behind(store, ticker, FetchOptions().source)
 
 
 def _row(
@@ -293,7 +297,8 @@ def _unfetched(failures: Sequence[Failure], rows: Sequence[EveningTicker]) -> It
 
 def _said(failure: Failure, row: EveningTicker | None) -> str:
     words = failure.error.message.removeprefix(f"{failure.ticker}: ")
-    if row is None:
+    # Where only bars within sessions are missing, prices are not behind.
+    if row is None or not row.stale_sessions:
         return words
     behind = f"{counted(row.stale_sessions, 'session')} behind"
     return f"{words}; the forecast is made from the close of {row.forecast.as_of}, {behind}"

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Failure, for_each
 from stocklstm.core.clock import now, utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
@@ -36,11 +36,17 @@ from stocklstm.market.revisions import (
     reconcile,
 )
 from stocklstm.market.sample import SampleSource
-from stocklstm.market.source import (
-    PriceSource,
-)
+from stocklstm.market.source import IntradaySource, PriceSource
 from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
+from stocklstm.workflows.prices.intraday import (
+    FetchedSessions,
+    Ticker,
+    Wish,
+    fetch_sessions,
+    is_wanted,
+    keep_sessions,
+)
 from stocklstm.workflows.prices.plan import FetchOptions, FetchPlan, request_for
 from stocklstm.workflows.prices.retry import Asker
 from stocklstm.workflows.prices.traits import (
@@ -83,6 +89,8 @@ class FetchedTicker:
             suggests; empty once the source or somebody has said it.
         warnings: What a person should know, in words.
         unchanged: True if the fetch changed nothing.
+        intraday: What became of bars within sessions; None if none were asked for, or none are
+            missing.
     """
 
     ticker: str
@@ -103,6 +111,7 @@ class FetchedTicker:
     assumed: dict[str, str]
     warnings: tuple[str, ...]
     unchanged: bool
+    intraday: FetchedSessions | None = None
 
     @property
     def lateness(self) -> str | None:
@@ -176,6 +185,7 @@ class _Run:
         calendars: Those needed so far.
         kept: Of each exchange the calendar whose sessions are stored.
         live: True of a source on the network.
+        waiting: By ticker, of what to ask for bars within sessions once all daily prices are there.
     """
 
     target: _Target
@@ -184,6 +194,7 @@ class _Run:
     calendars: Calendars
     kept: dict[str, Sessions]
     live: bool
+    waiting: dict[str, Ticker] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
@@ -236,6 +247,10 @@ def fetch(
 
         failed = 0
 
+        def report(ticker: str) -> None:
+            asker.done += 1
+            on_ticker(TickerDone(ticker, asker.done, total, failed))
+
         def task(ticker: str) -> FetchedTicker:
             nonlocal failed
             try:
@@ -244,13 +259,47 @@ def fetch(
                 failed += 1
                 raise
             finally:
-                asker.done += 1
-                on_ticker(TickerDone(ticker, asker.done, total, failed))
+                if ticker not in run.waiting:
+                    report(ticker)
 
         try:
-            return FetchResult(*for_each(names, parse_ticker, task))
+            results, failures = for_each(names, parse_ticker, task)
+            # Daily prices come first: bars within sessions are as many questions again.
+            found = {ticker: _bars_within(run, ticker, report) for ticker in run.waiting}
         finally:
             asker.close()
+    unfinished = [
+        Failure(ticker, each) for ticker, each in found.items() if isinstance(each, StockLstmError)
+    ]
+    return FetchResult(
+        tuple(_with_sessions(each, found.get(each.ticker)) for each in results),
+        (*failures, *unfinished),
+    )
+
+
+def _bars_within(
+    run: _Run, ticker: str, report: Callable[[str], None]
+) -> FetchedSessions | StockLstmError | None:
+    """Get bars within sessions of a ticker whose daily prices are stored; or say why not."""
+    source = run.asker.source
+    try:
+        if not isinstance(source, IntradaySource):
+            return None
+        wish = Wish(run.options.keep_bars, run.options.full)
+        return fetch_sessions(run.store, run.asker, source, run.waiting[ticker], wish)
+    except StockLstmError as error:
+        return error
+    finally:
+        report(ticker)
+
+
+def _with_sessions(
+    fetched: FetchedTicker, found: FetchedSessions | StockLstmError | None
+) -> FetchedTicker:
+    if not isinstance(found, FetchedSessions):
+        return fetched
+    changed = found.sessions_added or found.sessions_revised or found.sessions_dropped
+    return replace(fetched, intraday=found, unchanged=fetched.unchanged and not changed)
 
 
 def _all_tickers(store: Store, source: PriceSource) -> list[str]:
@@ -283,7 +332,18 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
             offer = _offered(run, ticker)
     with run.store.transaction():
         fetched = _keep(run, ticker, offer)
+        whose = Ticker(
+            ticker, offer.answer.source, offer.answer.instrument.time_zone, offer.calendar
+        )
+        if offer.answer.intraday is not None and run.options.intraday is not False:
+            bars = [offer.answer.intraday]
+            wish = Wish(run.options.keep_bars, run.options.full)
+            fetched = _with_sessions(fetched, keep_sessions(run.store, whose, bars, wish))
     run.kept[offer.calendar.exchange] = offer.calendar
+    if isinstance(run.asker.source, IntradaySource) and is_wanted(
+        run.store, ticker, whose.source, chosen=run.options.intraday
+    ):
+        run.waiting[ticker] = whose
     return fetched
 
 

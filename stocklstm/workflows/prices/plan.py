@@ -12,6 +12,7 @@ from stocklstm.market.instrument import require_currency
 from stocklstm.market.source import (
     ArchiveSource,
     FetchRequest,
+    IntradaySource,
     PriceSource,
     TableSource,
     load_source,
@@ -45,6 +46,9 @@ class FetchOptions:
         currency: Code of the currency of the prices from now on, or "auto" for that of the source;
             None leaves it as it is.
         patience: How long to keep asking.
+        intraday: Get bars within sessions, too, and keep what they measure; None for those tickers
+            that have some from this source.
+        keep_bars: Keep these bars as well; of a ticker of which some are kept they always are.
     """
 
     source: str = "yahoo"
@@ -60,6 +64,8 @@ class FetchOptions:
     calendar: str | None = None
     currency: str | None = None
     patience: Patience = field(default_factory=Patience)
+    intraday: bool | None = None
+    keep_bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ def plan_fetch(
     if options.currency not in {None, AUTO}:
         options = replace(options, currency=require_currency(str(options.currency)))
     _check_file_options(options, tickers)
+    options = _checked_intraday(source, options)
     if options.files and isinstance(source, ArchiveSource):
         source = read_files(options.source, options.files, tickers, options.jobs, on_file)
     else:
@@ -125,6 +132,23 @@ def _check_file_options(options: FetchOptions, tickers: Sequence[str]) -> None:
             "--all-tickers means every ticker of the file, and one is named besides",
             hint="leave --all-tickers out, or name no ticker",
         )
+
+
+def _checked_intraday(source: PriceSource, options: FetchOptions) -> FetchOptions:
+    """Check what is said of bars within sessions: who wants to keep them wants them."""
+    if options.keep_bars and options.intraday is False:
+        raise ConfigError(
+            "--keep-bars keeps the bars that --no-intraday does not get",
+            hint="leave one of them out",
+        )
+    if options.keep_bars:
+        options = replace(options, intraday=True)
+    if options.intraday and not options.files and not isinstance(source, IntradaySource):
+        raise ConfigError(
+            f"the source {options.source} has no bars within sessions",
+            hint="leave --intraday out, or take --source yahoo",
+        )
+    return options
 
 
 def _require_one_file(options: FetchOptions) -> None:

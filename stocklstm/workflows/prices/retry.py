@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Any, TypeVar
 
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.errors import (
@@ -16,6 +17,8 @@ from stocklstm.errors import (
     TryAgainError,
 )
 from stocklstm.market.source import FetchRequest, PriceSource
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Asker:
 
     def __init__(self, source: PriceSource, patience: Patience, total: int) -> None:
         """Start the clock; `total` is how many tickers there are, for messages."""
-        self._source = source
+        self.source = source
         self._patience = patience
         self._total = total
         self._end = time.monotonic() + patience.deadline_s
@@ -58,6 +61,10 @@ class Asker:
             RateLimitedError: The source wants no more requests; so for every later ticker.
             NetworkError: No usable answer after all attempts, or the deadline has passed.
         """
+        return self.call(lambda: self.source.fetch(request))
+
+    def call(self, question: Callable[[], T]) -> T:
+        """Get the answer to any question to the source, as `ask` does."""
         if self._stopped is not None:
             raise self._stopped
         if self._asked_before:
@@ -65,23 +72,21 @@ class Asker:
         self._asked_before = True
         for attempt in range(self._patience.retries):
             try:
-                return self._attempt(request)
+                return self._attempt(question)
             except NetworkError as error:
                 if error is self._stopped:
                     raise
                 wait_s = self._patience.backoff_s * 2**attempt
                 self._sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-        return self._attempt(request)
+        return self._attempt(question)
 
     def close(self) -> None:
         """Let the thread end that did the asking."""
         self._worker.close()
 
-    def _attempt(self, request: FetchRequest) -> SourceAnswer:
+    def _attempt(self, question: Callable[[], T]) -> T:
         try:
-            return self._worker.call(
-                lambda: self._source.fetch(request), self._end - time.monotonic()
-            )
+            return self._worker.call(question, self._end - time.monotonic())
         except RateLimitedError as error:
             self._stopped = RateLimitedError(
                 f"{error.message}; {self._how_far()}", hint="try again in an hour"
@@ -120,11 +125,11 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], SourceAnswer] | None] = SimpleQueue()
-        self._outcomes: SimpleQueue[SourceAnswer | BaseException] = SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[Any] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def call(self, task: Callable[[], SourceAnswer], timeout_s: float) -> SourceAnswer:
+    def call(self, task: Callable[[], T], timeout_s: float) -> T:
         """Run a task and wait for it.
 
         Raises:
@@ -137,7 +142,7 @@ class _Worker:
             self._thread = Thread(target=self._run, name="stocklstm-source", daemon=True)
             self._thread.start()
         self._calls.put(task)
-        outcome = self._outcomes.get(timeout=timeout_s)
+        outcome: T | BaseException = self._outcomes.get(timeout=timeout_s)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
@@ -147,7 +152,7 @@ class _Worker:
 
     def _run(self) -> None:
         while (task := self._calls.get()) is not None:
-            outcome: SourceAnswer | BaseException
+            outcome: object
             try:
                 outcome = task()
             except BaseException as error:  # noqa: BLE001 - raised again by the caller

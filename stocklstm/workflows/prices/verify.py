@@ -9,6 +9,8 @@ from stocklstm.core.batch import Batch, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import now
 from stocklstm.core.prices.jumps import find_jumps
+from stocklstm.core.prices.measured_checks import check_against_days, check_kept, check_measured
+from stocklstm.core.prices.realised import RealisedSessions
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import (
     check_actions,
@@ -34,7 +36,8 @@ class CheckedPrices:
         ticker: Ticker whose prices were checked.
         version: Always None: prices are of no model.
         status: "ok" or "failed".
-        corrupt: True if a check failed: rows that break an invariant were never stored so.
+        corrupt: True if rows break an invariant: they were never stored so. False if only sessions
+            by their bars do not fit the daily rows.
         checks: In the order they were made.
     """
 
@@ -108,9 +111,32 @@ def _check_one(store: Store, ticker: str, database: Check) -> CheckedPrices:
     if not any(check.status == "failed" for check in checks[1:3]):
         checks.append(_check_jumps(bars, actions))
     checks.append(Check("gaps", "ok", _gaps(gaps(bars.dates, sessions), sessions)))
+    corrupt = any(check.status == "failed" for check in checks)
+    if not corrupt and len(measured := store.prices.realised(ticker)):
+        broken, misfits = _check_intraday(store, ticker, bars, measured)
+        corrupt = broken.status == "failed"
+        checks += [broken, misfits]
     failed = any(check.status == "failed" for check in checks)
     status = "failed" if failed else "ok"
-    return CheckedPrices(ticker, None, status, failed, tuple(checks))
+    return CheckedPrices(ticker, None, status, corrupt, tuple(checks))
+
+
+def _check_intraday(
+    store: Store, ticker: str, bars: Bars, measured: RealisedSessions
+) -> tuple[Check, Check]:
+    """Check sessions that were measured by their bars: by themselves, and by the daily rows."""
+    kept = store.prices.intraday_bars(ticker)
+    zone = store.prices.instrument(ticker).time_zone
+    broken = check_measured(measured, bars.dates) + check_kept(measured, kept, zone)
+    otherwise = f"{len(measured):,} sessions, {len(kept):,} with their bars"
+    sound = Check("intraday", "failed" if broken else "ok", "; ".join(broken[:3]) or otherwise)
+    if broken:
+        return sound, Check("daily range", "ok", "not looked at")
+    misfits = check_against_days(measured, kept, bars)
+    more = f" and {len(misfits) - 3} more" if len(misfits) > 3 else ""
+    again = f"; stocklstm fetch --ticker {ticker} --intraday --full gets them anew"
+    detail = f"{'; '.join(misfits[:3])}{more}{again}" if misfits else "as the daily rows say"
+    return sound, Check("daily range", "failed" if misfits else "ok", detail)
 
 
 def _check_jumps(bars: Bars, actions: Sequence[Action]) -> Check:

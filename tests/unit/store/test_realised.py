@@ -78,6 +78,15 @@ def test_the_same_again_changes_nothing(prices: PriceStore) -> None:
     assert prices.has_intraday_bars(TICKER)
 
 
+def test_bars_of_sessions_that_are_stored_are_added(prices: PriceStore) -> None:
+    keep(prices, sessions_on(DAYS))
+
+    assert keep(prices, sessions_on(DAYS), bars=bars_on(DAYS[:2])) == (0, 2, 0)
+
+    assert [day for day, _ in prices.intraday_bars(TICKER)] == list(DAYS[:2])
+    assert keep(prices, sessions_on(DAYS), bars=bars_on(DAYS[:2])) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("stored", "given", "replaced"),
     [
