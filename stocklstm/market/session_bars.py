@@ -1,6 +1,7 @@
 """Which bars are of which session, and what they say of it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -22,8 +23,15 @@ FINEST = 5
 COARSEST = 60
 """Minutes."""
 
+_LONGER = (15, 60)
+"""Minutes of the bars that are made of others where these are too few."""
+
 FEWEST_BARS = 4
 """Of a session that is used. A half day in New York has as many of 60 minutes."""
+
+# Sessions that tell whether bars are named by their ends: Yahoo adds the close of the last one.
+_FEWEST_TO_TELL = 3
+_HALF = 0.5
 
 # Stored sessions that tell how many bars are usual.
 _RECENT = 60
@@ -51,7 +59,9 @@ def measured(
 ) -> Measured:
     """Measure the sessions that have a daily row, by their bars.
 
-    Bars outside of a session's hours are left out where its calendar knows these.
+    Bars outside of a session's hours are left out where its calendar knows these. Of a session with
+    too few bars, as of a share that is traded now and then, longer ones are made of them, and that
+    is measured as well if they are enough.
 
     Args:
         bars: In any order and state.
@@ -63,14 +73,35 @@ def measured(
     """
     bars = _credible(bars)
     days = local_days(bars.starts, time_zone)
+    bars = _by_starts(bars, days, calendar)
     rows = np.isin(days, daily.dates) & _within_hours(bars.starts, days, calendar)
-    bars, days = selected(bars, rows), days[rows]
+    bars = selected(bars, rows)
     if bars.minutes < FINEST:
         bars = coarser(bars, FINEST)
-        days = local_days(bars.starts, time_zone)
-    found = measure_sessions(
-        bars, zone_or_utc(time_zone).key, _expected(days, bars.minutes, calendar, usual)
-    )
+    found, parts = _judged(bars, calendar, time_zone, daily, usual)
+    every = [found]
+    for minutes in _LONGER if calendar.known else ():
+        done = np.concatenate([each.dates[each.usable] for each in every])
+        thin = np.setdiff1d(found.dates, done)
+        if len(thin) and minutes > bars.minutes:
+            longer = _together(
+                [
+                    coarser(parts[str(day)], minutes, begin)
+                    for day, begin in zip(thin, _openings(calendar, thin), strict=True)
+                ]
+            )
+            again, _ = _judged(longer, calendar, time_zone, daily, usual)
+            every.append(again.select(again.usable))
+    return Measured(_joined(every), parts)
+
+
+def _judged(
+    bars: IntradayBars, calendar: Sessions, time_zone: str, daily: Bars, usual: Indices
+) -> tuple[RealisedSessions, dict[str, IntradayBars]]:
+    """Measure sessions, mark what is not to be used, and give the bars of each by ISO day."""
+    days = local_days(bars.starts, time_zone)
+    expected = _expected(days, bars.minutes, calendar, usual)
+    found = measure_sessions(bars, zone_or_utc(time_zone).key, expected)
     begins = np.searchsorted(days, found.dates)
     parts = [
         selected(bars, slice(begin, begin + count))
@@ -82,8 +113,30 @@ def measured(
         for row, part in enumerate(parts)
     ]
     usable = found.usable & (found.bars >= FEWEST_BARS) & np.array(sound, bool)
-    days_of_parts = found.dates.astype(str).tolist()
-    return Measured(replace(found, usable=usable), dict(zip(days_of_parts, parts, strict=True)))
+    names = found.dates.astype(str).tolist()
+    return replace(found, usable=usable), dict(zip(names, parts, strict=True))
+
+
+def _openings(calendar: Sessions, days: Dates) -> list[int]:
+    """Give the second at which the session of each day begins."""
+    opens = session_opens(calendar)[np.searchsorted(calendar.dates, days)]
+    return [int(second) for second in opens.astype("datetime64[s]").astype(np.int64)]
+
+
+def _joined(every: Sequence[RealisedSessions]) -> RealisedSessions:
+    columns = (
+        np.concatenate([getattr(each, each_field.name) for each in every])
+        for each_field in fields(RealisedSessions)
+    )
+    return RealisedSessions(*columns)
+
+
+def _together(parts: Sequence[IntradayBars]) -> IntradayBars:
+    columns = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("opens", "highs", "lows", "closes")
+    )
+    return IntradayBars(np.concatenate([p.starts for p in parts]), parts[0].minutes, *columns)
 
 
 def selected(bars: IntradayBars, rows: Flags | Indices | slice) -> IntradayBars:
@@ -92,15 +145,16 @@ def selected(bars: IntradayBars, rows: Flags | Indices | slice) -> IntradayBars:
     return IntradayBars(bars.starts[rows], bars.minutes, *(column[rows] for column in prices))
 
 
-def coarser(bars: IntradayBars, minutes: int) -> IntradayBars:
-    """Put bars together to longer ones, which begin at multiples of their length.
+def coarser(bars: IntradayBars, minutes: int, begin: int = 0) -> IntradayBars:
+    """Put bars together to longer ones.
 
     Args:
         bars: Of prices above zero, oldest first.
+        begin: Second at which one of the longer bars begins.
     """
     if not len(bars):
         return replace(bars, minutes=minutes)
-    starts = bars.starts - bars.starts % (minutes * _MINUTE_S)
+    starts = bars.starts - (bars.starts - begin) % (minutes * _MINUTE_S)
     firsts = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
     lasts = np.append(firsts[1:], len(starts)) - 1
     return IntradayBars(
@@ -128,6 +182,25 @@ def local_days(starts: Indices, time_zone: str) -> Dates:
     offsets = np.array([utc_offset(q * _QUARTER_S, zone) for q in quarters.tolist()], np.int64)
     days: Dates = ((starts + offsets[where]) // _DAY_S).astype("datetime64[D]")
     return days
+
+
+def _by_starts(bars: IntradayBars, days: Dates, calendar: Sessions) -> IntradayBars:
+    """Move bars that are named by their ends, as some vendors do, to their starts.
+
+    They are where most sessions have a bar of the close and few one of the opening.
+    """
+    dates = np.intersect1d(days, calendar.dates)
+    if not calendar.known or len(dates) < _FEWEST_TO_TELL:
+        return bars
+    places = np.searchsorted(calendar.dates, dates)
+    opens, closes = (
+        moments[places].astype("datetime64[s]").astype(np.int64)
+        for moments in (session_opens(calendar), calendar.closes_utc)
+    )
+    at_open, at_close = (np.isin(moments, bars.starts).mean() for moments in (opens, closes))
+    if at_open < _HALF < at_close:
+        return replace(bars, starts=bars.starts - bars.minutes * _MINUTE_S)
+    return bars
 
 
 def _within_hours(starts: Indices, days: Dates, calendar: Sessions) -> Flags:

@@ -125,7 +125,7 @@ class YahooSource:
             if _NO_SESSIONS not in error.yahoo_reason:
                 raise RejectedDataError(
                     f"{request.ticker}: Yahoo gives no bars of {request.minutes} minutes",
-                    hint="leave --intraday out for this ticker",
+                    hint=f"stocklstm fetch --ticker {request.ticker} --no-intraday leaves them out",
                 ) from error
             return _intraday_bars(None, request.minutes)
         except Exception as error:

@@ -28,7 +28,7 @@ class FetchedSessions:
         sessions_added: Sessions that were not stored, each length of bars for itself.
         sessions_revised: Those that took the place of others.
         sessions_dropped: Damaged ones that could not be had again.
-        minutes: Lengths of the bars that came, in minutes.
+        minutes: Lengths of the bars that were measured.
         first: First ISO day of them; "" if none came.
         last: Last ISO day of them; "" if none came.
         not_usable: ISO days of which there were too few bars, or bars that do not fit the day.

@@ -193,6 +193,28 @@ def test_without_a_calendar_what_is_usual_counts() -> None:
     assert (alone.sessions.usable.tolist(), beside.sessions.usable.tolist()) == ([True], [False])
 
 
+@pytest.mark.parametrize("minutes", [1, 5, 15])
+def test_bars_may_be_named_by_their_ends(minutes: int) -> None:
+    days = ["2024-07-01", "2024-07-02", "2024-07-03"]
+    ends = ["16:00", "16:00", "13:00"]
+    whole = {
+        day: bars_between(day, "09:30", end, minutes=minutes)
+        for day, end in zip(days, ends, strict=True)
+    }
+    moved = {day: replace(bars, starts=bars.starts + 60 * minutes) for day, bars in whole.items()}
+    by_starts, by_ends = measured_on(whole).sessions, measured_on(moved).sessions
+    assert by_ends.realised.tolist() == by_starts.realised.tolist()
+    assert by_ends.firsts.tolist() == [570] * 3
+    assert by_ends.usable.all()
+
+
+def test_a_session_that_begins_late_and_has_a_closing_auction_is_not_moved() -> None:
+    day = "2024-07-02"
+    whole = bars_between(day, "09:35", "16:00")
+    auction = bars_between(day, "16:00", "16:05")
+    assert measured_on({day: whole}, auction).sessions.firsts.tolist() == [575]
+
+
 def test_a_few_long_bars_say_nothing() -> None:
     day = {"2024-07-02": bars_between("2024-07-02", "09:30", "16:00", minutes=180)}
     assert measured_on(day).sessions.usable.tolist() == [False]
@@ -229,6 +251,30 @@ def test_bars_put_together_are_what_was_traded(places: set[int], minutes: int) -
         assert last == part.closes[of_bar][-1]
         assert (high, low) == (part.highs[of_bar].max(), part.lows[of_bar].min())
     assert part.highs.max() == found.highs.max()
+
+
+@pytest.mark.parametrize(
+    ("every", "minutes", "bars"), [(1, [5], [78]), (3, [5, 15], [26, 26]), (9, [5, 60], [9, 7])]
+)
+def test_of_a_share_that_is_traded_now_and_then_longer_bars_are_made(
+    every: int, minutes: list[int], bars: list[int]
+) -> None:
+    day = "2024-07-02"
+    whole = bars_between(day, "09:30", "16:00")
+    rows = np.arange(len(whole)) % every == 0
+    some = IntradayBars(
+        whole.starts[rows],
+        5,
+        *(c[rows] for c in (whole.opens, whole.highs, whole.lows, whole.closes)),
+    )
+
+    found = measured_on({day: some})
+
+    assert found.sessions.minutes.tolist() == minutes
+    assert found.sessions.bars.tolist() == bars
+    assert found.sessions.usable.tolist() == [False] * (len(minutes) - 1) + [True]
+    assert set(found.sessions.firsts.tolist()) == {570}
+    assert found.bars[day].minutes == 5
 
 
 def test_minutes_are_put_together_before_they_are_measured() -> None:
