@@ -123,7 +123,7 @@ def give_pool(home: Path, names: Sequence[str], config: TrainingConfig) -> None:
 
 
 def _member(known: Member, name: str, bars: Bars, first_origin: int) -> Member:
-    anchor = VolatilityAnchor.fit(bars, len(bars) // 2)
+    anchor = VolatilityAnchor.fit(bars, len(bars) // 2, 0.92)
     state = anchor.resumable(bars, first_origin)
     return replace(known, ticker=name, anchor=anchor, state=state)
 

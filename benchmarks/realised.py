@@ -24,7 +24,7 @@ from series import packed_series, prices
 from stocklstm.core.forecasts.quantiles import crps
 from stocklstm.core.inputs import volatility
 from stocklstm.core.prices.series import Bars, Dates, DayVariances, Floats
-from stocklstm.core.settings.config import LEVELS, configure
+from stocklstm.core.settings.config import LEVELS, PRESETS, configure
 from stocklstm.workflows.train.fit import fit, prepare
 
 BLOCK = 20
@@ -44,7 +44,7 @@ class Candidate:
     """
 
     realised: bool
-    ranged: float = 0.92
+    ranged: float = PRESETS["calibrated"].range_decay
     measured: float = volatility.MEASURED_DECAY
     features: tuple[str, ...] = ()
     latest: int | None = None
@@ -112,11 +112,11 @@ SERIES: dict[str, Callable[[], Bars]] = {
 
 def scored(bars: Bars, candidate: Candidate, seeds: list[int]) -> Scores:
     """Train with every seed and score each day that judges."""
-    volatility.RANGE_DECAY, volatility.MEASURED_DECAY = candidate.ranged, candidate.measured
+    volatility.MEASURED_DECAY = candidate.measured
     shown = as_known(bars, candidate)
     found = []
     for seed in seeds:
-        config = configure("calibrated", seed=seed)
+        config = configure("calibrated", seed=seed, range_decay=candidate.ranged)
         config = replace(config, features=(*config.features, *candidate.features))
         found.append(fit(prepare(shown, config), lambda _: None))
     days = [model.days for model in found]

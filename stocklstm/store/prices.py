@@ -389,14 +389,15 @@ class PriceStore:
         return bars
 
     def day_variances(self, ticker: str, dates: Dates) -> DayVariances:
-        """Read what bars within sessions say of some days, oldest first, at least one.
+        """Read what bars within sessions say of some days, oldest first.
 
         Raises:
             SchemaError: They are not what was stored.
         """
         from stocklstm.core.prices.realised import variances_of_days
 
-        return variances_of_days(self.realised(ticker, str(dates[0])), dates)
+        since = str(dates[0]) if len(dates) else None
+        return variances_of_days(self.realised(ticker, since), dates)
 
     def dates(self, ticker: str) -> Dates:
         """Read the stored days, oldest first."""

@@ -74,7 +74,8 @@ def split_pool(
 def part_series(ticker: str, bars: Bars, days: PoolDays, config: TrainingConfig) -> PoolSeries:
     """Part one ticker of at least 120 sessions, and measure how volatile it is."""
     split = pool_split(bars.dates, days, warm_up_rows(config), config)
-    return PoolSeries(bars, split, ticker, VolatilityAnchor.fit(bars, split.train_rows))
+    anchor = VolatilityAnchor.fit(bars, split.train_rows, config.range_decay)
+    return PoolSeries(bars, split, ticker, anchor)
 
 
 def fit_shared(series: Sequence[PoolSeries], config: TrainingConfig) -> PooledScaling:

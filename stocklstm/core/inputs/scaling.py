@@ -54,7 +54,7 @@ class AnchorScaling:
         Raises:
             RejectedDataError: The training part lacks what a feature is made of.
         """
-        anchor = VolatilityAnchor.fit(bars, rows)
+        anchor = VolatilityAnchor.fit(bars, rows, config.range_decay)
         return cls(anchor, fit_features(bars, rows, config, anchor), config.horizon)
 
     @property
@@ -147,7 +147,9 @@ class PriceScaling:
             RejectedDataError: The training part lacks what a feature is made of.
         """
         closes = bars.closes[:rows]
-        anchor = VolatilityAnchor.fit(bars, rows) if needs_anchor(config.features) else None
+        anchor = None
+        if needs_anchor(config.features):
+            anchor = VolatilityAnchor.fit(bars, rows, config.range_decay)
         return cls(
             float(closes.min()),
             float(closes.max()),

@@ -23,9 +23,6 @@ _MEAN_MOVE = math.sqrt(2 / math.pi)
 _LARGEST_MOVE = 5.0
 
 
-RANGE_DECAY = 0.92
-"""Weight of yesterday's average on a day that was measured by its range."""
-
 MEASURED_DECAY = 0.7
 """Weight of yesterday's average on a day that was measured by its own bars.
 
@@ -114,8 +111,13 @@ class VolatilityAnchor:
     measures: tuple[Measure, ...] = ()
 
     @classmethod
-    def fit(cls, bars: Bars, rows: int) -> "VolatilityAnchor":
+    def fit(cls, bars: Bars, rows: int, decay: float) -> "VolatilityAnchor":
         """Choose the estimator and its floor by the training part, the leading `rows`.
+
+        Args:
+            bars: N sessions.
+            rows: Of the training part.
+            decay: Weight of yesterday's average on a day that is measured by its range.
 
         The range needs opens, highs and lows that agree with the closes on at least nine
         training days in ten; otherwise squared returns serve. Bars that come with realised values
@@ -125,7 +127,7 @@ class VolatilityAnchor:
         ranged = valid.size > 0 and float(valid.mean()) >= 0.9
         if not ranged:
             return cls.fit_returns(bars, rows)
-        anchor = cls("range", RANGE_DECAY, 0.0, level_decay=0.995)
+        anchor = cls("range", decay, 0.0, level_decay=0.995)
         if bars.realised is not None:
             anchor = replace(anchor, estimator="realised", measures=_fit_measures(bars, rows))
         return anchor.with_floor(bars, rows)

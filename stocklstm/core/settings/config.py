@@ -169,6 +169,14 @@ class TrainingConfig:
         group=DATA,
         metavar="DAY",
     )
+    range_decay: float = setting(
+        0.92,
+        below(1, zero=False),
+        "weight of the past in the volatility by daily ranges",
+        note="Yesterday's average counts for so much, and the day's range for the rest.",
+        group=DATA,
+        metavar="SHARE",
+    )
     intraday: bool = setting(
         default=True,
         limits=None,

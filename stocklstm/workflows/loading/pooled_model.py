@@ -112,7 +112,7 @@ class PooledModel:
             ticker=ticker,
             data=_seen_of(bars, self.manifest.data),
             windows=0,
-            anchor=VolatilityAnchor.fit(bars, rows),
+            anchor=VolatilityAnchor.fit(bars, rows, self.manifest.config.range_decay),
             baselines=self.manifest.baselines,
             mase_scale=self.manifest.mase_scale,
             scores=None,

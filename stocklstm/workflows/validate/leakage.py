@@ -246,7 +246,9 @@ def _series_of_pool(
             each.bars,
             each.split,
             end=max(int(np.searchsorted(each.bars.dates, test_from)), each.split.train_rows) - 1,
-            fit=lambda other, split: shared.of(VolatilityAnchor.fit(other, split.train_rows)),
+            fit=lambda other, split: shared.of(
+                VolatilityAnchor.fit(other, split.train_rows, config.range_decay)
+            ),
             revised=revised,
             sample=max(_LEAST_SAMPLE, _SAMPLE // len(parts)),
         )

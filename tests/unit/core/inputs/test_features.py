@@ -32,7 +32,7 @@ ALL = replace(PRESETS["calibrated"], features=FEATURES)
 
 
 def anchor_of(bars: Bars, rows: int = 200) -> VolatilityAnchor:
-    return VolatilityAnchor.fit(bars, rows)
+    return VolatilityAnchor.fit(bars, rows, 0.92)
 
 
 def raw(bars: Bars, name: str) -> np.ndarray:
@@ -144,7 +144,7 @@ def test_no_feature_knows_a_later_day(name: str, row: int, realised: bool) -> No
 
 
 def test_training_rows_alone_set_the_scale_and_give_it_unit_size(petr4: Bars) -> None:
-    anchor = VolatilityAnchor.fit(petr4, 2000)
+    anchor = VolatilityAnchor.fit(petr4, 2000, 0.92)
     inputs = feature_inputs(fit_features(petr4, 2000, ALL, anchor), petr4, anchor)
     start = features_warm_up(FEATURES)
     columns = dict(zip(FEATURES, inputs.T, strict=True))

@@ -20,7 +20,7 @@ from stocklstm.core.settings.config import FEATURES
 from tests.support.made_prices import made_bars, other_future
 from tests.support.property_tests import PROPERTY
 
-ANCHOR = VolatilityAnchor.fit(made_bars(300), 200)
+ANCHOR = VolatilityAnchor.fit(made_bars(300), 200, 0.92)
 ROWS = np.arange(features_warm_up(FEATURES), 200)
 
 

@@ -38,7 +38,7 @@ def split_of(bars, preset):
 
 def test_anchor_inputs_are_surprise_and_level(petr4):
     scaling = AnchorScaling.fit(petr4, 2800, CALIBRATED)
-    sigmas = VolatilityAnchor.fit(petr4, 2800).sigmas(petr4)
+    sigmas = VolatilityAnchor.fit(petr4, 2800, 0.92).sigmas(petr4)
     logs = np.log(sigmas)
     training = logs[WARM_UP:2800]
     assert scaling.features[1].center == pytest.approx(training.mean(), rel=1e-12)

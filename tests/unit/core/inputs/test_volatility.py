@@ -185,9 +185,9 @@ def test_the_warm_up_has_no_volatility(rows):
 
 
 def test_real_prices_are_measured_by_their_range(petr4):
-    anchor = VolatilityAnchor.fit(petr4, 2800)
+    anchor = VolatilityAnchor.fit(petr4, 2800, 0.9)
     sigmas = anchor.sigmas(petr4)
-    assert (anchor.estimator, anchor.decay) == ("range", 0.92)
+    assert (anchor.estimator, anchor.decay) == ("range", 0.9)
     assert anchor.floor == pytest.approx(0.1 * np.median(sigmas[WARM_UP:2800]), rel=1e-12)
     assert 0.005 < sigmas[WARM_UP:].min() < sigmas[WARM_UP:].max() < 0.2
 
@@ -198,14 +198,14 @@ def test_nine_days_in_ten_need_a_range(missing, estimator):
     opens = bars.opens.copy()
     opens[1 : missing + 1] = np.nan
     # 101 training rows: the first has no day before it.
-    anchor = VolatilityAnchor.fit(replace(bars, opens=opens), 101)
+    anchor = VolatilityAnchor.fit(replace(bars, opens=opens), 101, 0.92)
     assert anchor.estimator == estimator
     assert anchor.decay == {"range": 0.92, "returns": 0.94}[estimator]
 
 
 def test_closes_alone_are_measured_by_returns():
     bars = made_bars(200, ranges=False)
-    anchor = VolatilityAnchor.fit(bars, 150)
+    anchor = VolatilityAnchor.fit(bars, 150, 0.92)
     assert anchor.estimator == "returns"
     assert np.array_equal(anchor.sigmas(bars)[WARM_UP:], RETURNS.sigmas(bars)[WARM_UP:])
 
@@ -228,7 +228,7 @@ def test_a_run_of_unchanged_prices_hits_the_floor():
         closes=np.append(bars.closes[:200], np.full(200, bars.closes[199])),
         adj_closes=np.append(bars.adj_closes[:200], np.full(200, bars.adj_closes[199])),
     )
-    anchor = VolatilityAnchor.fit(frozen, 200)
+    anchor = VolatilityAnchor.fit(frozen, 200, 0.92)
     sigmas = anchor.sigmas(frozen)
     assert anchor.floor > 0.001
     assert sigmas[-1] == anchor.floor
@@ -241,7 +241,7 @@ def test_a_price_that_never_moves_has_a_volatility_above_zero(column):
     flat = np.full(100, 7.0)
     columns = {} if column == "closes" else dict.fromkeys(("opens", "highs", "lows"), flat)
     bars = bars_of(flat, **columns)
-    anchor = VolatilityAnchor.fit(bars, 80)
+    anchor = VolatilityAnchor.fit(bars, 80, 0.92)
     assert anchor.estimator == "returns"
     sigmas = anchor.sigmas(bars)[WARM_UP:]
     assert np.all(sigmas > 0)
@@ -280,9 +280,9 @@ def test_volatility_does_not_look_ahead(seed, row, ranges, estimator, level_deca
 def test_the_anchor_is_fitted_on_training_rows_only(seed, rows, ranges, realised):
     bars = made_bars(120, seed, ranges=ranges)
     bars = with_realised(bars, seed) if realised else bars
-    fitted = VolatilityAnchor.fit(bars, rows)
-    assert VolatilityAnchor.fit(other_future(bars, rows - 1), rows) == fitted
-    assert VolatilityAnchor.fit(bars.select(slice(rows)), rows) == fitted
+    fitted = VolatilityAnchor.fit(bars, rows, 0.92)
+    assert VolatilityAnchor.fit(other_future(bars, rows - 1), rows, 0.92) == fitted
+    assert VolatilityAnchor.fit(bars.select(slice(rows)), rows, 0.92) == fitted
 
 
 @PROPERTY
@@ -339,7 +339,7 @@ def test_measured_days_by_hand(seed, rows, since):
 def test_without_measured_days_the_ranges_serve_to_the_bit(realised):
     bars = made_bars(400)
     none = DayVariances(np.zeros(400, np.int64), np.full(400, np.nan)) if realised else None
-    ranged = VolatilityAnchor.fit(bars, 300)
+    ranged = VolatilityAnchor.fit(bars, 300, 0.92)
     measured = replace(ranged, estimator="realised", measures=MEASURES)
     found = measured.sigmas(replace(bars, realised=none))
     assert np.array_equal(found, ranged.sigmas(bars), equal_nan=True)
@@ -347,13 +347,13 @@ def test_without_measured_days_the_ranges_serve_to_the_bit(realised):
 
 def test_realised_values_are_nothing_to_an_anchor_that_was_fitted_without_them():
     bars = made_bars(400)
-    anchor = VolatilityAnchor.fit(bars, 300)
+    anchor = VolatilityAnchor.fit(bars, 300, 0.92)
     assert np.array_equal(anchor.sigmas(bars), anchor.sigmas(with_realised(bars)), equal_nan=True)
 
 
 def test_the_ratios_are_those_of_the_training_days_that_have_both():
     bars = with_realised(made_bars(400))
-    anchor = VolatilityAnchor.fit(bars, 300)
+    anchor = VolatilityAnchor.fit(bars, 300, 0.92)
     assert anchor.estimator == "realised"
     rows = np.arange(1, 300)
     opens, highs, lows, closes = (
@@ -368,8 +368,8 @@ def test_the_ratios_are_those_of_the_training_days_that_have_both():
 
 def test_too_few_days_of_both_kinds_are_no_ratio():
     bars = with_realised(made_bars(600), since=200)
-    assert {each.ratio for each in VolatilityAnchor.fit(bars, 250).measures} == {1.0}
-    assert all(each.ratio != 1 for each in VolatilityAnchor.fit(bars, 590).measures)
+    assert {each.ratio for each in VolatilityAnchor.fit(bars, 250, 0.92).measures} == {1.0}
+    assert all(each.ratio != 1 for each in VolatilityAnchor.fit(bars, 590, 0.92).measures)
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
@@ -381,7 +381,7 @@ def test_a_kind_that_says_too_much_or_too_little_is_brought_to_the_scale(factor)
     within = range_variances(bars) - (bars.log_returns - np.log(bars.closes / bars.opens)) ** 2
     said = factor * np.maximum(within, 1e-9) * np.exp(0.2 * rng.standard_normal(2000))
     bars = replace(bars, realised=DayVariances(minutes, np.where(minutes > 0, said, np.nan)))
-    anchor = replace(VolatilityAnchor.fit(bars, 1000), level_decay=None)
+    anchor = replace(VolatilityAnchor.fit(bars, 1000, 0.92), level_decay=None)
     assert {each.ratio for each in anchor.measures} == {1.0}
     ranged = VolatilityAnchor("range", 0.92, 0.0).sigmas(bars)
     off = np.log(anchor.sigmas(bars) / ranged)
@@ -393,7 +393,7 @@ def test_a_kind_that_says_too_much_or_too_little_is_brought_to_the_scale(factor)
 @given(seed=st.integers(0, 50), row=st.integers(WARM_UP, 199))
 def test_an_anchor_that_is_resumed_says_the_same(seed, row):
     bars = with_realised(made_bars(200, seed), seed)
-    anchor = VolatilityAnchor.fit(bars, 150)
+    anchor = VolatilityAnchor.fit(bars, 150, 0.92)
     resumed = replace(anchor, resume=anchor.state(bars, row))
     later = bars.select(slice(row, None))
     assert np.array_equal(resumed.sigmas(later), anchor.sigmas(bars)[row:])
@@ -413,4 +413,4 @@ def test_a_day_without_an_open_is_measured_by_its_return_whatever_its_bars_say()
 def test_closes_alone_are_measured_by_returns_whatever_their_bars_say():
     bars = made_bars(200, ranges=False)
     known = DayVariances(np.full(200, 5), np.full(200, 1e-4))
-    assert VolatilityAnchor.fit(replace(bars, realised=known), 150).estimator == "returns"
+    assert VolatilityAnchor.fit(replace(bars, realised=known), 150, 0.92).estimator == "returns"

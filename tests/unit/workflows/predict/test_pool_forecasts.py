@@ -141,7 +141,7 @@ def test_an_anchor_goes_on_to_the_very_same_bits(
     rows: int, seed: int, ranges: bool, data: st.DataObject
 ) -> None:
     bars = made_bars(rows, seed, ranges=ranges)
-    anchor = VolatilityAnchor.fit(bars, rows // 2)
+    anchor = VolatilityAnchor.fit(bars, rows // 2, 0.92)
     row = data.draw(st.integers(WARM_UP, rows - 1))
 
     resumed = replace(anchor, resume=anchor.state(bars, row))
