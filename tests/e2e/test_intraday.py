@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.forks import Forks
 from tests.support.intraday_exchange import (
+    DOWN,
     HALF_DAYS,
     LIMITED,
     REFUSED,
@@ -129,7 +130,7 @@ def all_expected() -> list[Row]:
     fine = [day for day in DAYS if "2024-08-25" <= day <= EVENINGS[0]]
     rows += [expected(day, 5, came(day, 5, EVENINGS[0])) for day in fine]
     for day in EVENINGS[1:]:
-        told = EVENINGS[EVENINGS.index(day) + 1] if day == LIMITED else day
+        told = EVENINGS[EVENINGS.index(day) + 1] if day in {LIMITED, DOWN} else day
         minutes = 15 if day == REFUSED else 5
         rows.append(expected(day, minutes, came(day, minutes, told)))
     rows += [expected(day, 60, came(day, 60, SHORT_MEMORY)) for day in ASLEEP]
@@ -185,6 +186,9 @@ def test_an_evening_asks_once_more_than_without(life: Life) -> None:
             # The client itself asks again, with another cookie.
             assert (code, asked) == (75, ["1d", "5m", "5m"])
             assert "rate-limiting" in err
+        elif day == DOWN:
+            assert (code, asked) == (75, ["1d", "5m", "5m", "5m"])
+            assert "Yahoo sent something other than data" in err
         elif day == REFUSED:
             assert (code, asked) == (0, ["1d", "5m", "5m", "15m"])
         else:
@@ -192,12 +196,13 @@ def test_an_evening_asks_once_more_than_without(life: Life) -> None:
     assert life.evening(SHORT_MEMORY)[:2] == [0, ["1d", "5m", "60m"]]
 
 
-def test_what_a_429_left_comes_the_next_evening(life: Life) -> None:
-    document = json.loads(life.evening(LIMITED)[2])
+@pytest.mark.parametrize("day", [LIMITED, DOWN])
+def test_what_did_not_come_comes_the_next_evening(life: Life, day: str) -> None:
+    document = json.loads(life.evening(day)[2])
     assert document["results"][0]["rows_added"] == 1
     assert document["results"][0]["intraday"] is None
     assert document["errors"][0]["ticker"] == TICKER
-    after = json.loads(life.evening(EVENINGS[EVENINGS.index(LIMITED) + 1])[2])
+    after = json.loads(life.evening(EVENINGS[EVENINGS.index(day) + 1])[2])
     assert after["results"][0]["intraday"]["sessions_added"] == 2
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tests.support.yahoo_server import TOO_MANY, Answer, Query, YahooServer, json_answer
+from tests.support.yahoo_server import HTML, TOO_MANY, Answer, Query, YahooServer, json_answer
 
 TICKER = "ACME"
 LISTED, LAST = "2024-07-01", "2024-12-20"
@@ -30,6 +30,8 @@ TORN = "2024-11-06"
 """On this day most bars are missing, and some are null."""
 LIMITED = "2024-11-19"
 """On this evening Yahoo says 429 to whoever asks for bars."""
+DOWN = "2024-11-26"
+"""On this evening it answers such a question with a page."""
 REFUSED = "2024-11-21"
 """On this evening it gives no bars of five minutes."""
 AUCTION = 0.996
@@ -142,6 +144,8 @@ class Exchange:
         minutes = int(interval.removesuffix("m"))
         if self.today == LIMITED:
             return TOO_MANY
+        if self.today == DOWN:
+            return HTML
         age = (self.now - int(query.options["period1"])) / 86_400
         most = 730 if minutes == 60 else 60
         if age > most or (self.today == REFUSED and minutes == 5):

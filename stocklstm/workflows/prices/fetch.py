@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Named, attempt_each, for_each
 from stocklstm.core.clock import now, utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
@@ -245,11 +245,12 @@ def fetch(
         asker = Asker(source, options.patience, total)
         run = _Run(target, options, asker, Calendars(), {}, live=hasattr(source, "pause_s"))
 
-        failed = 0
+        through = failed = 0
 
         def report(ticker: str) -> None:
-            asker.done += 1
-            on_ticker(TickerDone(ticker, asker.done, total, failed))
+            nonlocal through
+            through += 1
+            on_ticker(TickerDone(ticker, through, total, failed))
 
         def task(ticker: str) -> FetchedTicker:
             nonlocal failed
@@ -259,44 +260,47 @@ def fetch(
                 failed += 1
                 raise
             finally:
+                asker.done += 1
                 if ticker not in run.waiting:
                     report(ticker)
+
+        def bars_within(ticker: str) -> tuple[str, FetchedSessions | None]:
+            nonlocal failed
+            try:
+                return ticker, _bars_within(run, ticker)
+            except Exception:
+                failed += 1
+                raise
+            finally:
+                asker.done += 1
+                report(ticker)
 
         try:
             results, failures = for_each(names, parse_ticker, task)
             # Daily prices come first: bars within sessions are as many questions again.
-            found = {ticker: _bars_within(run, ticker, report) for ticker in run.waiting}
+            asker.begin(len(run.waiting))
+            waiting = (Named(ticker, ticker, ticker) for ticker in run.waiting)
+            pairs, unfinished = attempt_each(waiting, bars_within)
         finally:
             asker.close()
-    unfinished = [
-        Failure(ticker, each) for ticker, each in found.items() if isinstance(each, StockLstmError)
-    ]
+    found = dict(pairs)
     return FetchResult(
         tuple(_with_sessions(each, found.get(each.ticker)) for each in results),
         (*failures, *unfinished),
     )
 
 
-def _bars_within(
-    run: _Run, ticker: str, report: Callable[[str], None]
-) -> FetchedSessions | StockLstmError | None:
-    """Get bars within sessions of a ticker whose daily prices are stored; or say why not."""
+def _bars_within(run: _Run, ticker: str) -> FetchedSessions | None:
+    """Get bars within sessions of a ticker whose daily prices are stored."""
     source = run.asker.source
-    try:
-        if not isinstance(source, IntradaySource):
-            return None
-        wish = Wish(run.options.keep_bars, run.options.full)
-        return fetch_sessions(run.store, run.asker, source, run.waiting[ticker], wish)
-    except StockLstmError as error:
-        return error
-    finally:
-        report(ticker)
+    if not isinstance(source, IntradaySource):
+        return None
+    wish = Wish(run.options.keep_bars, run.options.full)
+    return fetch_sessions(run.store, run.asker, source, run.waiting[ticker], wish)
 
 
-def _with_sessions(
-    fetched: FetchedTicker, found: FetchedSessions | StockLstmError | None
-) -> FetchedTicker:
-    if not isinstance(found, FetchedSessions):
+def _with_sessions(fetched: FetchedTicker, found: FetchedSessions | None) -> FetchedTicker:
+    if found is None:
         return fetched
     changed = found.sessions_added or found.sessions_revised or found.sessions_dropped
     return replace(fetched, intraday=found, unchanged=fetched.unchanged and not changed)

@@ -54,6 +54,10 @@ class Asker:
         self.done = 0
         """Tickers that are through, well or not; counted by the caller."""
 
+    def begin(self, total: int) -> None:
+        """Begin to count anew, of so many tickers; the clock goes on."""
+        self._total, self.done = total, 0
+
     def ask(self, request: FetchRequest) -> SourceAnswer:
         """Get one answer.
 

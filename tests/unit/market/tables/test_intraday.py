@@ -1,12 +1,19 @@
 """Parts of days become days: the values were worked out by hand from the rows."""
 
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stocklstm.core.prices.series import Bars
+from stocklstm.market.tables.instants import UNSAID, Moments
+from stocklstm.market.tables.intraday import bars_within
 from stocklstm.market.tables.price_file import FileForm, PriceFile
 from tests.support.price_rows import prices_of
+from tests.support.property_tests import PROPERTY
 
 HOURS = [10, 11, 12, 13, 14, 15, 16, 17]
 # Close c of hour h is c; open is c - 1, high c + 2, low c - 3, volume 100.
@@ -165,3 +172,45 @@ def test_a_day_of_which_only_the_hours_before_the_session_are_there_is_named(
         ("2024-03-11", "no row of that day is of its session"),
         ("2024-03-12", "no row of that day is of its session"),
     ]
+
+
+# The days on which clocks are changed are among them: in New York, and in São Paulo until 2019.
+CHANGES = [np.datetime64(day) for day in ("2018-02-17", "2018-11-03", "2024-03-09", "2024-11-02")]
+
+
+@PROPERTY
+@given(
+    zone=st.sampled_from(["America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata"]),
+    first=st.sampled_from(CHANGES),
+    step=st.sampled_from([60, 300, 900, 1800, 3600]),
+    opening=st.integers(4 * 3600, 12 * 3600),
+    order=st.randoms(use_true_random=False),
+)
+def test_parts_begin_when_the_clock_of_the_exchange_says_so(zone, first, step, opening, order):
+    days = np.repeat((first + np.arange(4)).astype("datetime64[D]"), 6)
+    seconds = np.tile(opening - opening % step + step * np.arange(6), 4)
+    rows = list(range(len(days)))
+    order.shuffle(rows)
+    closes = np.arange(1.0, 25.0)
+    bars = Bars(days[rows], *(closes[rows] for _ in range(6)))
+    moments = Moments(days[rows].astype(np.int64), seconds[rows], np.full(24, UNSAID))
+
+    found = bars_within(bars, moments, days[:18], ZoneInfo(zone))
+
+    assert found.minutes == step // 60
+    assert found.closes.tolist() == closes[:18].tolist()
+    for start, day, second in zip(found.starts.tolist(), days, seconds, strict=False):
+        local = datetime.fromtimestamp(start, UTC).astimezone(ZoneInfo(zone))
+        assert str(local.date()) == str(day)
+        assert local.hour * 3600 + local.minute * 60 + local.second == second
+
+
+@pytest.mark.parametrize(("step", "minutes"), [(1, 1), (30, 1), (90, None), (3600, 60)])
+def test_parts_without_a_length_in_minutes_measure_nothing(step, minutes):
+    seconds = 36_000 + step * np.arange(5)
+    days = np.full(5, np.datetime64("2024-03-11"))
+    bars = Bars(days, *(np.ones(5) for _ in range(6)))
+    moments = Moments(days.astype(np.int64), seconds, np.full(5, UNSAID))
+    found = bars_within(bars, moments, days, ZoneInfo("UTC"))
+    assert (None if found is None else found.minutes) == minutes
+    assert bars_within(bars, moments, days[:0], ZoneInfo("UTC")) is None

@@ -48,17 +48,21 @@ class Quotes:
         fails: What it raises for bars of so many minutes, if anything.
         asked: What it was asked for: "days", or minutes and the first day.
         lacks: Days of which it has no bars.
+        refuses: A ticker whose daily prices it does not give, since it limits the rate.
     """
 
     today: str = DAYS[60]
     fails: Callable[[int], StockLstmError | None] = lambda _: None
     asked: list[object] = field(default_factory=list)
     lacks: set[str] = field(default_factory=set)
+    refuses: str = ""
     pause_s = 0.0
     reaches = {5: 58, 15: 58, 60: 728}  # noqa: RUF012 - as a source has it
 
     def fetch(self, request: FetchRequest) -> SourceAnswer:
         self.asked.append("days")
+        if request.ticker == self.refuses:
+            raise RateLimitedError("stop")
         rows = [row for row in SHARE.daily(self.today) if row[0] >= (request.start or "")]
         instrument = replace(TRADED, ticker=request.ticker)
         return SourceAnswer(instrument, bars_of_rows(rows), (), (), "yahoo", stated=("calendar",))
@@ -189,12 +193,37 @@ def test_daily_prices_of_all_tickers_come_before_any_bars(
     assert [each.rows_added for each in result.results] == [1, 1]
     assert [failure.ticker for failure in result.failures] == [TICKER, "OTHER"]
     assert {type(failure.error) for failure in result.failures} == {type(error)}
+    if isinstance(error, RateLimitedError):
+        assert "stopped after 0 of 2" in result.failures[0].error.message
     assert done == [(TICKER, 1, 2), ("OTHER", 2, 2)]
 
     quotes.fails = lambda _: None
     again = on(quotes, home, DAYS[61], TICKER, "OTHER")
     assert again.failures == ()
     assert [each.intraday is not None for each in again.results] == [True, True]
+
+
+def test_how_far_it_came_is_said_of_daily_prices_too(quotes: Quotes, home: Path) -> None:
+    on(quotes, home, DAYS[60], TICKER, "OTHER", intraday=True)
+    quotes.refuses = "OTHER"
+    done: list[tuple[str, int, int]] = []
+    result = fetch(
+        [TICKER, "OTHER"],
+        FetchOptions(patience=ONCE, full=True),
+        home=home,
+        on_ticker=lambda each: done.append((each.ticker, each.done, each.failed)),
+    )
+    assert [failure.ticker for failure in result.failures] == ["OTHER", TICKER]
+    # The daily prices of one are stored; then nobody is asked any more.
+    assert "stopped after 1 of 2" in result.failures[0].error.message
+    assert done == [("OTHER", 1, 1), (TICKER, 2, 2)]
+
+
+def test_a_bug_in_one_ticker_drops_no_other(quotes: Quotes, home: Path) -> None:
+    quotes.fails = lambda _: ZeroDivisionError("a bug")  # type: ignore[assignment,return-value]
+    result = on(quotes, home, DAYS[60], TICKER, "OTHER", intraday=True)
+    assert [each.rows for each in result.results] == [61, 61]
+    assert ["a bug in stocklstm" in each.error.message for each in result.failures] == [True] * 2
 
 
 def test_an_evening_asks_again_for_what_did_not_come(quotes: Quotes, home: Path) -> None:
