@@ -21,7 +21,12 @@ from stocklstm.core.inputs.features import (
     input_ranges,
     needs_anchor,
 )
-from stocklstm.core.inputs.volatility import VolatilityAnchor, range_variances, valid_ranges
+from stocklstm.core.inputs.volatility import (
+    WARM_UP,
+    VolatilityAnchor,
+    range_variances,
+    valid_ranges,
+)
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.settings.config import FEATURES, PRESETS, TrainingConfig
 from stocklstm.errors import RejectedDataError
@@ -141,6 +146,20 @@ def test_no_feature_knows_a_later_day(name: str, row: int, realised: bool) -> No
 
     assert np.array_equal(before, after, equal_nan=True)
     assert scales == fit_features(changed, 50, config_of(name), anchor)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_latest_rows_alone_give_the_same(name: str) -> None:
+    """As a forecast reads them: an anchor goes on from where it stood."""
+    bars = with_realised(made_bars(300))
+    anchor = anchor_of(bars)
+    whole = feature_inputs([FeatureScale(name, 0.0, 1.0)], bars, anchor)
+    resumed = replace(anchor, resume=anchor.state(bars, 250))
+
+    latest = feature_inputs([FeatureScale(name, 0.0, 1.0)], bars.select(slice(250, None)), resumed)
+
+    start = max(WARM_UP, features_warm_up([name]))
+    assert np.array_equal(latest[start:], whole[250 + start :])
 
 
 def test_training_rows_alone_set_the_scale_and_give_it_unit_size(petr4: Bars) -> None:

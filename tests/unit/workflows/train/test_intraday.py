@@ -47,7 +47,10 @@ from stocklstm.workflows.train.runs import TrainingStoppedError
 from tests.conftest import TICKER, TINY, Cli
 from tests.support.stored_rows import execute
 
-CONFIG = configure("calibrated", **{**TINY, "features": ("return", "volatility", "intraday")})
+CONFIG = configure(
+    "calibrated",
+    **{**TINY, "features": ("return", "volatility", "variance1", "variance5", "intraday")},
+)
 
 
 def sessions_of(bars: Bars, minutes: int, *, since: int, seed: int = 0) -> RealisedSessions:
