@@ -1,6 +1,6 @@
 """The JSON documents that command line and server share: one builder of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stocklstm.core.batch import Failure
@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 
 
 def envelope(
-    command: str, key: str, entries: Sequence[Mapping[str, Any]], failures: Sequence[Failure]
+    command: str, key: str, entries: Sequence[object], failures: Sequence[Failure]
 ) -> dict[str, Any]:
     """Build the JSON document of a command; `key` names the list of its results."""
     return {

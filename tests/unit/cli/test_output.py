@@ -1,6 +1,7 @@
 """Results as documents, and what is said on stderr."""
 
 import json
+import math
 import os
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
@@ -8,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from stocklstm.cli.output import as_document
+from stocklstm.cli.output import View, as_document, document, json_text
+from stocklstm.core.batch import Batch
 from tests.conftest import Cli
 
 
@@ -34,6 +36,17 @@ def test_a_document_holds_what_a_result_does_however_it_is_nested() -> None:
     result = Outer((pair, pair), [Inner(None)], OrderedDict(a=Inner(1.0)))
 
     assert json.loads(json.dumps(as_document(result))) == json.loads(json.dumps(asdict(result)))
+
+
+@pytest.mark.parametrize("words", ["São Paulo", "not UTF-8: \udcff"])
+def test_its_text_is_the_same_whether_or_not_it_was_made_of_mappings(words: str) -> None:
+    result = Outer((Pair(Inner(math.nan), 2),), [Inner(0.5)], {words: Inner(1.0)})
+    as_it_is = View("show", "items", as_document, lambda *_: None, lambda _: ())
+    mapped = as_it_is._replace(document=lambda item: dict(as_document(item)))
+
+    text = json_text(document(as_it_is, Batch((result,))))
+    assert text == json_text(document(mapped, Batch((result,))))
+    assert json.loads(text)["items"][0]["pairs"] == [[{"value": None}, 2]]
 
 
 @pytest.mark.usefixtures("model_home")
