@@ -3,7 +3,8 @@
 Run: python benchmarks/realised.py FILE [--stand-in] [--seeds N ...] [--candidates NAME ...]
        [--series NAME ...]
 
-FILE holds the realised variance of each day in a column rv5 beside Date. It is joined with the
+FILE holds the realised variance of each day in a column rv5 beside Date, such as that of the
+Oxford-Man realised library, which R's package rumidas has as data/rv5.rda. It is joined with the
 daily bars of ^GSPC in data/, and with those of `arch.data.sp500`. Every candidate is trained and
 judged on the same days, the last fifth; with --stand-in the last fifth is cut off before and that
 of what is left judges, which is where choices are made. CRPS is compared with that of the first
