@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,9 +60,7 @@ def evening(day: str) -> str:
     return f"{day}T22:30:00Z"
 
 
-@pytest.fixture(scope="module")
-def life(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    folder = tmp_path_factory.mktemp("intraday")
+def lived(forks: Forks, folder: Path) -> Life:
     fetch = ["fetch", TICKER, "--json"]
     steps = [(evening(FIRST), [*fetch, "--intraday", "--keep-bars"])]
     for day in EVENINGS:
@@ -141,7 +140,7 @@ def all_expected() -> list[Row]:
     return sorted(rows, key=lambda row: (row["date"], row["minutes"]))
 
 
-def test_the_table_is_right_to_the_last_digit(life: Life) -> None:
+def the_table_is_right_to_the_last_digit(life: Life) -> None:
     rows = all_expected()
     found = life.tables["realised"]
 
@@ -161,7 +160,7 @@ def test_the_table_is_right_to_the_last_digit(life: Life) -> None:
     assert halves == {("2024-07-03", 60): 4, ("2024-11-29", 5): 42}
 
 
-def test_bars_are_kept_as_they_came(life: Life) -> None:
+def bars_are_kept_as_they_came(life: Life) -> None:
     keys = [
         (row["date"], row["minutes"], row["bars"])
         for row in life.tables["realised"]
@@ -174,7 +173,7 @@ def test_bars_are_kept_as_they_came(life: Life) -> None:
     assert kept == keys
 
 
-def test_an_evening_asks_once_more_than_without(life: Life) -> None:
+def an_evening_asks_once_more_than_without(life: Life) -> None:
     code, asked, _, _ = life.evening(FIRST)
     assert (code, asked) == (0, ["1d", "1d", "60m"])  # the probe of the time zone comes first
     for day in EVENINGS:
@@ -196,8 +195,7 @@ def test_an_evening_asks_once_more_than_without(life: Life) -> None:
     assert life.evening(SHORT_MEMORY)[:2] == [0, ["1d", "5m", "60m"]]
 
 
-@pytest.mark.parametrize("day", [LIMITED, DOWN])
-def test_what_did_not_come_comes_the_next_evening(life: Life, day: str) -> None:
+def what_did_not_come_comes_the_next_evening(life: Life, day: str) -> None:
     document = json.loads(life.evening(day)[2])
     assert document["results"][0]["rows_added"] == 1
     assert document["results"][0]["intraday"] is None
@@ -206,8 +204,7 @@ def test_what_did_not_come_comes_the_next_evening(life: Life, day: str) -> None:
     assert after["results"][0]["intraday"]["sessions_added"] == 2
 
 
-@pytest.mark.parametrize("moment", [f"{AT_NOON}T18:02:00Z", f"{TOO_EARLY}T21:20:00Z"])
-def test_a_session_that_is_not_over_has_no_value(life: Life, moment: str) -> None:
+def a_session_that_is_not_over_has_no_value(life: Life, moment: str) -> None:
     code, asked, out, err = life.of(moment)
 
     assert (code, asked, err) == (0, ["1d"], "")
@@ -216,6 +213,19 @@ def test_a_session_that_is_not_over_has_no_value(life: Life, moment: str) -> Non
     assert json.loads(today[2])["results"][0]["intraday"]["sessions_added"] == 1
 
 
-def test_what_came_fits_the_daily_prices(life: Life) -> None:
+def what_came_fits_the_daily_prices(life: Life) -> None:
     code, _, out, _ = life.outcomes[-1]
     assert code == 0, out
+
+
+def test_thirty_evenings_and_a_gap(forks: Forks, tmp_path: Path) -> None:
+    life = lived(forks, tmp_path)
+
+    the_table_is_right_to_the_last_digit(life)
+    bars_are_kept_as_they_came(life)
+    an_evening_asks_once_more_than_without(life)
+    for day in (LIMITED, DOWN):
+        what_did_not_come_comes_the_next_evening(life, day)
+    for moment in (f"{AT_NOON}T18:02:00Z", f"{TOO_EARLY}T21:20:00Z"):
+        a_session_that_is_not_over_has_no_value(life, moment)
+    what_came_fits_the_daily_prices(life)

@@ -1,17 +1,19 @@
 """Which bars within sessions are asked for, and what is left where they do not come."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from stocklstm import fetch, show_prices
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.prices.realised import IntradayBars
-from stocklstm.core.prices.series import Instrument
+from stocklstm.core.prices.series import Action, Instrument
 from stocklstm.errors import (
     ConfigError,
     NetworkError,
@@ -29,9 +31,10 @@ from stocklstm.workflows.prices.fetch import FetchResult
 from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import Cli
-from tests.support.intraday_exchange import SHARE, TICKER, opening, sessions
+from tests.support.intraday_exchange import SHARE, SPLIT, TICKER, opening, sessions
 from tests.support.moving_clock import set_clock
 from tests.support.price_rows import bars_of_rows
+from tests.support.property_tests import PROPERTY
 from tests.support.stored_rows import damage, execute
 
 DAYS = sessions()
@@ -65,7 +68,9 @@ class Quotes:
             raise RateLimitedError("stop")
         rows = [row for row in SHARE.daily(self.today) if row[0] >= (request.start or "")]
         instrument = replace(TRADED, ticker=request.ticker)
-        return SourceAnswer(instrument, bars_of_rows(rows), (), (), "yahoo", stated=("calendar",))
+        splits = (Action(SPLIT, "split", 2.0),) if self.today >= SPLIT else ()
+        stated = ("calendar",)
+        return SourceAnswer(instrument, bars_of_rows(rows), splits, (), "yahoo", stated=stated)
 
     def fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
         self.asked.append((request.minutes, request.start))
@@ -82,7 +87,12 @@ class Quotes:
 
 
 @pytest.fixture
-def quotes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Quotes]:
+def quotes(monkeypatch: pytest.MonkeyPatch) -> Quotes:
+    return prepared(monkeypatch)
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch) -> Quotes:
+    """Let the program ask a source of our own, whose days its clock shows."""
     # Else it would be built anew on every day that the clock shows.
     calendar("XNYS", np.datetime64("2020-01-01", "D"), np.datetime64("2030-01-01", "D"))
     source = Quotes()
@@ -386,3 +396,43 @@ def test_verify_holds_sessions_against_the_daily_rows(quotes: Quotes, home: Path
     outcome = cli("prices", "verify", TICKER)
     assert outcome.code == 5
     assert "the intraday sessions of ACME in 2024-07 are not" in " ".join(outcome.out.split())
+
+
+steps = st.tuples(
+    st.integers(1, 70),
+    st.sampled_from(["well", "well", "well", "no 5", "no 5 and 15", "limited", "no days"]),
+)
+
+
+@settings(PROPERTY, max_examples=6, phases=[Phase.generate])
+@given(lived=st.lists(steps, min_size=1, max_size=5))
+def test_whatever_happens_each_session_comes_once_and_none_too_early(
+    lived: list[tuple[int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home, place = tmp_path_factory.mktemp("lived") / "home", 2
+    with pytest.MonkeyPatch.context() as patch:
+        quotes = prepared(patch)
+        on(quotes, home, DAYS[place], intraday=True)
+        for days, event in [*lived, (1, "well")]:
+            place = min(place + days, len(DAYS) - 1)
+            refused = {"no 5": (5,), "no 5 and 15": (5, 15)}.get(event, ())
+            limits = event == "limited"
+            quotes.fails = lambda minutes, limits=limits, refused=refused: (  # type: ignore[misc]
+                RateLimitedError("stop")
+                if limits
+                else (RejectedDataError("no") if minutes in refused else None)
+            )
+            quotes.refuses = TICKER if event == "no days" else ""
+
+            result = on(quotes, home, DAYS[place])
+
+            # A split makes the daily prices be asked for twice.
+            bars_asked = [each for each in quotes.asked if each != "days"]
+            assert len(bars_asked) <= 2 + len(refused)
+            failed = event == "no days" or (limits and bool(bars_asked))
+            assert len(result.failures) == failed
+            rows = rows_of(home)
+            assert len(rows) == len(set(rows))
+            assert {day for day, _ in rows} <= set(DAYS[: place + 1])
+    # What is missing comes with the last evening, as long as there are hours of it.
+    assert {day for day, _ in rows_of(home)} == set(DAYS[: place + 1])
