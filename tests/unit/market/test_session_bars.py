@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.prices.realised import IntradayBars, measure_sessions
@@ -230,7 +230,7 @@ def test_no_bars_measure_nothing() -> None:
         assert (len(nothing.sessions), nothing.bars) == (0, {})
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=25)
 @given(st.sets(st.integers(0, 389), min_size=1), st.sampled_from([5, 15, 60]))
 def test_bars_put_together_are_what_was_traded(places: set[int], minutes: int) -> None:
     fine = bars_between("2024-07-02", "09:30", "16:00", minutes=1)

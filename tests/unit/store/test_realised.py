@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocklstm import backup, restore
 from stocklstm.core.prices.realised import IntradayBars, RealisedSessions
-from stocklstm.errors import SchemaError
+from stocklstm.errors import IntegrityError, SchemaError
 from stocklstm.store import database
 from stocklstm.store.database import SCHEMA_VERSION, open_in_memory
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.store import open_store
+from stocklstm.workflows.validate.inventory import check_store
+from tests.conftest import Cli
 from tests.support.intraday_sessions import bars_on, sessions_on
 from tests.support.price_rows import PETR4
 from tests.support.property_tests import PROPERTY
@@ -210,7 +213,7 @@ def test_nothing_is_stored_of_a_ticker_without_prices(prices: PriceStore) -> Non
 numbers = st.floats(allow_nan=False)
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=12)
 @given(st.lists(st.tuples(st.integers(), numbers, numbers, numbers, numbers), min_size=1))
 def test_bars_are_read_as_they_were_kept(rows: list[tuple[float, ...]]) -> None:
     starts = np.array([row[0] % 2**62 for row in rows], np.int64)
@@ -237,3 +240,29 @@ def test_what_the_disk_did_is_found_by_those_who_look(home: Path) -> None:
         with pytest.raises(SchemaError):
             store.prices.intraday_bars(TICKER)
         assert_same(store.prices.realised(TICKER), sessions_on(DAYS))
+
+
+def test_they_are_in_backups_and_validate_looks_at_them(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    with open_store(home, create=True) as store:
+        store.prices.merge(PETR4, WEEK, (), source="csv", at=NOON)
+        keep(store.prices, sessions_on(DAYS), bars=bars_on(DAYS))
+    backup(tmp_path / "store.zip", home=home)
+    restore(tmp_path / "store.zip", home=tmp_path / "other")
+    with open_store(tmp_path / "other") as store:
+        assert_same(store.prices.realised(TICKER), sessions_on(DAYS))
+        assert len(store.prices.intraday_bars(TICKER)) == 3
+
+    damage(home, "UPDATE realised SET bars = 83 WHERE date = '2024-03-12'")
+
+    words = "the intraday sessions of PETR4.SA in 2024-03 are not what was stored"
+    outcome = cli("prices", "verify")
+    assert outcome.code == 5
+    assert words in " ".join(outcome.out.split())
+    with open_store(home) as store:
+        inventory = check_store(store)
+    assert inventory.corrupt
+    assert any(words in check.detail for check in inventory.checks)
+    with pytest.raises(IntegrityError, match="intraday sessions"):
+        backup(tmp_path / "damaged.zip", home=home)

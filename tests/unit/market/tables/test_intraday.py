@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocklstm.core.prices.series import Bars
@@ -178,7 +178,7 @@ def test_a_day_of_which_only_the_hours_before_the_session_are_there_is_named(
 CHANGES = [np.datetime64(day) for day in ("2018-02-17", "2018-11-03", "2024-03-09", "2024-11-02")]
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=25)
 @given(
     zone=st.sampled_from(["America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata"]),
     first=st.sampled_from(CHANGES),

@@ -404,7 +404,7 @@ steps = st.tuples(
 )
 
 
-@settings(PROPERTY, max_examples=6, phases=[Phase.generate])
+@settings(PROPERTY, max_examples=5, phases=[Phase.generate])
 @given(lived=st.lists(steps, min_size=1, max_size=5))
 def test_whatever_happens_each_session_comes_once_and_none_too_early(
     lived: list[tuple[int, str]], tmp_path_factory: pytest.TempPathFactory
