@@ -93,15 +93,17 @@ def publish(
     ticker: str = TICKER,
     files: dict[str, bytes] = FILES,
     promotion: str | None = None,
+    measured: dict[str, int] | None = None,
 ) -> Manifest:
     """Publish a version; the caller holds the lock where there is anyone else."""
+    data = replace(_template().data, measured=measured or {})
     with registry.draft(ticker) as draft:
         for name, content in files.items():
             draft.write(name, content)
         return registry.publish(
             draft,
             ticker,
-            lambda version: manifest_of(version, ticker=ticker, files=dict(draft.files)),
+            lambda version: manifest_of(version, ticker=ticker, files=dict(draft.files), data=data),
             at=NOON,
             promotion=promotion,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from stocklstm.core.clock import now, utc_now
 from stocklstm.core.prices.realised import IntradayBars, RealisedSessions
 from stocklstm.core.prices.series import Dates, Indices
+from stocklstm.core.reference import CHAMPION
 from stocklstm.errors import IntegrityError, RejectedDataError
 from stocklstm.market.calendar import Sessions, last_final_day, local_day
 from stocklstm.market.session_bars import COARSEST, local_days, measured, selected
@@ -74,13 +75,27 @@ class Wish(NamedTuple):
 
 
 def is_wanted(store: Store, ticker: str, source: str, *, chosen: bool | None) -> bool:
-    """Tell whether to ask for bars: as the user says, or as before if he does not."""
-    return store.prices.has_realised(ticker, source) if chosen is None else chosen
+    """Tell whether to ask for bars: as the user says, or as before, or as a model wants it."""
+    if chosen is not None:
+        return chosen
+    return store.prices.has_realised(ticker, source) or _champion_wants(store, ticker)
+
+
+def _champion_wants(store: Store, ticker: str) -> bool:
+    """Tell whether the champion of a ticker was trained on bars, from whatever source."""
+    if store.prices.last_realised(ticker, most_minutes=COARSEST) is None:
+        return False
+    try:
+        version = store.registry.aliases.of(ticker).get(CHAMPION)
+        return version is not None and bool(store.registry.manifest(ticker, version).data.measured)
+    except IntegrityError:
+        # Whoever forecasts with it says so.
+        return False
 
 
 def is_behind(store: Store, ticker: str, source: str) -> bool:
-    """Tell whether a ticker with intraday sessions has none of its last stored day."""
-    if not store.prices.has_realised(ticker, source):
+    """Tell whether a ticker that is to have intraday sessions has none of its last stored day."""
+    if not is_wanted(store, ticker, source, chosen=None):
         return False
     span = store.prices.span(ticker)
     last = store.prices.last_realised(ticker, most_minutes=COARSEST)

@@ -32,9 +32,11 @@ from stocklstm.workflows.prices.plan import FetchOptions
 from stocklstm.workflows.prices.retry import Patience
 from tests.conftest import Cli
 from tests.support.intraday_exchange import SHARE, SPLIT, TICKER, opening, sessions
+from tests.support.intraday_sessions import sessions_on
 from tests.support.moving_clock import set_clock
 from tests.support.price_rows import bars_of_rows
 from tests.support.property_tests import PROPERTY
+from tests.support.store_samples import NOON, publish
 from tests.support.stored_rows import damage, execute
 
 DAYS = sessions()
@@ -305,6 +307,24 @@ def test_bars_are_kept_from_when_they_are_asked_for(quotes: Quotes, home: Path) 
     assert days[-1] == DAYS[62]
     assert bars.closes.tolist() == [bar[4] for bar in SHARE.told(DAYS[62], 5, DAYS[62])]
     assert bars.starts[0] == opening(DAYS[62])
+
+
+@pytest.mark.parametrize("measured", [{}, {"daily": 20, "5-minute": 300}])
+def test_a_champion_that_was_trained_on_bars_of_a_file_gets_new_ones(
+    quotes: Quotes, home: Path, measured: dict[str, int]
+) -> None:
+    on(quotes, home, DAYS[60])
+    with open_store(home) as store:
+        given = sessions_on(DAYS[:61], minutes=15, bars=26)
+        store.prices.keep_realised(TICKER, given, source="csv", at=NOON)
+        publish(store.registry, TICKER, promotion="the first", measured=measured)
+    (done,) = on(quotes, home, DAYS[61]).results
+    assert (done.intraday is not None) == bool(measured)
+    with open_store(home) as store:
+        assert not _may_have_news(store, TICKER)
+    # What is damaged is said by whoever forecasts with it.
+    damage(home, "UPDATE versions SET manifest_sha256 = ?", "ab" * 32)
+    assert on(quotes, home, DAYS[62]).failures == ()
 
 
 def test_options_that_contradict_are_refused(home: Path) -> None:
