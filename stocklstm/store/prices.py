@@ -362,6 +362,7 @@ class PriceStore:
         *,
         name: str,
         command: str,
+        created: str,
         start: str | None = None,
     ) -> Bars:
         """Read the prices that work began with; what came later stays out.
@@ -371,6 +372,7 @@ class PriceStore:
             sha256: `Bars.fingerprint` of them.
             name: What to call the work, such as "the run PETR4.SA-…".
             command: The subcommand that starts it anew.
+            created: UTC timestamp of when it began, or ended.
             start: ISO day before which none were used; None for all.
 
         Raises:
@@ -380,7 +382,7 @@ class PriceStore:
         bars = bars.select(bars.dates <= np.datetime64(last, "D"))
         if bars.fingerprint() != sha256:
             # It may have been given what bars within sessions say, too.
-            bars = replace(bars, realised=self.day_variances(ticker, bars.dates))
+            bars = self.measured_then(ticker, bars, sha256, created)
         if bars.fingerprint() != sha256:
             raise RejectedDataError(
                 f"the prices that {name} was given have been revised since",
@@ -388,8 +390,27 @@ class PriceStore:
             )
         return bars
 
-    def day_variances(self, ticker: str, dates: Dates) -> DayVariances:
+    def measured_then(self, ticker: str, bars: Bars, sha256: str, created: str) -> Bars:
+        """Add to prices what a training was given of the bars within their sessions.
+
+        Shorter bars of these days may have come since: they are left out where that gives what the
+        training saw.
+
+        Args:
+            sha256: `Bars.fingerprint` of what it saw.
+            created: UTC timestamp of when it began, or ended.
+        """
+        then, now = (
+            replace(bars, realised=self.day_variances(ticker, bars.dates, known))
+            for known in (created, None)
+        )
+        return then if then.fingerprint() == sha256 else now
+
+    def day_variances(self, ticker: str, dates: Dates, known: str | None = None) -> DayVariances:
         """Read what bars within sessions say of some days, oldest first.
+
+        Args:
+            known: UTC timestamp after which nothing of it was stored; None for all.
 
         Raises:
             SchemaError: They are not what was stored.
@@ -397,7 +418,7 @@ class PriceStore:
         from stocklstm.core.prices.realised import variances_of_days
 
         since = str(dates[0]) if len(dates) else None
-        return variances_of_days(self.realised(ticker, since), dates)
+        return variances_of_days(self.realised(ticker, since, known=known), dates)
 
     def dates(self, ticker: str) -> Dates:
         """Read the stored days, oldest first."""
@@ -573,11 +594,14 @@ class PriceStore:
             added, revised, not (added or revised or fresh_actions or fresh_instrument)
         )
 
-    def realised(self, ticker: str, since: str | None = None) -> "RealisedSessions":
+    def realised(
+        self, ticker: str, since: str | None = None, *, known: str | None = None
+    ) -> "RealisedSessions":
         """Read what intraday bars say of each session, by date and length of bars; maybe nothing.
 
         Args:
             since: First ISO day wanted; None for all.
+            known: UTC timestamp after which nothing of them was stored; None for all.
 
         Raises:
             SchemaError: It is not what was stored.
@@ -585,7 +609,7 @@ class PriceStore:
         from stocklstm.store.realised import read_sessions
 
         with stored_values():
-            return read_sessions(self.checksums, ticker, since)
+            return read_sessions(self.checksums, ticker, since, known)
 
     def damaged_realised(self, ticker: str) -> "RealisedSessions":
         """Read the same as it is, sound or not, for those who look for what is not."""

@@ -13,7 +13,7 @@ from stocklstm.store.checksums import INTRADAY_BARS, REALISED, Checksums, Row
 _WORDS_OF_A_BAR = 5
 
 # Places in a row of `REALISED`.
-_BARS, _USABLE, _SOURCE = 5, 8, 9
+_BARS, _USABLE, _SOURCE, _FETCHED_AT = 5, 8, 9, 10
 
 _Key = tuple[str, int]
 
@@ -32,14 +32,25 @@ class Kept(NamedTuple):
     dropped: int
 
 
-def read_sessions(checksums: Checksums, ticker: str, since: str | None) -> RealisedSessions:
+def read_sessions(
+    checksums: Checksums, ticker: str, since: str | None, known: str | None = None
+) -> RealisedSessions:
     """Read the sessions of a ticker from an ISO day on, by date and length of bars; maybe none.
+
+    Args:
+        known: UTC timestamp after which nothing of them was stored; None for all.
 
     Raises:
         SchemaError: They are not what was stored.
     """
     rows = checksums.read(REALISED, ticker, since or "")
-    return _sessions([row for row in rows if since is None or row[0] >= since])
+    return _sessions(
+        [
+            row
+            for row in rows
+            if (since is None or row[0] >= since) and (known is None or row[_FETCHED_AT] <= known)
+        ]
+    )
 
 
 def damaged_sessions(checksums: Checksums, ticker: str) -> RealisedSessions:

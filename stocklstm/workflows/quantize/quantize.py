@@ -214,6 +214,7 @@ class _Quantization:
                 data.sha256,
                 name=f"the version {manifest.id}",
                 command="train",
+                created=manifest.created,
                 start=manifest.config.start,
             ),
             checkpoint=lambda: read(manifest, CHECKPOINT_FILE),

@@ -128,7 +128,12 @@ def _read_again(store: Store, record: RunRecord) -> Dataset:
     name = f"the run {record.id}"
     bars = {
         each.ticker: store.prices.pinned(
-            each.ticker, each.last, each.sha256, name=name, command="train"
+            each.ticker,
+            each.last,
+            each.sha256,
+            name=name,
+            command="train",
+            created=record.created,
         )
         for each in record.series
     }

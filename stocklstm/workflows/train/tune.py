@@ -258,7 +258,12 @@ class _Tuning:
         self._require(record.sampler)
         name = f"the study {record.id}"
         bars = self.store.prices.pinned(
-            record.ticker, record.last, record.sha256, name=name, command="tune"
+            record.ticker,
+            record.last,
+            record.sha256,
+            name=name,
+            command="tune",
+            created=record.created,
         )
         with self.store.studies.locked(record.id):
             return self._search(record, bars, resumed=True)

@@ -32,7 +32,6 @@ from stocklstm.core.prices.splits import Split
 from stocklstm.errors import StockLstmError
 from stocklstm.store.manifest import Manifest, split_record
 from stocklstm.store.store import Store
-from stocklstm.workflows.loading.bars import bars_of_model
 from stocklstm.workflows.loading.model import LoadedModel
 from stocklstm.workflows.loading.pooled_model import AnyModel
 
@@ -205,10 +204,13 @@ def _audit(store: Store, model: AnyModel) -> _Audit:
     models, bars, revised = {}, {}, []
     for ticker in model.tickers:
         name = store.prices.current_name(ticker)
-        stored = bars_of_model(store, manifest, name).since(manifest.config.start)
+        stored = store.prices.bars(name).since(manifest.config.start)
         models[ticker] = model.of(ticker, stored)
         data = models[ticker].manifest.data
-        bars[ticker] = stored.select(stored.dates <= np.datetime64(data.last, "D"))
+        seen = stored.select(stored.dates <= np.datetime64(data.last, "D"))
+        if data.measured:
+            seen = store.prices.measured_then(name, seen, data.sha256, manifest.created)
+        bars[ticker] = seen
         if bars[ticker].fingerprint() != data.sha256:
             revised.append(ticker)
     if manifest.pool is None:

@@ -38,7 +38,7 @@ from stocklstm.errors import StaleDataError
 from stocklstm.store.manifest import Manifest, decode_manifest
 from stocklstm.store.store import Store, open_store
 from stocklstm.workflows.evaluate.pool_scores import _own
-from stocklstm.workflows.loading.bars import FEWEST_SESSIONS, bars_to_learn
+from stocklstm.workflows.loading.bars import FEWEST_SESSIONS, bars_of_model, bars_to_learn
 from stocklstm.workflows.loading.model import load_model
 from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
 from stocklstm.workflows.train.runs import TrainingStoppedError
@@ -71,8 +71,11 @@ def sessions_of(bars: Bars, minutes: int, *, since: int, seed: int = 0) -> Reali
     )
 
 
-def keep(store: Store, sessions: RealisedSessions) -> None:
-    store.prices.keep_realised(TICKER, sessions, source="test", at="2024-03-14T00:00:00Z")
+EARLIER, LATER = "2024-03-14T00:00:00Z", "2999-03-14T00:00:00Z"
+
+
+def keep(store: Store, sessions: RealisedSessions, at: str = EARLIER) -> None:
+    store.prices.keep_realised(TICKER, sessions, source="test", at=at)
 
 
 def measured_to(home: Path, *, hours: int, minutes: int) -> None:
@@ -191,10 +194,34 @@ def test_an_anchor_that_knows_tomorrows_bars_is_found_out(
 def test_realised_values_that_change_later_are_revised_prices(measured_home: Path) -> None:
     with open_store(measured_home) as store:
         bars = store.prices.bars(TICKER)
-        keep(store, sessions_of(bars, 1, since=len(bars) - 400).select(slice(0, 1)))
+        other = sessions_of(bars, 60, since=len(bars) - 400, seed=5)
+        keep(store, other.select(slice(0, 1)), at=LATER)
     (item,) = validate([TICKER], leakage=True, home=measured_home).results
 
     assert any("revised since training" in check.detail for check in item.checks)
+
+
+def test_shorter_bars_that_come_later_revise_nothing(measured_home: Path) -> None:
+    """Hourly ones of two years come first, and those of five minutes on the next evening."""
+    manifest = manifest_of(measured_home, 2)
+    with open_store(measured_home) as store:
+        bars = store.prices.bars(TICKER)
+        shorter = sessions_of(bars, 5, since=len(bars) - 100).select(slice(0, 40))
+        keep(store, shorter, at=LATER)
+        given = store.prices.pinned(
+            TICKER,
+            manifest.data.last,
+            manifest.data.sha256,
+            name="it",
+            command="train",
+            created=manifest.created,
+        )
+        current = bars_of_model(store, manifest, TICKER)
+    (item,) = validate([TICKER], leakage=True, home=measured_home).results
+
+    assert given.fingerprint() == manifest.data.sha256 != current.fingerprint()
+    assert item.status == "ok"
+    assert not any("revised" in check.detail for check in item.checks)
 
 
 # Which trainings make use of them

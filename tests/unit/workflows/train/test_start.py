@@ -125,9 +125,16 @@ def test_so_is_what_is_trained_with_its_settings(homes: tuple[Path, Path]) -> No
 
     # Smaller versions are taught with the prices of their parent.
     with open_store(homes[0]) as store:
-        data = manifest_of(homes[0]).data
+        manifest = manifest_of(homes[0])
+        data = manifest.data
         prices = store.prices.pinned(
-            TICKER, data.last, data.sha256, name="it", command="train", start=START
+            TICKER,
+            data.last,
+            data.sha256,
+            name="it",
+            command="train",
+            created=manifest.created,
+            start=START,
         )
     assert (str(prices.dates[0]), len(prices)) == (FIRST, data.rows)
 
