@@ -99,8 +99,8 @@ Log = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Add the table to this file, if anything in it is new, and print nothing. Beyond a "
-        "megabyte the file loses its older half.",
+        help="Add the table to this file, if anything in it is new, and print only what is wrong. "
+        "Beyond a megabyte the file loses its older half.",
         show_default=False,
     ),
 ]
