@@ -157,7 +157,7 @@ def fetch(
         ),
     ] = None,
     keep_bars: Annotated[
-        bool, typer.Option("--keep-bars", help="Keep the bars of --intraday as well.")
+        bool, typer.Option("--keep-bars", help="Like --intraday, and keep the bars themselves.")
     ] = False,
     deadline: Annotated[
         float,

@@ -6,7 +6,12 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from stocklstm.core.prices.measured_checks import fits, has_step
-from stocklstm.core.prices.realised import IntradayBars, RealisedSessions, measure_sessions
+from stocklstm.core.prices.realised import (
+    LONGEST_BARS,
+    IntradayBars,
+    RealisedSessions,
+    measure_sessions,
+)
 from stocklstm.core.prices.series import Bars, Dates, Flags, Indices
 from stocklstm.market.calendar import Sessions, session_lengths, session_opens, zone_or_utc
 from stocklstm.market.tables.instants import utc_offset
@@ -112,7 +117,8 @@ def _judged(
         not has_step(part) and fits(of_day.select(slice(row, row + 1)), part)
         for row, part in enumerate(parts)
     ]
-    usable = found.usable & (found.bars >= FEWEST_BARS) & np.array(sound, bool)
+    telling = (found.bars >= FEWEST_BARS) & (found.minutes <= LONGEST_BARS)
+    usable = found.usable & telling & np.array(sound, bool)
     names = found.dates.astype(str).tolist()
     return replace(found, usable=usable), dict(zip(names, parts, strict=True))
 

@@ -343,6 +343,9 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
             bars = [offer.answer.intraday]
             wish = Wish(run.options.keep_bars, run.options.full)
             fetched = _with_sessions(fetched, keep_sessions(run.store, whose, bars, wish))
+        elif run.options.intraday and not isinstance(run.asker.source, IntradaySource):
+            words = "the file has no bars within sessions that can be measured"
+            fetched = replace(fetched, warnings=(*fetched.warnings, words))
     run.kept[offer.calendar.exchange] = offer.calendar
     if isinstance(run.asker.source, IntradaySource) and is_wanted(
         run.store, ticker, whose.source, chosen=run.options.intraday

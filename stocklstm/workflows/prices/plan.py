@@ -141,12 +141,13 @@ def _checked_intraday(source: PriceSource, options: FetchOptions) -> FetchOption
             "--keep-bars keeps the bars that --no-intraday does not get",
             hint="leave one of them out",
         )
+    wish = "--keep-bars" if options.keep_bars else "--intraday"
     if options.keep_bars:
         options = replace(options, intraday=True)
     if options.intraday and not options.files and not isinstance(source, IntradaySource):
         raise ConfigError(
             f"the source {options.source} has no bars within sessions",
-            hint="leave --intraday out, or take --source yahoo",
+            hint=f"leave {wish} out, or take --source yahoo",
         )
     return options
 

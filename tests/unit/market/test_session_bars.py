@@ -215,8 +215,9 @@ def test_a_session_that_begins_late_and_has_a_closing_auction_is_not_moved() -> 
     assert measured_on({day: whole}, auction).sessions.firsts.tolist() == [575]
 
 
-def test_a_few_long_bars_say_nothing() -> None:
-    day = {"2024-07-02": bars_between("2024-07-02", "09:30", "16:00", minutes=180)}
+@pytest.mark.parametrize("minutes", [120, 180])
+def test_a_few_long_bars_say_nothing(minutes: int) -> None:
+    day = {"2024-07-02": bars_between("2024-07-02", "09:30", "16:00", minutes=minutes)}
     assert measured_on(day).sessions.usable.tolist() == [False]
 
 

@@ -337,6 +337,16 @@ def test_options_that_contradict_are_refused(home: Path) -> None:
             fetch([TICKER], options, home=home)
 
 
+@pytest.mark.parametrize("option", ["--intraday", "--keep-bars"])
+def test_what_has_no_parts_of_days_says_so(cli: Cli, tmp_path: Path, option: str) -> None:
+    refused = cli("fetch", "--source", "sample", option)
+    assert f"leave {option} out" in refused.err
+    file = tmp_path / "days.csv"
+    file.write_text("Date,Close\n" + "".join(f"2024-07-{day:02},36.5\n" for day in range(1, 6)))
+    told = cli("fetch", "PETR4.SA", "--file", f"{file}", option)
+    assert (told.code, "has no bars within sessions" in told.err) == (0, True)
+
+
 def _minutes(count: int) -> str:
     """Write a file of one-minute bars of a session of B3, and of a part of the next one."""
     lines = ["Datetime,Open,High,Low,Close,Volume"]
