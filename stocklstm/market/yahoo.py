@@ -4,13 +4,13 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -39,6 +39,8 @@ from stocklstm.market.source import FetchRequest, IntradayRequest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+T = TypeVar("T")
 
 # Kiribati is first to see a day.
 _EARLIEST_ZONE_S = 14 * 3600
@@ -86,38 +88,29 @@ class YahooSource:
             ConfigError: A file was given.
         """
         request.require_no_file("yahoo")
-        with _quiet(), _cache_lock():
-            try:
-                return self._fetch(request)
-            except StorageError:
-                # Many processes at once, or a crash in one of them, break yfinance's cache.
-                _wipe_cache()
-                return self._fetch(request)
+        return _with_sound_cache(lambda: self._fetch(request))
 
     def fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
         """Fetch bars within sessions, from a day on; prices are adjusted for splits.
 
         Returns:
-            Also bars of the session that goes on. None if Yahoo has no session since then.
+            Bars, also of the session that goes on; none if Yahoo has no session since then.
 
         Raises:
             RejectedDataError: Yahoo has no bars of this length, or not so far back.
             StockLstmError: As `fetch`.
         """
-        with _quiet(), _cache_lock():
-            try:
-                return self._fetch_intraday(request)
-            except StorageError:
-                _wipe_cache()
-                return self._fetch_intraday(request)
+        return _with_sound_cache(lambda: self._fetch_intraday(request))
 
     def _fetch_intraday(self, request: IntradayRequest) -> IntradayBars:
         client = _load_client()
         warnings.simplefilter("ignore")
-        span = {"start": _moment(request.start), "interval": f"{request.minutes}m"}
         try:
             frame = client.Ticker(request.ticker).history(
-                auto_adjust=False, timeout=self.timeout_s, **span
+                start=_moment(request.start),
+                interval=f"{request.minutes}m",
+                auto_adjust=False,
+                timeout=self.timeout_s,
             )
         except client.exceptions.YFPricesMissingError as error:
             if not error.yahoo_reason:
@@ -147,6 +140,17 @@ class YahooSource:
             raise _translated(error, request.ticker) from error
         answer = _answer(request.ticker, frame, ticker.get_history_metadata())
         return answer if request.start is None else _since(answer, request.start)
+
+
+def _with_sound_cache(question: Callable[[], T]) -> T:
+    """Ask yfinance, and once more with an empty cache where that cannot be used."""
+    with _quiet(), _cache_lock():
+        try:
+            return question()
+        except StorageError:
+            # Many processes at once, or a crash in one of them, break yfinance's cache.
+            _wipe_cache()
+            return question()
 
 
 @contextmanager

@@ -282,7 +282,7 @@ class Registry:
                 f"somebody changed it: {training_command(ticker)}",
             )
 
-    def every_outline(self) -> Callable[[str], dict[int, Outline | StockLstmError]]:
+    def outlines_of_each(self) -> Callable[[str], dict[int, Outline | StockLstmError]]:
         """Read the list of versions of all tickers at once; what it returns is as `outlines`."""
         listed = rows_by_owner(self.connection, "versions", "ticker", _LISTED)
         if listed is None:

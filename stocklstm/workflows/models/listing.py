@@ -74,7 +74,7 @@ def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     aliases: Callable[[str], Mapping[str, int]] = registry.aliases.of
     if not names:
         names = [StoredTicker(name) for name in registry.tickers()]
-        outlines, aliases = registry.every_outline(), registry.aliases.of_each()
+        outlines, aliases = registry.outlines_of_each(), registry.aliases.of_each()
     groups, unknown = for_each(
         names, parse_owner, lambda owner: _summaries(owner, outlines, aliases)
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -56,6 +57,8 @@ from stocklstm.workflows.prices.traits import (
     best_known,
     known_exchange,
 )
+
+T = TypeVar("T")
 
 _YEAR = np.timedelta64(365, "D")
 
@@ -247,40 +250,29 @@ def fetch(
 
         through = failed = 0
 
-        def report(ticker: str) -> None:
-            nonlocal through
-            through += 1
-            on_ticker(TickerDone(ticker, through, total, failed))
+        def counted(work: Callable[[_Run, str], T]) -> Callable[[str], T]:
+            def task(ticker: str) -> T:
+                nonlocal through, failed
+                try:
+                    return work(run, ticker)
+                except Exception:
+                    failed += 1
+                    raise
+                finally:
+                    asker.done += 1
+                    # Bars within sessions of others are still to come.
+                    if ticker not in run.waiting:
+                        through += 1
+                        on_ticker(TickerDone(ticker, through, total, failed))
 
-        def task(ticker: str) -> FetchedTicker:
-            nonlocal failed
-            try:
-                return _fetch_one(run, ticker)
-            except Exception:
-                failed += 1
-                raise
-            finally:
-                asker.done += 1
-                if ticker not in run.waiting:
-                    report(ticker)
-
-        def bars_within(ticker: str) -> tuple[str, FetchedSessions | None]:
-            nonlocal failed
-            try:
-                return ticker, _bars_within(run, ticker)
-            except Exception:
-                failed += 1
-                raise
-            finally:
-                asker.done += 1
-                report(ticker)
+            return task
 
         try:
-            results, failures = for_each(names, parse_ticker, task)
+            results, failures = for_each(names, parse_ticker, counted(_fetch_one))
             # Daily prices come first: bars within sessions are as many questions again.
             asker.begin(len(run.waiting))
-            waiting = (Named(ticker, ticker, ticker) for ticker in run.waiting)
-            pairs, unfinished = attempt_each(waiting, bars_within)
+            waiting = [Named(ticker, ticker, ticker) for ticker in run.waiting]
+            pairs, unfinished = attempt_each(waiting, counted(_bars_within))
         finally:
             asker.close()
     found = dict(pairs)
@@ -290,13 +282,13 @@ def fetch(
     )
 
 
-def _bars_within(run: _Run, ticker: str) -> FetchedSessions | None:
-    """Get bars within sessions of a ticker whose daily prices are stored."""
-    source = run.asker.source
+def _bars_within(run: _Run, ticker: str) -> tuple[str, FetchedSessions | None]:
+    """Get bars within sessions of a ticker that waits for them, its daily prices being stored."""
+    source, whose = run.asker.source, run.waiting.pop(ticker)
     if not isinstance(source, IntradaySource):
-        return None
+        return ticker, None
     wish = Wish(run.options.keep_bars, run.options.full)
-    return fetch_sessions(run.store, run.asker, source, run.waiting[ticker], wish)
+    return ticker, fetch_sessions(run.store, run.asker, source, whose, wish)
 
 
 def _with_sessions(fetched: FetchedTicker, found: FetchedSessions | None) -> FetchedTicker:
