@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from stocklstm.core.prices.measured_checks import fits, has_step
+from stocklstm.core.prices.measured_checks import fits, has_step, implausible
 from stocklstm.core.prices.realised import (
     LONGEST_BARS,
     IntradayBars,
@@ -114,8 +114,10 @@ def _judged(
     ]
     of_day = daily.select(np.searchsorted(daily.dates, found.dates))
     sound = [
-        not has_step(part) and fits(of_day.select(slice(row, row + 1)), part)
-        for row, part in enumerate(parts)
+        not has_step(part)
+        and fits(day := of_day.select(slice(row, row + 1)), part)
+        and not implausible(day, variance, len(part))
+        for row, (part, variance) in enumerate(zip(parts, found.realised.tolist(), strict=True))
     ]
     telling = (found.bars >= FEWEST_BARS) & (found.minutes <= LONGEST_BARS)
     usable = found.usable & telling & np.array(sound, bool)
@@ -174,9 +176,15 @@ def coarser(bars: IntradayBars, minutes: int, begin: int = 0) -> IntradayBars:
 
 
 def _credible(bars: IntradayBars) -> IntradayBars:
-    """Order bars, each start once (the last one counts), without those that have no price."""
+    """Order bars, each start once (the last one counts), without those that have no price.
+
+    Highs and lows reach at least to the opens and closes, so that all that looks at them sees the
+    same range.
+    """
     prices = np.stack([bars.opens, bars.highs, bars.lows, bars.closes])
-    bars = selected(bars, np.flatnonzero((np.isfinite(prices) & (prices > 0)).all(axis=0)))
+    sound = np.flatnonzero((np.isfinite(prices) & (prices > 0)).all(axis=0))
+    bars, prices = selected(bars, sound), prices[:, sound]
+    bars = replace(bars, highs=prices.max(axis=0), lows=prices.min(axis=0))
     _, rows = np.unique(bars.starts[::-1], return_index=True)
     return selected(bars, len(bars) - 1 - rows)
 

@@ -639,6 +639,13 @@ class PriceStore:
         with database_errors():
             return has_sessions(self.checksums, ticker, source)
 
+    def tickers_with_realised(self) -> set[str]:
+        """Name the tickers that have intraday sessions, sound or not."""
+        from stocklstm.store.realised import tickers_with_sessions
+
+        with stored_values():
+            return tickers_with_sessions(self.checksums)
+
     def last_realised(self, ticker: str, *, most_minutes: int) -> str | None:
         """Look up the last ISO day with bars of a length or shorter; None if there is none."""
         from stocklstm.store.realised import last_session

@@ -78,6 +78,12 @@ def has_sessions(checksums: Checksums, ticker: str, source: str) -> bool:
     return _exists(checksums, "realised WHERE ticker = ? AND source = ?", ticker, source)
 
 
+def tickers_with_sessions(checksums: Checksums) -> set[str]:
+    """Name the tickers that have sessions, sound or not."""
+    rows = checksums.connection.execute("SELECT DISTINCT ticker FROM realised")
+    return {ticker for (ticker,) in rows}
+
+
 def has_bars(checksums: Checksums, ticker: str) -> bool:
     """Tell whether bars of a ticker are kept."""
     return _exists(checksums, "intraday_bars WHERE ticker = ?", ticker)
@@ -114,13 +120,16 @@ def keep_sessions(
     doubtful = faults | bar_faults
     dropped = _drop(checksums, ticker, faults, doubtful) if mend else 0
     stored = _stored(checksums, ticker, months)
-    with_bars = _with_bars(checksums, ticker) if bars else set()
+    # Of a session that was measured by several lengths the bars are of one.
+    to_keep = {(date, of_day.minutes) for date, of_day in bars.items()}
+    if to_keep:
+        to_keep -= _with_bars(checksums, ticker)
     written = {
         key: row
         for key, row in given.items()
         if key[0][:7] in doubtful
         or _is_better(row, stored.get(key))
-        or (key[0] in bars and key not in with_bars and _is_same(row, stored[key]))
+        or (key in to_keep and _is_same(row, stored[key]))
     }
     _write(checksums, ticker, written, bars)
     touched = {date[:7] for date, _ in written}

@@ -13,6 +13,9 @@ _TOLERANCE = 0.01
 # That of 3:2, within 5 %.
 _SMALLEST_SPLIT = float(np.log(1.5 * 0.95))
 
+# Of a hundred and one: what is beyond is not worth a number.
+_LARGEST_MOVE = float(np.log(101))
+
 # Sums of the same numbers, perhaps in another order.
 _ROUNDING = 1e-9
 
@@ -40,16 +43,17 @@ def fits(day: Bars, bars: "IntradayBars") -> bool:
 
 def misfit(day: Bars, bars: "IntradayBars") -> str:
     """Say in what the bars of a session are not those of its daily row; "" if they can be."""
-    high, low = float(bars.highs.max()), float(bars.lows.min())
-    spread, of_day = np.log(high / low), np.log(day.highs[0] / day.lows[0])
+    # Logarithms first: a quotient of any two prices may be none that a float can hold.
+    high, low, close = np.log([bars.highs.max(), bars.lows.min(), bars.closes[-1]])
+    spread, of_day = high - low, np.log(day.highs[0] / day.lows[0])
     # Of a day without a range nothing is known.
     if np.isnan(of_day):
         return ""
     if spread > of_day + _TOLERANCE:
-        return f"their range is {np.expm1(spread):.1%}, the day's {np.expm1(of_day):.1%}"
-    depth = np.log(bars.closes[-1] / high) - np.log(day.closes[0] / day.highs[0])
+        return f"their range is {_per_cent(spread)}, the day's {_per_cent(of_day)}"
+    depth = close - high - np.log(day.closes[0] / day.highs[0])
     if abs(depth) > _TOLERANCE + max(0.0, of_day - spread):
-        return f"their close is {np.expm1(depth):+.1%} away from the day's, below the high"
+        return f"their close is {_per_cent(depth)} away from the day's, below the high"
     return ""
 
 
@@ -67,10 +71,15 @@ def implausible(day: Bars, variance: float, bars: int) -> str:
     spread = np.log(day.highs[0] / day.lows[0])
     way = abs(np.log(day.closes[0] / day.opens[0]))
     if variance > bars * (spread + _TOLERANCE) ** 2:
-        return f"{bars} bars within a range of {np.expm1(spread):.1%} cannot vary as much"
+        return f"{bars} bars within a range of {_per_cent(spread)} cannot vary as much"
     if variance * bars < max(0.0, way - 2 * _TOLERANCE) ** 2:
-        return f"{bars} bars on a day that moved by {np.expm1(way):.1%} cannot vary as little"
+        return f"{bars} bars on a day that moved by {_per_cent(way)} cannot vary as little"
     return ""
+
+
+def _per_cent(move: float) -> str:
+    """Write a log return in per cent, however large it is."""
+    return f"{np.expm1(move):.1%}" if move < _LARGEST_MOVE else "more than 10,000 %"
 
 
 def check_measured(measured: RealisedSessions, days: Dates) -> list[str]:

@@ -68,8 +68,8 @@ def show_intraday(store: Store, tickers: Sequence[str]) -> CoverageResult:
 
 
 def _tickers_with_sessions(store: Store) -> list[str]:
-    names = stored_tickers(store)
-    found = [name for name in names if len(store.prices.realised(name))]
+    names, measured = stored_tickers(store), store.prices.tickers_with_realised()
+    found = [name for name in names if name in measured]
     if not found:
         raise NoPricesError(
             "there are no bars within sessions in the store",

@@ -32,7 +32,8 @@ class FetchedSessions:
         minutes: Lengths of the bars that were measured.
         first: First ISO day of them; "" if none came.
         last: Last ISO day of them; "" if none came.
-        not_usable: ISO days of which there were too few bars, or bars that do not fit the day.
+        not_usable: ISO days of which there were too few bars of any length, or bars that do not fit
+            the day.
         bars_kept: True if the bars themselves are kept, too.
     """
 
@@ -214,7 +215,7 @@ def keep_sessions(
             )
             done.append((found.sessions, kept))
     days = np.concatenate([sessions.dates for sessions, _ in done])
-    marked = np.concatenate([sessions.dates[~sessions.usable] for sessions, _ in done])
+    used = np.concatenate([sessions.dates[sessions.usable] for sessions, _ in done])
     return FetchedSessions(
         sessions_added=sum(kept.added for _, kept in done),
         sessions_revised=sum(kept.revised for _, kept in done),
@@ -222,7 +223,7 @@ def keep_sessions(
         minutes=tuple(sorted({int(length) for found, _ in done for length in found.minutes})),
         first=str(days.min()) if len(days) else "",
         last=str(days.max()) if len(days) else "",
-        not_usable=tuple(np.unique(marked).astype(str).tolist()),
+        not_usable=tuple(np.setdiff1d(days, used).astype(str).tolist()),
         bars_kept=keep_bars,
     )
 

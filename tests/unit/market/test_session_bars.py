@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocklstm.core.prices.measured_checks import (
+    check_against_days,
+    check_kept,
+    check_measured,
+)
 from stocklstm.core.prices.realised import IntradayBars, measure_sessions
 from stocklstm.core.prices.series import Bars
 from stocklstm.market.calendar import Sessions, session_lengths, sessions
@@ -179,6 +184,41 @@ def test_bars_of_another_share_do_not_fit_the_day() -> None:
         assert found.sessions.usable.tolist() == [usable]
     unknown = replace(daily, highs=daily.highs * np.nan, lows=daily.lows * np.nan)
     assert measured(whole, calendar_of("XNYS"), NEW_YORK, unknown, NONE).sessions.usable.all()
+
+
+WILD = [np.nan, np.inf, -np.inf, 0.0, -50.0, 5e-324, 1e-300, 1e-9, 49.0, 51.0, 60.0, 1e9, 1.7e308]
+
+
+@PROPERTY
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 77), st.sampled_from(WILD)), max_size=9),
+    st.sampled_from([45.0, 49.0, 50.0, 55.0, 1e-9, 1e9]),
+)
+def test_what_is_used_is_what_a_check_against_the_daily_rows_lets_pass(
+    changed: list[tuple[int, int, float]], opened: float
+) -> None:
+    day = "2024-07-02"
+    bars = whole = bars_between(day, "09:30", "16:00")
+    for column, place, price in changed:
+        name = ("opens", "highs", "lows", "closes")[column]
+        prices = np.where(np.arange(len(bars)) == place, price, getattr(bars, name))
+        bars = replace(bars, **{name: prices})
+    daily = day_of(whole, days=[day])
+    opens = np.array([opened])
+    daily = replace(
+        daily,
+        opens=opens,
+        highs=np.maximum(opens, daily.highs),
+        lows=np.minimum(opens, daily.lows),
+    )
+
+    found = measured(bars, calendar_of("XNYS"), NEW_YORK, daily, NONE)
+
+    assert check_measured(found.sessions, daily.dates) == []
+    kept = list(found.bars.items())
+    assert check_kept(found.sessions, kept, NEW_YORK) == []
+    assert check_against_days(found.sessions, kept, daily) == []
+    assert check_against_days(found.sessions, [], daily) == []
 
 
 def test_a_later_split_of_the_daily_prices_makes_no_difference() -> None:

@@ -380,6 +380,37 @@ def test_a_file_of_parts_of_days_feeds_the_table(cli: Cli, home: Path, tmp_path:
     assert show_prices(["PETR4.SA"], home=home).prices[0].rows == 2
 
 
+@pytest.mark.usefixtures("home")
+def test_a_share_traded_now_and_then_is_measured_once(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "minutes.csv"
+    header, *lines = _minutes(200).splitlines()
+    traded = [line for place, line in enumerate(lines) if place // 5 % 5 < 3]
+    file.write_text("\n".join([header, *traded]) + "\n")
+    fetch_it = ("fetch", "PETR4.SA", "--file", f"{file}", "--json", "--keep-bars")
+    (item,) = json.loads(cli(*fetch_it).out)["results"]
+    assert item["intraday"]["minutes"] == [5, 15]
+    # Too few bars of five minutes, enough of fifteen.
+    assert (item["intraday"]["sessions_added"], item["intraday"]["not_usable"]) == (4, [])
+
+    (again,) = json.loads(cli(*fetch_it).out)["results"]
+
+    assert (again["intraday"]["sessions_revised"], again["unchanged"]) == (0, True)
+
+
+def test_a_damaged_ticker_hides_no_other(cli: Cli, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "minutes.csv"
+    file.write_text(_minutes(200))
+    for ticker in ("AAAA3.SA", "PETR4.SA"):
+        cli("fetch", ticker, "--file", f"{file}", "--intraday")
+    damage(home, "UPDATE realised SET realised = realised * 2 WHERE ticker = 'AAAA3.SA'")
+
+    outcome = cli("prices", "show", "--intraday", "--json")
+
+    document = json.loads(outcome.out)
+    assert (outcome.code, len(document["errors"])) == (5, 1)
+    assert [item["ticker"] for item in document["intraday"]] == ["PETR4.SA"]
+
+
 def test_coverage_is_counted_by_length_of_bars(quotes: Quotes, home: Path, cli: Cli) -> None:
     on(quotes, home, DAYS[60])
     nothing = cli("prices", "show", "--intraday")
