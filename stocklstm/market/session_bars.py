@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from stocklstm.core.prices.measured_checks import fits, has_step, implausible
+from stocklstm.core.prices.measured_checks import has_step, implausible, misfit
 from stocklstm.core.prices.realised import (
     LONGEST_BARS,
     IntradayBars,
     RealisedSessions,
+    credible,
     measure_sessions,
 )
 from stocklstm.core.prices.series import Bars, Dates, Flags, Indices
@@ -76,11 +77,11 @@ def measured(
         usual: How many bars of this length stored sessions have; it counts where no calendar tells
             how many are due.
     """
-    bars = _credible(bars)
+    bars = credible(bars)
     days = local_days(bars.starts, time_zone)
     bars = _by_starts(bars, days, calendar)
     rows = np.isin(days, daily.dates) & _within_hours(bars.starts, days, calendar)
-    bars = selected(bars, rows)
+    bars = bars.select(rows)
     if bars.minutes < FINEST:
         bars = coarser(bars, FINEST)
     found, parts = _judged(bars, calendar, time_zone, daily, usual)
@@ -109,13 +110,13 @@ def _judged(
     found = measure_sessions(bars, zone_or_utc(time_zone).key, expected)
     begins = np.searchsorted(days, found.dates)
     parts = [
-        selected(bars, slice(begin, begin + count))
+        bars.select(slice(begin, begin + count))
         for begin, count in zip(begins.tolist(), found.bars.tolist(), strict=True)
     ]
     of_day = daily.select(np.searchsorted(daily.dates, found.dates))
     sound = [
         not has_step(part)
-        and fits(day := of_day.select(slice(row, row + 1)), part)
+        and not misfit(day := of_day.select(slice(row, row + 1)), part)
         and not implausible(day, variance, len(part))
         for row, (part, variance) in enumerate(zip(parts, found.realised.tolist(), strict=True))
     ]
@@ -147,12 +148,6 @@ def _together(parts: Sequence[IntradayBars]) -> IntradayBars:
     return IntradayBars(np.concatenate([p.starts for p in parts]), parts[0].minutes, *columns)
 
 
-def selected(bars: IntradayBars, rows: Flags | Indices | slice) -> IntradayBars:
-    """Keep some bars."""
-    prices = (bars.opens, bars.highs, bars.lows, bars.closes)
-    return IntradayBars(bars.starts[rows], bars.minutes, *(column[rows] for column in prices))
-
-
 def coarser(bars: IntradayBars, minutes: int, begin: int = 0) -> IntradayBars:
     """Put bars together to longer ones.
 
@@ -173,20 +168,6 @@ def coarser(bars: IntradayBars, minutes: int, begin: int = 0) -> IntradayBars:
         np.minimum.reduceat(bars.lows, firsts),
         bars.closes[lasts],
     )
-
-
-def _credible(bars: IntradayBars) -> IntradayBars:
-    """Order bars, each start once (the last one counts), without those that have no price.
-
-    Highs and lows reach at least to the opens and closes, so that all that looks at them sees the
-    same range.
-    """
-    prices = np.stack([bars.opens, bars.highs, bars.lows, bars.closes])
-    sound = np.flatnonzero((np.isfinite(prices) & (prices > 0)).all(axis=0))
-    bars, prices = selected(bars, sound), prices[:, sound]
-    bars = replace(bars, highs=prices.max(axis=0), lows=prices.min(axis=0))
-    _, rows = np.unique(bars.starts[::-1], return_index=True)
-    return selected(bars, len(bars) - 1 - rows)
 
 
 def local_days(starts: Indices, time_zone: str) -> Dates:

@@ -22,27 +22,22 @@ _ROUNDING = 1e-9
 Kept = Sequence[tuple[str, IntradayBars]]
 
 
-def has_step(bars: "IntradayBars") -> bool:
+def has_step(bars: IntradayBars) -> bool:
     """Tell whether the bars of a session hold a step as large as that of a split."""
     logs = np.log(np.column_stack([bars.opens, bars.closes]).ravel())
     return bool((np.abs(np.diff(logs)) > _SMALLEST_SPLIT).any())
 
 
-def fits(day: Bars, bars: "IntradayBars") -> bool:
-    """Tell whether bars can be those of a session whose daily row is known, in whatever scale.
+def misfit(day: Bars, bars: IntradayBars) -> str:
+    """Say in what the bars of a session are not those of its daily row; "" if they can be.
 
-    Their range is no larger than the day's, and the last close is as far below the high, but for
-    what was traded in auctions.
+    The scales may differ. Their range is no larger than the day's, and the last close is as far
+    below the high, but for what was traded in auctions.
 
     Args:
         day: One row.
         bars: Those of the session, at least one.
     """
-    return not misfit(day, bars)
-
-
-def misfit(day: Bars, bars: "IntradayBars") -> str:
-    """Say in what the bars of a session are not those of its daily row; "" if they can be."""
     # Logarithms first: a quotient of any two prices may be none that a float can hold.
     high, low, close = np.log([bars.highs.max(), bars.lows.min(), bars.closes[-1]])
     spread, of_day = high - low, np.log(day.highs[0] / day.lows[0])

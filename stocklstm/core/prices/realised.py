@@ -49,6 +49,11 @@ class IntradayBars:
         """Count the bars."""
         return len(self.starts)
 
+    def select(self, rows: Indices | Flags | slice) -> "IntradayBars":
+        """Keep some bars, chosen by anything that indexes an array along its first axis."""
+        prices = (self.opens, self.highs, self.lows, self.closes)
+        return IntradayBars(self.starts[rows], self.minutes, *(column[rows] for column in prices))
+
 
 @dataclass(frozen=True, eq=False)
 class RealisedSessions:
@@ -117,7 +122,7 @@ def measure_sessions(
     Raises:
         ValueError: There is no such time zone.
     """
-    bars = _credible(bars)
+    bars = credible(bars)
     days, minutes = _local(bars.starts, time_zone)
     # Rows at which sessions begin.
     dates, begins = np.unique(days, return_index=True)
@@ -172,8 +177,12 @@ def variances_of_days(sessions: RealisedSessions, dates: Dates) -> DayVariances:
     return DayVariances(minutes, variances)
 
 
-def _credible(bars: IntradayBars) -> IntradayBars:
-    """Order the bars, each start once, without those that no market can have had."""
+def credible(bars: IntradayBars) -> IntradayBars:
+    """Order bars, each start once (the last one counts), without those that no market can have had.
+
+    Highs and lows reach at least to the opens and closes, so that all that looks at them sees the
+    same range.
+    """
     prices = np.column_stack([bars.opens, bars.highs, bars.lows, bars.closes])
     with np.errstate(invalid="ignore"):
         sound = (np.isfinite(prices) & (prices > 0)).all(axis=1)

@@ -12,7 +12,7 @@ from stocklstm.core.prices.series import Dates, Indices
 from stocklstm.core.reference import CHAMPION
 from stocklstm.errors import IntegrityError, RejectedDataError
 from stocklstm.market.calendar import Sessions, last_final_day, local_day
-from stocklstm.market.session_bars import COARSEST, local_days, measured, selected
+from stocklstm.market.session_bars import COARSEST, local_days, measured
 from stocklstm.market.source import IntradayRequest, IntradaySource
 from stocklstm.store.realised import Kept
 from stocklstm.store.store import Store
@@ -183,7 +183,7 @@ class _Question:
         request = IntradayRequest(self.ticker.name, minutes, str(start))
         bars = self.asker.call(lambda: self.source.fetch_intraday(request))
         # Of a day before that only a part may have been given.
-        return selected(bars, local_days(bars.starts, self.ticker.time_zone) >= start)
+        return bars.select(local_days(bars.starts, self.ticker.time_zone) >= start)
 
 
 def final_days(store: Store, ticker: Ticker) -> Dates:
