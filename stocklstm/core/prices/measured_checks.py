@@ -1,6 +1,7 @@
 """Whether sessions and their bars can be those of the daily rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,9 @@ _SMALLEST_SPLIT = float(np.log(1.5 * 0.95))
 
 # Of a hundred and one: what is beyond is not worth a number.
 _LARGEST_MOVE = float(np.log(101))
+
+# Of the Line Islands.
+_FARTHEST_CLOCK_S = 14 * 3600
 
 # Sums of the same numbers, perhaps in another order.
 _ROUNDING = 1e-9
@@ -97,8 +101,12 @@ def check_measured(measured: RealisedSessions, days: Dates) -> list[str]:
     ]
 
 
-def check_kept(measured: RealisedSessions, kept: Kept, time_zone: str) -> list[str]:
-    """Name the sessions that are not what their bars say."""
+def check_kept(measured: RealisedSessions, kept: Kept) -> list[str]:
+    """Name the sessions that are not what their bars say.
+
+    The minute at which a session begins tells by which clock it was measured: the calendar of a
+    ticker may have been changed since.
+    """
     rows = {
         (str(day), minutes): row
         for row, (day, minutes) in enumerate(
@@ -107,8 +115,9 @@ def check_kept(measured: RealisedSessions, kept: Kept, time_zone: str) -> list[s
     }
     found = []
     for day, bars in kept:
-        row, anew = rows.get((day, bars.minutes)), measure_sessions(bars, time_zone, {})
-        if row is None or len(anew) != 1:
+        row = rows.get((day, bars.minutes))
+        local = None if row is None else _by_its_clock(bars, day, int(measured.firsts[row]))
+        if local is None or len(anew := measure_sessions(local, "UTC", {})) != 1:
             found.append(f"{day}: bars of {bars.minutes} minutes are of no session")
         elif not all(
             np.isclose(getattr(anew, name)[0], getattr(measured, name)[row], rtol=_ROUNDING, atol=0)
@@ -116,6 +125,19 @@ def check_kept(measured: RealisedSessions, kept: Kept, time_zone: str) -> list[s
         ):
             found.append(f"{day}: not what its bars of {bars.minutes} minutes say")
     return found
+
+
+def _by_its_clock(bars: IntradayBars, day: str, first: int) -> IntradayBars | None:
+    """Move bars to where the first begins so many minutes after a day's midnight in UTC.
+
+    Returns:
+        None if no clock of the world is so far from UTC.
+    """
+    midnight = int(np.datetime64(day, "s").astype(np.int64))
+    east_s = midnight + 60 * first - int(bars.starts[0]) // 60 * 60
+    if abs(east_s) > _FARTHEST_CLOCK_S:
+        return None
+    return replace(bars, starts=bars.starts + east_s)
 
 
 def check_against_days(measured: RealisedSessions, kept: Kept, days: Bars) -> list[str]:

@@ -126,8 +126,7 @@ def _check_intraday(
 ) -> tuple[Check, Check]:
     """Check sessions that were measured by their bars: by themselves, and by the daily rows."""
     kept = store.prices.intraday_bars(ticker)
-    zone = store.prices.instrument(ticker).time_zone
-    broken = check_measured(measured, bars.dates) + check_kept(measured, kept, zone)
+    broken = check_measured(measured, bars.dates) + check_kept(measured, kept)
     otherwise = f"{len(measured):,} sessions, {len(kept):,} with their bars"
     sound = Check("intraday", "failed" if broken else "ok", "; ".join(broken[:3]) or otherwise)
     if broken:

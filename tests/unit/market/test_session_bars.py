@@ -216,7 +216,7 @@ def test_what_is_used_is_what_a_check_against_the_daily_rows_lets_pass(
 
     assert check_measured(found.sessions, daily.dates) == []
     kept = list(found.bars.items())
-    assert check_kept(found.sessions, kept, NEW_YORK) == []
+    assert check_kept(found.sessions, kept) == []
     assert check_against_days(found.sessions, kept, daily) == []
     assert check_against_days(found.sessions, [], daily) == []
 

@@ -54,7 +54,7 @@ def test_what_was_measured_of_a_path_fits_its_day_in_any_scale(
     assert misfit(day, bars) == ""
     assert implausible(day, float(measured.realised[0]), len(bars)) == ""
     assert check_measured(measured, day.dates) == []
-    assert check_kept(measured, [(DAY, bars)], ZONE) == []
+    assert check_kept(measured, [(DAY, bars)]) == []
     assert check_against_days(measured, [(DAY, bars)], day) == []
 
 
@@ -97,9 +97,9 @@ def test_a_session_that_is_not_what_its_bars_say_is_named() -> None:
     bars = path(7, 84, 0.001)
     measured = measure_sessions(bars, ZONE, {})
     other = replace(measured, realised=measured.realised * (1 + 1e-6))
-    assert "not what its bars" in check_kept(other, [(DAY, bars)], ZONE)[0]
-    assert "of no session" in check_kept(measured, [(DAY, replace(bars, minutes=15))], ZONE)[0]
-    assert "of no session" in check_kept(measured, [("2024-03-13", bars)], ZONE)[0]
+    assert "not what its bars" in check_kept(other, [(DAY, bars)])[0]
+    assert "of no session" in check_kept(measured, [(DAY, replace(bars, minutes=15))])[0]
+    assert "of no session" in check_kept(measured, [("2024-03-13", bars)])[0]
 
 
 @PROPERTY

@@ -397,6 +397,19 @@ def test_a_share_traded_now_and_then_is_measured_once(cli: Cli, tmp_path: Path) 
     assert (again["intraday"]["sessions_revised"], again["unchanged"]) == (0, True)
 
 
+def test_another_calendar_makes_no_stored_session_wrong(
+    quotes: Quotes, home: Path, cli: Cli
+) -> None:
+    on(quotes, home, DAYS[60], intraday=True, keep_bars=True)
+    execute(home, "UPDATE instruments SET exchange = 'BVMF', time_zone = 'America/Sao_Paulo'")
+
+    outcome = cli("prices", "verify", TICKER, "--json")
+
+    (item,) = json.loads(outcome.out)["results"]
+    (check,) = [each for each in item["checks"] if each["name"] == "intraday"]
+    assert check["status"] == "ok"
+
+
 def test_a_damaged_ticker_hides_no_other(cli: Cli, home: Path, tmp_path: Path) -> None:
     file = tmp_path / "minutes.csv"
     file.write_text(_minutes(200))
