@@ -15,23 +15,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _FUNCTIONS = (
     *("adopt_versions", "backup", "collect_garbage", "compare_versions", "diff_models"),
-    *("draw_forecasts", "dry_run"),
-    *("dry_run_pooled", "effective_settings", "evaluate", "evaluate_horizons", "evaluate_live"),
-    *("evaluate_pool", "evening", "export_model", "export_prices", "fetch", "find_due"),
-    *("import_model", "list_forecasts", "list_models", "load", "plan_evenings", "predict"),
-    *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "restore"),
-    *(
-        "retrain",
-        "rollback",
-        "score_league",
-        "show_intraday",
-        "show_model",
-        "show_prices",
-        "sign_versions",
-        "train",
-    ),
-    *("train_pooled", "tune", "unalias", "validate", "verify_prices", "walk_forward"),
-    "write_report",
+    *("draw_forecasts", "dry_run", "dry_run_pooled", "effective_settings", "evaluate"),
+    *("evaluate_horizons", "evaluate_live", "evaluate_pool", "evening", "export_model"),
+    *("export_prices", "fetch", "find_due", "import_model", "list_forecasts", "list_models"),
+    *("load", "plan_evenings", "predict", "promote", "quantize", "remove_versions"),
+    *("rename_prices", "require_prices", "restore", "retrain", "rollback", "score_league"),
+    *("show_intraday", "show_model", "show_prices", "sign_versions", "train", "train_pooled"),
+    *("tune", "unalias", "validate", "verify_prices", "walk_forward", "write_report"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 

@@ -89,7 +89,7 @@ def _never() -> bool:
     return False
 
 
-def _named(method: Callable[P, T]) -> Callable[P, T]:
+def _one_or_many(method: Callable[P, T]) -> Callable[P, T]:
     """Let a method that takes many names take one as it is, whose failure it then raises."""
     # Read off the code, since `signature` would cost each start of the program a millisecond.
     parameters = method.__code__.co_varnames
@@ -229,7 +229,7 @@ class Client:
 
     # Prices.
 
-    @_named
+    @_one_or_many
     def fetch(
         self,
         tickers: str | Sequence[str] = (),
@@ -271,7 +271,7 @@ class Client:
                 return fetch(empty, plan, on_ticker, lambda: self.store(create=True))
         return fetch(self.store(create=True), plan, on_ticker)
 
-    @_named
+    @_one_or_many
     def require_prices(
         self,
         tickers: str | Sequence[str],
@@ -296,7 +296,7 @@ class Client:
         with self._stand_in() as empty:
             return require_prices(empty or self.store(), tickers, fetch)
 
-    @_named
+    @_one_or_many
     def show_prices(self, tickers: str | Sequence[str] = (), *, last: int = 10) -> "PricesResult":
         """Show what is stored of some tickers, its gaps and where each row came from.
 
@@ -311,7 +311,7 @@ class Client:
 
         return show_prices(self.store(), tickers, last=last)
 
-    @_named
+    @_one_or_many
     def show_intraday(self, tickers: str | Sequence[str] = ()) -> "CoverageResult":
         """Count the sessions that were measured by bars within them, by the length of the bars.
 
@@ -325,7 +325,7 @@ class Client:
 
         return show_intraday(self.store(), tickers)
 
-    @_named
+    @_one_or_many
     def export_prices(
         self,
         tickers: str | Sequence[str],
@@ -377,7 +377,7 @@ class Client:
         names = read_names(old, new)
         return rename_prices(self.store(), names)
 
-    @_named
+    @_one_or_many
     def verify_prices(self, tickers: str | Sequence[str] = ()) -> "VerifyResult":
         """Check that stored prices can be what an exchange quoted.
 
@@ -407,7 +407,7 @@ class Client:
 
         return load_model(self.store(), parse_reference(reference))
 
-    @_named
+    @_one_or_many
     def predict(  # noqa: PLR0913 - each has a default
         self,
         references: str | Sequence[str] = (),
@@ -478,7 +478,7 @@ class Client:
             ledger_wait_s=ledger_wait_s,
         )
 
-    @_named
+    @_one_or_many
     def list_forecasts(
         self, tickers: str | Sequence[str] = (), *, since: str | None = None
     ) -> "RecordResult":
@@ -507,7 +507,7 @@ class Client:
         check_since(since)
         return list_forecasts(self.store(), tickers, since)
 
-    @_named
+    @_one_or_many
     def evening(
         self,
         tickers: str | Sequence[str] = (),
@@ -599,7 +599,7 @@ class Client:
         begun = renewed(new, first)
         return Batch((*newer.results, *begun.results), newer.failures + begun.failures)
 
-    @_named
+    @_one_or_many
     def plan_evenings(
         self, tickers: str | Sequence[str] = (), *, pool: str | None = None, at: str | None = None
     ) -> "Timetable":
@@ -659,7 +659,7 @@ class Client:
 
     # Scores.
 
-    @_named
+    @_one_or_many
     def evaluate(
         self,
         references: str | Sequence[str] = (),
@@ -690,7 +690,7 @@ class Client:
 
         return evaluate(self.store(), references, plot=plot, jobs=jobs, on_ticker=on_ticker)
 
-    @_named
+    @_one_or_many
     def evaluate_live(
         self, references: str | Sequence[str] = (), *, last: int | None = None
     ) -> "LiveResult":
@@ -710,7 +710,7 @@ class Client:
         check_last(last)
         return evaluate_live(self.store(), references, last=last)
 
-    @_named
+    @_one_or_many
     def evaluate_horizons(
         self, references: str | Sequence[str], horizons: Sequence[int], *, pool: str | None = None
     ) -> "HorizonResult":
@@ -742,7 +742,7 @@ class Client:
         require_horizons(horizons, "stocklstm evaluate --horizons")
         return evaluate_horizons(self.store(), references, horizons, pool)
 
-    @_named
+    @_one_or_many
     def evaluate_pool(
         self, reference: str, tickers: str | Sequence[str] = (), *, plot: bool = False
     ) -> "PoolScoresResult":
@@ -760,7 +760,7 @@ class Client:
 
         return evaluate_pool(self.store(), reference, tickers, plot=plot)
 
-    @_named
+    @_one_or_many
     def compare_versions(self, references: str | Sequence[str]) -> "ComparisonResult":
         """Compare versions of one ticker with the first that is named.
 
@@ -778,7 +778,7 @@ class Client:
 
         return compare_versions(self.store(), references)
 
-    @_named
+    @_one_or_many
     def score_league(self, references: str | Sequence[str] = ()) -> "LeagueResult":
         """Score every version on its own test part, and correct for how many there are.
 
@@ -794,7 +794,7 @@ class Client:
 
         return score_league(self.store(), references)
 
-    @_named
+    @_one_or_many
     def walk_forward(
         self,
         references: str | Sequence[str],
@@ -829,7 +829,7 @@ class Client:
 
     # Smaller models.
 
-    @_named
+    @_one_or_many
     def quantize(
         self,
         references: str | Sequence[str],
@@ -882,7 +882,7 @@ class Client:
 
     # Stored versions.
 
-    @_named
+    @_one_or_many
     def validate(
         self,
         references: str | Sequence[str] = (),
@@ -926,7 +926,7 @@ class Client:
             prices=prices,
         )
 
-    @_named
+    @_one_or_many
     def list_models(self, tickers: str | Sequence[str] = ()) -> "ModelsResult":
         """List the versions in the store.
 
@@ -1023,7 +1023,7 @@ class Client:
         wanted, words = own_alias(reference), checked_reason(reason)
         return unalias(self.store(), wanted, words)
 
-    @_named
+    @_one_or_many
     def sign_versions(
         self,
         references: str | Sequence[str] = (),
@@ -1047,7 +1047,7 @@ class Client:
         check_sign(references, every_version=every_version)
         return sign_versions(self.store(), references, every_version=every_version, replace=replace)
 
-    @_named
+    @_one_or_many
     def adopt_versions(
         self, references: str | Sequence[str] = (), *, dry_run: bool = False
     ) -> "AdoptResult":
@@ -1081,7 +1081,7 @@ class Client:
             store = self.store(create=True, anew=True)
         return adopt_versions(store, references, dry_run=dry_run)
 
-    @_named
+    @_one_or_many
     def remove_versions(self, references: str | Sequence[str]) -> "RemoveResult":
         """Remove versions that no alias names; forecasts that they made stay in the ledger.
 
@@ -1096,7 +1096,7 @@ class Client:
 
         return remove_versions(self.store(), references)
 
-    @_named
+    @_one_or_many
     def collect_garbage(
         self,
         tickers: str | Sequence[str] = (),
@@ -1255,7 +1255,7 @@ class Client:
 
     # Training.
 
-    @_named
+    @_one_or_many
     def train(  # noqa: PLR0913 - all but one have a default
         self,
         tickers: str | Sequence[str],
@@ -1361,7 +1361,7 @@ class Client:
         stocked = self.require_prices(tickers, get)
         return stocked.tickers, stocked.failures
 
-    @_named
+    @_one_or_many
     def train_pooled(  # noqa: PLR0913 - all but two have a default
         self,
         name: str | None,
@@ -1453,7 +1453,7 @@ class Client:
         )
         return _timed(result.after(failures), watch)
 
-    @_named
+    @_one_or_many
     def find_due(
         self, tickers: str | Sequence[str] = (), rule: "RetrainingRule | None" = None
     ) -> "DueResult":
@@ -1480,7 +1480,7 @@ class Client:
 
         return find_due(self.store(), tickers, rule or NEW_PRICES)
 
-    @_named
+    @_one_or_many
     def retrain(  # noqa: PLR0913 - each has a default
         self,
         tickers: str | Sequence[str] = (),
@@ -1538,7 +1538,7 @@ class Client:
             on_note=on_note,
         )
 
-    @_named
+    @_one_or_many
     def dry_run(
         self,
         tickers: str | Sequence[str],
@@ -1572,7 +1572,7 @@ class Client:
 
         return dry_run(store, tickers, config or PRESETS["calibrated"], weights=weights)
 
-    @_named
+    @_one_or_many
     def dry_run_pooled(
         self,
         name: str | None,
@@ -1618,7 +1618,7 @@ class Client:
             on_note=on_note,
         )
 
-    @_named
+    @_one_or_many
     def tune(
         self,
         tickers: str | Sequence[str],

@@ -128,8 +128,17 @@ def _judged(
 
 def _openings(calendar: Sessions, days: Dates) -> list[int]:
     """Give the second at which the session of each day begins."""
-    opens = session_opens(calendar)[np.searchsorted(calendar.dates, days)]
-    return [int(second) for second in opens.astype("datetime64[s]").astype(np.int64)]
+    opens, _ = _hours(calendar)
+    return [int(second) for second in opens[np.searchsorted(calendar.dates, days)]]
+
+
+def _hours(calendar: Sessions) -> tuple[Indices, Indices]:
+    """Give the seconds at which each session begins and ends."""
+    opens, closes = (
+        moments.astype("datetime64[s]").astype(np.int64)
+        for moments in (session_opens(calendar), calendar.closes_utc)
+    )
+    return opens, closes
 
 
 def _joined(every: Sequence[RealisedSessions]) -> RealisedSessions:
@@ -188,11 +197,7 @@ def _by_starts(bars: IntradayBars, days: Dates, calendar: Sessions) -> IntradayB
     if not calendar.known or len(dates) < _FEWEST_TO_TELL:
         return bars
     places = np.searchsorted(calendar.dates, dates)
-    opens, closes = (
-        moments[places].astype("datetime64[s]").astype(np.int64)
-        for moments in (session_opens(calendar), calendar.closes_utc)
-    )
-    at_open, at_close = (np.isin(moments, bars.starts).mean() for moments in (opens, closes))
+    at_open, at_close = (np.isin(each[places], bars.starts).mean() for each in _hours(calendar))
     if at_open < _HALF < at_close:
         return replace(bars, starts=bars.starts - bars.minutes * _MINUTE_S)
     return bars
@@ -202,10 +207,7 @@ def _within_hours(starts: Indices, days: Dates, calendar: Sessions) -> Flags:
     """Flag the bars that begin within the hours of their session; all where these are not known."""
     if not calendar.known or not len(calendar.dates):
         return np.full(len(starts), not calendar.known)
-    opens, closes = (
-        moments.astype("datetime64[s]").astype(np.int64)
-        for moments in (session_opens(calendar), calendar.closes_utc)
-    )
+    opens, closes = _hours(calendar)
     places = np.minimum(np.searchsorted(calendar.dates, days), len(calendar.dates) - 1)
     within: Flags = (
         (calendar.dates[places] == days) & (starts >= opens[places]) & (starts < closes[places])
