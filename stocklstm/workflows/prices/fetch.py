@@ -42,7 +42,7 @@ from stocklstm.store.prices import MergeResult
 from stocklstm.store.store import Store
 from stocklstm.workflows.prices.intraday import (
     FetchedSessions,
-    Ticker,
+    ListedTicker,
     Wish,
     fetch_sessions,
     is_wanted,
@@ -197,7 +197,7 @@ class _Run:
     calendars: Calendars
     kept: dict[str, Sessions]
     live: bool
-    waiting: dict[str, Ticker] = field(default_factory=dict)
+    waiting: dict[str, ListedTicker] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
@@ -328,7 +328,7 @@ def _fetch_one(run: _Run, ticker: str) -> FetchedTicker:
             offer = _offered(run, ticker)
     with run.store.transaction():
         fetched = _keep(run, ticker, offer)
-        whose = Ticker(
+        whose = ListedTicker(
             ticker, offer.answer.source, offer.answer.instrument.time_zone, offer.calendar
         )
         if offer.answer.intraday is not None and run.options.intraday is not False:

@@ -47,8 +47,8 @@ class FetchedSessions:
     bars_kept: bool
 
 
-class Ticker(NamedTuple):
-    """Whose bars, and what is known of the exchange.
+class ListedTicker(NamedTuple):
+    """A ticker, and what is known of its exchange.
 
     Attributes:
         name: The ticker.
@@ -104,7 +104,7 @@ def is_behind(store: Store, ticker: str, source: str) -> bool:
 
 
 def fetch_sessions(
-    store: Store, asker: Asker, source: IntradaySource, ticker: Ticker, wish: Wish
+    store: Store, asker: Asker, source: IntradaySource, ticker: ListedTicker, wish: Wish
 ) -> FetchedSessions | None:
     """Ask for what is not stored yet, and store it; None if nothing is missing.
 
@@ -124,7 +124,7 @@ class _Question:
     store: Store
     asker: Asker
     source: IntradaySource
-    ticker: Ticker
+    ticker: ListedTicker
 
     def everything(self) -> Iterator[IntradayBars]:
         """Ask for the coarsest bars, which reach farthest back, and for the finest."""
@@ -186,7 +186,7 @@ class _Question:
         return bars.select(local_days(bars.starts, self.ticker.time_zone) >= start)
 
 
-def final_days(store: Store, ticker: Ticker) -> Dates:
+def final_days(store: Store, ticker: ListedTicker) -> Dates:
     """List the stored days whose sessions are over for good."""
     days = store.prices.dates(ticker.name)
     final: Dates = days[days <= last_final_day(ticker.calendar, ticker.time_zone, now())]
@@ -194,7 +194,7 @@ def final_days(store: Store, ticker: Ticker) -> Dates:
 
 
 def keep_sessions(
-    store: Store, ticker: Ticker, answers: Sequence[IntradayBars], wish: Wish
+    store: Store, ticker: ListedTicker, answers: Sequence[IntradayBars], wish: Wish
 ) -> FetchedSessions:
     """Measure sessions and store them, all of one ticker in one transaction."""
     bars = store.prices.bars(ticker.name)
@@ -228,7 +228,7 @@ def keep_sessions(
     )
 
 
-def _usual_counts(store: Store, ticker: Ticker, minutes: int) -> Indices:
+def _usual_counts(store: Store, ticker: ListedTicker, minutes: int) -> Indices:
     """Read how many bars the stored sessions have, where no calendar says how many are due."""
     none = np.empty(0, np.int64)
     if ticker.calendar.known:
