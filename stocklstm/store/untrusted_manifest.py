@@ -21,6 +21,7 @@ from stocklstm.store.manifest import DataRecord, Manifest, decode_manifest
 from stocklstm.store.pool_members import Member
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MEASURED = re.compile(r"daily|[1-9][0-9]{0,3}-minute")
 _LONGEST_WORDS = 2_000
 # Far beyond what any exchange quotes, and far from what a float can hold.
 _HIGHEST_PRICE = 1e12
@@ -189,6 +190,7 @@ def _check_data(data: DataRecord) -> None:
     _require("its number of rows", data.rows > 0, data.first <= data.last)
     _require("its number of rows", sum(data.measured.values()) in {0, data.rows})
     _require("its number of rows", *(count > 0 for count in data.measured.values()))
+    _require("its kinds of bars", *(bool(_MEASURED.fullmatch(kind)) for kind in data.measured))
     _require("its hash", is_sha256(data.sha256))
 
 

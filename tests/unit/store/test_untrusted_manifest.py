@@ -74,6 +74,9 @@ FORGED: dict[str, Callable[[Document], bytes]] = {
     "no rows": at("data", "rows", to=0),
     "no such day": at("data", "last", to="2024-02-30"),
     "a first day after the last": at("data", "first", to="2099-01-01"),
+    "bars of no length": lambda document: at(
+        "data", "measured", to={"as you like": document["data"]["rows"]}
+    )(document),
     "no hash": at("data", "sha256", to="0" * 63),
     "training to the validation": lambda d: replaced(
         d, ("splits", "train_end"), d["splits"]["validation_start"]
