@@ -90,7 +90,7 @@ def test_rows_that_were_never_stored_so_are_named() -> None:
     ):
         (found,) = check_measured(wrong, measured.dates)
         assert words in found
-    assert "no daily row" in check_measured(measured, measured.dates + 1)[0]
+    assert "no daily row" in check_measured(measured, measured.dates + np.timedelta64(1, "D"))[0]
 
 
 def test_a_session_that_is_not_what_its_bars_say_is_named() -> None:
