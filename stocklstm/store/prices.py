@@ -661,6 +661,7 @@ class PriceStore:
         source: str,
         at: str,
         bars: "Mapping[str, IntradayBars] | None" = None,
+        anew: bool = False,
         mend: bool = False,
     ) -> "Kept":
         """Store what intraday bars say of sessions, in one transaction.
@@ -672,13 +673,14 @@ class PriceStore:
             ticker: One that has prices.
             sessions: Of finished sessions.
             bars: The bars of each session to keep, by ISO day; None keeps none.
+            anew: True to believe, too, that a stored session can no longer be used.
             mend: True to drop what is damaged, wherever it is, and to vouch for the rest.
         """
         from stocklstm.store.realised import keep_sessions
 
         with transaction(self.connection), stored_values():
             return keep_sessions(
-                self.checksums, ticker, sessions, (source, at), bars or {}, mend=mend
+                self.checksums, ticker, sessions, (source, at), bars or {}, anew=anew, mend=mend
             )
 
     def rename(self, old: str, new: Instrument, *, at: str, note: str = "") -> None:

@@ -105,6 +105,7 @@ def keep_sessions(
     origin: tuple[str, str],
     bars: Mapping[str, IntradayBars],
     *,
+    anew: bool,
     mend: bool,
 ) -> Kept:
     """Store sessions, in a transaction of the caller's; see `PriceStore.keep_realised`.
@@ -128,7 +129,7 @@ def keep_sessions(
         key: row
         for key, row in given.items()
         if key[0][:7] in doubtful
-        or _is_better(row, stored.get(key))
+        or _is_better(row, stored.get(key), anew=anew)
         or (key in to_keep and _is_same(row, stored[key]))
     }
     _write(checksums, ticker, written, bars)
@@ -185,11 +186,15 @@ def _drop(checksums: Checksums, ticker: str, faults: set[str], doubtful: set[str
     return dropped
 
 
-def _is_better(given: Row, stored: Row | None) -> bool:
-    """Tell whether a session is to be stored; with fewer bars than are stored it is not."""
+def _is_better(given: Row, stored: Row | None, *, anew: bool) -> bool:
+    """Tell whether a session is to be stored; with fewer bars than are stored it is not.
+
+    Args:
+        anew: Believe that it can no longer be used, as after its daily row was corrected.
+    """
     if stored is None:
         return True
-    ranks = [(row[_USABLE], row[_BARS]) for row in (given, stored)]
+    ranks = [(anew or row[_USABLE], row[_BARS]) for row in (given, stored)]
     return ranks[0] >= ranks[1] and not _is_same(given, stored)
 
 

@@ -211,6 +211,7 @@ def keep_sessions(
                 source=ticker.source,
                 at=utc_now(),
                 bars=found.bars if keep_bars else None,
+                anew=wish.full,
                 mend=wish.full and not number,
             )
             done.append((found.sessions, kept))

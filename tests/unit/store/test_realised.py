@@ -118,6 +118,18 @@ def test_a_session_is_replaced_by_one_that_is_no_worse(
     assert prices.faults(TICKER) == []
 
 
+def test_anew_a_session_may_turn_out_not_to_be_usable(prices: PriceStore) -> None:
+    keep(prices, sessions_on(DAYS))
+    worse, fewer = sessions_on(DAYS, usable=False), sessions_on(DAYS, bars=2, usable=False)
+
+    assert keep(prices, worse) == (0, 0, 0)
+    assert keep(prices, fewer, anew=True) == (0, 0, 0)
+    assert keep(prices, worse, anew=True) == (0, 3, 0)
+
+    assert not prices.realised(TICKER).usable.any()
+    assert prices.faults(TICKER) == []
+
+
 def test_bars_of_two_lengths_lie_side_by_side(prices: PriceStore) -> None:
     keep(prices, sessions_on(DAYS, minutes=60, bars=7))
     keep(prices, sessions_on(DAYS[1:], minutes=5))
