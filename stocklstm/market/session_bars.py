@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from stocklstm.core.prices.local_time import local_time
 from stocklstm.core.prices.measured_checks import has_step, implausible, misfit
 from stocklstm.core.prices.realised import (
     LONGEST_BARS,
@@ -15,13 +16,8 @@ from stocklstm.core.prices.realised import (
 )
 from stocklstm.core.prices.series import Bars, Dates, Flags, Indices
 from stocklstm.market.calendar import Sessions, session_lengths, session_opens, zone_or_utc
-from stocklstm.market.tables.instants import utc_offset
 
-_DAY_S = 86_400
 _MINUTE_S = 60
-
-# Clocks are changed at full quarters of an hour.
-_QUARTER_S = 900
 
 FINEST = 5
 """Minutes. Finer bars are put together: the next trade at the other side of the book is no move."""
@@ -181,10 +177,7 @@ def coarser(bars: IntradayBars, minutes: int, begin: int = 0) -> IntradayBars:
 
 def local_days(starts: Indices, time_zone: str) -> Dates:
     """Give the exchange's day of each start."""
-    zone = zone_or_utc(time_zone)
-    quarters, where = np.unique(starts // _QUARTER_S, return_inverse=True)
-    offsets = np.array([utc_offset(q * _QUARTER_S, zone) for q in quarters.tolist()], np.int64)
-    days: Dates = ((starts + offsets[where]) // _DAY_S).astype("datetime64[D]")
+    days, _ = local_time(starts, zone_or_utc(time_zone))
     return days
 
 

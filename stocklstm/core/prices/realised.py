@@ -7,11 +7,11 @@ Realised variance: Andersen & Bollerslev 1998; the range inside each bar: Christ
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from stocklstm.core.prices.local_time import local_time
 from stocklstm.core.prices.series import Dates, DayVariances, Flags, Floats, Indices
 from stocklstm.core.records import dataclass
 
@@ -123,7 +123,7 @@ def measure_sessions(
         ValueError: There is no such time zone.
     """
     bars = credible(bars)
-    days, minutes = _local(bars.starts, time_zone)
+    days, minutes = local_time(bars.starts, ZoneInfo(time_zone))
     # Rows at which sessions begin.
     dates, begins = np.unique(days, return_index=True)
     counts = np.diff(np.append(begins, len(bars)))
@@ -192,24 +192,6 @@ def credible(bars: IntradayBars) -> IntradayBars:
     return IntradayBars(
         starts, bars.minutes, prices[:, 0], prices.max(axis=1), prices.min(axis=1), prices[:, 3]
     )
-
-
-def _local(starts: Indices, time_zone: str) -> tuple[Dates, Indices]:
-    """Give the exchange's day of each start, and the minutes since its midnight."""
-    zone = ZoneInfo(time_zone)
-    # Clocks are changed at full quarters of an hour, and most bars share theirs with others.
-    quarters, where = np.unique(starts // 900, return_inverse=True)
-    offsets = np.array(
-        [_offset_s(quarter * 900, zone) for quarter in quarters.tolist()], dtype=np.int64
-    )
-    local = starts + offsets[where]
-    return (local // 86_400).astype("datetime64[D]"), local % 86_400 // 60
-
-
-def _offset_s(second: int, zone: ZoneInfo) -> int:
-    offset = datetime.fromtimestamp(second, zone).utcoffset()
-    assert offset is not None  # noqa: S101 - every ZoneInfo has one
-    return round(offset.total_seconds())
 
 
 def _sums(values: Floats, begins: Indices) -> Floats:

@@ -1,11 +1,11 @@
 """Which day of an exchange a moment in a file belongs to."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from stocklstm.core.prices.local_time import utc_offset
 from stocklstm.core.prices.series import Dates, Flags, Indices
 from stocklstm.market.calendar import Sessions, sessions
 
@@ -91,15 +91,6 @@ def _converted(written: Moments, instants: Flags, zone: ZoneInfo) -> Moments:
     shifts = np.array([utc_offset(int(instant), zone) for instant in unique], np.int64)
     days[instants], seconds[instants] = np.divmod((unique + shifts)[places], _DAY_S)
     return Moments(days, seconds, written.offsets)
-
-
-def utc_offset(instant: int, zone: ZoneInfo) -> int:
-    """Return how many seconds east of UTC a zone is at a Unix time."""
-    try:
-        offset = datetime.fromtimestamp(instant, UTC).astimezone(zone).utcoffset()
-    except (ValueError, OverflowError, OSError):
-        return 0  # no exchange was open in the year 9999
-    return 0 if offset is None else int(offset.total_seconds())
 
 
 def _misses(days: Dates, calendar: Sessions) -> int:

@@ -6,14 +6,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.local_time import offsets_of_each, utc_offset
 from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.core.prices.series import Bars, Dates, Flags, Floats, Indices
 from stocklstm.market.calendar import Sessions, session_opens, sessions
-from stocklstm.market.tables.instants import Moments, utc_offset
+from stocklstm.market.tables.instants import Moments
 
 _DAY_S = 86_400
 _HOUR_S = 3600
-_QUARTER_S = 900
 _MINUTE_S = 60
 
 # The last trade of an illiquid share is some minutes earlier on some days.
@@ -141,10 +141,8 @@ def bars_within(bars: Bars, moments: Moments, whole: Dates, zone: ZoneInfo) -> I
     if step_s < 1 or (step_s > _MINUTE_S and step_s % _MINUTE_S):
         return None
     local = days * _DAY_S + seconds
-    quarters, where = np.unique(local // _QUARTER_S, return_inverse=True)
-    offsets = np.array([_offset_at(q * _QUARTER_S, zone) for q in quarters.tolist()], np.int64)
     return IntradayBars(
-        local - offsets[where],
+        local - offsets_of_each(local, lambda second: _offset_at(second, zone)),
         max(1, step_s // _MINUTE_S),
         *(column[rows] for column in (bars.opens, bars.highs, bars.lows, bars.closes)),
     )
