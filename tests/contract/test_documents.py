@@ -52,10 +52,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def anchors(text: str) -> set[str]:
     """Give the names that GitHub makes of headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    plain = [re.sub(r"[^\w\- ]", "", re.sub(r"\[(.+?)\]\(.+?\)", r"\1", each)) for each in headings]
-    return {each.strip().lower().replace(" ", "-") for each in plain} | {
-        re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings
-    }
+    words = [re.sub(r"\[(.+?)\]\(.+?\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in words}
 
 
 def test_every_exit_code_is_listed_as_in_help() -> None:

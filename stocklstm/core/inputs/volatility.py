@@ -281,14 +281,14 @@ def _fit_measures(bars: Bars, rows: int) -> tuple[Measure, ...]:
     kinds, (_, within) = _kinds(bars, measures)[:rows], _night_and_day(bars)
     assert bars.realised is not None  # noqa: S101 - `fit` has looked
     said = bars.realised.variances
-    ratios = [1.0 for _ in measures]
-    for kind in range(len(measures)):
+
+    def fitted(kind: int, measure: Measure) -> Measure:
         both = np.flatnonzero(kinds == kind)
-        if len(both) >= _FEWEST_OF_BOTH:
-            ratios[kind] = float(within[both].sum() / said[both].sum())
-    return tuple(
-        replace(measure, ratio=ratio) for measure, ratio in zip(measures, ratios, strict=True)
-    )
+        if len(both) < _FEWEST_OF_BOTH:
+            return measure
+        return replace(measure, ratio=float(within[both].sum() / said[both].sum()))
+
+    return tuple(fitted(kind, measure) for kind, measure in enumerate(measures))
 
 
 def _kinds(bars: Bars, measures: tuple[Measure, ...]) -> Indices:
