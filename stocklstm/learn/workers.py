@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -13,7 +14,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
 from typing import Any, Self, TypeVar
 
 from stocklstm.core.exits import STOP_SIGNALS, heeded_signals
@@ -29,6 +29,8 @@ Task = Callable[..., Any]
 # A process that has had nothing to do for as long ends: should this one be killed, nobody else ends
 # those that it leaves behind.
 _IDLE_S = 20
+_FEEDER = "QueueFeederThread"
+_FEEDER_S = 10
 _POLL_S = 0.1
 _WATCH_S = 0.5
 
@@ -149,6 +151,12 @@ class LocalWorkers(Workers):
         if self._executor is not None:
             self._executor.shutdown(wait=True, kill_workers=True)
             self._executor = None
+            # The thread that hands out calls may still be giving up its locks, for which loky does
+            # not wait. Should this process end before it has, the one that keeps account of them
+            # says on stderr that they were leaked.
+            for thread in threading.enumerate():
+                if thread.name == _FEEDER:
+                    thread.join(_FEEDER_S)
 
     def __exit__(self, *_: object) -> None:
         """End the processes."""
@@ -298,7 +306,7 @@ def _begin(parent: int) -> None:
     """
     for kind in STOP_SIGNALS:
         signal.signal(kind, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
@@ -318,7 +326,7 @@ def _interrupts_held() -> Iterator[None]:
     Ctrl-C reaches every process of a terminal, and SIGTERM every one of a systemd service; both are
     for the process that hands out the work, where they count as soon as this is over.
     """
-    if current_thread() is not main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     caught: list[int] = []

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from loky.backend.queues import Queue
 
 from stocklstm.errors import ConfigError, TryAgainError
 from stocklstm.learn import workers
@@ -143,6 +144,23 @@ def test_every_call_comes_back_once_with_what_it_gave_or_raised() -> None:
     error = found[1].error
     assert isinstance(error, ConfigError)
     assert (error.message, error.hint) == ("below zero", "another one")
+
+
+def test_no_thread_outlives_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that gave up a lock as the process ended left a warning of a leaked lock on stderr."""
+    before = set(threading.enumerate())
+    feed = Queue._feed
+
+    def slowly(*arguments: object) -> None:
+        feed(*arguments)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(Queue, "_feed", slowly)
+
+    with LocalWorkers(1) as workers:
+        assert [each.value for each in workers.run(square, [Call(0, (3,))])] == [9]
+
+    assert set(threading.enumerate()) == before
 
 
 def test_calls_are_taken_only_when_somebody_is_about_to_be_free() -> None:
