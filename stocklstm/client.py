@@ -1056,7 +1056,7 @@ class Client:
         For a store whose database was lost, of which a new one is begun, or replaced by an older
         one. Prices, forecasts, signatures and names that the database alone had are not brought
         back; a name that it has is not changed. Of a ticker of which it lists nothing the champion
-        is what the manifests alone tell; docs/models.md has the rule.
+        is what the manifests alone tell; docs/reference/models.md has the rule.
 
         Args:
             references: TICKER for all its versions, or TICKER@v3, also where that one was removed

@@ -158,7 +158,8 @@ Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
-        help="Workers of this Dask scheduler do it, such as tcp://host:8786; see docs/cluster.md.",
+        help="Workers of this Dask scheduler do it, such as tcp://host:8786; "
+        "see docs/how-to/cluster.md.",
         show_default=False,
     ),
 ]

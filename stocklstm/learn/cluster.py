@@ -503,7 +503,7 @@ def _require_certificates(address: str) -> None:
     if Security().get_connection_args("client").get("ssl_context") is None:  # type: ignore[no-untyped-call]
         raise ConfigError(
             f"{address} needs certificates, and Dask was told of none",
-            hint="docs/cluster.md says how: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …",
+            hint="docs/how-to/cluster.md says how: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …",
         )
 
 

@@ -12,11 +12,18 @@ from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.core.settings.layers import SETTINGS, format_value
 from stocklstm.learn.devices import KNOWN_FAULTS
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
-from tests.support.places import ROOT
+from tests.support.places import DOCS, ROOT
 
 README = (ROOT / "README.md").read_text()
-COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS_PAGE = (DOCS / "reference" / "commands.md").read_text()
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+# What each kind of page is for: to learn, to do, to look up, to understand.
+KINDS = {"tutorial", "how-to", "reference", "explanation"}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
@@ -32,21 +39,56 @@ def test_readme_fits_the_eye() -> None:
     assert len(README.splitlines()) < 150
 
 
+def links(page: Path) -> list[str]:
+    """Give where the links and pictures of a page lead, but for other sites."""
+    return re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text())
+
+
 def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "README.md").read_text()
-    listed = re.findall(r"\]\(([\w-]+\.md)\)", index)
+    """Those in Portuguese may be in the Portuguese one, which is in the English one."""
+    indexes = [page for page in PAGES if page.name == "README.md" and page.is_relative_to(DOCS)]
+    listed = {(page.parent / link).resolve() for page in indexes for link in links(page)}
 
-    assert sorted(listed) == [page.name for page in PAGES[1:] if page.name != "README.md"]
+    assert [name_of(page) for page in PAGES[1:] if page not in {*listed, DOCS / "README.md"}] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_are_of_the_four_kinds() -> None:
+    """Beside them there are only the index, and what GitHub looks for in docs/."""
+    at_top = {"README.md", "CONTRIBUTING.md", "SECURITY.md"}
+
+    assert {page.name for page in DOCS.glob("*.md")} == at_top
+    assert {page.parts[-2] for page in DOCS.rglob("*.md")} <= {*KINDS, "docs", "pt-BR"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+    for target in links(page):
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page
         assert file.exists(), target
         if anchor:
             assert anchor in anchors(file.read_text()), target
+
+
+def test_every_page_that_is_named_without_a_link_exists() -> None:
+    """Code, hints, tests and comments name pages, too."""
+    files = [
+        *(
+            file
+            for place in ("stocklstm", "tests", "benchmarks")
+            for file in (ROOT / place).rglob("*.py")
+        ),
+        *(file for place in (".ci", ".github", "docs") for file in (ROOT / place).rglob("*")),
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "pyproject.toml")),
+    ]
+    named = {
+        (name, file.relative_to(ROOT))
+        for file in files
+        if file.is_file() and file.suffix in {".py", ".md", ".toml", ".txt", ".yml", ""}
+        for name in re.findall(r"\bdocs/[\w/.-]+\.md", file.read_text(encoding="utf-8"))
+    }
+
+    assert [each for each in sorted(named) if not (ROOT / each[0]).exists()] == []
 
 
 def anchors(text: str) -> set[str]:
@@ -67,7 +109,7 @@ def test_every_preset_is_described() -> None:
 
 
 @pytest.mark.usefixtures("model_home")
-@pytest.mark.parametrize(("page", "count"), [("README.md", 1), ("docs/python.md", 3)])
+@pytest.mark.parametrize(("page", "count"), [("README.md", 1), ("docs/reference/python.md", 3)])
 def test_the_python_of_the_documents_runs(page: str, count: int) -> None:
     text = (ROOT / page).read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -91,7 +133,7 @@ def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: s
 
 
 def settings_table() -> str:
-    """Write the table of `docs/settings.md`."""
+    """Write the table of `docs/reference/settings.md`."""
 
     presets = list(PRESETS)
     lines = [
@@ -105,11 +147,11 @@ def settings_table() -> str:
 
 
 def test_every_setting_is_documented_with_its_values() -> None:
-    assert settings_table() in (ROOT / "docs" / "settings.md").read_text()
+    assert settings_table() in (DOCS / "reference" / "settings.md").read_text()
 
 
 def test_every_input_is_documented() -> None:
-    section = (ROOT / "docs" / "settings.md").read_text().partition("| feature |")[2]
+    section = (DOCS / "reference" / "settings.md").read_text().partition("| feature |")[2]
 
     rows = re.findall(r"^\| `([a-z0-9]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
 
@@ -117,7 +159,7 @@ def test_every_input_is_documented() -> None:
 
 
 def test_every_device_that_trains_wrongly_is_documented() -> None:
-    section = (ROOT / "docs" / "settings.md").read_text().partition("| device | PyTorch |")[2]
+    section = (DOCS / "reference" / "settings.md").read_text().partition("| device | PyTorch |")[2]
     rows = re.findall(r"^\| `\w+` \|.+", section.partition("\n## ")[0], re.MULTILINE)
 
     assert rows == [
@@ -129,7 +171,7 @@ def test_every_device_that_trains_wrongly_is_documented() -> None:
 
 
 def test_every_method_of_quantize_is_documented_with_its_options() -> None:
-    text = (ROOT / "docs" / "quantization.md").read_text()
+    text = (DOCS / "reference" / "quantization.md").read_text()
     rows = re.findall(r"^\| `(\w+)[^`]*` \| (.+) \|$", text, re.MULTILINE)
 
     for method, row in METHODS.items():
@@ -159,7 +201,7 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 def test_json_keys_are_documented(cli: Cli) -> None:
     import json
 
-    documented = (ROOT / "docs" / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     for arguments in (
         *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
         *(["evaluate", "--all"], ["evaluate", "--walk-forward", "20"], ["models", "show", TICKER]),

@@ -249,7 +249,7 @@ def test_evening(cli: Cli, model_home: Path) -> None:
     }
     (same,) = document(cli, "predict")["forecasts"]
     assert result["forecast"].keys() == same.keys()
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in result)
 
 
@@ -260,7 +260,7 @@ def test_schedule(cli: Cli) -> None:
         *("kind", "exchanges", "time_zone", "at", "earliest", "local_times", "files", "words")
     }
     assert planned["files"][0].keys() == {"name", "lines"}
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in planned)
 
 
@@ -374,7 +374,7 @@ def test_models_as_files(cli: Cli, tmp_path: Path) -> None:
         *("unchanged", "verdict_text", "warnings", "path"),
     }
     assert taken["unchanged"] is True
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in exported.keys() | taken.keys())
 
 
@@ -419,7 +419,7 @@ def test_backup_and_restore(cli: Cli, tmp_path: Path) -> None:
     assert restored.keys() == {
         *("home", "created", "program", "tickers", "versions", "forecasts", "moved_to"),
     }
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in made.keys() | restored.keys())
 
 
@@ -430,7 +430,7 @@ def test_models_adopt(cli: Cli, model_home: Path) -> None:
     assert adopted.keys() == {
         *("ticker", "dry_run", "versions", "left_out", "champion", "reason", "by_hand"),
     }
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     assert all(f"`{key}`" in documented for key in adopted)
 
 

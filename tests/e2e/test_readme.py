@@ -12,7 +12,7 @@ import pytest
 
 from stocklstm.cli.evening.schedule import CARRIED
 from tests.conftest import TICKER, Cli, Program
-from tests.support.places import ROOT
+from tests.support.places import DOCS, ROOT
 
 # Whose machine README shows, and the day on which prices were fetched there.
 HER_HOME, HER_DAY = "/home/ana", "2026-11-21"
@@ -26,7 +26,8 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 def transcripts() -> Iterator[tuple[str, str]]:
     """Give each command that is shown, and what it is said to print."""
-    text = "".join((ROOT / page).read_text() for page in ("README.md", "docs/commands.md"))
+    pages = (ROOT / "README.md", DOCS / "reference" / "commands.md")
+    text = "".join(page.read_text() for page in pages)
     for block in re.findall(r"^```\n(\$ stocklstm .*?)^```", text, re.MULTILINE | re.DOTALL):
         for part in block.split("$ stocklstm ")[1:]:
             command, _, shown = part.partition("\n")

@@ -26,7 +26,8 @@ _LARGEST_MOVE = 5.0
 MEASURED_DECAY = 0.7
 """Weight of yesterday's average on a day that was measured by its own bars.
 
-What is measured so well may count for much; chosen on training parts, see docs/quality.md.
+What is measured so well may count for much; chosen on training parts, see
+docs/explanation/quality.md.
 """
 
 # The ratio of ranges to what bars within sessions say: how fast it follows, how many days of both

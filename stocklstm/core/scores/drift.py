@@ -3,7 +3,7 @@
 A test at 5 % that is repeated every evening raises a false alarm sooner or later. Both alarms are
 therefore set by what happens in a year of evenings: of 100 years in which nothing is wrong, about
 2 see an alarm of the calibration, and about 5 one of the skill, or up to 10 where losses come in
-clumps (docs/live.md).
+clumps (docs/reference/live.md).
 
 References: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69, on probabilities of outcomes; Page
 (1954), Biometrika 41, on cumulative sums; Künsch (1989), Annals of Statistics 17, on blocks.

@@ -121,7 +121,7 @@ def setting(
     Args:
         default: Where a preset says nothing else.
         limits: None allows all values of its type.
-        words: What it is, for `--help` and docs/settings.md; no capital, no full stop.
+        words: What it is, for `--help` and docs/reference/settings.md; no capital, no full stop.
         note: More for the API's OpenAPI, in whole sentences.
         group: Heading above it in `--help`.
         metavar: What stands for a number there; words have their setting's own name.

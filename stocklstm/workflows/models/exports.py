@@ -121,7 +121,7 @@ def export_graph(store: Store, reference: ModelReference, output: Path | None) -
 
 
 def sidecar(manifest: Manifest) -> dict[str, object]:
-    """Describe inputs and outputs of a serving graph; `docs/bundles.md` says how to use it."""
+    """Describe inputs and outputs of a serving graph, whose use is in docs/how-to/bundles.md."""
     config, scaling = manifest.config, manifest.scaling
     anchor = scaling.anchor
     return {

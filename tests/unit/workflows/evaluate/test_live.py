@@ -326,7 +326,7 @@ def test_the_document(cli: Cli) -> None:
         *("status", "alarms", "start", "n", "pit_stat", "pit_p", "cusum", "since")
     }
     assert (entry["n"], entry["test"]["n"], entry["live"]) == (DAYS, DAYS, True)
-    documented = (DOCS / "json.md").read_text()
+    documented = (DOCS / "reference" / "json.md").read_text()
     for key in (*entry, *entry["drift"], *entry["left_out"]):
         assert f"`{key}`" in documented
 

@@ -57,8 +57,10 @@ def files(paper_home: Path) -> Path:
 
 @pytest.fixture
 def documented() -> Readers:
-    """Run the code of docs/bundles.md, as a reader would paste it."""
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "bundles.md").read_text(), re.DOTALL)
+    """Run the code of docs/how-to/bundles.md, as a reader would paste it."""
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (DOCS / "how-to" / "bundles.md").read_text(), re.DOTALL
+    )
     names: Readers = {}
     exec(code, names)  # noqa: S102 - our own document
     return names

@@ -15,7 +15,7 @@ from tests.conftest import TICKER
 
 
 def volatilities(bars: Bars, how: dict) -> np.ndarray:
-    """Follow docs/bundles.md, and nothing else."""
+    """Follow docs/how-to/bundles.md, and nothing else."""
     returns = np.append(np.nan, np.diff(np.log(bars.adj_closes)))
     variances = returns**2
     if how["estimator"] == "range":
