@@ -85,6 +85,8 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("STOCKLSTM_"):
             monkeypatch.delenv(name)
+    # Whatever the language of the machine.
+    monkeypatch.setenv("STOCKLSTM_LANG", "en")
     monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STOCKLSTM_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("COLUMNS", raising=False)

@@ -11,6 +11,7 @@ from stocklstm.cli.interrupts import ended_by_signals, interrupted_code
 from stocklstm.cli.output import VERBOSE, complain
 from stocklstm.cli.streams import say, write
 from stocklstm.core.exits import ExitCode, exit_code, help_text
+from stocklstm.core.language import chosen_language, program_speaks
 from stocklstm.errors import ConfigError, StockLstmError, StorageError
 
 COMMANDS = {
@@ -62,7 +63,12 @@ def run(arguments: list[str]) -> int:
         from stocklstm.cli.completion import complete
 
         return complete(build_app)
-    with ended_by_signals():
+    try:
+        language = chosen_language()
+    except ConfigError as error:
+        complain(error)
+        return exit_code(error)
+    with ended_by_signals(), program_speaks(language):
         try:
             code = _called(arguments)
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from stocklstm import __version__
 from stocklstm.cli.output import VERBOSE
 from stocklstm.cli.streams import write
+from stocklstm.core.language import LANGUAGES, choose, language_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,6 +33,15 @@ def _be_verbose(_context: object, _option: object, wanted: bool) -> None:
         os.environ[VERBOSE] = "1"
 
 
+def _choose_language(context: typer.Context, _option: object, text: str | None) -> None:
+    if text is None or context.resilient_parsing:
+        return
+    language = language_of(text)
+    if language is None:
+        raise typer.BadParameter(f"{text[:50]!a} is not one of {', '.join(LANGUAGES)}")
+    choose(language)
+
+
 def _everywhere() -> list[TyperOption]:
     """Make the options that stand before a command's name or anywhere behind it."""
     return [
@@ -41,6 +51,14 @@ def _everywhere() -> list[TyperOption]:
             expose_value=False,
             callback=_be_verbose,
             help="Show the cause beneath each error.",
+        ),
+        TyperOption(
+            param_decls=["--lang"],
+            metavar="|".join(LANGUAGES),
+            is_eager=True,
+            expose_value=False,
+            callback=_choose_language,
+            help="Language of tables and sentences; that of the system if not given.",
         ),
         TyperOption(
             param_decls=["--version", "-V"],

@@ -24,6 +24,9 @@ _PAUSE_S = 0.02
 _IN_USE = {32, 33}
 _ACCESS_DENIED = 5
 
+# LOCALE_NAME_MAX_LENGTH.
+_LOCALE_NAME = 85
+
 # Of glibc's <malloc.h>: M_MMAP_THRESHOLD at the most it takes, so that large blocks come from the
 # heap; M_TRIM_THRESHOLD, how much of its end may be free; M_TOP_PAD, how much is asked for at once.
 _KEPT = {-3: 32 << 20, -1: 512 << 20, -2: 16 << 20}
@@ -248,6 +251,10 @@ class OperatingSystem:
 
     # Words.
 
+    def user_locale(self) -> str:
+        """Name the locale that the user chose in the system's own settings; "" if it cannot say."""
+        return ""
+
     def quoted(self, text: str) -> str:
         """Put an argument in quotation marks if a shell would take it apart."""
         if set(text) & set('$`"\\!'):
@@ -355,6 +362,16 @@ class Windows(OperatingSystem):
             self._parents[process] = self._process(process)
         found = self._parents[process]
         return found is not None and bool(found.is_running())
+
+    def user_locale(self) -> str:
+        """See `OperatingSystem.user_locale`; such as pt-BR."""
+        try:
+            ctypes = self._module("ctypes")
+            name = ctypes.create_unicode_buffer(_LOCALE_NAME)
+            found = ctypes.windll.kernel32.GetUserDefaultLocaleName(name, _LOCALE_NAME)
+        except (AttributeError, ImportError, OSError):
+            return ""
+        return str(name.value) if found else ""
 
     def quoted(self, text: str) -> str:
         """Put an argument in quotation marks that both cmd and PowerShell know.

@@ -3,19 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from stocklstm.core.language import currency_symbol
 from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import SIGNIFICANT
 
-_SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY": "¥"}
-
-
 MOST_TIMES = 100
 """Where the figures of a ratio end: beyond that only this is said."""
-
-
-def currency_symbol(currency: str) -> str:
-    """Give the sign of an ISO 4217 code; the code itself if it has none here."""
-    return _SYMBOLS.get(currency, currency)
 
 
 def money(amount: float, currency: str, digits: int = 2) -> str:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stocklstm.core.language import currency_symbol
 from stocklstm.core.packages import PICTURES, require_packages
 from stocklstm.core.prices.series import Dates, Floats
-from stocklstm.core.wording import currency_symbol, price_digits
+from stocklstm.core.wording import price_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

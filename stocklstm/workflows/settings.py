@@ -27,7 +27,7 @@ from stocklstm.store.user_files import read_small_file
 _MOST_CHARACTERS, _MOST_DOTS = 1 << 20, 100
 
 # Variables that are no settings.
-_OTHERS = {"HOME", "CACHE", "CONFIG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
+_OTHERS = {"HOME", "CACHE", "CONFIG", "LANG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
 
 
 @dataclass(frozen=True)

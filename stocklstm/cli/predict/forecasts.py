@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
+from stocklstm.core.language import say
 from stocklstm.core.wording import (
     horizon_suffix,
     level_percent,
@@ -78,7 +79,7 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     lines(console, (line for group in of_one_model(items) for line in _explained(group)))
     for words in _not_on_the_grid(items[0].intervals):
         console.print(f"\n{words}")
-    console.print("\nA forecast is not investment advice.")
+    console.print("\n" + say("A forecast is not investment advice."))
 
 
 def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":

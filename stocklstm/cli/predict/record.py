@@ -20,8 +20,9 @@ from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName, chosen_style
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
+from stocklstm.core.language import currency_symbol
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
-from stocklstm.core.wording import currency_symbol, level_percent, price_digits
+from stocklstm.core.wording import level_percent, price_digits
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@ import shlex
 
 import pytest
 
+from stocklstm.core.language import currency_symbol
 from stocklstm.core.wording import (
     counted,
-    currency_symbol,
     error_digits,
     first_few,
     horizon_suffix,

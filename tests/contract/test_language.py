@@ -1,0 +1,106 @@
+"""Every text that people read has a translation with the same fields, and no other one has."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+import jinja2
+import pytest
+
+from stocklstm.core.portuguese import SAID, TOLD
+from tests.support.places import ROOT
+
+PACKAGE = ROOT / "stocklstm"
+SPEECH = "stocklstm.core.language"
+
+KINDS = {"say": 1, "say_counted": 2, "english": 1}
+"""Functions of `core/language.py` that are given texts, and how many."""
+
+
+@cache
+def _calls() -> list[tuple[str, list[ast.expr], str]]:
+    """Find the calls that are given texts: the function's name, the texts, and where it stands."""
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    return [
+        call
+        for path, source in sources.items()
+        if f"from {SPEECH} import" in source
+        for call in _calls_in(path, ast.parse(source))
+    ]
+
+
+def _calls_in(path: Path, tree: ast.AST) -> Iterator[tuple[str, list[ast.expr], str]]:
+    names = {
+        alias.asname or alias.name: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == SPEECH
+        for alias in node.names
+        if alias.name in KINDS
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = names.get(node.func.id)
+            if name is not None:
+                first = 1 if name == "say_counted" else 0
+                texts = node.args[first : first + KINDS[name]]
+                yield name, texts, f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def _in_code(*names: str) -> set[str]:
+    return {
+        text.value
+        for name, texts, _ in _calls()
+        for text in texts
+        if name in names and isinstance(text, ast.Constant)
+    }
+
+
+def _in_templates() -> Iterator[str]:
+    environment = jinja2.Environment(autoescape=True)
+    for path in sorted((PACKAGE / "api" / "templates").glob("*")):
+        if path.suffix not in {".html", ".css", ".svg"}:
+            continue
+        tree = environment.parse(path.read_text(encoding="utf-8"))
+        for call in tree.find_all(jinja2.nodes.Call):
+            if not isinstance(call.node, jinja2.nodes.Name) or call.node.name not in KINDS:
+                continue
+            first = 1 if call.node.name == "say_counted" else 0
+            for text in call.args[first : first + KINDS[call.node.name]]:
+                assert isinstance(text, jinja2.nodes.Const), f"{path.name}: a text that is made"
+                yield text.value
+
+
+def test_a_text_is_written_where_it_is_said() -> None:
+    """One that is put together could not be looked up."""
+    made = [
+        where
+        for _, texts, where in _calls()
+        if not all(isinstance(text, ast.Constant) for text in texts)
+    ]
+
+    assert made == []
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (SAID, lambda: _in_code("say", "say_counted") | {*_in_templates()}),
+        (TOLD, lambda: _in_code("english")),
+    ],
+    ids=["say", "english"],
+)
+def test_every_text_is_translated_and_no_translation_is_left_over(table, said) -> None:
+    texts = said()
+
+    assert sorted(texts - set(table)) == [], "texts without a translation"
+    assert sorted(set(table) - texts) == [], "translations of what nobody says"
+
+
+@pytest.mark.parametrize("table", [SAID, TOLD], ids=["say", "english"])
+def test_a_translation_has_the_fields_of_its_text(table: dict[str, str]) -> None:
+    def fields(text: str) -> list[tuple[str | None, str | None]]:
+        return sorted({(name, spec) for _, name, spec, _ in Formatter().parse(text) if name})
+
+    assert [text for text, new in table.items() if fields(text) != fields(new)] == []
