@@ -11,6 +11,7 @@ from stocklstm import __version__
 from stocklstm.api.model_cache import ModelCache
 from stocklstm.api.response_cache import Passing
 from stocklstm.core.batch import Failure
+from stocklstm.core.csv_rows import STYLES, csv_text
 from stocklstm.core.exits import exit_code, worst
 from stocklstm.core.reference import parse_key, parse_reference
 from stocklstm.errors import StockLstmError, UnexpectedError
@@ -23,6 +24,12 @@ from stocklstm.workflows.predict.from_prices import GivenPrices, forecast_given
 from stocklstm.workflows.predict.history import ticker_history
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
 from stocklstm.workflows.predict.predict import LATEST, PredictResult, Wanted
+from stocklstm.workflows.predict.rows import forecast_table, record_table
+
+JSON = "json"
+
+CSV_STYLES = {"csv": STYLES["plain"], "excel-br": STYLES["excel-br"]}
+"""Forms of an answer beside JSON, each a style of `--csv-style`."""
 
 _log = logging.getLogger("stocklstm.api")
 
@@ -74,10 +81,15 @@ def unready(reason: str | None) -> Health:
     return Health("unready", ready=False, version=__version__, reason=reason)
 
 
-def predict_json(
-    store: Store, models: ModelCache, references: Sequence[str], wanted: Wanted, demands: Demands
+def predicted(
+    store: Store,
+    models: ModelCache,
+    references: Sequence[str],
+    wanted: Wanted,
+    demands: Demands,
+    form: str = JSON,
 ) -> bytes:
-    """Forecast as `predict --json` does, and record it likewise.
+    """Forecast as `predict --json` or `--csv` does, and record it likewise.
 
     Raises:
         StockLstmError: There is no forecast at all: the worst of what stood in the way.
@@ -85,6 +97,9 @@ def predict_json(
     result = predict(store, models, references, wanted, demands)
     if result.failures and not result.forecasts:
         raise worst_failure(result.failures)
+    if form != JSON:
+        table = forecast_table(result.forecasts, wanted.levels)
+        return remarked(store, result, csv_text(table, CSV_STYLES[form]).encode())
     entries = [asdict(made) for made in result.forecasts]
     document = encode(envelope("predict", "forecasts", entries, result.failures))
     return remarked(store, result, document)
@@ -140,9 +155,13 @@ def model_json(store: Store, reference: str) -> bytes:
     return encode(envelope("models show", "models", [details_document(details)], ()))
 
 
-def forecasts_json(store: Store, ticker: str, count: int, offset: int) -> bytes:
+def forecasts_on_record(
+    store: Store, ticker: str, count: int, offset: int, horizon: int | None, form: str
+) -> bytes:
     """List the forecasts on record, the latest first."""
-    found = ticker_history(store, parse_key(ticker), count=count, offset=offset)
+    found = ticker_history(store, parse_key(ticker), count=count, offset=offset, horizon=horizon)
+    if form != JSON:
+        return csv_text(record_table(found.forecasts), CSV_STYLES[form]).encode()
     return encode(envelope("forecasts", "forecasts", [asdict(f) for f in found.forecasts], ()))
 
 

@@ -1,9 +1,10 @@
 """The application: its addresses, and the function that answers each."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,13 +30,13 @@ from stocklstm.api.response_cache import ResponseCache, caching
 from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.api.service import Service
-from stocklstm.core.forecasts.horizons import parse_horizons
+from stocklstm.core.forecasts.horizons import FARTHEST, parse_horizons
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.errors import StockLstmError
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
 from stocklstm.workflows.predict.predict import Wanted
 
-JSON = "application/json"
+_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv", "excel-br": "text/csv"}
 
 MOST_TICKERS = 50
 MOST_FORECASTS = 1000
@@ -53,6 +54,16 @@ Reference = Annotated[
 Ticker = Annotated[
     str,
     Path(max_length=60, description="A ticker as Yahoo writes it.", examples=["PETR4.SA"]),
+]
+
+
+Format = Annotated[
+    Literal["json", "csv", "excel-br"],
+    Query(
+        alias="format",
+        description="As JSON; or as comma-separated values, with the columns of `--csv`, and with "
+        "semicolons and decimal commas as Brazilian spreadsheets want them.",
+    ),
 ]
 
 
@@ -188,7 +199,8 @@ def _add_models(app: FastAPI, service: Service) -> None:
     @app.get("/models", summary="Every version", **documented("models", {401, 404, 422, 429, 503}))
     async def models() -> Response:
         """Answer as `stocklstm models list --json` does."""
-        return _json(await service.answer("models", lambda store, _: responses.models_json(store)))
+        content = await service.answer("models", lambda store, _: responses.models_json(store))
+        return _document(content)
 
     @app.get(
         "/models/{ticker}",
@@ -200,7 +212,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         content = await service.answer(
             ("model", ticker), lambda store, _: responses.model_json(store, ticker)
         )
-        return _json(content)
+        return _document(content)
 
 
 def _add_forecasts(app: FastAPI, service: Service) -> None:
@@ -253,6 +265,7 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
                 ge=0, le=100_000, description="Warn if the model is more days old.", examples=[120]
             ),
         ] = None,
+        form: Format = "json",
     ) -> Response:
         """Answer as `stocklstm predict --json` does, and keep the forecast in the ledger likewise.
 
@@ -265,12 +278,12 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         wanted = Wanted(at, ahead, levels, adaptive or None)
         demands = Demands(max_age, strict)
         content = await service.answer(
-            ("predict", references, wanted, strict, max_age),
-            lambda store, models: responses.predict_json(
-                store, models, references, wanted, demands
+            ("predict", references, wanted, strict, max_age, form),
+            lambda store, models: responses.predicted(
+                store, models, references, wanted, demands, form
             ),
         )
-        return _json(content)
+        return _document(content, form, "-".join(["forecast", *references[:1]]))
 
     @app.post(
         "/predict",
@@ -282,12 +295,12 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         references, wanted, given = asked.references, asked.wanted(), asked.given()
         content = await service.work(
             lambda store, models: (
-                responses.predict_json(store, models, references, wanted, NO_DEMANDS)
+                responses.predicted(store, models, references, wanted, NO_DEMANDS)
                 if given is None
                 else responses.predict_given_json(store, models, references[0], given, wanted)
             )
         )
-        return _json(content)
+        return _document(content)
 
     @app.get(
         "/forecasts/{ticker}",
@@ -302,14 +315,26 @@ def _add_forecasts(app: FastAPI, service: Service) -> None:
         offset: Annotated[
             int, Query(ge=0, le=1_000_000, description="Later forecasts to pass over.")
         ] = 0,
+        horizon: Annotated[
+            int | None,
+            Query(ge=1, le=FARTHEST, description="Only forecasts so many sessions ahead."),
+        ] = None,
+        form: Format = "json",
     ) -> Response:
         """List what `predict` has forecast, the latest session first, beside what came."""
         content = await service.answer(
-            ("forecasts", ticker, limit, offset),
-            lambda store, _: responses.forecasts_json(store, ticker, limit, offset),
+            ("forecasts", ticker, limit, offset, horizon, form),
+            lambda store, _: responses.forecasts_on_record(
+                store, ticker, limit, offset, horizon, form
+            ),
         )
-        return _json(content)
+        return _document(content, form, f"forecasts-{ticker}")
 
 
-def _json(content: bytes) -> Response:
-    return Response(content, 200, caching(content), JSON)
+def _document(content: bytes, form: str = responses.JSON, name: str = "") -> Response:
+    """Answer with JSON, or with comma-separated values that a browser saves under a name."""
+    headers = caching(content)
+    if form != responses.JSON:
+        file = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+        headers["content-disposition"] = f'attachment; filename="{file}.csv"'
+    return Response(content, 200, headers, _MEDIA_TYPES[form])

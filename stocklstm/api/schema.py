@@ -207,7 +207,10 @@ def documented(answer: str, problems: Collection[int]) -> dict[str, Any]:
     kinds = _DOCUMENTS[answer]
     schema = _ref(kinds[0]) if len(kinds) == 1 else {"anyOf": [_ref(kind) for kind in kinds]}
     content: dict[str, Any] = {"schema": schema}
-    described = {"description": "The answer.", "content": {"application/json": content}}
+    contents: dict[str, Any] = {"application/json": content}
+    if answer in {"predict", "forecasts"}:
+        contents["text/csv"] = {"schema": {"type": "string"}}
+    described = {"description": "The answer.", "content": contents}
     responses[200] = described
     if answer == "health":
         responses[503] = described | {"description": "Alive, but no ticker can be forecast."}

@@ -52,6 +52,43 @@ def test_same_document_as_the_command_line(
     assert first.json() == again.json() == in_json(cli, shared_home, monkeypatch, *arguments)
 
 
+@pytest.mark.parametrize("form", ["csv", "excel-br"])
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        ("/predict?horizon=31-33&level=0.9", ("predict", "--horizon", "31-33", "--levels", "0.9")),
+        (f"/forecasts/{TICKER}?limit=9", ("forecasts", TICKER)),
+    ],
+)
+def test_same_rows_as_the_command_line(
+    server: Server,
+    shared_home: Path,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    arguments: tuple[str, ...],
+    form: str,
+) -> None:
+    monkeypatch.setenv("STOCKLSTM_HOME", str(shared_home))
+    style = ["--csv-style", form] if form != "csv" else []
+
+    answer = server.get(f"{path}&format={form}", headers={"accept-language": "pt-BR"})
+
+    expected = cli(*arguments, "--csv", "-", *style).out.splitlines()
+    # The server has the latest sessions first, as its pages do.
+    assert sorted(answer.content.decode().splitlines()) == sorted(expected)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].endswith('.csv"')
+
+
+def test_the_record_of_one_horizon(server: Server) -> None:
+    server.get("/predict?horizon=31-33")
+
+    found = server.get(f"/forecasts/{TICKER}?horizon=32").json()["forecasts"]
+
+    assert {past["horizon"] for past in found} == {32}
+
+
 def test_a_posted_question_has_the_answer_of_a_get(server: Server) -> None:
     server.get("/predict")
     body = {"tickers": [TICKER], "horizon": 2, "levels": [0.8]}

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from stocklstm.core.csv_rows import Table
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
 
-_COLUMNS = (
-    *("ticker", "version", "as_of", "last_close", "currency", "target_session", "horizon"),
-    *("point", "change_pct"),
-)
-
 
 class ForecastFiles(NamedTuple):
     """Which files are to be written.
@@ -46,12 +41,12 @@ class ForecastFiles(NamedTuple):
         """
         csv, out, made = self.csv, self.out, result.forecasts
         if csv is not None and self.append and made:
-            table = forecast_table(made, levels)
+            table = _table(made, levels)
             result = _attempted(
                 result, lambda: append_table(csv, table, self.style, lock_timeout_s)
             )
         elif csv is not None and (made or csv == STDOUT):
-            table = forecast_table(made, levels)
+            table = _table(made, levels)
             result = _attempted(result, lambda: write_table(csv, table, self.style))
         if out is not None and made:
             result = _attempted(result, lambda: self._write_out(out, result, levels))
@@ -59,7 +54,7 @@ class ForecastFiles(NamedTuple):
 
     def _write_out(self, file: Path, result: "PredictResult", levels: Sequence[float]) -> None:
         if file.suffix.lower() == ".csv":
-            table = forecast_table(result.forecasts, levels)
+            table = _table(result.forecasts, levels)
             write_table(str(file), table, self.style, "--out")
             return
         from stocklstm.store.user_files import write_file
@@ -122,27 +117,11 @@ def require_different_files(files: Mapping[str, Path | None]) -> None:
             )
 
 
-def forecast_table(items: Sequence["Forecast"], levels: Sequence[float]) -> "Table":
-    """Put forecasts into rows, with a pair of bounds for each level."""
+def _table(items: Sequence["Forecast"], levels: Sequence[float]) -> "Table":
     # Few forecasts go this way: the others need not wait for it.
-    from stocklstm.core.csv_rows import Table
+    from stocklstm.workflows.predict.rows import forecast_table
 
-    bounds = [f"{side}_{100 * level:g}" for level in levels for side in ("lower", "upper")]
-    return Table(
-        columns=(*_COLUMNS, *bounds, "adaptive", "verdict", "model"),
-        key=("ticker", "model", "as_of", "target_session", "horizon"),
-        days=("as_of", "target_session"),
-        rows=[
-            [
-                *(getattr(item, name) for name in _COLUMNS),
-                *(bound for each in item.intervals for bound in (each.lower, each.upper)),
-                any(each.adaptive for each in item.intervals),
-                item.verdict,
-                item.model,
-            ]
-            for item in items
-        ],
-    )
+    return forecast_table(items, levels)
 
 
 def with_failures(result: "PredictResult", failures: Sequence[Failure]) -> "PredictResult":

@@ -28,13 +28,7 @@ from stocklstm.errors import ConfigError, StockLstmError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stocklstm.core.csv_rows import Table
     from stocklstm.workflows.predict.history import PastForecast, RecordResult
-
-_COLUMNS = (
-    *("ticker", "model", "made_at", "as_of", "last_close", "currency", "target_session"),
-    *("horizon", "point", "change_pct"),
-)
 
 
 def forecasts(
@@ -82,43 +76,16 @@ def forecasts(
         unknown = bool(result.failures) and not result.results
         if csv is None or (unknown and csv != STDOUT):
             return result
+        from stocklstm.workflows.predict.rows import record_table
+
         try:
-            write_table(csv, _table(result.results), style)
+            write_table(csv, record_table(result.results), style)
         except StockLstmError as error:
             result = replace(result, failures=(*result.failures, Failure(None, error)))
         # The rows on standard output stand in the place of the table.
         return replace(result, results=()) if csv == STDOUT else result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
-
-
-def _table(items: Sequence["PastForecast"]) -> "Table":
-    from stocklstm.core.csv_rows import Table
-
-    levels = [f"{100 * level:g}" for level in INTERVAL_LEVELS]
-    bounds = [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
-    return Table(
-        columns=(
-            *(*_COLUMNS, *bounds, "outcome", "error"),
-            *(*(f"held_{level}" for level in levels), "late", "scale"),
-        ),
-        key=("ticker", "model", "as_of", "target_session", "horizon"),
-        days=("as_of", "target_session"),
-        rows=[
-            [
-                *(getattr(item, name) for name in _COLUMNS),
-                *(bound for each in item.intervals for bound in (each.lower, each.upper)),
-                *(item.outcome, item.error),
-                *(_held(item, level) for level in INTERVAL_LEVELS),
-                *(item.late, item.scale),
-            ]
-            for item in items
-        ],
-    )
-
-
-def _held(item: "PastForecast", level: float) -> bool | None:
-    return None if item.held is None else item.held[f"{level:g}"]
 
 
 def _bare(item: "PastForecast") -> Iterable[str]:
