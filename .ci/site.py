@@ -74,7 +74,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Turn links that leave docs/ into links within the site."""
     name = page.file.src_uri
-    return markdown if name in OUTSIDE.values() else relink(markdown, f"docs/{name}", name)
+    if name not in OUTSIDE.values():
+        markdown = relink(markdown, f"docs/{name}", name)
+    # In a table GitHub wants a line within code escaped; Python-Markdown shows what escapes it.
+    return re.sub(r"`[^`\n]*\\\|[^`\n]*`", lambda code: code[0].replace(r"\|", "|"), markdown)
 
 
 def relink(text: str, origin: str, page: str) -> str:

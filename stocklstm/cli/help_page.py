@@ -66,11 +66,14 @@ def _parameters(command: Any, context: Any, width: int) -> Iterable[str]:  # noq
             continue
         place = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
         heading = parameter.rich_help_panel or place
-        panels.setdefault(heading, []).append((_term(parameter, context), _meaning(parameter)))
+        panels.setdefault(heading, []).append(
+            (parameter_term(parameter, context), parameter_meaning(parameter))
+        )
     return (_section(heading, _listed(rows, width)) for heading, rows in panels.items())
 
 
-def _term(parameter: Any, context: Any) -> str:  # noqa: ANN401 - Typer's own
+def parameter_term(parameter: Any, context: Any) -> str:  # noqa: ANN401 - Typer's own
+    """Write how an option or argument is typed, such as `-t, --ticker TICKER`."""
     metavar = parameter.make_metavar(context)
     if isinstance(parameter, TyperArgument):
         return str(metavar)
@@ -80,7 +83,8 @@ def _term(parameter: Any, context: Any) -> str:  # noqa: ANN401 - Typer's own
     return f"{names} {metavar}"
 
 
-def _meaning(parameter: Any) -> str:  # noqa: ANN401 - Typer's own
+def parameter_meaning(parameter: Any) -> str:  # noqa: ANN401 - Typer's own
+    """Write what it means, and its default."""
     words, default = parameter.help or "", parameter.default
     if not parameter.show_default or default is None or default is False:
         return words

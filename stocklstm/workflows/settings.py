@@ -27,7 +27,7 @@ from stocklstm.store.user_files import read_small_file
 _MOST_CHARACTERS, _MOST_DOTS = 1 << 20, 100
 
 # Variables that are no settings.
-_OTHERS = {"HOME", "CACHE", "CONFIG", "LANG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
+OTHER_VARIABLES = {"HOME", "CACHE", "CONFIG", "LANG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _is_there(path: Path) -> bool:
 def unknown_variables() -> list[str]:
     """Name variables of the environment that look like settings and are none."""
     known = {variable_name(name) for name in [*SETTINGS, "preset"]}
-    known |= {f"{PREFIX}{name}" for name in _OTHERS}
+    known |= {f"{PREFIX}{name}" for name in OTHER_VARIABLES}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from stocklstm.cli.app import COMMANDS
-from stocklstm.core.exits import MEANINGS
 from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import FEATURES, PRESETS
-from stocklstm.core.settings.layers import SETTINGS, format_value
 from stocklstm.learn.devices import KNOWN_FAULTS
+from stocklstm.workflows.settings import OTHER_VARIABLES
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
 from tests.support.places import DOCS, ROOT
+from tests.support.reference import MARKED, REFERENCE, generated, renewed
 
 README = (ROOT / "README.md").read_text()
 COMMANDS_PAGE = (DOCS / "reference" / "commands.md").read_text()
@@ -20,6 +20,12 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 # What each kind of page is for: to learn, to do, to look up, to understand.
 KINDS = {"tutorial", "how-to", "reference", "explanation"}
+
+# Variables that other programs and libraries look at.
+OF_OTHERS = {
+    *("HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("COLUMNS", "TERM", "NO_COLOR", "LANG", "TZ", "OMP_NUM_THREADS"),
+}
 
 
 def name_of(page: Path) -> str:
@@ -98,12 +104,6 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in words}
 
 
-def test_every_exit_code_is_listed_as_in_help() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", COMMANDS_PAGE, re.MULTILINE)
-
-    assert rows == [(f"{code.value}", words) for code, words in MEANINGS.items()]
-
-
 def test_every_preset_is_described() -> None:
     assert all(f"| `{preset}`" in README for preset in PRESETS)
 
@@ -132,22 +132,26 @@ def test_every_command_has_help_with_an_option_for_machines(cli: Cli, command: s
     assert "--quiet" in outcome.out
 
 
-def settings_table() -> str:
-    """Write the table of `docs/reference/settings.md`."""
+@pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=name_of)
+def test_what_is_generated_from_the_code_is_what_the_code_says(page: Path) -> None:
+    text = page.read_text()
 
-    presets = list(PRESETS)
-    lines = [
-        f"| setting | what it is | {' | '.join(f'`{preset}`' for preset in presets)} |",
-        f"|---|---|{'---|' * len(presets)}",
-    ]
-    for name, setting in SETTINGS.items():
-        values = " | ".join(format_value(getattr(PRESETS[preset], name)) for preset in presets)
-        lines.append(f"| `{name}` | {setting.words} | {values} |")
-    return "\n".join(lines)
+    assert text == renewed(text), "run: python -m tests.support.reference"
 
 
-def test_every_setting_is_documented_with_its_values() -> None:
-    assert settings_table() in (DOCS / "reference" / "settings.md").read_text()
+def test_every_part_that_can_be_generated_is_in_one_page() -> None:
+    parts = [match[2] for page in PAGES for match in MARKED.finditer(page.read_text())]
+
+    assert sorted(parts) == sorted(generated())
+
+
+def test_every_variable_of_the_environment_is_documented() -> None:
+    page = (REFERENCE / "environment.md").read_text()
+    rows = re.findall(r"^\| `STOCKLSTM_(\w+)` \|", page, re.MULTILINE)
+
+    assert {*rows} == {*OTHER_VARIABLES, "PRESET"}
+    named = set(re.findall(r"`([A-Z_]+)`", page))
+    assert named <= {*(f"STOCKLSTM_{row}" for row in rows), "STOCKLSTM_LEARNING_RATE", *OF_OTHERS}
 
 
 def test_every_input_is_documented() -> None:

@@ -1,20 +1,16 @@
 """What --help says, at every width, and the options that stand everywhere."""
 
-import shlex
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from stocklstm import __version__
 from stocklstm.cli.app import COMMANDS, build_app
-from stocklstm.cli.commands import Group
 from stocklstm.cli.completion import words_of
 from stocklstm.cli.examples import EXAMPLES
 from stocklstm.cli.help_page import help_page
 from tests.conftest import TICKER, Cli
+from tests.support.command_lines import EVERY, context_of, understood
 
 # What stands for a value that nothing completes: words of the field, never the name of a type.
 FREE = {
@@ -52,30 +48,10 @@ def test_the_list_says_what_each_command_says_of_itself() -> None:
     assert _said(["nothing"]) == COMMANDS
 
 
-def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield path, command
-    if isinstance(command, Group):
-        for name, below in command.commands.items():
-            yield from _walk(below, (*path, name))
-
-
-PROGRAM = typer.main.get_command(build_app(["nothing"]))
-EVERY = dict(_walk(PROGRAM))
-
-
-def _context(path: tuple[str, ...]) -> Any:
-    context = None
-    for depth in range(len(path) + 1):
-        context = typer.Context(
-            EVERY[path[:depth]], parent=context, info_name=path[depth - 1] if depth else "stocklstm"
-        )
-    return context
-
-
 @pytest.mark.parametrize("width", [78, 58, 38])
 def test_no_page_is_cut_or_runs_over(width: int) -> None:
     for path, command in EVERY.items():
-        page = help_page(command, _context(path), width)
+        page = help_page(command, context_of(path), width)
         shown = " ".join(page.split())
 
         assert shown.startswith(f"Usage: {' '.join(('stocklstm', *path))} [OPTIONS]")
@@ -120,19 +96,12 @@ def test_settings_are_grouped_and_say_their_defaults(
 
 
 def test_every_page_has_examples_that_can_be_typed() -> None:
-    called: list[Mapping[str, Any]] = []
-    program = typer.main.get_command(build_app(["nothing"]))
-    for _, command in _walk(program):
-        if not isinstance(command, Group):
-            command.callback = lambda **given: called.append(given)
-
     assert {" ".join(path) for path in EVERY} == EXAMPLES.keys()
     for name, lines in EXAMPLES.items():
-        called.clear()
+        assert lines, name
         for line in lines:
-            assert line.startswith(f"stocklstm {name}".rstrip())
-            program.main(args=shlex.split(line)[1:], standalone_mode=False)
-        assert len(called) == len(lines) > 0, name
+            path, _ = understood(line)
+            assert " ".join(path).startswith(name)
 
 
 def test_the_version_is_printed_wherever_it_is_asked_for(
@@ -140,7 +109,7 @@ def test_the_version_is_printed_wherever_it_is_asked_for(
 ) -> None:
     for path in EVERY:
         for option in ("-V", "--version"):
-            PROGRAM.main(args=[*path, option], prog_name="stocklstm", standalone_mode=False)
+            EVERY[()].main(args=[*path, option], prog_name="stocklstm", standalone_mode=False)
             assert capfd.readouterr().out == f"stocklstm {__version__}\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 from stocklstm import export_model
 from stocklstm.store.store import open_store
 from tests.conftest import TICKER
-from tests.contract.test_help import EVERY
+from tests.support.command_lines import EVERY
 from tests.support.copied_versions import NOW, publish_copy
 from tests.support.evenings import cut_off
 from tests.support.many_tickers import give_names

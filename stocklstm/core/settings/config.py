@@ -83,7 +83,9 @@ def at_least(least: int) -> Limits:
 
 def below(most: float, *, zero: bool) -> Limits:
     """Allow numbers from zero on, or above zero, that are below another one."""
-    bounds = f"{'from 0' if zero else 'above 0'} to below {most:g}"
+    bounds = "from 0" if zero else "above 0"
+    if most < math.inf:
+        bounds = f"{bounds} to below {most:g}"
     return Limits(lambda value: 0 <= value < most and (zero or value > 0), bounds)
 
 
