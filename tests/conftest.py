@@ -116,7 +116,7 @@ def _small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     opened = figures._figure
 
     @contextmanager
-    def unpainted(*arguments: float) -> Iterator[Any]:
+    def unpainted(*arguments: Any) -> Iterator[Any]:
         with opened(*arguments) as figure:
             figure.savefig = lambda file, **_: file.write(ONE_PIXEL)
             yield figure

@@ -10,10 +10,11 @@ from stocklstm.core.scores.scores import Coverage, Evaluation
 from stocklstm.core.scores.significance import binomial_band
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import p_words
-from stocklstm.report.figure import BLACK, BLUE, GREY, heading_across, png, side_by_side
+from stocklstm.report.figure import LIGHT, Colours, heading_across, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BINS = 10
 
@@ -21,25 +22,24 @@ _BAND = 0.99
 _BAND_WORDS = "99 of 100 {} of a right forecast"
 
 
-def calibration_png(days: ScoredDays, evaluation: Evaluation, title: str) -> bytes:
+def calibration_figure(
+    days: ScoredDays, evaluation: Evaluation, title: str, colours: Colours = LIGHT
+) -> "Figure":
     """Draw where outcomes fell in their forecast distributions, and how often below each quantile.
 
     The histogram of the probability integral transform is flat for right forecasts (Gneiting,
     Balabdaoui & Raftery 2007, JRSS B 69), their reliability is the diagonal. Both bands are of
     chance alone: exact binomial, of one day in h where spans of h sessions overlap.
-
-    Returns:
-        PNG, 1000 pixels wide.
     """
     independent = max(1, len(days.dates) // days.horizon)
-    with side_by_side(1, 1, same_unit=False) as (figure, (falls, shares)):
-        _draw_falls(falls, days, independent)
-        _draw_shares(shares, evaluation.distribution.reliability, independent)
+    with side_by_side(colours, 1, 1, same_unit=False) as (figure, (falls, shares)):
+        _draw_falls(falls, colours, days, independent)
+        _draw_shares(shares, colours, evaluation.distribution.reliability, independent)
         heading_across(figure, f"Calibration: {title}", _words(days, evaluation))
-        return png(figure)
+        return figure
 
 
-def _draw_falls(axes: "Axes", days: ScoredDays, independent: int) -> None:
+def _draw_falls(axes: "Axes", colours: Colours, days: ScoredDays, independent: int) -> None:
     falls = probability_transform(days.actuals, days.forecasts.quantiles)
     counts, edges = np.histogram(falls, bins=BINS, range=(0, 1))
     shares = 100 * counts / len(falls)
@@ -47,16 +47,16 @@ def _draw_falls(axes: "Axes", days: ScoredDays, independent: int) -> None:
     axes.axhspan(
         100 * low,
         100 * high,
-        color=GREY,
+        color=colours.grey,
         alpha=0.25,
         linewidth=0,
         zorder=2,  # on the bars, which would hide its lower edge
         label=_BAND_WORDS.format("bars"),
     )
-    axes.axhline(100 / BINS, color=BLACK, linestyle="--", linewidth=1, label="promised")
+    axes.axhline(100 / BINS, color=colours.ink, linestyle="--", linewidth=1, label="promised")
     if np.ptp(days.forecasts.quantiles, axis=1).any():
         places = 100 * (edges[:-1] + edges[1:]) / 2
-        axes.bar(places, shares, width=92 / BINS, color=BLUE, label="seen")
+        axes.bar(places, shares, width=92 / BINS, color=colours.blue, label="seen")
     else:
         words = "every forecast is a single price:\nno outcome has a place in it"
         axes.text(0.5, 0.4, words, transform=axes.transAxes, ha="center")
@@ -68,21 +68,23 @@ def _draw_falls(axes: "Axes", days: ScoredDays, independent: int) -> None:
     axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=2)
 
 
-def _draw_shares(axes: "Axes", shares: tuple[float, ...], independent: int) -> None:
+def _draw_shares(
+    axes: "Axes", colours: Colours, shares: tuple[float, ...], independent: int
+) -> None:
     promised = 100 * np.asarray(LEVELS)
     bounds = np.array([binomial_band(independent, level, _BAND) for level in LEVELS])
     axes.fill_between(
         promised,
         100 * bounds[:, 0],
         100 * bounds[:, 1],
-        color=GREY,
+        color=colours.grey,
         alpha=0.25,
         linewidth=0,
         label=_BAND_WORDS.format("points"),
     )
-    axes.plot([0, 100], [0, 100], color=BLACK, linestyle="--", linewidth=1, label="promised")
+    axes.plot([0, 100], [0, 100], color=colours.ink, linestyle="--", linewidth=1, label="promised")
     seen = 100 * np.asarray(shares)
-    axes.plot(promised, seen, color=BLUE, marker="o", markersize=4, label="seen")
+    axes.plot(promised, seen, color=colours.blue, marker="o", markersize=4, label="seen")
     axes.set_xlim(0, 100)
     axes.set_ylim(-2, 102)
     axes.set_xlabel("probability of the quantile, %")

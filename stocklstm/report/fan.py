@@ -9,28 +9,33 @@ from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
 from stocklstm.core.wording import level_percent, money, price_digits
 from stocklstm.report.figure import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
+    LIGHT,
+    Colours,
     band,
     calendar_days,
     date_axis,
     heading_across,
-    png,
     price_axis,
     side_by_side,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN_CLOSES = 60
 
 _INNER_LEVEL = 0.6
 
 
-def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency: str) -> bytes:
+def fan_figure(
+    fan: Fan,
+    levels: Sequence[float],
+    title: str,
+    words: str,
+    currency: str,
+    colours: Colours = LIGHT,
+) -> "Figure":
     """Draw the latest closes and, on a scale of its own, the forecast.
 
     A single session beside sixty would be a sliver, so the sessions to come have a panel of their
@@ -40,14 +45,11 @@ def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency:
         fan: The forecast, of which the last 60 closes before it are shown.
         levels: Probabilities of the intervals; one of 60 % is drawn inside them.
         words: The verdict, and what else must not be missed.
-
-    Returns:
-        PNG, 1000 pixels wide.
     """
     horizon = len(fan.sessions) - 1
-    with side_by_side(1, min(1.0, 0.42 + 0.06 * horizon)) as (figure, (past, ahead)):
-        _draw_past(past, fan, currency)
-        _draw_ahead(ahead, fan, sorted({_INNER_LEVEL, *levels}), currency)
+    with side_by_side(colours, 1, min(1.0, 0.42 + 0.06 * horizon)) as (figure, (past, ahead)):
+        _draw_past(past, colours, fan, currency)
+        _draw_ahead(ahead, colours, fan, sorted({_INNER_LEVEL, *levels}), currency)
         figure.legend(
             *ahead.get_legend_handles_labels(),
             loc="outside lower center",
@@ -56,26 +58,28 @@ def fan_png(fan: Fan, levels: Sequence[float], title: str, words: str, currency:
             fontsize=9,
         )
         heading_across(figure, title, words)
-        return png(figure)
+        return figure
 
 
-def _draw_past(axes: "Axes", fan: Fan, currency: str) -> None:
+def _draw_past(axes: "Axes", colours: Colours, fan: Fan, currency: str) -> None:
     dates = calendar_days(fan.dates[-SHOWN_CLOSES:])
     axes.plot(
         dates,
         fan.closes[-SHOWN_CLOSES:],
-        color=BLACK,
+        color=colours.ink,
         marker="o",
         markersize=2.5,
         linewidth=0.8,
     )
-    axes.axhline(fan.closes[-1], color=GREY, linestyle=":", linewidth=1)
+    axes.axhline(fan.closes[-1], color=colours.grey, linestyle=":", linewidth=1)
     date_axis(axes, dates, narrow=True)
     axes.set_xlabel(f"session (last {len(dates)})")
     price_axis(axes, "close", currency)
 
 
-def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) -> None:
+def _draw_ahead(
+    axes: "Axes", colours: Colours, fan: Fan, levels: Sequence[float], currency: str
+) -> None:
     ahead = np.arange(len(fan.sessions))
     last, point = float(fan.closes[-1]), float(fan.forecasts.points[-1])
     digits = price_digits(last)
@@ -85,18 +89,18 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
         lower, upper = interval(fan.forecasts.quantiles, level)
         label = f"{level_percent(level)}{when}: {lower[-1]:,.{digits}f} to {upper[-1]:,.{digits}f}"
         depth = 0.15 + 0.4 * rank / (len(levels) - 1 or 1)
-        band(axes, ahead, lower, upper, depth=depth, label=label)
+        band(axes, colours, ahead, lower, upper, depth=depth, label=label)
     axes.plot(
         ahead,
         fan.forecasts.points,
-        color=BLUE,
+        color=colours.blue,
         marker="s",
         markevery=list(fan.horizons),
         label=f"forecast: {money(point, currency, digits)}",
     )
     axes.axhline(
         last,
-        color=GREY,
+        color=colours.grey,
         linestyle=":",
         linewidth=1,
         label=f"last close: {money(last, currency, digits)}",
@@ -106,7 +110,7 @@ def _draw_ahead(axes: "Axes", fan: Fan, levels: Sequence[float], currency: str) 
         axes.plot(
             ahead[: len(came)],
             came,
-            color=ORANGE,
+            color=colours.orange,
             marker="X",
             markevery=[-1],
             linewidth=1,

@@ -1,4 +1,8 @@
-"""What all pictures share: size, colours, axes, headings and the PNG."""
+"""What all pictures share: size, colours, axes, headings, and how one becomes a file.
+
+The other files draw: each gives a figure, on light or on dark paper. `rendered` makes a PNG or an
+SVG of one.
+"""
 
 import io
 import logging
@@ -7,9 +11,10 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +28,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito's palette: distinct for colour-blind readers and in grey print.
-BLACK, BLUE, ORANGE, GREY = "#000000", "#0072B2", "#D55E00", "#666666"
+PictureKind = Literal["png", "svg"]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What a picture is drawn in: Okabe & Ito's palette, distinct for colour-blind readers.
+
+    Attributes:
+        paper: Behind everything.
+        ink: Words, and what came.
+        grey: What is less important.
+        blue: What was forecast.
+        orange: What must be seen.
+    """
+
+    paper: str
+    ink: str
+    grey: str
+    blue: str
+    orange: str
+
+
+LIGHT = Colours(paper="#FFFFFF", ink="#000000", grey="#666666", blue="#0072B2", orange="#D55E00")
+DARK = Colours(paper="#1B1F25", ink="#E7E9EC", grey="#A3ABB5", blue="#56B4E9", orange="#E69F00")
 
 HEIGHT_INCHES = 5.6
 
@@ -34,15 +61,15 @@ Days = NDArray[np.object_]
 
 
 @contextmanager
-def canvas() -> Iterator[tuple["Figure", "Axes"]]:
+def canvas(colours: Colours = LIGHT) -> Iterator[tuple["Figure", "Axes"]]:
     """Open a figure 1000 pixels wide that needs no screen."""
-    with _figure() as figure:
-        yield figure, _with_grid(figure.add_subplot())
+    with _figure(colours) as figure:
+        yield figure, _with_grid(figure.add_subplot(), colours)
 
 
 @contextmanager
 def stacked(
-    *heights: float, inches: float = HEIGHT_INCHES
+    colours: Colours, *heights: float, inches: float = HEIGHT_INCHES
 ) -> Iterator[tuple["Figure", list["Axes"]]]:
     """Open such a figure with panels one below the other, over the same horizontal axis.
 
@@ -50,40 +77,54 @@ def stacked(
         heights: Of the panels, as shares of each other.
         inches: Height of the figure; an inch has 100 pixels.
     """
-    with _figure(inches) as figure:
+    with _figure(colours, inches) as figure:
         rows = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)
-        yield figure, [_with_grid(axes) for axes in rows[:, 0]]
+        yield figure, [_with_grid(axes, colours) for axes in rows[:, 0]]
 
 
 @contextmanager
-def side_by_side(*widths: float, same_unit: bool = True) -> Iterator[tuple["Figure", list["Axes"]]]:
+def side_by_side(
+    colours: Colours, *widths: float, same_unit: bool = True
+) -> Iterator[tuple["Figure", list["Axes"]]]:
     """Open such a figure with panels beside each other.
 
     Args:
         widths: Of the panels, as shares of each other.
         same_unit: Over the same vertical axis.
     """
-    with _figure() as figure:
+    with _figure(colours) as figure:
         columns = figure.subplots(
             1, len(widths), sharey=same_unit, width_ratios=widths, squeeze=False
         )
-        yield figure, [_with_grid(axes) for axes in columns[0]]
+        yield figure, [_with_grid(axes, colours) for axes in columns[0]]
 
 
 @contextmanager
-def _figure(inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
+def _figure(colours: Colours, inches: float = HEIGHT_INCHES) -> Iterator["Figure"]:
+    with _style(colours):
+        from matplotlib.figure import Figure
+
+        # A figure of its own, not pyplot's: no global state, no window, nothing to close.
+        yield Figure(figsize=(10, inches), dpi=100, layout="constrained")
+
+
+@contextmanager
+def _style(colours: Colours) -> Iterator[None]:
+    """Draw the same picture for everybody, whatever their own matplotlibrc says."""
     # Where no home directory can be written it makes a temporary one, and would say so every time.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require_packages("a picture", PICTURES)
     _keep_fonts()
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
     with mpl.rc_context():
-        # The same picture for everybody, whatever their own matplotlibrc says.
         mpl.rcdefaults()
-        # A figure of its own, not pyplot's: no global state, no window, nothing to close.
-        yield Figure(figsize=(10, inches), dpi=100, layout="constrained")
+        mpl.rc("figure", facecolor=colours.paper)
+        mpl.rc("axes", facecolor=colours.paper, edgecolor=colours.ink, labelcolor=colours.ink)
+        mpl.rc("text", color=colours.ink)
+        # Else the names inside an SVG are others each time.
+        mpl.rc("svg", hashsalt="stocklstm")
+        yield
 
 
 def _keep_fonts() -> None:
@@ -101,9 +142,11 @@ def _keep_fonts() -> None:
         del os.environ["MPLCONFIGDIR"]
 
 
-def _with_grid(axes: "Axes") -> "Axes":
+def _with_grid(axes: "Axes", colours: Colours) -> "Axes":
     axes.set_axisbelow(True)
     axes.grid(alpha=0.3)
+    # Ticks are made later, where other colours may hold.
+    axes.tick_params(colors=colours.ink)
     return axes
 
 
@@ -150,7 +193,14 @@ def price_axis(axes: "Axes", label: str, currency: str) -> None:
 
 
 def band(
-    axes: "Axes", places: NDArray[Any], lower: Floats, upper: Floats, *, depth: float, label: str
+    axes: "Axes",
+    colours: Colours,
+    places: NDArray[Any],
+    lower: Floats,
+    upper: Floats,
+    *,
+    depth: float,
+    label: str,
 ) -> None:
     """Fill the area between two curves; at a single place, which has no width, a thick line.
 
@@ -160,11 +210,12 @@ def band(
         places: n >= 1 sessions, or numbers.
         lower: (n,) lower bounds.
         upper: (n,) upper bounds.
-        depth: Of the blue, from 0 (white) to 1.
+        depth: Of the blue, from 0 (paper) to 1.
     """
     from matplotlib.colors import to_rgb
 
-    colour = tuple(1 - depth * (1 - part) for part in to_rgb(BLUE))
+    mixed = zip(to_rgb(colours.paper), to_rgb(colours.blue), strict=True)
+    colour = tuple(paper + depth * (blue - paper) for paper, blue in mixed)
     # The grid shows on the band, which is opaque, and not on the curves.
     axes.set_axisbelow("line")
     if len(places) == 1:
@@ -173,10 +224,16 @@ def band(
         axes.fill_between(places, lower, upper, linewidth=0, color=colour, label=label)
 
 
-def png(figure: "Figure") -> bytes:
-    """Render a figure; the same figure gives the same bytes."""
+def rendered(figure: "Figure", kind: PictureKind = "png") -> bytes:
+    """Make a file of a figure; the same figure gives the same bytes.
+
+    Returns:
+        A PNG, 1000 pixels wide, or an SVG that needs no fonts.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    with _style(LIGHT):
+        figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.diagnosis import ConstantLosses
 from stocklstm.core.training.epochs import History
-from stocklstm.report.figure import BLACK, BLUE, GREY, ORANGE, heading, png, stacked
+from stocklstm.report.figure import LIGHT, Colours, heading, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOSS_UNITS = {
     "pinball": "mean pinball loss\n(in expected volatilities)",
@@ -19,23 +20,20 @@ LOSS_UNITS = {
 """What a loss is and in which unit, for an axis."""
 
 
-def history_png(
+def history_figure(
     history: History,
     constant: ConstantLosses,
     config: TrainingConfig,
     kept_epoch: int,
     title: str,
     words: str,
-) -> bytes:
-    """Draw training and validation loss and the step size over the epochs.
-
-    Returns:
-        PNG, 1000 pixels wide.
-    """
+    colours: Colours = LIGHT,
+) -> "Figure":
+    """Draw training and validation loss and the step size over the epochs."""
     from matplotlib.ticker import MaxNLocator
 
-    with stacked(4, 1) as (figure, (losses, rates)):
-        _draw_losses(losses, history, constant, kept_epoch)
+    with stacked(colours, 4, 1) as (figure, (losses, rates)):
+        _draw_losses(losses, colours, history, constant, kept_epoch)
         losses.set_ylabel(LOSS_UNITS[config.loss])
         if config.target == "price":
             # The first epochs are orders of magnitude above the rest.
@@ -46,24 +44,26 @@ def history_png(
             [r.epoch for r in trained],
             [r.learning_rate for r in trained],
             where="mid",
-            color=BLUE,
+            color=colours.blue,
         )
         rates.set_ylabel("learning rate")
         _zero_or_log(rates, [r.learning_rate for r in trained])
         rates.set_xlabel("epoch" if history[0].epoch else "epoch (0: before the first step)")
         rates.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in (losses, rates):
-            axes.axvline(kept_epoch, color=BLACK, linestyle=":", linewidth=1)
+            axes.axvline(kept_epoch, color=colours.ink, linestyle=":", linewidth=1)
         heading(losses, f"Training history: {title}", words)
-        return png(figure)
+        return figure
 
 
-def _draw_losses(axes: "Axes", history: History, constant: ConstantLosses, kept_epoch: int) -> None:
+def _draw_losses(
+    axes: "Axes", colours: Colours, history: History, constant: ConstantLosses, kept_epoch: int
+) -> None:
     trained = [record for record in history if record.train_loss is not None]
     axes.plot(
         [r.epoch for r in trained],
         [r.train_loss or 0.0 for r in trained],
-        color=BLUE,
+        color=colours.blue,
         marker="o",
         markersize=3,
         label="training (dropout active)",
@@ -71,14 +71,14 @@ def _draw_losses(axes: "Axes", history: History, constant: ConstantLosses, kept_
     axes.plot(
         [r.epoch for r in history],
         [r.val_loss for r in history],
-        color=ORANGE,
+        color=colours.orange,
         marker="s",
         markersize=3,
         label="validation",
     )
     axes.axhline(
         constant.validation,
-        color=GREY,
+        color=colours.grey,
         linestyle="--",
         linewidth=1,
         label="validation of a constant forecast",
@@ -87,7 +87,7 @@ def _draw_losses(axes: "Axes", history: History, constant: ConstantLosses, kept_
     axes.plot(
         [kept_epoch],
         [kept.val_loss],
-        color=BLACK,
+        color=colours.ink,
         marker="D",
         linestyle="none",
         label=f"kept: epoch {kept_epoch}, validation {kept.val_loss:.4g}",
@@ -97,7 +97,7 @@ def _draw_losses(axes: "Axes", history: History, constant: ConstantLosses, kept_
         axes.plot(
             [best.epoch],
             [best.val_loss],
-            color=BLACK,
+            color=colours.ink,
             marker="D",
             markerfacecolor="none",
             linestyle="none",

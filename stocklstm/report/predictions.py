@@ -9,26 +9,26 @@ from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.wording import naive_words
 from stocklstm.report.figure import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
+    LIGHT,
+    Colours,
     band,
     calendar_days,
     date_axis,
     heading,
-    png,
     price_axis,
     stacked,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN_DAYS = 120
 
 
-def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, currency: str) -> bytes:
+def predictions_figure(
+    days: ScoredDays, evaluation: Evaluation, title: str, currency: str, colours: Colours = LIGHT
+) -> "Figure":
     """Draw the last days of the test part: outcome, forecast and both intervals.
 
     A forecast that repeats yesterday's close seems to follow the price, and any that starts from
@@ -37,16 +37,13 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
 
     Args:
         days: n >= 1 scored days, of which the last 120 are shown.
-
-    Returns:
-        PNG, 1000 pixels wide.
     """
     shown = last_days(days)
-    with stacked(3, 1.3, inches=7) as (figure, (closes, changes)):
-        _draw_closes(closes, shown)
+    with stacked(colours, 3, 1.3, inches=7) as (figure, (closes, changes)):
+        _draw_closes(closes, colours, shown)
         price_axis(closes, "close", currency)
         closes.legend(frameon=False, fontsize=9)
-        _draw_changes(changes, shown)
+        _draw_changes(changes, colours, shown)
         start = naive_words(days.horizon)
         over = f"from\n{start}" if days.horizon == 1 else f"over\n{days.horizon} sessions"
         changes.set_ylabel(f"change {over}, %")
@@ -61,7 +58,7 @@ def predictions_png(days: ScoredDays, evaluation: Evaluation, title: str, curren
             f"{evaluation.verdict_text} Whatever stays near {start} seems to follow the price; "
             "how much of the change was foreseen is in the lower panel.",
         )
-        return png(figure)
+        return figure
 
 
 def last_days(days: ScoredDays) -> ScoredDays:
@@ -69,17 +66,17 @@ def last_days(days: ScoredDays) -> ScoredDays:
     return days.select(np.arange(len(days.dates)) >= len(days.dates) - SHOWN_DAYS)
 
 
-def _draw_closes(axes: "Axes", days: ScoredDays) -> None:
+def _draw_closes(axes: "Axes", colours: Colours, days: ScoredDays) -> None:
     dates = calendar_days(days.dates)
     made = "made the day before" if days.horizon == 1 else f"made {days.horizon} sessions before"
     for level, depth in ((0.95, 0.15), (0.8, 0.35)):
         lower, upper = interval(days.forecasts.quantiles, level)
         label = f"{level * 100:.0f} % interval, {made}"
-        band(axes, dates, lower, upper, depth=depth, label=label)
+        band(axes, colours, dates, lower, upper, depth=depth, label=label)
     axes.plot(
         dates,
         days.forecasts.points,
-        color=BLUE,
+        color=colours.blue,
         linewidth=1,
         marker="s" if len(dates) == 1 else None,
         label=f"point forecast, {made}",
@@ -87,7 +84,7 @@ def _draw_closes(axes: "Axes", days: ScoredDays) -> None:
     axes.plot(
         dates,
         days.actuals,
-        color=BLACK,
+        color=colours.ink,
         marker="o",
         markersize=2.5,
         linewidth=0.8,
@@ -98,7 +95,7 @@ def _draw_closes(axes: "Axes", days: ScoredDays) -> None:
     axes.plot(
         dates[outside],
         days.actuals[outside],
-        color=ORANGE,
+        color=colours.orange,
         marker="X",
         markersize=7,
         linestyle="none",
@@ -106,16 +103,16 @@ def _draw_closes(axes: "Axes", days: ScoredDays) -> None:
     )
 
 
-def _draw_changes(axes: "Axes", days: ScoredDays) -> None:
+def _draw_changes(axes: "Axes", colours: Colours, days: ScoredDays) -> None:
     dates = calendar_days(days.dates)
     came, foreseen = (
         100 * (closes / days.last_closes - 1) for closes in (days.actuals, days.forecasts.points)
     )
-    axes.vlines(dates, 0, came, color=GREY, linewidth=1.2)
+    axes.vlines(dates, 0, came, color=colours.grey, linewidth=1.2)
     axes.plot(
         dates,
         came,
-        color=BLACK,
+        color=colours.ink,
         marker="o",
         markersize=2.5,
         linestyle="none",
@@ -124,9 +121,9 @@ def _draw_changes(axes: "Axes", days: ScoredDays) -> None:
     axes.plot(
         dates,
         foreseen,
-        color=BLUE,
+        color=colours.blue,
         linewidth=1.5,
         marker="s" if len(dates) == 1 else None,
         label="change that was forecast",
     )
-    axes.axhline(0, color=BLACK, linewidth=0.6)
+    axes.axhline(0, color=colours.ink, linewidth=0.6)

@@ -8,11 +8,12 @@ import numpy as np
 
 from stocklstm.core.settings.config import AXES
 from stocklstm.core.training.search import COMPLETE, PRUNED, Trial
-from stocklstm.report.figure import BLACK, BLUE, GREY, ORANGE, heading_across, png, side_by_side
+from stocklstm.report.figure import LIGHT, Colours, heading_across, side_by_side
 from stocklstm.report.loss_curves import LOSS_UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _NAMES = {
     "learning_rate": "learning rate",
@@ -23,22 +24,25 @@ _NAMES = {
 }
 
 
-def trials_png(
-    trials: Sequence[Trial], best: Trial, start: Trial, loss: str, title: str, words: str
-) -> bytes:
+def trials_figure(
+    trials: Sequence[Trial],
+    best: Trial,
+    start: Trial,
+    loss: str,
+    title: str,
+    words: str,
+    colours: Colours = LIGHT,
+) -> "Figure":
     """Draw the validation loss of every trial over each of its settings.
 
     Args:
         trials: At least one with a finite loss.
         start: The one with the settings that the search started from.
-
-    Returns:
-        PNG, 1000 pixels wide.
     """
-    with side_by_side(*[1] * len(AXES)) as (figure, panels):
+    with side_by_side(colours, *[1] * len(AXES)) as (figure, panels):
         limit = _limit(trials)
         for axes, name in zip(panels, AXES, strict=True):
-            _draw(axes, name, trials, best, start, limit)
+            _draw(axes, colours, name, trials, best, start, limit)
         # A trial that was given up may have been lower once than the best was at its end.
         lowest = min(trial.loss for trial in trials)
         panels[0].set_ylim(lowest - 0.08 * (limit - lowest), limit + 0.04 * (limit - lowest))
@@ -51,7 +55,7 @@ def trials_png(
             fontsize=9,
         )
         heading_across(figure, f"Search for settings: {title}, {len(trials)} trials", words)
-        return png(figure)
+        return figure
 
 
 def _limit(trials: Sequence[Trial]) -> float:
@@ -63,11 +67,17 @@ def _limit(trials: Sequence[Trial]) -> float:
 
 
 def _draw(
-    axes: "Axes", name: str, trials: Sequence[Trial], best: Trial, start: Trial, limit: float
+    axes: "Axes",
+    colours: Colours,
+    name: str,
+    trials: Sequence[Trial],
+    best: Trial,
+    start: Trial,
+    limit: float,
 ) -> None:
     marks = (
-        (COMPLETE, BLUE, "o", "complete"),
-        (PRUNED, GREY, "v", "given up (lowest loss so far)"),
+        (COMPLETE, colours.blue, "o", "complete"),
+        (PRUNED, colours.grey, "v", "given up (lowest loss so far)"),
     )
     for status, colour, marker, label in marks:
         some = [trial for trial in trials if trial.status == status and trial.loss <= limit]
@@ -85,17 +95,17 @@ def _draw(
     axes.plot(
         [trial.settings[name] for trial in beyond],
         [limit] * len(beyond),
-        color=ORANGE,
+        color=colours.orange,
         marker="^",
         linestyle="none",
         label="higher than shown, or diverged" if beyond else None,
     )
     if math.isfinite(start.loss):
-        axes.axhline(start.loss, color=BLACK, linestyle=":", linewidth=1, label="start")
+        axes.axhline(start.loss, color=colours.ink, linestyle=":", linewidth=1, label="start")
     axes.plot(
         [best.settings[name]],
         [best.loss],
-        color=BLACK,
+        color=colours.ink,
         marker="D",
         markersize=7,
         markerfacecolor="none",

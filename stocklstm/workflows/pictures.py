@@ -24,11 +24,12 @@ from stocklstm.errors import (
     StorageError,
     StoreLockedError,
 )
-from stocklstm.report.calibration import calibration_png
-from stocklstm.report.errors_over_time import errors_png
-from stocklstm.report.fan import SHOWN_CLOSES, fan_png
-from stocklstm.report.loss_curves import history_png
-from stocklstm.report.predictions import predictions_png
+from stocklstm.report.calibration import calibration_figure
+from stocklstm.report.errors_over_time import errors_figure
+from stocklstm.report.fan import SHOWN_CLOSES, fan_figure
+from stocklstm.report.figure import rendered
+from stocklstm.report.loss_curves import history_figure
+from stocklstm.report.predictions import predictions_figure
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.drafts import replace_file
 from stocklstm.store.manifest import HISTORY_FILE, Manifest, corrupt
@@ -37,6 +38,8 @@ from stocklstm.store.user_files import require_outside_stores
 from stocklstm.workflows.loading.pooled_model import pool_tickers
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
 
 
@@ -57,7 +60,7 @@ class Drawn:
     warnings: tuple[str, ...] = ()
 
 
-_Pictures = dict[str, Callable[[], bytes]]
+_Pictures = dict[str, Callable[[], "Figure"]]
 
 
 def draw_training(store: Store, manifest: Manifest, days: ScoredDays | None) -> Drawn:
@@ -69,7 +72,7 @@ def draw_training(store: Store, manifest: Manifest, days: ScoredDays | None) -> 
     pictures = _of_training(store, manifest)
     if days is not None:
         currency = store.prices.instrument(manifest.ticker).currency
-        pictures[FORECASTS_PICTURE] = lambda: predictions_png(
+        pictures[FORECASTS_PICTURE] = lambda: predictions_figure(
             days, manifest.evaluation, _title(manifest), currency
         )
     return _drawn(store, manifest, pictures)
@@ -84,9 +87,9 @@ def draw_scores(
     """
     title = _title(manifest)
     pictures: _Pictures = {
-        FORECASTS_PICTURE: lambda: predictions_png(days, evaluation, title, currency),
-        "errors_over_time.png": lambda: errors_png(days, evaluation, title),
-        "calibration.png": lambda: calibration_png(days, evaluation, title),
+        FORECASTS_PICTURE: lambda: predictions_figure(days, evaluation, title, currency),
+        "errors_over_time.png": lambda: errors_figure(days, evaluation, title),
+        "calibration.png": lambda: calibration_figure(days, evaluation, title),
     }
     return _drawn(store, manifest, pictures | _of_training(store, manifest))
 
@@ -102,10 +105,10 @@ def _of_training(store: Store, manifest: Manifest) -> _Pictures:
     known = HISTORY_FILE in files and manifest.training.constant_val_loss is not None
     if not known or HISTORY_PICTURE in files:
         return {}
-    return {HISTORY_PICTURE: lambda: _history_picture(store, manifest)}
+    return {HISTORY_PICTURE: lambda: _history_figure(store, manifest)}
 
 
-def _history_picture(store: Store, manifest: Manifest) -> bytes:
+def _history_figure(store: Store, manifest: Manifest) -> "Figure":
     config, training = manifest.config, manifest.training
     content = store.registry.read_file(manifest, HISTORY_FILE)
     try:
@@ -120,7 +123,7 @@ def _history_picture(store: Store, manifest: Manifest) -> bytes:
         is_start=config.target == "return" and not manifest.learned_before,
     )
     words = diagnose(history, constant, config, training.kept_epoch).words
-    return history_png(history, constant, config, training.kept_epoch, _title(manifest), words)
+    return history_figure(history, constant, config, training.kept_epoch, _title(manifest), words)
 
 
 def _drawn(store: Store, manifest: Manifest, pictures: _Pictures) -> Drawn:
@@ -190,15 +193,15 @@ def _draw_fan(store: Store, together: "Sequence[Forecast]", file: Path | None) -
     try:
         if file is None:
             store.require_writable()
-        _keep(path, lambda: fan_picture(store, together))
+        _keep(path, lambda: forecast_figure(store, together))
     except (ConfigError, StorageError) as error:
         warning = _no_picture(error)
         return [replace(each, warnings=(*each.warnings, warning)) for each in together]
     return [replace(each, plot=str(path)) for each in together]
 
 
-def fan_picture(store: Store, together: "Sequence[Forecast]") -> bytes:
-    """Draw the fan chart of the forecasts of one ticker by one model, nearest first: a PNG."""
+def forecast_figure(store: Store, together: "Sequence[Forecast]") -> "Figure":
+    """Draw the fan chart of the forecasts of one ticker by one model, nearest first."""
     made = together[-1]
     owner = parse_reference(made.model).ticker
     learned = store.registry.manifest(owner, made.version).config.horizon
@@ -208,7 +211,7 @@ def fan_picture(store: Store, together: "Sequence[Forecast]") -> bytes:
     title = f"Forecast: {named}, {made.as_of} to {made.target_session}"
     levels = [interval.level for interval in made.intervals]
     words = _fan_words(together, in_hindsight=len(fan.outcomes) > 0)
-    return fan_png(fan, levels, title, words, made.currency)
+    return fan_figure(fan, levels, title, words, made.currency)
 
 
 def _fan_words(together: "Sequence[Forecast]", *, in_hindsight: bool) -> str:
@@ -265,8 +268,8 @@ def _sessions(store: Store, exchange: str, known: Dates, horizon: int) -> Dates:
     return np.concatenate([known, np.array(later, "datetime64[D]")])
 
 
-def _keep(path: Path, draw: Callable[[], bytes]) -> None:
-    picture = draw()
+def _keep(path: Path, draw: Callable[[], "Figure"]) -> None:
+    picture = rendered(draw())
     with disk_errors("write the picture"):
         replace_file(path, picture)
 

@@ -1,12 +1,9 @@
-"""Scored days and forecasts to be drawn, and a look at the figure behind a picture."""
+"""Scored days and forecasts to be drawn, and a look at the figure of a picture."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
-import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -71,22 +68,9 @@ def made_fan(
     )
 
 
-@contextmanager
-def kept_figure(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
-    """Keep the figure of a picture, laid out; to paint it as well takes twice as long."""
-    kept: list[Figure] = []
-
-    def savefig(figure: Figure, *_arguments: object, **_options: object) -> None:
-        kept.append(figure)
-        figure.draw_without_rendering()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Figure, "savefig", savefig)
-        yield kept
-
-
 def assert_readable(figure: Figure) -> None:
     """Check that no word is cut off, none is tiny, no mark of a day touches the next one."""
+    figure.draw_without_rendering()
     width, height = figure.canvas.get_width_height()
     for text in words(figure):
         box = text.get_window_extent()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from stocklstm.core.clock import utc_now
 from stocklstm.errors import MissingPackageError
+from stocklstm.report.figure import rendered
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import write_file
 from stocklstm.workflows.evening.evening import EveningTicker
 from stocklstm.workflows.evening.summary import COLUMNS, summarize
-from stocklstm.workflows.pictures import fan_picture
+from stocklstm.workflows.pictures import forecast_figure
 
 PAGE = "index.html"
 """The only file: with the pictures inside it there is nothing that could be half there."""
@@ -32,7 +33,7 @@ def write_report(store: Store, items: Sequence[EveningTicker], directory: Path) 
         StorageError: The disk is full or failing.
     """
     try:
-        pictures = [fan_picture(store, [item.forecast]) for item in items]
+        pictures = [rendered(forecast_figure(store, [item.forecast])) for item in items]
     except MissingPackageError as error:
         # The table is worth having without them.
         figures = f"<p>{escape(f'No pictures: {error.message} ({error.hint}).')}</p>\n"

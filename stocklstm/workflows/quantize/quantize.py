@@ -9,8 +9,9 @@ from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
 from stocklstm.core.settings.compression import WEIGHTS, Compression
 from stocklstm.errors import ConfigError
-from stocklstm.report.compression import CompressedBar, compression_png
-from stocklstm.report.predictions import predictions_png
+from stocklstm.report.compression import CompressedBar, compression_figure
+from stocklstm.report.figure import rendered
+from stocklstm.report.predictions import predictions_figure
 from stocklstm.store.manifest import CHECKPOINT_FILE, SERVING_FILE, FileRecord, Manifest
 from stocklstm.store.store import Store
 from stocklstm.workflows.environment import environment
@@ -265,12 +266,12 @@ class _Quantization:
         files = {SERVING_FILE: made.content}
         if made.checkpoint is not None:
             files[CHECKPOINT_FILE] = made.checkpoint
-        files["predictions_vs_actual.png"] = predictions_png(
-            after.days, after.evaluation, title, currency
+        files["predictions_vs_actual.png"] = rendered(
+            predictions_figure(after.days, after.evaluation, title, currency)
         )
         words = f"{'Accepted' if acceptance.accepted else 'Refused'}. {acceptance.reason}."
         bars = [_bar(each, before, self.tolerance_pct) for each in (before, *steps, after)]
-        files[PICTURE_FILE] = compression_png(bars, self.tolerance_pct, title, words)
+        files[PICTURE_FILE] = rendered(compression_figure(bars, self.tolerance_pct, title, words))
         return files
 
 

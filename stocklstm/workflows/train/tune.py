@@ -37,7 +37,8 @@ from stocklstm.learn.search import Pruner, propose, require_optuna
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.trials import Trials
 from stocklstm.learn.workers import LocalWorkers
-from stocklstm.report.trials import trials_png
+from stocklstm.report.figure import rendered
+from stocklstm.report.trials import trials_figure
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.drafts import replace_file
 from stocklstm.store.runs import run_id
@@ -346,9 +347,9 @@ class _Tuning:
         improvement = 100 * (1 - best.loss / start.loss) if 0 < start.loss < math.inf else 0.0
         conclusion = _conclusion(trials, best, start, improvement, p)
         path = self.store.paths.tuning_report(record.ticker, record.id)
-        picture = trials_png(trials, best, start, record.config.loss, record.ticker, conclusion)
+        figure = trials_figure(trials, best, start, record.config.loss, record.ticker, conclusion)
         with disk_errors("write the picture"):
-            replace_file(path, picture)
+            replace_file(path, rendered(figure))
         config = applied(record.config, best.settings)
         return TunedTicker(
             ticker=record.ticker,

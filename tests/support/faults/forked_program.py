@@ -61,7 +61,7 @@ def warm_up(place: str) -> None:
     """Do all of it once, and keep the pictures: to draw them again takes most of a training."""
     folder = Path(place)
     for module in (pictures, quantize):
-        for name in ("history_png", "predictions_png"):
+        for name in ("history_figure", "predictions_figure", "rendered"):
             if hasattr(module, name):
                 setattr(module, name, _once(getattr(module, name)))
     os.environ["STOCKLSTM_HOME"] = f"{folder / 'home'}"
@@ -92,9 +92,9 @@ def warm_up(place: str) -> None:
 
 
 def _once(draw: Any) -> Any:
-    drawn: list[bytes] = []
+    drawn: list[object] = []
 
-    def call(*args: object) -> bytes:
+    def call(*args: object) -> object:
         if not drawn:
             drawn.append(draw(*args))
         return drawn[0]

@@ -5,13 +5,14 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
@@ -21,24 +22,27 @@ from stocklstm.core.settings.config import AXES, LEVELS, configure
 from stocklstm.core.training.diagnosis import ConstantLosses
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial
-from stocklstm.report.calibration import calibration_png
-from stocklstm.report.errors_over_time import errors_png
-from stocklstm.report.fan import fan_png
-from stocklstm.report.loss_curves import history_png
-from stocklstm.report.predictions import predictions_png
-from stocklstm.report.trials import trials_png
+from stocklstm.report.calibration import calibration_figure
+from stocklstm.report.errors_over_time import errors_figure
+from stocklstm.report.fan import fan_figure
+from stocklstm.report.figure import DARK, rendered
+from stocklstm.report.loss_curves import history_figure
+from stocklstm.report.predictions import predictions_figure
+from stocklstm.report.trials import trials_figure
 from tests.support.figures import (
     LONG_TITLE,
     assert_readable,
     curve,
     drawn_marks,
-    kept_figure,
     made_fan,
     scored_days,
     words,
 )
 
 pytestmark = pytest.mark.usefixtures("painted")
+
+
+CONSTANT = ConstantLosses(0.2, 0.2, is_start=True)
 
 
 def epochs(first: int, count: int) -> list[EpochRecord]:
@@ -76,16 +80,15 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("case", UNUSUAL)
-def test_scores_are_drawn_readably_whatever_they_are(
-    case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_are_drawn_readably_whatever_they_are(case: str) -> None:
     days = UNUSUAL[case]
     scores = evaluate(days, 1.0)
 
-    with kept_figure(monkeypatch) as figures:
-        predictions_png(days, scores, LONG_TITLE, "BRL")
-        errors_png(days, scores, LONG_TITLE)
-        calibration_png(days, scores, LONG_TITLE)
+    figures = [
+        predictions_figure(days, scores, LONG_TITLE, "BRL"),
+        errors_figure(days, scores, LONG_TITLE),
+        calibration_figure(days, scores, LONG_TITLE),
+    ]
 
     assert [size(figure) for figure in figures] == [(1000, 700), (1000, 700), (1000, 560)]
     for figure in figures:
@@ -117,15 +120,13 @@ FANS = {
 
 
 @pytest.mark.parametrize("case", FANS)
-def test_a_fan_is_drawn_readably_whatever_it_is(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fan_is_drawn_readably_whatever_it_is(case: str) -> None:
     wide = case in {"partly-known", "index", "several"}
     levels = available_intervals() if wide else (0.8, 0.95)
     words_of_verdict = "NO BETTER THAN YESTERDAY'S CLOSE: error 0.1 % smaller (p = 0.13). " * 3
 
-    with kept_figure(monkeypatch) as figures:
-        fan_png(FANS[case], levels, LONG_TITLE, words_of_verdict, "BRL")
+    figure = fan_figure(FANS[case], levels, LONG_TITLE, words_of_verdict, "BRL")
 
-    (figure,) = figures
     assert size(figure) == (1000, 560)
     assert_readable(figure)
     shown = [text.get_text() for text in words(figure)]
@@ -134,33 +135,25 @@ def test_a_fan_is_drawn_readably_whatever_it_is(case: str, monkeypatch: pytest.M
     assert any(text.startswith("NO BETTER THAN YESTERDAY'S CLOSE") for text in shown)
 
 
-def figure_of(draw: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> Figure:
-    with kept_figure(monkeypatch) as figures:
-        draw()
-    return figures[0]
-
-
-def predictions_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+def predictions_of(days: ScoredDays) -> list[Axes]:
     scores = evaluate(days, 1.0)
-    return figure_of(lambda: predictions_png(days, scores, "x", "BRL"), monkeypatch).axes
+    return predictions_figure(days, scores, "x", "BRL").axes
 
 
-def errors_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+def errors_of(days: ScoredDays) -> list[Axes]:
     scores = evaluate(days, 1.0)
-    return figure_of(lambda: errors_png(days, scores, "x"), monkeypatch).axes
+    return errors_figure(days, scores, "x").axes
 
 
-def calibration_of(days: ScoredDays, monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+def calibration_of(days: ScoredDays) -> list[Axes]:
     scores = evaluate(days, 1.0)
-    return figure_of(lambda: calibration_png(days, scores, "x"), monkeypatch).axes
+    return calibration_figure(days, scores, "x").axes
 
 
-def test_the_change_that_was_forecast_is_beside_the_one_that_came(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_change_that_was_forecast_is_beside_the_one_that_came() -> None:
     days = scored_days(130)
 
-    closes, changes = predictions_of(days, monkeypatch)
+    closes, changes = predictions_of(days)
 
     np.testing.assert_array_equal(curve(closes, "outcome"), days.actuals[10:])
     np.testing.assert_array_equal(curve(closes, "point forecast"), days.forecasts.points[10:])
@@ -173,11 +166,11 @@ def test_the_change_that_was_forecast_is_beside_the_one_that_came(
     assert changes.get_ylabel() == "change from\nyesterday's close, %"
 
 
-def test_a_forecast_of_no_change_is_a_line_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forecast_of_no_change_is_a_line_at_zero() -> None:
     days = scored_days(130)
     naive = replace(days, forecasts=ReturnForecasts(days.last_closes, days.forecasts.quantiles))
 
-    closes, changes = predictions_of(naive, monkeypatch)
+    closes, changes = predictions_of(naive)
 
     # Above it is the price itself, a day late; only below can it be seen for what it is.
     drawn = curve(closes, "point forecast")
@@ -185,12 +178,12 @@ def test_a_forecast_of_no_change_is_a_line_at_zero(monkeypatch: pytest.MonkeyPat
     assert not curve(changes, "change that was forecast").any()
 
 
-def test_marks_are_on_the_outcomes_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marks_are_on_the_outcomes_outside() -> None:
     days = scored_days(120, bias=-0.03)
     lower, upper = days.forecasts.quantiles[:, 1], days.forecasts.quantiles[:, -2]
     assert (LEVELS[1], LEVELS[-2]) == (0.025, 0.975)
 
-    closes, _ = predictions_of(days, monkeypatch)
+    closes, _ = predictions_of(days)
 
     outside = [
         actual
@@ -202,11 +195,11 @@ def test_marks_are_on_the_outcomes_outside(monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_array_equal(drawn, outside)
 
 
-def test_errors_over_time_end_at_what_the_scores_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_over_time_end_at_what_the_scores_say() -> None:
     days = scored_days(200, bias=-0.004)
     scores = evaluate(days, 1.0)
 
-    gains, ratios = errors_of(days, monkeypatch)
+    gains, ratios = errors_of(days)
 
     assert scores.point.rmse_ratio is not None
     assert scores.distribution.crps_ratio is not None
@@ -220,13 +213,13 @@ def test_errors_over_time_end_at_what_the_scores_say(monkeypatch: pytest.MonkeyP
     assert len(curve(ratios, "RMSE")) == 200 - 59
 
 
-def test_the_histogram_counts_every_outcome_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_histogram_counts_every_outcome_once() -> None:
     days = scored_days(200, bias=-0.01)
     # The edges of the bars are quantiles of the grid.
     tenths = days.forecasts.quantiles[:, [3, 4, 5, 6, 7, 8, 9, 10, 11]]
     assert [LEVELS[place] for place in (3, 4, 7, 11)] == [0.1, 0.2, 0.5, 0.9]
 
-    falls, shares = calibration_of(days, monkeypatch)
+    falls, shares = calibration_of(days)
 
     heights = [bar.get_height() for bar in falls.containers[0]]
     places = (days.actuals[:, None] > tenths).sum(axis=1)
@@ -239,27 +232,25 @@ def test_the_histogram_counts_every_outcome_once(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("horizon", "independent"), [(1, 200), (5, 40)])
-def test_the_bands_of_calibration_are_binomial(
-    horizon: int, independent: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    falls, _ = calibration_of(scored_days(200, horizon=horizon), monkeypatch)
+def test_the_bands_of_calibration_are_binomial(horizon: int, independent: int) -> None:
+    falls, _ = calibration_of(scored_days(200, horizon=horizon))
 
     (band,) = falls.patches[:1]
     low, high = (100 * binom.ppf(tail, independent, 0.1) / independent for tail in (0.005, 0.995))
     assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((low, high))
 
 
-def test_a_forecast_without_spread_has_no_histogram(monkeypatch: pytest.MonkeyPatch) -> None:
-    falls, _ = calibration_of(UNUSUAL["flat"], monkeypatch)
+def test_a_forecast_without_spread_has_no_histogram() -> None:
+    falls, _ = calibration_of(UNUSUAL["flat"])
 
     assert not falls.containers
     assert "single price" in falls.texts[0].get_text()
 
 
-def test_a_fan_marks_every_session_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fan_marks_every_session_that_was_asked_for() -> None:
     fan = made_fan(60, 5, asked=(1, 3, 5))
 
-    figure = figure_of(lambda: fan_png(fan, (0.8, 0.95), "x", "y", "BRL"), monkeypatch)
+    figure = fan_figure(fan, (0.8, 0.95), "x", "y", "BRL")
 
     line = next(line for line in figure.axes[1].lines if str(line.get_label()).startswith("fore"))
     assert line.get_markevery() == [1, 3, 5]
@@ -269,10 +260,10 @@ def test_a_fan_marks_every_session_that_was_asked_for(monkeypatch: pytest.Monkey
     assert f"95 %, 5 ahead: {low:.2f} to {high:.2f}" in labels
 
 
-def test_a_fan_says_in_numbers_what_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fan_says_in_numbers_what_it_draws() -> None:
     fan = made_fan(60, 4, known=2)
 
-    figure = figure_of(lambda: fan_png(fan, (0.8, 0.95), "x", "y", "BRL"), monkeypatch)
+    figure = fan_figure(fan, (0.8, 0.95), "x", "y", "BRL")
 
     past, ahead = figure.axes
     np.testing.assert_array_equal(past.lines[0].get_ydata(), fan.closes)
@@ -301,17 +292,14 @@ def test_a_fan_says_in_numbers_what_it_draws(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_history_is_drawn_for_any_number_of_epochs(
-    loss: str, first: int, count: int, lowest_rate: float, monkeypatch: pytest.MonkeyPatch
+    loss: str, first: int, count: int, lowest_rate: float
 ) -> None:
     history = epochs(first, count)
     history[-1] = replace(history[-1], learning_rate=lowest_rate)
     config = configure("calibrated" if loss == "pinball" else "paper", loss=loss)
     constant = ConstantLosses(0.2, 0.2, is_start=first == 0)
 
-    figure = figure_of(
-        lambda: history_png(history, constant, config, history[-1].epoch, "PETR4.SA", "words"),
-        monkeypatch,
-    )
+    figure = history_figure(history, constant, config, history[-1].epoch, "PETR4.SA", "words")
 
     assert size(figure) == (1000, 560)
 
@@ -341,14 +329,10 @@ def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
     ],
     ids=["complete", "single", "zero", "equal", "diverged-start", "mixed", "far", "grid"],
 )
-def test_a_search_is_drawn_whatever_became_of_its_trials(
-    trials: list[Trial], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_is_drawn_whatever_became_of_its_trials(trials: list[Trial]) -> None:
     best = min((one for one in trials if one.status == COMPLETE), key=lambda one: one.loss)
 
-    figure = figure_of(
-        lambda: trials_png(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60), monkeypatch
-    )
+    figure = trials_figure(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60)
 
     assert size(figure) == (1000, 560)
 
@@ -356,20 +340,47 @@ def test_a_search_is_drawn_whatever_became_of_its_trials(
 def test_the_same_figures_give_the_same_picture() -> None:
     days = scored_days(50)
     trials = [tried(number, 0.2 + number / 1000) for number in range(3)]
-    config, constant = configure("calibrated"), ConstantLosses(0.2, 0.2, is_start=True)
+    config = configure("calibrated")
 
     scores = evaluate(days, 1.0)
     for height, draw in (
-        (700, lambda: predictions_png(days, scores, "x", "BRL")),
-        (700, lambda: errors_png(days, scores, "x")),
-        (560, lambda: calibration_png(days, scores, "x")),
-        (560, lambda: fan_png(FANS["next"], (0.8,), "x", "y", "BRL")),
-        (560, lambda: trials_png(trials, trials[0], trials[0], "mae", "x", "y")),
-        (560, lambda: history_png(epochs(0, 20), constant, config, 19, "x", "y")),
+        (700, lambda: predictions_figure(days, scores, "x", "BRL")),
+        (700, lambda: errors_figure(days, scores, "x")),
+        (560, lambda: calibration_figure(days, scores, "x")),
+        (560, lambda: fan_figure(FANS["next"], (0.8,), "x", "y", "BRL")),
+        (560, lambda: trials_figure(trials, trials[0], trials[0], "mae", "x", "y")),
+        (560, lambda: history_figure(epochs(0, 20), CONSTANT, config, 19, "x", "y")),
     ):
-        painted = draw()
-        assert painted == draw()
+        painted = rendered(draw())
+        assert painted == rendered(draw())
         assert painted_size(painted) == (1000, height)
+
+
+def test_a_picture_is_an_svg_on_request_and_always_the_same() -> None:
+    made = rendered(fan_figure(FANS["next"], (0.8,), "A & B <c>", "y", "BRL"), "svg")
+
+    assert made == rendered(fan_figure(FANS["next"], (0.8,), "A & B <c>", "y", "BRL"), "svg")
+    assert ET.fromstring(made).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+    assert b"<text" not in made  # no font of the reader's is asked for
+
+
+def test_on_dark_paper_every_word_can_be_read() -> None:
+    days = scored_days(130)
+    scores = evaluate(days, 1.0)
+
+    for figure in (
+        predictions_figure(days, scores, "x", "BRL", DARK),
+        errors_figure(days, scores, "x", DARK),
+        calibration_figure(days, scores, "x", DARK),
+        fan_figure(FANS["known"], (0.8, 0.95), "x", "y", "BRL", DARK),
+        history_figure(epochs(0, 20), CONSTANT, configure("calibrated"), 19, "x", "y", DARK),
+        trials_figure([tried(0, 0.2)], tried(0, 0.2), tried(0, 0.2), "mae", "x", "y", DARK),
+    ):
+        figure.draw_without_rendering()
+        assert to_hex(figure.get_facecolor()).upper() == DARK.paper
+        assert all(to_hex(axes.get_facecolor()).upper() == DARK.paper for axes in figure.axes)
+        inks = {to_hex(text.get_color()).upper() for text in words(figure)}
+        assert inks <= {DARK.ink, DARK.grey}
 
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
@@ -386,7 +397,8 @@ def test_importing_the_pictures_does_not_import_matplotlib() -> None:
 def test_who_has_no_home_is_not_told_of_matplotlibs(tmp_path: Path) -> None:
     """As cron runs it for users such as nobody: whatever it says would be mailed every evening."""
     draw = (
-        "from stocklstm.report.figure import canvas, png\nwith canvas() as (figure, _): png(figure)"
+        "from stocklstm.report.figure import canvas, rendered\n"
+        "with canvas() as (figure, _): rendered(figure)"
     )
     done = subprocess.run(
         [sys.executable, "-c", draw],
