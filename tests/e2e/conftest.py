@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -117,3 +119,22 @@ def warm_task(warm_forks: Forks) -> Warm:
 def warm(started: Started) -> Warm:
     """Run the program so, to its end."""
     return lambda *arguments, **environment: started(*arguments, **environment).wait()
+
+
+@pytest.fixture
+def hers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the directory of somebody whose machine has UTC, and lines of 80 characters."""
+    place = tmp_path / "ana"
+    started = place / ".venv" / "bin" / "stocklstm"
+    started.parent.mkdir(parents=True)
+    started.touch()
+    monkeypatch.setattr(sys, "argv", [str(started)])
+    # Of her language she has said nothing to the program alone.
+    monkeypatch.delenv("STOCKLSTM_LANG")
+    hers = {"HOME": str(place), "COLUMNS": "80", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    for name, value in hers.items():
+        monkeypatch.setenv(name, value)
+    time.tzset()
+    yield place
+    monkeypatch.undo()
+    time.tzset()

@@ -1,55 +1,17 @@
 """What README and the page of commands show is what is printed, on a machine like theirs."""
 
 import json
-import re
 import shlex
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stocklstm.cli.evening.schedule import CARRIED
 from tests.conftest import TICKER, Cli, Program
-from tests.support.places import DOCS, ROOT
+from tests.support.places import ROOT
+from tests.support.transcripts import HER_DAY, HER_HOME, agrees, transcripts
 
-# Whose machine README shows, and the day on which prices were fetched there.
-HER_HOME, HER_DAY = "/home/ana", "2026-11-21"
-
-# Another processor rounds differently, which moves what comes of a training a little, and p-values,
-# which alone have three decimals, more than that.
-TOLERANCE, RELATIVE, P_TOLERANCE = 0.05, 0.02, 0.2
-
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-
-
-def transcripts() -> Iterator[tuple[str, str]]:
-    """Give each command that is shown, and what it is said to print."""
-    pages = (ROOT / "README.md", DOCS / "reference" / "commands.md")
-    text = "".join(page.read_text() for page in pages)
-    for block in re.findall(r"^```\n(\$ stocklstm .*?)^```", text, re.MULTILINE | re.DOTALL):
-        for part in block.split("$ stocklstm ")[1:]:
-            command, _, shown = part.partition("\n")
-            yield command, shown.rstrip("\n")
-
-
-def agrees(shown: str, documented: str) -> bool:
-    """Tell whether two texts have the same words, counts and days, and nearly the same figures."""
-    # A figure of one digit less breaks a line elsewhere.
-    texts = (shown.replace("\n", " "), documented.replace("\n", " "))
-    if NUMBER.sub("#", texts[0]) != NUMBER.sub("#", texts[1]):
-        return False
-    return all(
-        own == other or ("." in own and _is_near(own, other))
-        for own, other in zip(*map(NUMBER.findall, texts), strict=True)
-    )
-
-
-def _is_near(own: str, other: str) -> bool:
-    is_p = len(own.partition(".")[2]) == 3 and float(own) <= 1
-    tolerance = P_TOLERANCE if is_p else TOLERANCE
-    return float(own) == pytest.approx(float(other), RELATIVE, tolerance)
+PAGES = ("README.md", "docs/reference/commands.md")
 
 
 @pytest.mark.parametrize(
@@ -68,22 +30,6 @@ def test_only_small_differences_of_figures_agree(own: str, other: str) -> None:
 
     assert agrees(said.replace("0.310", "0.333").replace("0.7015", "0.7031"), said)
     assert not agrees(said.replace(own, other), said)
-
-
-@pytest.fixture
-def hers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the directory of somebody whose machine has UTC, and lines of 80 characters."""
-    place = tmp_path / "ana"
-    started = place / ".venv" / "bin" / "stocklstm"
-    started.parent.mkdir(parents=True)
-    started.touch()
-    monkeypatch.setattr(sys, "argv", [str(started)])
-    for name, value in (("HOME", str(place)), ("COLUMNS", "80"), ("TZ", "UTC")):
-        monkeypatch.setenv(name, value)
-    time.tzset()
-    yield place
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_the_demo_and_what_readme_shows(
@@ -121,7 +67,7 @@ def test_the_demo_and_what_readme_shows(
     for name in (*CARRIED, "STOCKLSTM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(hers)
-    found = list(transcripts())
+    found = list(transcripts("".join((ROOT / page).read_text() for page in PAGES)))
     assert {command.split()[0] for command, _ in found} == {
         *("evaluate", "predict", "schedule", "prices")
     }
