@@ -1,5 +1,38 @@
 """Train an LSTM on a stock's daily closes and forecast the next session, honestly.
 
+From nothing to a forecast, with the prices that come along and without a network:
+
+    import stocklstm
+
+    stocklstm.fetch("PETR4.SA", stocklstm.FetchOptions(source="sample"))
+    stocklstm.train("PETR4.SA")               # a new version, and how good it is
+    stocklstm.predict("PETR4.SA", horizon=5)  # the next five sessions, with intervals
+    stocklstm.evaluate("PETR4.SA")            # beside yesterday's close, on days it never saw
+
+Every day after that:
+
+    stocklstm.evening()                       # new prices, a forecast, how the last one did
+    stocklstm.forecasts("PETR4.SA")           # a data frame: each forecast beside what came
+
+A name as it is means one ticker or version, whose failure is raised; of several, failures are
+entries of the result. Results show themselves as small tables, and `to_frame()` gives a data frame
+of pandas. `prices`, `forecasts` and `history` give data frames at once, `plot` gives a picture.
+
+    prices      fetch prices show_prices show_intraday verify_prices export_prices rename_prices
+                require_prices
+    models      train train_pooled dry_run dry_run_pooled tune find_due retrain quantize
+    forecasts   predict forecasts list_forecasts evening plan_evenings load
+    scores      evaluate evaluate_live evaluate_horizons evaluate_pool walk_forward score_league
+                compare_versions history
+    pictures    draw_forecasts write_report
+    versions    list_models show_model diff_models promote rollback unalias validate sign_versions
+                export_model import_model adopt_versions remove_versions collect_garbage
+    the store   open backup restore effective_settings
+
+All functions take the directory of a store as `home`, by default where the command line has it.
+They are methods of `Client` as well, which keeps a store open: `with stocklstm.open() as client:`.
+Errors that are raised on purpose are in `stocklstm.errors`, with a `message` and a `hint`.
+
 The names below are loaded on first use, so that `import stocklstm` costs nothing.
 """
 
@@ -17,11 +50,12 @@ _FUNCTIONS = (
     *("adopt_versions", "backup", "collect_garbage", "compare_versions", "diff_models"),
     *("draw_forecasts", "dry_run", "dry_run_pooled", "effective_settings", "evaluate"),
     *("evaluate_horizons", "evaluate_live", "evaluate_pool", "evening", "export_model"),
-    *("export_prices", "fetch", "find_due", "import_model", "list_forecasts", "list_models"),
-    *("load", "plan_evenings", "predict", "promote", "quantize", "remove_versions"),
-    *("rename_prices", "require_prices", "restore", "retrain", "rollback", "score_league"),
-    *("show_intraday", "show_model", "show_prices", "sign_versions", "train", "train_pooled"),
-    *("tune", "unalias", "validate", "verify_prices", "walk_forward", "write_report"),
+    *("export_prices", "fetch", "find_due", "forecasts", "history", "import_model"),
+    *("list_forecasts", "list_models", "load", "plan_evenings", "predict", "prices"),
+    *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "restore"),
+    *("retrain", "rollback", "score_league", "show_intraday", "show_model", "show_prices"),
+    *("sign_versions", "train", "train_pooled", "tune", "unalias", "validate"),
+    *("verify_prices", "walk_forward", "write_report"),
 )
 """Methods of `Client`, each of which is a function here as well: it takes `home` besides."""
 
@@ -83,6 +117,10 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - functions of different sh
         from stocklstm.client import function_of
 
         found = function_of(name)
+    elif name == "errors":
+        from importlib import import_module
+
+        return import_module("stocklstm.errors")
     elif name in _PLACES:
         from importlib import import_module
 
@@ -94,4 +132,4 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - functions of different sh
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "open"})
+    return sorted({*__all__, "__doc__", "__file__", "__name__", "__path__", "errors", "open"})

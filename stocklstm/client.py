@@ -23,6 +23,8 @@ from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from stocklstm.core.prices.folds import WalkForward
     from stocklstm.core.settings.compression import Compression
     from stocklstm.core.settings.layers import EffectiveSettings
@@ -150,7 +152,7 @@ class Client:
         with stocklstm.open() as client:
             client.fetch("PETR4.SA")
             client.train("PETR4.SA")
-            print(client.predict("PETR4.SA").forecasts[0].point)
+            print(client.predict("PETR4.SA"))
 
     What takes names of tickers or versions takes a single one as it is, too. The failure of one of
     several is an entry of the result; that of a single one is raised.
@@ -244,8 +246,8 @@ class Client:
         in one transaction; if it fails, what is stored of it stays as it was.
 
         Example:
-            >>> fetched = client.fetch(["PETR4.SA"], FetchOptions(source="sample"))
-            >>> fetched.results[0].last
+            >>> options = stocklstm.FetchOptions(source="sample")
+            >>> stocklstm.fetch("PETR4.SA", options).results[0].last
             '2024-03-13'
 
         Args:
@@ -280,7 +282,7 @@ class Client:
         """Sort tickers by whether prices of them are stored, and get those that are not.
 
         Example:
-            >>> client.require_prices(["PETR4.SA", "VALE3.SA"], client.fetch).tickers
+            >>> stocklstm.require_prices(["PETR4.SA", "VALE3.SA"]).tickers
             ('PETR4.SA', 'VALE3.SA')
 
         Args:
@@ -300,6 +302,10 @@ class Client:
     def show_prices(self, tickers: str | Sequence[str] = (), *, last: int = 10) -> "PricesResult":
         """Show what is stored of some tickers, its gaps and where each row came from.
 
+        Example:
+            >>> stocklstm.show_prices("PETR4.SA").prices[0].last_close
+            36.380001
+
         Args:
             tickers: As typed; none means all that are stored.
             last: How many of the last rows to give.
@@ -311,9 +317,45 @@ class Client:
 
         return show_prices(self.store(), tickers, last=last)
 
+    def prices(self, ticker: str | Sequence[str] = (), *, since: str | None = None) -> "DataFrame":
+        """Give stored prices as a data frame of pandas.
+
+        Example:
+            >>> prices = stocklstm.prices("PETR4.SA", since="2024-03-01")
+            >>> prices.loc["2024-03-13", "close"].item()
+            36.380001
+
+        Args:
+            ticker: As typed; several give the rows of each, and none those of all that are stored.
+            since: ISO day: only sessions from that day on; None for all.
+
+        Returns:
+            A row for each session, by its date, or, unless one ticker was given as it is, by ticker
+            and date: open, high, low, close, adj_close and volume. All but the last but one are
+            adjusted for splits, that one for dividends, too. NaN where the source gave no value.
+
+        Raises:
+            ConfigError: `since` is no day, or a name is no ticker.
+            NotFoundError: There is no store, or a ticker has no prices.
+            MissingPackageError: pandas is not installed.
+        """
+        from stocklstm.core.frames import data_frame
+        from stocklstm.workflows.predict.history import check_since
+        from stocklstm.workflows.prices.show import price_table
+
+        check_since(since)
+        one = isinstance(ticker, str)
+        table = price_table(self.store(), [ticker] if isinstance(ticker, str) else ticker, since)
+        frame = data_frame(table, ("ticker", "date"))
+        return frame.droplevel("ticker") if one else frame
+
     @_one_or_many
     def show_intraday(self, tickers: str | Sequence[str] = ()) -> "CoverageResult":
         """Count the sessions that were measured by bars within them, by the length of the bars.
+
+        Example:
+            >>> stocklstm.show_intraday("PETR4.SA").results[0].sessions
+            0
 
         Args:
             tickers: As typed; none means all that have some.
@@ -334,6 +376,11 @@ class Client:
         file_format: str | None = None,
     ) -> "ExportResult":
         """Write stored prices to files that other programs read; a CSV file can be fetched back.
+
+        Example:
+            >>> written = stocklstm.export_prices("PETR4.SA", out=Path("petr4.csv"))
+            >>> written.exports[0].rows
+            3514
 
         Args:
             tickers: As typed.
@@ -359,8 +406,8 @@ class Client:
         of the new name where those of the old one were only guessed from it.
 
         Example:
-            >>> client.rename_prices("VIIA3.SA", "BHIA3.SA").models
-            ('VIIA3.SA@v1',)
+            >>> stocklstm.rename_prices("PETR4.SA", "PETR9.SA").models
+            ('PETR4.SA@v1', 'PETR4.SA@v2')
 
         Args:
             old: A ticker that has prices, as typed.
@@ -381,6 +428,10 @@ class Client:
     def verify_prices(self, tickers: str | Sequence[str] = ()) -> "VerifyResult":
         """Check that stored prices can be what an exchange quoted.
 
+        Example:
+            >>> stocklstm.verify_prices("PETR4.SA").results[0].status
+            'ok'
+
         Args:
             tickers: As typed; none means all that are stored.
 
@@ -395,6 +446,11 @@ class Client:
 
     def load(self, reference: str) -> "LoadedModel":
         """Load a model, to forecast with it.
+
+        Example:
+            >>> model = stocklstm.load("PETR4.SA")
+            >>> model.manifest.id, model.manifest.evaluation.verdict
+            ('PETR4.SA@v1', 'no_better')
 
         Args:
             reference: TICKER, TICKER@v3, TICKER@champion or TICKER@previous.
@@ -431,9 +487,9 @@ class Client:
         day, in today's scale, and is not kept: it was not made then.
 
         Example:
-            >>> made = client.predict("PETR4.SA", at="2024-03-12", levels=(0.9,))
-            >>> made.forecasts[0].target_session
-            '2024-03-13'
+            >>> made = stocklstm.predict("PETR4.SA", at="2024-03-12", levels=[0.9])
+            >>> made.forecasts[0].target_session, made.forecasts[0].outcome
+            ('2024-03-13', 36.380001)
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker. With a
@@ -488,8 +544,11 @@ class Client:
         not score.
 
         Example:
-            >>> for past in client.list_forecasts(["PETR4.SA"], since="2024-01-01").results:
-            ...     print(past.target_session, past.point, past.outcome)
+            >>> for past in stocklstm.list_forecasts("PETR4.SA").results:
+            ...     print(past.target_session, past.outcome)
+            2024-03-12 36.82
+            2024-03-13 36.380001
+            2024-03-14 None
 
         Args:
             tickers: As typed; none means all that have forecasts.
@@ -508,6 +567,34 @@ class Client:
         return list_forecasts(self.store(), tickers, since)
 
     @_one_or_many
+    def forecasts(
+        self, tickers: str | Sequence[str] = (), *, since: str | None = None
+    ) -> "DataFrame":
+        """Give the forecasts on record as a data frame of pandas, each beside what came.
+
+        The columns are those of `stocklstm forecasts --csv`. What has not come yet is NaN.
+
+        Example:
+            >>> record = stocklstm.forecasts("PETR4.SA")
+            >>> int(record["outcome"].notna().sum())
+            2
+
+        Args:
+            tickers: As for `list_forecasts`.
+            since: As for `list_forecasts`.
+
+        Raises:
+            ConfigError: `since` is no day.
+            NotFoundError: There is no store, or no forecast of one of the tickers.
+            MissingPackageError: pandas is not installed.
+        """
+        result = self.list_forecasts(tickers, since=since)
+        # A frame has no place for failures.
+        for failure in result.failures:
+            raise failure.error
+        return result.to_frame()
+
+    @_one_or_many
     def evening(
         self,
         tickers: str | Sequence[str] = (),
@@ -523,6 +610,11 @@ class Client:
         It may run as often as you like: where no session has ended since the last stored close
         nobody is asked for prices, and a forecast that is on record stays as it is. Where prices
         cannot be had the forecasts are made of what is stored, and the reason is a failure.
+
+        Example:
+            >>> for done in stocklstm.evening("PETR4.SA").results:
+            ...     print(done.ticker, done.forecast.target_session)
+            PETR4.SA 2024-03-14
 
         Args:
             tickers: As typed; none means all that have a champion of their own.
@@ -605,6 +697,10 @@ class Client:
     ) -> "Timetable":
         """Find out when `evening` can run: once the prices of every exchange are final.
 
+        Example:
+            >>> stocklstm.plan_evenings("PETR4.SA").at
+            '18:30'
+
         Args:
             tickers: As for `evening`; named, they need no store.
             pool: As for `evening`.
@@ -624,6 +720,11 @@ class Client:
 
     def write_report(self, result: "EveningResult", directory: Path) -> Path:
         """Write a page of an evening: its table, and the picture of every forecast.
+
+        Example:
+            >>> done = stocklstm.evening("PETR4.SA")
+            >>> stocklstm.write_report(done, Path("evening")).name
+            'index.html'
 
         Args:
             result: Of `evening`.
@@ -645,6 +746,12 @@ class Client:
 
         A forecast is worth more than its picture: once the store is open, what stands in the way
         becomes a warning.
+
+        Example:
+            >>> made = stocklstm.predict("PETR4.SA")
+            >>> drawn = stocklstm.draw_forecasts(made, Path("fan.png")).forecasts[0]
+            >>> Path(drawn.plot).name
+            'fan.png'
 
         Args:
             result: What `predict` returned.
@@ -671,9 +778,9 @@ class Client:
         """Score models on the test part of the stored prices, through the serving graph.
 
         Example:
-            >>> scored = client.evaluate(["PETR4.SA@v1"], plot=False)
-            >>> scored.results[0].evaluation.end
-            '2024-03-13'
+            >>> scored = stocklstm.evaluate("PETR4.SA", plot=False).results[0]
+            >>> scored.evaluation.verdict, scored.evaluation.end
+            ('no_better', '2024-03-13')
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker.
@@ -695,6 +802,11 @@ class Client:
         self, references: str | Sequence[str] = (), *, last: int | None = None
     ) -> "LiveResult":
         """Score the forecasts of the ledger whose sessions have closed, and look for drift.
+
+        Example:
+            >>> live = stocklstm.evaluate_live("PETR4.SA").results[0]
+            >>> live.n, live.drift.status
+            (2, 'too_few')
 
         Args:
             references: TICKER for what its users were given, whichever version was champion, or
@@ -721,9 +833,9 @@ class Client:
         sessions ahead. Verdicts are corrected for the number of horizons, by Holm's method.
 
         Example:
-            >>> (scores,) = client.evaluate_horizons(["PETR4.SA"], range(1, 6)).results
+            >>> (scores,) = stocklstm.evaluate_horizons("PETR4.SA", range(1, 4)).results
             >>> [row.corrected.verdict for row in scores.rows]
-            ['no_better', 'no_better', 'no_better', 'no_better', 'no_better']
+            ['no_better', 'no_better', 'no_better']
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker. With a
@@ -748,6 +860,11 @@ class Client:
     ) -> "PoolScoresResult":
         """Score a pooled model on the test days of each ticker, beside the ticker's own model.
 
+        Example:
+            >>> (scores,) = stocklstm.evaluate_pool("b3", "VALE3.SA").results
+            >>> scores.rows[0].ticker, scores.rows[0].known
+            ('VALE3.SA', True)
+
         Args:
             reference: Name of the model, perhaps with a version.
             tickers: As typed; none means all that the model knows. Others may be named as well.
@@ -763,6 +880,11 @@ class Client:
     @_one_or_many
     def compare_versions(self, references: str | Sequence[str]) -> "ComparisonResult":
         """Compare versions of one ticker with the first that is named.
+
+        Example:
+            >>> both = stocklstm.compare_versions(["PETR4.SA@v1", "PETR4.SA@v2"])
+            >>> both.results[1].against
+            'PETR4.SA@v1'
 
         Args:
             references: TICKER or TICKER@version, at least two.
@@ -783,6 +905,10 @@ class Client:
         """Score every version on its own test part, and correct for how many there are.
 
         A version that cannot be scored is no row, and so not counted by the correction.
+
+        Example:
+            >>> [(row.ticker, row.version) for row in stocklstm.score_league("PETR4.SA").results]
+            [('PETR4.SA', 1), ('PETR4.SA', 2)]
 
         Args:
             references: TICKER for all its versions, TICKER@version for one; none means everything.
@@ -805,6 +931,12 @@ class Client:
         on_fold: "Callable[[FoldEnded], None]" = _ignore,
     ) -> "WalkForwardResult":
         """Train with the settings of each version again and again, each time on all that was known.
+
+        Example:
+            >>> walk = stocklstm.WalkForward(sessions=40, refit_every=20)
+            >>> (walked,) = stocklstm.walk_forward("PETR4.SA", walk).results
+            >>> [fold.n for fold in walked.folds]
+            [20, 20]
 
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker.
@@ -844,9 +976,9 @@ class Client:
         """Make a smaller version of each model, and promote it if its errors hardly grow.
 
         Example:
-            >>> smaller = client.quantize(["PETR4.SA@v1"])
-            >>> smaller.results[0].method
-            'dynamic-int8'
+            >>> smaller = stocklstm.quantize("PETR4.SA@v1").results[0]
+            >>> smaller.method, smaller.before.bytes > 0
+            ('dynamic-int8', True)
 
         Args:
             references: TICKER or TICKER@version; at least one.
@@ -896,6 +1028,11 @@ class Client:
 
         Where no ticker is named, or every version is wanted, the store as a whole is checked, too.
 
+        Example:
+            >>> checked = stocklstm.validate("PETR4.SA").results[0]
+            >>> checked.status, checked.checks[0].name
+            ('ok', 'manifest')
+
         Args:
             references: TICKER or TICKER@version; none means the champion of every ticker.
             every_version: Check all versions of these tickers, not only the one that is meant.
@@ -930,6 +1067,10 @@ class Client:
     def list_models(self, tickers: str | Sequence[str] = ()) -> "ModelsResult":
         """List the versions in the store.
 
+        Example:
+            >>> [(each.version, each.aliases) for each in stocklstm.list_models("PETR4.SA").models]
+            [(1, ('champion',)), (2, ())]
+
         Args:
             tickers: As typed; none means all.
 
@@ -943,6 +1084,10 @@ class Client:
     def show_model(self, reference: str) -> "ModelDetails":
         """Read everything about one version.
 
+        Example:
+            >>> stocklstm.show_model("PETR4.SA").manifest.config.preset
+            'calibrated'
+
         Args:
             reference: TICKER, TICKER@v3 or TICKER@alias.
 
@@ -955,8 +1100,39 @@ class Client:
         wanted = parse_reference(reference)
         return show_model(self.store(), wanted)
 
+    def history(self, reference: str) -> "DataFrame":
+        """Give the loss curves of a version's training as a data frame of pandas.
+
+        Example:
+            >>> losses = stocklstm.history("PETR4.SA@v1")
+            >>> losses.index.tolist()
+            [0, 1, 2]
+
+        Args:
+            reference: TICKER, TICKER@v3 or TICKER@alias.
+
+        Returns:
+            A row for each epoch, 0 being the network before its first step: train_loss with
+            dropout active, val_loss without, learning_rate, seconds, and best_epoch, the one with
+            the lowest validation loss so far.
+
+        Raises:
+            NotFoundError: There is no such version, or it was not trained here.
+            IntegrityError: Its files are not those that were published.
+            MissingPackageError: pandas is not installed.
+        """
+        from stocklstm.core.frames import data_frame
+        from stocklstm.workflows.models.listing import version_history
+
+        return data_frame(version_history(self.store(), parse_reference(reference)), ("epoch",))
+
     def diff_models(self, left: str, right: str) -> "Difference":
         """Put two versions side by side, as they were published.
+
+        Example:
+            >>> found = stocklstm.diff_models("PETR4.SA@v1", "PETR4.SA@v2")
+            >>> [pair.name for pair in found.settings]
+            ['epochs']
 
         Args:
             left: TICKER, TICKER@v3 or TICKER@alias.
@@ -972,6 +1148,11 @@ class Client:
 
     def promote(self, reference: str, *, alias: str = CHAMPION, reason: str = "") -> "AliasMove":
         """Point "champion", or an alias of one's own, at a version.
+
+        Example:
+            >>> moved = stocklstm.promote("PETR4.SA@v2", reason="a trial")
+            >>> moved.version, moved.previous
+            (2, 1)
 
         Args:
             reference: TICKER@v3 or TICKER@alias.
@@ -992,6 +1173,11 @@ class Client:
     def rollback(self, ticker: str, *, reason: str = "") -> "AliasMove":
         """Make the previous champion the champion again, and the present one the previous.
 
+        Example:
+            >>> moved = stocklstm.promote("PETR4.SA@v2")
+            >>> stocklstm.rollback("PETR4.SA").version
+            1
+
         Args:
             ticker: Such as PETR4.SA, or the name of a pooled model with its mark.
             reason: Kept in the log.
@@ -1008,6 +1194,11 @@ class Client:
 
     def unalias(self, reference: str, *, reason: str = "") -> "AliasMove":
         """Remove an alias of one's own; the version it points at stays.
+
+        Example:
+            >>> moved = stocklstm.promote("PETR4.SA@v1", alias="live")
+            >>> stocklstm.unalias("PETR4.SA@live").replaced
+            1
 
         Args:
             reference: TICKER@alias.
@@ -1033,6 +1224,10 @@ class Client:
     ) -> "SignResult":
         """Sign versions whose every byte is what was published.
 
+        Example:
+            >>> stocklstm.sign_versions("PETR4.SA@v1").results[0].replaced
+            False
+
         Args:
             references: TICKER@vN; with `every_version` tickers, and none means all of them.
             every_version: Sign all versions of these tickers.
@@ -1057,6 +1252,10 @@ class Client:
         one. Prices, forecasts, signatures and names that the database alone had are not brought
         back; a name that it has is not changed. Of a ticker of which it lists nothing the champion
         is what the manifests alone tell; docs/reference/models.md has the rule.
+
+        Example:
+            >>> [each.versions for each in stocklstm.adopt_versions(dry_run=True).results]
+            []
 
         Args:
             references: TICKER for all its versions, or TICKER@v3, also where that one was removed
@@ -1085,6 +1284,10 @@ class Client:
     def remove_versions(self, references: str | Sequence[str]) -> "RemoveResult":
         """Remove versions that no alias names; forecasts that they made stay in the ledger.
 
+        Example:
+            >>> stocklstm.remove_versions("PETR4.SA@v2").results[0].version
+            2
+
         Args:
             references: TICKER@v3 each.
 
@@ -1110,6 +1313,12 @@ class Client:
         Never removed: what an alias names, what a version that stays was made from, what an
         unfinished run began with, and what a living process works on.
 
+        Example:
+            >>> rule = stocklstm.RemovalRule(keep=0)
+            >>> (found,) = stocklstm.collect_garbage("PETR4.SA", rule, dry_run=True).results
+            >>> [each.name for each in found.removed]
+            ['PETR4.SA@v2']
+
         Args:
             tickers: As typed; none means all.
             rule: Which versions; by default none, only leftovers.
@@ -1132,6 +1341,10 @@ class Client:
         What is in it is one moment: the database, and every version that it lists, each compared
         with its hash. Unfinished trainings and pictures are not.
 
+        Example:
+            >>> stocklstm.backup(Path("store.zip")).results[0].versions
+            3
+
         Args:
             path: The file.
             replace: Also where there is one already.
@@ -1151,6 +1364,11 @@ class Client:
         """Make a store of a backup, after every byte of it was checked.
 
         Whatever stops this, the store is what it was or what it was to be.
+
+        Example:
+            >>> kept = stocklstm.backup(Path("store.zip"))
+            >>> stocklstm.restore(Path("store.zip"), replace=True).results[0].versions
+            3
 
         Args:
             path: What `backup` made; it may come from anybody.
@@ -1173,6 +1391,10 @@ class Client:
         self, reference: str, output: Path | None = None, *, file_format: str = "bundle"
     ) -> "ModelExportResult":
         """Write a version to files, for another store or another program.
+
+        Example:
+            >>> stocklstm.export_model("PETR4.SA", Path("petr4.zip")).results[0].version
+            1
 
         Args:
             reference: TICKER, TICKER@v3 or TICKER@alias.
@@ -1218,6 +1440,11 @@ class Client:
         Nothing of the files is believed or executed: names, sizes, hashes and the graph of a bundle
         are checked, and a forecast is made with it, before anything is published. For a bundle the
         store is made if there is none; the classic files are scored on the stored prices.
+
+        Example:
+            >>> written = stocklstm.export_model("PETR4.SA", Path("petr4.zip"))
+            >>> stocklstm.import_model(Path("petr4.zip")).results[0].unchanged
+            True
 
         Args:
             path: A bundle, or a directory of model_lstm.pth, scaler.pkl and config.pkl, or the file
@@ -1274,9 +1501,10 @@ class Client:
         """Train a network on the stored prices of each ticker and publish it as a new version.
 
         Example:
-            >>> trained = client.train(["PETR4.SA"], configure("calibrated", epochs=1))
-            >>> trained.results[0].promoted
-            True
+            >>> config = stocklstm.configure("calibrated", epochs=1)
+            >>> trained = stocklstm.train("PETR4.SA", config).results[0]
+            >>> trained.version, trained.epochs
+            (3, 1)
 
         Args:
             tickers: As typed; at least one, unless a run is resumed.
@@ -1380,6 +1608,12 @@ class Client:
     ) -> "PooledResult":
         """Train one network on the stored prices of several tickers and publish it.
 
+        Example:
+            >>> config = stocklstm.configure("calibrated", epochs=1)
+            >>> (trained,) = stocklstm.train_pooled("b3", ["PETR4.SA", "VALE3.SA"], config).results
+            >>> trained.ticker, trained.tickers
+            ('+b3', ('PETR4.SA', 'VALE3.SA'))
+
         Args:
             name: Of the pooled model, as typed; None only where a run is resumed by its identity.
             tickers: As typed; at least two, unless a run is resumed.
@@ -1465,7 +1699,8 @@ class Client:
         split is always due.
 
         Example:
-            >>> client.find_due(["PETR4.SA"], RetrainingRule(older_than=60)).results[0].due
+            >>> rule = stocklstm.RetrainingRule(older_than=60)
+            >>> stocklstm.find_due("PETR4.SA", rule).results[0].due
             False
 
         Args:
@@ -1499,6 +1734,11 @@ class Client:
         Those are the settings of the version itself, whatever files and environment say; of a
         smaller version those of the training that it descends from. Where nothing is due PyTorch
         is not loaded.
+
+        Example:
+            >>> rule = stocklstm.RetrainingRule(older_than=60)
+            >>> stocklstm.retrain("PETR4.SA", rule).results[0].trained is None
+            True
 
         Args:
             tickers: As for `find_due`.
@@ -1551,6 +1791,11 @@ class Client:
         The network is built and takes its first steps, which are timed: what would end a training
         right at its beginning is found here as well.
 
+        Example:
+            >>> plan = stocklstm.dry_run("PETR4.SA").plans[0]
+            >>> plan.parameters, plan.rows
+            (1535, 3514)
+
         Args:
             tickers: As typed; at least one.
             config: All settings; by default those of the preset calibrated.
@@ -1583,6 +1828,11 @@ class Client:
         on_note: Callable[[str], None] = _ignore,
     ) -> "PlanResult":
         """Say what training one network on several tickers would do, and store nothing.
+
+        Example:
+            >>> plan = stocklstm.dry_run_pooled("b3", ["PETR4.SA", "VALE3.SA"]).plans[0]
+            >>> plan.parameters
+            1535
 
         Args:
             name: Of the pooled model, as typed.
@@ -1632,6 +1882,13 @@ class Client:
         on_note: Callable[[str], None] = _ignore,
     ) -> "TuneResult":
         """Search for settings with a low validation loss; the test part is cut off beforehand.
+
+        Example:
+            >>> config = stocklstm.configure("calibrated", epochs=1)
+            >>> search = stocklstm.Search(sampler="coordinate", most_trials=2)
+            >>> (tuned,) = stocklstm.tune("PETR4.SA", config, search).results
+            >>> len(tuned.trials)
+            2
 
         Args:
             tickers: As typed; at least one, unless a study is resumed by its identity.
@@ -1690,6 +1947,11 @@ class Client:
     ) -> "EffectiveSettings":
         """Find out which settings hold: command line > environment > file > preset or version.
 
+        Example:
+            >>> found = stocklstm.effective_settings({"epochs": 5})
+            >>> found.config.epochs, found.origins["epochs"]
+            (5, '--epochs')
+
         Args:
             flags: Given on the command line, by name; a preset may be among them.
             file: A TOML file; None for the user's own, if there is one.
@@ -1709,6 +1971,11 @@ def open(  # noqa: A001 - called as `stocklstm.open`, like `gzip.open`
     home: Path | str | None = None, *, lock_timeout_s: float = LOCK_TIMEOUT_S
 ) -> Client:
     """Open a store, for use from Python; see `Client`.
+
+    Example:
+        >>> with stocklstm.open() as client:
+        ...     print(client.predict("PETR4.SA").forecasts[0].target_session)
+        2024-03-14
 
     Args:
         home: Its directory; None for where the command line has it.

@@ -2,16 +2,48 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool
 from stocklstm.core.system_errors import want_of
 from stocklstm.errors import StockLstmError, UnexpectedError
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from stocklstm.core.csv_rows import Table
+    from stocklstm.core.display import Shown
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Result:
+    """A result that shows itself in a line, and the row of a table that it is.
+
+    Attributes:
+        ROWS: Which of its fields holds rows, where a result is more than one.
+        SHOWN: Columns of its table that a person wants to see first; none for as many as fit.
+        SAID: Columns of its table that are sentences, and stand below it.
+    """
+
+    ROWS: ClassVar[str | None] = None
+    SHOWN: ClassVar[tuple[str, ...]] = ()
+    SAID: ClassVar[tuple[str, ...]] = ("verdict_text",)
+
+    def __repr__(self) -> str:
+        """Name what a person wants to see first."""
+        from stocklstm.core.display import in_a_line
+
+        return in_a_line(self)
+
+    def to_frame(self) -> "DataFrame":
+        """Give the same as a data frame of pandas, as those of many are put together."""
+        from stocklstm.core.frames import data_frame, table_of
+
+        return data_frame(table_of([self]))
 
 
 @dataclass(frozen=True)
@@ -25,6 +57,10 @@ class Failure:
 
     ticker: str | None
     error: StockLstmError
+
+    def __repr__(self) -> str:
+        """Say what went wrong, and the next command."""
+        return f"Failure({self.ticker}: {type(self.error).__name__}: {self.error.message})"
 
 
 @dataclass(frozen=True)
@@ -42,6 +78,43 @@ class Batch(Generic[T_co]):
     def after(self, failures: tuple[Failure, ...]) -> Self:
         """Put what failed before the task began in front of what failed in it."""
         return replace(self, failures=(*failures, *self.failures)) if failures else self
+
+    def table(self) -> "Table":
+        """Put the results into rows; what failed is in none."""
+        from stocklstm.core.frames import table_of
+
+        return table_of(self.results)
+
+    def to_frame(self) -> "DataFrame":
+        """Give the results as a data frame of pandas, a row each; what failed is in none.
+
+        What lies deeper has a column of its own, named by the way to it, such as `point_rmse`.
+        Days are dates there, and UTC timestamps moments of that zone.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        from stocklstm.core.frames import data_frame
+
+        return data_frame(self.table())
+
+    def shown(self) -> "Shown":
+        """Choose what a person sees of it in a Python prompt or a notebook."""
+        from stocklstm.core.display import shown_of
+
+        return shown_of(self.table(), self.results, self.failures)
+
+    def __repr__(self) -> str:
+        """Show a small table, verdicts and failures."""
+        from stocklstm.core.display import as_text
+
+        return as_text(self.shown())
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        from stocklstm.core.display import as_html
+
+        return as_html(self.shown())
 
 
 def unexpected(cause: Exception) -> StockLstmError:

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(
-        *, frozen: bool, eq: bool = True, kw_only: bool = False
+        *,
+        frozen: bool,
+        eq: bool = True,
+        kw_only: bool = False,
+        repr: bool = True,  # noqa: A002 - as the original calls it
     ) -> Callable[[type], type]:
         """Make a frozen dataclass of a class."""
 
         def make(cls: type) -> type:
             made = dataclasses.dataclass(frozen=frozen, eq=False, repr=False, kw_only=kw_only)(cls)
-            _add_repr(made)
+            if repr:
+                _add_repr(made)
             if eq:
                 _add_equality(made)
             return made

@@ -212,6 +212,10 @@ class _Guess(NamedTuple):
 def guess_instrument(ticker: str) -> Instrument:
     """Derive currency, exchange and time zone from a ticker's name, for sources of prices only.
 
+    Example:
+        >>> stocklstm.guess_instrument("PETR4.SA").exchange
+        'BVMF'
+
     Returns:
         The instrument. A name that says nothing has currency "", exchange "" (the calendar
         then takes weekdays for sessions) and time zone "UTC".

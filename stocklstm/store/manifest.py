@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import msgspec
 
+from stocklstm.core.batch import Result
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.inputs.features import InputRange
 from stocklstm.core.inputs.scaling import (
@@ -188,8 +189,8 @@ class PoolRecord:
     days: PoolDays
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Manifest(Result):
     """Everything about a version but its weights.
 
     Of a pooled model all that is given in currency is in shares of the last close, and what a
@@ -220,6 +221,8 @@ class Manifest:
         learned_before: Of the versions that its first weights come from, by ticker or name of a
             pool: the first day that none of them may have learned.
     """
+
+    SHOWN = ("ticker", "version", "created", "method", "config_preset", "verdict")
 
     format: int = FORMAT
     ticker: str

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.operating_system import system
@@ -42,6 +42,7 @@ from stocklstm.store.disk import (
 from stocklstm.store.drafts import chance_name, claimed_directory
 from stocklstm.store.manifest import (
     FILE_NAME,
+    HISTORY_FILE,
     MOST_MANIFEST_BYTES,
     FileRecord,
     Manifest,
@@ -55,6 +56,9 @@ from stocklstm.store.manifest import (
 from stocklstm.store.paths import StorePaths, owners_on_disk, versions_on_disk
 from stocklstm.store.prices import PriceStore
 from stocklstm.store.signing import VARIABLE, SigningKey
+
+if TYPE_CHECKING:
+    from stocklstm.core.training.epochs import History
 
 _LISTED = ("version", "manifest_sha256", "signature")
 """Columns of what a version is compared with."""
@@ -341,6 +345,24 @@ class Registry:
         if sha256_hex(content) != record.sha256:
             raise corrupt(manifest.id, f"{name} is not the file that was published (sha256)")
         return content
+
+    def history(self, manifest: Manifest) -> "History":
+        """Read what happened in each epoch of a version's training; none where it has no such file.
+
+        Raises:
+            ArtifactCorruptError: The file is not the one that was published, or no history.
+        """
+        if HISTORY_FILE not in manifest.files:
+            return ()
+        from stocklstm.core.training.epochs import read_history
+
+        content = self.read_file(manifest, HISTORY_FILE)
+        try:
+            return read_history(content.decode())
+        except ValueError as error:
+            raise corrupt(
+                manifest.id, f"{HISTORY_FILE} is not the history of a training"
+            ) from error
 
     def _read(self, ticker: str, version: int, name: str, most: int) -> bytes:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
 
-from stocklstm.core.batch import Batch
+from stocklstm.core.batch import Batch, Result
 from stocklstm.core.clock import utc_now
 from stocklstm.core.digest import sha256_hex
 from stocklstm.core.reference import version_id
@@ -47,8 +47,8 @@ _ATTEMPTS = 5
 _HELD = ("instruments", "versions", "forecasts", "studies")
 
 
-@dataclass(frozen=True)
-class MadeBackup:
+@dataclass(frozen=True, repr=False)
+class MadeBackup(Result):
     """A backup that was written.
 
     Attributes:
@@ -68,8 +68,8 @@ class MadeBackup:
     forecasts: int
 
 
-@dataclass(frozen=True)
-class RestoredStore:
+@dataclass(frozen=True, repr=False)
+class RestoredStore(Result):
     """A store that was made of a backup.
 
     Attributes:

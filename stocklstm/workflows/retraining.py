@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.packages import TRAINING, require_packages
 from stocklstm.core.reference import (
     ModelReference,
@@ -74,8 +74,8 @@ NEW_PRICES = RetrainingRule()
 """All whose prices are not the very ones that they were trained on."""
 
 
-@dataclass(frozen=True)
-class Retraining:
+@dataclass(frozen=True, repr=False)
+class Retraining(Result):
     """Whether the champion of a ticker is due, and why.
 
     Attributes:
@@ -90,6 +90,9 @@ class Retraining:
             of the training that a smaller one descends from.
     """
 
+    SHOWN = ("ticker", "champion", "due", "sessions", "drift")
+    SAID = ("reason",)
+
     ticker: str
     champion: int
     due: bool
@@ -102,14 +105,17 @@ class Retraining:
 DueResult = Batch[Retraining]
 
 
-@dataclass(frozen=True)
-class Retrained:
+@dataclass(frozen=True, repr=False)
+class Retrained(Result):
     """What became of one champion.
 
     Attributes:
         retraining: Whether it was due, and why.
         trained: The new version; None if it was not due.
     """
+
+    SHOWN = ("ticker", "champion", "due", "trained_version", "trained_promoted")
+    SAID = ("reason",)
 
     retraining: Retraining
     trained: "TrainedVersion | None"

@@ -1,7 +1,6 @@
 """The client and the names of the package: one list, one store, one place to import from."""
 
 import ast
-import doctest
 import inspect
 import pickle
 import re
@@ -82,18 +81,6 @@ def test_a_function_takes_what_its_method_takes_and_which_store() -> None:
     again = pickle.loads(pickle.dumps(stocklstm.predict))  # noqa: S301 - of this process
     assert again is stocklstm.predict
     assert function_of("fetch").__name__ == "fetch"
-
-
-def test_the_examples_are_true(home: Path) -> None:
-    """In the order in which they can be tried: each goes on where the one before it ended."""
-    names = {name: getattr(stocklstm, name) for name in ("FetchOptions", "Wanted")}
-    names["configure"] = lambda preset, **_: stocklstm.configure(preset, **TINY)
-    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
-    with stocklstm.open(home) as client:
-        for name in ("fetch", "train", "evaluate", "predict", "quantize"):
-            (example,) = finder.find(getattr(Client, name), name, globs={**names, "client": client})
-            assert example.examples, name
-            assert runner.run(example).failed == 0, name
 
 
 def test_options_are_public_like_the_methods_that_take_them() -> None:

@@ -5,6 +5,7 @@ already reads as damaged; one that is renamed or removed needs a new manifest fo
 (`store.manifest_migrations`).
 """
 
+from stocklstm.core.batch import Result
 from stocklstm.core.records import dataclass
 
 
@@ -182,8 +183,8 @@ class DistributionScores:
     rivals: tuple[DistributionRivalScores, ...] = ()
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Result):
     """All scores of a model on one stretch of days.
 
     Attributes:
@@ -199,6 +200,8 @@ class Evaluation:
         verdict: "better", "no_better" or "worse" than yesterday's close.
         verdict_text: The same in words, with figures.
     """
+
+    SHOWN = ("start", "end", "n", "point_rmse_ratio", "distribution_crps_ratio", "verdict")
 
     start: str
     end: str

@@ -534,6 +534,10 @@ PRESETS: Mapping[str, TrainingConfig] = {
 def configure(preset: str, **overrides: object) -> TrainingConfig:
     """Start from a preset and change some settings.
 
+    Example:
+        >>> stocklstm.configure("calibrated", hidden_size=8).hidden_size
+        8
+
     Args:
         preset: Name of a preset.
         overrides: Settings by name; None means "as the preset has it".

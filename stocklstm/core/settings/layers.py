@@ -4,7 +4,7 @@ What a setting is stands in its row in `config`; here is how it is named, typed 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from types import NoneType
@@ -201,7 +201,7 @@ class EffectiveSettings:
     """
 
     config: TrainingConfig
-    origins: Mapping[str, str]
+    origins: Mapping[str, str] = field(repr=False)
 
 
 def check_name(name: str, origin: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.batch import Batch
+from stocklstm.core.batch import Batch, Result
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
@@ -18,8 +18,8 @@ from stocklstm.workflows.loading.model import LoadedModel, load_model
 from stocklstm.workflows.scoring import score_model
 
 
-@dataclass(frozen=True)
-class ComparedVersion:
+@dataclass(frozen=True, repr=False)
+class ComparedVersion(Result):
     """One version beside the first.
 
     Attributes:
@@ -36,6 +36,17 @@ class ComparedVersion:
         result: "first", "better", "worse" or "no_difference", by CRPS after Holm's correction.
         result_text: The same in words, with figures.
     """
+
+    SHOWN = (
+        "ticker",
+        "version",
+        "against",
+        "n",
+        "scores_rmse_ratio",
+        "scores_crps_ratio",
+        "result",
+    )
+    SAID = ("result_text",)
 
     ticker: str
     version: int

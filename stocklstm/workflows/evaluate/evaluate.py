@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.learn.garch import fit_garch
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stocklstm.workflows.parallel import TickersDone
 
 
-@dataclass(frozen=True)
-class EvaluatedVersion:
+@dataclass(frozen=True, repr=False)
+class EvaluatedVersion(Result):
     """Scores of one version.
 
     Attributes:
@@ -34,6 +34,15 @@ class EvaluatedVersion:
         plots: Where all pictures lie, that one first.
         warnings: What went less well than it should, one line each.
     """
+
+    SHOWN = (
+        "ticker",
+        "version",
+        "n",
+        "point_rmse_ratio",
+        "distribution_crps_ratio",
+        "verdict",
+    )
 
     ticker: str
     version: int

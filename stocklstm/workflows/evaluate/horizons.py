@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import (
@@ -76,8 +76,8 @@ class HorizonRow:
         return self.corrected.distribution_verdict if self.spans >= FEWEST else None
 
 
-@dataclass(frozen=True)
-class HorizonScores:
+@dataclass(frozen=True, repr=False)
+class HorizonScores(Result):
     """Scores of one model by horizon.
 
     Attributes:
@@ -89,6 +89,18 @@ class HorizonScores:
             widened by the square root of time.
         rows: One a horizon, nearest first.
     """
+
+    ROWS = "rows"
+    SHOWN = (
+        "ticker",
+        "version",
+        "horizon",
+        "n",
+        "point_rmse_ratio",
+        "distribution_crps_ratio",
+        "corrected_verdict",
+    )
+    SAID = ()
 
     ticker: str
     version: int

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scores.comparison import LeagueScores, league
 from stocklstm.core.scores.scores import Evaluation
@@ -15,8 +15,8 @@ from stocklstm.workflows.loading.model import chosen_references, load_model, req
 from stocklstm.workflows.scoring import score_unseen
 
 
-@dataclass(frozen=True)
-class LeagueRow:
+@dataclass(frozen=True, repr=False)
+class LeagueRow(Result):
     """One version.
 
     Attributes:
@@ -27,6 +27,17 @@ class LeagueRow:
         corrected: What remains of them as one of all rows.
         rows: Versions in the table: how many tests Holm's correction counts.
     """
+
+    SHOWN = (
+        "ticker",
+        "version",
+        "preset",
+        "n",
+        "point_rmse_ratio",
+        "distribution_crps_ratio",
+        "corrected_verdict",
+    )
+    SAID = ()
 
     ticker: str
     version: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars, Floats
@@ -57,8 +57,8 @@ class LeftOut:
     earlier: int = 0
 
 
-@dataclass(frozen=True)
-class LiveScores:
+@dataclass(frozen=True, repr=False)
+class LiveScores(Result):
     """Scores of the forecasts that were given for one ticker.
 
     Attributes:
@@ -75,6 +75,16 @@ class LiveScores:
         left_out: Forecasts on record that are not scored.
         warnings: What went less well than it should, one line each.
     """
+
+    SHOWN = (
+        "ticker",
+        "version",
+        "n",
+        "point_rmse_ratio",
+        "distribution_crps_ratio",
+        "drift_status",
+        "verdict",
+    )
 
     ticker: str
     version: int | None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import (
     CHAMPION,
@@ -91,8 +91,8 @@ class PoolMeans:
     crps_worse: int
 
 
-@dataclass(frozen=True)
-class PoolScores:
+@dataclass(frozen=True, repr=False)
+class PoolScores(Result):
     """Scores of one pooled version.
 
     Attributes:
@@ -105,6 +105,19 @@ class PoolScores:
         plots: Where its picture lies; empty if none was drawn.
         warnings: What went less well than it should, one line each.
     """
+
+    ROWS = "rows"
+    SHOWN = (
+        "ticker",
+        "known",
+        "n",
+        "point_rmse_ratio",
+        "distribution_crps_ratio",
+        "own_model",
+        "own_crps_ratio",
+        "verdict",
+    )
+    SAID = ()
 
     ticker: str
     version: int

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.inputs.parts import forecast_day
 from stocklstm.core.inputs.scaling import warm_up_rows
@@ -110,8 +110,8 @@ class FoldEnded:
     fold: WalkedFold
 
 
-@dataclass(frozen=True)
-class WalkedVersion:
+@dataclass(frozen=True, repr=False)
+class WalkedVersion(Result):
     """What walking forward found about the settings of a version.
 
     Attributes:
@@ -127,6 +127,9 @@ class WalkedVersion:
         report: Where the scores and every single forecast lie; None if they could not be written.
         warnings: What a person should know of them, one line each.
     """
+
+    ROWS = "folds"
+    SHOWN = ("ticker", "version", "number", "first", "last", "n", "rmse_ratio", "crps_ratio")
 
     ticker: str
     version: int

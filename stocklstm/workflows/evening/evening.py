@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
+from stocklstm.core.batch import Batch, Failure, Named, Result, attempt_each, each_once
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     StoredTicker,
@@ -41,8 +41,8 @@ _MERELY_LATE = 1
 """Sessions that prices may be behind because the source is late; behind by more they are stale."""
 
 
-@dataclass(frozen=True)
-class EveningTicker:
+@dataclass(frozen=True, repr=False)
+class EveningTicker(Result):
     """What became of a ticker this evening.
 
     Attributes:
@@ -58,6 +58,16 @@ class EveningTicker:
         warnings: What to know of prices and forecast, one line each.
         unchanged: True if nothing of it is new.
     """
+
+    SHOWN = (
+        "ticker",
+        "forecast_target_session",
+        "forecast_point",
+        "closed_point",
+        "closed_outcome",
+        "forecast_verdict",
+    )
+    SAID = ("forecast_verdict_text",)
 
     ticker: str
     fetched: FetchedTicker | None

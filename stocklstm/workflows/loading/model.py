@@ -36,7 +36,7 @@ class Subject(NamedTuple):
     known: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadedModel:
     """A published version in memory, for one ticker.
 
@@ -49,6 +49,10 @@ class LoadedModel:
     manifest: Manifest
     forecaster: Forecaster
     subject: Subject | None = None
+
+    def __repr__(self) -> str:
+        """Name it."""
+        return f"LoadedModel({self.manifest.id}, {self.ticker})"
 
     @property
     def ticker(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     CHAMPION,
@@ -37,8 +37,8 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True)
-class Adoption:
+@dataclass(frozen=True, repr=False)
+class Adoption(Result):
     """What was listed again of a ticker or pooled model.
 
     Attributes:
@@ -50,6 +50,9 @@ class Adoption:
         reason: Why that one is the champion, in words; empty if nothing was decided.
         by_hand: Command that makes another one the champion; None where there is no other.
     """
+
+    SHOWN = ("ticker", "versions", "champion", "dry_run")
+    SAID = ("reason",)
 
     ticker: str
     dry_run: bool

@@ -1,12 +1,16 @@
 """models diff: in what two versions differ."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.wording import measured_words
 from stocklstm.store.manifest import Manifest
 from stocklstm.store.store import Store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Value = str | int | float | bool | None
 
@@ -26,7 +30,7 @@ class Pair:
     right: Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference:
     """Two versions side by side.
 
@@ -51,6 +55,26 @@ class Difference:
     prices: tuple[Pair, ...]
     environment: tuple[Pair, ...]
     files: tuple[Pair, ...]
+
+    def __repr__(self) -> str:
+        """Show what differs, a line each."""
+        pairs = (pair for _, pair in self._pairs() if pair.left != pair.right)
+        lines = (f"{pair.name}: {pair.left} -> {pair.right}" for pair in pairs)
+        return "\n".join([f"{self.left} -> {self.right}", *lines])
+
+    def to_frame(self) -> "DataFrame":
+        """Give it as a data frame of pandas: a row for each value, by its part and its name."""
+        from stocklstm.core.csv_rows import Table
+        from stocklstm.core.frames import data_frame
+
+        rows = [
+            [part, pair.name, *map(str, (pair.left, pair.right))] for part, pair in self._pairs()
+        ]
+        return data_frame(Table(("part", "name", "left", "right"), (), (), rows), ("part", "name"))
+
+    def _pairs(self) -> Iterator[tuple[str, Pair]]:
+        for part in ("about", "settings", "scores", "prices", "environment", "files"):
+            yield from ((part, pair) for pair in getattr(self, part))
 
 
 def diff_models(store: Store, left: ModelReference, right: ModelReference) -> Difference:

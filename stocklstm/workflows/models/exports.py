@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from stocklstm.core.batch import Batch
+from stocklstm.core.batch import Batch, Result
 from stocklstm.core.inputs.volatility import WARM_UP
 from stocklstm.core.reference import ModelReference
 from stocklstm.core.settings.config import LEVELS
@@ -20,8 +20,8 @@ SIDECAR_FILE = "model.json"
 SIDECAR_FORMAT = 1
 
 
-@dataclass(frozen=True)
-class ExportedModel:
+@dataclass(frozen=True, repr=False)
+class ExportedModel(Result):
     """What was written.
 
     Attributes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stocklstm.core.batch import Batch
+from stocklstm.core.batch import Batch, Result
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import CHAMPION
 from stocklstm.core.scores.evaluation import ScoredDays
@@ -26,8 +26,8 @@ from stocklstm.workflows.publishing import (
 from stocklstm.workflows.scoring import score_model, unseen_origins
 
 
-@dataclass(frozen=True)
-class ImportedVersion:
+@dataclass(frozen=True, repr=False)
+class ImportedVersion(Result):
     """What one import made.
 
     Attributes:
@@ -45,6 +45,8 @@ class ImportedVersion:
         warnings: What to know before relying on it, one line each.
         path: Its directory.
     """
+
+    SHOWN = ("ticker", "version", "format", "promoted", "unchanged")
 
     ticker: str
     version: int

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
+from stocklstm.core.csv_rows import Table
 from stocklstm.core.reference import ModelReference, StoredTicker, parse_owner
-from stocklstm.errors import NoModelError, StockLstmError
+from stocklstm.errors import NoModelError, NotFoundError, StockLstmError
 from stocklstm.store.aliases import AliasChange
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.manifest import SERVING_FILE, Manifest, Outline, training_command
 from stocklstm.store.store import Store
 
 
-@dataclass(frozen=True)
-class ModelSummary:
+@dataclass(frozen=True, repr=False)
+class ModelSummary(Result):
     """One version.
 
     Attributes:
@@ -27,6 +28,18 @@ class ModelSummary:
         bytes: Size of the serving file.
         verdict: How it compared with yesterday's close.
     """
+
+    SHOWN = (
+        "ticker",
+        "version",
+        "aliases",
+        "created",
+        "preset",
+        "method",
+        "parent",
+        "bytes",
+        "verdict",
+    )
 
     ticker: str
     version: int
@@ -48,8 +61,8 @@ class ModelsResult(Batch[ModelSummary]):
         return self.results
 
 
-@dataclass(frozen=True)
-class ModelDetails:
+@dataclass(frozen=True, repr=False)
+class ModelDetails(Result):
     """Everything about one version.
 
     Attributes:
@@ -59,6 +72,16 @@ class ModelDetails:
         path: Its directory.
         walk_forward: Where its latest walk-forward evaluation lies; None if there is none.
     """
+
+    SHOWN = (
+        "manifest_ticker",
+        "manifest_version",
+        "aliases",
+        "manifest_created",
+        "manifest_config_preset",
+        "manifest_verdict",
+        "path",
+    )
 
     manifest: Manifest
     aliases: tuple[str, ...]
@@ -138,3 +161,17 @@ def _summary(outline: Outline, aliases: tuple[str, ...]) -> ModelSummary:
 def names_of(aliases: Mapping[str, int], version: int) -> tuple[str, ...]:
     """Name the aliases that point at a version."""
     return tuple(name for name, target in aliases.items() if target == version)
+
+
+def version_history(store: Store, reference: ModelReference) -> Table:
+    """Put the epochs of a version's training into rows; see `Client.history`."""
+    manifest = store.registry.find(reference)
+    history = store.registry.history(manifest)
+    if not history:
+        raise NotFoundError(
+            f"{manifest.id} has no history of a training: it was imported, or made of another one",
+            hint=f"stocklstm models show {manifest.id}",
+        )
+    columns = ("epoch", "train_loss", "val_loss", "learning_rate", "seconds", "best_epoch")
+    rows = [[getattr(record, name) for name in columns] for record in history]
+    return Table(columns, ("epoch",), (), rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.reference import (
     ModelReference,
@@ -26,8 +26,8 @@ from stocklstm.store.store import Store
 RUN_DAYS = 30.0
 
 
-@dataclass(frozen=True)
-class RemovedVersion:
+@dataclass(frozen=True, repr=False)
+class RemovedVersion(Result):
     """A version that is gone.
 
     Attributes:
@@ -80,8 +80,8 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class Collection:
+@dataclass(frozen=True, repr=False)
+class Collection(Result):
     """What `models gc` removed.
 
     Attributes:
@@ -90,6 +90,9 @@ class Collection:
         skipped: What stays because somebody works on it, or may still want it.
         bytes: Freed in all.
     """
+
+    ROWS = "removed"
+    SAID = ()
 
     dry_run: bool
     removed: tuple[Garbage, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.operating_system import system
 from stocklstm.core.reference import ModelReference, parse_exact, parse_reference, version_id
 from stocklstm.errors import ArtifactCorruptError, ConfigError
@@ -13,8 +13,8 @@ from stocklstm.store.store import Store
 from stocklstm.workflows.loading.model import chosen_references, expand_reference
 
 
-@dataclass(frozen=True)
-class SignedVersion:
+@dataclass(frozen=True, repr=False)
+class SignedVersion(Result):
     """A version with a signature.
 
     Attributes:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.clock import is_day
 from stocklstm.core.forecasts.intervals import Interval, plain_intervals
 from stocklstm.core.prices.series import (
@@ -22,9 +23,15 @@ from stocklstm.errors import ConfigError, NotFoundError
 from stocklstm.store.ledger import LedgerEntry
 from stocklstm.store.store import Store
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-@dataclass(frozen=True)
-class PastForecast:
+    from stocklstm.core.csv_rows import Table
+    from stocklstm.core.display import Shown
+
+
+@dataclass(frozen=True, repr=False)
+class PastForecast(Result):
     """A forecast on record; every price in the scale in which it was given.
 
     Attributes:
@@ -68,6 +75,16 @@ class PastForecast:
     held: dict[str, bool] | None
     scale: float
 
+    def __repr__(self) -> str:
+        """Show it in a line."""
+        from stocklstm.workflows.predict.in_short import forecast_in_a_line
+
+        return forecast_in_a_line(self)
+
+    def to_frame(self) -> "DataFrame":
+        """Give it as a data frame of pandas with one row; see `RecordResult`."""
+        return RecordResult((self,)).to_frame()
+
 
 @dataclass(frozen=True, eq=False)
 class TickerHistory:
@@ -88,7 +105,20 @@ class TickerHistory:
     forecasts: tuple[PastForecast, ...]
 
 
-RecordResult = Batch[PastForecast]
+class RecordResult(Batch[PastForecast]):
+    """Forecasts on record; the columns of their table are those of `forecasts --csv`."""
+
+    def table(self) -> "Table":
+        """Put the forecasts into rows."""
+        from stocklstm.workflows.predict.rows import record_table
+
+        return record_table(self.results)
+
+    def shown(self) -> "Shown":
+        """Choose what a person sees of them."""
+        from stocklstm.workflows.predict.in_short import shown_forecasts
+
+        return shown_forecasts(self.results, self.failures, self.table())
 
 
 def check_since(since: str | None) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Failure, Named, attempt_each, each_once
+from stocklstm.core.batch import Batch, Failure, Named, Result, attempt_each, each_once
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import is_day, utc_now
 from stocklstm.core.forecasts.intervals import (
@@ -39,6 +39,12 @@ from stocklstm.workflows.ledger import SHOWN, Lookups, closed_before, record_for
 from stocklstm.workflows.loading.model import LoadedModel, load_model, unsigned
 from stocklstm.workflows.loading.sources import ModelSource, own_models, pooled_model
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands, examine, require_all_well
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from stocklstm.core.csv_rows import Table
+    from stocklstm.core.display import Shown
 
 _TOGETHER = 64
 """Forecasts that are written in one transaction: so many prices are held at once."""
@@ -115,8 +121,8 @@ class Wanted:
 LATEST = Wanted()
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(Result):
     """One forecast.
 
     Attributes:
@@ -168,14 +174,41 @@ class Forecast:
     checks: tuple[Check, ...]
     plot: str | None = None
 
+    def __repr__(self) -> str:
+        """Show it in a line."""
+        from stocklstm.workflows.predict.in_short import forecast_in_a_line
+
+        return forecast_in_a_line(self)
+
+    def to_frame(self) -> "DataFrame":
+        """Give it as a data frame of pandas with one row; see `PredictResult`."""
+        return PredictResult((self,)).to_frame()
+
 
 class PredictResult(Batch[Forecast]):
-    """The forecasts of all tickers: of each those of all horizons, nearest first."""
+    """The forecasts of all tickers: of each those of all horizons, nearest first.
+
+    The columns of its table are those of `predict --csv`.
+    """
 
     @property
     def forecasts(self) -> tuple[Forecast, ...]:
         """The same as `results`."""
         return self.results
+
+    def table(self) -> "Table":
+        """Put the forecasts into rows."""
+        from stocklstm.workflows.predict.rows import forecast_table
+
+        intervals = self.results[0].intervals if self.results else ()
+        levels = [each.level for each in intervals] or INTERVAL_LEVELS
+        return forecast_table(self.results, levels)
+
+    def shown(self) -> "Shown":
+        """Choose what a person sees of them."""
+        from stocklstm.workflows.predict.in_short import shown_forecasts
+
+        return shown_forecasts(self.results, self.failures, self.table())
 
 
 def predict(

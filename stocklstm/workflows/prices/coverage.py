@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.prices.realised import RealisedSessions
 from stocklstm.core.prices.series import Dates
 from stocklstm.core.reference import StoredTicker, parse_ticker
@@ -37,8 +37,8 @@ class LengthCoverage:
     bars_kept: int
 
 
-@dataclass(frozen=True)
-class IntradayCoverage:
+@dataclass(frozen=True, repr=False)
+class IntradayCoverage(Result):
     """What is stored of a ticker's sessions by their bars.
 
     Attributes:
@@ -49,6 +49,10 @@ class IntradayCoverage:
         rows: Stored daily rows.
         share_pct: Sessions that can be used, in per cent of these.
     """
+
+    ROWS = "lengths"
+    SHOWN = ("ticker", "minutes", "sessions", "share_pct", "first", "last")
+    SAID = ()
 
     ticker: str
     lengths: tuple[LengthCoverage, ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import StoredTicker, parse_ticker
 from stocklstm.errors import ConfigError, MissingPackageError
@@ -29,8 +29,8 @@ _CSV_HEADER = (
 )
 
 
-@dataclass(frozen=True)
-class Export:
+@dataclass(frozen=True, repr=False)
+class Export(Result):
     """One exported ticker.
 
     Attributes:
@@ -40,6 +40,8 @@ class Export:
         rows: Sessions.
         content: The CSV text where there is no file.
     """
+
+    SHOWN = ("ticker", "format", "rows", "path")
 
     ticker: str
     path: str | None

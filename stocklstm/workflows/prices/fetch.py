@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Named, attempt_each, for_each
+from stocklstm.core.batch import Batch, Named, Result, attempt_each, for_each
 from stocklstm.core.clock import now, utc_now
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
@@ -67,8 +67,8 @@ _YEAR = np.timedelta64(365, "D")
 _OVERLAP = np.timedelta64(15, "D")
 
 
-@dataclass(frozen=True)
-class FetchedTicker:
+@dataclass(frozen=True, repr=False)
+class FetchedTicker(Result):
     """What one fetch did.
 
     Attributes:
@@ -95,6 +95,9 @@ class FetchedTicker:
         intraday: What became of bars within sessions; None if none were asked for, or none are
             missing.
     """
+
+    SHOWN = ("ticker", "source", "rows_added", "rows_revised", "rows", "first", "last", "unchanged")
+    SAID = ("warnings",)
 
     ticker: str
     source: str

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
+from stocklstm.core.csv_rows import Cell, Table
 from stocklstm.core.prices.series import COLUMNS, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
 from stocklstm.core.reference import parse_ticker
@@ -34,8 +35,8 @@ class PriceRow:
     fetched_at: str
 
 
-@dataclass(frozen=True)
-class StoredPrices:
+@dataclass(frozen=True, repr=False)
+class StoredPrices(Result):
     """What is stored of one ticker.
 
     Attributes:
@@ -60,6 +61,8 @@ class StoredPrices:
         recent: The last 60 adjusted closes.
         last_rows: The last rows, oldest first.
     """
+
+    SHOWN = ("ticker", "rows", "first", "last", "last_close", "currency", "exchange", "last_fetch")
 
     ticker: str
     rows: int
@@ -199,3 +202,15 @@ def _last_rows(store: Store, ticker: str, bars: Bars) -> tuple[PriceRow, ...]:
     days = bars.dates.astype(str).tolist()
     sources, times = (each[-len(bars) :] for each in (origins.sources, origins.fetched_at))
     return tuple(map(PriceRow, days, *columns, sources, times))
+
+
+def price_table(store: Store, tickers: Sequence[str], since: str | None) -> Table:
+    """Put every stored session of some tickers into rows; see `Client.prices`."""
+    columns = ("open", "high", "low", "close", "adj_close", "volume")
+    rows: list[list[Cell]] = []
+    for ticker in dict.fromkeys(map(parse_ticker, tickers or stored_tickers(store))):
+        bars = store.prices.bars(ticker).since(since)
+        numbers = (getattr(bars, name).tolist() for name in COLUMNS)
+        days = bars.dates.astype(str).tolist()
+        rows += ([ticker, *row] for row in zip(days, *numbers, strict=True))
+    return Table(("ticker", "date", *columns), ("ticker", "date"), ("date",), rows)

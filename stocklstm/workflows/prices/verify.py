@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import now
 from stocklstm.core.prices.jumps import find_jumps
@@ -28,8 +28,8 @@ from stocklstm.store.store import Store
 MARGIN_DAYS = np.timedelta64(30, "D")
 
 
-@dataclass(frozen=True)
-class CheckedPrices:
+@dataclass(frozen=True, repr=False)
+class CheckedPrices(Result):
     """All checks of one ticker's prices.
 
     Attributes:
@@ -40,6 +40,10 @@ class CheckedPrices:
             by their bars do not fit the daily rows.
         checks: In the order they were made.
     """
+
+    ROWS = "checks"
+    SHOWN = ("ticker", "status", "name", "detail")
+    SAID = ()
 
     ticker: str
     version: None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
 from stocklstm.core.settings.compression import WEIGHTS, Compression
@@ -40,8 +40,8 @@ class MeasuredStep:
     figures: VersionFigures
 
 
-@dataclass(frozen=True)
-class QuantizedVersion:
+@dataclass(frozen=True, repr=False)
+class QuantizedVersion(Result):
     """A smaller version beside the one it was made from.
 
     Attributes:
@@ -68,6 +68,19 @@ class QuantizedVersion:
         note: What to know of the method, in words.
         plot: Where the picture of size, speed and accuracy lies.
     """
+
+    SHOWN = (
+        "ticker",
+        "parent",
+        "version",
+        "method",
+        "size_ratio",
+        "speed_ratio",
+        "rmse_change_pct",
+        "crps_change_pct",
+        "accepted",
+    )
+    SAID = ("reason",)
 
     ticker: str
     parent: int

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.inputs.parts import SplitSeries, forecast_days
 from stocklstm.core.reference import is_pool, parse_ticker
 from stocklstm.core.settings.config import TrainingConfig
@@ -57,8 +57,8 @@ class PlannedPart:
     last: str | None
 
 
-@dataclass(frozen=True)
-class PlannedTraining:
+@dataclass(frozen=True, repr=False)
+class PlannedTraining(Result):
     """What one training would do.
 
     Attributes:
@@ -81,6 +81,8 @@ class PlannedTraining:
         seconds_per_validation: Of a pass over the validation windows, likewise.
         seconds: About how long all epochs would take.
     """
+
+    SHOWN = ("ticker", "preset", "parameters", "rows", "steps", "epochs", "seconds")
 
     ticker: str
     preset: str
@@ -115,7 +117,7 @@ class PlannedPool(PlannedTraining):
     left_out: tuple[LeftOutTicker, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlanResult(Batch[PlannedTraining]):
     """Outcome for all tickers."""
 

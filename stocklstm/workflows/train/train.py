@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
-from stocklstm.core.batch import Batch, for_each
+from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.clock import Stopwatch
 from stocklstm.core.reference import (
     AUTO,
@@ -65,8 +65,8 @@ from stocklstm.workflows.train.runs import (
 )
 
 
-@dataclass(frozen=True)
-class TrainedVersion:
+@dataclass(frozen=True, repr=False)
+class TrainedVersion(Result):
     """What one run made.
 
     Attributes:
@@ -95,6 +95,18 @@ class TrainedVersion:
             bars; empty if bars within sessions were not looked at.
     """
 
+    SHOWN = (
+        "ticker",
+        "version",
+        "preset",
+        "epochs",
+        "best_epoch",
+        "best_val_loss",
+        "promoted",
+        "verdict",
+    )
+    SAID = ("verdict_text", "diagnosis")
+
     ticker: str
     version: int
     preset: str
@@ -118,7 +130,7 @@ class TrainedVersion:
     measured: dict[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PooledVersion(TrainedVersion):
     """What one pooled run made; `evaluation` is over the test days of all tickers.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.clock import utc_now
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import AUTO, parse_ticker
@@ -104,8 +104,8 @@ class TriedSettings:
     seconds: float
 
 
-@dataclass(frozen=True)
-class TunedTicker:
+@dataclass(frozen=True, repr=False)
+class TunedTicker(Result):
     """What a search found.
 
     Attributes:
@@ -126,6 +126,10 @@ class TunedTicker:
         plot: The picture.
         resumed: True if it went on with earlier trials.
     """
+
+    ROWS = "trials"
+    SHOWN = ("ticker", "number", "status", "val_loss", "epochs", "seconds")
+    SAID = ("conclusion",)
 
     ticker: str
     study: str

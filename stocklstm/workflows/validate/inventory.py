@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from stocklstm.core.batch import Result
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import version_id
 from stocklstm.errors import IntegrityError
@@ -27,8 +28,8 @@ _ADVICE = {
 _NAMED = 3
 
 
-@dataclass(frozen=True)
-class CheckedStore:
+@dataclass(frozen=True, repr=False)
+class CheckedStore(Result):
     """Checks of a store as a whole.
 
     Attributes:
@@ -38,6 +39,10 @@ class CheckedStore:
         corrupt: True if the database is damaged or a published version is gone from the disk.
         checks: In the order they were made.
     """
+
+    ROWS = "checks"
+    SHOWN = ("ticker", "status", "name", "detail")
+    SAID = ()
 
     ticker: None
     version: None

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from stocklstm.core.batch import Batch, Failure, for_each
+from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.reference import ModelReference, is_pool, parse_reference
 from stocklstm.core.settings.compression import WEIGHTS
@@ -37,8 +37,8 @@ _DUMMY_WINDOWS = 16
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ValidatedVersion:
+@dataclass(frozen=True, repr=False)
+class ValidatedVersion(Result):
     """All checks of one version.
 
     Attributes:
@@ -48,6 +48,10 @@ class ValidatedVersion:
         corrupt: True if a failed check means that bytes are not those that were published.
         checks: In the order they were made.
     """
+
+    ROWS = "checks"
+    SHOWN = ("ticker", "version", "status", "name", "detail")
+    SAID = ()
 
     ticker: str
     version: int
