@@ -24,7 +24,7 @@ of pandas. `prices`, `forecasts` and `history` give data frames at once, `plot` 
     forecasts   predict forecasts list_forecasts evening plan_evenings load
     scores      evaluate evaluate_live evaluate_horizons evaluate_pool walk_forward score_league
                 compare_versions history
-    pictures    draw_forecasts write_report
+    pictures    plot draw_forecasts write_report
     versions    list_models show_model diff_models promote rollback unalias validate sign_versions
                 export_model import_model adopt_versions remove_versions collect_garbage
     the store   open backup restore effective_settings
@@ -51,7 +51,7 @@ _FUNCTIONS = (
     *("draw_forecasts", "dry_run", "dry_run_pooled", "effective_settings", "evaluate"),
     *("evaluate_horizons", "evaluate_live", "evaluate_pool", "evening", "export_model"),
     *("export_prices", "fetch", "find_due", "forecasts", "history", "import_model"),
-    *("list_forecasts", "list_models", "load", "plan_evenings", "predict", "prices"),
+    *("list_forecasts", "list_models", "load", "plan_evenings", "plot", "predict", "prices"),
     *("promote", "quantize", "remove_versions", "rename_prices", "require_prices", "restore"),
     *("retrain", "rollback", "score_league", "show_intraday", "show_model", "show_prices"),
     *("sign_versions", "train", "train_pooled", "tune", "unalias", "validate"),

@@ -23,6 +23,7 @@ from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
     from stocklstm.core.prices.folds import WalkForward
@@ -763,6 +764,35 @@ class Client:
         from stocklstm.workflows.pictures import draw_forecasts
 
         return draw_forecasts(self.store(), result, file)
+
+    def plot(self, what: object, kind: str | None = None, *, dark: bool = False) -> "Figure":
+        """Draw a result, or a version, as a figure of Matplotlib; nothing is written.
+
+        A notebook shows the figure; `figure.savefig("fan.png")` makes a file of it. Of forecasts it
+        is the fan chart. pyplot is not used, so no display is needed and nothing is to be closed.
+
+        Example:
+            >>> figure = stocklstm.plot(stocklstm.predict("PETR4.SA", horizon=[1, 2, 3]))
+            >>> len(figure.axes)
+            2
+
+        Args:
+            what: What `predict`, `evaluate` or `train` returned, of one model; one of its results;
+                or TICKER, TICKER@v3 or TICKER@alias.
+            kind: Of a version, "history" (its loss curves), "predictions" (forecasts beside
+                outcomes on its test part), "errors" (over time) or "calibration"; by default the
+                second of what `evaluate` returned, and the first of everything else.
+            dark: On dark paper.
+
+        Raises:
+            ConfigError: It is of several models, has no picture, or there is no such kind.
+            NotFoundError: There is no store, no such version, or no loss curves.
+            IntegrityError: Its files are not those that were published.
+            MissingPackageError: Matplotlib is not installed.
+        """
+        from stocklstm.workflows.pictures import plot
+
+        return plot(self.store(), what, kind, dark=dark)
 
     # Scores.
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -235,6 +236,12 @@ def rendered(figure: "Figure", kind: PictureKind = "png") -> bytes:
     with _style(LIGHT):
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+def self_showing(figure: "Figure") -> "Figure":
+    """Let a notebook show a figure that pyplot does not know."""
+    figure._repr_png_ = partial(rendered, figure)  # type: ignore[attr-defined]
+    return figure
 
 
 def heading(axes: "Axes", title: str, words: str) -> None:

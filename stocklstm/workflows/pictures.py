@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stocklstm.core.batch import Batch
 from stocklstm.core.forecasts.fan import Fan, fan_out
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
 from stocklstm.core.prices.series import Bars, Dates, outcomes
-from stocklstm.core.reference import parse_reference
+from stocklstm.core.reference import ModelReference, parse_reference, version_id
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.scores import Evaluation
 from stocklstm.core.training.diagnosis import ConstantLosses, diagnose
-from stocklstm.core.training.epochs import read_history
 from stocklstm.core.wording import counted
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
     MissingPackageError,
+    NotFoundError,
     StockLstmError,
     StorageError,
     StoreLockedError,
@@ -27,7 +28,7 @@ from stocklstm.errors import (
 from stocklstm.report.calibration import calibration_figure
 from stocklstm.report.errors_over_time import errors_figure
 from stocklstm.report.fan import SHOWN_CLOSES, fan_figure
-from stocklstm.report.figure import rendered
+from stocklstm.report.figure import DARK, LIGHT, Colours, rendered, self_showing
 from stocklstm.report.loss_curves import history_figure
 from stocklstm.report.predictions import predictions_figure
 from stocklstm.store.disk import disk_errors
@@ -108,13 +109,9 @@ def _of_training(store: Store, manifest: Manifest) -> _Pictures:
     return {HISTORY_PICTURE: lambda: _history_figure(store, manifest)}
 
 
-def _history_figure(store: Store, manifest: Manifest) -> "Figure":
+def _history_figure(store: Store, manifest: Manifest, colours: Colours = LIGHT) -> "Figure":
     config, training = manifest.config, manifest.training
-    content = store.registry.read_file(manifest, HISTORY_FILE)
-    try:
-        history = read_history(content.decode())
-    except ValueError as error:
-        raise corrupt(manifest.id, f"{HISTORY_FILE} is not the history of a training") from error
+    history = store.registry.history(manifest)
     if training.kept_epoch not in {record.epoch for record in history}:
         raise corrupt(manifest.id, f"{HISTORY_FILE} lacks the epoch that was kept")
     constant = ConstantLosses(
@@ -123,7 +120,8 @@ def _history_figure(store: Store, manifest: Manifest) -> "Figure":
         is_start=config.target == "return" and not manifest.learned_before,
     )
     words = diagnose(history, constant, config, training.kept_epoch).words
-    return history_figure(history, constant, config, training.kept_epoch, _title(manifest), words)
+    title = _title(manifest)
+    return history_figure(history, constant, config, training.kept_epoch, title, words, colours)
 
 
 def _drawn(store: Store, manifest: Manifest, pictures: _Pictures) -> Drawn:
@@ -159,6 +157,70 @@ def draw_forecasts(
         warning = _no_picture(error)
         drawn = [replace(made, warnings=(*made.warnings, warning)) for made in result.forecasts]
     return PredictResult(tuple(drawn), result.failures)
+
+
+KINDS = ("history", "predictions", "errors", "calibration")
+"""Pictures of a version."""
+
+
+def plot(store: Store, what: object, kind: str | None, *, dark: bool) -> "Figure":
+    """Draw a result, or a version; see `Client.plot`."""
+    from stocklstm.workflows.predict.predict import Forecast, of_one_model
+
+    colours = DARK if dark else LIGHT
+    results = what.results if isinstance(what, Batch) else (what,)
+    forecasts = [each for each in results if isinstance(each, Forecast)]
+    groups = of_one_model(forecasts) if forecasts else [[each] for each in results]
+    if len(groups) != 1:
+        raise ConfigError(
+            f"a picture is of one model, and this is of {len(groups)}",
+            hint="stocklstm.plot(result.results[0])",
+        )
+    if forecasts:
+        if kind is not None:
+            raise ConfigError("a forecast has one picture", hint="leave kind out")
+        return self_showing(forecast_figure(store, forecasts, colours))
+    (one,) = results
+    if not isinstance(one, str):
+        if not hasattr(one, "ticker") or not isinstance(getattr(one, "version", None), int):
+            raise ConfigError(
+                f"there is no picture of a {type(one).__name__}",
+                hint="give what predict, evaluate or train returned, or a version, as PETR4.SA@v1",
+            )
+        default = "history" if hasattr(one, "best_epoch") else "predictions"
+        kind, one = kind or default, version_id(one.ticker, one.version)
+    manifest = store.registry.find(parse_reference(one))
+    return self_showing(_version_figure(store, manifest, kind or "history", colours))
+
+
+def _version_figure(store: Store, manifest: Manifest, kind: str, colours: Colours) -> "Figure":
+    if kind not in KINDS:
+        raise ConfigError(f"there is no picture {kind[:30]!a}", hint=f"take {', '.join(KINDS)}")
+    if kind == "history":
+        if HISTORY_FILE not in manifest.files or manifest.training.constant_val_loss is None:
+            raise NotFoundError(
+                f"{manifest.id} has no loss curves: it was not trained here",
+                hint=f"stocklstm models show {manifest.id}",
+            )
+        return _history_figure(store, manifest, colours)
+    if manifest.pool is not None:
+        raise ConfigError(
+            f"{manifest.id} is a model of many tickers: of those there are loss curves alone",
+            hint="kind='history'",
+        )
+    from stocklstm.workflows.loading.bars import bars_of_model
+    from stocklstm.workflows.loading.model import load_model
+    from stocklstm.workflows.scoring import score_unseen
+
+    bars = bars_of_model(store, manifest, manifest.ticker).since(manifest.config.start)
+    model = load_model(store, ModelReference(manifest.ticker, manifest.version))
+    days, evaluation = score_unseen(model, bars)
+    title = _title(manifest)
+    if kind == "predictions":
+        currency = store.prices.instrument(manifest.ticker).currency
+        return predictions_figure(days, evaluation, title, currency, colours)
+    draw = errors_figure if kind == "errors" else calibration_figure
+    return draw(days, evaluation, title, colours)
 
 
 def require_picture_name(file: Path) -> None:
@@ -200,7 +262,9 @@ def _draw_fan(store: Store, together: "Sequence[Forecast]", file: Path | None) -
     return [replace(each, plot=str(path)) for each in together]
 
 
-def forecast_figure(store: Store, together: "Sequence[Forecast]") -> "Figure":
+def forecast_figure(
+    store: Store, together: "Sequence[Forecast]", colours: Colours = LIGHT
+) -> "Figure":
     """Draw the fan chart of the forecasts of one ticker by one model, nearest first."""
     made = together[-1]
     owner = parse_reference(made.model).ticker
@@ -211,7 +275,7 @@ def forecast_figure(store: Store, together: "Sequence[Forecast]") -> "Figure":
     title = f"Forecast: {named}, {made.as_of} to {made.target_session}"
     levels = [interval.level for interval in made.intervals]
     words = _fan_words(together, in_hindsight=len(fan.outcomes) > 0)
-    return fan_figure(fan, levels, title, words, made.currency)
+    return fan_figure(fan, levels, title, words, made.currency, colours)
 
 
 def _fan_words(together: "Sequence[Forecast]", *, in_hindsight: bool) -> str:
