@@ -11,12 +11,13 @@ from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.learn.devices import KNOWN_FAULTS
 from stocklstm.workflows.settings import OTHER_VARIABLES
 from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.support.command_lines import complaint_about
+from tests.support.documents import PAGES, blocks, commands, inline_commands, name_of
 from tests.support.places import DOCS, ROOT
 from tests.support.reference import MARKED, REFERENCE, generated, renewed
 
 README = (ROOT / "README.md").read_text()
 COMMANDS_PAGE = (DOCS / "reference" / "commands.md").read_text()
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 # What each kind of page is for: to learn, to do, to look up, to understand.
 KINDS = {"tutorial", "how-to", "reference", "explanation"}
@@ -26,10 +27,6 @@ OF_OTHERS = {
     *("HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
     *("COLUMNS", "TERM", "NO_COLOR", "LANG", "TZ", "OMP_NUM_THREADS"),
 }
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
@@ -102,6 +99,24 @@ def anchors(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     words = [re.sub(r"\[(.+?)\]\(.+?\)", r"\1", heading) for heading in headings]
     return {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in words}
+
+
+# What the parser answers by itself, and words that stand for any command.
+NOT_RUN = re.compile(r" (--(help|version|list-sources|\w+-completion)|COMMAND)\b")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_line_can_be_typed(page: Path) -> None:
+    """By the program's own parser; those in a sentence may leave out what they are about."""
+    text = page.read_text(encoding="utf-8")
+    typed = [line for lines in blocks(text) for line in commands(lines)]
+    named = inline_commands(text)
+    said = {line: complaint_about(line) for line in {*typed, *named} if not NOT_RUN.search(line)}
+
+    for line in set(named) - set(typed):
+        if re.match("Missing parameter|Option .* requires an argument", said.get(line, "")):
+            del said[line]
+    assert {line: complaint for line, complaint in said.items() if complaint} == {}
 
 
 def test_every_preset_is_described() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Program
 from tests.support.places import DOCS
 
-DOCUMENT = (DOCS / "reference" / "prices.md").read_text()
+DOCUMENT = (DOCS / "how-to" / "price-source.md").read_text()
 MODULE = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
 NAME, VALUE = re.findall(r'^(\w+) = "(my_prices:\w+)"$', DOCUMENT, re.MULTILINE)[0]
 

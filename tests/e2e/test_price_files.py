@@ -66,7 +66,7 @@ DOCUMENTED = {
     "COTAHIST_A2023.ZIP": "",
 }
 
-PAGE = (DOCS / "reference" / "prices.md").read_text("utf-8")
+PAGE = (DOCS / "how-to" / "price-files.md").read_text("utf-8")
 LINES = [
     shlex.split(line)
     for line in re.findall(r"^\| .+ \| `(stocklstm fetch .+)` \|$", PAGE, re.MULTILINE)

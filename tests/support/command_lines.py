@@ -64,3 +64,12 @@ def understood(line: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     program.main(args=shlex.split(line, comments=True)[1:], standalone_mode=False)
     (only,) = called
     return only
+
+
+def complaint_about(line: str) -> str:
+    """Say what the program finds wrong with a line; nothing if it can be typed."""
+    try:
+        understood(line)
+    except typer.TyperException as error:
+        return str(error)
+    return ""
