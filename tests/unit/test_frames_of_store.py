@@ -67,7 +67,8 @@ def test_frames_of_forecasts_have_the_columns_of_their_files(cli: Cli, model_hom
     predicted = cli("predict", "--horizon", "1,2", "--levels", "0.5,0.975", "--csv", "-").out
     recorded = list(csv.DictReader(io.StringIO(cli("forecasts", "--csv", "-").out)))
 
-    assert predicted.splitlines()[0].split(",") == list(made.columns)
+    assert predicted.splitlines()[0].split(",") == list(made.columns)[:-1]
+    assert made.columns[-1] == "outcome"
     assert list(recorded[0]) == list(record.columns)
     assert len(made) == 2
     assert empty.empty

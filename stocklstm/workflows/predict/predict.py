@@ -188,7 +188,7 @@ class Forecast(Result):
 class PredictResult(Batch[Forecast]):
     """The forecasts of all tickers: of each those of all horizons, nearest first.
 
-    The columns of its table are those of `predict --csv`.
+    The columns of its table are those of `predict --csv`, and what came, if that is known.
     """
 
     @property
@@ -202,7 +202,9 @@ class PredictResult(Batch[Forecast]):
 
         intervals = self.results[0].intervals if self.results else ()
         levels = [each.level for each in intervals] or INTERVAL_LEVELS
-        return forecast_table(self.results, levels)
+        table = forecast_table(self.results, levels)
+        rows = [[*row, item.outcome] for row, item in zip(table.rows, self.results, strict=True)]
+        return table._replace(columns=(*table.columns, "outcome"), rows=rows)
 
     def shown(self) -> "Shown":
         """Choose what a person sees of them."""
