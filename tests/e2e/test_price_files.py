@@ -214,7 +214,7 @@ def test_a_documented_line_reads_the_file_it_names(
     outcome = cli(*line[1:])
 
     assert outcome.code == 0, outcome.err
-    ticker = market.ticker if "--all-tickers" in line else line[line.index("--ticker") + 1]
+    ticker = market.ticker if "--all-tickers" in line else line[line.index("fetch") + 1]
     names = ("open", "high", "low", "close", "adj_close", "volume")
     stored = {
         day: {name: row[names.index(name)] for name in form.tells}
