@@ -85,8 +85,11 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("STOCKLSTM_"):
             monkeypatch.delenv(name)
-    # Whatever the language of the machine.
-    monkeypatch.setenv("STOCKLSTM_LANG", "en")
+    # English, whatever the machine speaks; how it writes characters stays.
+    if locale := os.environ.get("LC_ALL"):
+        monkeypatch.setenv("LC_CTYPE", locale)
+        monkeypatch.delenv("LC_ALL")
+    monkeypatch.setenv("LC_MESSAGES", "C")
     monkeypatch.setenv("STOCKLSTM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STOCKLSTM_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("COLUMNS", raising=False)

@@ -9,7 +9,7 @@ import typer
 from stocklstm.cli.commands import Commands
 from stocklstm.cli.interrupts import ended_by_signals, interrupted_code
 from stocklstm.cli.output import VERBOSE, complain
-from stocklstm.cli.streams import say, write
+from stocklstm.cli.streams import to_stderr, write
 from stocklstm.core.exits import ExitCode, exit_code, help_text
 from stocklstm.core.language import chosen_language, program_speaks
 from stocklstm.errors import ConfigError, StockLstmError, StorageError
@@ -85,7 +85,7 @@ def _called(arguments: list[str]) -> int:
         code = end.code if isinstance(end.code, int) else 1
         if code == 1 and _INSTALLING.intersection(arguments):
             # Typer has named the shell.
-            say("  next: run it in bash, zsh, fish or PowerShell")
+            to_stderr("  next: run it in bash, zsh, fish or PowerShell")
             return ExitCode.USAGE
         return code
     except StorageError as error:

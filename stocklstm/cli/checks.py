@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from stocklstm.core.exits import ExitCode
+from stocklstm.core.language import english, retold, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +39,12 @@ class Checked(Protocol):
 def checked_name(item: Checked) -> str:
     """Name what was checked."""
     if item.ticker is None:
-        return "the store"
-    return f"{item.ticker} prices" if item.version is None else f"{item.ticker}@v{item.version}"
+        return english("the store")
+    return (
+        english("{ticker} prices", ticker=item.ticker)
+        if item.version is None
+        else f"{item.ticker}@v{item.version}"
+    )
 
 
 def checks_code(item: Checked) -> ExitCode:
@@ -57,11 +62,46 @@ def checks_tables(console: "Console", items: Sequence[Checked]) -> None:
 
     for item in items:
         rows: list[list[str | Text]] = [
-            [check.name, Text(check.status, _style(check.status)), check.detail]
+            [_name(check.name), Text(_status(check.status), _style(check.status)), check.detail]
             for check in item.checks
         ]
-        title = f"{checked_name(item)}: {item.status}"
-        grid(console, title, ["Check", "Status", "Found"], rows, left=["Status", "Found"])
+        columns = [say("Check"), say("Status"), say("Found")]
+        title = f"{retold(checked_name(item))}: {_status(item.status)}"
+        grid(console, title, columns, rows, left=columns[1:])
+
+
+def _status(status: str) -> str:
+    return {"ok": say("ok"), "warning": say("warning"), "failed": say("failed")}.get(status, status)
+
+
+def _name(name: str) -> str:
+    """Name a check; others are those of files, and stay."""
+    room, _, part = name.partition(": ")
+    if room == "leakage":
+        return f"{say('leakage')}: {_name(part)}"
+    return {
+        "aliases": say("aliases"),
+        "checkpoint": say("checkpoint"),
+        "checksums": say("checksums"),
+        "daily range": say("daily range"),
+        "database": say("database"),
+        "dummy forecast": say("dummy forecast"),
+        "environment": say("environment"),
+        "gaps": say("gaps"),
+        "intraday": say("intraday"),
+        "jumps": say("jumps"),
+        "ledger": say("ledger"),
+        "leftovers": say("leftovers"),
+        "manifest": say("manifest"),
+        "parts": say("parts"),
+        "prices": say("prices"),
+        "scaling": say("scaling"),
+        "serving graph": say("serving graph"),
+        "signature": say("signature"),
+        "unlisted files": say("unlisted files"),
+        "unlisted versions": say("unlisted versions"),
+        "versions": say("versions"),
+    }.get(name, name)
 
 
 def _style(status: str) -> str:

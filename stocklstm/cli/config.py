@@ -11,6 +11,7 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.train.setting_options import Given, Preset, with_settings
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import say
 from stocklstm.core.settings.layers import format_value
 
 if TYPE_CHECKING:
@@ -73,21 +74,25 @@ def _table(console: "Console", items: Sequence["ShownSetting"]) -> None:
     from stocklstm.cli.tables import grid
 
     rows = [[item.name, _value(item)] for item in items]
-    grid(console, "Settings", ["Setting", "Value"], rows)
+    # As they are typed.
+    columns = [say("Setting"), say("Value")]
+    grid(console, say("Settings"), columns, rows, verbatim=columns)
 
 
 def _table_with_origin(console: "Console", items: Sequence["ShownSetting"]) -> None:
     from stocklstm.cli.tables import grid
 
     rows = [[item.name, _value(item), item.origin] for item in items]
-    grid(console, "Settings", ["Setting", "Value", "From"], rows, left=["From"])
+    columns = [say("Setting"), say("Value"), say("From")]
+    grid(console, say("Settings"), columns, rows, left=columns[2:], verbatim=columns)
 
 
 def _path_table(console: "Console", items: Sequence["ShownPath"]) -> None:
     from stocklstm.cli.tables import grid
 
-    rows = [[item.name, "yes" if item.exists else "no", item.path] for item in items]
-    grid(console, "Places", ["What", "There", "Path"], rows, left=["Path"])
+    rows = [[item.name, say("yes") if item.exists else say("no"), item.path] for item in items]
+    columns = [say("What"), say("There"), say("Path")]
+    grid(console, say("Places"), columns, rows, left=columns[2:], verbatim=columns)
 
 
 SHOW: "View[ShownSetting]" = View(

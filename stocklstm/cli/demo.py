@@ -25,6 +25,7 @@ from stocklstm.cli.train import train
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.exits import ExitCode, exit_code, worst
+from stocklstm.core.language import retold, say
 from stocklstm.core.operating_system import system
 from stocklstm.core.packages import PICTURES, TRAINING, require_packages
 from stocklstm.errors import ConfigError, StockLstmError
@@ -87,12 +88,12 @@ def _run(tour: "_Tour", home: Path) -> None:
 
     sample = FetchOptions(source="sample")
     with Client(home) as client:
-        tour.step("1. Prices", fetch.VIEW, lambda: client.fetch([TICKER], sample))
-        tour.step("2. Training", train.VIEW, lambda: _train(client))
-        tour.step("3. Evaluation", evaluate.VIEW, lambda: client.evaluate([TICKER]))
-        tour.step("4. Quantization", quantize.VIEW, lambda: client.quantize([TICKER]))
-        tour.step("5. Validation", validate.VIEW, lambda: client.validate([TICKER]))
-        tour.step("6. Forecast", forecasts.VIEW, lambda: _forecast(client))
+        tour.step(say("1. Prices"), fetch.VIEW, lambda: client.fetch([TICKER], sample))
+        tour.step(say("2. Training"), train.VIEW, lambda: _train(client))
+        tour.step(say("3. Evaluation"), evaluate.VIEW, lambda: client.evaluate([TICKER]))
+        tour.step(say("4. Quantization"), quantize.VIEW, lambda: client.quantize([TICKER]))
+        tour.step(say("5. Validation"), validate.VIEW, lambda: client.validate([TICKER]))
+        tour.step(say("6. Forecast"), forecasts.VIEW, lambda: _forecast(client))
 
 
 def _train(client: Client) -> "TrainResult":
@@ -106,7 +107,7 @@ def _forecast(client: Client) -> "PredictResult":
     for forecast in result.forecasts:
         # That the bundled prices are old is no surprise here.
         for words in forecast.warnings:
-            note(words)
+            note(retold(words))
     return result
 
 
@@ -148,8 +149,8 @@ class _Tour:
                 }
             )
         elif self.mode is Mode.HUMAN and self.home is not None:
-            write(f"\nEverything lies in {self.home}\n")
+            write("\n" + say("Everything lies in {home}", home=self.home) + "\n")
             for picture in sorted(self.home.rglob("*.png")):
                 write(f"  {picture.relative_to(self.home)}\n")
             command = system().set_variable("STOCKLSTM_HOME", str(self.home))
-            write(f"Go on with it: {command}\n")
+            write(say("Go on with it: {command}", command=command) + "\n")

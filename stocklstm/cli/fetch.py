@@ -26,8 +26,9 @@ from stocklstm.cli.output import (
 from stocklstm.cli.progress import fetch_progress
 from stocklstm.cli.streams import note, write
 from stocklstm.client import Client
+from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.wording import counted, percent_change, price_words
+from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def require_prices(client: Client, tickers: Sequence[str], *, fetch: bool) -> "S
 
     def get(missing: Sequence[str]) -> "FetchResult":
         require_packages("training", TRAINING)
-        note(announcement(missing))
+        note(retold(announcement(missing)))
         with fetch_progress() as (on_ticker, _):
             result = client.fetch(missing, on_ticker=on_ticker)
         warn_together((item.ticker, item.warnings) for item in result.results)
@@ -265,7 +266,7 @@ def refresh(client: Client, tickers: Sequence[str]) -> tuple["Failure", ...]:
 
     prices = client.store().prices
     if missing := [ticker for ticker in tickers if not prices.has(ticker)]:
-        note(announcement(missing))
+        note(retold(announcement(missing)))
     try:
         with fetch_progress() as (on_ticker, _):
             result = client.fetch(tickers, on_ticker=on_ticker)
@@ -282,7 +283,8 @@ def _bare(item: "FetchedTicker") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
     from stocklstm.cli.tables import grid
 
-    columns = ["Ticker", "Source", "New", "Revised", "Rejected", "Gaps", "Rows", "From", "To"]
+    columns = [say("Ticker"), say("Source"), say("New"), say("Revised"), say("Rejected")]
+    columns += [say("Gaps"), say("Rows"), say("From"), say("To")]
     rows = [
         [
             item.ticker,
@@ -297,7 +299,7 @@ def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
         ]
         for item in items
     ]
-    grid(console, "Prices", columns, rows, left=["Source"])
+    grid(console, say("Prices"), columns, rows, left=columns[1:2])
     for item in items:
         _notes(console, item)
 
@@ -305,40 +307,80 @@ def _tables(console: "Console", items: Sequence["FetchedTicker"]) -> None:
 def _notes(console: "Console", item: "FetchedTicker") -> None:
     if item.unchanged:
         # The gaps are counted above, and were listed when they came about.
-        console.print(f"{item.ticker}: up to date, nothing changed")
+        console.print(say("{ticker}: up to date, nothing changed", ticker=item.ticker))
     if item.revision:
-        console.print(f"{item.ticker}: stored prices were revised: {item.revision}")
+        console.print(
+            say(
+                "{ticker}: stored prices were revised: {revision}",
+                ticker=item.ticker,
+                revision=item.revision,
+            )
+        )
     for reason, dates in _by_reason(item.rows_rejected):
-        console.print(f"{item.ticker}: rejected, {reason}: {_listed(dates)}")
+        console.print(
+            say(
+                "{ticker}: rejected, {reason}: {listed}",
+                ticker=item.ticker,
+                reason=reason,
+                listed=_listed(dates),
+            )
+        )
     for reason, dates in _by_reason(item.rows_incomplete):
-        console.print(f"{item.ticker}: kept, {reason}: {_listed(dates)}")
+        console.print(
+            say(
+                "{ticker}: kept, {reason}: {listed}",
+                ticker=item.ticker,
+                reason=reason,
+                listed=_listed(dates),
+            )
+        )
     for move in item.large_moves:
         console.print(
-            f"{item.ticker}: {move.date} is stored with a large move, "
-            f"{price_words(move.before)} to {price_words(move.after)} "
-            f"({percent_change(move.change_pct)})"
+            say(
+                "{ticker}: {date} is stored with a large move, {price_words} to "
+                "{price_words2} ({change})",
+                ticker=item.ticker,
+                date=move.date,
+                price_words=price_words(move.before),
+                price_words2=price_words(move.after),
+                change=percent_change(move.change_pct),
+            )
         )
     if item.intraday is not None:
         console.print(f"{item.ticker}: {_intraday(item.intraday)}")
     if item.missing_sessions and not item.unchanged:
         missing = _listed(item.missing_sessions)
-        console.print(f"{item.ticker}: {item.exchange} traded, but there is no row: {missing}")
+        console.print(
+            say(
+                "{ticker}: {exchange} traded, but there is no row: {missing}",
+                ticker=item.ticker,
+                exchange=item.exchange,
+                missing=missing,
+            )
+        )
 
 
 def _intraday(item: "FetchedSessions") -> str:
     if not item.minutes:
-        return "no bars within its sessions came"
+        return say("no bars within its sessions came")
     lengths = " and ".join(f"{minutes}" for minutes in item.minutes)
     parts = [
-        f"bars of {lengths} minutes, {item.first} to {item.last}",
-        f"{counted(item.sessions_added, 'session')} new",
+        say(
+            "bars of {lengths} minutes, {first} to {last}",
+            lengths=lengths,
+            first=item.first,
+            last=item.last,
+        ),
+        say_counted(item.sessions_added, "1 session new", "{count} sessions new"),
     ]
     if item.sessions_revised:
-        parts.append(f"{item.sessions_revised} revised")
+        parts.append(say("{sessions_revised} revised", sessions_revised=item.sessions_revised))
     if item.sessions_dropped:
-        parts.append(f"{item.sessions_dropped} damaged ones dropped")
+        parts.append(
+            say("{sessions_dropped} damaged ones dropped", sessions_dropped=item.sessions_dropped)
+        )
     if item.not_usable:
-        parts.append(f"not used: {_listed(item.not_usable)}")
+        parts.append(say("not used: {listed}", listed=_listed(item.not_usable)))
     return "; ".join(parts)
 
 
@@ -351,7 +393,12 @@ def _by_reason(rows: Sequence["Rejection"]) -> Iterable[tuple[str, list[str]]]:
 
 def _listed(dates: Sequence[str]) -> str:
     more = len(dates) - 10
-    return ", ".join(dates[:10]) + (f" and {more} more (all in --json)" if more > 0 else "")
+    listed = ", ".join(map(retold, dates[:10]))
+    return (
+        say("{listed} and {more} more (all in --json)", listed=listed, more=more)
+        if more > 0
+        else listed
+    )
 
 
 VIEW: "View[FetchedTicker]" = View(

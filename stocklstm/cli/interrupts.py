@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import to_stderr
 from stocklstm.core.exits import STOP_SIGNALS, ExitCode, heeded_signals
 from stocklstm.core.operating_system import system
 from stocklstm.errors import InterruptedWorkError
@@ -78,7 +78,7 @@ def _interrupt_again(lost: "UnraisableHookArgs") -> None:
 def _announce(words: str) -> None:
     # The signal may have come while a line was being written.
     with suppress(RuntimeError):
-        say(words)
+        to_stderr(words)
 
 
 def _when_repeated(number: int, otherwise: _Handler) -> _Handler:
@@ -118,6 +118,6 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except InterruptedWorkError as stop:
-        say("stopped; what is done is kept")
-        say(f"  next: {stop.command}")
+        to_stderr("stopped; what is done is kept")
+        to_stderr(f"  next: {stop.command}")
         raise typer.Exit(interrupted_code()) from stop

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import typer
 
-from stocklstm.cli.streams import say, speaking, write, writes_utf8
+from stocklstm.cli.streams import speaking, to_stderr, write, writes_utf8
 from stocklstm.core.batch import Batch, Failure, unexpected
 from stocklstm.core.exits import ExitCode, exit_code, worst
+from stocklstm.core.language import retold, say
 from stocklstm.core.wording import first_few
 from stocklstm.errors import (
     ConfigError,
@@ -253,12 +254,12 @@ def _encodable(value: Any) -> Any:  # noqa: ANN401 - whatever a document holds
 def complain(error: StockLstmError, ticker: str | None = None) -> None:
     """Write an error and the next step to stderr."""
     if isinstance(error, UnexpectedError) and error.__cause__ is not None:
-        say("".join(traceback.format_exception(error.__cause__)).rstrip())
-    say(headline(error, ticker))
+        to_stderr("".join(traceback.format_exception(error.__cause__)).rstrip())
+    to_stderr(headline(error, ticker))
     if error.hint:
-        say(f"  next: {error.hint}")
+        to_stderr(f"  next: {error.hint}")
     if os.environ.get(VERBOSE) and error.__cause__ is not None:
-        say(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
+        to_stderr(f" cause: {type(error.__cause__).__name__}: {error.__cause__}")
 
 
 def headline(error: StockLstmError, ticker: str | None = None) -> str:
@@ -270,7 +271,7 @@ def headline(error: StockLstmError, ticker: str | None = None) -> str:
 def warn(ticker: str, warnings: Iterable[str]) -> None:
     """Write what a person should know of a result to stderr."""
     for warning in warnings:
-        say(f"warning: {ticker}: {warning}")
+        to_stderr(f"{say('warning')}: {ticker}: {retold(warning)}")
 
 
 def warn_together(warned: Iterable[tuple[str, Iterable[str]]]) -> None:

@@ -20,6 +20,7 @@ from stocklstm.cli.options import (
 from stocklstm.cli.output import View, as_document, conclude, warn
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import retold, say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import first_few
 from stocklstm.errors import ConfigError
@@ -194,17 +195,23 @@ def _renamed(console: "Console", items: Sequence["RenamedPrices"]) -> None:
 
     for item in items:
         pairs = [
-            ("renamed from", item.renamed_from),
-            ("rows", f"{item.rows}, {item.first} to {item.last}"),
-            ("forecasts", f"{item.forecasts} on record"),
-            ("currency", item.currency or "not known"),
-            ("calendar", item.exchange or "weekdays"),
+            (say("renamed from"), item.renamed_from),
+            (
+                say("rows"),
+                say("{rows}, {first} to {last}", rows=item.rows, first=item.first, last=item.last),
+            ),
+            (say("forecasts"), say("{forecasts} on record", forecasts=item.forecasts)),
+            (say("currency"), item.currency or say("not known")),
+            (say("calendar"), item.exchange or say("weekdays")),
         ]
         if item.models:
             old = item.renamed_from
             pairs += [
-                ("models", f"{', '.join(item.models)}, kept under the old name"),
-                ("next", f"stocklstm train --ticker {item.ticker} --like {old} --from {old}"),
+                (
+                    say("models"),
+                    say("{models}, kept under the old name", models=", ".join(item.models)),
+                ),
+                (say("next"), f"stocklstm train --ticker {item.ticker} --like {old} --from {old}"),
             ]
         facts(console, item.ticker, pairs)
 
@@ -212,7 +219,8 @@ def _renamed(console: "Console", items: Sequence["RenamedPrices"]) -> None:
 def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
     from stocklstm.cli.tables import grid, width_of
 
-    columns = ["Ticker", "Rows", "From", "To", "Close", "Gaps", "Sources", "Fetched"]
+    columns = [say("Ticker"), say("Rows"), say("From"), say("To"), say("Close"), say("Gaps")]
+    columns += [say("Sources"), say("Fetched")]
     rows = [
         [
             item.ticker,
@@ -230,11 +238,11 @@ def _overview(console: "Console", items: Sequence["StoredPrices"]) -> None:
     room = console.width - width_of(columns, rows) - 2
     if room < 0:
         # Each row becomes a block of lines, and the course one of them.
-        room = console.width - len("Course: ")
+        room = console.width - len(f"{say('Course')}: ")
     if room >= _SHORTEST_COURSE:
-        columns.append("Course")
+        columns.append(say("Course"))
         rows = [[*row, _course(item, room)] for row, item in zip(rows, items, strict=True)]
-    grid(console, "Stored prices", columns, rows, left=["Sources", "Fetched", "Course"])
+    grid(console, say("Stored prices"), columns, rows, left=columns[6:])
 
 
 def _course(item: "StoredPrices", room: int) -> str:
@@ -254,16 +262,31 @@ def _details(console: "Console", items: Sequence["StoredPrices"]) -> None:
             console,
             item.ticker,
             [
-                ("rows", f"{item.rows}, {item.first} to {item.last}"),
-                ("close", _money(item.last_close, item)),
-                (f"last {len(course)}", course),
-                ("calendar", _calendar(item)),
-                ("currency", item.currency or "not known"),
-                ("sources", _sources(item)),
-                ("events", f"{item.dividends} dividends, {item.splits} splits"),
-                ("fetched", item.last_fetch),
-                ("gaps", _gaps(item)),
-                ("changes", _count(item)),
+                (
+                    say("rows"),
+                    say(
+                        "{rows}, {first} to {last}",
+                        rows=item.rows,
+                        first=item.first,
+                        last=item.last,
+                    ),
+                ),
+                (say("close"), _money(item.last_close, item)),
+                (say("last {count}", count=len(course)), course),
+                (say("calendar"), _calendar(item)),
+                (say("currency"), item.currency or say("not known")),
+                (say("sources"), _sources(item)),
+                (
+                    say("events"),
+                    say(
+                        "{dividends} dividends, {splits} splits",
+                        dividends=item.dividends,
+                        splits=item.splits,
+                    ),
+                ),
+                (say("fetched"), item.last_fetch),
+                (say("gaps"), _gaps(item)),
+                (say("changes"), _count(item)),
                 *_changes(item),
             ],
         )
@@ -279,7 +302,8 @@ def _bare_coverage(item: "IntradayCoverage") -> Iterable[str]:
 def _coverage(console: "Console", items: Sequence["IntradayCoverage"]) -> None:
     from stocklstm.cli.tables import grid
 
-    columns = ["Ticker", "Minutes", "Sessions", "Not used", "From", "To", "Of days", "Bars kept"]
+    columns = [say("Ticker"), say("Minutes"), say("Sessions"), say("Not used"), say("From")]
+    columns += [say("To"), say("Of days"), say("Bars kept")]
     rows = [
         [
             item.ticker,
@@ -295,27 +319,35 @@ def _coverage(console: "Console", items: Sequence["IntradayCoverage"]) -> None:
         for each in item.lengths
     ]
     if rows:
-        grid(console, "Sessions with bars within them", columns, rows)
+        grid(console, say("Sessions with bars within them"), columns, rows)
     for item in items:
         if not item.lengths:
-            console.print(f"{item.ticker}: none; stocklstm fetch --ticker {item.ticker} --intraday")
+            command = f"stocklstm fetch --ticker {item.ticker} --intraday"
+            console.print(say("{ticker}: none; {command}", ticker=item.ticker, command=command))
             continue
-        share = f"{item.sessions} of {item.rows} days can be used, {item.share_pct:.0f} %"
-        unusable = f"; not used: {first_few(item.not_usable, 10)}" if item.not_usable else ""
-        console.print(f"{item.ticker}: {share}{unusable}")
+        words = say(
+            "{sessions} of {rows} days can be used, {share_pct:.0f} %",
+            sessions=item.sessions,
+            rows=item.rows,
+            share_pct=item.share_pct,
+        )
+        if item.not_usable:
+            words += "; " + say("not used: {first_few}", first_few=first_few(item.not_usable, 10))
+        console.print(f"{item.ticker}: {words}")
 
 
 def _last_rows(console: "Console", rows: Sequence["PriceRow"]) -> None:
     from stocklstm.cli.tables import grid
 
-    columns = ["Date", "Open", "High", "Low", "Close", "Adj close", "Volume", "Fetched"]
+    columns = [say("Date"), say("Open"), say("High"), say("Low"), say("Close"), say("Adj close")]
+    columns += [say("Volume"), say("Fetched")]
     cells = [_row(row) for row in rows]
-    title = f"Last {len(rows)} rows, from {rows[0].source}"
+    title = say("Last {count} rows, from {source}", count=len(rows), source=rows[0].source)
     if len({row.source for row in rows}) > 1:
-        title = f"Last {len(rows)} rows"
-        columns.append("Source")
+        title = say("Last {count} rows", count=len(rows))
+        columns.append(say("Source"))
         cells = [[*row, origin.source] for row, origin in zip(cells, rows, strict=True)]
-    grid(console, title, columns, cells, left=["Source", "Fetched"])
+    grid(console, title, columns, cells, left=columns[7:])
 
 
 def _money(amount: float, item: "StoredPrices") -> str:
@@ -330,28 +362,39 @@ def _sources(item: "StoredPrices") -> str:
 
 def _calendar(item: "StoredPrices") -> str:
     chosen = item.pinned_calendar is not None
-    name = item.exchange or "weekdays" + ("" if chosen else ", as no calendar is known")
-    unknown = ", its sessions are not stored" if item.exchange and not item.calendar_known else ""
-    pinned = ", chosen with --calendar" if chosen else ""
-    return f"{name}{unknown}{pinned}, {item.time_zone}"
+    parts = [item.exchange or say("weekdays")]
+    if not (item.exchange or chosen):
+        parts.append(say("as no calendar is known"))
+    if item.exchange and not item.calendar_known:
+        parts.append(say("its sessions are not stored"))
+    if chosen:
+        parts.append(say("chosen with --calendar"))
+    return ", ".join([*parts, item.time_zone])
 
 
 def _gaps(item: "StoredPrices") -> str:
     if not item.calendar_known:
-        return "not known without a calendar"
+        return say("not known without a calendar")
     if not item.gaps:
-        return "none"
-    return f"{len(item.gaps)}: {first_few(item.gaps, 10)}"
+        return say("none")
+    return say("{count}: {first_few}", count=len(item.gaps), first_few=first_few(item.gaps, 10))
 
 
 def _count(item: "StoredPrices") -> str:
-    shown = f", the last {_SHOWN_CHANGES} of them" if len(item.log) > _SHOWN_CHANGES else ""
-    return f"{len(item.log)}{shown}" if item.log else "none since the rows were stored"
+    if not item.log:
+        return say("none since the rows were stored")
+    if len(item.log) <= _SHOWN_CHANGES:
+        return f"{len(item.log)}"
+    return say(
+        "{count}, the last {shown_changes} of them",
+        count=len(item.log),
+        shown_changes=_SHOWN_CHANGES,
+    )
 
 
 def _changes(item: "StoredPrices") -> list[tuple[str, str]]:
     return [
-        (entry.kind, f"{_days(entry)}: {_what(entry)} ({entry.source}, {entry.at})")
+        (retold(entry.kind), f"{_days(entry)}: {_what(entry)} ({entry.source}, {retold(entry.at)})")
         for entry in item.log[-_SHOWN_CHANGES:]
     ]
 
@@ -359,18 +402,25 @@ def _changes(item: "StoredPrices") -> list[tuple[str, str]]:
 def _what(entry: "LogEntry") -> str:
     """Put into words what changed; the log keeps the values of a single day as JSON."""
     if not entry.detail.startswith("{"):
-        return entry.detail
+        return retold(entry.detail)
     import msgspec
 
     values = msgspec.json.decode(entry.detail, type=dict[str, tuple[float | None, float | None]])
     return ", ".join(
-        f"{name.replace('_', ' ')} {'none' if old is None else old} to {new}"
+        say(
+            "{name} {old} to {new}",
+            name=name.replace("_", " "),
+            old=say("none") if old is None else old,
+            new=new,
+        )
         for name, (old, new) in values.items()
     )
 
 
 def _days(entry: "LogEntry") -> str:
-    return entry.first if entry.first == entry.last else f"{entry.first} to {entry.last}"
+    if entry.first == entry.last:
+        return retold(entry.first)
+    return say("{first} to {last}", first=entry.first, last=entry.last)
 
 
 def _row(row: "PriceRow") -> list[str]:
@@ -390,7 +440,15 @@ def _row(row: "PriceRow") -> list[str]:
 
 def _exports(console: "Console", items: Sequence["Export"]) -> None:
     for item in items:
-        console.print(f"{item.ticker}: {item.rows} rows in {item.path}", soft_wrap=True)
+        console.print(
+            say(
+                "{ticker}: {rows} rows in {path}",
+                ticker=item.ticker,
+                rows=item.rows,
+                path=item.path,
+            ),
+            soft_wrap=True,
+        )
 
 
 OVERVIEW: "View[StoredPrices]" = View(

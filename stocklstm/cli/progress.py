@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.streams import draws_bars, tell
+from stocklstm.core.language import figure, say, say_counted
 from stocklstm.core.reference import version_id
 
 if TYPE_CHECKING:
@@ -63,18 +64,32 @@ def fetch_progress() -> Iterator[
     lines = Lines()
 
     def on_ticker(event: "TickerDone") -> None:
-        lines.now_and_then(f"{_fetched(event)}, the last one {event.ticker}")
+        lines.now_and_then(
+            say("{fetched}, the last one {ticker}", fetched=_fetched(event), ticker=event.ticker)
+        )
 
     def on_file(event: "FileRead") -> None:
         if event.total > 1:
-            lines.of("files", f"{event.file.name}: read, {event.done} of {event.total}")
+            lines.of(
+                "files",
+                say(
+                    "{name}: read, {done} of {total}",
+                    name=event.file.name,
+                    done=event.done,
+                    total=event.total,
+                ),
+            )
 
     yield on_ticker, on_file
 
 
 def _fetched(event: "TickerDone") -> str:
-    failed = f", {event.failed} failed" if event.failed else ""
-    return f"{event.done - event.failed} of {event.total} fetched{failed}"
+    fetched = say("{done} of {total} fetched", done=event.done - event.failed, total=event.total)
+    return f"{fetched}, {_failed(event.failed)}" if event.failed else fetched
+
+
+def _failed(count: int) -> str:
+    return say_counted(count, "1 failed", "{count} failed")
 
 
 @contextmanager
@@ -84,18 +99,18 @@ def fetch_bar() -> Iterator[tuple[Callable[["TickerDone"], None], Callable[["Fil
     Where files are read first, the same of them.
     """
     bar = _bar("{task.fields[words]}", "{task.description}")
-    task = bar.add_task("", total=None, words="Fetching")
+    task = bar.add_task("", total=None, words=say("Fetching"))
 
     def update(words: str, last: str, event: "TickerDone | FileRead") -> None:
         bar.update(task, words=words, description=last, completed=event.done, total=event.total)
 
     def last(event: "TickerDone") -> str:
-        return f"{event.ticker}  {event.failed} failed" if event.failed else event.ticker
+        return f"{event.ticker}  {_failed(event.failed)}" if event.failed else event.ticker
 
     with bar:
         yield (
-            lambda event: update("Fetching", last(event), event),
-            lambda event: update("Reading", event.file.name, event),
+            lambda event: update(say("Fetching"), last(event), event),
+            lambda event: update(say("Reading"), event.file.name, event),
         )
 
 
@@ -103,7 +118,9 @@ def evening_lines() -> tuple[Callable[["TickerDone"], None], Callable[["EpochEnd
     """Make the callbacks that show how far an evening's fetch and its trainings are, by lines."""
     lines = Lines()
     return (
-        lambda event: lines.now_and_then(f"{_fetched(event)}, the last one {event.ticker}"),
+        lambda event: lines.now_and_then(
+            say("{fetched}, the last one {ticker}", fetched=_fetched(event), ticker=event.ticker)
+        ),
         lambda event: lines.of(event.ticker, _epoch_line(event)),
     )
 
@@ -115,7 +132,7 @@ def tickers_progress(
     """Show on stderr how many tickers are through: a bar on a terminal, lines elsewhere.
 
     Args:
-        words: Such as "Training".
+        words: Such as "Training", in the language that is spoken.
         shown: False shows nothing: one ticker after the other shows more than that.
     """
     if not shown:
@@ -137,8 +154,14 @@ def _logged_tickers() -> Callable[["TickersDone"], None]:
         if not event.ticker:
             return
         failed += event.error is not None
-        outcome = "done" if event.error is None else f"failed: {event.error.message}"
-        counts = f"{event.done - failed} of {event.total}{f', {failed} failed' if failed else ''}"
+        outcome = (
+            say("done")
+            if event.error is None
+            else say("failed: {message}", message=event.error.message)
+        )
+        counts = say("{done} of {total}", done=event.done - failed, total=event.total)
+        if failed:
+            counts = f"{counts}, {_failed(failed)}"
         tell(f"{event.ticker}: {outcome} ({counts})")
 
     return on_ticker
@@ -154,7 +177,7 @@ def _tickers_bar(words: str) -> Iterator[Callable[["TickersDone"], None]]:
     def on_ticker(event: "TickersDone") -> None:
         nonlocal failed
         failed += event.error is not None
-        last = f"{event.ticker}  {failed} failed" if failed else event.ticker
+        last = f"{event.ticker}  {_failed(failed)}" if failed else event.ticker
         bar.update(task, completed=event.done, total=event.total, last=last)
 
     with bar:
@@ -174,12 +197,15 @@ def training_progress() -> Iterator[Callable[["EpochEnded"], None]]:
 
 def _epoch_line(event: "EpochEnded") -> str:
     record = event.record
-    trained = "" if record.train_loss is None else f"loss {record.train_loss:.5f}, "
-    return (
-        f"{event.ticker}: epoch {record.epoch}/{event.epochs}: {trained}"
-        f"validation loss {record.val_loss:.5f}, best epoch {record.best_epoch}, "
-        f"learning rate {record.learning_rate:.3g}"
-    )
+    parts = [
+        say("validation loss {loss:.5f}", loss=record.val_loss),
+        say("best epoch {best_epoch}", best_epoch=record.best_epoch),
+        say("learning rate {rate:.3g}", rate=record.learning_rate),
+    ]
+    if record.train_loss is not None:
+        parts.insert(0, say("loss {loss:.5f}", loss=record.train_loss))
+    epoch = say("epoch {epoch}/{epochs}", epoch=record.epoch, epochs=event.epochs)
+    return f"{event.ticker}: {epoch}: {', '.join(parts)}"
 
 
 @contextmanager
@@ -192,12 +218,17 @@ def _training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
         record = event.record
         if event.ticker not in tasks:
             tasks[event.ticker] = bar.add_task(event.ticker, total=event.epochs, losses="")
-        trained = "" if record.train_loss is None else f"loss {record.train_loss:.4f}  "
+        parts = [
+            say("val {loss:.4f}", loss=record.val_loss),
+            say("best {epoch}", epoch=record.best_epoch),
+            f"lr {figure(f'{record.learning_rate:.3g}')}",
+        ]
+        if record.train_loss is not None:
+            parts.insert(0, say("loss {loss:.4f}", loss=record.train_loss))
         bar.update(
             tasks[event.ticker],
             completed=record.epoch,
-            losses=f"{trained}val {record.val_loss:.4f}  best {record.best_epoch}  "
-            f"lr {record.learning_rate:.3g}",
+            losses="  ".join(parts),
         )
 
     with bar:
@@ -207,7 +238,7 @@ def _training_bar() -> Iterator[Callable[["EpochEnded"], None]]:
 @contextmanager
 def retraining_bar() -> Iterator[Callable[["EpochTrained"], None]]:
     """Draw on stderr: model that is made smaller, epochs of the training under way, time left."""
-    bar = _bar("{task.description}", "epochs")
+    bar = _bar("{task.description}", say("epochs"))
     tasks = {}
 
     def on_epoch(event: "EpochTrained") -> None:
@@ -230,7 +261,9 @@ def tuning_bar() -> Iterator[Callable[["TrialEnded"], None]]:
     def on_trial(event: "TrialEnded") -> None:
         if event.ticker not in tasks:
             tasks[event.ticker] = bar.add_task(event.ticker, total=event.most, best="")
-        best = f"best trial {event.best.number}: val {event.best.loss:.5f}"
+        best = say(
+            "best trial {number}: val {loss:.5f}", number=event.best.number, loss=event.best.loss
+        )
         bar.update(tasks[event.ticker], completed=event.done, total=event.most, best=best)
 
     with bar:
@@ -251,7 +284,7 @@ def walking_bar(
         tasks[name] = bar.add_task(name, total=plan.trainings, days="")
 
     def on_fold(event: "FoldEnded") -> None:
-        days = f"{event.fold.first} to {event.fold.last}"
+        days = say("{first} to {last}", first=event.fold.first, last=event.fold.last)
         bar.update(tasks[version_id(event.ticker, event.version)], completed=event.done, days=days)
 
     with bar:

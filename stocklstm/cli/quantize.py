@@ -24,6 +24,7 @@ from stocklstm.cli.progress import Lines, tickers_progress
 from stocklstm.cli.streams import draws_bars, note
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
+from stocklstm.core.language import number, retold, say
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import MOST_TIMES, error_digits, money, percent, percent_change
@@ -77,7 +78,7 @@ def quantize(
         with (
             Client(lock_timeout_s=lock_timeout) as client,
             progress(shown=jobs == 1) as on_epoch,
-            tickers_progress("Quantizing", shown=jobs > 1) as on_ticker,
+            tickers_progress(say("Quantizing"), shown=jobs > 1) as on_ticker,
         ):
             return client.quantize(
                 all_tickers(named, ticker),
@@ -95,9 +96,9 @@ def quantize(
 def _notes() -> Callable[[str], None]:
     """Make what is told what is being done; without a bar beside it that is progress, too."""
     if draws_bars():
-        return note
+        return lambda words: note(retold(words))
     lines = Lines()
-    return lambda words: lines.of(words.partition(":")[0], f"note: {words}")
+    return lambda words: lines.of(words.partition(":")[0], f"{say('note')}: {retold(words)}")
 
 
 @contextmanager
@@ -137,51 +138,57 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     measured = [item.before, *(step.figures for step in item.steps), item.after]
     digits = error_digits(item.before.rmse)
     columns = [_column(figures, item.currency, digits) for figures in measured]
-    names = ["Before", *(step.name.capitalize() for step in item.steps), "After"]
+    names = [say("Before"), *(retold(step.name).capitalize() for step in item.steps), say("After")]
     rows = [
         [name, *cells, change]
-        for name, *cells, change in zip(_ROWS, *columns, _changes(item), strict=True)
+        for name, *cells, change in zip(_row_names(), *columns, _changes(item), strict=True)
     ]
-    title = f"{item.ticker}@v{item.version}: {item.method} of v{item.parent}"
-    grid(console, title, ["", *names, "Change"], rows)
+    title = say(
+        "{ticker}@v{version}: {method} of v{parent}",
+        ticker=item.ticker,
+        version=item.version,
+        method=item.method,
+        parent=item.parent,
+    )
+    grid(console, title, ["", *names, say("Change")], rows)
     console.print()
     difference = money(item.largest_difference, item.currency, digits)
-    console.print(f"Largest difference of two point forecasts of a test day: {difference}.")
+    console.print(
+        say(
+            "Largest difference of two point forecasts of a test day: {difference}.",
+            difference=difference,
+        )
+    )
     if not item.accepted:
-        words, style = "REFUSED, not champion", "bold red"
+        words, style = say("REFUSED, not champion"), "bold red"
     elif item.promoted:
-        words, style = "ACCEPTED, now champion", "green"
+        words, style = say("ACCEPTED, now champion"), "green"
     else:
-        words, style = f"ACCEPTED, not champion because v{item.parent} is not", "yellow"
-    console.print(Text(f"{words}. {item.reason}.", style))
+        words = say("ACCEPTED, not champion because v{parent} is not", parent=item.parent)
+        style = "yellow"
+    console.print(Text(f"{words}. {retold(item.reason)}.", style))
     if item.method == "pruned-int8":
         shares = item.after.sparsity_by_matrix.items()
-        zeros = ", ".join(f"{name} {percent(share)}" for name, share in shares)
-        console.print(f"Zeros by matrix: {zeros}.")
-    console.print(f"Note: {item.note}.")
-    paths(console, "Picture", [item.plot])
+        zeros = ", ".join(f"{name} {retold(percent(share))}" for name, share in shares)
+        console.print(say("Zeros by matrix: {zeros}.", zeros=zeros))
+    console.print(say("Note: {note}.", note=item.note))
+    paths(console, say("Picture"), [item.plot])
 
 
-_ROWS = (
-    "Serving file",
-    "Compressed",
-    "Forecast of one window",
-    "Forecasts of 256 windows",
-    "Loading",
-    "RMSE",
-    "CRPS",
-    "80 % interval covers",
-    "95 % interval covers",
-    "Parameters",
-    "Weights that are zero",
-)
+def _row_names() -> tuple[str, ...]:
+    return (
+        *(say("Serving file"), say("Compressed"), say("Forecast of one window")),
+        *(say("Forecasts of 256 windows"), say("Loading"), "RMSE", "CRPS"),
+        *(say("80 % interval covers"), say("95 % interval covers"), say("Parameters")),
+        say("Weights that are zero"),
+    )
 
 
 def _column(figures: "VersionFigures", currency: str, digits: int) -> list[str]:
-    """Write what one network has, in the order of `_ROWS`."""
+    """Write what one network has, in the order of `_row_names`."""
     return [
-        f"{figures.bytes:,} bytes",
-        f"{figures.compressed_bytes:,} bytes",
+        say("{bytes:,} bytes", bytes=figures.bytes),
+        say("{compressed_bytes:,} bytes", compressed_bytes=figures.compressed_bytes),
         f"{figures.latency_ms:.3f} ms",
         f"{figures.latency_256_ms:.2f} ms",
         f"{figures.load_ms:.2f} ms",
@@ -195,14 +202,15 @@ def _column(figures: "VersionFigures", currency: str, digits: int) -> list[str]:
 
 
 def _changes(item: "QuantizedVersion") -> list[str]:
-    """Write what has changed from the first to the last column, in the order of `_ROWS`."""
+    """Write what has changed from the first to the last column, in the order of `_row_names`."""
     before, after = item.before, item.after
+    faster, slower = say("faster"), say("slower")
     return [
-        _times(item.size_ratio, "smaller", "larger"),
-        _times(item.compressed_ratio, "smaller", "larger"),
-        _times(item.speed_ratio, "faster", "slower"),
-        _times(before.latency_256_ms / after.latency_256_ms, "faster", "slower"),
-        _times(before.load_ms / after.load_ms, "faster", "slower"),
+        _times(item.size_ratio, say("smaller"), say("larger")),
+        _times(item.compressed_ratio, say("smaller"), say("larger")),
+        _times(item.speed_ratio, faster, slower),
+        _times(before.latency_256_ms / after.latency_256_ms, faster, slower),
+        _times(before.load_ms / after.load_ms, faster, slower),
         percent_change(item.rmse_change_pct),
         percent_change(item.crps_change_pct),
         *("", "", "", ""),
@@ -211,7 +219,7 @@ def _changes(item: "QuantizedVersion") -> list[str]:
 
 def _times(ratio: float, gain: str, loss: str) -> str:
     times, words = (ratio, gain) if ratio >= 1 else (1 / ratio, loss)
-    return f"> {MOST_TIMES} × {words}" if times > MOST_TIMES else f"{times:.2f} × {words}"
+    return f"> {MOST_TIMES} × {words}" if times > MOST_TIMES else f"{number(times, 2)} × {words}"
 
 
 VIEW: "View[QuantizedVersion]" = View(

@@ -15,7 +15,7 @@ from stocklstm.cli.output import (
     complain,
     write_json,
 )
-from stocklstm.cli.streams import say, write
+from stocklstm.cli.streams import to_stderr, write
 from stocklstm.core.batch import Failure
 from stocklstm.core.exits import ExitCode, exit_code
 from stocklstm.core.packages import EXTRAS, require_packages
@@ -87,4 +87,4 @@ def _announce(started: "Serving", mode: Mode) -> None:
     elif mode is Mode.QUIET:
         write(f"{started.url}\n")
     else:
-        say(f"stocklstm serves {started.url}; Ctrl-C ends it")
+        to_stderr(f"stocklstm serves {started.url}; Ctrl-C ends it")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from stocklstm.core.language import say
 from stocklstm.core.operating_system import system
 from stocklstm.core.system_errors import next_step
 from stocklstm.errors import StorageError, encodable
@@ -66,15 +67,15 @@ def draws_bars() -> bool:
 def tell(line: str) -> None:
     """Write a line of progress, or whatever else is good to know, to stderr."""
     if not _Speech.only_wrong:
-        say(line)
+        to_stderr(line)
 
 
 def note(words: str) -> None:
     """Write what a person may want to know, and nobody has to, to stderr."""
-    tell(f"note: {words}")
+    tell(f"{say('note')}: {words}")
 
 
-def say(line: str) -> None:
+def to_stderr(line: str) -> None:
     """Write one line to stderr, whatever was wanted: for what is wrong."""
     with suppress(OSError):
         sys.stderr.write(f"{encodable(line)}\n")

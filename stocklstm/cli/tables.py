@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stocklstm.cli.streams import writes_utf8
+from stocklstm.core.language import retold
 
 # Wider than any table: a file or pipe has no edge at which to cut one.
 _BOUNDLESS = 400
@@ -59,15 +60,24 @@ def grid(
     rows: Sequence[Sequence[str | Text]],
     *,
     left: Sequence[str] = (),
+    verbatim: Sequence[str] = (),
 ) -> None:
     """Print a table; where it does not fit, each row becomes a block of lines.
 
     It looks like one of Rich, which takes a millisecond for each row.
 
     Args:
+        title: In the language that is spoken, as the headings are.
         columns: Headings; the first column names the row.
+        rows: In English: figures, days and known words are shown in the language.
         left: Headings of further columns that hold words rather than figures.
+        verbatim: Headings of columns that hold what is typed, such as settings.
     """
+    exact = [heading in verbatim for heading in columns]
+    rows = [
+        [cell if as_is else told(cell) for cell, as_is in zip(row, exact, strict=True)]
+        for row in rows
+    ]
     cells = [[_lines(cell) for cell in row] for row in rows]
     heads = [_lines(Text(heading, "bold")) for heading in columns]
     columns_of = zip(heads, *cells, strict=True)
@@ -90,6 +100,14 @@ def grid(
     for each in cells:
         drawn += _row(console, each, places, gap)
     console.print(Segments(drawn), end="", crop=False)
+
+
+def told(cell: str | Text) -> str | Text:
+    """Tell a cell in the language that is spoken, line by line."""
+    if isinstance(cell, str):
+        return "\n".join(map(retold, cell.split("\n"))) if "\n" in cell else retold(cell)
+    # What has more than one style is shown as it is.
+    return cell if cell.spans else Text(retold(cell.plain), cell.style)
 
 
 def _lines(cell: str | Text) -> Sequence[str | Text]:
@@ -143,8 +161,8 @@ def _row(
 
 
 def width_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Tell how wide a table of such cells is."""
-    cells = zip(columns, *rows, strict=True)
+    """Tell how wide a table of such cells is, in the language that is spoken."""
+    cells = zip(columns, *([f"{told(cell)}" for cell in row] for row in rows), strict=True)
     widest = [max(len(line) for cell in each for line in cell.split("\n")) for each in cells]
     return sum(widest) + 2 * (len(widest) - 1)
 
@@ -157,9 +175,22 @@ def _block(console: Console, columns: Sequence[str], row: Sequence[str | Text]) 
     console.print()
 
 
-def facts(console: Console, title: str, pairs: Sequence[tuple[str, str | Text]]) -> None:
-    """Print names and values, one pair a line."""
+def facts(
+    console: Console,
+    title: str,
+    pairs: Sequence[tuple[str, str | Text]],
+    *,
+    verbatim: Sequence[str] = (),
+) -> None:
+    """Print names and values, one pair a line.
+
+    Args:
+        title: In the language that is spoken, as the names are.
+        pairs: Values in English, as those of `grid` are.
+        verbatim: Names of values that are shown as they are.
+    """
     console.print(Text(title, "bold"))
+    pairs = [(name, value if name in verbatim else told(value)) for name, value in pairs]
     if console.width < 60:
         for name, value in pairs:
             console.print(Text.assemble((f"{name}: ", "dim"), value))
@@ -218,10 +249,10 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def verdict_text(words: str, verdict: str) -> Text:
-    """Colour a verdict by what it says."""
+    """Colour a verdict, told in the language that is spoken, by what it says."""
     return Text(*verdict_line(words, verdict)[:2])
 
 
 def verdict_line(words: str, verdict: str) -> Line:
     """Say a verdict in a line, in the colour of what it says."""
-    return Line(words, STYLES.get(verdict, ""))
+    return Line(retold(words), STYLES.get(verdict, ""))

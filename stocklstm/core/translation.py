@@ -6,15 +6,32 @@ from functools import cached_property
 from string import Formatter
 from typing import Any
 
-_FIGURE = re.compile(
-    r"(?:[<>~±] ?)?[-+−]?(?:(?:R\$|[$€£¥p]|[A-Z]{3}) ?)?[-+−]?\d[\d,]*(?:\.\d+)?"
+_FIGURE_PATTERN = (
+    r"(?:[<>~±] ?)?[-+−]?(?:(?:R\$|[$€£¥p]|[A-Z]{3}) ?)?[-+−]?"
+    r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?"
     r"(?: ?[%x×]| [KMG]?i?B| [mµn]?s| min| h)?"
 )
+_FIGURE = re.compile(_FIGURE_PATTERN)
+_DAY_PATTERN = r"\d{4}-\d{2}-\d{2}"
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2})(?::\d{2})?( ?UTC|Z)?)?")
+# What fields of some names hold; of others, whatever makes the text fit.
+_VALUES = {
+    **dict.fromkeys(("count", "high", "low", "more", "most"), f"{_FIGURE_PATTERN}|{_DAY_PATTERN}"),
+    **dict.fromkeys(("champion", "exchange", "model", "name", "ticker", "variable"), r"\S+"),
+    **dict.fromkeys(("chance", "p"), r"[^()]+"),
+    "command": "stocklstm .+",
+}
+
 _SWAPPED = str.maketrans(",.", ".,")
 
 # Texts that are told anew again and again, such as the headings of thousands of rows.
 _MOST_REMEMBERED = 10_000
+
+
+class Told(str):
+    """A text in its language: told again, the separators of a figure would be turned back."""
+
+    __slots__ = ()
 
 
 class Translation(Formatter):
@@ -30,23 +47,25 @@ class Translation(Formatter):
         self, said: Mapping[str, str], told: Mapping[str, str], joints: Mapping[str, str]
     ) -> None:
         self._said, self._told, self._joints = said, told, joints
-        self._remembered: dict[str, str] = {}
+        self._remembered: dict[str, Told] = {}
 
-    def said(self, text: str, values: Mapping[str, object]) -> str:
+    def said(self, text: str, values: Mapping[str, object]) -> Told:
         """Give a text with its fields filled; the English one where there is no translation."""
-        return self.vformat(self._said.get(text, text), (), values)
+        return Told(self.vformat(self._said.get(text, text), (), values))
 
-    def retold(self, text: str) -> str:
+    def retold(self, text: str) -> Told:
         """Tell a finished English text, figure or day; others stay as they are."""
+        if isinstance(text, Told):
+            return text
         if (known := self._remembered.get(text)) is None:
             if len(self._remembered) > _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = self._found(text)
+            known = self._remembered[text] = Told(self._found(text))
         return known
 
-    def figure(self, text: str) -> str:
+    def figure(self, text: str) -> Told:
         """Write a figure as the language does."""
-        return text.translate(_SWAPPED)
+        return Told(text.translate(_SWAPPED))
 
     def get_value(
         self,
@@ -59,7 +78,9 @@ class Translation(Formatter):
         return self.retold(value) if isinstance(value, str) else value
 
     def format_field(self, value: object, format_spec: str) -> str:
-        """Write the value of a field."""
+        """Write the value of a field; one of a finished text has its form already."""
+        if isinstance(value, str):
+            return value
         shown = format(value, format_spec)
         return self.figure(shown) if isinstance(value, int | float) else shown
 
@@ -104,7 +125,8 @@ def _pattern(text: str) -> str:
     for literal, name, _, _ in Formatter().parse(text):
         pattern += re.escape(literal)
         if name is not None:
-            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.+?)"
+            value = _VALUES.get(name, ".+?")
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
             seen.add(name)
     return pattern
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from stocklstm.core.language import currency_symbol
+from stocklstm.core.language import currency_symbol, english
 from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import SIGNIFICANT
 
@@ -49,6 +49,11 @@ def price_words(price: float) -> str:
     return f"{price:,.{price_digits(price)}f}"
 
 
+def range_words(low: float, high: float, digits: int) -> str:
+    """Write an interval, such as 35.20 to 37.10."""
+    return english("{low} to {high}", low=f"{low:,.{digits}f}", high=f"{high:,.{digits}f}")
+
+
 def significant(number: float, digits: int) -> str:
     """Write a number with so many significant digits, and never as a power of ten: 100, 0.000012.
 
@@ -79,7 +84,7 @@ def percent_change(change: float) -> str:
     Beyond a hundredfold the digits say nothing any more.
     """
     if change > 100 * MOST_TIMES:
-        return f"beyond {100 * MOST_TIMES:+,} %"
+        return english("beyond {most:+,} %", most=100 * MOST_TIMES)
     return f"{round(change, 2) + 0.0:+,.2f} %"
 
 
@@ -90,33 +95,49 @@ def size_words(share: float) -> str:
         share: Of the other's, from 0; above a hundred times the digits say nothing any more.
     """
     if share > MOST_TIMES:
-        return f"more than {MOST_TIMES} times"
+        return too_many_times()
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:,.0f} %"
+
+
+def judged_words(judged: str) -> str:
+    """Write how a model was judged, such as no_better, in words."""
+    return {
+        "better": english("better"),
+        "worse": english("worse"),
+        "no_better": english("no better"),
+        "no_difference": english("no difference"),
+        "too_few": english("too few"),
+    }.get(judged, judged.replace("_", " "))
+
+
+def too_many_times() -> str:
+    """Say of a ratio that its digits say nothing any more."""
+    return english("more than {most} times", most=MOST_TIMES)
 
 
 def two_digits(figure: float) -> str:
     """Write a figure from 0 with two digits and never as a power of ten: 0.031, 5.2, 100."""
     if 0 < figure < 0.0001:
-        return "less than 0.0001"
+        return english("less than 0.0001")
     return f"{figure:.2g}" if figure < 99.5 else f"{figure:,.0f}"
 
 
 def skill_percent(skill: float, digits: int = 2) -> str:
     """Write the skill of a forecast in per cent with its sign, such as +0.16 %."""
     if skill < -MOST_TIMES:
-        return f"below {-100 * MOST_TIMES:,} %"
+        return english("below {most:,} %", most=-100 * MOST_TIMES)
     return f"{100 * skill:+,.{digits}f} %"
 
 
 def p_words(p: float) -> str:
     """Write a p-value in a sentence: two digits, and never so few that it reads as the limit."""
     if p < 0.001:
-        return "p < 0.001"
+        return english("p < 0.001")
     # Neither 0.0496 nor 0.04998 is 0.05.
     digits = 3 if abs(p - SIGNIFICANT) < 0.005 else 2
     while digits < 9 and float(f"{p:.{digits}g}") == SIGNIFICANT != p:
         digits += 1
-    return f"p = {p:.{digits}g}"
+    return english("p = {p}", p=f"{p:.{digits}g}")
 
 
 def p_cell(p: float | None) -> str:
@@ -134,7 +155,9 @@ def counted(count: int, thing: str) -> str:
 def measured_words(measured: Mapping[str, int]) -> str:
     """Say how many sessions were measured how, such as 440 by 60-minute bars, 3,014 daily."""
     return ", ".join(
-        f"{count:,} daily" if kind == "daily" else f"{count:,} by {kind} bars"
+        english("{count:,} daily", count=count)
+        if kind == "daily"
+        else english("{count:,} by {kind} bars", count=count, kind=kind)
         for kind, count in measured.items()
     )
 
@@ -142,17 +165,22 @@ def measured_words(measured: Mapping[str, int]) -> str:
 def first_few(names: Sequence[str], most: int = 3) -> str:
     """Name the first few of many, such as A, B, C and 4 more."""
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    listed = ", ".join(names[:most])
+    return english("{listed} and {more} more", listed=listed, more=more) if more > 0 else listed
 
 
 def sessions_ahead(horizon: int) -> str:
     """Write how far ahead a forecast is, such as 5 sessions ahead."""
-    return f"{counted(horizon, 'session')} ahead"
+    return (
+        english("1 session ahead")
+        if horizon == 1
+        else english("{horizon:,} sessions ahead", horizon=horizon)
+    )
 
 
 def target_words(horizon: int) -> str:
     """Name what is forecast: the next session, or one further ahead."""
-    return "the next session" if horizon == 1 else sessions_ahead(horizon)
+    return english("the next session") if horizon == 1 else sessions_ahead(horizon)
 
 
 def horizon_suffix(horizon: int) -> str:
@@ -162,7 +190,9 @@ def horizon_suffix(horizon: int) -> str:
 
 def naive_words(horizon: int) -> str:
     """Name the naive forecast, which is the last close."""
-    return "yesterday's close" if horizon == 1 else f"the close {horizon} sessions before"
+    if horizon == 1:
+        return english("yesterday's close")
+    return english("the close {horizon} sessions before", horizon=horizon)
 
 
 def quoted(text: str) -> str:

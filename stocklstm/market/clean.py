@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stocklstm.core.language import english
 from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.series import Action, Bars, Dates, Flags, Floats
 from stocklstm.core.prices.soundness import special_sessions
@@ -132,22 +133,25 @@ def _sorted(bars: Bars) -> Bars:
 
 def _value_faults(bars: Bars) -> list[tuple[Flags, str]]:
     return [
-        (np.isnan(bars.closes), "the close is missing"),
-        (np.isinf(bars.closes), "the close is infinite"),
-        (bars.closes <= 0, "the close is not above zero"),
-        (bars.closes > _HIGHEST, "the close is above a trillion"),
-        (bars.closes < _LOWEST, "the close is below a trillionth"),
-        (np.isinf(bars.volumes) | (bars.volumes < 0), "the volume is infinite or negative"),
+        (np.isnan(bars.closes), english("the close is missing")),
+        (np.isinf(bars.closes), english("the close is infinite")),
+        (bars.closes <= 0, english("the close is not above zero")),
+        (bars.closes > _HIGHEST, english("the close is above a trillion")),
+        (bars.closes < _LOWEST, english("the close is below a trillionth")),
+        (
+            np.isinf(bars.volumes) | (bars.volumes < 0),
+            english("the volume is infinite or negative"),
+        ),
     ]
 
 
 def _adjusted_faults(bars: Bars) -> list[tuple[Flags, str]]:
     return [
-        (np.isnan(bars.adj_closes), "the adjusted close is missing"),
-        (np.isinf(bars.adj_closes), "the adjusted close is infinite"),
-        (bars.adj_closes <= 0, "the adjusted close is not above zero"),
-        (bars.adj_closes > _HIGHEST, "the adjusted close is above a trillion"),
-        (bars.adj_closes < _LOWEST, "the adjusted close is below a trillionth"),
+        (np.isnan(bars.adj_closes), english("the adjusted close is missing")),
+        (np.isinf(bars.adj_closes), english("the adjusted close is infinite")),
+        (bars.adj_closes <= 0, english("the adjusted close is not above zero")),
+        (bars.adj_closes > _HIGHEST, english("the adjusted close is above a trillion")),
+        (bars.adj_closes < _LOWEST, english("the adjusted close is below a trillionth")),
     ]
 
 
@@ -156,13 +160,23 @@ def _date_faults(
 ) -> list[tuple[Flags, str]]:
     closed = calendar.closed_on(bars.dates)
     faults = [
-        (np.isnat(bars.dates), "the date is missing"),
-        (bars.dates < _OLDEST_DAY, "the date lies before 1900"),
-        (bars.dates > last_final, "its session is not over yet"),
-        (closed & _untraded(bars), f"filler: {calendar.exchange} was closed, nothing was traded"),
+        (np.isnat(bars.dates), english("the date is missing")),
+        (bars.dates < _OLDEST_DAY, english("the date lies before 1900")),
+        (bars.dates > last_final, english("its session is not over yet")),
+        (
+            closed & _untraded(bars),
+            english(
+                "filler: {exchange} was closed, nothing was traded", exchange=calendar.exchange
+            ),
+        ),
     ]
     if start is not None:
-        faults.append((bars.dates < np.datetime64(start, "D"), f"before {start}, not asked for"))
+        faults.append(
+            (
+                bars.dates < np.datetime64(start, "D"),
+                english("before {day}, not asked for", day=start),
+            )
+        )
     return faults
 
 
@@ -186,7 +200,9 @@ def _mark_weekends(bars: Bars, calendar: Sessions, reasons: np.ndarray) -> None:
     days = np.unique(bars.dates[doubtful & special])
     frequent = np.diff(days) < _BETWEEN_SPECIAL
     special &= ~np.isin(bars.dates, [*days[1:][frequent], *days[:-1][frequent]])
-    reasons[doubtful & ~special] = f"no session of {calendar.exchange} on this weekend"
+    reasons[doubtful & ~special] = english(
+        "no session of {exchange} on this weekend", exchange=calendar.exchange
+    )
 
 
 def _untraded(bars: Bars) -> Flags:
@@ -208,8 +224,10 @@ def _mark_order_faults(dates: Dates, reasons: np.ndarray) -> None:
     rows = np.flatnonzero(reasons == "")
     last_of_day = {day: row for row, day in zip(rows.tolist(), dates[rows].tolist(), strict=True)}
     unique = sorted(last_of_day.values())
-    reasons[np.setdiff1d(rows, unique)] = "repeated day; the last row of it was kept"
-    reasons[_misplaced(dates, unique)] = "out of order: the date does not fit its neighbours"
+    reasons[np.setdiff1d(rows, unique)] = english("repeated day; the last row of it was kept")
+    reasons[_misplaced(dates, unique)] = english(
+        "out of order: the date does not fit its neighbours"
+    )
 
 
 def _misplaced(dates: Dates, rows: list[int]) -> list[int]:

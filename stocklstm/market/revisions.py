@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from stocklstm.core.language import english
 from stocklstm.core.prices.jumps import Jump, LargeMove, find_jumps
 from stocklstm.core.prices.series import (
     JITTER,
@@ -294,13 +295,23 @@ def _unexplained(then: Bars, now: Bars) -> RejectedDataError:
 def _words(then: Bars, now: Bars, events: Sequence[Action]) -> str:
     """Describe for the log how the history changed."""
     day = np.flatnonzero(_differs(then, now))[0]
-    shown = [f"{event.kind} of {event.value:.6g} on {event.date}" for event in events[-3:]]
-    more = f" and {len(events) - 3} more" if len(events) > 3 else ""
-    return (
-        f"closes x {now.closes[day] / then.closes[day]:.6g}, "
-        f"adjusted closes x {now.adj_closes[day] / then.adj_closes[day]:.6g} "
-        f"on {then.dates[day]}: " + (", ".join(shown) + more or "accepted by hand")
+    shown = ", ".join(_event_words(event) for event in events[-3:])
+    if len(events) > 3:
+        shown = english("{listed} and {more} more", listed=shown, more=len(events) - 3)
+    return english(
+        "closes x {closes}, adjusted closes x {adjusted} on {day}: {events}",
+        closes=f"{now.closes[day] / then.closes[day]:.6g}",
+        adjusted=f"{now.adj_closes[day] / then.adj_closes[day]:.6g}",
+        day=then.dates[day],
+        events=shown or english("accepted by hand"),
     )
+
+
+def _event_words(event: Action) -> str:
+    facts = {"value": f"{event.value:.6g}", "day": event.date}
+    if event.kind == "split":
+        return english("split of {value} on {day}", **facts)
+    return english("dividend of {value} on {day}", **facts)
 
 
 def _scaled(

@@ -8,6 +8,7 @@ import numpy as np
 
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.live import FEWEST
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import CHAMPION, PREVIOUS, ModelReference
 from stocklstm.core.scores.evaluation import (
@@ -139,7 +140,7 @@ def judge(store: Store, challenger: Challenger, bars: Mapping[str, Bars]) -> Pro
             return _other_horizon(champion.manifest, horizon, other)
         pairs = _pairs(store, champion, challenger, bars)
     except NoModelError:
-        return Promotion(promoted=True, reason="there was no champion")
+        return Promotion(promoted=True, reason=english("there was no champion"))
     except (IntegrityError, NotEnoughDataError) as error:
         # After a split a model that learned prices can forecast nothing any more; were it to stand
         # in the way, nothing would ever replace it.
@@ -195,48 +196,63 @@ def _changes(store: Store, challenger: Challenger, champion: AnyModel) -> str:
     """Say in words what is not as in the champion's training; empty if only the prices are."""
     trained = store.registry.trained_from(champion.manifest)
     if settings := differing_settings(challenger.config, trained.config):
-        return f"other settings ({first_few(settings)})"
+        return english("other settings ({settings})", settings=first_few(settings))
     if challenger.warm:
-        return "other first weights"
+        return english("other first weights")
     missing = sorted(set(champion.tickers) - set(challenger.tickers))
-    return f"without {first_few(missing)}" if missing else ""
+    return english("without {tickers}", tickers=first_few(missing)) if missing else ""
 
 
 def _unusable(why: str) -> Promotion:
-    return Promotion(promoted=True, reason=f"the champion cannot be used: {why}")
+    return Promotion(promoted=True, reason=english("the champion cannot be used: {why}", why=why))
 
 
 def _nothing_shared(champion: Manifest, changes: str) -> Promotion:
-    words = f"{champion.id} has no test day in common with it"
-    return Promotion(promoted=not changes, reason=f"{changes}, and {words}" if changes else words)
+    words = english("{champion} has no test day in common with it", champion=champion.id)
+    return Promotion(promoted=not changes, reason=_with_changes(changes, words))
+
+
+def _with_changes(changes: str, words: str) -> str:
+    return f"{changes}, and {words}" if changes else words
 
 
 def _decided(champion: Manifest, own: ScoredDays, others: ScoredDays, changes: str) -> Promotion:
     """Judge by the days that both forecast; see `judge`."""
     mine, theirs = mean_crps(own), mean_crps(others)
     if not math.isfinite(mine):
-        return Promotion(promoted=False, reason="its forecasts are not finite")
+        return Promotion(promoted=False, reason=english("its forecasts are not finite"))
     if not math.isfinite(theirs):
-        return _unusable("its forecasts are not finite")
+        return _unusable(english("its forecasts are not finite"))
     test = compare(own, others)
     # Two figures that differ are not to look the same.
     digits = 4 if significant(mine, 4) != significant(theirs, 4) else 7
-    figures = (
-        f"{champion.id}: mean CRPS {significant(mine, digits)} against "
-        f"{significant(theirs, digits)} on {test.n} shared test days, {p_words(test.p)}"
+    figures = english(
+        "{champion}: mean CRPS {own} against {other} on {n} shared test days, {p}",
+        champion=champion.id,
+        own=significant(mine, digits),
+        other=significant(theirs, digits),
+        n=test.n,
+        p=p_words(test.p),
     )
     if not changes:
         return _judge_routine(test, figures)
     judged = _judge_experiment(own, others, test, figures)
-    return Promotion(judged.promoted, f"{changes}, and {judged.reason}")
+    return Promotion(judged.promoted, _with_changes(changes, judged.reason))
 
 
 def _judge_routine(test: PairedTest, figures: str) -> Promotion:
     """Judge the champion's settings on other prices: the newer ones are worth something."""
     if test.p >= SIGNIFICANT:
-        return Promotion(promoted=True, reason=f"not significantly worse than {figures}")
-    words = "worse" if _worse(test) else "better"
-    return Promotion(not _worse(test), f"significantly {words} than {figures}")
+        return Promotion(
+            promoted=True, reason=english("not significantly worse than {figures}", figures=figures)
+        )
+    if _worse(test):
+        return Promotion(
+            promoted=False, reason=english("significantly worse than {figures}", figures=figures)
+        )
+    return Promotion(
+        promoted=True, reason=english("significantly better than {figures}", figures=figures)
+    )
 
 
 def _judge_experiment(
@@ -244,17 +260,34 @@ def _judge_experiment(
 ) -> Promotion:
     """Judge what is not as in the champion's training: it has to be better."""
     if test.n < FEWEST:
-        words = f"too few days ({FEWEST} are needed) to be called better than {figures}"
+        words = english(
+            "too few days ({fewest} are needed) to be called better than {figures}",
+            fewest=FEWEST,
+            figures=figures,
+        )
         return Promotion(promoted=False, reason=words)
     if not mean_crps(own) < mean_crps(others):
-        words = "significantly worse" if _worse(test) else "no better"
-        return Promotion(promoted=False, reason=f"{words} than {figures}")
-    words = "significantly better" if test.p < SIGNIFICANT else "better, perhaps by chance,"
+        if _worse(test):
+            return Promotion(
+                promoted=False,
+                reason=english("significantly worse than {figures}", figures=figures),
+            )
+        return Promotion(
+            promoted=False, reason=english("no better than {figures}", figures=figures)
+        )
+    words = (
+        english("significantly better than {figures}", figures=figures)
+        if test.p < SIGNIFICANT
+        else english("better, perhaps by chance, than {figures}", figures=figures)
+    )
     ewma = compare_with_ewma(own)
     if _worse(ewma) and not _worse(compare_with_ewma(others)):
-        but = f"but significantly worse than EWMA ({p_words(ewma.p)}), which the champion is not"
-        return Promotion(promoted=False, reason=f"{words} than {figures}; {but}")
-    return Promotion(promoted=True, reason=f"{words} than {figures}")
+        but = english(
+            "but significantly worse than EWMA ({p}), which the champion is not",
+            p=p_words(ewma.p),
+        )
+        return Promotion(promoted=False, reason=f"{words}; {but}")
+    return Promotion(promoted=True, reason=words)
 
 
 def _worse(test: PairedTest) -> bool:
@@ -265,8 +298,13 @@ def _worse(test: PairedTest) -> bool:
 def _other_horizon(champion: Manifest, own: int, other: int) -> Promotion:
     return Promotion(
         promoted=False,
-        reason=f"it forecasts {sessions_ahead(own)}, the champion, {champion.id}, "
-        f"{sessions_ahead(other)}; --promote always takes it all the same",
+        reason=english(
+            "it forecasts {own}, the champion, {champion}, {other}; --promote always takes it all "
+            "the same",
+            own=sessions_ahead(own),
+            champion=champion.id,
+            other=sessions_ahead(other),
+        ),
     )
 
 

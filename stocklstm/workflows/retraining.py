@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from stocklstm.core.batch import Batch, Failure, Result, for_each
+from stocklstm.core.language import english
 from stocklstm.core.packages import TRAINING, require_packages
 from stocklstm.core.reference import (
     ModelReference,
@@ -16,7 +17,7 @@ from stocklstm.core.reference import (
     parse_ticker,
 )
 from stocklstm.core.settings.config import differing_settings
-from stocklstm.core.wording import counted, first_few
+from stocklstm.core.wording import first_few
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -203,7 +204,12 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
     found = [*_rescaled(store, latest)]
     if rule.older_than is not None:
         most = rule.older_than
-        found.append(_Finding(sessions > most, f"{since}, and {most} at most are allowed"))
+        found.append(
+            _Finding(
+                sessions > most,
+                english("{since}, and {most} at most are allowed", since=since, most=most),
+            )
+        )
     if rule.drift:
         alarms, drift = _alarms(store, ticker)
         patience = 0 if latest is champion else AGAIN_AFTER
@@ -211,9 +217,9 @@ def _judged(store: Store, ticker: str, rule: RetrainingRule) -> Retraining:
     if rule.older_than is None and not rule.drift:
         known = bars_to_learn(store, ticker, latest.config).since(latest.config.start)
         same = known.fingerprint() == latest.data.sha256
-        words = "revised prices"
+        words = english("revised prices")
         if known.realised is not None and known.realised.counts() != latest.data.measured:
-            words = "more sessions measured by their bars"
+            words = english("more sessions measured by their bars")
         found.append(_Finding(not same, since if sessions or same else f"{words}, {since}"))
     due = [each for each in found if each.due]
     return Retraining(
@@ -254,9 +260,20 @@ def _latest_try(store: Store, champion: Manifest, trained: Manifest) -> Manifest
 
 
 def _since(latest: Manifest, sessions: int, champion: Manifest) -> str:
-    count = counted(sessions, "session") if sessions else "no session"
-    words = f"{count} after {latest.data.last}, the last one that {latest.id} has seen"
-    return words if latest is champion else f"{words}, which is not the champion"
+    after = {"day": latest.data.last, "model": latest.id}
+    if not sessions:
+        words = english("no session after {day}, the last one that {model} has seen", **after)
+    elif sessions == 1:
+        words = english("1 session after {day}, the last one that {model} has seen", **after)
+    else:
+        words = english(
+            "{count:,} sessions after {day}, the last one that {model} has seen",
+            count=sessions,
+            **after,
+        )
+    return (
+        words if latest is champion else english("{words}, which is not the champion", words=words)
+    )
 
 
 def _rescaled(store: Store, latest: Manifest) -> Iterator[_Finding]:
@@ -280,9 +297,14 @@ def _alarms(store: Store, ticker: str) -> tuple[tuple[str, ...], str]:
 
 def _drift_finding(alarms: Sequence[str], sessions: int, since: str, patience: int) -> _Finding:
     if not alarms:
-        return _Finding(due=False, words="its forecasts raise no alarm")
-    words = f"its forecasts raise an alarm ({' and '.join(alarms)})"
+        return _Finding(due=False, words=english("its forecasts raise no alarm"))
+    words = english("its forecasts raise an alarm ({alarms})", alarms=" and ".join(alarms))
     if sessions > patience:
         return _Finding(due=True, words=words)
     # The same prices would make the same model.
-    return _Finding(due=False, words=f"{words}, but there is little new to learn: {since}")
+    return _Finding(
+        due=False,
+        words=english(
+            "{words}, but there is little new to learn: {since}", words=words, since=since
+        ),
+    )

@@ -128,6 +128,7 @@ FORECAST = {
     "store.prices",
     *("store.registry", "store.sessions", "store.signing", "store.store"),
     *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
+    "core.language",
     *(
         "core.operating_system",
         "core.records",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
-from stocklstm.core.wording import error_digits, money, p_cell
+from stocklstm.core.language import say, say_counted
+from stocklstm.core.wording import error_digits, judged_words, money, p_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,26 +43,45 @@ def _tables(console: "Console", items: Sequence["ComparedVersion"]) -> None:
     name = f"{first.ticker}@v{first.version}"
     pairs = len(items) - 1
     console.print(
-        f"{first.ticker} on {first.n} days that none of these versions saw, {first.start} to "
-        f"{first.end}\n"
+        say(
+            "{ticker} on {n} days that none of these versions saw, {start} to {end}",
+            ticker=first.ticker,
+            n=first.n,
+            start=first.start,
+            end=first.end,
+        )
     )
-    columns = ["", "CRPS", "Ratio to EWMA", "p", "Holm p", f"Against {name}"]
+    console.print()
+    columns = [
+        "",
+        "CRPS",
+        say("Ratio to EWMA"),
+        "p",
+        say("Holm p"),
+        say("Against {name}", name=name),
+    ]
     rows = [
         _row(item, item.scores.crps, item.scores.crps_ratio, item.scores.distribution)
         for item in items
     ]
-    grid(console, "Distribution", columns, rows, left=columns[-1:])
+    grid(console, say("Distribution"), columns, rows, left=columns[-1:])
     console.print()
-    columns[1:3] = ["RMSE", "Ratio to last close"]
+    columns[1:3] = ["RMSE", say("Ratio to last close")]
     rows = [
         _row(item, item.scores.rmse, item.scores.rmse_ratio, item.scores.squared) for item in items
     ]
-    grid(console, "Point", columns, rows, left=columns[-1:])
+    grid(console, say("Point"), columns, rows, left=columns[-1:])
     console.print()
-    compared = "1 comparison" if pairs == 1 else f"{pairs} comparisons"
     console.print(
-        f"p: Diebold-Mariano on the same days; Holm p: corrected for {compared} in each table.\n"
+        say_counted(
+            pairs,
+            "p: Diebold-Mariano on the same days; Holm p: corrected for 1 comparison in each "
+            "table.",
+            "p: Diebold-Mariano on the same days; Holm p: corrected for {count} comparisons in "
+            "each table.",
+        )
     )
+    console.print()
     for item in items[1:]:
         console.print(verdict_text(f"{item.result_text}.", _verdict(item.result)))
 
@@ -76,7 +96,7 @@ def _row(
     number = ratio(relative)
     if test is None:
         return [name, shown, number, "", "", ""]
-    judged = verdict_text(test.judged.replace("_", " "), _verdict(test.judged))
+    judged = verdict_text(judged_words(test.judged), _verdict(test.judged))
     return [name, shown, number, p_cell(test.p), p_cell(test.holm_p), judged]
 
 

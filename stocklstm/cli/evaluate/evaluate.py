@@ -28,6 +28,7 @@ from stocklstm.cli.output import (
 from stocklstm.cli.progress import tickers_progress
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
 
@@ -158,7 +159,7 @@ def _require_one(kinds: Sequence[str], *, plot: bool | None, open_picture: bool)
 
 
 def _score(client: Client, references: Sequence[str], plot: bool, jobs: int) -> "EvaluateResult":
-    with tickers_progress("Scoring", shown=jobs > 1) as on_ticker:
+    with tickers_progress(say("Scoring"), shown=jobs > 1) as on_ticker:
         result = client.evaluate(references, plot=plot, jobs=jobs, on_ticker=on_ticker)
     for scored in result.results:
         warn(scored.ticker, scored.warnings)
@@ -201,11 +202,19 @@ def _table(console: "Console", item: "EvaluatedVersion") -> None:
 
     scores = item.evaluation
     console.print(
-        f"{item.ticker}@v{item.version} ({item.preset}) on {scores.n} unseen days, "
-        f"{scores.start} to {scores.end}\n"
+        say(
+            "{ticker}@v{version} ({preset}) on {n} unseen days, {start} to {end}",
+            ticker=item.ticker,
+            version=item.version,
+            preset=item.preset,
+            n=scores.n,
+            start=scores.start,
+            end=scores.end,
+        )
     )
+    console.print()
     scores_tables(console, item)
-    paths(console, "Picture", item.plots)
+    paths(console, say("Picture"), item.plots)
 
 
 VIEW: "View[EvaluatedVersion]" = View(

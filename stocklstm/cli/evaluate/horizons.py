@@ -9,7 +9,8 @@ import typer
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
 from stocklstm.core.forecasts.horizons import horizons_text, parse_horizons
-from stocklstm.core.wording import counted, level_percent, p_cell, percent, sessions_ahead
+from stocklstm.core.language import say, say_counted
+from stocklstm.core.wording import judged_words, level_percent, p_cell, percent, sessions_ahead
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,23 +90,34 @@ def _tables(console: "Console", items: Sequence["HorizonScores"]) -> None:
 
     for item in items:
         own = item.model.startswith(f"{item.ticker}@")
-        name = item.model if own else f"{item.ticker} by {item.model}"
+        name = (
+            item.model if own else say("{ticker} by {model}", ticker=item.ticker, model=item.model)
+        )
         first, last = item.rows[0].evaluation, item.rows[-1].evaluation
-        title = f"{name} ({item.preset}), by sessions ahead, {first.start} to {last.end}"
+        title = say(
+            "{name} ({preset}), by sessions ahead, {start} to {end}",
+            name=name,
+            preset=item.preset,
+            start=first.start,
+            end=last.end,
+        )
         columns = [
-            *("Ahead", "Days", "RMSE ratio", "Holm p", "CRPS ratio", "Holm p"),
-            *(f"In {level_percent(c.level)}" for c in first.distribution.coverage),
-            "Verdict",
+            *(say("Ahead"), say("Days"), say("RMSE ratio"), say("Holm p"), say("CRPS ratio")),
+            say("Holm p"),
+            *(say("In {level}", level=level_percent(c.level)) for c in first.distribution.coverage),
+            say("Verdict"),
         ]
-        grid(console, title, columns, [_cells(row) for row in item.rows], left=["Verdict"])
+        grid(console, title, columns, [_cells(row) for row in item.rows], left=columns[-1:])
         for words in _remarks(item):
             console.print(words)
         console.print()
     console.print(
-        "RMSE ratio: against the last close; CRPS ratio: against EWMA of the same session; Holm p: "
-        "Diebold-Mariano, corrected for the horizons of a table, which decides, as it does of "
-        "Kupiec's test of the intervals. Spans of several sessions overlap: the tests count one "
-        "day in so many."
+        say(
+            "RMSE ratio: against the last close; CRPS ratio: against EWMA of the same session; "
+            "Holm p: Diebold-Mariano, corrected for the horizons of a table, which decides, as it "
+            "does of Kupiec's test of the intervals. Spans of several sessions overlap: the tests "
+            "count one day in so many."
+        )
     )
 
 
@@ -122,7 +134,7 @@ def _cells(row: "HorizonRow") -> list["str | Text"]:
         ratio(spread.crps_ratio),
         p_cell(corrected.crps_holm_p),
         *(percent(c.share) for c in spread.coverage),
-        verdict_text((row.verdict or TOO_FEW).replace("_", " "), row.verdict or ""),
+        verdict_text(judged_words(row.verdict or TOO_FEW), row.verdict or ""),
     ]
 
 
@@ -130,19 +142,29 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
     """Say what the verdicts, of the point forecast beside the last close, leave out."""
     beaten = [row for row in item.rows if row.verdict == "better" and _drift_is_as_good(row)]
     if beaten:
-        yield f"Point: the drift, the mean return of the past, is as good {_ahead(beaten)}."
+        yield say(
+            "Point: the drift, the mean return of the past, is as good {ahead}.",
+            ahead=_ahead(beaten),
+        )
     for side in ("better", "worse"):
         found = [r for r in item.rows if r.distribution_verdict == side]
         if found:
-            yield f"Distribution: {side} than EWMA {_ahead(found)}."
+            yield (
+                say("Distribution: better than EWMA {ahead}.", ahead=_ahead(found))
+                if side == "better"
+                else say("Distribution: worse than EWMA {ahead}.", ahead=_ahead(found))
+            )
     few = [row for row in item.rows if row.verdict is None]
     if few:
         # Only here: errors in what was typed must not wait for NumPy.
         from stocklstm.core.forecasts.live import FEWEST
 
-        yield (
-            f"Too few to judge {_ahead(few)}: {counted(few[0].spans, 'span')} without overlap, of "
-            f"{FEWEST} needed."
+        yield say_counted(
+            few[0].spans,
+            "Too few to judge {ahead}: 1 span without overlap, of {needed} needed.",
+            "Too few to judge {ahead}: {count} spans without overlap, of {needed} needed.",
+            ahead=_ahead(few),
+            needed=FEWEST,
         )
     off = False
     for place, interval in enumerate(item.rows[0].intervals):
@@ -150,12 +172,21 @@ def _remarks(item: "HorizonScores") -> Iterable[str]:
             found = [row for row in item.rows if row.intervals[place].verdict == verdict]
             if found:
                 off = True
-                words = f"{level_percent(interval.level)} {verdict.replace('_', ' ')}"
-                yield f"Intervals: {words} {_ahead(found)}."
+                level = level_percent(interval.level)
+                yield (
+                    say("Intervals: {level} too narrow {ahead}.", level=level, ahead=_ahead(found))
+                    if verdict == "too_narrow"
+                    else say(
+                        "Intervals: {level} too wide {ahead}.", level=level, ahead=_ahead(found)
+                    )
+                )
     if not off and len(few) < len(item.rows):
         judged = any(interval.verdict for row in item.rows for interval in row.intervals)
-        words = "none holds significantly less or more than it promises"
-        yield f"Intervals: {words if judged else 'each a single price'}."
+        yield (
+            say("Intervals: none holds significantly less or more than it promises.")
+            if judged
+            else say("Intervals: each a single price.")
+        )
 
 
 def _drift_is_as_good(row: "HorizonRow") -> bool:
@@ -168,7 +199,7 @@ def _ahead(rows: Sequence["HorizonRow"]) -> str:
     horizons = [row.evaluation.horizon for row in rows]
     if len(horizons) == 1:
         return sessions_ahead(horizons[0])
-    return f"{horizons_text(horizons)} sessions ahead"
+    return say("{numbers} sessions ahead", numbers=horizons_text(horizons))
 
 
 VIEW: "View[HorizonScores]" = View(

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
-from stocklstm.core.wording import p_cell, percent
+from stocklstm.core.language import say, say_counted
+from stocklstm.core.wording import judged_words, p_cell, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,25 +48,42 @@ def _bare(item: "LeagueRow") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["LeagueRow"]) -> None:
     from stocklstm.cli.tables import grid
 
-    versions = "1 version" if len(items) == 1 else f"{len(items)} versions"
-    console.print(f"{versions}, each on the days of its own test part; lowest CRPS ratio first\n")
-    columns = ["", "Days", "CRPS ratio", "p", "Holm p", "In 80 %", "In 95 %", "Against EWMA"]
-    rows = [_spread_row(item) for item in items]
-    grid(console, "Distribution", columns, rows, left=columns[-1:])
+    versions = say_counted(len(items), "1 version", "{count} versions")
+    console.print(
+        say(
+            "{versions}, each on the days of its own test part; lowest CRPS ratio first",
+            versions=versions,
+        )
+    )
     console.print()
-    columns = ["", "Preset", "Days", "RMSE ratio", "p", "Holm p", "Against last close"]
+    columns = ["", say("Days"), say("CRPS ratio"), "p", say("Holm p")]
+    columns += [
+        say("In {level}", level="80 %"),
+        say("In {level}", level="95 %"),
+        say("Against EWMA"),
+    ]
+    rows = [_spread_row(item) for item in items]
+    grid(console, say("Distribution"), columns, rows, left=columns[-1:])
+    console.print()
+    columns = ["", say("Preset"), say("Days"), say("RMSE ratio"), "p", say("Holm p")]
+    columns.append(say("Against last close"))
     rows = [_point_row(item) for item in items]
-    grid(console, "Point", columns, rows, left=["Preset", columns[-1]])
+    grid(console, say("Point"), columns, rows, left=[columns[1], columns[-1]])
     console.print()
     console.print(
-        f"p: Diebold-Mariano; Holm p: corrected for the {versions} of each table, which decides."
+        say_counted(
+            len(items),
+            "p: Diebold-Mariano; Holm p: corrected for the 1 version of each table, which decides.",
+            "p: Diebold-Mariano; Holm p: corrected for the {count} versions of each table, which "
+            "decides.",
+        )
     )
 
 
 def _name(item: "LeagueRow") -> str:
     # The last close is that of so many sessions before.
-    ahead = f", {item.evaluation.horizon} ahead" if item.evaluation.horizon > 1 else ""
-    return f"{item.ticker}@v{item.version}{ahead}"
+    name, horizon = f"{item.ticker}@v{item.version}", item.evaluation.horizon
+    return say("{name}, {horizon} ahead", name=name, horizon=horizon) if horizon > 1 else name
 
 
 def _spread_row(item: "LeagueRow") -> list["str | Text"]:
@@ -97,7 +115,7 @@ def _point_row(item: "LeagueRow") -> list["str | Text"]:
 def _judged(verdict: str) -> "Text":
     from stocklstm.cli.tables import verdict_text
 
-    return verdict_text(verdict.replace("_", " "), verdict)
+    return verdict_text(judged_words(verdict), verdict)
 
 
 VIEW: "View[LeagueRow]" = View(

@@ -11,14 +11,15 @@ from stocklstm.cli.options import in_any_case
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
+from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.wording import (
     error_digits,
-    horizon_suffix,
     level_percent,
     money,
     naive_words,
     p_cell,
     percent,
+    sessions_ahead,
 )
 from stocklstm.errors import ConfigError
 
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
     from stocklstm.core.scores.drift import Drift
     from stocklstm.core.scores.scores import Evaluation
     from stocklstm.workflows.evaluate.live import LiveResult, LiveScores
-
-_REASONS = {
-    "open": "waiting for a close",
-    "too_late": "made too late",
-    "other_horizon": "of another horizon",
-    "not_champion": "of a version that was not champion",
-    "repeated": "of a session that has one already",
-    "not_stored": "without stored prices",
-    "version_removed": "of a version that is gone",
-    "earlier": "before the latest asked for",
-}
-
 
 PANEL = "Live"
 
@@ -167,22 +156,26 @@ def _table(console: "Console", item: "LiveScores") -> None:
         pairs += _scores(item, item.evaluation)
     pairs += [(name, Text(words, style)) for name, words, style in _alarms(item.drift)]
     if words := _left_out(item):
-        pairs.append(("Not scored", words))
+        pairs.append((say("Not scored"), words))
     facts(console, _title(item), pairs)
     console.print()
-    console.print(Text(item.verdict_text, STYLES.get(item.verdict or "", "")))
+    console.print(Text(retold(item.verdict_text), STYLES.get(item.verdict or "", "")))
 
 
 def _title(item: "LiveScores") -> str:
     who = ", ".join(f"v{version}" for version in item.versions)
     name = f"{item.ticker}{f' ({who})' if who else ''}"
     if item.evaluation is None:
-        return f"{name}, live: no forecast has closed"
-    forecasts = "1 forecast" if item.n == 1 else f"{item.n} forecasts"
-    return (
-        f"{name}, live: {forecasts}, {item.evaluation.start} to {item.evaluation.end}"
-        + horizon_suffix(item.horizon)
+        return say("{name}, live: no forecast has closed", name=name)
+    forecasts = say_counted(item.n, "1 forecast", "{count} forecasts")
+    title = say(
+        "{name}, live: {forecasts}, {start} to {end}",
+        name=name,
+        forecasts=forecasts,
+        start=item.evaluation.start,
+        end=item.evaluation.end,
     )
+    return title if item.horizon == 1 else f"{title}, {retold(sessions_ahead(item.horizon))}"
 
 
 def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
@@ -191,40 +184,78 @@ def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
         money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
         for value in (point.rmse, point.rmse_naive, spread.crps)
     )
-    rows = [("RMSE", f"{rmse}, of {naive_words(item.horizon)} {naive}")]
+    rows = [
+        (
+            "RMSE",
+            say(
+                "{rmse}, of {name} {naive}", rmse=rmse, name=naive_words(item.horizon), naive=naive
+            ),
+        )
+    ]
     if point.skill is not None:
-        rows.append(("Skill", skill_words(point)))
+        rows.append((say("Skill"), skill_words(point)))
     if spread.crps_ratio is not None:
-        against = f"{ratio(spread.crps_ratio)} of EWMA's (p {p_cell(spread.dm_p)})"
-        rows.append(("CRPS", f"{crps}, {against}"))
+        words = say(
+            "{crps}, {ratio} of EWMA's (p {p})",
+            crps=crps,
+            ratio=ratio(spread.crps_ratio),
+            p=p_cell(spread.dm_p),
+        )
+        rows.append(("CRPS", words))
     for c in spread.coverage:
-        fits = f"a right one {100 * c.low:.0f} to {100 * c.high:.0f} %"
-        rows.append((f"{level_percent(c.level)} interval", f"held {percent(c.share)} ({fits})"))
+        words = say(
+            "held {share} (a right one {low:.0f} to {high:.0f} %)",
+            share=percent(c.share),
+            low=100 * c.low,
+            high=100 * c.high,
+        )
+        rows.append((say("{level} interval", level=level_percent(c.level)), words))
     return rows
 
 
 def _alarms(found: "Drift") -> list[tuple[str, str, str]]:
     """Give the name of each alarm, what it says and in which style."""
     if found.status == "too_few":
-        return [("Drift", f"{found.n} forecasts are too few to tell", "yellow")]
+        return [(say("Drift"), say("{n} forecasts are too few to tell", n=found.n), "yellow")]
     said = {
-        "calibration": f"chi-squared {found.pit_stat:.1f}, p {p_cell(found.pit_p)}",
-        "skill": "unknown: no test part to compare with",
+        "calibration": say(
+            "chi-squared {stat:.1f}, p {p}", stat=found.pit_stat, p=p_cell(found.pit_p)
+        ),
+        "skill": say("unknown: no test part to compare with"),
     }
     if found.cusum is not None:
-        since = f" since {found.since}" if found.since else ""
-        said["skill"] = f"CUSUM at {100 * found.cusum:.0f} % of its control limit{since}"
+        share = f"{100 * found.cusum:.0f} %"
+        said["skill"] = (
+            say(
+                "CUSUM at {share} of its control limit since {since}",
+                share=share,
+                since=found.since,
+            )
+            if found.since
+            else say("CUSUM at {share} of its control limit", share=share)
+        )
+    names = {"calibration": say("Calibration"), "skill": say("Skill over time")}
     return [
-        (name, f"DRIFT: {said[alarm]}", "bold red")
+        (name, say("DRIFT: {found}", found=said[alarm]), "bold red")
         if alarm in found.alarms
         else (name, said[alarm], "")
-        for alarm, name in (("calibration", "Calibration"), ("skill", "Skill over time"))
+        for alarm, name in names.items()
     ]
 
 
 def _left_out(item: "LiveScores") -> str:
-    counts = asdict(item.left_out)
-    return ", ".join(f"{counts[key]} {words}" for key, words in _REASONS.items() if counts[key])
+    left_out = item.left_out
+    reasons = (
+        (left_out.open, say("waiting for a close")),
+        (left_out.too_late, say("made too late")),
+        (left_out.other_horizon, say("of another horizon")),
+        (left_out.not_champion, say("of a version that was not champion")),
+        (left_out.repeated, say("of a session that has one already")),
+        (left_out.not_stored, say("without stored prices")),
+        (left_out.version_removed, say("of a version that is gone")),
+        (left_out.earlier, say("before the latest asked for")),
+    )
+    return ", ".join(f"{count} {words}" for count, words in reasons if count)
 
 
 VIEW: "View[LiveScores]" = View(

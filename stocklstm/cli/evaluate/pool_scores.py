@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import evaluation_document, ratio
 from stocklstm.cli.output import View
+from stocklstm.core.language import say
 from stocklstm.core.wording import naive_words, p_cell, percent
 
 if TYPE_CHECKING:
@@ -50,30 +51,37 @@ def _tables(console: "Console", items: Sequence["PoolScores"]) -> None:
 
     for item in items:
         console.print(
-            f"{item.ticker}@v{item.version} ({item.preset}) on unseen days of each ticker\n"
+            say(
+                "{ticker}@v{version} ({preset}) on unseen days of each ticker",
+                ticker=item.ticker,
+                version=item.version,
+                preset=item.preset,
+            )
         )
-        columns = ["", "Days", "CRPS ratio", "p", "In 80 %", "In 95 %", "RMSE ratio", "p"]
-        grid(console, "Ticker by ticker", columns, [*map(_row, item.rows), _mean(item.means)])
+        console.print()
+        columns = ["", say("Days"), say("CRPS ratio"), "p", say("In {level}", level="80 %")]
+        columns += [say("In {level}", level="95 %"), say("RMSE ratio"), "p"]
+        grid(console, say("Ticker by ticker"), columns, [*map(_row, item.rows), _mean(item.means)])
         console.print()
         if item.means.owned:
-            columns = ["", "Own model", "Pooled / own", "p"]
+            columns = ["", say("Own model"), say("Pooled / own"), "p"]
             owned = [row for row in item.rows if row.own is not None]
             rows = [*map(_beside, owned), _mean_beside(item.means)]
-            grid(console, "Beside models of their own", columns, rows, left=["Own model"])
+            grid(console, say("Beside models of their own"), columns, rows, left=columns[1:2])
             console.print()
         console.print(_counted(item))
-        beside = (
-            "Pooled / own: CRPS over that of the ticker's own model, on days that neither saw; "
-            if item.means.owned
-            else ""
-        )
-        console.print(
-            f"CRPS ratio: against EWMA; RMSE ratio: against yesterday's close; {beside}"
-            "p: Diebold-Mariano."
-        )
+        parts = [say("CRPS ratio: against EWMA; RMSE ratio: against yesterday's close")]
+        if item.means.owned:
+            parts.append(
+                say(
+                    "Pooled / own: CRPS over that of the ticker's own model, on days that neither "
+                    "saw"
+                )
+            )
+        console.print("; ".join([*parts, "p: Diebold-Mariano."]))
         if any(not row.known for row in item.rows):
-            console.print("*: the model was not trained on it.")
-        paths(console, "Picture", item.plots)
+            console.print(say("*: the model was not trained on it."))
+        paths(console, say("Picture"), item.plots)
 
 
 def _counted(item: "PoolScores") -> str:
@@ -83,7 +91,13 @@ def _counted(item: "PoolScores") -> str:
         "EWMA": (means.crps_better, means.crps_worse),
     }
     return " ".join(
-        f"Against {name}: better for {better} of {means.tickers} after Holm, worse for {worse}."
+        say(
+            "Against {name}: better for {better} of {tickers} after Holm, worse for {worse}.",
+            name=name,
+            better=better,
+            tickers=means.tickers,
+            worse=worse,
+        )
         for name, (better, worse) in counts.items()
     )
 
@@ -103,7 +117,7 @@ def _row(row: "PoolRow") -> list["str | Text"]:
 
 def _mean(means: "PoolMeans") -> list["str | Text"]:
     shares = (percent(share) for share in means.coverage.values())
-    return ["mean", "", ratio(means.crps_ratio), "", *shares, ratio(means.rmse_ratio), ""]
+    return [say("mean"), "", ratio(means.crps_ratio), "", *shares, ratio(means.rmse_ratio), ""]
 
 
 def _beside(row: "PoolRow") -> list["str | Text"]:
@@ -113,7 +127,7 @@ def _beside(row: "PoolRow") -> list["str | Text"]:
 
 def _mean_beside(means: "PoolMeans") -> list["str | Text"]:
     own = "" if means.own_crps_ratio is None else ratio(means.own_crps_ratio)
-    return ["mean", f"{means.owned} of {means.tickers}", own, ""]
+    return [say("mean"), say("{done} of {total}", done=means.owned, total=means.tickers), own, ""]
 
 
 VIEW: "View[PoolScores]" = View(

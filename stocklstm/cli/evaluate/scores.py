@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from stocklstm.core.language import english, say
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import (
     MOST_TIMES,
@@ -13,6 +14,7 @@ from stocklstm.core.wording import (
     naive_words,
     p_cell,
     percent,
+    range_words,
     skill_percent,
 )
 
@@ -70,21 +72,28 @@ def scores_tables(console: "Console", item: "Scored") -> None:
     from stocklstm.cli.tables import grid, verdict_text
 
     scores = item.evaluation
-    grid(console, "Point", ["", "RMSE", "MAE", "RMSE ratio", "p"], _point_rows(item))
+    columns = ["", "RMSE", "MAE", say("RMSE ratio"), "p"]
+    grid(console, say("Point"), columns, _point_rows(item))
     console.print(_point_words(scores.point, scores.horizon))
     console.print()
-    columns = ["", "Right", "95 %", "Pesaran-Timmermann p"]
-    grid(console, "Direction", columns, _direction_rows(scores.direction))
+    columns = ["", say("Right"), "95 %", say("Pesaran-Timmermann p")]
+    grid(console, say("Direction"), columns, _direction_rows(scores.direction))
     console.print()
-    grid(console, "Distribution", ["", "Model", "Reference", "Ratio", "p"], _spread_rows(item))
+    columns = ["", say("Model"), say("Reference"), say("Ratio"), "p"]
+    grid(console, say("Distribution"), columns, _spread_rows(item))
     console.print()
-    columns = ["", "Held", "Fits", "Width", "Kupiec p", "Christoffersen p"]
-    grid(console, "Intervals", columns, _interval_rows(item))
+    columns = ["", say("Held"), say("Fits"), say("Width")]
+    columns += [say("Kupiec p"), say("Christoffersen p")]
+    grid(console, say("Intervals"), columns, _interval_rows(item))
     for each in scores.distribution.coverage:
         if each.adaptive_share is not None:
             console.print(
-                f"The {level_percent(each.level)} interval would have held "
-                f"{percent(each.adaptive_share)}, had it followed the hits before it."
+                say(
+                    "The {level} interval would have held {share}, had it followed "
+                    "the hits before it.",
+                    level=level_percent(each.level),
+                    share=percent(each.adaptive_share),
+                )
             )
     console.print()
     console.print(verdict_text(scores.verdict_text, scores.verdict))
@@ -98,7 +107,7 @@ def _amount(item: "Scored", value: float) -> str:
 def _point_rows(item: "Scored") -> list[list[str]]:
     point, horizon = item.evaluation.point, item.evaluation.horizon
     rows = [
-        ("model", point.rmse, point.mae, point.rmse_ratio, p_cell(point.dm_p)),
+        (say("model"), point.rmse, point.mae, point.rmse_ratio, p_cell(point.dm_p)),
         (naive_words(horizon), point.rmse_naive, point.mae_naive, 1.0, ""),
     ]
     rows += [(r.name, r.rmse, r.mae, r.rmse_ratio, "") for r in item.evaluation.rivals]
@@ -110,19 +119,28 @@ def _point_rows(item: "Scored") -> list[list[str]]:
 
 def _point_words(point: "PointScores", horizon: int) -> str:
     if point.skill is None:
-        return "Skill: none can be measured; the price never changed."
-    words = (
-        f"Skill {skill_words(point)}, Clark-West p {p_cell(point.cw_p)}, MASE "
-        f"{ratio(point.mase)}, MAPE {_mape(point.mape)} %."
+        return say("Skill: none can be measured; the price never changed.")
+    words = say(
+        "Skill {skill}, Clark-West p {p}, MASE {ratio}, MAPE {mape}.",
+        skill=skill_words(point),
+        p=p_cell(point.cw_p),
+        ratio=ratio(point.mase),
+        mape=_mape(point.mape),
     )
     if point.r2 is None or point.r2_naive is None:
         return words
-    return f"{words} R² {_r2(point.r2)}; {naive_words(horizon)} has {_r2(point.r2_naive)}."
+    r2 = say(
+        "R² {own}; {naive} has {other}.",
+        own=_r2(point.r2),
+        naive=naive_words(horizon),
+        other=_r2(point.r2_naive),
+    )
+    return f"{words} {r2}"
 
 
 def _mape(percent_of_price: float) -> str:
     most = 100 * MOST_TIMES
-    return f"> {most:,}" if percent_of_price > most else f"{percent_of_price:,.2f}"
+    return f"> {most:,} %" if percent_of_price > most else f"{percent_of_price:,.2f} %"
 
 
 def _r2(value: float) -> str:
@@ -130,12 +148,12 @@ def _r2(value: float) -> str:
 
 
 def _direction_rows(direction: "DirectionScores") -> list[list[str]]:
-    likely = f"{percent(direction.low)} to {percent(direction.high)}"
+    likely = english("{low} to {high}", low=percent(direction.low), high=percent(direction.high))
     foreseen = p_cell(direction.pt_p)
     return [
-        [f"model, {direction.n} days", percent(direction.accuracy), likely, foreseen],
-        ["always up", percent(direction.always_up), "", ""],
-        ["always down", percent(direction.always_down), "", ""],
+        [say("model, {n} days", n=direction.n), percent(direction.accuracy), likely, foreseen],
+        [say("always up"), percent(direction.always_up), "", ""],
+        [say("always down"), percent(direction.always_down), "", ""],
     ]
 
 
@@ -145,7 +163,7 @@ def _spread_rows(item: "Scored") -> list[list[str]]:
     rows += [(r.name, r.crps, r.crps_ratio, r.dm_p) for r in spread.rivals]
     return [
         [
-            f"CRPS, against {name}",
+            say("CRPS, against {name}", name=name),
             _amount(item, spread.crps),
             _amount(item, reference),
             ratio(relative),
@@ -160,7 +178,7 @@ def _interval_rows(item: "Scored") -> list[list[str]]:
         [
             f"{c.level * 100:.0f} %",
             percent(c.share),
-            f"{100 * c.low:.1f} to {100 * c.high:.1f}",
+            range_words(100 * c.low, 100 * c.high, 1),
             _amount(item, c.width),
             p_cell(c.kupiec_p),
             p_cell(c.christoffersen_p),
@@ -175,8 +193,9 @@ def skill_words(point: "PointScores") -> str:
         None if share is None else skill_percent(share)
         for share in (point.skill, point.skill_low, point.skill_high)
     )
-    bounds = "too few days for bounds" if low is None else f"95 %: {_bare(low)} to {_bare(high)}"
-    return f"{skill} ({bounds})"
+    if low is None:
+        return say("{skill} (too few days for bounds)", skill=skill)
+    return say("{skill} (95 %: {low} to {high})", skill=skill, low=_bare(low), high=_bare(high))
 
 
 def _bare(share: str | None) -> str:

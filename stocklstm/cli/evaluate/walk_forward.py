@@ -11,9 +11,11 @@ from stocklstm.cli.evaluate.scores import evaluation_document, ratio, scores_tab
 from stocklstm.cli.interrupts import interrupted_code
 from stocklstm.cli.output import View, warn
 from stocklstm.cli.progress import Lines
-from stocklstm.cli.streams import draws_bars, say, tell
+from stocklstm.cli.streams import draws_bars, tell, to_stderr
 from stocklstm.cli.train.dry_run import duration
 from stocklstm.client import Client
+from stocklstm.core.language import say, say_counted
+from stocklstm.core.wording import range_words
 from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        say("stopped; of the model that was under way nothing is stored")
+        to_stderr(say("stopped; of the model that was under way nothing is stored"))
         raise typer.Exit(interrupted_code()) from stop
 
 
@@ -155,21 +157,37 @@ def _announcement(plan: "WalkPlanned") -> str:
     windows = (
         f"{plan.least_windows:,}"
         if plan.least_windows == plan.most_windows
-        else f"{plan.least_windows:,} to {plan.most_windows:,}"
+        else range_words(plan.least_windows, plan.most_windows, 0)
     )
-    return (
-        f"{plan.ticker}@v{plan.version}: {_trainings(plan.trainings)} on {windows} windows, "
-        f"at most {plan.epochs} epochs each, to forecast {plan.first} to {plan.last}: "
-        f"about {duration(plan.seconds)} at most"
+    return say(
+        "{ticker}@v{version}: {trainings} on {windows} windows, at most {epochs} "
+        "epochs each, to forecast {first} to {last}: about {duration} at most",
+        ticker=plan.ticker,
+        version=plan.version,
+        trainings=_trainings(plan.trainings),
+        windows=windows,
+        epochs=plan.epochs,
+        first=plan.first,
+        last=plan.last,
+        duration=duration(plan.seconds),
     )
 
 
 def _fold_line(event: "FoldEnded") -> str:
     fold = event.fold
-    return (
-        f"{event.ticker}@v{event.version}: {event.done} of {event.trainings}: "
-        f"{fold.first} to {fold.last}, {fold.epochs} epochs in {duration(fold.seconds)}, RMSE "
-        f"ratio {ratio(fold.rmse_ratio)}, CRPS ratio {ratio(fold.crps_ratio)}"
+    return say(
+        "{ticker}@v{version}: {done} of {trainings}: {first} to {last}, {epochs} "
+        "epochs in {duration}, RMSE ratio {ratio}, CRPS ratio {ratio2}",
+        ticker=event.ticker,
+        version=event.version,
+        done=event.done,
+        trainings=event.trainings,
+        first=fold.first,
+        last=fold.last,
+        epochs=fold.epochs,
+        duration=duration(fold.seconds),
+        ratio=ratio(fold.rmse_ratio),
+        ratio2=ratio(fold.crps_ratio),
     )
 
 
@@ -199,17 +217,27 @@ def _tables(console: "Console", items: Sequence["WalkedVersion"]) -> None:
     for item in items:
         scores = item.evaluation
         console.print(
-            f"{item.ticker}@v{item.version} ({item.preset}), its settings trained anew "
-            f"every {item.refit_every} sessions, on {scores.n} days, {scores.start} to "
-            f"{scores.end}\n"
+            say(
+                "{ticker}@v{version} ({preset}), its settings trained anew every "
+                "{refit_every} sessions, on {n} days, {start} to {end}",
+                ticker=item.ticker,
+                version=item.version,
+                preset=item.preset,
+                refit_every=item.refit_every,
+                n=scores.n,
+                start=scores.start,
+                end=scores.end,
+            )
         )
-        columns = ["#", "First", "Last", "Days", "Windows", "Epochs", "RMSE ratio", "CRPS ratio"]
-        grid(console, "Trainings", columns, [_row(fold) for fold in item.folds])
+        console.print()
+        columns = ["#", say("First"), say("Last"), say("Days"), say("Windows"), say("Epochs")]
+        columns += [say("RMSE ratio"), say("CRPS ratio")]
+        grid(console, say("Trainings"), columns, [_row(fold) for fold in item.folds])
         console.print(_steadiness(item.folds))
         console.print()
         scores_tables(console, item)
         if item.report:
-            console.print(f"Every forecast: {item.report}", soft_wrap=True)
+            console.print(say("Every forecast: {report}", report=item.report), soft_wrap=True)
 
 
 def _row(fold: "WalkedFold") -> list[str]:
@@ -229,14 +257,17 @@ def _steadiness(folds: Sequence["WalkedFold"]) -> str:
     def below(ratios: Sequence[float | None]) -> int:
         return sum(ratio is not None and ratio < 1 for ratio in ratios)
 
-    return (
-        f"Of {_trainings(len(folds))}, {below([f.rmse_ratio for f in folds])} erred less than the "
-        f"last close, and {below([f.crps_ratio for f in folds])} had a lower CRPS than EWMA."
+    return say(
+        "Of {trainings}, {erred_less} erred less than the last close, and {lower} had a lower CRPS "
+        "than EWMA.",
+        trainings=_trainings(len(folds)),
+        erred_less=below([f.rmse_ratio for f in folds]),
+        lower=below([f.crps_ratio for f in folds]),
     )
 
 
 def _trainings(count: int) -> str:
-    return "1 training" if count == 1 else f"{count} trainings"
+    return say_counted(count, "1 training", "{count} trainings")
 
 
 VIEW: "View[WalkedVersion]" = View(

@@ -30,6 +30,7 @@ from stocklstm.cli.progress import evening_lines
 from stocklstm.cli.streams import speaking, speaks_only_of_wrong, write
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
 from stocklstm.core.wording import price_digits
 from stocklstm.errors import ConfigError, StockLstmError, encodable
@@ -274,16 +275,20 @@ def _bare(item: "EveningTicker") -> Iterable[str]:
 
 def _tables(console: "Console", items: Sequence["EveningTicker"]) -> None:
     from stocklstm.cli.tables import grid
-    from stocklstm.workflows.evening.summary import COLUMNS, TEXT_COLUMNS, summarize
+    from stocklstm.workflows.evening.summary import summarize
 
     summary = summarize(items)
-    used = [any(row[place] for row in summary.rows) for place in range(len(COLUMNS))]
+    used = [any(row[place] for row in summary.rows) for place in range(len(summary.columns))]
 
     def shown(cells: Sequence[str]) -> list[str]:
         return [cell for cell, is_used in zip(cells, used, strict=True) if is_used]
 
     grid(
-        console, "Evening", shown(COLUMNS), [shown(row) for row in summary.rows], left=TEXT_COLUMNS
+        console,
+        say("Evening"),
+        shown(summary.columns),
+        [shown(row) for row in summary.rows],
+        left=summary.text_columns,
     )
     for line in summary.lines:
         console.print(line)

@@ -16,7 +16,8 @@ from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
-from stocklstm.core.wording import measured_words, target_words
+from stocklstm.core.language import retold, say
+from stocklstm.core.wording import judged_words, measured_words, target_words
 from stocklstm.workflows.documents import details_document
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ def list_models(
         with Client() as client:
             result = client.list_models(all_tickers(named, ticker))
         if not result.models and not result.failures:
-            tell("the store has no model yet: stocklstm train --ticker PETR4.SA")
+            tell(
+                say(
+                    "the store has no model yet: {command}",
+                    command="stocklstm train --ticker PETR4.SA",
+                )
+            )
         return result
 
     conclude(LIST, call, as_json=as_json, quiet=quiet)
@@ -79,7 +85,8 @@ def _summary_table(console: "Console", items: Sequence["ModelSummary"]) -> None:
 
     from stocklstm.cli.tables import grid, verdict_text
 
-    columns = ["Model", "Aliases", "Created", "Preset", "Method", "Bytes", "Verdict"]
+    columns = [say("Model"), say("Aliases"), say("Created"), say("Preset"), say("Method")]
+    columns += [say("Bytes"), say("Verdict")]
     rows: list[list[str | Text]] = [
         [
             f"{item.ticker}@v{item.version}",
@@ -88,12 +95,11 @@ def _summary_table(console: "Console", items: Sequence["ModelSummary"]) -> None:
             item.preset,
             item.method,
             f"{item.bytes:,}",
-            verdict_text(item.verdict.replace("_", " "), item.verdict),
+            verdict_text(judged_words(item.verdict), item.verdict),
         ]
         for item in items
     ]
-    words = ["Aliases", "Created", "Preset", "Method", "Verdict"]
-    grid(console, "Models", columns, rows, left=words)
+    grid(console, say("Models"), columns, rows, left=[*columns[1:5], columns[6]])
 
 
 def _details_bare(item: "ModelDetails") -> Iterable[str]:
@@ -106,24 +112,38 @@ def _details_table(console: "Console", items: Sequence["ModelDetails"]) -> None:
 
 
 def _forecasts(target: str, horizon: int) -> str:
-    return f"the {target} of {target_words(horizon)}"
+    if target == "price":
+        return say("the price of {session}", session=target_words(horizon))
+    return say("the return of {session}", session=target_words(horizon))
 
 
 def _origin(manifest: "Manifest") -> Sequence[tuple[str, str]]:
     source = manifest.imported_from
     if source is None:
         return ()
-    model = f" of {source.model} of another store" if source.model else " files"
-    return (("imported", f"{source.at} from the {source.kind}{model}"),)
+    words = (
+        say(
+            "{at} from the {kind} of {model} of another store",
+            at=source.at,
+            kind=source.kind,
+            model=source.model,
+        )
+        if source.model
+        else say("{at} from the {kind} files", at=source.at, kind=source.kind)
+    )
+    return ((say("imported"), words),)
 
 
 def _training(manifest: "Manifest") -> str:
     training = manifest.training
     if not training.epochs:
-        return "elsewhere; how is not known"
-    return (
-        f"{training.epochs} epochs on {training.device}, kept {training.kept_epoch}; curves: "
-        f"{training.diagnosis}"
+        return say("elsewhere; how is not known")
+    return say(
+        "{epochs} epochs on {device}, kept {kept_epoch}; curves: {diagnosis}",
+        epochs=training.epochs,
+        device=training.device,
+        kept_epoch=training.kept_epoch,
+        diagnosis=training.diagnosis,
     )
 
 
@@ -137,30 +157,49 @@ def _details(console: "Console", item: "ModelDetails") -> None:
         console,
         manifest.id,
         [
-            ("aliases", ", ".join(item.aliases) or "none"),
-            ("created", manifest.created),
-            ("method", manifest.method),
-            ("parent", manifest.parent or "none"),
+            (say("aliases"), ", ".join(item.aliases) or say("none")),
+            (say("created"), manifest.created),
+            (say("method"), manifest.method),
+            (say("parent"), manifest.parent or say("none")),
             *_origin(manifest),
             (
-                "network",
-                (
-                    f"{config.num_layers} × {config.hidden_size} units, windows of "
-                    f"{config.seq_length}, {manifest.training.parameters:,} parameters"
+                say("network"),
+                say(
+                    "{num_layers} × {hidden_size} units, windows of {seq_length}, "
+                    "{parameters:,} parameters",
+                    num_layers=config.num_layers,
+                    hidden_size=config.hidden_size,
+                    seq_length=config.seq_length,
+                    parameters=manifest.training.parameters,
                 ),
             ),
-            ("sees", ", ".join(config.features)),
-            ("forecasts", _forecasts(config.target, config.horizon)),
-            ("preset", f"{config.preset}, seed {config.seed}"),
-            ("training", _training(manifest)),
-            ("prices", f"{data.rows} rows, {data.first} to {data.last}, {', '.join(data.sources)}"),
-            *([("measured", measured_words(data.measured))] if data.measured else []),
-            ("learned from", f"{splits.train_start} to {splits.train_end}"),
-            ("tested on", f"{scores.start} to {scores.end}, {scores.n} days"),
-            ("verdict", verdict_text(scores.verdict_text, scores.verdict)),
-            ("files", ", ".join(manifest.files)),
-            *([("walked forward", item.walk_forward)] if item.walk_forward else []),
-            ("path", item.path),
+            (say("sees"), ", ".join(config.features)),
+            (say("forecasts"), _forecasts(config.target, config.horizon)),
+            (say("preset"), say("{preset}, seed {seed}", preset=config.preset, seed=config.seed)),
+            (say("training"), _training(manifest)),
+            (
+                say("prices"),
+                say(
+                    "{rows} rows, {first} to {last}, {sources}",
+                    rows=data.rows,
+                    first=data.first,
+                    last=data.last,
+                    sources=", ".join(data.sources),
+                ),
+            ),
+            *([(say("measured"), measured_words(data.measured))] if data.measured else []),
+            (
+                say("learned from"),
+                say("{first} to {last}", first=splits.train_start, last=splits.train_end),
+            ),
+            (
+                say("tested on"),
+                say("{start} to {end}, {n} days", start=scores.start, end=scores.end, n=scores.n),
+            ),
+            (say("verdict"), verdict_text(scores.verdict_text, scores.verdict)),
+            (say("files"), ", ".join(manifest.files)),
+            *([(say("walked forward"), item.walk_forward)] if item.walk_forward else []),
+            (say("path"), item.path),
             *_changes(item.alias_log),
         ],
     )
@@ -168,15 +207,24 @@ def _details(console: "Console", item: "ModelDetails") -> None:
 
 def _changes(log: Sequence["AliasChange"]) -> Iterable[tuple[str, str]]:
     if len(log) > _RECENT:
-        yield "changed", f"{len(log)} times; --json has them all, the last {_RECENT} are"
+        yield (
+            say("changed"),
+            say(
+                "{count} times; --json has them all, the last {recent} are",
+                count=len(log),
+                recent=_RECENT,
+            ),
+        )
     for change in log[-_RECENT:]:
-        yield "changed", _change(change)
+        yield say("changed"), _change(change)
 
 
 def _change(change: "AliasChange") -> str:
-    before = "" if change.replaced is None else f" (was v{change.replaced})"
-    now = "removed" if change.version is None else f"v{change.version}"
-    return f"{change.at}: {change.name} {now}{before}: {change.reason}"
+    before = (
+        "" if change.replaced is None else f" ({say('was v{replaced}', replaced=change.replaced)})"
+    )
+    now = say("removed") if change.version is None else f"v{change.version}"
+    return f"{retold(change.at)}: {change.name} {now}{before}: {retold(change.reason)}"
 
 
 LIST: "View[ModelSummary]" = View(

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
-from stocklstm.core.language import say
+from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.wording import (
-    horizon_suffix,
     level_percent,
     money,
     percent,
     percent_change,
     price_digits,
+    range_words,
     sessions_ahead,
     skill_percent,
 )
@@ -57,8 +57,11 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
     # The sessions of one ticker need not say in every row which one it is.
     one = several and len({item.ticker for item in items}) == 1
     columns = [
-        *(["Session", "Ahead"] if one else ["Ticker", "Session", *["Ahead"][: int(several)]]),
-        *("Forecast", "Change", *intervals, *["Outcome"][: int(known)]),
+        *([] if one else [say("Ticker")]),
+        say("Session"),
+        *([say("Ahead")] if several else []),
+        *(say("Forecast"), say("Change"), *map(retold, intervals)),
+        *([say("Outcome")] if known else []),
     ]
     rows = [
         [
@@ -67,15 +70,19 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             *([f"{item.horizon}"] if several else []),
             money(item.point, item.currency, digits),
             percent_change(item.change_pct),
-            *(f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}" for i in item.intervals),
+            *(range_words(i.lower, i.upper, digits) for i in item.intervals),
             *([_outcome(item, digits)] if known else []),
         ]
         for item in items
         for digits in [price_digits(item.last_close)]
     ]
-    near = all(item.horizon == 1 and item.outcome is None for item in items)
-    title = f"Forecast closes{f' of {items[0].ticker}' if one else ''}"
-    grid(console, "Next session's close" if near else title, columns, rows)
+    if all(item.horizon == 1 and item.outcome is None for item in items):
+        title = say("Next session's close")
+    elif one:
+        title = say("Forecast closes of {ticker}", ticker=items[0].ticker)
+    else:
+        title = say("Forecast closes")
+    grid(console, title, columns, rows)
     lines(console, (line for group in of_one_model(items) for line in _explained(group)))
     for words in _not_on_the_grid(items[0].intervals):
         console.print(f"\n{words}")
@@ -89,25 +96,42 @@ def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
 
     first, several = group[0], len(group) > 1
     last = money(first.last_close, first.currency, price_digits(first.last_close))
-    ahead = horizon_suffix(first.horizon)
+    ahead = "" if first.horizon == 1 else sessions_ahead(first.horizon)
     if several:
         from stocklstm.core.forecasts.horizons import horizons_text
 
-        ahead = f", {horizons_text([item.horizon for item in group])} sessions ahead"
+        numbers = horizons_text([item.horizon for item in group])
+        ahead = say("{numbers} sessions ahead", numbers=numbers)
+    ahead = f", {retold(ahead)}" if ahead else ""
     yield Line("")
-    yield Line(f"{_maker(first)}, from the close of {first.as_of}, {last}{ahead}.")
+    yield Line(
+        say(
+            "{maker}, from the close of {as_of}, {last}{ahead}.",
+            maker=_maker(first),
+            as_of=first.as_of,
+            last=last,
+            ahead=ahead,
+        )
+    )
     yield verdict_line(first.verdict_text, first.verdict)
     untested = (c.detail for item in group for c in item.checks if c.name == HORIZON_CHECK)
     for words in dict.fromkeys(untested):
-        yield Line(f"{words[0].upper()}{words[1:]}", whole=True)
+        told = retold(words)
+        yield Line(f"{told[0].upper()}{told[1:]}", whole=True)
     for item in group:
-        whose = f", {sessions_ahead(item.horizon)}" if several else ""
+        whose = f", {retold(sessions_ahead(item.horizon))}" if several else ""
         if item.live is not None:
-            yield Line(f"Live{whose}, {_live_words(item.live)}")
+            yield Line(say("Live{whose}, {record}.", whose=whose, record=_live_words(item.live)))
         if any(interval.adaptive for interval in item.intervals):
-            yield Line(f"Adaptive intervals{whose}: {_adaptive_words(item)}")
+            yield Line(
+                say(
+                    "Adaptive intervals{whose}: {levels} of the forecast distribution.",
+                    whose=whose,
+                    levels=_adaptive_words(item),
+                )
+            )
     if first.plot:
-        yield Line(f"Picture: {first.plot}", whole=True)
+        yield Line(f"{say('Picture')}: {first.plot}", whole=True)
 
 
 def _not_on_the_grid(intervals: "Sequence[Interval]") -> Iterable[str]:
@@ -115,45 +139,65 @@ def _not_on_the_grid(intervals: "Sequence[Interval]") -> Iterable[str]:
     between = [each.level for each in intervals if each.interpolated]
     beyond = [each.level for each in intervals if each.extended]
     if between:
-        words = "lies" if len(between) == 1 else "lie"
-        yield f"{_named(between)} {words} between those of the forecast: interpolated."
+        yield say_counted(
+            len(between),
+            "The {levels} interval lies between those of the forecast: interpolated.",
+            "The {levels} intervals lie between those of the forecast: interpolated.",
+            levels=_listed(between),
+        )
     if beyond:
-        words = "is wider than any" if len(beyond) == 1 else "are wider than any"
-        yield f"{_named(beyond)} {words} of the forecast: extended as a normal tail would go on."
+        yield say_counted(
+            len(beyond),
+            "The {levels} interval is wider than any of the forecast: "
+            "extended as a normal tail would go on.",
+            "The {levels} intervals are wider than any of the forecast: "
+            "extended as a normal tail would go on.",
+            levels=_listed(beyond),
+        )
 
 
-def _named(levels: Sequence[float]) -> str:
-    listed = " and ".join(
+def _listed(levels: Sequence[float]) -> str:
+    return " and ".join(
         filter(None, [", ".join(map(level_percent, levels[:-1])), level_percent(levels[-1])])
     )
-    return f"The {listed} interval{'' if len(levels) == 1 else 's'}"
 
 
 def _maker(item: "Forecast") -> str:
     own = item.model == f"{item.ticker}@v{item.version}"
-    return item.model if own else f"{item.ticker} by {item.model}"
+    return item.model if own else say("{ticker} by {model}", ticker=item.ticker, model=item.model)
 
 
 def _live_words(live: "LiveRecord") -> str:
     from stocklstm.core.forecasts.live import FEWEST
 
-    held = [
-        f"{level_percent(float(level))} held {percent(share)}"
+    parts = [
+        say(
+            "{level} held {share}",
+            level=level_percent(float(level)),
+            share=percent(share),
+        )
         for level, share in live.coverage.items()
     ]
-    skill = "" if live.skill is None else f", skill {skill_percent(live.skill, 1)}"
-    sessions = "session" if live.n == 1 else f"{live.n} sessions"
-    few = "" if live.n >= FEWEST else f" ({FEWEST} would begin to tell something)"
-    return f"last {sessions}: {', '.join(held)}{skill}{few}."
+    if live.skill is not None:
+        parts.append(say("skill {skill}", skill=skill_percent(live.skill, 1)))
+    few = ""
+    if live.n < FEWEST:
+        few = " " + say("({fewest} would begin to tell something)", fewest=FEWEST)
+    last = say_counted(live.n, "last session", "last {count} sessions")
+    return f"{last}: {', '.join(parts)}{few}"
 
 
 def _adaptive_words(item: "Forecast") -> str:
     taken = [
-        f"{level_percent(interval.level)} as {percent(interval.effective_level)}"
+        say(
+            "{level} as {share}",
+            level=level_percent(interval.level),
+            share=percent(interval.effective_level),
+        )
         for interval in item.intervals
         if interval.effective_level is not None
     ]
-    return f"{', '.join(taken)} of the forecast distribution."
+    return ", ".join(taken)
 
 
 def _outcome(item: "Forecast", digits: int) -> str:

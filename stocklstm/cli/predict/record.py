@@ -20,9 +20,9 @@ from stocklstm.cli.predict.spreadsheet import STDOUT, CsvStyleName, chosen_style
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
 from stocklstm.core.batch import Failure
-from stocklstm.core.language import currency_symbol
+from stocklstm.core.language import currency_symbol, retold, say
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
-from stocklstm.core.wording import level_percent, price_digits
+from stocklstm.core.wording import level_percent, price_digits, range_words
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def forecasts(
         with Client(lock_timeout_s=lock_timeout) as client:
             result = client.list_forecasts(names, since=since)
         if not (result.results or result.failures or as_json or quiet):
-            tell(f"no forecast on record is of a session from {since} on")
+            tell(say("no forecast on record is of a session from {since} on", since=since))
         # What could not be read is no reason to empty a file.
         unknown = bool(result.failures) and not result.results
         if csv is None or (unknown and csv != STDOUT):
@@ -107,14 +107,19 @@ def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
     from stocklstm.cli.tables import grid, width_of
 
     currency = currency_symbol(items[0].currency)
-    title = f"{items[0].ticker}, forecasts on record{f' in {currency}' if currency else ''}"
+    ticker = items[0].ticker
+    title = (
+        say("{ticker}, forecasts on record in {currency}", ticker=ticker, currency=currency)
+        if currency
+        else say("{ticker}, forecasts on record", ticker=ticker)
+    )
     levels = [level_percent(level) for level in INTERVAL_LEVELS]
     columns = [
-        *("Session", "From", "Made (UTC)", "Model", "Ahead", "Forecast", *levels),
-        *("Came", "Error", "Inside"),
+        *(say("Session"), say("From"), say("Made (UTC)"), say("Model"), say("Ahead")),
+        *(say("Forecast"), *map(retold, levels), say("Came"), say("Error"), say("Inside")),
     ]
     rows = [_cells(item) for item in items]
-    left = ["From", "Made (UTC)", "Model"]
+    left = columns[1:4]
     if width_of(columns, rows) > console.width:
         # Two lines a forecast, where that is narrow enough; else each becomes a block of lines.
         pairs = ((0, 1), (2, 3), (5, 4), (6, 7), (8, 9), (10,))
@@ -126,10 +131,20 @@ def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
     closed = [item.held for item in items if item.held is not None and not item.late]
     if closed:
         shares = (
-            f"{level} held {sum(held[f'{number:g}'] for held in closed)}"
+            say(
+                "{level} held {count}",
+                level=level,
+                count=sum(held[f"{number:g}"] for held in closed),
+            )
             for level, number in zip(levels, INTERVAL_LEVELS, strict=True)
         )
-        console.print(f"Of {len(closed)} that closed and were made in time: {', '.join(shares)}.")
+        console.print(
+            say(
+                "Of {count} that closed and were made in time: {shares}.",
+                count=len(closed),
+                shares=", ".join(shares),
+            )
+        )
 
 
 def _stacked(cells: Sequence[str], places: Sequence[int]) -> str:
@@ -145,13 +160,18 @@ def _cells(item: "PastForecast") -> list[str]:
     return [
         item.target_session,
         item.as_of,
-        f"{item.made_at[:10]} {item.made_at[11:16]}{' late' if item.late else ''}",
+        _made(item),
         item.model,
         f"{item.horizon}",
         f"{item.point:,.{digits}f}",
-        *(f"{each.lower:,.{digits}f} to {each.upper:,.{digits}f}" for each in item.intervals),
+        *(range_words(each.lower, each.upper, digits) for each in item.intervals),
         *(came, error, _inside(item)),
     ]
+
+
+def _made(item: "PastForecast") -> str:
+    when = f"{item.made_at[:10]} {item.made_at[11:16]}"
+    return say("{when} late", when=when) if item.late else when
 
 
 def _inside(item: "PastForecast") -> str:
@@ -159,7 +179,7 @@ def _inside(item: "PastForecast") -> str:
         return ""
     # An interval lies within those that promise more.
     held = [level for level in INTERVAL_LEVELS if item.held[f"{level:g}"]]
-    return level_percent(held[0]) if held else "no"
+    return level_percent(held[0]) if held else say("no")
 
 
 VIEW: "View[PastForecast]" = View(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document
-from stocklstm.core.wording import counted
+from stocklstm.core.language import retold, say, say_counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,20 +26,27 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
     for item in items:
         facts(
             console,
-            f"What training {item.ticker} would do",
+            say("What training {ticker} would do", ticker=item.ticker),
             [
                 *_tickers(item),
-                ("preset", item.preset),
-                ("network", _shape(item.network)),
-                ("parameters", f"{item.parameters:,}"),
-                ("begins with", "random weights" if item.start is None else item.start),
-                ("prices", f"{counted(item.rows, 'session')}, {item.first} to {item.last}"),
-                *((part.name, _windows(part)) for part in item.parts),
-                ("epochs", f"at most {item.epochs:,}"),
-                ("steps", f"{item.steps_per_epoch:,} an epoch, at most {item.steps:,}"),
-                ("device", item.device),
-                *(("skipped", device) for device in item.skipped_devices),
-                ("time", _time(item)),
+                (say("preset"), item.preset),
+                (say("network"), _shape(item.network)),
+                (say("parameters"), f"{item.parameters:,}"),
+                (say("begins with"), say("random weights") if item.start is None else item.start),
+                (say("prices"), _prices(item)),
+                *((retold(part.name), _windows(part)) for part in item.parts),
+                (say("epochs"), say("at most {epochs:,}", epochs=item.epochs)),
+                (
+                    say("steps"),
+                    say(
+                        "{steps_per_epoch:,} an epoch, at most {steps:,}",
+                        steps_per_epoch=item.steps_per_epoch,
+                        steps=item.steps,
+                    ),
+                ),
+                (say("device"), item.device),
+                *((say("skipped"), device) for device in item.skipped_devices),
+                (say("time"), _time(item)),
             ],
         )
 
@@ -49,26 +56,52 @@ def _tickers(item: "PlannedTraining") -> list[tuple[str, str]]:
 
     if not isinstance(item, PlannedPool):
         return []
-    left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
-    return [("tickers", f"{len(item.tickers)}{left_out}")]
+    return [(say("tickers"), tickers_words(item.tickers, item.left_out))]
+
+
+def tickers_words(tickers: Sequence[object], left_out: Sequence[object]) -> str:
+    """Count the tickers of a pool, and those that it is trained without."""
+    if not left_out:
+        return f"{len(tickers)}"
+    return say("{count}; {left_out} left out", count=len(tickers), left_out=len(left_out))
+
+
+def _prices(item: "PlannedTraining") -> str:
+    sessions = say_counted(item.rows, "1 session", "{count} sessions")
+    return say("{sessions}, {first} to {last}", sessions=sessions, first=item.first, last=item.last)
 
 
 def _shape(network: "PlannedNetwork") -> str:
-    layers = f"{counted(network.layers, 'layer')} of {counted(network.hidden, 'unit')}"
-    return f"{counted(network.inputs, 'input')}, {layers}, {counted(network.outputs, 'output')}"
+    layers = say_counted(network.layers, "1 layer", "{count} layers")
+    return ", ".join(
+        (
+            say_counted(network.inputs, "1 input", "{count} inputs"),
+            say_counted(
+                network.hidden, "{layers} of 1 unit", "{layers} of {count} units", layers=layers
+            ),
+            say_counted(network.outputs, "1 output", "{count} outputs"),
+        )
+    )
 
 
 def _windows(part: "PlannedPart") -> str:
     if not part.windows:
-        return "none"
-    return f"{counted(part.windows, 'window')}, forecasting {part.first} to {part.last}"
+        return say("none")
+    return say_counted(
+        part.windows,
+        "1 window, forecasting {first} to {last}",
+        "{count} windows, forecasting {first} to {last}",
+        first=part.first,
+        last=part.last,
+    )
 
 
 def _time(item: "PlannedTraining") -> str:
-    about = f"about {duration(item.seconds)}"
     if item.patience is None:
-        return about
-    return f"{about} at most; early stopping may make it less"
+        return say("about {duration}", duration=duration(item.seconds))
+    return say(
+        "about {duration} at most; early stopping may make it less", duration=duration(item.seconds)
+    )
 
 
 def duration(seconds: float) -> str:

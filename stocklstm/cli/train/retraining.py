@@ -8,6 +8,7 @@ import typer
 
 from stocklstm.cli.output import View
 from stocklstm.cli.train import dry_run
+from stocklstm.core.language import say
 from stocklstm.core.reference import StoredTicker
 from stocklstm.errors import ConfigError
 
@@ -170,15 +171,16 @@ def _shown(
     done = [(retraining, item) for retraining, item in pairs if item is not None]
     for _, item in done:
         made.tables(console, [item])
+    columns = [say("Champion"), say("Why")]
     rows = [[f"{each.ticker}@v{each.champion}", each.reason] for each, _ in done]
     if rows:
-        grid(console, "Due", ["Champion", "Why"], rows, left=["Why"])
+        grid(console, say("Due"), columns, rows, left=columns[1:])
     rows = [
         [f"{each.ticker}@v{each.champion}", each.reason] for each, item in pairs if item is None
     ]
     if rows:
-        title = "Not due" if done else "Nothing is due for retraining"
-        grid(console, title, ["Champion", "Why"], rows, left=["Why"])
+        title = say("Not due") if done else say("Nothing is due for retraining")
+        grid(console, title, columns, rows, left=columns[1:])
 
 
 def view_of(made: "View[TrainedVersion]") -> "View[Retrained]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stocklstm.cli.options import in_any_case, parameter, with_parameters
-from stocklstm.cli.streams import say
+from stocklstm.cli.streams import to_stderr
 from stocklstm.core.settings.config import PRESETS
 from stocklstm.core.settings.layers import SETTINGS, EffectiveSettings
 from stocklstm.errors import ConfigError
@@ -80,7 +80,7 @@ class Given:
         from stocklstm.workflows.settings import unknown_variables
 
         for name in unknown_variables():
-            say(f"warning: {name} is no setting; stocklstm config show lists them")
+            to_stderr(f"warning: {name} is no setting; stocklstm config show lists them")
         return client.effective_settings(self._flags(), file=self.file, like=self.like)
 
     @property

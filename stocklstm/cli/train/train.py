@@ -39,6 +39,7 @@ from stocklstm.cli.train.retraining import Every, IfDrift, IfOlderThan, RetrainO
 from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import retold, say
 from stocklstm.core.reference import AUTO, is_pool
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.errors import ConfigError
@@ -324,7 +325,7 @@ def _warn_of_left_out(result: "TrainResult | PooledResult") -> None:
         return
     for trained in result.results:
         for each in getattr(trained, "left_out", ()):
-            warn(each.ticker, [f"left out: {each.reason}"])
+            warn(each.ticker, [say("left out: {reason}", reason=each.reason)])
 
 
 def _drawn(plot: bool | None, *, wanted: bool, quiet: bool) -> bool | None:
@@ -340,7 +341,14 @@ def _comment(versions: Sequence["TrainedVersion"]) -> None:
         warn(made.ticker, made.warnings)
         if os.environ.get(VERBOSE):
             parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in made.times.items())
-            tell(f"{made.ticker}@v{made.version}: seconds of {parts}")
+            tell(
+                say(
+                    "{ticker}@v{version}: seconds of {parts}",
+                    ticker=made.ticker,
+                    version=made.version,
+                    parts=parts,
+                )
+            )
 
 
 def _require_pool(name: str | None, *, pooled: bool) -> None:
@@ -370,7 +378,7 @@ def _progress(
 ) -> Iterator[tuple[Callable[["EpochEnded"], None], Callable[["TickersDone"], None]]]:
     """Show epochs where this process trains, else how many tickers are through."""
     if not backend.is_this_process:
-        with tickers_progress("Training") as on_ticker:
+        with tickers_progress(say("Training")) as on_ticker:
             yield lambda _: None, on_ticker
     else:
         with training_progress() as on_epoch:
@@ -391,68 +399,106 @@ def _bare(item: "TrainedVersion") -> Iterable[str]:
 
 def _tables(console: "Console", items: Sequence["TrainedVersion | PooledVersion"]) -> None:
     from stocklstm.cli.tables import facts, verdict_text
+    from stocklstm.cli.train.dry_run import tickers_words
     from stocklstm.workflows.train.train import PooledVersion
 
     for item in items:
         scores = item.evaluation
         verdict = verdict_text(scores.verdict_text, scores.verdict)
-        title = f"Trained {item.ticker}@v{item.version}"
+        title = say("Trained {ticker}@v{version}", ticker=item.ticker, version=item.version)
         if not isinstance(item, PooledVersion):
             facts(
                 console,
                 title,
-                [*_training_facts(item), ("test days", verdict)],
+                [*_training_facts(item), (say("test days"), verdict)],
             )
             _places(console, item)
             continue
-        left_out = f"; {len(item.left_out)} left out" if item.left_out else ""
         facts(
             console,
             title,
             [
-                ("tickers", f"{len(item.tickers)}{left_out}"),
-                ("windows", f"{item.windows:,} to learn from"),
+                (say("tickers"), tickers_words(item.tickers, item.left_out)),
+                (say("windows"), say("{windows:,} to learn from", windows=item.windows)),
                 *_training_facts(item),
-                ("test days", f"{scores.start} to {scores.end}, {scores.n:,} over all tickers"),
-                ("verdict", verdict),
+                (
+                    say("test days"),
+                    say(
+                        "{start} to {end}, {n:,} over all tickers",
+                        start=scores.start,
+                        end=scores.end,
+                        n=scores.n,
+                    ),
+                ),
+                (say("verdict"), verdict),
             ],
         )
         _places(console, item)
         console.print(
-            f"\nOf each ticker: stocklstm evaluate --model {item.ticker[1:]}", soft_wrap=True
+            "\n"
+            + say(
+                "Of each ticker: {command}", command=f"stocklstm evaluate --model {item.ticker[1:]}"
+            ),
+            soft_wrap=True,
         )
 
 
 def _places(console: "Console", item: "TrainedVersion") -> None:
     from stocklstm.cli.tables import paths
 
-    paths(console, "Files", [item.path])
-    paths(console, "Picture", item.plots)
+    paths(console, say("Files"), [item.path])
+    paths(console, say("Picture"), item.plots)
     if not item.plots:
         from stocklstm.store.manifest import drawing_command
 
         command = drawing_command(item.ticker, item.version)
-        console.print(f"Pictures: {command}", soft_wrap=True)
+        console.print(say("Pictures: {command}", command=command), soft_wrap=True)
 
 
 def _training_facts(item: "TrainedVersion") -> list[tuple[str, str]]:
-    champion = "yes" if item.promoted else "no"
+    champion = say("yes") if item.promoted else say("no")
     return [
-        ("preset", f"{item.preset}, {item.parameters:,} parameters"),
-        ("epochs", f"{item.epochs} in {item.seconds:.0f} s"),
-        ("best epoch", f"{item.best_epoch}, validation loss {item.best_val_loss:.5f}"),
-        ("kept epoch", f"{item.kept_epoch}"),
+        (
+            say("preset"),
+            say(
+                "{preset}, {parameters:,} parameters",
+                preset=item.preset,
+                parameters=item.parameters,
+            ),
+        ),
+        (
+            say("epochs"),
+            say("{epochs} in {seconds:.0f} s", epochs=item.epochs, seconds=item.seconds),
+        ),
+        (
+            say("best epoch"),
+            say(
+                "{best_epoch}, validation loss {best_val_loss:.5f}",
+                best_epoch=item.best_epoch,
+                best_val_loss=item.best_val_loss,
+            ),
+        ),
+        (say("kept epoch"), f"{item.kept_epoch}"),
         *_measured(item.measured),
-        ("diagnosis", item.diagnosis),
-        ("champion", f"{champion}: {item.promotion}"),
-        *([] if item.by_hand is None else [("by hand", item.by_hand)]),
+        (say("diagnosis"), item.diagnosis),
+        (say("champion"), f"{champion}: {retold(item.promotion)}"),
+        *([] if item.by_hand is None else [(say("by hand"), item.by_hand)]),
     ]
 
 
 def _measured(sessions: Mapping[str, int]) -> list[tuple[str, str]]:
     from stocklstm.core.wording import measured_words
 
-    return [("sessions", f"measured {measured_words(sessions)}")] if sessions else []
+    return (
+        [
+            (
+                say("sessions"),
+                say("measured {measured}", measured=measured_words(sessions)),
+            )
+        ]
+        if sessions
+        else []
+    )
 
 
 VIEW: "View[TrainedVersion]" = View(

@@ -30,6 +30,7 @@ from stocklstm.cli.train import train as training
 from stocklstm.cli.train.setting_options import Given, Preset, Promote, with_settings
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import retold, say
 from stocklstm.core.reference import AUTO
 from stocklstm.core.settings.config import AXES, LOCK_TIMEOUT_S, SAMPLERS
 from stocklstm.errors import ConfigError
@@ -144,7 +145,7 @@ def tune(
         stopping = stop_at_interrupt() if jobs == 1 or shared else _never()
         with (
             _progress(shown=not shared) as on_trial,
-            tickers_progress("Searching", shown=shared) as on_ticker,
+            tickers_progress(say("Searching"), shown=shared) as on_ticker,
             stopping as should_stop,
         ):
             result = client.tune(
@@ -154,7 +155,7 @@ def tune(
                 should_stop=should_stop,
                 on_trial=on_trial,
                 on_ticker=on_ticker,
-                on_note=note,
+                on_note=lambda words: note(retold(words)),
             )
         return result.after(stocked.failures)
 
@@ -208,9 +209,16 @@ def _progress(*, shown: bool) -> Iterator[Callable[["TrialEnded"], None]]:
 
 def _trial_line(event: "TrialEnded") -> str:
     trial = event.trial
-    return (
-        f"{event.ticker}: trial {event.done} of at most {event.most}: {_words(trial.settings)}: "
-        f"{trial.status}, validation loss {trial.loss:.5f}, best {event.best.loss:.5f}"
+    return say(
+        "{ticker}: trial {done} of at most {most}: {words}: {status}, validation "
+        "loss {loss:.5f}, best {loss2:.5f}",
+        ticker=event.ticker,
+        done=event.done,
+        most=event.most,
+        words=_words(trial.settings),
+        status=trial.status,
+        loss=trial.loss,
+        loss2=event.best.loss,
     )
 
 
@@ -236,32 +244,41 @@ def _tables(console: "Console", items: Sequence[_Tuned]) -> None:
 
     for item in items:
         found = item.found
+        axes = [say("rate"), say("hidden"), say("layers"), "dropout", say("batch")]
         grid(
             console,
-            f"Trials of {found.ticker}, {found.sampler}",
-            ["#", "rate", "hidden", "layers", "dropout", "batch", "loss", "epochs", "s", ""],
+            say("Trials of {ticker}, {sampler}", ticker=found.ticker, sampler=found.sampler),
+            ["#", *axes, say("loss"), say("epochs"), "s", ""],
             [_row(trial, found) for trial in found.trials],
             left=[""],
+            # As they are typed.
+            verbatim=axes,
         )
         facts(
             console,
-            f"Best settings of {found.ticker}",
+            say("Best settings of {ticker}", ticker=found.ticker),
             [
-                ("settings", _words(found.best.settings)),
-                ("result", found.conclusion),
-                ("seen", f"{found.validation_days} validation days, no test day"),
-                ("train it", found.command),
+                (say("settings"), _words(found.best.settings)),
+                (say("result"), found.conclusion),
+                (
+                    say("seen"),
+                    say(
+                        "{validation_days} validation days, no test day",
+                        validation_days=found.validation_days,
+                    ),
+                ),
+                (say("train it"), found.command),
             ],
         )
-        paths(console, "Picture", [found.plot])
+        paths(console, say("Picture"), [found.plot])
         if item.trained is not None:
             training.VIEW.tables(console, [item.trained])
 
 
 def _row(trial: "TriedSettings", found: "TunedTicker") -> list[str]:
     marks = [
-        *(["best"] if trial == found.best else []),
-        *(["start"] if trial == found.start else []),
+        *([say("best")] if trial == found.best else []),
+        *([say("start")] if trial == found.start else []),
         *([trial.status] if trial.status != "complete" else []),
     ]
     return [

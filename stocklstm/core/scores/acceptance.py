@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.forecasts.quantiles import crps
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.scores.evaluation import ScoredDays
 from stocklstm.core.scores.significance import diebold_mariano, holm
@@ -82,12 +83,11 @@ def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float)
     )
     close = rmse <= tolerance_pct and spread <= tolerance_pct
     losses = [
-        f"{name} significantly worse ({p_words(test.p)})"
+        english("{score} significantly worse ({p})", score=name, p=p_words(test.p))
         for name, test in (("RMSE", squared), ("CRPS", distribution))
         if test.found
     ]
-    beyond = f"beyond {NEGLIGIBLE * tolerance_pct:g} % " if tolerance_pct else ""
-    tested = " and ".join(losses) or f"no loss {beyond}found in {len(parent.dates)} test days"
+    tested = " and ".join(losses) or _no_loss(tolerance_pct, len(parent.dates))
     return Acceptance(
         rmse_change_pct=rmse,
         crps_change_pct=spread,
@@ -95,8 +95,32 @@ def judge_smaller(smaller: ScoredDays, parent: ScoredDays, tolerance_pct: float)
         distribution=distribution,
         largest_difference=float(np.abs(smaller.forecasts.points - parent.forecasts.points).max()),
         accepted=close and not losses,
-        reason=f"RMSE {percent_change(rmse)}, CRPS {percent_change(spread)}: "
-        f"{'within' if close else 'more than'} the {tolerance_pct:g} % allowed; {tested}",
+        reason=f"{_growth_words(rmse, spread, tolerance_pct)}; {tested}",
+    )
+
+
+def _no_loss(tolerance_pct: float, days: int) -> str:
+    if not tolerance_pct:
+        return english("no loss found in {days} test days", days=days)
+    return english(
+        "no loss beyond {share:g} % found in {days} test days",
+        share=NEGLIGIBLE * tolerance_pct,
+        days=days,
+    )
+
+
+def _growth_words(rmse: float, spread: float, tolerance_pct: float) -> str:
+    changes = {"rmse": percent_change(rmse), "crps": percent_change(spread)}
+    if rmse <= tolerance_pct and spread <= tolerance_pct:
+        return english(
+            "RMSE {rmse}, CRPS {crps}: within the {most} allowed",
+            most=f"{tolerance_pct:g} %",
+            **changes,
+        )
+    return english(
+        "RMSE {rmse}, CRPS {crps}: more than the {most} allowed",
+        most=f"{tolerance_pct:g} %",
+        **changes,
     )
 
 

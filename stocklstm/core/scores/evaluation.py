@@ -15,6 +15,7 @@ import numpy as np
 from stocklstm.core.forecasts.intervals import followed
 from stocklstm.core.forecasts.live import FEWEST
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, crps, interval
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import (
     Bars,
     Dates,
@@ -51,7 +52,7 @@ from stocklstm.core.scores.significance import (
     wilson_interval,
 )
 from stocklstm.core.settings.config import INTERVAL_LEVELS, SIGNIFICANT
-from stocklstm.core.wording import level_percent, naive_words, p_words, percent, size_words
+from stocklstm.core.wording import level_percent, p_words, percent, size_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,19 +343,52 @@ def _judged(point: PointScores, chance: float) -> str:
 
 
 def _verdict_words(verdict: str, point: PointScores, horizon: int) -> str:
-    naive = naive_words(horizon).upper()
+    naive = _naive(horizon)
     if point.rmse_ratio is None:
-        judged = "WORSE" if verdict == "worse" else "NO BETTER"
-        return f"{judged} THAN {naive}: the price never changed on these days."
+        return (
+            english("WORSE THAN {naive}: the price never changed on these days.", naive=naive)
+            if verdict == "worse"
+            else english(
+                "NO BETTER THAN {naive}: the price never changed on these days.", naive=naive
+            )
+        )
     size, chance = size_words(abs(point.rmse_ratio - 1)), p_words(point.dm_p)
     if verdict == "worse":
-        return f"WORSE THAN {naive}: error {size} larger ({chance}); do not use."
+        return english(
+            "WORSE THAN {naive}: error {size} larger ({chance}); do not use.",
+            naive=naive,
+            size=size,
+            chance=chance,
+        )
     if verdict == "better":
-        return f"BETTER THAN {naive}: error {size} smaller ({chance})."
+        return english(
+            "BETTER THAN {naive}: error {size} smaller ({chance}).",
+            naive=naive,
+            size=size,
+            chance=chance,
+        )
     if point.rmse == point.rmse_naive:
-        return f"NO BETTER THAN {naive}: the same error."
-    side = "larger" if point.rmse_ratio > 1 else "smaller"
-    return f"NO BETTER THAN {naive}: error {size} {side} ({chance})."
+        return english("NO BETTER THAN {naive}: the same error.", naive=naive)
+    if point.rmse_ratio > 1:
+        return english(
+            "NO BETTER THAN {naive}: error {size} larger ({chance}).",
+            naive=naive,
+            size=size,
+            chance=chance,
+        )
+    return english(
+        "NO BETTER THAN {naive}: error {size} smaller ({chance}).",
+        naive=naive,
+        size=size,
+        chance=chance,
+    )
+
+
+def _naive(horizon: int) -> str:
+    """Name the naive forecast in capitals."""
+    if horizon == 1:
+        return english("YESTERDAY'S CLOSE")
+    return english("THE CLOSE {horizon} SESSIONS BEFORE", horizon=horizon)
 
 
 def _count_words(tickers: Sequence[Evaluation]) -> list[str]:
@@ -364,8 +398,14 @@ def _count_words(tickers: Sequence[Evaluation]) -> list[str]:
     chances = holm([each.point.dm_p for each in tickers])
     judged = [_judged(each.point, chance) for each, chance in zip(tickers, chances, strict=True)]
     better, worse = (judged.count(verdict) for verdict in ("better", "worse"))
-    counted = f"better for {better} of {len(tickers)} after Holm, worse for {worse}"
-    return [f"Ticker by ticker: {counted}."]
+    return [
+        english(
+            "Ticker by ticker: better for {better} of {count} after Holm, worse for {worse}.",
+            better=better,
+            count=len(tickers),
+            worse=worse,
+        )
+    ]
 
 
 class IntervalFault(NamedTuple):
@@ -404,12 +444,15 @@ def interval_faults(days: ScoredDays, coverage: Coverage) -> list[IntervalFault]
     return faults
 
 
-_FAULTS = {
-    "too narrow": "TOO NARROW",
-    "too wide": "TOO WIDE",
-    "misses in runs": "MISSES COME IN RUNS",
-    "misses too regular": "MISSES COME TOO REGULARLY",
-}
+def _fault_words(fault: IntervalFault) -> str:
+    p = p_words(fault.p)
+    if fault.kind == "too narrow":
+        return english("TOO NARROW ({p})", p=p)
+    if fault.kind == "too wide":
+        return english("TOO WIDE ({p})", p=p)
+    if fault.kind == "misses in runs":
+        return english("MISSES COME IN RUNS ({p})", p=p)
+    return english("MISSES COME TOO REGULARLY ({p})", p=p)
 
 
 def _interval_words(
@@ -421,21 +464,34 @@ def _interval_words(
         found: What is wrong with each interval of the distribution.
     """
     if not any(each.width for each in distribution.coverage):
-        return "Intervals: each a single price."
+        return english("Intervals: each a single price.")
     off = [
-        f"{_covered(each)}: " + " and ".join(f"{_FAULTS[f.kind]} ({p_words(f.p)})" for f in faults)
+        english(
+            "{level} covered {share}: {faults}",
+            level=level_percent(each.level),
+            share=percent(each.share),
+            faults=" and ".join(map(_fault_words, faults)),
+        )
         for each, faults in zip(distribution.coverage, found, strict=True)
         if faults
     ]
     widest = distribution.coverage[-1]
-    expected = f"expected {widest.low * 100:.0f}–{widest.high * 100:.0f} %"
-    words = f"Intervals: {'; '.join(off) or f'{_covered(widest)} ({expected}): consistent'}."
+    words = english("Intervals: {levels}.", levels="; ".join(off) or _consistent(widest))
     if distribution.dm_p < SIGNIFICANT and distribution.crps_ratio is not None:
-        side = "worse" if distribution.crps_ratio > 1 else "better"
-        size = size_words(abs(distribution.crps_ratio - 1))
-        words += f" Distribution: {size} {side} than EWMA ({p_words(distribution.dm_p)})."
+        size, p = size_words(abs(distribution.crps_ratio - 1)), p_words(distribution.dm_p)
+        if distribution.crps_ratio > 1:
+            return f"{words} " + english(
+                "Distribution: {size} worse than EWMA ({p}).", size=size, p=p
+            )
+        return f"{words} " + english("Distribution: {size} better than EWMA ({p}).", size=size, p=p)
     return words
 
 
-def _covered(coverage: Coverage) -> str:
-    return f"{level_percent(coverage.level)} covered {percent(coverage.share)}"
+def _consistent(coverage: Coverage) -> str:
+    return english(
+        "{level} covered {share} (expected {low:.0f}–{high:.0f} %): consistent",
+        level=level_percent(coverage.level),
+        share=percent(coverage.share),
+        low=coverage.low * 100,
+        high=coverage.high * 100,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import Field, field, fields
 from typing import Any, Literal, NamedTuple
 
+from stocklstm.core.language import english
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import Limits, at_least, between
 from stocklstm.errors import ConfigError
@@ -71,21 +72,26 @@ class MethodRow(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-_AS_FLOAT = "weights are unpacked at load, so that a forecast takes as long as in float32"
-_TRAINED_ON = "it was trained further: only its advantage over the controls is due to the method"
-_TAUGHT = "it learned from the outputs of its parent, not from actual prices"
+_AS_FLOAT = english("weights are unpacked at load, so that a forecast takes as long as in float32")
+_TRAINED_ON = english(
+    "it was trained further: only its advantage over the controls is due to the method"
+)
+_TAUGHT = english("it learned from the outputs of its parent, not from actual prices")
 
 METHODS: Mapping[str, MethodRow] = {
     "dynamic": MethodRow(
         "int8, activations scaled as they come",
-        "activations are scaled by their range, so that a forecast depends a little on what else "
-        "is in its batch; predict and evaluate make them one by one",
+        english(
+            "activations are scaled by their range, so that a forecast depends a little on what "
+            "else is in its batch; predict and evaluate make them one by one"
+        ),
         {"dynamic-int8": Weights(0.1, computed=True)},
         ("per_tensor",),
     ),
     "static": MethodRow(
         "int8 weights, float activations",
-        f"activations stay float32, as ONNX Runtime has no LSTM for others; {_AS_FLOAT}",
+        english("activations stay float32, as ONNX Runtime has no LSTM for others")
+        + f"; {_AS_FLOAT}",
         {"static-int8": Weights(0.05)},
         ("calibration_windows",),
     ),
@@ -103,8 +109,11 @@ METHODS: Mapping[str, MethodRow] = {
     ),
     "prune": MethodRow(
         "most weights zero, or fewer units",
-        "zeros make the file compress better and no forecast faster: ONNX Runtime multiplies "
-        f"them too; {_TAUGHT}",
+        english(
+            "zeros make the file compress better and no forecast faster: ONNX Runtime multiplies "
+            "them too"
+        )
+        + f"; {_TAUGHT}",
         {"pruned-int8": Weights(0.05), "structured": FLOAT32},
         ("sparsity", "structured", "epochs"),
     ),
@@ -250,7 +259,9 @@ class Compression:
     def note(self) -> str:
         """What to know of the method, in words."""
         words = _TAUGHT if self.structured else METHODS[self.method].note
-        return f"{words}; integers of 2 bits take 4 in the file" if self.bits == 2 else words
+        if self.bits != 2:
+            return words
+        return f"{words}; " + english("integers of 2 bits take 4 in the file")
 
 
 def options() -> list[Field[Any]]:

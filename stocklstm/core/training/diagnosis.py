@@ -31,9 +31,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
+from stocklstm.core.language import english
 from stocklstm.core.settings.config import TrainingConfig
 from stocklstm.core.training.epochs import EpochRecord, History
-from stocklstm.core.wording import MOST_TIMES, significant, two_digits
+from stocklstm.core.wording import MOST_TIMES, significant, too_many_times, two_digits
 
 _MATERIAL = {"return": 0.5, "price": 0.02}
 _NOTHING_GAINED = 0.2
@@ -80,7 +81,15 @@ class Diagnosis:
     @property
     def words(self) -> str:
         """All of it in one line."""
-        return f"{self.kind}: {self.reason}" + (f"; {self.advice}" if self.advice else "")
+        found = f"{self.reason}; {self.advice}" if self.advice else self.reason
+        return {
+            "unstable": english("unstable: {found}", found=found),
+            "overfitting": english("overfitting: {found}", found=found),
+            "underfitting": english("underfitting: {found}", found=found),
+            "still improving": english("still improving: {found}", found=found),
+            "no gain": english("no gain: {found}", found=found),
+            "good": english("good: {found}", found=found),
+        }[self.kind]
 
 
 def diagnose(
@@ -146,14 +155,19 @@ class _Curves:
     @property
     def best_words(self) -> str:
         """Where validation was lowest, and whether those weights were kept."""
-        words = f"validation loss was lowest at epoch {self.best.epoch}"
-        if self.kept.epoch == self.best.epoch:
-            return f"{words}, whose weights were kept"
+        best = self.best.epoch
+        if self.kept.epoch == best:
+            return english(
+                "validation loss was lowest at epoch {best}, whose weights were kept", best=best
+            )
         more = self.kept.val_loss / self.best.val_loss - 1 if self.best.val_loss else 0.0
-        size = f"{100 * more:.0f} %" if more <= MOST_TIMES else f"more than {MOST_TIMES} times"
-        return (
-            f"{words}; the last epoch, {self.kept.epoch}, was kept, {size} above it "
-            "(--restore-best true keeps the best)"
+        size = f"{100 * more:.0f} %" if more <= MOST_TIMES else too_many_times()
+        return english(
+            "validation loss was lowest at epoch {best}; the last epoch, {epoch}, was "
+            "kept, {size} above it (--restore-best true keeps the best)",
+            best=best,
+            epoch=self.kept.epoch,
+            size=size,
         )
 
 
@@ -162,23 +176,32 @@ def _epoch(history: History, number: int) -> EpochRecord:
 
 
 def _unstable(curves: _Curves) -> Diagnosis | None:
-    advice = f"try --learning-rate {curves.config.learning_rate / 10:g}"
+    advice = english(
+        "try {options}", options=f"--learning-rate {curves.config.learning_rate / 10:g}"
+    )
     losses = [*curves.passes, *(record.val_loss for record in curves.records)]
     if not all(map(math.isfinite, losses)):
-        return Diagnosis("unstable", "a loss was no finite number", advice)
+        return Diagnosis("unstable", english("a loss was no finite number"), advice)
     start = curves.constant.train
     # Prices that never moved leave nothing to lose, and nothing to compare with.
     if curves.constant.is_start and curves.passes and curves.passes[0] > _UNDONE * start > 0:
         more = _per_cent(curves.passes[0] / start)
         return Diagnosis(
-            "unstable", f"the loss of the first pass was {more} above where it began", advice
+            "unstable",
+            english("the loss of the first pass was {more} above where it began", more=more),
+            advice,
         )
     jumps = sum(_jumps(curves)) if start else 0
     if jumps >= max(2, _JUMPS_SHARE * len(curves.passes)):
         return Diagnosis(
             "unstable",
-            f"in {jumps} of {len(curves.passes)} passes the training loss rose above its lowest by "
-            f"over {100 * curves.material:g} % of what had been gained over a constant forecast",
+            english(
+                "in {jumps} of {passes} passes the training loss rose above its lowest by over "
+                "{share:g} % of what had been gained over a constant forecast",
+                jumps=jumps,
+                passes=len(curves.passes),
+                share=100 * curves.material,
+            ),
             advice,
         )
     return None
@@ -206,22 +229,30 @@ def _overfitting(curves: _Curves) -> Diagnosis | None:
     if still_learning and rise > max(material, _STEPS * step):
         return Diagnosis(
             "overfitting",
-            f"{curves.best_words}; since then, while training fell, validation has "
-            + _given_back(rise, curves.gain),
-            "more --dropout, a smaller --hidden-size or a longer history may help"
+            f"{curves.best_words}; {_given_back(rise, curves.gain)}",
+            english("more --dropout, a smaller --hidden-size or a longer history may help")
             if curves.kept.epoch == curves.best.epoch
-            else "stop early with --patience 6 --restore-best true",
+            else english("stop early with --patience 6 --restore-best true"),
         )
     return None
 
 
 def _given_back(rise: float, gain: float) -> str:
-    over = "gained over a constant forecast"
     if not gain:
-        return f"risen, and nothing had been {over}"
+        return english(
+            "since then, while training fell, validation has risen, and nothing had been gained "
+            "over a constant forecast"
+        )
     if rise >= gain:
-        return f"given back all that had been {over}, and more"
-    return f"given back {two_digits(100 * rise / gain)} % of what had been {over}"
+        return english(
+            "since then, while training fell, validation has given back all that had been gained "
+            "over a constant forecast, and more"
+        )
+    return english(
+        "since then, while training fell, validation has given back {share} % of what had been "
+        "gained over a constant forecast",
+        share=two_digits(100 * rise / gain),
+    )
 
 
 def _still_improving(curves: _Curves) -> Diagnosis | None:
@@ -235,55 +266,64 @@ def _still_improving(curves: _Curves) -> Diagnosis | None:
     if not (at_end or goes_on) or (curves.underfits and curves.stands_still):
         return None
     gained = (
-        f"the last {late} of {last} epochs brought {two_digits(100 * brought / curves.gain)} % of "
-        "what was gained over a constant forecast"
+        english(
+            "the last {late} of {last} epochs brought {share} % of what was gained over a constant "
+            "forecast",
+            late=late,
+            last=last,
+            share=two_digits(100 * brought / curves.gain),
+        )
         if 0 < brought <= curves.gain
-        else f"the last {late} of {last} epochs brought it down still"
+        else english("the last {late} of {last} epochs brought it down still", late=late, last=last)
     )
-    where = f"at the last epoch, {last}" if at_end else f"at epoch {curves.lowest.epoch}"
-    return Diagnosis(
-        "still improving", f"validation loss was lowest {where}; {gained}", _go_on(curves)
+    where = (
+        english("validation loss was lowest at the last epoch, {last}", last=last)
+        if at_end
+        else english("validation loss was lowest at epoch {epoch}", epoch=curves.lowest.epoch)
     )
+    return Diagnosis("still improving", f"{where}; {gained}", _go_on(curves))
 
 
 def _go_on(curves: _Curves) -> str:
     if curves.best is not curves.lowest:
-        return f"try a --min-delta below {curves.config.min_delta:g}"
+        return english("try a --min-delta below {value}", value=f"{curves.config.min_delta:g}")
     longer = f"--epochs {2 * max(curves.config.epochs, curves.last.epoch)}"
-    return f"try a larger --learning-rate, or {longer}" if curves.underfits else f"try {longer}"
+    if curves.underfits:
+        return english("try a larger --learning-rate, or {longer}", longer=longer)
+    return english("try {options}", options=longer)
 
 
 def _underfitting(curves: _Curves) -> Diagnosis | None:
     if not curves.underfits or curves.left is None:
         return None
     left, share = curves.left, significant(100 * curves.left, 4)
-    size = f"{share} %" if left <= MOST_TIMES else f"more than {MOST_TIMES} times"
+    size = f"{share} %" if left <= MOST_TIMES else too_many_times()
     return Diagnosis(
         "underfitting",
-        f"the losses came down to {size} of a constant forecast's and no lower",
-        "try a larger --learning-rate, --hidden-size or more --epochs",
+        english("the losses came down to {size} of a constant forecast's and no lower", size=size),
+        english("try a larger --learning-rate, --hidden-size or more --epochs"),
     )
 
 
 def _no_gain(curves: _Curves) -> Diagnosis | None:
     if curves.best.epoch > 0:
         if curves.best.val_loss > curves.constant.validation:
-            words = "the validation loss never came down to that of a constant forecast"
+            words = english("the validation loss never came down to that of a constant forecast")
             return Diagnosis("no gain", words)
         return None
     return Diagnosis(
         "no gain",
-        "no epoch improved on "
-        + (
-            "the starting point, filtered historical simulation on the volatility anchor"
-            if curves.constant.is_start
-            else "the weights that it began with"
-        ),
-        "" if curves.kept.epoch == 0 else "--restore-best true would have kept it",
+        english(
+            "no epoch improved on the starting point, filtered historical simulation on the "
+            "volatility anchor"
+        )
+        if curves.constant.is_start
+        else english("no epoch improved on the weights that it began with"),
+        "" if curves.kept.epoch == 0 else english("--restore-best true would have kept it"),
     )
 
 
 def _per_cent(ratio: float) -> str:
     if ratio < 2:
         return f"{two_digits(100 * (ratio - 1))} %"
-    return f"{ratio:.3g} times" if ratio <= MOST_TIMES else f"more than {MOST_TIMES} times"
+    return english("{ratio:.3g} times", ratio=ratio) if ratio <= MOST_TIMES else too_many_times()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stocklstm.core.batch import Batch, Result
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Bars, Indices
 from stocklstm.core.reference import parse_reference
 from stocklstm.core.scores.comparison import BETTER, NO_DIFFERENCE, ComparedScores, compare_all
@@ -148,15 +149,37 @@ def _shared_origins(models: Sequence[LoadedModel], bars: Bars) -> Indices:
 def _words(name: str, first: str, scores: ComparedScores, crps: float) -> str:
     test = scores.distribution
     if test is None:
-        return f"{name} is what the others are compared with"
+        return english("{name} is what the others are compared with", name=name)
     change = 100 * (scores.crps / crps - 1) if crps > 0 else math.inf
     # Two versions of the same settings differ by little, which is worth two digits.
     digits = f"{two_digits(abs(change))} %" if abs(change) < 10 else size_words(abs(change) / 100)
-    size = f"CRPS {digits} {'higher' if change > 0 else 'lower'}"
     if scores.crps == crps:
-        size = "the same CRPS"
+        size = english("the same CRPS")
+    elif change > 0:
+        size = english("CRPS {size} higher", size=digits)
+    else:
+        size = english("CRPS {size} lower", size=digits)
     chance = p_words(test.holm_p)
     if test.judged == NO_DIFFERENCE:
-        return f"{name} and {first} cannot be told apart: {size} ({chance})"
-    judged = "better" if test.judged == BETTER else "worse"
-    return f"{name} is {judged} than {first}: {size} ({chance})"
+        return english(
+            "{name} and {first} cannot be told apart: {size} ({chance})",
+            name=name,
+            first=first,
+            size=size,
+            chance=chance,
+        )
+    if test.judged == BETTER:
+        return english(
+            "{name} is better than {first}: {size} ({chance})",
+            name=name,
+            first=first,
+            size=size,
+            chance=chance,
+        )
+    return english(
+        "{name} is worse than {first}: {size} ({chance})",
+        name=name,
+        first=first,
+        size=size,
+        chance=chance,
+    )

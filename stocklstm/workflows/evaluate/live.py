@@ -9,6 +9,7 @@ import numpy as np
 from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts
 from stocklstm.core.forecasts.quantiles import ReturnForecasts
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Bars, Floats
 from stocklstm.core.reference import ModelReference, parse_reference
 from stocklstm.core.scores.drift import Drift, SkillReference, drift, skill_reference
@@ -274,9 +275,17 @@ def _scored_days(
 def _verdict(evaluation: Evaluation | None, waiting: int) -> tuple[str | None, str]:
     if evaluation is None:
         if not waiting:
-            return None, "NOTHING TO SCORE YET: no forecast was given."
-        forecasts = "1 forecast waits" if waiting == 1 else f"{waiting} forecasts wait"
-        return None, f"NOTHING TO SCORE YET: {forecasts} for a session to close."
+            return None, english("NOTHING TO SCORE YET: no forecast was given.")
+        if waiting == 1:
+            return None, english("NOTHING TO SCORE YET: 1 forecast waits for a session to close.")
+        return None, english(
+            "NOTHING TO SCORE YET: {waiting} forecasts wait for a session to close.",
+            waiting=waiting,
+        )
     if evaluation.n < FEWEST:
-        return None, f"TOO FEW TO JUDGE: {evaluation.n} forecasts have closed, of {FEWEST} needed."
+        return None, english(
+            "TOO FEW TO JUDGE: {n} forecasts have closed, of {fewest} needed.",
+            n=evaluation.n,
+            fewest=FEWEST,
+        )
     return evaluation.verdict, evaluation.verdict_text

@@ -6,12 +6,13 @@ from html import escape
 from pathlib import Path
 
 from stocklstm.core.clock import utc_now
+from stocklstm.core.language import current, retold, say
 from stocklstm.errors import MissingPackageError
 from stocklstm.report.figure import rendered
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import write_file
 from stocklstm.workflows.evening.evening import EveningTicker
-from stocklstm.workflows.evening.summary import COLUMNS, summarize
+from stocklstm.workflows.evening.summary import summarize
 from stocklstm.workflows.pictures import forecast_figure
 
 PAGE = "index.html"
@@ -46,17 +47,19 @@ def write_report(store: Store, items: Sequence[EveningTicker], directory: Path) 
 
 def _page(items: Sequence[EveningTicker], figures: str, at: str) -> str:
     summary = summarize(items)
-    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+    title = say("Forecasts of {day}", day=at[:10])
+    made = say("Made at {moment}.", moment=at)
+    head = "".join(f"<th>{escape(name)}</th>" for name in summary.columns)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
         for row in summary.rows
     )
     return "".join(
         (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            f'<!DOCTYPE html>\n<html lang="{current()}">\n<head>\n<meta charset="utf-8">\n',
             '<meta name="viewport" content="width=device-width">\n',
-            f"<title>Forecasts of {at[:10]}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n",
-            f"<h1>Forecasts of {at[:10]}</h1>\n<p>Made at {at}.</p>\n",
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n",
+            f"<h1>{title}</h1>\n<p>{made}</p>\n",
             f"<table>\n<tr>{head}</tr>\n{rows}</table>\n",
             *(f"<p>{escape(line)}</p>\n" for line in summary.lines),
             figures,
@@ -69,6 +72,7 @@ def _figures(items: Sequence[EveningTicker], pictures: Sequence[bytes]) -> Itera
     for item, picture in zip(items, pictures, strict=True):
         name, encoded = escape(item.ticker), b64encode(picture).decode()
         yield f'<h2 id="{name}">{name}</h2>\n'
-        yield f'<img alt="Forecast of {name}" src="data:image/png;base64,{encoded}">\n'
+        alternative = say("Forecast of {ticker}", ticker=item.ticker)
+        yield f'<img alt="{escape(alternative)}" src="data:image/png;base64,{encoded}">\n'
         for warning in item.warnings:
-            yield f"<p>{escape(warning)}</p>\n"
+            yield f"<p>{escape(retold(warning))}</p>\n"

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.forecasts.live import LiveRecord
+from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.reference import version_id
-from stocklstm.core.wording import counted, level_percent, money, percent_change, price_digits
+from stocklstm.core.wording import level_percent, money, percent_change, price_digits, range_words
 from stocklstm.workflows.evening.evening import EveningTicker
 from stocklstm.workflows.evening.renewal import NewModel
 from stocklstm.workflows.predict.history import PastForecast
@@ -14,30 +15,32 @@ from stocklstm.workflows.predict.history import PastForecast
 OLD_SESSIONS = 60
 """Sessions that a model has not seen from which on its age is said."""
 
-TEXT_COLUMNS = ("Within", "Note")
-"""Columns of words rather than figures."""
-
-COLUMNS = (
-    *("Ticker", "Closed", "Close", "Was forecast", "Within", "Live"),
-    *("Next", "Forecast", "Change", "95 %", "Model", "Note"),
-)
-
 
 class Summary(NamedTuple):
     """The table.
 
     Attributes:
-        rows: A cell for each of `COLUMNS`.
+        columns: Headings.
+        text_columns: Those of columns of words rather than figures.
+        rows: A cell for each column.
         lines: What to say below it.
     """
 
+    columns: tuple[str, ...]
+    text_columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[str, ...]
 
 
 def summarize(items: Sequence[EveningTicker]) -> Summary:
-    """Put an evening into a table."""
-    return Summary(tuple(_row(item) for item in items), tuple(_lines(items)))
+    """Put an evening into a table, in the language that is spoken."""
+    within, note = say("Within"), say("Note")
+    columns = (
+        *(say("Ticker"), say("Closed"), say("Close"), say("Was forecast"), within, say("Live")),
+        *(say("Next"), say("Forecast"), say("Change"), "95 %", say("Model"), note),
+    )
+    rows = tuple(tuple(map(retold, _row(item))) for item in items)
+    return Summary(columns, (within, note), rows, tuple(_lines(items)))
 
 
 def _row(item: EveningTicker) -> tuple[str, ...]:
@@ -61,43 +64,48 @@ def _row(item: EveningTicker) -> tuple[str, ...]:
 
 
 def _bounds(interval: Interval, digits: int) -> str:
-    return f"{interval.lower:,.{digits}f} to {interval.upper:,.{digits}f}"
+    return range_words(interval.lower, interval.upper, digits)
 
 
 def _within(past: PastForecast) -> str:
     """Name the narrowest interval that held what came."""
     held = [level for level, is_held in (past.held or {}).items() if is_held]
-    return level_percent(min(map(float, held))) if held else "neither"
+    return level_percent(min(map(float, held))) if held else say("neither")
 
 
 def _live(live: LiveRecord) -> str:
     """Say how often the intervals held, such as 79/95 % of 60."""
     shares = "/".join(f"{100 * share:.0f}" for share in live.coverage.values())
-    return f"{shares} % of {live.n}"
+    return say("{shares} % of {n}", shares=shares, n=live.n)
 
 
 def _notes(item: EveningTicker) -> Iterator[str]:
     if item.stale_sessions:
-        yield f"{counted(item.stale_sessions, 'session')} behind"
+        yield say_counted(item.stale_sessions, "1 session behind", "{count} sessions behind")
     if item.fetched is not None and item.fetched.revision:
-        yield item.fetched.revision
+        yield retold(item.fetched.revision)
     if item.trained is not None:
-        yield f"trained v{item.trained.version}, {_outcome(item.trained)}"
+        yield _outcome(item.trained)
     if item.model_sessions > OLD_SESSIONS:
-        yield f"model has not seen {item.model_sessions} sessions"
+        yield say(
+            "model has not seen {model_sessions} sessions", model_sessions=item.model_sessions
+        )
     if item.unchanged:
-        yield "unchanged"
+        yield say("unchanged")
 
 
 def _outcome(new: NewModel) -> str:
-    return "the champion now" if new.promoted else "not the champion"
+    if new.promoted:
+        return say("trained v{version}, the champion now", version=new.version)
+    return say("trained v{version}, not the champion", version=new.version)
 
 
 def _lines(items: Sequence[EveningTicker]) -> Iterator[str]:
     for item in items:
         if item.trained is not None:
             name = version_id(item.ticker, item.trained.version)
-            yield f"{name}: {item.trained.reason}; {item.trained.promotion}"
+            yield f"{name}: {retold(item.trained.reason)}; {retold(item.trained.promotion)}"
     if any(item.model_sessions > OLD_SESSIONS and item.trained is None for item in items):
-        yield f"Old models: stocklstm train --all --if-older-than {OLD_SESSIONS}"
-    yield "A forecast is not investment advice."
+        command = f"stocklstm train --all --if-older-than {OLD_SESSIONS}"
+        yield say("Old models: {command}", command=command)
+    yield say("A forecast is not investment advice.")

@@ -9,13 +9,13 @@ import numpy as np
 
 from stocklstm.core.checks import Check
 from stocklstm.core.inputs.features import beyond_training
+from stocklstm.core.language import english
 from stocklstm.core.operating_system import system
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.prices.spacing import spacing_days, spacing_words
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import CHAMPION, is_pool
 from stocklstm.core.settings.config import differing_settings
-from stocklstm.core.wording import counted
 from stocklstm.errors import (
     ConfigError,
     IntegrityError,
@@ -78,7 +78,8 @@ class Finding(NamedTuple):
         """The same for the result."""
         if self.remedy is None:
             return Check(self.name, "ok", self.words)
-        return Check(self.name, "warning", f"{self.words}: {self.remedy}")
+        words = english("{found}: {command}", found=self.words, command=self.remedy)
+        return Check(self.name, "warning", words)
 
 
 def examine(
@@ -130,16 +131,23 @@ def _prices(
     ticker: str, bars: Bars, stale: int | None, unrefreshed: StockLstmError | None
 ) -> Finding:
     remedy = f"stocklstm fetch --ticker {ticker}"
-    behind = f"prices are {counted(stale or 0, 'session')} behind"
+    behind = (
+        english("prices are 1 session behind")
+        if stale == 1
+        else english("prices are {count:,} sessions behind", count=stale or 0)
+    )
     if unrefreshed is not None:
-        also = f", and {behind}" if stale else ""
-        words = f"prices could not be refreshed ({unrefreshed.message}){also}"
+        words = english("prices could not be refreshed ({reason})", reason=unrefreshed.message)
+        if stale:
+            words = f"{words}, and {behind}"
         return Finding("prices", words, remedy)
     if stale:
         return Finding("prices", behind, remedy)
     if stale is None:
-        return Finding("prices", f"those to {bars.last_day}, as was asked for")
-    return Finding("prices", f"no session has ended since the last close, of {bars.last_day}")
+        return Finding("prices", english("those to {day}, as was asked for", day=bars.last_day))
+    return Finding(
+        "prices", english("no session has ended since the last close, of {day}", day=bars.last_day)
+    )
 
 
 def _spacing(ticker: str, bars: Bars) -> Iterator[Finding]:
@@ -159,7 +167,9 @@ def _intraday(model: LoadedModel, bars: Bars) -> Iterator[Finding]:
     if kind:
         yield Finding("intraday", f"{day} is measured by {kind}-minute bars")
     else:
-        words = f"no bars within the session of {day}: its daily range stands for them"
+        words = english(
+            "no bars within the session of {day}: its daily range stands for them", day=day
+        )
         yield Finding("intraday", words, f"stocklstm fetch --ticker {model.ticker} --intraday")
 
 
@@ -168,11 +178,23 @@ def _age(store: Store, model: LoadedModel, bars: Bars, most: int | None) -> Find
     last = manifest.data.last
     days = (date.fromisoformat(bars.last_day) - date.fromisoformat(last)).days
     if days < 0:
-        return Finding("age", f"{manifest.id} has seen prices to {last}, after this close")
-    words = f"{manifest.id} has seen prices to {last}, {days} days before the last close"
+        return Finding(
+            "age",
+            english(
+                "{model} has seen prices to {last}, after this close", model=manifest.id, last=last
+            ),
+        )
+    words = english(
+        "{model} has seen prices to {last}, {days} days before the last close",
+        model=manifest.id,
+        last=last,
+        days=days,
+    )
     if most is not None and days > most:
         remedy = _younger(store, model, str(bars.dates[-1] - np.timedelta64(most, "D")))
-        return Finding("age", f"{words}, {most} at most are allowed", remedy)
+        return Finding(
+            "age", english("{found}, {most} at most are allowed", found=words, most=most), remedy
+        )
     return Finding("age", words)
 
 
@@ -212,9 +234,11 @@ def _inputs(model: LoadedModel, bars: Bars) -> Finding:
         )
     beyond = beyond_training(manifest.input_ranges, bars, model.forecaster.scaling.anchor)
     if beyond:
-        words = f"beyond training: {' and '.join(beyond)}"
+        words = english("beyond training: {inputs}", inputs=" and ".join(beyond))
         return Finding("inputs", words, _next_to_look(model))
-    return Finding("inputs", "those of the last session lie within what training saw, or near it")
+    return Finding(
+        "inputs", english("those of the last session lie within what training saw, or near it")
+    )
 
 
 def _next_to_look(model: LoadedModel) -> str:

@@ -19,6 +19,7 @@ from stocklstm.core.forecasts.intervals import (
 )
 from stocklstm.core.forecasts.live import FEWEST, ClosedForecasts, LiveRecord, live_record
 from stocklstm.core.forecasts.quantiles import NARROWEST, WIDEST, ReturnForecasts
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Bars, outcomes
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import ModelReference
@@ -619,10 +620,13 @@ def untested(model: LoadedModel, horizon: int, asked: Sequence[int]) -> tuple[Ch
     whose = manifest.id
     if manifest.pool is not None:
         whose = f"{model.ticker} --model {manifest.id[1:]}"
-    words = (
-        f"the verdict on {manifest.id} is of forecasts of {target_words(learned)}, and those "
-        f"{farther} sessions ahead were not tested: stocklstm evaluate {whose} --horizons "
-        f"{horizons_text(asked)}"
+    words = english(
+        "the verdict on {model} is of forecasts of {learned}, and those {farther} sessions ahead "
+        "were not tested: {command}",
+        model=manifest.id,
+        learned=target_words(learned),
+        farther=farther,
+        command=f"stocklstm evaluate {whose} --horizons {horizons_text(asked)}",
     )
     return (Check(HORIZON_CHECK, "warning", words),)
 
@@ -636,4 +640,4 @@ def _unknown(model: LoadedModel) -> list[str]:
 
 def unknown_words(model: str) -> str:
     """Say that a model never saw a ticker: in the same words of all such tickers."""
-    return f"{model} was neither trained nor tested on this ticker"
+    return english("{model} was neither trained nor tested on this ticker", model=model)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stocklstm.core.batch import Failure, each_once
+from stocklstm.core.language import english
 from stocklstm.core.reference import parse_ticker
 from stocklstm.core.wording import first_few
 from stocklstm.errors import StockLstmError
@@ -30,7 +31,9 @@ class Stocked:
 
 def announcement(missing: Sequence[str]) -> str:
     """Say that prices of some tickers are about to be fetched."""
-    return f"no prices of {first_few(missing, 5)} are stored: fetching them from Yahoo"
+    return english(
+        "no prices of {tickers} are stored: fetching them from Yahoo", tickers=first_few(missing, 5)
+    )
 
 
 def require_prices(

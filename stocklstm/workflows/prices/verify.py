@@ -8,6 +8,7 @@ import numpy as np
 from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import now
+from stocklstm.core.language import english
 from stocklstm.core.prices.jumps import find_jumps
 from stocklstm.core.prices.measured_checks import check_against_days, check_kept, check_measured
 from stocklstm.core.prices.realised import RealisedSessions
@@ -87,12 +88,14 @@ def sessions_of(store: Store, ticker: str, bars: Bars) -> Dates:
 
 def _check_database(store: Store) -> Check:
     faults = integrity_faults(store.prices.connection)
-    detail = "; ".join(faults[:3]) or "pages, indexes and references in order"
+    detail = "; ".join(faults[:3]) or english("pages, indexes and references in order")
     return Check("database", "failed" if faults else "ok", detail)
 
 
 def _check_checksums(faults: Sequence[str]) -> Check:
-    detail = "; ".join(faults) or "prices, sources, dividends, splits, traits and log as stored"
+    detail = "; ".join(faults) or english(
+        "prices, sources, dividends, splits, traits and log as stored"
+    )
     return Check("checksums", "failed" if faults else "ok", detail)
 
 
@@ -131,14 +134,18 @@ def _check_intraday(
     """Check sessions that were measured by their bars: by themselves, and by the daily rows."""
     kept = store.prices.intraday_bars(ticker)
     broken = check_measured(measured, bars.dates) + check_kept(measured, kept)
-    otherwise = f"{len(measured):,} sessions, {len(kept):,} with their bars"
+    otherwise = english(
+        "{sessions:,} sessions, {bars:,} with their bars", sessions=len(measured), bars=len(kept)
+    )
     sound = Check("intraday", "failed" if broken else "ok", "; ".join(broken[:3]) or otherwise)
     if broken:
-        return sound, Check("daily range", "ok", "not looked at")
+        return sound, Check("daily range", "ok", english("not looked at"))
     misfits = check_against_days(measured, kept, bars)
     more = f" and {len(misfits) - 3} more" if len(misfits) > 3 else ""
     again = f"; stocklstm fetch --ticker {ticker} --intraday --full gets them anew"
-    detail = f"{'; '.join(misfits[:3])}{more}{again}" if misfits else "as the daily rows say"
+    detail = (
+        f"{'; '.join(misfits[:3])}{more}{again}" if misfits else english("as the daily rows say")
+    )
     return sound, Check("daily range", "failed" if misfits else "ok", detail)
 
 
@@ -146,20 +153,37 @@ def _check_jumps(bars: Bars, actions: Sequence[Action]) -> Check:
     jumps = find_jumps(bars, actions)
     days = bars.dates[[jump.row for jump in jumps if not jump.ratio]]
     doubtful = bars.dates[[jump.row for jump in jumps if jump.ratio]]
-    found = [_listed(days, "beyond 35 % without a split")] if len(days) or not jumps else []
+    found = [_sudden(days)] if len(days) or not jumps else []
     # Somebody may have looked at them and let them pass when they were fetched.
     if len(doubtful):
-        found.insert(0, _listed(doubtful, "like a split that is not recorded, or other units"))
+        found.insert(
+            0,
+            english(
+                "{number} like a split that is not recorded, or other units: {days}",
+                number=len(doubtful),
+                days=_days(doubtful),
+            ),
+        )
     return Check("jumps", "warning" if len(doubtful) else "ok", "; ".join(found))
 
 
 def _gaps(missing: Dates, sessions: Dates) -> str:
     if not len(sessions):
-        return "not known: no calendar"
-    return _listed(missing, "sessions without a row") if len(missing) else "none"
+        return english("not known: no calendar")
+    if not len(missing):
+        return english("none")
+    return english(
+        "{number} sessions without a row: {days}", number=len(missing), days=_days(missing)
+    )
 
 
-def _listed(days: Dates, words: str) -> str:
+def _sudden(days: Dates) -> str:
     if not len(days):
-        return f"none {words}"
-    return f"{len(days)} {words}: {first_few([str(day) for day in days], 5)}"
+        return english("none beyond 35 % without a split")
+    return english(
+        "{number} beyond 35 % without a split: {days}", number=len(days), days=_days(days)
+    )
+
+
+def _days(days: Dates) -> str:
+    return first_few([str(day) for day in days], 5)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stocklstm.core.batch import Batch, Result, for_each
+from stocklstm.core.language import english
 from stocklstm.core.reference import CHAMPION, ModelReference, parse_reference
 from stocklstm.core.scores.acceptance import Acceptance, LossTest, judge_smaller
 from stocklstm.core.settings.compression import WEIGHTS, Compression
@@ -297,7 +298,8 @@ def _judge(before: Measured, after: Measured, tolerance_pct: float) -> Acceptanc
     return replace(
         acceptance,
         accepted=False,
-        reason=f"{acceptance.reason}; not smaller: {old:,} to {new:,} bytes",
+        reason=f"{acceptance.reason}; "
+        + english("not smaller: {old:,} to {new:,} bytes", old=old, new=new),
     )
 
 

@@ -7,6 +7,7 @@ from itertools import count
 
 from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.clock import utc_now
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.core.settings.config import (
@@ -407,13 +408,19 @@ def _conclusion(
     trials: Sequence[Trial], best: Trial, start: Trial, improvement: float, p: float | None
 ) -> str:
     if best is start:
-        return f"none of {len(trials) - 1} other settings had a lower validation loss"
+        return english(
+            "none of {count} other settings had a lower validation loss", count=len(trials) - 1
+        )
     if p is None:
-        return "the settings that it started from did not come to their end"
-    judged = "more than chance" if p < SIGNIFICANT else "may well be chance"
-    return (
-        f"validation loss {two_digits(improvement)} % lower than at the start, as the best of "
-        f"{len(trials)}: {judged} ({p_words(p)} on {len(best.losses)} days)"
+        return english("the settings that it started from did not come to their end")
+    return english(
+        "validation loss {share} % lower than at the start, as the best of {trials}: {judged} ({p} "
+        "on {days} days)",
+        share=two_digits(improvement),
+        trials=len(trials),
+        judged=english("more than chance") if p < SIGNIFICANT else english("may well be chance"),
+        p=p_words(p),
+        days=len(best.losses),
     )
 
 

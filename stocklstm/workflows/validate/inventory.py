@@ -7,6 +7,7 @@ from functools import cache
 
 from stocklstm.core.batch import Result
 from stocklstm.core.checks import Check
+from stocklstm.core.language import english
 from stocklstm.core.reference import version_id
 from stocklstm.errors import IntegrityError
 from stocklstm.store.checksums import Checksums
@@ -60,15 +61,17 @@ def check_store(store: Store) -> CheckedStore:
     connection, aliases = store.prices.connection, store.registry.aliases
     # Of versions among them every byte is read.
     unlisted = cache(lambda: _found(store))
-    schema = f"schema {schema_version(connection)}, pages and references sound"
+    schema = english(
+        "schema {number}, pages and references sound", number=schema_version(connection)
+    )
     checks: Sequence[tuple[str, Callable[[], list[str]], str]] = (
         ("database", lambda: integrity_faults(connection) + word_faults(connection), schema),
-        ("checksums", lambda: _changed_rows(connection), "every row is what was stored"),
-        ("versions", lambda: _missing_versions(store), "each listed one is on the disk"),
-        ("aliases", aliases.faults, "each as its log says, on a listed version"),
-        ("ledger", lambda: _unknown_tickers(store), "every forecast is of a known ticker"),
-        ("leftovers", lambda: _leftovers(unlisted()), "none"),
-        ("unlisted versions", lambda: _unlisted_versions(unlisted()), "none"),
+        ("checksums", lambda: _changed_rows(connection), english("every row is what was stored")),
+        ("versions", lambda: _missing_versions(store), english("each listed one is on the disk")),
+        ("aliases", aliases.faults, english("each as its log says, on a listed version")),
+        ("ledger", lambda: _unknown_tickers(store), english("every forecast is of a known ticker")),
+        ("leftovers", lambda: _leftovers(unlisted()), english("none")),
+        ("unlisted versions", lambda: _unlisted_versions(unlisted()), english("none")),
     )
     outcomes = [_check(*check) for check in checks]
     failed = any(check.status == "failed" for check, _ in outcomes)

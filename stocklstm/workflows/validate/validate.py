@@ -9,6 +9,7 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, Failure, Result, for_each
 from stocklstm.core.checks import Check
+from stocklstm.core.language import english
 from stocklstm.core.reference import ModelReference, is_pool, parse_reference
 from stocklstm.core.settings.compression import WEIGHTS
 from stocklstm.errors import ArtifactCorruptError, IntegrityError, NotFoundError, StockLstmError
@@ -193,18 +194,23 @@ def _manifest(
 ) -> tuple[tuple[StoredManifest, Manifest], str]:
     stored = store.registry.stored_manifest(ticker, version)
     manifest = decode_manifest(stored.content, ticker, version)
-    written = stored_format(stored.content)
-    read = "" if written == manifest.format else f", read as {manifest.format}"
-    return (stored, manifest), f"format {written}{read}, preset {manifest.config.preset}"
+    facts = {"format": stored_format(stored.content), "preset": manifest.config.preset}
+    if facts["format"] == manifest.format:
+        return (stored, manifest), english("format {format}, preset {preset}", **facts)
+    return (stored, manifest), english(
+        "format {format}, read as {read}, preset {preset}", read=manifest.format, **facts
+    )
 
 
 def _check_signature(recorder: _Recorder, stored: StoredManifest, key: SigningKey | None) -> None:
     if stored.signature is None:
         # Who has no key has decided against signatures; who has one should know of each gap.
         status = "ok" if key is None else "warning"
-        recorder.checks.append(Check("signature", status, "not signed"))
+        recorder.checks.append(Check("signature", status, english("not signed")))
     elif key is None:
-        detail = f"there is one, which cannot be checked without {VARIABLE}"
+        detail = english(
+            "there is one, which cannot be checked without {variable}", variable=VARIABLE
+        )
         recorder.checks.append(Check("signature", "warning", detail))
     else:
         recorder.run("signature", lambda: _signature(stored, key))
@@ -213,7 +219,7 @@ def _check_signature(recorder: _Recorder, stored: StoredManifest, key: SigningKe
 def _signature(stored: StoredManifest, key: SigningKey) -> tuple[None, str]:
     if not stored.signed_with(key):
         raise ArtifactCorruptError(f"it does not fit this manifest and {VARIABLE}")
-    return None, f"fits this manifest and {VARIABLE}"
+    return None, english("fits this manifest and {variable}", variable=VARIABLE)
 
 
 def _environment(manifest: Manifest) -> Check:
@@ -224,32 +230,44 @@ def _environment(manifest: Manifest) -> Check:
         return Check(
             "environment",
             "warning",
-            f"made with {' and '.join(found.forecasts)}: forecasts may differ in their last "
-            f"digits; stocklstm evaluate {chosen} scores them here",
+            english(
+                "made with {libraries}: forecasts may differ in their last digits; {command} "
+                "scores them here",
+                libraries=" and ".join(found.forecasts),
+                command=f"stocklstm evaluate {chosen}",
+            ),
         )
     if found.trainings:
-        words = f"made with {' and '.join(found.trainings)}, which no forecast needs"
+        words = english(
+            "made with {libraries}, which no forecast needs",
+            libraries=" and ".join(found.trainings),
+        )
         return Check("environment", "ok", words)
-    return Check("environment", "ok", "same as when it was made")
+    return Check("environment", "ok", english("same as when it was made"))
 
 
 def _file(store: Store, manifest: Manifest, name: str) -> tuple[None, str]:
     content = store.registry.read_file(manifest, name)
-    return None, f"{len(content):,} bytes, sha256 as published"
+    return None, english("{size:,} bytes, sha256 as published", size=len(content))
 
 
 def _unlisted(store: Store, manifest: Manifest) -> tuple[None, str]:
     names = store.registry.unlisted_files(manifest)
     if names:
         raise ArtifactCorruptError(f"not in the manifest: {', '.join(map(ascii, names))}")
-    return None, "none"
+    return None, english("none")
 
 
 def _graph(store: Store, manifest: Manifest) -> tuple[AnyModel, str]:
     model = load_any_version(store, manifest)
     require_method(model)
     length, features = model.graph.window_shape
-    return model, f"windows of {length} sessions × {features}, {manifest.config.outputs} outputs"
+    return model, english(
+        "windows of {length} sessions × {features}, {outputs} outputs",
+        length=length,
+        features=features,
+        outputs=manifest.config.outputs,
+    )
 
 
 def _dummy(model: AnyModel) -> tuple[None, str]:
@@ -258,7 +276,9 @@ def _dummy(model: AnyModel) -> tuple[None, str]:
         raise ArtifactCorruptError(f"the forecast has shape {outputs.shape}")
     if not np.isfinite(outputs).all():
         raise ArtifactCorruptError("the forecast is not finite")
-    return None, f"shape {outputs.shape[0]} × {outputs.shape[1]}, all finite"
+    return None, english(
+        "shape {shape}, all finite", shape=f"{outputs.shape[0]} × {outputs.shape[1]}"
+    )
 
 
 def _dummy_windows(graph: ServingGraph) -> np.ndarray:
@@ -273,7 +293,7 @@ def _checkpoint(store: Store, model: AnyModel) -> tuple[None, str]:
     manifest = model.manifest
     own = CHECKPOINT_FILE in manifest.files
     if manifest.parent is None and manifest.method != "float32" and not own:
-        return None, "not compared: the version it was made from was not imported"
+        return None, english("not compared: the version it was made from was not imported")
     owner = manifest if manifest.parent is None or own else _parent(store, manifest)
     network = rebuild_network(decode_checkpoint(store.registry.read_file(owner, CHECKPOINT_FILE)))
     windows = _dummy_windows(model.graph)
@@ -287,7 +307,10 @@ def _checkpoint(store: Store, model: AnyModel) -> tuple[None, str]:
             f"the serving graph differs from the checkpoint by {difference:.2g} (relative), "
             f"more than {tolerance:g}"
         )
-    return None, f"network rebuilt; agrees with the serving graph to {difference:.1g} (relative)"
+    return None, english(
+        "network rebuilt; agrees with the serving graph to {difference} (relative)",
+        difference=f"{difference:.1g}",
+    )
 
 
 def _parent(store: Store, manifest: Manifest) -> Manifest:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stocklstm.cli import progress
 from stocklstm.cli.progress import Lines, fetch_progress, tickers_progress
-from stocklstm.cli.streams import note, say, speaking, tell
+from stocklstm.cli.streams import note, speaking, tell, to_stderr
 from stocklstm.errors import NetworkError
 from stocklstm.workflows.parallel import TickersDone
 from stocklstm.workflows.prices.fetch import TickerDone
@@ -100,7 +100,7 @@ def test_who_wants_what_is_wrong_hears_nothing_else(capsys: pytest.CaptureFixtur
     with speaking(only_wrong=True):
         tell("progress")
         note("a note")
-        say("error: wrong")
+        to_stderr("error: wrong")
         with speaking(only_wrong=False):
             tell("inside")
         tell("progress")

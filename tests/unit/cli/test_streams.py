@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stocklstm.__main__ import _prepare_streams
 from stocklstm.cli.output import write_json
-from stocklstm.cli.streams import say, write
+from stocklstm.cli.streams import to_stderr, write
 from tests.support.property_tests import PROPERTY
 
 FEW = ["cp1252", "cp850", "cp437", "ascii", "latin-1"]
@@ -28,7 +28,7 @@ def said(encoding: str, words: str) -> tuple[str, str]:
         )
         _prepare_streams()
         write(words)
-        say(words)
+        to_stderr(words)
         out, err = (each.getvalue().decode(encoding) for each in found)
     finally:
         sys.stdout, sys.stderr = before

@@ -21,7 +21,7 @@ from stocklstm.errors import (
 )
 from stocklstm.store.store import open_store
 from stocklstm.workflows.evening.evening import EveningResult
-from stocklstm.workflows.evening.summary import COLUMNS, summarize
+from stocklstm.workflows.evening.summary import summarize
 from stocklstm.workflows.prices.plan import FetchOptions
 from tests.conftest import TICKER
 from tests.support.made_prices import made_bars
@@ -272,8 +272,9 @@ def test_the_summary_says_what_came_and_what_is_to_come(nights: Nights) -> None:
     nights.on("2024-03-07")
     result = nights.on("2024-03-08")
 
-    ((*cells,),) = summarize(result.results).rows
-    row = dict(zip(COLUMNS, cells, strict=True))
+    summary = summarize(result.results)
+    ((*cells,),) = summary.rows
+    row = dict(zip(summary.columns, cells, strict=True))
     made, past = result.results[0].forecast, result.results[0].closed
 
     assert (row["Ticker"], row["Closed"], row["Next"]) == (TICKER, "2024-03-08", "2024-03-11")
