@@ -37,21 +37,35 @@ def github_anchor(heading: str, _separator: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-")
 
 
-def navigation(index: str) -> list[dict[str, Any]]:
-    """Read the sections of the index and their pages."""
+def navigation() -> list[dict[str, Any]]:
+    """Read the sections of the index and their pages, and those of the Portuguese index."""
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
     sections: list[dict[str, Any]] = [{"Home": ["README.md"]}]
+    listed = {"README.md"}
     for heading, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", index, re.MULTILINE):
-        pages = []
-        for name, target in re.findall(r"^- \[(.+?)\]\((\S+?)\)", body, re.MULTILINE):
-            path = posixpath.normpath(posixpath.join("docs", target))
-            pages.append({name: OUTSIDE.get(path, target).replace(".ipynb", ".md")})
+        links = re.findall(r"^- \[(.+?)\]\((\S+?)\)", body, re.MULTILINE)
+        pages = [{name: page_of("docs/README.md", target)} for name, target in links]
+        listed |= {path for page in pages for path in page.values()}
         sections.append({heading.partition(":")[0]: pages})
+    portuguese = DOCS / "pt-BR" / "README.md"
+    if portuguese.exists():
+        links = re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", portuguese.read_text(encoding="utf-8"))
+        found = ["pt-BR/README.md", *(page_of("docs/pt-BR/README.md", link) for link in links)]
+        own = [page for page in found if re.fullmatch(r"(pt-BR|notebooks)/[\w-]+\.md", page)]
+        first, *others = [page for page in dict.fromkeys(own) if page not in listed]
+        sections.append({"Português": [{"stocklstm em português": first}, *others]})
     return sections
+
+
+def page_of(origin: str, target: str) -> str:
+    """Name the page of the site that a link leads to."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
+    return OUTSIDE.get(path, re.sub(r"\.ipynb$", ".md", path.removeprefix("docs/")))
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Take the navigation from the index, and anchors as GitHub makes them."""
-    config.nav = navigation((DOCS / "README.md").read_text(encoding="utf-8"))
+    config.nav = navigation()
     config.mdx_configs["toc"]["slugify"] = github_anchor
     config.extra_css = [STYLE]
     return config
@@ -78,6 +92,13 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         markdown = relink(markdown, f"docs/{name}", name)
     # In a table GitHub wants a line within code escaped; Python-Markdown shows what escapes it.
     return re.sub(r"`[^`\n]*\\\|[^`\n]*`", lambda code: code[0].replace(r"\|", "|"), markdown)
+
+
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Say which language a page is in, for screen readers and hyphens."""
+    name = page.file.src_uri
+    is_portuguese = name.startswith("pt-BR/") or name.endswith(("pt-BR.md", "pt_BR.md"))
+    return output.replace('<html lang="en"', '<html lang="pt-BR"', 1) if is_portuguese else output
 
 
 def relink(text: str, origin: str, page: str) -> str:
