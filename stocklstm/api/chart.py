@@ -1,16 +1,23 @@
-"""The fan chart as SVG: the latest closes, past forecasts among them, and those to come."""
+"""The fan chart as SVG: the latest closes, past forecasts among them, and those to come.
 
-from collections.abc import Iterator, Sequence
+Its values can be read without a script: over each session lies a radio button as wide as that, and
+what is pointed at, tapped or reached by the arrow keys shows the figures that follow it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from stocklstm.core.forecasts.fan import fan_out
 from stocklstm.core.forecasts.quantiles import ReturnForecasts, interval, interval_positions
+from stocklstm.core.language import day, money, number, retold, say
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.settings.config import INTERVAL_LEVELS
-from stocklstm.core.wording import level_percent, price_digits
+from stocklstm.core.wording import level_percent, percent_change, price_digits
 from stocklstm.workflows.predict.history import PastForecast, TickerHistory
 from stocklstm.workflows.predict.predict import Forecast
 
@@ -30,7 +37,9 @@ class Size:
         name: Class of the style sheet that shows or hides it.
         width: Of the whole.
         height: Of the whole.
+        sessions: Latest closes.
         days: Days named along the axis.
+        top: Room for the figures of a session.
         left: Room for the prices along the axis.
         right: Room for the forecast.
     """
@@ -38,11 +47,12 @@ class Size:
     name: str
     width: int
     height: int
+    sessions: int
     days: int
+    top: int
     left: int = 50
     right: int = 62
 
-    top = 14
     bottom = 30
 
     def for_prices(self, highest: float, digits: int) -> "Size":
@@ -55,8 +65,15 @@ class Size:
         )
 
 
-WIDE = Size("wide", 920, 380, 4)
-NARROW = Size("narrow", 358, 300, 1)
+WIDE = Size("wide", 920, 400, 60, 4, 48)
+NARROW = Size("narrow", 358, 340, 30, 1, 78)
+
+_LINE = 18
+"""Pixels from one line of figures to the next."""
+
+
+_REACH = 20.0
+"""Pixels beyond the first and the last session that still belong to them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +138,7 @@ def draw(forecasts: Sequence[Forecast], history: TickerHistory, learned: int, si
     digits = price_digits(made.last_close)
     size = size.for_prices(high, digits)
     scale = _Scale(size, len(history.dates), made.horizon, low - margin, high + margin)
-    parts = [
+    marks = [
         *_grid(scale, digits),
         *_days(scale, history, made.target_session),
         *(part for place, past in shown for part in _past_marks(scale, place, past)),
@@ -130,30 +147,125 @@ def draw(forecasts: Sequence[Forecast], history: TickerHistory, learned: int, si
         *_misses(scale, shown, history.closes),
         *_last_and_points(scale, forecasts, digits),
     ]
-    words = escape(_described(forecasts, history, digits))
+    readings = list(_readings(scale, forecasts, history, dict(shown), digits))
     head = (
         f'<svg class="chart {size.name}" viewBox="0 0 {size.width} {size.height}" '
-        f'width="{size.width}" height="{size.height}" role="img" aria-label="{words}">'
+        f'width="{size.width}" height="{size.height}">'
+        f'<g role="img" aria-label="{escape(_described(forecasts, history))}">{"".join(marks)}</g>'
+        f'<g class="readings" role="radiogroup" aria-label="{escape(say("Sessions"))}">'
     )
-    # Numbers and days only, but for the description, which is escaped.
-    return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704 - see above
+    places = [scale.x(each.session) for each in readings]
+    # As far as halfway to its neighbours; those at the ends reach a little into the margins.
+    ends = [
+        max(0.0, places[0] - _REACH),
+        *((one + other) / 2 for one, other in pairwise(places)),
+        min(float(size.width), places[-1] + _REACH),
+    ]
+    drawn = (
+        _reading_marks(scale, each, span, chosen=each.session == len(history.dates) - 1)
+        for each, span in zip(readings, pairwise(ends), strict=True)
+    )
+    # Numbers and days only, but for words, which are escaped.
+    return Markup(f"{head}{''.join(drawn)}</g></svg>")  # noqa: S704 - see above
 
 
-def _described(forecasts: Sequence[Forecast], history: TickerHistory, digits: int) -> str:
+def _described(forecasts: Sequence[Forecast], history: TickerHistory) -> str:
     first = forecasts[0]
-    each = "; ".join(
-        f"forecast for {made.target_session}: {made.point:.{digits}f}, {bounds}"
-        for made in forecasts
-        for bounds in [
-            "; ".join(
-                f"{level_percent(i.level)} interval {i.lower:.{digits}f} to {i.upper:.{digits}f}"
-                for i in made.intervals
+    return say(
+        "Chart: closes of {ticker} from {first} to {last}, and the forecast for {targets}",
+        ticker=first.ticker,
+        first=str(history.dates[0]),
+        last=first.as_of,
+        targets=", ".join(made.target_session for made in forecasts),
+    )
+
+
+class _Reading(NamedTuple):
+    """The figures of a session.
+
+    Attributes:
+        session: Its place: past - 1 is the last one with a close.
+        price: What is marked: the close, or the forecast of one to come.
+        first: Its day and its close, and the forecast of it.
+        second: The intervals of that forecast.
+    """
+
+    session: int
+    price: float
+    first: list[str]
+    second: list[str]
+
+
+def _readings(
+    scale: _Scale,
+    forecasts: Sequence[Forecast],
+    history: TickerHistory,
+    shown: Mapping[int, PastForecast],
+    digits: int,
+) -> Iterator[_Reading]:
+    def ranges(made: Forecast | PastForecast, factor: float) -> list[str]:
+        return [
+            say(
+                "{level}: {low} to {high}",
+                level=level_percent(i.level),
+                low=f"{factor * i.lower:,.{digits}f}",
+                high=f"{factor * i.upper:,.{digits}f}",
             )
+            for i in made.intervals
         ]
+
+    currency = history.currency
+    for place, (date, close) in enumerate(zip(history.dates, history.closes, strict=True)):
+        price = float(close)
+        first = [day(str(date)), say("close {price}", price=f"{price:,.{digits}f}")]
+        past = shown.get(place)
+        if past is None:
+            yield _Reading(place, price, first, [])
+            continue
+        first.append(say("forecast {price}", price=f"{past.scale * past.point:,.{digits}f}"))
+        yield _Reading(place, price, first, ranges(past, past.scale))
+    for made in forecasts:
+        first = [
+            day(made.target_session),
+            say("forecast {price}", price=money(made.point, currency, digits)),
+            retold(percent_change(made.change_pct)),
+        ]
+        yield _Reading(scale.past - 1 + made.horizon, made.point, first, ranges(made, 1.0))
+
+
+def _reading_marks(
+    scale: _Scale, reading: _Reading, span: tuple[float, float], *, chosen: bool
+) -> str:
+    """Draw a button over a session, and the figures that it shows."""
+    size = scale.size
+    x, y = scale.x(reading.session), scale.y(reading.price)
+    left, right = span
+    words = escape(", ".join([*reading.first, *reading.second]))
+    height = size.height - size.bottom - size.top
+    ticked = ' checked="checked"' if chosen else ""
+    lines = (
+        [reading.first, reading.second]
+        if size.name == WIDE.name
+        else [reading.first[:2], reading.first[2:], *([each] for each in reading.second)]
+    )
+    texts = "".join(
+        f'<text class="line{number}" x="{size.left}" y="{_LINE * number - 4}">'
+        f"{_tspans(line)}</text>"
+        for number, line in enumerate(filter(None, lines), 1)
     )
     return (
-        f"Closes of {first.ticker} from {history.dates[0]} to {first.as_of}, the last "
-        f"{first.last_close:.{digits}f}; {each}."
+        f'<foreignObject class="at" x="{left:.1f}" y="{size.top}" width="{right - left:.1f}" '
+        f'height="{height}"><input type="radio" name="{size.name}" aria-label="{words}"{ticked}/>'
+        f'</foreignObject><g class="reading" aria-hidden="true"><line class="hair" x1="{x:.1f}" '
+        f'x2="{x:.1f}" y1="{size.top}" y2="{size.top + height}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>{texts}</g>'
+    )
+
+
+def _tspans(words: Sequence[str]) -> str:
+    first, *others = words
+    return f"<tspan>{escape(first)}</tspan>" + "".join(
+        f'<tspan dx="14">{escape(each)}</tspan>' for each in others
     )
 
 
@@ -184,11 +296,19 @@ def _shown(history: TickerHistory) -> Iterator[tuple[int, PastForecast]]:
 
 
 def _past_marks(scale: _Scale, place: int, past: PastForecast) -> Iterator[str]:
-    x = scale.x(place)
+    x, half = scale.x(place), 3 if scale.size.name == WIDE.name else 2
     for i in sorted(past.intervals, key=lambda one: -one.level):
         top, bottom = scale.y(past.scale * i.upper), scale.y(past.scale * i.lower)
         kind = f"past p{100 * i.level:g}"
-        yield f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+        yield (
+            f'<rect class="{kind}" x="{x - half:.1f}" y="{top:.1f}" width="{2 * half:g}" '
+            f'height="{bottom - top:.1f}"/>'
+        )
+    y = scale.y(past.scale * past.point)
+    yield (
+        f'<line class="past tick" x1="{x - half:.1f}" x2="{x + half:.1f}" y1="{y:.1f}" '
+        f'y2="{y:.1f}"/>'
+    )
 
 
 def _misses(
@@ -230,7 +350,8 @@ def _last_and_points(scale: _Scale, forecasts: Sequence[Forecast], digits: int) 
         x, y = scale.x(scale.past - 1 + each.horizon), scale.y(each.point)
         radius = 4 if each is made else 2.5
         yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
-    yield f'<text class="point" x="{x + 8:.1f}" y="{y + 4:.1f}">{made.point:,.{digits}f}</text>'
+    words = number(made.point, digits)
+    yield f'<text class="point" x="{x + 8:.1f}" y="{y + 4:.1f}">{words}</text>'
 
 
 def _grid(scale: _Scale, digits: int) -> Iterator[str]:
@@ -243,7 +364,7 @@ def _grid(scale: _Scale, digits: int) -> Iterator[str]:
         )
         yield (
             f'<text class="tick" text-anchor="end" x="{size.left - 8}" y="{y + 4:.1f}">'
-            f"{price:,.{digits}f}</text>"
+            f"{number(price, digits)}</text>"
         )
 
 
@@ -253,21 +374,21 @@ def _round_prices(low: float, high: float) -> list[float]:
     unit = 10.0 ** np.floor(np.log10(rough))
     step = unit * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough)
     first = int(np.ceil(low / step))
-    return [step * number for number in range(first, int(np.floor(high / step)) + 1)]
+    return [step * count for count in range(first, int(np.floor(high / step)) + 1)]
 
 
 def _days(scale: _Scale, history: TickerHistory, target: str) -> Iterator[str]:
     size, last = scale.size, len(history.dates) - 1
     y = size.height - 8
-    for number in range(size.days):
-        place = round(last * number / size.days)
-        anchor = "start" if number == 0 else "middle"
+    for count in range(size.days):
+        place = round(last * count / size.days)
+        anchor = "start" if count == 0 else "middle"
         yield (
             f'<text class="day" text-anchor="{anchor}" x="{scale.x(place):.1f}" y="{y}">'
-            f"{history.dates[place]}</text>"
+            f"{day(str(history.dates[place]))}</text>"
         )
     yield (
         f'<line class="turn" x1="{scale.turn:.1f}" x2="{scale.turn:.1f}" y1="{size.top}" '
         f'y2="{size.height - size.bottom}"/>'
     )
-    yield f'<text class="day" text-anchor="middle" x="{scale.end:.1f}" y="{y}">{target}</text>'
+    yield f'<text class="day" text-anchor="middle" x="{scale.end:.1f}" y="{y}">{day(target)}</text>'

@@ -12,7 +12,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stocklstm.api.metrics import Metrics
-from stocklstm.api.problems import RETRY_AFTER_S, Problem, bug_problem, http_problem
+from stocklstm.api.problems import (
+    RETRY_AFTER_S,
+    Problem,
+    bug_problem,
+    http_problem,
+    plain_answer,
+)
 from stocklstm.api.server_options import Limits, ServerOptions
 
 HEALTH = "/health"
@@ -28,7 +34,7 @@ _PAGE_HEADERS = [
         b"content-security-policy",
         (
             b"default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-            b"form-action 'none'; frame-ancestors 'none'"
+            b"form-action 'self'; frame-ancestors 'none'"
         ),
     ),
     (b"referrer-policy", b"no-referrer"),
@@ -58,6 +64,7 @@ class Guard:
         options: ServerOptions,
         metrics: Metrics,
         is_up: Callable[[], Response],
+        answer_problem: Callable[[Problem, Scope], Response] = plain_answer,
     ) -> None:
         """Wrap an application.
 
@@ -66,9 +73,11 @@ class Guard:
             options: Who may, and the limits.
             metrics: Counts the requests.
             is_up: Tells a stranger whether the server can forecast, at no cost.
+            answer_problem: Gives the response to a request that is refused.
         """
         self._app = app
         self._is_up = is_up
+        self._answer_problem = answer_problem
         self._options = options
         self._limits: Limits = options.limits
         self._names = options.host_names
@@ -223,7 +232,7 @@ class Guard:
         """Answer with a problem, and close the connection."""
         if answer.status is not None:
             return
-        response = problem.response(scope["path"])
+        response = self._answer_problem(problem, scope)
         # The rest of the body is not waited for.
         response.headers["connection"] = "close"
         await response(scope, _disconnected, answer.send)

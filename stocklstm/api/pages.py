@@ -1,142 +1,165 @@
-"""Two HTML pages: all tickers, and one of them with its chart and past forecasts."""
+"""HTML pages: the tickers, one of them with its chart, its record, and why there is no page."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+import re
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import quote, urlencode
 
-from fastapi import FastAPI, Path, Query
+from fastapi import FastAPI, Path, Query, Request
+from markupsafe import Markup
 from starlette.responses import Response
+from starlette.types import Scope
 
 from stocklstm import __version__
 from stocklstm.api.chart import NARROW, WIDE, draw
 from stocklstm.api.model_cache import ModelCache
+from stocklstm.api.negotiation import Language, language_asked, wants_page
+from stocklstm.api.page_texts import city as city_of
+from stocklstm.api.page_texts import clock, forecast_row, past_row, problem_words, time_of_day
 from stocklstm.api.problems import Problem, problem_of
 from stocklstm.api.response_cache import caching
 from stocklstm.api.responses import predict, remarked, worst_failure
 from stocklstm.api.service import Service
 from stocklstm.core.clock import utc_now
 from stocklstm.core.forecasts.horizons import parse_horizons
-from stocklstm.core.forecasts.live import FEWEST, LiveRecord
-from stocklstm.core.reference import ModelReference, StoredTicker
-from stocklstm.core.wording import level_percent, money, percent, percent_change, price_digits
-from stocklstm.errors import StockLstmError
+from stocklstm.core.language import LANGUAGES, PORTUGUESE, day, say, speaking
+from stocklstm.core.reference import ModelReference, StoredTicker, parse_key
+from stocklstm.errors import IntegrityError, NotEnoughDataError, StockLstmError
 from stocklstm.store.store import Store
-from stocklstm.workflows.predict.history import PastForecast, ticker_history
-from stocklstm.workflows.predict.predict import LATEST, Forecast, Wanted
+from stocklstm.workflows.loading.model import chosen_references
+from stocklstm.workflows.predict.history import TickerHistory, ticker_history
+from stocklstm.workflows.predict.predict import LATEST, Wanted
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 HTML = "text/html"
 
-PAGES = ("/", "/tickers/{ticker}")
+PAGES = ("/", "/tickers/{ticker}", "/tickers/{ticker}/record")
 
-# Forecasts in the table of a ticker's page.
-_PAST = 60
+_log = logging.getLogger("stocklstm.api")
+
+PER_PAGE = 25
+"""Tickers of a page, and forecasts of a page of the record: a phone's page is three screens."""
+
+_RECENT = 8
+"""Forecasts on record that the page of a ticker shows."""
+
+_CHARTED = 60
+"""Sessions in the chart, and forecasts on record among them."""
 
 # Sessions that the page of a ticker offers to forecast: a week.
 _NEXT = 5
 
-_VERDICTS = {"better": "better", "no_better": "no better", "worse": "worse"}
+_MOST_PAGES = 10_000
+
+_LANGUAGE_NAMES = {"en": "English", PORTUGUESE: "Português"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """An interval as text.
+class Place:
+    """Where a page is.
 
     Attributes:
-        level: Such as "80 %".
-        words: Such as "34.56 to 38.26".
+        path: Its own.
+        query: What else was asked for, but for the language.
+        language: Its own.
     """
 
-    level: str
-    words: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    language: Language
+
+    def link(self, path: str, **query: object) -> str:
+        """Write the address of a page in the same language."""
+        given = {name: str(value) for name, value in query.items() if value not in {None, ""}}
+        if self.language.chosen:
+            given["lang"] = self.language.name
+        return f"{quote(path)}{'?' if given else ''}{urlencode(given)}"
+
+    def own(self, **changed: object) -> str:
+        """Write the address of this page with something else asked for."""
+        return self.link(self.path, **{**dict(self.query), **changed})
+
+    def languages(self) -> list[tuple[str, str, str]]:
+        """Give the other languages of this page: their tags, names and addresses."""
+        return [
+            (
+                tag,
+                _LANGUAGE_NAMES[tag],
+                replace(self, language=Language(tag, chosen=True)).own(),
+            )
+            for tag in LANGUAGES
+            if tag != self.language.name
+        ]
 
 
-@dataclass(frozen=True)
-class ForecastRow:
-    """One ticker as text.
-
-    Attributes:
-        ticker: Ticker that is forecast.
-        version: Such as "v3".
-        as_of: ISO day of the last close.
-        last_close: Such as "R$ 36.38".
-        session: ISO day that is forecast.
-        horizon: Sessions ahead.
-        point: The forecast.
-        change: In per cent, with its sign.
-        intervals: Of 80 and 95 %.
-        verdict: "better", "no_better" or "worse": a class of the style sheet.
-        verdict_short: The same in two words.
-        verdict_text: The same in full.
-        live: How past forecasts did.
-        warnings: What to know before relying on it.
-    """
-
-    ticker: str
-    version: str
-    as_of: str
-    last_close: str
-    session: str
-    horizon: int
-    point: str
-    change: str
-    intervals: tuple[Bounds, ...]
-    verdict: str
-    verdict_short: str
-    verdict_text: str
-    live: str
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PastRow:
-    """One forecast on record as text.
-
-    Attributes:
-        session: ISO day that was forecast.
-        horizon: Sessions ahead.
-        version: Such as "v3".
-        made_at: UTC, to the minute.
-        point: The forecast.
-        intervals: Of 80 and 95 %.
-        outcome: Close that came, or what is waited for.
-        held: For each interval "inside", "outside" or "".
-    """
-
-    session: str
-    horizon: int
-    version: str
-    made_at: str
-    point: str
-    intervals: tuple[Bounds, ...]
-    outcome: str
-    held: tuple[str, ...]
+def page_variant(scope: Scope) -> Hashable:
+    """Tell apart the answers of one address: pages by their language, others not at all."""
+    path = scope["path"]
+    return language_asked(scope) if path == "/" or path.startswith("/tickers/") else None
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
     """Add the pages to an application."""
 
-    async def page(key: object, make: Callable[[Store, ModelCache], bytes]) -> Response:
+    async def page(
+        request: Request, key: object, make: Callable[[Store, ModelCache, Place], bytes]
+    ) -> Response:
+        place = _place(request.scope)
+
+        def spoken(store: Store, models: ModelCache) -> bytes:
+            # In the thread that makes it.
+            with speaking(place.language.name):
+                return make(store, models, place)
+
         try:
-            return _html(await service.answer(("page", key), make))
+            return _html(await service.answer(("page", key, place), spoken))
         except StockLstmError as error:
-            problem = problem_of(error)
-            return _html(_problem_page(problem), problem.status, problem.headers)
+            _tell_operator(None, error)
+            return page_of_problem(problem_of(error), request.scope)
 
     @app.get("/", include_in_schema=False)
-    async def overview() -> Response:
-        return await page("overview", _overview_page)
+    async def overview(
+        request: Request,
+        q: Annotated[str, Query(max_length=60)] = "",
+        number: Annotated[int, Query(alias="page", ge=1, le=_MOST_PAGES)] = 1,
+    ) -> Response:
+        return await page(
+            request,
+            (q, number),
+            lambda store, models, place: _overview_page(store, models, place, q, number),
+        )
 
     @app.get("/tickers/{ticker}", include_in_schema=False)
     async def ticker_page(
+        request: Request,
         ticker: Annotated[str, Path(max_length=60)],
         horizon: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Response:
         return await page(
-            (ticker, horizon), lambda store, models: _ticker_page(store, models, ticker, horizon)
+            request,
+            (ticker, horizon),
+            lambda store, models, place: _ticker_page(store, models, place, ticker, horizon),
+        )
+
+    @app.get("/tickers/{ticker}/record", include_in_schema=False)
+    async def record_page(
+        request: Request,
+        ticker: Annotated[str, Path(max_length=60)],
+        horizon: Annotated[int | None, Query(ge=1, le=250)] = None,
+        number: Annotated[int, Query(alias="page", ge=1, le=_MOST_PAGES)] = 1,
+    ) -> Response:
+        return await page(
+            request,
+            (ticker, horizon, number),
+            lambda store, _, place: _record_page(store, place, ticker, horizon, number),
         )
 
     @app.get("/style.css", include_in_schema=False)
@@ -144,112 +167,187 @@ def add_pages(app: FastAPI, service: Service) -> None:
         return Response(_style(), 200, {"cache-control": "max-age=3600"}, "text/css")
 
 
+def page_of_problem(problem: Problem, scope: Scope) -> Response:
+    """Tell a reader why there is no page."""
+    place = _place(scope)
+    with speaking(place.language.name):
+        heading, words = problem_words(problem)
+        content = _render(
+            "problem.html",
+            place,
+            "UTC",
+            heading=heading,
+            words=words,
+            # Forecasts of the past are on record though none can be made.
+            ticker=scope.get("path_params", {}).get("ticker") if problem.code in {5, 6} else None,
+        )
+    return _html(content, problem.status, problem.headers)
+
+
+def answer_problem(problem: Problem, scope: Scope) -> Response:
+    """Answer with a problem: to a browser with a page."""
+    return page_of_problem(problem, scope) if wants_page(scope) else problem.response(scope["path"])
+
+
+def _place(scope: Scope) -> Place:
+    query = tuple(
+        (name, value) for name, value in Request(scope).query_params.multi_items() if name != "lang"
+    )
+    return Place(scope["path"], query, language_asked(scope))
+
+
+def _tell_operator(ticker: str | None, error: StockLstmError) -> None:
+    """Log what somebody has to repair; what a reader mistyped is not of that kind."""
+    if isinstance(error, (IntegrityError, NotEnoughDataError)):
+        _log.warning("no forecast of %a: %a; next: %a", ticker, error.message, error.hint)
+
+
 def _html(
     content: bytes,
     status: int = 200,
     headers: Any = None,  # noqa: ANN401 - as Starlette takes it
 ) -> Response:
-    return Response(content, status, {**(headers or {}), **caching(content)}, HTML)
+    language = {"vary": "Accept, Accept-Language"}
+    return Response(content, status, {**(headers or {}), **language, **caching(content)}, HTML)
 
 
-def _overview_page(store: Store, models: ModelCache) -> bytes:
-    result = predict(store, models)
+def _overview_page(store: Store, models: ModelCache, place: Place, q: str, number: int) -> bytes:
+    wanted = q.strip().upper()
+    every = chosen_references(store, ())
+    names = [name for name in every if wanted in name]
+    pages = max(1, -(-len(names) // PER_PAGE))
+    number = min(number, pages)
+    shown = names[(number - 1) * PER_PAGE : number * PER_PAGE]
+    # Without a name it would be every ticker.
+    result = predict(store, models, shown) if shown else None
+    forecasts = result.forecasts if result else ()
+    failures = result.failures if result else ()
+    for failure in failures:
+        _tell_operator(failure.ticker, failure.error)
+    zones = {store.prices.instrument(made.ticker).time_zone for made in forecasts}
     page = _render(
         "overview.html",
-        rows=[_row(made) for made in result.forecasts],
-        failures=result.failures,
+        place,
+        zones.pop() if len(zones) == 1 else "UTC",
+        rows=[forecast_row(made) for made in forecasts],
+        failures=[failure.ticker for failure in failures],
+        q=q.strip(),
+        first=(number - 1) * PER_PAGE + 1,
+        last=(number - 1) * PER_PAGE + len(shown),
+        found=len(names),
+        number=number,
+        pages=pages,
+        data=_data("/predict", ticker=[] if len(shown) == len(every) else shown),
     )
-    return remarked(store, result, page)
+    return page if result is None else remarked(store, result, page)
 
 
-def _ticker_page(store: Store, models: ModelCache, ticker: str, horizon: str | None) -> bytes:
+def _ticker_page(
+    store: Store, models: ModelCache, place: Place, ticker: str, horizon: str | None
+) -> bytes:
     wanted = LATEST if horizon is None else Wanted(horizon=parse_horizons(horizon))
     result = predict(store, models, [StoredTicker(ticker)], wanted)
     if result.failures:
         raise worst_failure(result.failures)
     nearest = result.forecasts[0]
     # Of several horizons one: else a session would have as many forecasts.
-    history = ticker_history(store, nearest.ticker, count=_PAST, horizon=nearest.horizon)
+    history = ticker_history(
+        store, nearest.ticker, count=_CHARTED, sessions=_CHARTED, horizon=nearest.horizon
+    )
     reference = ModelReference(nearest.ticker, nearest.version)
     learned = models.load(store, reference).manifest.config.horizon
-    charts = [draw(result.forecasts, history, learned, size) for size in (WIDE, NARROW)]
+    instrument = store.prices.instrument(nearest.ticker)
+    ends = store.sessions.ends(instrument.exchange, nearest.target_session, nearest.target_session)
+    end = ends.get(nearest.target_session)
+    rows = [forecast_row(made) for made in result.forecasts]
+    past = [past_row(each, instrument.time_zone) for each in history.forecasts[:_RECENT]]
     page = _render(
         "ticker.html",
-        row=_row(nearest),
-        rows=[_row(made) for made in result.forecasts],
-        warnings=dict.fromkeys(words for made in result.forecasts for words in made.warnings),
-        next_sessions=f"{learned}-{learned + _NEXT - 1}",
-        wide=charts[0],
-        narrow=charts[1],
-        sessions=len(history.dates),
-        past=[_past_row(past) for past in history.forecasts],
+        place,
+        instrument.time_zone,
+        row=rows[0],
+        rows=rows,
+        end=None if end is None else time_of_day(end, instrument.time_zone),
+        warnings=list(dict.fromkeys(words for row in rows for words in row.warnings)),
+        learned=learned,
+        farthest=learned + _NEXT - 1,
+        wide=draw(result.forecasts, history, learned, WIDE),
+        narrow=draw(result.forecasts, _latest(history, NARROW.sessions), learned, NARROW),
+        past=past,
+        more=len(history.forecasts) > _RECENT,
+        city=city_of(instrument.time_zone),
+        made=_data("/predict", ticker=nearest.ticker, horizon=horizon),
+        record=_data(f"/forecasts/{quote(nearest.ticker)}", horizon=nearest.horizon, limit=_RECENT),
     )
     return remarked(store, result, page)
 
 
-def _problem_page(problem: Problem) -> bytes:
-    return _render("problem.html", problem=problem)
+def _latest(history: TickerHistory, sessions: int) -> TickerHistory:
+    return replace(history, dates=history.dates[-sessions:], closes=history.closes[-sessions:])
 
 
-def _row(made: Forecast) -> ForecastRow:
-    digits = price_digits(made.last_close)
-    return ForecastRow(
-        ticker=made.ticker,
-        version=f"v{made.version}",
-        as_of=made.as_of,
-        last_close=money(made.last_close, made.currency, digits),
-        session=made.target_session,
-        horizon=made.horizon,
-        point=money(made.point, made.currency, digits),
-        change=percent_change(made.change_pct),
-        intervals=_bounds(made, digits),
-        verdict=made.verdict,
-        verdict_short=_VERDICTS.get(made.verdict, made.verdict),
-        verdict_text=made.verdict_text,
-        live=_live_words(made.live),
-        warnings=made.warnings,
-    )
-
-
-def _bounds(made: Forecast | PastForecast, digits: int) -> tuple[Bounds, ...]:
-    return tuple(
-        Bounds(level_percent(i.level), f"{i.lower:,.{digits}f} to {i.upper:,.{digits}f}")
-        for i in made.intervals
-    )
-
-
-def _live_words(live: LiveRecord | None) -> str:
-    if live is None:
-        return "none closed yet"
-    held = ", ".join(
-        f"{level_percent(float(level))} held {percent(share)}"
-        for level, share in live.coverage.items()
-    )
-    few = "" if live.n >= FEWEST else f", of {FEWEST} that would begin to tell something"
-    return f"{held} ({live.n} closed{few})"
-
-
-def _past_row(past: PastForecast) -> PastRow:
-    digits = price_digits(past.last_close)
-    held = past.held
-    return PastRow(
-        session=past.target_session,
-        horizon=past.horizon,
-        version=f"v{past.version}",
-        made_at=past.made_at[:16].replace("T", " ") + (" (late)" if past.late else ""),
-        point=money(past.point, past.currency, digits),
-        intervals=_bounds(past, digits),
-        outcome="waiting" if past.outcome is None else money(past.outcome, past.currency, digits),
-        held=tuple(
-            "" if held is None else ("inside" if held[f"{i.level:g}"] else "outside")
-            for i in past.intervals
+def _record_page(
+    store: Store, place: Place, ticker: str, horizon: int | None, number: int
+) -> bytes:
+    name, offset = parse_key(ticker), (number - 1) * PER_PAGE
+    # One more tells whether there is another page.
+    history = ticker_history(store, name, count=PER_PAGE + 1, offset=offset, horizon=horizon)
+    zone = store.prices.instrument(name).time_zone
+    return _render(
+        "record.html",
+        place,
+        zone,
+        ticker=name,
+        past=[past_row(each, zone) for each in history.forecasts[:PER_PAGE]],
+        number=number,
+        older=len(history.forecasts) > PER_PAGE,
+        city=city_of(zone),
+        record=_data(
+            f"/forecasts/{quote(name)}", horizon=horizon, limit=PER_PAGE, offset=offset or None
         ),
     )
 
 
-def _render(name: str, **values: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
-    text = _template(name).render(stocklstm_version=__version__, now=utc_now(), **values)
+def _data(path: str, **query: object) -> Callable[[str], str]:
+    """Give what writes the address of the same as JSON or comma-separated values."""
+    given = {name: value for name, value in query.items() if value is not None}
+
+    def address(form: str) -> str:
+        asked = given if form == "json" else {**given, "format": form}
+        return f"{path}?{urlencode(asked, doseq=True)}" if asked else path
+
+    return address
+
+
+def _render(name: str, place: Place, time_zone: str, **values: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+    now = utc_now()
+    text = _template(name).render(
+        stocklstm_version=__version__,
+        place=place,
+        link=place.link,
+        portuguese=place.language.name == PORTUGUESE,
+        style=_style_version(),
+        now=now,
+        here=f"{clock(now, time_zone)} {city_of(time_zone)}",
+        **values,
+    )
     return text.encode()
+
+
+def _date(iso: str) -> Markup:
+    """Write a day that no line breaks."""
+    return Markup('<time datetime="{}">{}</time>').format(iso, day(iso))
+
+
+# Between a figure and its unit, or a sign and its figure.
+_JOINED = re.compile(r"(?<=\d) (?=%)|(?<=R\$) (?=\d)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\d)")
+
+
+def _unbroken(value: object) -> object:
+    """Let no line end within a figure and its unit; markup stays as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _JOINED.sub("\N{NO-BREAK SPACE}", value)
+    return value
 
 
 @cache
@@ -262,7 +360,9 @@ def _template(name: str) -> "Template":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unbroken,
     )
+    environment.globals.update(say=say, date=_date)
     return environment.get_template(name)
 
 
@@ -271,3 +371,9 @@ def _style() -> bytes:
     from importlib.resources import files
 
     return (files("stocklstm.api") / "templates" / "style.css").read_bytes()
+
+
+@cache
+def _style_version() -> str:
+    """Tell one style sheet from another, so that a browser takes none that it has kept."""
+    return sha256(_style()).hexdigest()[:8]

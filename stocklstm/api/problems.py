@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Scope
 
 from stocklstm.core.exits import exit_code
 from stocklstm.errors import (
@@ -101,6 +102,11 @@ class Problem:
             {**self.headers, "cache-control": "no-store"},
             MEDIA_TYPE,
         )
+
+
+def plain_answer(problem: Problem, scope: Scope) -> Response:
+    """Answer a request with the JSON of its problem."""
+    return problem.response(scope["path"])
 
 
 def _encodable(text: str) -> str:

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stocklstm.api.problems import http_problem
+from stocklstm.api.problems import Problem, http_problem, plain_answer
 from stocklstm.api.server_options import Limits
 
 MOST_CLIENTS = 4096
@@ -31,6 +32,7 @@ class RateLimit:
         limits: Limits,
         *,
         token: bool,
+        answer_problem: Callable[[Problem, Scope], Response] = plain_answer,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Wrap an application.
@@ -40,9 +42,11 @@ class RateLimit:
             limits: How much a client may ask for.
             token: True if clients are told by their token, of which there is one, and not by
                 their address.
+            answer_problem: Gives the response to a request that is refused.
             clock: Seconds.
         """
         self._app = app
+        self._answer_problem = answer_problem
         self._per_s, self._most = limits.made_per_s, float(limits.made_at_once)
         self._token = token
         self._clock = clock
@@ -62,7 +66,7 @@ class RateLimit:
                     "several tickers fit into one request",
                     headers={"retry-after": f"{math.ceil(wait_s)}"},
                 )
-                await problem.response(scope["path"])(scope, receive, send)
+                await self._answer_problem(problem, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -40,11 +40,14 @@ class _Response:
     bytes: int
 
 
+_Key = tuple[str, bytes, Hashable]
+
+
 class ResponseCache:
     """ASGI application around another one.
 
-    A response depends only on the address and the state of the store. Without this, reading the
-    query of a request would take FastAPI longer than everything else.
+    A response depends only on the address, its variant and the state of the store. Without this,
+    reading the query of a request would take FastAPI longer than everything else.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ResponseCache:
         state: Callable[[], Hashable],
         routes: Collection[str],
         most_bytes: int,
+        variant: Callable[[Scope], Hashable] = lambda _: None,
     ) -> None:
         """Wrap an application.
 
@@ -61,14 +65,16 @@ class ResponseCache:
             state: Gives a value that changes whenever a response may have changed.
             routes: Paths, as they were declared, whose responses depend on nothing else.
             most_bytes: Of the responses that are kept; those asked for longest ago go first.
+            variant: Tells apart the responses of one address, as by their language.
         """
         self._app = app
         self._read_state = state
         self._routes = frozenset(routes)
         self._most_bytes = most_bytes
+        self._variant = variant
         self._state: Hashable = None
         self._bytes = 0
-        self._responses: OrderedDict[tuple[str, bytes], _Response] = OrderedDict()
+        self._responses: OrderedDict[_Key, _Response] = OrderedDict()
         self.repeated = 0
         """Responses that were given again."""
 
@@ -87,7 +93,7 @@ class ResponseCache:
             self._state = state
             self._responses.clear()
             self._bytes = 0
-        key = (scope["path"], scope["query_string"])
+        key = (scope["path"], scope["query_string"], self._variant(scope))
         found = self._responses.get(key)
         if found is None:
             await self._pass_on(scope, receive, send, key, state)
@@ -104,7 +110,7 @@ class ResponseCache:
         scope: Scope,
         receive: Receive,
         send: Send,
-        key: tuple[str, bytes],
+        key: _Key,
         state: Hashable,
     ) -> None:
         """Let the application answer, and keep the response if it may be given again."""

@@ -17,7 +17,7 @@ from stocklstm.api import responses
 from stocklstm.api.health import HealthWatch, health_response
 from stocklstm.api.metrics import Metrics
 from stocklstm.api.middleware import HEALTH, Guard
-from stocklstm.api.pages import PAGES, add_pages
+from stocklstm.api.pages import PAGES, add_pages, answer_problem, page_variant
 from stocklstm.api.problems import bug_problem, http_problem, problem_of
 from stocklstm.api.rate_limit import RateLimit
 from stocklstm.api.requests import (
@@ -96,15 +96,19 @@ def create_app(options: ServerOptions) -> Guard:
     _add_models(app, service)
     _add_forecasts(app, service)
     add_pages(app, service)
-    limited = RateLimit(app, options.limits, token=options.token is not None)
-    cache = ResponseCache(limited, service.state, _CACHED, options.limits.response_bytes)
+    limited = RateLimit(
+        app, options.limits, token=options.token is not None, answer_problem=answer_problem
+    )
+    cache = ResponseCache(
+        limited, service.state, _CACHED, options.limits.response_bytes, page_variant
+    )
     metrics = Metrics(service, cache)
     _add_state(app, watch, metrics)
     describe(app)
-    return Guard(cache, options, metrics, watch.for_strangers)
+    return Guard(cache, options, metrics, watch.for_strangers, answer_problem)
 
 
-# Their responses depend on the store and the minute alone.
+# Their responses depend on the store and the minute alone, and pages on the language.
 _CACHED = ("/models", "/models/{ticker}", "/predict", "/forecasts/{ticker}", *PAGES)
 
 
@@ -114,7 +118,7 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(StockLstmError)
     async def program(request: Request, error: Exception) -> Response:
         assert isinstance(error, StockLstmError)  # noqa: S101 - registered for these alone
-        return problem_of(error).response(request.url.path)
+        return answer_problem(problem_of(error), request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: Exception) -> Response:
@@ -125,7 +129,7 @@ def _answer_errors(app: FastAPI) -> None:
         ]
         words = f"{errors[0]['where']}: {errors[0]['what']}" if errors else "it cannot be read"
         problem = http_problem(422, words, errors=errors, hint="GET /openapi.json")
-        return problem.response(request.url.path)
+        return answer_problem(problem, request.scope)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
@@ -137,12 +141,12 @@ def _answer_errors(app: FastAPI) -> None:
             hint="GET /openapi.json lists what there is" if error.status_code < 500 else None,
             headers=_allowed(app, request) if error.status_code == 405 else error.headers,
         )
-        return problem.response(request.url.path)
+        return answer_problem(problem, request.scope)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, _: Exception) -> Response:
         # Starlette raises it again after this answer, and the guard logs it.
-        return bug_problem().response(request.url.path)
+        return answer_problem(bug_problem(), request.scope)
 
 
 def _where(place: Sequence[object]) -> str:

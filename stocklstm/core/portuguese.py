@@ -1,8 +1,10 @@
 """What the program says in the Portuguese of Brazil, by the English of it."""
 
+from stocklstm.core.portuguese_pages import PAGES, PAGES_TOLD
 from stocklstm.core.translation import Translation
 
 SAID = {
+    **PAGES,
     "({fewest} would begin to tell something)": "(só a partir de {fewest} dá para dizer algo)",
     "*: the model was not trained on it.": "*: o modelo não foi treinado com ele.",
     "1 failed": "1 falhou",
@@ -441,6 +443,7 @@ SAID = {
 """Texts that are passed to `say`."""
 
 TOLD = {
+    **PAGES_TOLD,
     "--restore-best true would have kept it": "--restore-best true o teria mantido",
     "1 session after {day}, the last one that {model} has seen": "1 pregão depois de {day}, o último que {model} viu",
     "1 session ahead": "1 pregão à frente",

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stocklstm.core.prices.local_time import zone_or_utc
 from stocklstm.core.prices.series import Dates, Flags, Floats
 from stocklstm.errors import ConfigError
 
@@ -248,14 +248,6 @@ def last_final_day(calendar: Sessions, time_zone: str, now: datetime) -> np.date
 def local_day(time_zone: str, now: datetime) -> np.datetime64:
     """Return the date at an exchange; UTC decides if this machine does not know the time zone."""
     return np.datetime64(now.astimezone(zone_or_utc(time_zone)).date(), "D")
-
-
-def zone_or_utc(name: str) -> ZoneInfo:
-    """Return a time zone by its IANA name; UTC if this machine does not know it."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, ZoneInfoNotFoundError, OSError):
-        return ZoneInfo("UTC")
 
 
 @cache

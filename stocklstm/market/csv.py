@@ -8,9 +8,10 @@ from typing import BinaryIO
 import numpy as np
 
 from stocklstm.core.prices.answers import Basis, SourceAnswer
+from stocklstm.core.prices.local_time import zone_or_utc
 from stocklstm.core.reading import open_to_read
 from stocklstm.errors import ConfigError, NotFoundError, RejectedDataError
-from stocklstm.market.calendar import time_zone_of, zone_or_utc
+from stocklstm.market.calendar import time_zone_of
 from stocklstm.market.instrument import guess_instrument, stated_currency
 from stocklstm.market.source import FetchRequest
 from stocklstm.market.tables.price_file import FileForm, PriceFile

@@ -5,8 +5,8 @@ from importlib.resources import files
 import numpy as np
 
 from stocklstm.core.prices.answers import SourceAnswer
+from stocklstm.core.prices.local_time import zone_or_utc
 from stocklstm.errors import UnknownTickerError
-from stocklstm.market.calendar import zone_or_utc
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.market.source import FetchRequest
 from stocklstm.market.tables.price_file import FileForm, PriceFile

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from stocklstm.core.prices.local_time import local_time
+from stocklstm.core.prices.local_time import local_time, zone_or_utc
 from stocklstm.core.prices.measured_checks import has_step, implausible, misfit
 from stocklstm.core.prices.realised import (
     LONGEST_BARS,
@@ -15,7 +15,7 @@ from stocklstm.core.prices.realised import (
     measure_sessions,
 )
 from stocklstm.core.prices.series import Bars, Dates, Flags, Indices
-from stocklstm.market.calendar import Sessions, session_lengths, session_opens, zone_or_utc
+from stocklstm.market.calendar import Sessions, session_lengths, session_opens
 
 _MINUTE_S = 60
 

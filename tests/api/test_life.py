@@ -157,7 +157,7 @@ def test_without_a_store_it_waits_for_one(serve: Serve, model_home: Path, tmp_pa
     assert "there is no store" in unready.json()["reason"]
     assert problem(nothing, 404)["hint"].startswith("stocklstm fetch")
     assert page.status_code == 404
-    assert "there is no store" in page.text
+    assert "No forecast yet" in page.text
     assert running.get("/health").status_code == 200
     assert running.get("/predict").json()["forecasts"][0]["ticker"] == TICKER
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
@@ -13,6 +13,14 @@ _MINUTE_S = 60
 
 # Clocks are changed at full quarters of an hour.
 _QUARTER_S = 900
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name; UTC if this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return ZoneInfo("UTC")
 
 
 def utc_offset(instant: int, zone: ZoneInfo) -> int:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from stocklstm.core.clock import now
+from stocklstm.core.prices.local_time import zone_or_utc
 from stocklstm.core.prices.series import Instrument
 from stocklstm.core.reference import parse_ticker
 from stocklstm.core.scheduling import DAYS, Times, clock_time
 from stocklstm.errors import ConfigError
-from stocklstm.market.calendar import Sessions, final_moments, sessions, zone_or_utc
+from stocklstm.market.calendar import Sessions, final_moments, sessions
 from stocklstm.market.instrument import guess_instrument
 from stocklstm.store.store import Store
 from stocklstm.workflows.evening.evening import evening_names
