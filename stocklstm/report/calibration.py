@@ -10,7 +10,7 @@ from stocklstm.core.scores.scores import Coverage, Evaluation
 from stocklstm.core.scores.significance import binomial_band
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import p_words
-from stocklstm.report.figure import LIGHT, Colours, heading_across, side_by_side
+from stocklstm.report.figure import LIGHT, Colours, heading, legend_below, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 BINS = 10
 
 _BAND = 0.99
-_BAND_WORDS = "99 of 100 {} of a right forecast"
+_RIGHT, _SEEN = "a right forecast", "this forecast"
+_BAND_WORDS = "where chance alone puts a right forecast, 99 times of 100"
 
 
 def calibration_figure(
@@ -35,7 +36,8 @@ def calibration_figure(
     with side_by_side(colours, 1, 1, same_unit=False) as (figure, (falls, shares)):
         _draw_falls(falls, colours, days, independent)
         _draw_shares(shares, colours, evaluation.distribution.reliability, independent)
-        heading_across(figure, f"Calibration: {title}", _words(days, evaluation))
+        legend_below(figure, falls, columns=3)
+        heading(figure, f"Calibration: {title}", _words(days, evaluation))
         return figure
 
 
@@ -50,22 +52,27 @@ def _draw_falls(axes: "Axes", colours: Colours, days: ScoredDays, independent: i
         color=colours.grey,
         alpha=0.25,
         linewidth=0,
-        zorder=2,  # on the bars, which would hide its lower edge
-        label=_BAND_WORDS.format("bars"),
+        zorder=0.5,
+        label=_BAND_WORDS,
     )
-    axes.axhline(100 / BINS, color=colours.ink, linestyle="--", linewidth=1, label="promised")
+    for edge in (low, high):
+        # The bars hide the lower one.
+        axes.axhline(100 * edge, color=colours.ink, linestyle=":", linewidth=0.8)
+    axes.axhline(100 / BINS, color=colours.ink, linestyle="--", linewidth=1, label=_RIGHT)
     if np.ptp(days.forecasts.quantiles, axis=1).any():
         places = 100 * (edges[:-1] + edges[1:]) / 2
-        axes.bar(places, shares, width=92 / BINS, color=colours.blue, label="seen")
+        axes.bar(places, shares, width=92 / BINS, color=colours.blue, label=_SEEN)
     else:
         words = "every forecast is a single price:\nno outcome has a place in it"
         axes.text(0.5, 0.4, words, transform=axes.transAxes, ha="center")
     axes.set_xlim(0, 100)
-    # The legend stands above the bars.
-    axes.set_ylim(0, 1.4 * max(100 * high, float(shares.max())))
-    axes.set_xlabel("place of the outcome in its forecast distribution, %")
-    axes.set_ylabel(f"share of outcomes, % (n = {len(falls)})")
-    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=2)
+    axes.set_ylim(0, 1.08 * max(100 * high, float(shares.max())))
+    axes.set_xticks([5, 50, 95], ["lowest", "middle", "highest"])
+    axes.set_xlabel("tenth of the forecast in which the close fell")
+    axes.set_ylabel(f"closes, % of {len(falls)}")
+    axes.set_title(
+        "Does each tenth of the forecast get 10 % of the closes?", loc="left", fontsize=10
+    )
 
 
 def _draw_shares(
@@ -80,23 +87,24 @@ def _draw_shares(
         color=colours.grey,
         alpha=0.25,
         linewidth=0,
-        label=_BAND_WORDS.format("points"),
+        label=_BAND_WORDS,
     )
-    axes.plot([0, 100], [0, 100], color=colours.ink, linestyle="--", linewidth=1, label="promised")
+    axes.plot([0, 100], [0, 100], color=colours.ink, linestyle="--", linewidth=1, label=_RIGHT)
     seen = 100 * np.asarray(shares)
-    axes.plot(promised, seen, color=colours.blue, marker="o", markersize=4, label="seen")
+    axes.plot(promised, seen, color=colours.blue, marker="o", markersize=4, label=_SEEN)
     axes.set_xlim(0, 100)
     axes.set_ylim(-2, 102)
-    axes.set_xlabel("probability of the quantile, %")
-    axes.set_ylabel("outcomes at or below it, %")
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.set_xlabel("forecast: chance that the close is at or below a price, %")
+    axes.set_ylabel("how often it was, %")
+    axes.set_title("Does what is called 80 % come true 80 times of 100?", loc="left", fontsize=10)
 
 
 def _words(days: ScoredDays, evaluation: Evaluation) -> str:
     held = " ".join(_held(days, coverage) for coverage in evaluation.distribution.coverage)
     return (
-        f"{held} Bars high at both ends: intervals too narrow; high in the middle: too wide; "
-        "higher to one side: forecasts too low (right) or too high (left)."
+        f"{held} How to read the bars: high at both ends, the forecast is too sure (intervals too "
+        "narrow); high in the middle, not sure enough (too wide); higher on the right, its prices "
+        "are too low; on the left, too high."
     )
 
 
@@ -112,6 +120,6 @@ def _held(days: ScoredDays, coverage: Coverage) -> str:
     faults = interval_faults(days, coverage)
     judged = ", ".join(f"{_FAULTS[each.kind]} ({p_words(each.p)})" for each in faults)
     return (
-        f"The {coverage.level * 100:.0f} % interval held {coverage.share * 100:.1f} % of outcomes: "
+        f"The {coverage.level * 100:.0f} % interval held {coverage.share * 100:.1f} % of closes: "
         f"{judged or 'as it should'}."
     )

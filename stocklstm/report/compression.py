@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stocklstm.report.figure import LIGHT, Colours, heading_across, side_by_side
+from stocklstm.report.figure import LIGHT, Colours, heading, legend_below, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,33 +45,44 @@ def compression_figure(
         bars: The parent first, the version it is about last.
         tolerance_pct: Most growth of the errors that is allowed, in per cent.
     """
-    places = np.arange(len(bars))
-    with side_by_side(colours, 1, 1, 1) as (figure, (size, speed, errors)):
-        _bars(size, colours, bars, [bar.kilobytes for bar in bars], "serving file in kB", "{:,.1f}")
-        _bars(
-            speed, colours, bars, [bar.latency_ms for bar in bars], "one forecast in ms", "{:.3f}"
-        )
-        size.set_yticks(places, [bar.name for bar in bars])
+    with side_by_side(colours, 1, 1, 1, inches=2.1 + 0.55 * len(bars)) as (figure, panels):
+        size, speed, errors = panels
+        _bars(size, colours, [bar.kilobytes for bar in bars], "serving file", "{:,.1f} kB")
+        _bars(speed, colours, [bar.latency_ms for bar in bars], "one forecast", "{:.3f} ms")
+        size.set_yticks(np.arange(len(bars)), [bar.name for bar in bars])
         size.invert_yaxis()
         _errors(errors, colours, bars, tolerance_pct)
-        heading_across(figure, title, words)
+        for axes in panels:
+            axes.tick_params(axis="y", length=0)
+        legend_below(figure, errors, columns=3)
+        heading(figure, title, words)
         return figure
 
 
-def _bars(
-    axes: "Axes",
-    colours: Colours,
-    bars: Sequence[CompressedBar],
-    values: Sequence[float],
-    label: str,
-    shown: str,
-) -> None:
-    fills = [colours.grey] * (len(bars) - 1) + [colours.blue]
-    drawn = axes.barh(np.arange(len(bars)), values, height=0.6, color=fills)
-    axes.bar_label(drawn, [shown.format(value) for value in values], padding=3, fontsize=9)
-    axes.set_xlim(0, 1.3 * max(values))
+def _bars(axes: "Axes", colours: Colours, values: Sequence[float], label: str, shown: str) -> None:
+    """Draw slim bars with their values inside, or behind those that are too short."""
+    fills = [colours.grey] * (len(values) - 1) + [colours.blue]
+    axes.barh(np.arange(len(values)), values, height=0.42, color=fills)
+    longest = max(values) or 1.0
+    for place, value in enumerate(values):
+        words = shown.format(value)
+        if place and values[0] > 0:
+            words += f", {100 * value / values[0]:.0f} %"
+        inside = value > 0.55 * longest
+        axes.text(
+            value + (-0.02 if inside else 0.02) * longest,
+            place,
+            words,
+            color=colours.paper if inside else colours.ink,
+            ha="right" if inside else "left",
+            va="center_baseline",
+            fontsize=9,
+        )
+    axes.set_xlim(0, 1.02 * longest)
+    axes.set_xticks([])
     axes.set_xlabel(label)
-    axes.grid(visible=False, axis="y")
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
 
 
 def _errors(
@@ -88,11 +99,15 @@ def _errors(
         )
     axes.axvline(0, color=colours.ink, linewidth=1)
     axes.axvline(
-        tolerance_pct, color=colours.ink, linestyle=":", linewidth=1, label="most that is allowed"
+        tolerance_pct,
+        color=colours.ink,
+        linestyle=":",
+        linewidth=1,
+        label=f"most that is allowed ({tolerance_pct:g} %)",
     )
     reach = 1.2 * max(
         tolerance_pct, *(abs(value) for _, changes, *_ in kinds for value in changes), 0.01
     )
     axes.set_xlim(-reach, reach)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel("change of the error in %\n(to the right is worse)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, frameon=False, fontsize=8)

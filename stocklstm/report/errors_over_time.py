@@ -55,7 +55,7 @@ def errors_figure(
         date_axis(ratios, calendar_days(days.dates))
         ratios.set_xlabel(f"session ({evaluation.n} in the test part)")
         heading(
-            gains,
+            figure,
             f"Errors over time: {title}",
             f"{evaluation.verdict_text} A gain that is more than luck rises steadily; a single "
             "step is one good day.",

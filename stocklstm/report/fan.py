@@ -7,14 +7,15 @@ import numpy as np
 
 from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
-from stocklstm.core.wording import level_percent, money, price_digits
+from stocklstm.core.wording import counted, level_percent, money, price_digits
 from stocklstm.report.figure import (
     LIGHT,
     Colours,
     band,
     calendar_days,
     date_axis,
-    heading_across,
+    heading,
+    legend_below,
     price_axis,
     side_by_side,
 )
@@ -27,6 +28,9 @@ SHOWN_CLOSES = 60
 
 _INNER_LEVEL = 0.6
 
+_LATEST_CLOSES = 6
+"""Closes that are drawn again beside the forecast."""
+
 
 def fan_figure(
     fan: Fan,
@@ -36,28 +40,21 @@ def fan_figure(
     currency: str,
     colours: Colours = LIGHT,
 ) -> "Figure":
-    """Draw the latest closes and, on a scale of its own, the forecast.
+    """Draw the latest closes and, larger, the last of them and the forecast.
 
     A single session beside sixty would be a sliver, so the sessions to come have a panel of their
-    own, over the same prices.
+    own, with prices of its own.
 
     Args:
         fan: The forecast, of which the last 60 closes before it are shown.
         levels: Probabilities of the intervals; one of 60 % is drawn inside them.
         words: The verdict, and what else must not be missed.
     """
-    horizon = len(fan.sessions) - 1
-    with side_by_side(colours, 1, min(1.0, 0.42 + 0.06 * horizon)) as (figure, (past, ahead)):
+    with side_by_side(colours, 1, 1, same_unit=False) as (figure, (past, ahead)):
         _draw_past(past, colours, fan, currency)
         _draw_ahead(ahead, colours, fan, sorted({_INNER_LEVEL, *levels}), currency)
-        figure.legend(
-            *ahead.get_legend_handles_labels(),
-            loc="outside lower center",
-            ncols=3,
-            frameon=False,
-            fontsize=9,
-        )
-        heading_across(figure, title, words)
+        legend_below(figure, ahead, columns=3)
+        heading(figure, title, words)
         return figure
 
 
@@ -81,6 +78,15 @@ def _draw_ahead(
     axes: "Axes", colours: Colours, fan: Fan, levels: Sequence[float], currency: str
 ) -> None:
     ahead = np.arange(len(fan.sessions))
+    before = min(len(fan.closes), max(_LATEST_CLOSES, len(ahead) // 3))
+    axes.plot(
+        np.arange(1 - before, 1),
+        fan.closes[-before:],
+        color=colours.ink,
+        marker="o",
+        markersize=4 if before <= _LATEST_CLOSES else 0,
+        linewidth=1,
+    )
     last, point = float(fan.closes[-1]), float(fan.forecasts.points[-1])
     digits = price_digits(last)
     # Of several sessions the legend has room for the farthest.
@@ -103,7 +109,7 @@ def _draw_ahead(
         color=colours.grey,
         linestyle=":",
         linewidth=1,
-        label=f"last close: {money(last, currency, digits)}",
+        label=f"last close, {fan.sessions[0]}: {money(last, currency, digits)}",
     )
     if len(fan.outcomes):
         came = np.concatenate(([last], fan.outcomes))
@@ -116,15 +122,21 @@ def _draw_ahead(
             linewidth=1,
             label=f"what came: {money(float(came[-1]), currency, digits)}",
         )
-    _mark_sessions(axes, fan)
+    _mark_sessions(axes, fan, before)
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.spines["right"].set_visible(True)
+    axes.spines["left"].set_visible(False)
+    price_axis(axes, "close", currency)
 
 
-def _mark_sessions(axes: "Axes", fan: Fan) -> None:
+def _mark_sessions(axes: "Axes", fan: Fan, before: int) -> None:
+    """Name the days at the horizontal axis, counted back from the one that is forecast."""
     horizon = len(fan.sessions) - 1
-    step = -(-horizon // 3)
-    # Counted back from the session that is forecast, whose day must not be missing.
-    marked = sorted({0, *range(horizon, step // 2, -step)})
-    axes.set_xticks(marked, [str(fan.sessions[place]) for place in marked], fontsize=9)
-    axes.set_xlim(-0.12 * horizon, 1.15 * horizon)
-    axes.tick_params(labelleft=False)
-    axes.set_xlabel("session forecast" if horizon == 1 else f"sessions forecast ({horizon})")
+    days = np.concatenate([fan.dates[-before:-1], fan.sessions])
+    first, step = 1 - before, max(1, -(-(len(days) - 1) // 3))
+    marked = sorted(range(horizon, first - 1, -step))
+    axes.set_xticks(marked, [str(days[place - first]) for place in marked], fontsize=9)
+    reach = horizon - first
+    axes.set_xlim(first - 0.12 * reach, horizon + 0.15 * reach)
+    axes.set_xlabel(f"last {counted(before, 'close')}, and {counted(horizon, 'session')} ahead")

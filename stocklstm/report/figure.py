@@ -85,15 +85,16 @@ def stacked(
 
 @contextmanager
 def side_by_side(
-    colours: Colours, *widths: float, same_unit: bool = True
+    colours: Colours, *widths: float, same_unit: bool = True, inches: float = HEIGHT_INCHES
 ) -> Iterator[tuple["Figure", list["Axes"]]]:
     """Open such a figure with panels beside each other.
 
     Args:
         widths: Of the panels, as shares of each other.
         same_unit: Over the same vertical axis.
+        inches: Height of the figure; an inch has 100 pixels.
     """
-    with _figure(colours) as figure:
+    with _figure(colours, inches) as figure:
         columns = figure.subplots(
             1, len(widths), sharey=same_unit, width_ratios=widths, squeeze=False
         )
@@ -121,7 +122,7 @@ def _style(colours: Colours) -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rc("figure", facecolor=colours.paper)
-        mpl.rc("axes", facecolor=colours.paper, edgecolor=colours.ink, labelcolor=colours.ink)
+        mpl.rc("axes", facecolor=colours.paper, edgecolor=colours.grey, labelcolor=colours.ink)
         mpl.rc("text", color=colours.ink)
         # Else the names inside an SVG are others each time.
         mpl.rc("svg", hashsalt="stocklstm")
@@ -145,7 +146,8 @@ def _keep_fonts() -> None:
 
 def _with_grid(axes: "Axes", colours: Colours) -> "Axes":
     axes.set_axisbelow(True)
-    axes.grid(alpha=0.3)
+    axes.grid(color=colours.grey, alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
     # Ticks are made later, where other colours may hold.
     axes.tick_params(colors=colours.ink)
     return axes
@@ -244,20 +246,31 @@ def self_showing(figure: "Figure") -> "Figure":
     return figure
 
 
-def heading(axes: "Axes", title: str, words: str) -> None:
-    """Put a bold title and, below it, a sentence on what the picture shows."""
-    lines = textwrap.wrap(words, 125)
-    axes.set_title(title, loc="left", fontweight="bold", pad=12 + 13 * len(lines))
-    axes.text(
-        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=9, va="bottom", wrap=False
-    )
-
-
-def heading_across(figure: "Figure", title: str, words: str) -> None:
-    """Put title and sentence above panels that stand side by side."""
-    lines = textwrap.wrap(words, 135)
-    top = 1 - 0.075 - 0.035 * len(lines)
+def heading(figure: "Figure", title: str, words: str) -> None:
+    """Put a bold title and, below it, what the picture shows above all panels."""
+    height = figure.get_figheight()
+    place = 1 - 0.14 / height
+    for text, wide, size, line, weight in (
+        (title, 88, 12, 0.22, "bold"),
+        (words, 135, 9, 0.175, "normal"),
+    ):
+        lines = textwrap.wrap(text, wide, break_on_hyphens=False)
+        figure.text(0.01, place, "\n".join(lines), fontsize=size, fontweight=weight, va="top")
+        place -= (0.08 + line * len(lines)) / height
     # A new engine, as the rectangle that is left for the panels is known only now.
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, top))
-    figure.text(0.01, 0.975, title, fontsize=12, fontweight="bold", va="top")
-    figure.text(0.01, 0.925, "\n".join(lines), fontsize=9, va="top")
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, place))
+
+
+def legend_below(figure: "Figure", *panels: "Axes", columns: int) -> None:
+    """Say below the panels what is drawn in them, where it covers nothing."""
+    drawn = [
+        pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)
+    ]
+    figure.legend(
+        [handle for handle, _ in drawn],
+        [label for _, label in drawn],
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+    )

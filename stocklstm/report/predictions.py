@@ -15,6 +15,7 @@ from stocklstm.report.figure import (
     calendar_days,
     date_axis,
     heading,
+    legend_below,
     price_axis,
     stacked,
 )
@@ -42,18 +43,15 @@ def predictions_figure(
     with stacked(colours, 3, 1.3, inches=7) as (figure, (closes, changes)):
         _draw_closes(closes, colours, shown)
         price_axis(closes, "close", currency)
-        closes.legend(frameon=False, fontsize=9)
         _draw_changes(changes, colours, shown)
         start = naive_words(days.horizon)
         over = f"from\n{start}" if days.horizon == 1 else f"over\n{days.horizon} sessions"
         changes.set_ylabel(f"change {over}, %")
         changes.set_xlabel(f"session (last {len(shown.dates)} of {evaluation.n} in the test part)")
-        changes.legend(frameon=False, fontsize=9, ncols=2, loc="upper left")
-        low, high = changes.get_ylim()
-        changes.set_ylim(low, high + 0.35 * (high - low))
         date_axis(changes, calendar_days(shown.dates))
+        legend_below(figure, closes, changes, columns=3)
         heading(
-            closes,
+            figure,
             f"Forecast and outcome: {title}",
             f"{evaluation.verdict_text} Whatever stays near {start} seems to follow the price; "
             "how much of the change was foreseen is in the lower panel.",

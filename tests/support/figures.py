@@ -1,6 +1,6 @@
 """Scored days and forecasts to be drawn, and a look at the figure of a picture."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -15,8 +15,8 @@ from stocklstm.core.settings.config import LEVELS
 
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 
-# As long as a ticker can be, and a preset's name.
-LONG_TITLE = "ABCDEFGHIJKLMNOPQR.SA@v1234, preset paper-short"
+# As long as the name of a pool can be, and a preset's.
+LONG_TITLE = f"{'abcdefgh-' * 7}x@v1234, 1234 tickers, preset calibrated-50"
 
 
 def scored_days(
@@ -79,6 +79,9 @@ def assert_readable(figure: Figure) -> None:
         assert box.x1 <= width + 1, text
         assert box.y1 <= height + 1, text
         assert text.get_fontsize() >= 9, text
+    said = [(text, text.get_window_extent()) for text in words(figure)]
+    for (one, left), (other, right) in combinations(said, 2):
+        assert not left.overlaps(right), (one, other)
     marks = [mark for axes in figure.axes for mark in drawn_marks(axes, "x")]
     boxes = sorted((mark.get_window_extent() for mark in marks), key=lambda box: box.x0)
     for left, right in pairwise(boxes):
@@ -92,7 +95,7 @@ def assert_readable(figure: Figure) -> None:
         # Neither 1.2e-3 nor a number to be added to all others.
         assert not axes.yaxis.get_offset_text().get_text()
         named = [mark.get_text() for mark in drawn_marks(axes, "y")]
-        assert not any("e" in name for name in named)
+        assert axes.get_ylabel() == "learning rate" or not any("e" in name for name in named)
         assert len(set(named)) == len(named), named
 
 

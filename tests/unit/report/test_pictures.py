@@ -23,6 +23,7 @@ from stocklstm.core.training.diagnosis import ConstantLosses
 from stocklstm.core.training.epochs import EpochRecord
 from stocklstm.core.training.search import COMPLETE, DIVERGED, PRUNED, Trial
 from stocklstm.report.calibration import calibration_figure
+from stocklstm.report.compression import CompressedBar, compression_figure
 from stocklstm.report.errors_over_time import errors_figure
 from stocklstm.report.fan import fan_figure
 from stocklstm.report.figure import DARK, rendered
@@ -93,7 +94,7 @@ def test_scores_are_drawn_readably_whatever_they_are(case: str) -> None:
     assert [size(figure) for figure in figures] == [(1000, 700), (1000, 700), (1000, 560)]
     for figure in figures:
         assert_readable(figure)
-        assert any(LONG_TITLE in text.get_text() for text in words(figure))
+        assert any(LONG_TITLE in text.get_text().replace("\n", " ") for text in words(figure))
     for figure in figures[:2]:
         if len(days.dates) <= 60:
             marks = {mark.get_text() for mark in drawn_marks(figure.axes[-1], "x")}
@@ -228,7 +229,7 @@ def test_the_histogram_counts_every_outcome_once() -> None:
     assert sum(heights) == pytest.approx(100)
     for place in range(len(LEVELS)):
         below = sum(days.actuals <= days.forecasts.quantiles[:, place])
-        assert curve(shares, "seen")[place] == pytest.approx(100 * below / 200)
+        assert curve(shares, "this forecast")[place] == pytest.approx(100 * below / 200)
 
 
 @pytest.mark.parametrize(("horizon", "independent"), [(1, 200), (5, 40)])
@@ -267,6 +268,9 @@ def test_a_fan_says_in_numbers_what_it_draws() -> None:
 
     past, ahead = figure.axes
     np.testing.assert_array_equal(past.lines[0].get_ydata(), fan.closes)
+    # The latest are there again, beside the forecast and on its scale.
+    np.testing.assert_array_equal(ahead.lines[0].get_ydata(), fan.closes[-6:])
+    np.testing.assert_array_equal(ahead.lines[0].get_xdata(), range(-5, 1))
     np.testing.assert_array_equal(curve(ahead, "forecast"), fan.forecasts.points)
     np.testing.assert_array_equal(curve(ahead, "what came"), [fan.closes[-1], *fan.outcomes])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -274,7 +278,7 @@ def test_a_fan_says_in_numbers_what_it_draws() -> None:
     for level, low, high in ((0.95, 0.025, 0.975), (0.8, 0.1, 0.9), (0.6, 0.2, 0.8)):
         bounds = (last[LEVELS.index(low)], last[LEVELS.index(high)])
         assert f"{100 * level:.0f} %: {bounds[0]:.2f} to {bounds[1]:.2f}" in labels
-    assert f"last close: R$ {fan.closes[-1]:.2f}" in labels
+    assert f"last close, {fan.sessions[0]}: R$ {fan.closes[-1]:.2f}" in labels
     assert f"what came: R$ {fan.outcomes[-1]:.2f}" in labels
     # The widest first: else it would cover the others.
     drawn = [patch.get_paths()[0].get_extents().height for patch in ahead.collections]
@@ -288,7 +292,7 @@ def test_a_fan_says_in_numbers_what_it_draws() -> None:
     [
         (loss, first, count, (1e-3, 1e-6, 0.0)[(row + column) % 3])
         for row, loss in enumerate(("pinball", "mse", "mae", "huber"))
-        for column, (first, count) in enumerate([(0, 1), (0, 20), (1, 1), (1, 100)])
+        for column, (first, count) in enumerate([(0, 1), (0, 20), (1, 1), (1, 1000)])
     ],
 )
 def test_a_history_is_drawn_for_any_number_of_epochs(
@@ -299,9 +303,39 @@ def test_a_history_is_drawn_for_any_number_of_epochs(
     config = configure("calibrated" if loss == "pinball" else "paper", loss=loss)
     constant = ConstantLosses(0.2, 0.2, is_start=first == 0)
 
-    figure = history_figure(history, constant, config, history[-1].epoch, "PETR4.SA", "words")
+    figure = history_figure(history, constant, config, history[-1].epoch, LONG_TITLE, "words")
 
     assert size(figure) == (1000, 560)
+    assert_readable(figure)
+    trained = [record for record in history if record.train_loss is not None]
+    assert len(figure.axes) == (2 if len({record.learning_rate for record in trained}) > 1 else 1)
+
+
+def test_losses_are_in_per_cent_of_those_of_a_constant_forecast() -> None:
+    history, config = epochs(0, 20), configure("calibrated")
+
+    # Other days: the same forecast loses twice as much on those of training.
+    figure = history_figure(history, ConstantLosses(0.4, 0.2, is_start=True), config, 7, "x", "y")
+
+    (losses,) = figure.axes
+    train = [100 * (record.train_loss or 0) / 0.4 for record in history[1:]]
+    np.testing.assert_allclose(curve(losses, "training"), train)
+    np.testing.assert_allclose(
+        curve(losses, "validation"), [500 * record.val_loss for record in history]
+    )
+    assert curve(losses, "constant forecast (validation 0.2)").tolist() == [100, 100]
+    assert curve(losses, "kept: epoch 7, validation 0.05").tolist() == [500 * history[7].val_loss]
+    assert losses.get_xlabel().endswith("learning rate 0.001 throughout")
+
+
+def test_losses_stand_for_themselves_where_a_constant_forecast_has_none() -> None:
+    history, config = epochs(0, 20), configure("calibrated")
+
+    figure = history_figure(history, ConstantLosses(0.0, 0.0, is_start=True), config, 7, "x", "y")
+
+    (losses,) = figure.axes
+    assert curve(losses, "validation").tolist() == [record.val_loss for record in history]
+    assert losses.get_ylabel() == "mean pinball loss\n(in expected volatilities)"
 
 
 def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
@@ -317,6 +351,7 @@ def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
     [
         [tried(number, 0.2 + number / 1000) for number in range(16)],
         [tried(0, 0.2)],
+        [tried(number, 0.2 + number / 1000) for number in range(60)],
         [tried(0, 0.0)],
         [tried(number, 0.2) for number in range(9)],
         [tried(0, math.inf, DIVERGED), tried(1, 0.2), tried(2, 0.3, PRUNED)],
@@ -327,14 +362,51 @@ def tried(number: int, loss: float, status: str = COMPLETE) -> Trial:
             for number in range(433)
         ],
     ],
-    ids=["complete", "single", "zero", "equal", "diverged-start", "mixed", "far", "grid"],
+    ids=["complete", "single", "sixty", "zero", "equal", "diverged-start", "mixed", "far", "grid"],
 )
 def test_a_search_is_drawn_whatever_became_of_its_trials(trials: list[Trial]) -> None:
     best = min((one for one in trials if one.status == COMPLETE), key=lambda one: one.loss)
 
-    figure = trials_figure(trials, best, trials[0], "mse", "PETR4.SA", "words " * 60)
+    figure = trials_figure(trials, best, trials[0], "mse", LONG_TITLE, "words " * 60)
 
     assert size(figure) == (1000, 560)
+    assert_readable(figure)
+
+
+def test_the_losses_of_a_search_are_in_per_cent_of_the_start() -> None:
+    trials = [tried(number, 0.2 - number / 100) for number in range(5)]
+
+    figure = trials_figure(trials, trials[4], trials[0], "mae", "x", "y")
+
+    for axes, name in zip(figure.axes, AXES, strict=True):
+        np.testing.assert_allclose(curve(axes, "complete"), [100, 95, 90, 85, 80])
+        assert curve(axes, "start").tolist() == [100, 100]
+        assert curve(axes, "best") == pytest.approx([80])
+        named = [mark.get_text() for mark in drawn_marks(axes, "x")]
+        assert {f"{trial.settings[name]:g}" for trial in trials} <= set(named)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_what_a_smaller_model_saves_is_written_in_its_bars(count: int) -> None:
+    bars = [
+        CompressedBar("pruned at once, then int8"[: 2 + 4 * n], 6.6 / (n + 1), 0.2 * n, n / 10, -n)
+        for n in range(count)
+    ]
+
+    figure = compression_figure(bars, 0.5, f"pruned-int8 of {LONG_TITLE}", "Accepted. " * 20)
+
+    assert_readable(figure)
+    size, speed, _ = figure.axes
+    assert [bar.get_width() for bar in size.patches] == [bar.kilobytes for bar in bars]
+    assert all(bar.get_height() < 0.5 for bar in size.patches)
+    shown = [text.get_text() for text in size.texts]
+    assert shown[0] == "6.6 kB"
+    assert shown[1:2] == ["3.3 kB, 50 %"][: count - 1]
+    for axes in (size, speed):
+        left, right = axes.get_window_extent().x0, axes.get_window_extent().x1
+        for text in axes.texts:
+            assert left - 1 <= text.get_window_extent().x0
+            assert text.get_window_extent().x1 <= right + 1
 
 
 def test_the_same_figures_give_the_same_picture() -> None:
@@ -344,10 +416,7 @@ def test_the_same_figures_give_the_same_picture() -> None:
 
     scores = evaluate(days, 1.0)
     for height, draw in (
-        (700, lambda: predictions_figure(days, scores, "x", "BRL")),
         (700, lambda: errors_figure(days, scores, "x")),
-        (560, lambda: calibration_figure(days, scores, "x")),
-        (560, lambda: fan_figure(FANS["next"], (0.8,), "x", "y", "BRL")),
         (560, lambda: trials_figure(trials, trials[0], trials[0], "mae", "x", "y")),
         (560, lambda: history_figure(epochs(0, 20), CONSTANT, config, 19, "x", "y")),
     ):
