@@ -108,6 +108,13 @@ ONE_PIXEL = base64.b64decode(
 )
 
 
+def _save_one_pixel(file: Any, **_: object) -> None:
+    if isinstance(file, str):
+        Path(file).write_bytes(ONE_PIXEL)
+    else:
+        file.write(ONE_PIXEL)
+
+
 @pytest.fixture(autouse=True)
 def _small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save a PNG of one pixel for each picture: to paint it takes as long as to train a network.
@@ -121,7 +128,7 @@ def _small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     @contextmanager
     def unpainted(*arguments: Any) -> Iterator[Any]:
         with opened(*arguments) as figure:
-            figure.savefig = lambda file, **_: file.write(ONE_PIXEL)
+            figure.savefig = _save_one_pixel
             yield figure
 
     monkeypatch.setattr(figures, "_figure", unpainted)

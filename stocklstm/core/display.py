@@ -132,9 +132,10 @@ def as_html(shown: Shown) -> str:
     """Write what is shown for a notebook; every value is escaped, no colour is set."""
     parts = []
     if shown.rows:
+        # A day is not to be broken at its dashes.
         head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>"
+            f"<tr>{''.join(f'<td nowrap>{escape(text)}</td>' for text in row)}</tr>"
             for row in shown.rows[:_ROWS]
         )
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")

@@ -124,12 +124,10 @@ def test_every_preset_is_described() -> None:
 
 
 @pytest.mark.usefixtures("model_home")
-@pytest.mark.parametrize(("page", "count"), [("README.md", 1), ("docs/reference/python.md", 3)])
-def test_the_python_of_the_documents_runs(page: str, count: int) -> None:
-    text = (ROOT / page).read_text()
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+def test_the_python_of_readme_runs() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
-    assert len(blocks) == count
+    assert blocks
     exec("".join(blocks), {})  # noqa: S102 - our own words
 
 

@@ -130,7 +130,7 @@ def hers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     started.touch()
     monkeypatch.setattr(sys, "argv", [str(started)])
     # Of her language she has said nothing to the program alone.
-    monkeypatch.delenv("STOCKLSTM_LANG")
+    monkeypatch.delenv("STOCKLSTM_LANG", raising=False)
     hers = {"HOME": str(place), "COLUMNS": "80", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     for name, value in hers.items():
         monkeypatch.setenv(name, value)

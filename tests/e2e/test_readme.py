@@ -1,4 +1,4 @@
-"""What README and the page of commands show is what is printed, on a machine like theirs."""
+"""What README and the pages of commands and of Python show is what is printed there."""
 
 import json
 import shlex
@@ -9,6 +9,7 @@ import pytest
 from stocklstm.cli.evening.schedule import CARRIED
 from tests.conftest import TICKER, Cli, Program
 from tests.support.places import ROOT
+from tests.support.python_examples import PAGE, renewed
 from tests.support.transcripts import HER_DAY, HER_HOME, agrees, transcripts
 
 PAGES = ("README.md", "docs/reference/commands.md")
@@ -78,3 +79,7 @@ def test_the_demo_and_what_readme_shows(
         shown = outcome.out.rstrip("\n").replace(str(hers), HER_HOME).replace(fetched, HER_DAY)
         # What is to stand there is what this shows.
         assert agrees(shown, documented), f"$ stocklstm {command}\n{shown}"
+    blocks = list(renewed(PAGE.read_text()))
+    assert len(blocks) > 5
+    for block, documented, shown in blocks:
+        assert agrees(shown, documented), block
