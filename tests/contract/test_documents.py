@@ -10,7 +10,7 @@ from stocklstm.core.settings.compression import METHODS
 from stocklstm.core.settings.config import FEATURES, PRESETS
 from stocklstm.learn.devices import KNOWN_FAULTS
 from stocklstm.workflows.settings import OTHER_VARIABLES
-from tests.conftest import TICKER, TINY_OPTIONS, Cli
+from tests.conftest import Cli
 from tests.support.command_lines import complaint_about
 from tests.support.documents import PAGES, blocks, commands, inline_commands, name_of
 from tests.support.places import DOCS, ROOT
@@ -212,21 +212,3 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert line.startswith("python3 -m venv .venv && ")
     assert line.endswith("&& .venv/bin/pytest -n auto --dist worksteal")
     assert "grep -F \"pip install -e '.[test]'\" README.md" in (ROOT / ".ci" / "run").read_text()
-
-
-@pytest.mark.usefixtures("model_home")
-def test_json_keys_are_documented(cli: Cli) -> None:
-    import json
-
-    documented = (DOCS / "reference" / "json.md").read_text()
-    for arguments in (
-        *(["predict"], ["evaluate"], ["validate"], ["models", "list"]),
-        *(["evaluate", "--all"], ["evaluate", "--walk-forward", "20"], ["models", "show", TICKER]),
-        *(["prices", "show"], ["prices", "verify"]),
-        *(["fetch", "--source", "sample"], ["config", "path"], ["config", "show"]),
-        ["train", "--dry-run", "--ticker", TICKER, *TINY_OPTIONS],
-    ):
-        document = json.loads(cli(*arguments, "--json").out)
-        entry = next(value for value in document.values() if isinstance(value, list))[0]
-        for key in entry:
-            assert f"`{key}`" in documented
