@@ -23,6 +23,7 @@ LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?![a-z]+:|#)([^)\s]+)\)")
 # What lies outside docs/, and the page that it becomes.
 OUTSIDE = {"README.md": "start.md", "CHANGELOG.md": "changes.md"}
 
+PORTUGUESE = "pt-BR/README.md"
 STYLE = "assets/site.css"
 
 LOADED = re.compile(
@@ -47,10 +48,10 @@ def navigation() -> list[dict[str, Any]]:
         pages = [{name: page_of("docs/README.md", target)} for name, target in links]
         listed |= {path for page in pages for path in page.values()}
         sections.append({heading.partition(":")[0]: pages})
-    portuguese = DOCS / "pt-BR" / "README.md"
+    portuguese = DOCS / PORTUGUESE
     if portuguese.exists():
         links = re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", portuguese.read_text(encoding="utf-8"))
-        found = ["pt-BR/README.md", *(page_of("docs/pt-BR/README.md", link) for link in links)]
+        found = [PORTUGUESE, *(page_of(f"docs/{PORTUGUESE}", link) for link in links)]
         own = [page for page in found if re.fullmatch(r"(pt-BR|notebooks)/[\w-]+\.md", page)]
         first, *others = [page for page in dict.fromkeys(own) if page not in listed]
         sections.append({"Português": [{"stocklstm em português": first}, *others]})
