@@ -1,6 +1,7 @@
-"""Every text that people read has a translation with the same fields, and no other one has."""
+"""Every text that people read has a translation, and scripts read the same in every language."""
 
 import ast
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ import jinja2
 import pytest
 
 from stocklstm.core.portuguese import SAID, TOLD
+from tests.conftest import TICKER, Cli
+from tests.support.moving_clock import set_clock
 from tests.support.places import ROOT
 
 PACKAGE = ROOT / "stocklstm"
@@ -104,3 +107,72 @@ def test_a_translation_has_the_fields_of_its_text(table: dict[str, str]) -> None
         return sorted({(name, spec) for _, name, spec, _ in Formatter().parse(text) if name})
 
     assert [text for text, new in table.items() if fields(text) != fields(new)] == []
+
+
+def test_only_what_people_read_is_said_in_their_language() -> None:
+    """What results hold goes into JSON: there, `english` marks it."""
+    for_people = ("stocklstm/cli/", "stocklstm/api/", "stocklstm/report/")
+    pages = ("stocklstm/workflows/evening/report.py", "stocklstm/workflows/evening/summary.py")
+    elsewhere = {
+        where
+        for name, _, where in _calls()
+        if name != "english" and not where.startswith((*for_people, *pages))
+    }
+
+    assert elsewhere == set()
+
+
+FOR_SCRIPTS = [
+    words
+    for line in (
+        "predict",
+        "predict --at 2024-03-01 --horizon 1-3 --levels 0.5,0.9",
+        "forecasts",
+        "evaluate --live",
+        "validate",
+        "validate --prices",
+        "models list",
+        f"models show {TICKER}",
+        f"models diff {TICKER}@v1 {TICKER}@champion",
+        "models gc --dry-run",
+        "prices show",
+        f"prices show {TICKER} --last 3",
+        "prices verify",
+        "config show --origin",
+        "config path",
+        "predict NONE3.SA",
+        f"schedule {TICKER}",
+    )
+    for mode in ("--json", "--quiet")
+    if (words := (*line.split(), mode))
+] + [
+    ("predict", "--csv", "-"),
+    ("forecasts", "--csv", "-"),
+    ("forecasts", "--csv", "-", "--csv-style", "excel-br"),
+    ("prices", "export", TICKER),
+    ("fetch", "--list-sources"),
+    ("--version",),
+]
+"""Command lines whose output is for scripts."""
+
+
+def test_scripts_read_the_same_bytes_whatever_the_language(
+    cli: Cli, model_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, lambda: "2024-03-14T22:00:00Z")
+    before = tmp_path / "before"
+    shutil.copytree(model_home, before)
+    found = {}
+    for locale in ("C", "pt_BR.UTF-8"):
+        shutil.rmtree(model_home)
+        shutil.copytree(before, model_home)
+        monkeypatch.setenv("LC_MESSAGES", locale)
+        found[locale] = {words: cli(*words) for words in FOR_SCRIPTS}
+    english, portuguese = found.values()
+
+    for words in FOR_SCRIPTS:
+        assert portuguese[words].out == english[words].out, words
+        assert portuguese[words].code == english[words].code, words
+        assert english[words].code in {0, 4}, (words, english[words].err)
+    # That the language was another one is seen where people read.
+    assert cli("predict").out.startswith("Fechamento do próximo pregão")
