@@ -1,6 +1,7 @@
 """The commands, put together."""
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ from stocklstm.cli.interrupts import ended_by_signals, interrupted_code
 from stocklstm.cli.output import VERBOSE, complain
 from stocklstm.cli.streams import to_stderr, write
 from stocklstm.core.exits import ExitCode, exit_code, help_text
-from stocklstm.core.language import chosen_language, program_speaks
+from stocklstm.core.language import chosen_language, language_of_locale, program_speaks
 from stocklstm.errors import ConfigError, StockLstmError, StorageError
 
 COMMANDS = {
@@ -64,17 +65,31 @@ def run(arguments: list[str]) -> int:
 
         return complete(build_app)
     try:
-        language = chosen_language()
+        chosen = chosen_language()
     except ConfigError as error:
         complain(error)
         return exit_code(error)
-    with ended_by_signals(), program_speaks(language):
+    with ended_by_signals(), program_speaks(lambda: chosen or _usual_language()):
         try:
             code = _called(arguments)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         # Typer knows of Ctrl-C alone.
         return interrupted_code() if code == ExitCode.INTERRUPTED else code
+
+
+def _usual_language() -> str:
+    """Find the language where neither an option nor a variable of ours names it."""
+    from stocklstm.store.paths import config_file
+
+    configured = None
+    with suppress(OSError, RuntimeError):
+        # A pipe would have nothing left for those that read settings.
+        if config_file().is_file():
+            from stocklstm.workflows.settings import configured_language
+
+            configured = configured_language()
+    return configured or language_of_locale()
 
 
 def _called(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ other languages are tables of texts by their English, imported only where they a
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -35,7 +35,8 @@ _SYMBOLS = {"BRL": "R$", "USD": "$", "EUR": "€", "GBP": "£", "GBp": "p", "JPY
 class _Process:
     """What this process speaks where nothing else is said, in all of its threads."""
 
-    language = ENGLISH
+    language: str | None = ENGLISH
+    find: Callable[[], str]
 
 
 _REQUEST: "ContextVar[str | None]" = ContextVar("language", default=None)
@@ -43,7 +44,12 @@ _REQUEST: "ContextVar[str | None]" = ContextVar("language", default=None)
 
 def current() -> str:
     """Name the language that is spoken now."""
-    return _REQUEST.get() or _Process.language
+    if (language := _REQUEST.get()) is not None:
+        return language
+    if _Process.language is None:
+        # Only here: where nothing is said nobody looks into a file for the language.
+        _Process.language = _Process.find()
+    return _Process.language
 
 
 @contextmanager
@@ -57,10 +63,14 @@ def speaking(language: str) -> Iterator[None]:
 
 
 @contextmanager
-def program_speaks(language: str) -> Iterator[None]:
-    """Speak a language in all threads until the end, or until `choose` takes another one."""
+def program_speaks(find: Callable[[], str]) -> Iterator[None]:
+    """Speak a language in all threads until the end, or until `choose` takes another one.
+
+    Args:
+        find: Tells which, once something is said.
+    """
     before = _Process.language
-    _Process.language = language
+    _Process.language, _Process.find = None, find
     try:
         yield
     finally:
@@ -75,15 +85,15 @@ def choose(language: str) -> None:
 # Which language is wanted.
 
 
-def chosen_language(variables: Mapping[str, str] = os.environ) -> str:
-    """Tell which language the environment asks for: by `STOCKLSTM_LANG`, or as locales do.
+def chosen_language(variables: Mapping[str, str] = os.environ) -> str | None:
+    """Tell which language `STOCKLSTM_LANG` asks for; None if it is not set.
 
     Raises:
         ConfigError: `STOCKLSTM_LANG` names none that is spoken here.
     """
     named = variables.get(VARIABLE)
     if not named:
-        return language_of_locale(variables)
+        return None
     language = language_of(named)
     if language is None:
         raise ConfigError(

@@ -50,6 +50,16 @@ def data_home() -> Path:
         ) from error
 
 
+def config_file() -> Path:
+    """Say where the user's own settings lie: `STOCKLSTM_CONFIG`, or the user's configuration."""
+    chosen = os.environ.get("STOCKLSTM_CONFIG")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_config_path
+
+    return user_config_path("stocklstm", appauthor=False) / "config.toml"
+
+
 def expanded(path: Path | str) -> Path:
     """Put the home directory of a user in the place of a tilde.
 

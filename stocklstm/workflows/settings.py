@@ -3,10 +3,12 @@
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stocklstm.core.language import LANGUAGES, language_of
 from stocklstm.core.reference import StoredTicker, parse_reference
 from stocklstm.core.settings.layers import (
     PREFIX,
@@ -19,12 +21,15 @@ from stocklstm.core.settings.layers import (
     variable_name,
 )
 from stocklstm.errors import ConfigError, NotFoundError
-from stocklstm.store.paths import data_home
+from stocklstm.store.paths import config_file, data_home
 from stocklstm.store.store import Store
 from stocklstm.store.user_files import read_small_file
 
 # Of a file of settings, and of each of its lines.
 _MOST_CHARACTERS, _MOST_DOTS = 1 << 20, 100
+
+LANGUAGE = "lang"
+"""Names the language in a file of settings; it is no setting of a training."""
 
 # Variables that are no settings.
 OTHER_VARIABLES = {"HOME", "CACHE", "CONFIG", "LANG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
@@ -109,16 +114,6 @@ def show_paths() -> tuple[ShownPath, ...]:
     return tuple(ShownPath(name, str(path), _is_there(path)) for name, path in places.items())
 
 
-def config_file() -> Path:
-    """Say where the user's own settings lie: `STOCKLSTM_CONFIG`, or the user's configuration."""
-    chosen = os.environ.get("STOCKLSTM_CONFIG")
-    if chosen:
-        return Path(chosen)
-    from platformdirs import user_config_path
-
-    return user_config_path("stocklstm", appauthor=False) / "config.toml"
-
-
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
@@ -127,6 +122,17 @@ def _is_there(path: Path) -> bool:
             f"cannot check {path}: {error.strerror}",
             hint="set STOCKLSTM_CONFIG, STOCKLSTM_HOME and STOCKLSTM_CACHE to places of your own",
         ) from error
+
+
+def configured_language() -> str | None:
+    """Tell which language the user's own file names; None where it names none, or cannot be read.
+
+    What is wrong with the file the commands say that read settings.
+    """
+    with suppress(OSError, ValueError, RecursionError):
+        named = _decoded(read_small_file(config_file()).decode("utf-8-sig")).get(LANGUAGE)
+        return language_of(named) if isinstance(named, str) else None
+    return None
 
 
 def unknown_variables() -> list[str]:
@@ -181,6 +187,7 @@ def _file(path: Path) -> Layer:
             f"{path} is not TOML: {error}", hint="write it like: learning_rate = 0.001"
         ) from error
     values: dict[str, Any] = {}
+    _check_language(content.pop(LANGUAGE, None), path)
     for name, value in content.items():
         check_name(name, str(path))
         if name != "preset":
@@ -192,3 +199,12 @@ def _file(path: Path) -> Layer:
                 f"preset must be a word, not {value!r} ({path})", hint='such as: preset = "paper"'
             )
     return Layer(values, {name: str(path) for name in values})
+
+
+def _check_language(named: object, path: Path) -> None:
+    """Refuse a language that is not spoken here: what the user's own file says holds for all."""
+    if named is not None and (not isinstance(named, str) or language_of(named) is None):
+        raise ConfigError(
+            f"{LANGUAGE} must be {' or '.join(LANGUAGES)}, not {named!r} ({path})",
+            hint=f'such as: {LANGUAGE} = "{LANGUAGES[-1]}"',
+        )

@@ -7,7 +7,8 @@ import pytest
 from stocklstm import effective_settings
 from stocklstm.core.settings.config import PRESETS
 from stocklstm.errors import ConfigError, NoModelError, NotFoundError
-from stocklstm.workflows.settings import config_file, show_paths, show_settings, unknown_variables
+from stocklstm.store.paths import config_file
+from stocklstm.workflows.settings import show_paths, show_settings, unknown_variables
 from tests.conftest import TICKER, Cli
 
 
@@ -168,3 +169,42 @@ def test_a_file_that_nobody_can_look_for_is_no_bug(
         assert outcome.code == 2
         assert "cannot check " in outcome.err
         assert "STOCKLSTM_CONFIG" in outcome.err
+
+
+def test_the_users_own_file_may_name_the_language(
+    cli: Cli, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.write_text('lang = "pt_BR"\nepochs = 1\n')
+
+    def title(*words: str) -> str:
+        return cli("config", "path", *words).out.split("\n", 1)[0]
+
+    assert title() == "Locais"
+    assert title("--lang", "en") == "Places"
+    monkeypatch.setenv("STOCKLSTM_LANG", "en")
+    assert title() == "Places"
+    assert title("--lang", "pt-br") == "Locais"
+    # It is no setting of a training.
+    assert effective_settings({}).config.epochs == 1
+    assert "lang" not in cli("config", "show", "--json").out
+
+
+def test_a_language_that_nobody_speaks_is_named_where_settings_are_read(
+    cli: Cli, own: Path
+) -> None:
+    own.write_text('lang = "klingon"\n')
+
+    assert cli("config", "path").out.startswith("Places\n")
+    outcome = cli("config", "show")
+    assert outcome.code == 2
+    assert f"lang must be en or pt-BR, not 'klingon' ({own})" in outcome.err
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"lang = [", b"lang = 5", b"lang = " + b"[" * 5000])
+def test_a_file_that_is_no_good_costs_no_output(cli: Cli, own: Path, content: bytes) -> None:
+    own.write_bytes(content)
+
+    outcome = cli("config", "path")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("Places\n")
