@@ -123,12 +123,33 @@ def test_every_preset_is_described() -> None:
     assert all(f"| `{preset}`" in README for preset in PRESETS)
 
 
-@pytest.mark.usefixtures("model_home")
-def test_the_python_of_readme_runs() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+# Where the Python of each page is run; of this one, only what would be dear is made smaller.
+PYTHON_RUN_BY = {
+    "README.md": "",
+    "docs/reference/evaluation.md": "",
+    "docs/how-to/bundles.md": "tests/unit/workflows/models/test_classic.py",
+    "docs/how-to/price-source.md": "tests/e2e/test_plug_in.py",
+    "docs/reference/python.md": "tests/e2e/test_readme.py",
+    "docs/reference/python-api.md": "tests/unit/test_examples.py",
+}
 
-    assert blocks
-    exec("".join(blocks), {})  # noqa: S102 - our own words
+
+def test_the_python_of_every_page_is_run_somewhere() -> None:
+    assert {name_of(page) for page in PAGES if "```python\n" in page.read_text()} == {
+        *PYTHON_RUN_BY
+    }
+    assert all((ROOT / test).is_file() for test in PYTHON_RUN_BY.values() if test)
+
+
+@pytest.mark.usefixtures("model_home")
+@pytest.mark.parametrize("page", [page for page, test in PYTHON_RUN_BY.items() if not test])
+def test_the_python_of_a_page_runs(page: str) -> None:
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
+    )
+    code = "".join(blocks).replace("sessions=250, refit_every=50", "sessions=20")
+
+    exec(code.replace(", jobs=2", ""), {})  # noqa: S102 - our own words
 
 
 @pytest.mark.parametrize("command", COMMANDS)
