@@ -38,8 +38,6 @@ The names below are loaded on first use, so that `import stocklstm` costs nothin
 
 import os
 
-TYPE_CHECKING = False
-
 __version__ = "0.2.0"
 
 # ONNX Runtime 1.29 and later report their use to Microsoft unless told otherwise before they are
@@ -77,34 +75,10 @@ _MODULES = {
     "stocklstm.workflows.retraining": ("RetrainingRule",),
     "stocklstm.workflows.train.beginning": ("Search", "StartFrom"),
 }
-"""What else is public: whatever functions and price sources are given, by the place it lies at."""
+"""What else is public: whatever functions and price sources are given, by the place it lies at.
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from stocklstm.client import Client as Client
-    from stocklstm.client import open as open  # noqa: A004 - see there
-    from stocklstm.core.prices.answers import Basis as Basis
-    from stocklstm.core.prices.answers import Rejection as Rejection
-    from stocklstm.core.prices.answers import SourceAnswer as SourceAnswer
-    from stocklstm.core.prices.folds import WalkForward as WalkForward
-    from stocklstm.core.prices.series import Action as Action
-    from stocklstm.core.prices.series import Bars as Bars
-    from stocklstm.core.prices.series import Instrument as Instrument
-    from stocklstm.core.settings.compression import Compression as Compression
-    from stocklstm.core.settings.config import TrainingConfig as TrainingConfig
-    from stocklstm.core.settings.config import configure as configure
-    from stocklstm.market.instrument import guess_instrument as guess_instrument
-    from stocklstm.market.source import FetchRequest as FetchRequest
-    from stocklstm.workflows.models.remove import RemovalRule as RemovalRule
-    from stocklstm.workflows.parallel import Backend as Backend
-    from stocklstm.workflows.predict.preconditions import Demands as Demands
-    from stocklstm.workflows.predict.predict import Wanted as Wanted
-    from stocklstm.workflows.prices.plan import FetchOptions as FetchOptions
-    from stocklstm.workflows.prices.retry import Patience as Patience
-    from stocklstm.workflows.retraining import RetrainingRule as RetrainingRule
-    from stocklstm.workflows.train.beginning import Search as Search
-    from stocklstm.workflows.train.beginning import StartFrom as StartFrom
+Type checkers are told of all of it by `__init__.pyi`, which is written of these two lists.
+"""
 
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -112,7 +86,7 @@ _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["__version__", *_FUNCTIONS, *(name for name in _PLACES if name != "open")]  # noqa: PLE0604 - names, every one
 
 
-def __getattr__(name: str) -> "Any":  # noqa: ANN401 - functions of different shapes
+def __getattr__(name: str) -> object:
     if name in _FUNCTIONS:
         from stocklstm.client import function_of
 
