@@ -1,6 +1,7 @@
 """What a request asks for beside its address: a language, and a page rather than JSON."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -25,13 +26,13 @@ class Language(NamedTuple):
 
 def language_asked(scope: Scope) -> Language:
     """Find the language: the one the address names, the reader's best, or that of the program."""
-    for text in parse_qs(scope["query_string"].decode("latin-1")).get("lang", ())[:1]:
-        if (named := language_of(text)) is not None:
-            return Language(named, chosen=True)
-    for tag in _preferred(_header(scope, b"accept-language")):
-        if (found := language_of(tag)) is not None:
-            return Language(found, chosen=False)
-    return Language(current(), chosen=False)
+    # Few addresses name one, and what is remembered is given thousands of times a second.
+    if b"lang=" in scope["query_string"]:
+        for text in parse_qs(scope["query_string"].decode("latin-1")).get("lang", ())[:1]:
+            if (named := language_of(text)) is not None:
+                return Language(named, chosen=True)
+    found = _best(_header(scope, b"accept-language"))
+    return Language(found or current(), chosen=False)
 
 
 def wants_page(scope: Scope) -> bool:
@@ -41,6 +42,13 @@ def wants_page(scope: Scope) -> bool:
 
 def _header(scope: Scope, wanted: bytes) -> str:
     return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
+
+
+@lru_cache(maxsize=256)
+def _best(accepted: str) -> str | None:
+    """Find the best language of an Accept-Language header that is spoken here."""
+    spoken = (language_of(tag) for tag in _preferred(accepted))
+    return next((language for language in spoken if language is not None), None)
 
 
 def _preferred(accepted: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ PAGES = ("/", "/tickers/{ticker}", "/tickers/{ticker}/record")
 
 _log = logging.getLogger("stocklstm.api")
 
-PER_PAGE = 25
+PER_PAGE = 20
 """Tickers of a page, and forecasts of a page of the record: a phone's page is three screens."""
 
 _RECENT = 8
@@ -122,7 +122,9 @@ def add_pages(app: FastAPI, service: Service) -> None:
         try:
             return _html(await service.answer(("page", key, place), spoken))
         except StockLstmError as error:
-            _tell_operator(None, error)
+            # What a reader mistyped is nothing to be repaired.
+            if isinstance(error, (IntegrityError, NotEnoughDataError)):
+                _tell_operator(request.url.path, error)
             return page_of_problem(problem_of(error), request.scope)
 
     @app.get("/", include_in_schema=False)
@@ -196,10 +198,9 @@ def _place(scope: Scope) -> Place:
     return Place(scope["path"], query, language_asked(scope))
 
 
-def _tell_operator(ticker: str | None, error: StockLstmError) -> None:
-    """Log what somebody has to repair; what a reader mistyped is not of that kind."""
-    if isinstance(error, (IntegrityError, NotEnoughDataError)):
-        _log.warning("no forecast of %a: %a; next: %a", ticker, error.message, error.hint)
+def _tell_operator(what: str | None, error: StockLstmError) -> None:
+    """Log what somebody has to do, which readers are not told."""
+    _log.warning("nothing to show of %a: %a; next: %a", what, error.message, error.hint)
 
 
 def _html(

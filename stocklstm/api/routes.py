@@ -31,6 +31,7 @@ from stocklstm.api.schema import DESCRIPTION, describe, documented
 from stocklstm.api.server_options import ServerOptions
 from stocklstm.api.service import Service
 from stocklstm.core.forecasts.horizons import FARTHEST, parse_horizons
+from stocklstm.core.language import current
 from stocklstm.core.settings.config import INTERVAL_LEVELS
 from stocklstm.errors import StockLstmError
 from stocklstm.workflows.predict.preconditions import NO_DEMANDS, Demands
@@ -69,6 +70,8 @@ Format = Annotated[
 
 def create_app(options: ServerOptions) -> Guard:
     """Build the ASGI application."""
+    # Where a file names none that is spoken here it is said now, not to the first reader.
+    current()
     service = Service(options)
 
     watch = HealthWatch(service)

@@ -1,18 +1,19 @@
-"""What the pages of the server say in the Portuguese of Brazil, by the English of it."""
+"""What the pages of the server say in the Portuguese of Brazil, by the English of it.
+
+What the command line says too is in `portuguese.py`.
+"""
 
 PAGES = {
     "80 % interval": "intervalo de 80 %",
     "95 % interval": "intervalo de 95 %",
     "A password is needed": "É preciso uma senha",
     "Against yesterday's close": "Contra o fechamento anterior",
-    "Ahead": "À frente",
     "All forecasts on record": "Todas as previsões registradas",
     "All tickers": "Todos os ativos",
     "Any name will do, with the token of this server as the password.": (
         "Qualquer nome serve; a senha é o token deste servidor."
     ),
     "As of": "Situação em",
-    "Before": "Anteriores",
     "Before relying on it": "Antes de confiar nela",
     "CSV for Excel": "CSV para Excel",
     "Chart: closes of {ticker} from {first} to {last}, and the forecast for {targets}": (
@@ -21,7 +22,6 @@ PAGES = {
     "Close that came": "Fechamento real",
     "Each session to come": "Cada um dos próximos pregões",
     "Earlier": "Mais antigas",
-    "Forecast": "Previsão",
     "Forecast for": "Previsão para",
     "Forecasts": "Previsões",
     "Forecasts farther ahead than the model learned were not tested.": (
@@ -43,7 +43,7 @@ PAGES = {
     "More was asked for than is answered at once.": (
         "Foi pedido mais do que se responde de uma vez."
     ),
-    "Next": "Próximos",
+    "More tickers": "Mais ativos",
     "No forecast for now": "Sem previsão no momento",
     "No forecast yet": "Ainda sem previsão",
     "No ticker is called so.": "Nenhum ativo tem esse nome.",
@@ -59,8 +59,6 @@ PAGES = {
     "Record of {ticker}": "Registro de {ticker}",
     "Result": "Resultado",
     "Search": "Buscar",
-    "Session": "Pregão",
-    "Sessions": "Pregões",
     "Sessions {first} to {last} ahead": "Do {first}º ao {last}º pregão à frente",
     "Something else is being stored just now.": "Outra gravação está em andamento.",
     "Something went wrong here": "Algo deu errado aqui",
@@ -73,10 +71,10 @@ PAGES = {
     "There are no forecasts here.": "Não há previsões aqui.",
     "There is no forecast of it here yet.": "Aqui ainda não há previsão para ele.",
     "There is no such page": "Esta página não existe",
+    "The tickers before": "Ativos anteriores",
     "These forecasts": "Estas previsões",
     "This cannot be shown": "Isto não pode ser mostrado",
     "This forecast": "Esta previsão",
-    "Ticker": "Ativo",
     "Too many others are asking just now.": "Há pedidos demais neste momento.",
     "Try again in a moment": "Tente de novo daqui a pouco",
     "What is stored for it is damaged and has to be repaired first.": (
@@ -102,13 +100,11 @@ PAGES = {
     "{count} sessions have ended since the last close that is stored here.": (
         "{count} pregões terminaram depois do último fechamento guardado aqui."
     ),
-    "{count} sessions behind": "{count} pregões de atraso",
     "{count} sessions ahead": "{count} pregões à frente",
     "{first} to {last} of {found} tickers": "{first} a {last} de {found} ativos",
     "{held} (of one, too few to tell)": "{held} (de uma só: poucas para concluir algo)",
     "{held} (of {count}, too few to tell)": "{held} (de {count}: poucas para concluir algo)",
     "{held} (of {n})": "{held} (de {n})",
-    "{level} interval": "Intervalo de {level}",
     "{level}: {low} to {high}": "{level}: {low} a {high}",
     "{low} to {high}": "{low} a {high}",
     "{share} inside {level}": "{share} dentro de {level}",
@@ -121,8 +117,5 @@ PAGES_TOLD = {
     "New York": "Nova York",
     "São Paulo": "São Paulo",
     "Tokyo": "Tóquio",
-    "better": "melhor",
-    "no better": "não é melhor",
-    "worse": "pior",
 }
 """Texts of theirs that `english` makes."""

@@ -189,8 +189,8 @@ def ticker_history(
         horizon: Only forecasts so many sessions ahead; None for all.
     """
     instrument = store.prices.instrument(ticker)
-    bars = store.prices.bars(ticker)
     entries = store.ledger.page(ticker, count, offset, horizon)
+    bars = _latest_bars(store, ticker, entries, sessions)
     return TickerHistory(
         ticker=ticker,
         currency=instrument.currency,
@@ -198,6 +198,18 @@ def ticker_history(
         closes=bars.closes[-sessions:],
         forecasts=tuple(_past_all(store, entries, bars, instrument)),
     )
+
+
+def _latest_bars(store: Store, ticker: str, entries: Sequence[LedgerEntry], sessions: int) -> Bars:
+    """Read the closes that forecasts saw and those since, and so many of the latest."""
+    if entries:
+        seen = [entry.as_of for entry in entries]
+        # In so many days are as many sessions, and holidays.
+        since = np.datetime64(max(seen), "D") - np.timedelta64(sessions * 7 // 5 + 11, "D")
+        bars = store.prices.bars_since(ticker, min(*seen, str(since)))
+        if len(bars) >= sessions:
+            return bars
+    return store.prices.bars(ticker)
 
 
 def _past_all(

@@ -34,7 +34,7 @@ def test_the_address_comes_before_the_browser(
 
 
 def test_the_program_says_where_nobody_else_does() -> None:
-    with program_speaks(PORTUGUESE):
+    with program_speaks(lambda: PORTUGUESE):
         assert language_asked(scope()).name == PORTUGUESE
 
 

@@ -72,6 +72,30 @@ def test_what_came_long_ago_is_compared_without_reading_the_whole_history(
     assert made.live.n == count - 1
 
 
+@pytest.mark.parametrize(("count", "offset", "sessions"), [(5, 0, 60), (5, 60, 3), (9, 0, 9_999)])
+def test_a_part_of_the_record_is_the_same_whatever_is_read_of_the_prices(
+    journal: Path, monkeypatch: pytest.MonkeyPatch, count: int, offset: int, sessions: int
+) -> None:
+    whole_histories: list[str] = []
+    read = PriceStore.bars
+
+    def watched(prices: PriceStore, ticker: str) -> Bars:
+        whole_histories.append(ticker)
+        return read(prices, ticker)
+
+    with open_store(journal) as store:
+        whole = store.prices.bars(TICKER)
+        record = list_forecasts(store, [TICKER], None).results[::-1]
+        monkeypatch.setattr(PriceStore, "bars", watched)
+
+        found = ticker_history(store, TICKER, count=count, offset=offset, sessions=sessions)
+
+    assert found.forecasts == record[offset : offset + count]
+    assert found.closes.tolist()[-sessions:] == whole.closes.tolist()[-sessions:]
+    assert str(found.dates[-1]) == whole.last_day
+    assert (whole_histories == [TICKER]) == (sessions > 60)
+
+
 def test_quantiles_of_one_forecast_are_never_those_of_another(model_home: Path) -> None:
     bars = cut_off(model_home, 3)
     live_through(model_home, bars, range(len(bars) - 3, len(bars)))
