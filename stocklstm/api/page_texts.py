@@ -212,7 +212,7 @@ def _live_short(live: LiveRecord | None) -> tuple[str, str]:
 
 def quiet(text: str) -> str:
     """Lower words in capitals: terminals have no other way to stress them, and pages have."""
-    return _LOUD.sub(lambda found: found.group().lower(), text)
+    return _LOUD.sub(lambda found: found[0].lower(), text)
 
 
 def past_row(past: PastForecast, time_zone: str) -> PastRow:
