@@ -41,7 +41,7 @@ def github_anchor(heading: str, _separator: str) -> str:
 def navigation() -> list[dict[str, Any]]:
     """Read the sections of the index and their pages, and those of the Portuguese index."""
     index = (DOCS / "README.md").read_text(encoding="utf-8")
-    sections: list[dict[str, Any]] = [{"Home": ["README.md"]}]
+    sections: list[dict[str, Any]] = [{"Home": "README.md"}]
     listed = {"README.md"}
     for heading, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", index, re.MULTILINE):
         links = re.findall(r"^- \[(.+?)\]\((\S+?)\)", body, re.MULTILINE)
