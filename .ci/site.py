@@ -98,7 +98,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 def on_post_page(output: str, page: Page, **_: object) -> str:
     """Say which language a page is in, for screen readers and hyphens."""
     name = page.file.src_uri
-    is_portuguese = name.startswith("pt-BR/") or name.endswith(("pt-BR.md", "pt_BR.md"))
+    is_portuguese = name.startswith(("pt-BR/", "notebooks/primeira_"))
     return output.replace('<html lang="en"', '<html lang="pt-BR"', 1) if is_portuguese else output
 
 

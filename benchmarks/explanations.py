@@ -71,9 +71,9 @@ def panels(
         painted = io.BytesIO()
         figure.savefig(painted, format="png")
     # Few colours are enough, and a third of the bytes.
-    Image.open(painted).convert("RGB").quantize(48, dither=Image.Dither.NONE).save(
-        file, optimize=True
-    )
+    Image.open(painted).convert("RGB").quantize(
+        64, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE
+    ).save(file, optimize=True)
 
 
 def title(axes: Axes, words: str) -> None:

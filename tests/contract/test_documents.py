@@ -17,6 +17,7 @@ from tests.support.places import DOCS, ROOT
 from tests.support.reference import MARKED, REFERENCE, generated, renewed
 
 README = (ROOT / "README.md").read_text()
+PORTUGUESE = (DOCS / "pt-BR" / "README.md").read_text(encoding="utf-8")
 COMMANDS_PAGE = (DOCS / "reference" / "commands.md").read_text()
 
 # What each kind of page is for: to learn, to do, to look up, to understand.
@@ -29,8 +30,9 @@ OF_OTHERS = {
 }
 
 
-def test_every_command_has_a_row_and_every_row_a_command() -> None:
-    section = README.partition("## Commands")[2].partition("## ")[0]
+@pytest.mark.parametrize(("readme", "heading"), [(README, "Commands"), (PORTUGUESE, "Comandos")])
+def test_every_command_has_a_row_and_every_row_a_command(readme: str, heading: str) -> None:
+    section = readme.partition(f"## {heading}")[2].partition("## ")[0]
     rows = re.findall(r"^\| `([a-z0-9]+)` \|", section, re.MULTILINE)
 
     assert set(rows) == set(COMMANDS)
@@ -120,12 +122,14 @@ def test_every_command_line_can_be_typed(page: Path) -> None:
 
 
 def test_every_preset_is_described() -> None:
-    assert all(f"| `{preset}`" in README for preset in PRESETS)
+    for readme in (README, PORTUGUESE):
+        assert all(f"| `{preset}`" in readme for preset in PRESETS)
 
 
 # Where the Python of each page is run; of this one, only what would be dear is made smaller.
 PYTHON_RUN_BY = {
     "README.md": "",
+    "docs/pt-BR/README.md": "",
     "docs/reference/evaluation.md": "",
     "docs/how-to/bundles.md": "tests/unit/workflows/models/test_classic.py",
     "docs/how-to/price-source.md": "tests/e2e/test_plug_in.py",

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from stocklstm.cli.evening.schedule import CARRIED
+from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
 from tests.conftest import TICKER, Cli, Program
 from tests.support.places import ROOT
 from tests.support.python_examples import PAGE, renewed
-from tests.support.transcripts import HER_DAY, HER_HOME, agrees, transcripts
+from tests.support.transcripts import agrees, as_hers, transcripts
 
-PAGES = ("README.md", "docs/reference/commands.md")
+PAGES = {
+    "README.md": ENGLISH,
+    "docs/reference/commands.md": ENGLISH,
+    "docs/pt-BR/README.md": PORTUGUESE,
+}
 
 
 @pytest.mark.parametrize(
@@ -63,22 +68,27 @@ def test_the_demo_and_what_readme_shows(
     # README is about the model that was trained, not about the smaller one.
     monkeypatch.setenv("STOCKLSTM_HOME", str(home))
     assert cli("models", "promote", f"{TICKER}@v1").code == 0
-    fetched = json.loads(cli("prices", "show", "--json").out)["prices"][0]["last_fetch"][:10]
     # Nothing is set there that a line for cron would have to carry.
     for name in (*CARRIED, "STOCKLSTM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(hers)
-    found = list(transcripts("".join((ROOT / page).read_text() for page in PAGES)))
-    assert {command.split()[0] for command, _ in found} == {
+    found = [
+        (command, documented, language)
+        for page, language in PAGES.items()
+        for command, documented in transcripts((ROOT / page).read_text(encoding="utf-8"))
+    ]
+    assert {command.split()[0] for command, _, _ in found} == {
         *("evaluate", "predict", "schedule", "prices")
     }
-    for command, documented in found:
+    for command, documented, language in found:
+        if language != ENGLISH:
+            monkeypatch.setenv(VARIABLE, language)
         outcome = cli(*shlex.split(command))
 
         assert outcome.code == 0, outcome.err
-        shown = outcome.out.rstrip("\n").replace(str(hers), HER_HOME).replace(fetched, HER_DAY)
+        shown = as_hers(outcome.out, hers)
         # What is to stand there is what this shows.
-        assert agrees(shown, documented), f"$ stocklstm {command}\n{shown}"
+        assert agrees(shown, documented, language), f"$ stocklstm {command}\n{shown}"
     blocks = list(renewed(PAGE.read_text()))
     assert len(blocks) > 5
     for block, documented, shown in blocks:
