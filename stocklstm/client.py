@@ -158,6 +158,11 @@ class Client:
     What takes names of tickers or versions takes a single one as it is, too. The failure of one of
     several is an entry of the result; that of a single one is raised.
 
+    Example:
+        >>> with stocklstm.Client() as client:
+        ...     print(client.predict("PETR4.SA").forecasts[0].target_session)
+        2024-03-14
+
     Attributes:
         home: Directory of the store; None for where the command line has it.
         lock_timeout_s: Seconds to wait for another writer.

@@ -132,10 +132,18 @@ def as_html(shown: Shown) -> str:
     """Write what is shown for a notebook; every value is escaped, no colour is set."""
     parts = []
     if shown.rows:
-        # A day is not to be broken at its dashes.
+        # A day is not to be broken at its dashes; numbers stand one below the other.
+        places = [' align="right"' if n in shown.numbers else "" for n in range(len(shown.columns))]
         head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
         body = "".join(
-            f"<tr>{''.join(f'<td nowrap>{escape(text)}</td>' for text in row)}</tr>"
+            "".join(
+                ["<tr>"]
+                + [
+                    f"<td nowrap{place}>{escape(text)}</td>"
+                    for place, text in zip(places, row, strict=True)
+                ]
+                + ["</tr>"]
+            )
             for row in shown.rows[:_ROWS]
         )
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")

@@ -21,6 +21,10 @@ GROUP = "stocklstm.sources"
 class FetchRequest:
     """What is asked of a source.
 
+    Example:
+        >>> stocklstm.FetchRequest("PETR4.SA", start="2024-01-01").start
+        '2024-01-01'
+
     Attributes:
         ticker: Checked and in upper case.
         file: For sources that read one.

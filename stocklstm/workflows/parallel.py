@@ -33,6 +33,10 @@ def check_jobs(jobs: int) -> None:
 class Backend:
     """The processes that do the work.
 
+    Example:
+        >>> stocklstm.Backend(jobs=2).is_this_process
+        False
+
     Attributes:
         jobs: Processes of this machine; 1 for the calling one.
         scheduler: Address of a Dask scheduler, whose workers do it instead.

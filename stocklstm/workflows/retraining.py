@@ -49,6 +49,11 @@ AGAIN_AFTER = 20
 class RetrainingRule:
     """Which champions are due; either reason is enough, and without one new prices are.
 
+    Example:
+        >>> rule = stocklstm.RetrainingRule(older_than=20, drift=True)
+        >>> [each.ticker for each in stocklstm.find_due(rule=rule).results if each.due]
+        []
+
     Attributes:
         older_than: Those that have not seen the latest sessions, where these are more than so
             many; None if age is no reason.

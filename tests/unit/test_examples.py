@@ -15,7 +15,7 @@ from tests.support.stored_rows import execute
 
 OTHER = "VALE3.SA"
 
-FUNCTIONS = [*stocklstm._FUNCTIONS, "open", "configure", "guess_instrument"]
+NAMES = [*stocklstm._FUNCTIONS, *stocklstm._PLACES]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_examples_are_true(
 ) -> None:
     monkeypatch.setenv("STOCKLSTM_SIGNING_KEY", "a key that is long enough to be one")
     finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
-    for name in FUNCTIONS:
+    for name in NAMES:
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         shutil.copytree(furnished, "home")
@@ -59,7 +59,7 @@ def test_help_names_every_function() -> None:
     named = set(re.findall(r"\w+", stocklstm.__doc__.partition("    prices      fetch")[2]))
 
     assert set(stocklstm._FUNCTIONS) <= named | {"prices", "fetch"}
-    for name in FUNCTIONS:
+    for name in NAMES:
         assert inspect.getdoc(getattr(stocklstm, name)).partition("\n")[0].endswith("."), name
 
 

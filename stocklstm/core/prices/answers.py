@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 class Rejection:
     """A row that a source gave and that was not stored.
 
+    Example:
+        >>> stocklstm.Rejection("2017-06-15", "filler").reason
+        'filler'
+
     Attributes:
         date: As far as it can be told: an ISO day, or what stood in its place.
         reason: Why, in words.
@@ -28,6 +32,10 @@ class Basis(Enum):
 
     A source of history as it was traded leaves splits and dividends to us; one that gives a
     close and no adjusted close has taken care of splits only.
+
+    Example:
+        >>> stocklstm.Basis.AS_TRADED.value
+        'as traded'
     """
 
     ADJUSTED = "adjusted"
@@ -38,6 +46,12 @@ class Basis(Enum):
 @dataclass(frozen=True, eq=False)
 class SourceAnswer:
     """What a price source answered, before it is judged row by row.
+
+    Example:
+        >>> from stocklstm.market.sample import SampleSource
+        >>> answer = SampleSource().fetch(stocklstm.FetchRequest("PETR4.SA"))
+        >>> answer.source, len(answer.bars)
+        ('sample', 3523)
 
     Attributes:
         instrument: The ticker and its exchange.

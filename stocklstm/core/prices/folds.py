@@ -16,6 +16,10 @@ REFIT_EVERY = 20
 class WalkForward:
     """How a walk-forward evaluation moves through the sessions.
 
+    Example:
+        >>> stocklstm.WalkForward(sessions=250).refit_every
+        20
+
     Attributes:
         sessions: Latest sessions that are forecast.
         refit_every: Sessions that one training forecasts before the next one is made.

@@ -92,6 +92,12 @@ class Bars:
     Prices are in the instrument's currency. `closes` are adjusted for splits only and are what
     a person sees quoted; `adj_closes` are adjusted for splits and dividends. Opens, highs and
     lows are NaN where a source gives closes alone. `realised` is None where nobody asked for it.
+
+    Example:
+        >>> with stocklstm.open() as client:
+        ...     bars = client.store().prices.bars("PETR4.SA")
+        >>> len(bars), bars.last_day, bars.closes[-1].item()
+        (3514, '2024-03-13', 36.380001)
     """
 
     dates: Dates
@@ -171,6 +177,10 @@ class Bars:
 class Instrument:
     """What is known of a ticker besides its prices.
 
+    Example:
+        >>> stocklstm.Instrument("PETR4.SA", "BRL", "BVMF", "America/Sao_Paulo").currency
+        'BRL'
+
     Attributes:
         ticker: Yahoo's name, upper case.
         currency: ISO 4217 code, such as BRL; of a pair what it is quoted in, such as USDT.
@@ -187,6 +197,10 @@ class Instrument:
 @dataclass(frozen=True)
 class Action:
     """A dividend (currency per share) or a split (new shares per old one) on its ex-date.
+
+    Example:
+        >>> stocklstm.Action("2008-04-28", "split", 2.0).value
+        2.0
 
     Attributes:
         date: ISO day, exchange-local.

@@ -178,6 +178,10 @@ def option(words: str, limits: Limits | None = None, metavar: str = "COUNT") -> 
 class Compression:
     """A method of quantize and its options, of which None is as the method has it.
 
+    Example:
+        >>> stocklstm.Compression(method="prune", sparsity=0.5).sparsity
+        0.5
+
     Attributes:
         method: One of `METHODS`.
     """

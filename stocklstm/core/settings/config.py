@@ -136,6 +136,10 @@ def setting(
 class TrainingConfig:
     """Every setting that shapes a model; kept in its manifest.
 
+    Example:
+        >>> stocklstm.configure("calibrated", epochs=5).epochs
+        5
+
     Attributes:
         preset: Name of the preset the settings started from.
     """

@@ -109,6 +109,11 @@ class RemovalRule:
 
     With both limits a version is removed only if it is beyond both; with neither none is.
 
+    Example:
+        >>> rule = stocklstm.RemovalRule(keep=3, older_than_days=90)
+        >>> stocklstm.collect_garbage("PETR4.SA", rule, dry_run=True).results[0].removed
+        ()
+
     Attributes:
         keep: How many of the newest versions of a ticker stay; None for no such limit.
         older_than_days: Days since publication after which one is removed; None for no such limit.

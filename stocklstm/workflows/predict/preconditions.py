@@ -33,6 +33,11 @@ from stocklstm.workflows.loading.model import LoadedModel
 class Demands:
     """What is demanded of prices and model.
 
+    Example:
+        >>> demands = stocklstm.Demands(max_age_days=90)
+        >>> stocklstm.predict("PETR4.SA", demands=demands).forecasts[0].target_session
+        '2024-03-14'
+
     Attributes:
         max_age_days: Most days from the last one that the model was trained or tested on to the
             last close; None for any number.

@@ -64,6 +64,11 @@ HORIZON_CHECK = "horizon"
 class Wanted:
     """What is to be forecast.
 
+    Example:
+        >>> wanted = stocklstm.Wanted(at="2024-03-12", levels=(0.5,))
+        >>> stocklstm.predict("PETR4.SA", wanted).forecasts[0].intervals[0].level
+        0.5
+
     Attributes:
         at: ISO day: forecast as if it were the evening of that day; None for the last close.
         horizon: Sessions ahead, not fewer than the model learned, or several such numbers, each of

@@ -27,6 +27,11 @@ from stocklstm.workflows.prices.retry import Patience
 class FetchOptions:
     """How to fetch.
 
+    Example:
+        >>> options = stocklstm.FetchOptions(source="sample", full=True)
+        >>> stocklstm.fetch("PETR4.SA", options).results[0].rows
+        3514
+
     Attributes:
         source: Entry-point name of the source.
         files: For sources that read them: one, or several of a source whose files hold many

@@ -25,6 +25,10 @@ T = TypeVar("T")
 class Patience:
     """How long to keep asking.
 
+    Example:
+        >>> stocklstm.FetchOptions(patience=stocklstm.Patience(retries=5)).patience.retries
+        5
+
     Attributes:
         deadline_s: Seconds for all tickers together.
         retries: Further attempts for a ticker after the network failed.

@@ -25,6 +25,10 @@ PROMOTIONS = ("auto", "always", "never")
 class StartFrom:
     """Where training starts from.
 
+    Example:
+        >>> stocklstm.StartFrom(weights="PETR4.SA@v1").weights
+        'PETR4.SA@v1'
+
     Attributes:
         resume: Identity of an unfinished run, or "auto" for the latest one of each ticker (of all
             tickers that have one, if none is named); a ticker that has none begins anew.
@@ -254,6 +258,10 @@ def study_of(store: Store, name: str, tickers: Sequence[str]) -> StudyRecord:
 @dataclass(frozen=True)
 class Search:
     """How to search.
+
+    Example:
+        >>> stocklstm.Search(sampler="random", most_trials=10).most_trials
+        10
 
     Attributes:
         sampler: "coordinate" (one axis of `core.settings.axes.AXES` after the other), "grid" (every

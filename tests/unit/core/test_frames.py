@@ -202,7 +202,7 @@ def test_without_a_choice_the_first_columns_that_fit_are_shown() -> None:
 @given(st.text(alphabet="<>&\"'ab", max_size=30))
 def test_in_a_notebook_every_value_is_escaped(text: str) -> None:
     page = Batch((scored(text),), (Failure(text, NoPricesError(text)),))._repr_html_()
-    page = page.replace("<td nowrap>", "<td>")
+    page = page.replace(' align="right"', "").replace(" nowrap>", ">")
 
     for tag in ("table", "thead", "tbody", "tr", "th", "td", "p"):
         page = page.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
