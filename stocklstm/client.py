@@ -1117,7 +1117,7 @@ class Client:
         return list_models(self.store(), tickers)
 
     def show_model(self, reference: str) -> "ModelDetails":
-        """Read everything about one version.
+        """Read everything about one version; `card()` of it is a model card in Markdown.
 
         Example:
             >>> stocklstm.show_model("PETR4.SA").manifest.config.preset

@@ -94,7 +94,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stocklstm models list",
         "stocklstm models list PETR4.SA --json",
     ),
-    "models show": ("stocklstm models show PETR4.SA@v1",),
+    "models show": (
+        "stocklstm models show PETR4.SA@v1",
+        "stocklstm models show PETR4.SA@v1 --card > PETR4.md",
+    ),
     "models promote": (
         "stocklstm models promote PETR4.SA@v2 --reason 'fewer units'",
         "stocklstm models promote PETR4.SA@v1 --as live",

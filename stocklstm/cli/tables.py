@@ -6,11 +6,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment, Segments
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -210,11 +212,19 @@ class Line(NamedTuple):
         words: What it says.
         style: Of Rich, "" for none.
         whole: True if it is never broken.
+        link: Address that a click opens, in terminals that can; "" for none.
     """
 
     words: str
     style: str = ""
     whole: bool = False
+    link: str = ""
+
+    @property
+    def look(self) -> Style | None:
+        """How Rich prints it; None for as it is."""
+        style = Style.parse(self.style) if self.style else None
+        return Style.combine([style or Style(), Style(link=self.link)]) if self.link else style
 
 
 def lines(console: Console, each: Iterable[Line]) -> None:
@@ -224,20 +234,23 @@ def lines(console: Console, each: Iterable[Line]) -> None:
     """
     drawn: list[Segment] = []
     for line in each:
-        words, style, whole = line
-        if words.isprintable() and (whole or cell_len(words) <= console.width):
-            drawn += [Segment(words, console.get_style(style) if style else None), Segment("\n")]
+        if line.words.isprintable() and (line.whole or cell_len(line.words) <= console.width):
+            drawn += [Segment(line.words, line.look), Segment("\n")]
             continue
         console.print(Segments(drawn), end="", crop=False)
         drawn = []
-        console.print(Text(words, style), soft_wrap=whole)
+        console.print(Text(line.words, line.look or ""), soft_wrap=line.whole)
     console.print(Segments(drawn), end="", crop=False)
 
 
 def paths(console: Console, words: str, places: Iterable[str]) -> None:
-    """Print paths, one a line and never broken: whoever reads one wants to copy it."""
-    for place in places:
-        console.print(f"{words}: {place}", soft_wrap=True)
+    """Print paths, one a line and never broken: whoever reads one wants to copy it, or to click."""
+    lines(console, (path_line(words, place) for place in places))
+
+
+def path_line(words: str, place: str) -> Line:
+    """Name a path in a line, which leads to it in terminals that can (OSC 8)."""
+    return Line(f"{words}: {place}", whole=True, link=Path(place).absolute().as_uri())
 
 
 def sparkline(values: Sequence[float]) -> str:

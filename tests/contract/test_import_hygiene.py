@@ -43,6 +43,7 @@ LIGHT = [
     "validate --all --json",
     "models list",
     "models show PETR4.SA --json",
+    "models show PETR4.SA --card",
     "models promote PETR4.SA@v1 --as live",
     "models diff PETR4.SA PETR4.SA@v1",
     "models gc --keep 3",

@@ -18,6 +18,7 @@ from stocklstm.client import Client
 from stocklstm.core.batch import Batch
 from stocklstm.core.language import retold, say
 from stocklstm.core.wording import judged_words, measured_words, target_words
+from stocklstm.errors import ConfigError
 from stocklstm.workflows.documents import details_document
 
 if TYPE_CHECKING:
@@ -60,15 +61,29 @@ def list_models(
 @app.command("show")
 def show_model(
     model: Annotated[str, typer.Argument(metavar="TICKER[@VERSION]", help="Such as PETR4.SA@v3.")],
+    card: Annotated[
+        bool,
+        typer.Option(
+            "--card", help="Write a model card in Markdown: data, scores, limits, how it was made."
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show everything about one version."""
 
     def call() -> "Batch[ModelDetails]":
+        if card and (as_json or quiet):
+            raise ConfigError(
+                "--card is a page of its own, and --json and --quiet are others",
+                hint=f"stocklstm models show {model} --card",
+            )
         with Client() as client:
             return Batch((client.show_model(model),))
 
+    if card and not as_json:
+        # The page is Markdown whoever reads it: neither wrapped nor coloured.
+        conclude(CARD, call, as_json=False, quiet=True)
     conclude(SHOW, call, as_json=as_json, quiet=quiet)
 
 
@@ -241,4 +256,12 @@ SHOW: "View[ModelDetails]" = View(
     document=details_document,
     tables=_details_table,
     bare=_details_bare,
+)
+
+CARD: "View[ModelDetails]" = View(
+    command="models show",
+    key="models",
+    document=details_document,
+    tables=_details_table,
+    bare=lambda item: item.card().splitlines(),
 )

@@ -91,7 +91,7 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
 
 def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
     """Say what made the forecasts of a ticker, and how good it is."""
-    from stocklstm.cli.tables import Line, verdict_line
+    from stocklstm.cli.tables import Line, path_line, verdict_line
     from stocklstm.workflows.predict.predict import HORIZON_CHECK
 
     first, several = group[0], len(group) > 1
@@ -131,7 +131,7 @@ def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
                 )
             )
     if first.plot:
-        yield Line(f"{say('Picture')}: {first.plot}", whole=True)
+        yield path_line(say("Picture"), first.plot)
 
 
 def _not_on_the_grid(intervals: "Sequence[Interval]") -> Iterable[str]:

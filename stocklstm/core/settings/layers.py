@@ -3,7 +3,7 @@
 What a setting is stands in its row in `config`; here is how it is named, typed and merged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -160,6 +160,22 @@ def format_value(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return OFF if value is None else str(value).lower()
+
+
+def training_options(config: TrainingConfig, always: Collection[str] = ()) -> str:
+    """Write the options of `train` that give these settings: the preset, and what differs from it.
+
+    Args:
+        always: Settings that are written even if the preset has the same.
+    """
+    preset = config.preset if config.preset in PRESETS else next(iter(PRESETS))
+    usual = asdict(PRESETS[preset])
+    options = [
+        f"{SETTINGS[name].option} {format_value(value)}"
+        for name, value in asdict(config).items()
+        if name in SETTINGS and (name in always or value != usual[name])
+    ]
+    return " ".join([f"--preset {preset}", *options])
 
 
 def _setting(row: Field[Any], hint: Any) -> Setting:  # noqa: ANN401 - a type or a union of types

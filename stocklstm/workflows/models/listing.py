@@ -89,6 +89,16 @@ class ModelDetails(Result):
     path: str
     walk_forward: str | None
 
+    def card(self) -> str:
+        """Give the model card: data, split, settings, scores, limits, and how to make it again.
+
+        Returns:
+            Markdown.
+        """
+        from stocklstm.workflows.models.card import model_card
+
+        return model_card(self.manifest, self.aliases)
+
 
 def list_models(store: Store, tickers: Sequence[str] = ()) -> ModelsResult:
     """List the versions in the store; see `Client.list_models`."""

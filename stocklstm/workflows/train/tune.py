@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 from stocklstm.core.batch import Batch, Failure, Result, for_each
@@ -12,12 +12,11 @@ from stocklstm.core.prices.series import Bars
 from stocklstm.core.reference import AUTO, parse_ticker
 from stocklstm.core.settings.config import (
     AXES,
-    PRESETS,
     SIGNIFICANT,
     AxisValues,
     TrainingConfig,
 )
-from stocklstm.core.settings.layers import SETTINGS, format_value
+from stocklstm.core.settings.layers import training_options
 from stocklstm.core.training.search import (
     COMPLETE,
     Trial,
@@ -425,11 +424,5 @@ def _conclusion(
 
 
 def _command(ticker: str, config: TrainingConfig) -> str:
-    usual = asdict(PRESETS[config.preset])
     # What was searched is always said: a file or a variable of the user's may say otherwise.
-    options = [
-        f"{SETTINGS[name].option} {format_value(value)}"
-        for name, value in asdict(config).items()
-        if name in AXES or value != usual[name]
-    ]
-    return " ".join([f"stocklstm train --ticker {ticker} --preset {config.preset}", *options])
+    return f"stocklstm train --ticker {ticker} {training_options(config, AXES)}"

@@ -1,8 +1,11 @@
 """What a person sees: nothing is cut off, on any width, in any terminal."""
 
 import io
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -285,6 +288,7 @@ LINES = st.lists(
         st.text("ab 日\u0301[/].\n\t\x1b", max_size=30),
         st.sampled_from(["", "yellow", "bold red"]),
         st.booleans(),
+        st.just(""),
     ),
     max_size=5,
 )
@@ -329,3 +333,41 @@ def test_any_width_that_the_environment_may_say(
     monkeypatch.setenv("COLUMNS", columns)
 
     assert cli("models", "list").code == 0
+
+
+class _Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+PICTURE = Path("/tmp/a b/ações [1]/forecast.png").absolute()  # noqa: S108 - nothing is written
+
+# OSC 8: the address, what is shown, and no address any more.
+LINKED = re.compile(r"\x1b\]8;[^;]*;(?P<address>[^\x1b]+)\x1b\\(?P<shown>[^\x1b]*)\x1b\]8;;\x1b\\")
+
+
+@pytest.mark.parametrize("width", ["20", "200"])
+def test_a_path_is_a_link_in_a_terminal(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", _Terminal())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", width)
+
+    drawn = tables.printed(lambda console: tables.paths(console, "Picture", [str(PICTURE)]))
+
+    found = LINKED.fullmatch(drawn.removesuffix("\n"))
+    assert found
+    assert found["shown"] == f"Picture: {PICTURE}"
+    assert found["address"] == PICTURE.as_uri()
+    assert found["address"].endswith("/a%20b/a%C3%A7%C3%B5es%20%5B1%5D/forecast.png")
+
+
+def test_a_path_is_no_link_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn() -> str:
+        return tables.printed(lambda console: tables.paths(console, "Picture", [str(PICTURE)]))
+
+    assert drawn() == f"Picture: {PICTURE}\n"
+    monkeypatch.setattr(sys, "stdout", _Terminal())
+    monkeypatch.setenv("TERM", "dumb")
+    assert drawn() == f"Picture: {PICTURE}\n"
