@@ -108,8 +108,10 @@ ONE_PIXEL = base64.b64decode(
 )
 
 
-def _save_one_pixel(file: Any, **_: object) -> None:
-    if isinstance(file, str):
+def _save_one_pixel(file: Any, **options: object) -> None:
+    if options.get("format") == "svg":
+        file.write(b'<?xml version="1.0"?><svg/>')
+    elif isinstance(file, str):
         Path(file).write_bytes(ONE_PIXEL)
     else:
         file.write(ONE_PIXEL)

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,23 @@ from stocklstm.core.reference import AUTO
 from stocklstm.errors import ConfigError, NotFoundError
 
 # Endings of files; none is the suffix of an exchange.
-_FILES = {".csv", ".txt", ".tsv", ".zip", ".gz", ".json", ".xls", ".xlsx", ".parquet", ".png"}
+_FILES = {
+    ".csv",
+    ".txt",
+    ".tsv",
+    ".zip",
+    ".gz",
+    ".json",
+    ".xls",
+    ".xlsx",
+    ".parquet",
+    ".png",
+    ".svg",
+}
+
+# As in report/figure.py, which a command that draws nothing has no need of.
+_FORMS = ("png", "svg", "png-dark", "svg-dark")
+_FORM_VARIABLE = "STOCKLSTM_PICTURE_FORMAT"
 
 
 def require_something_to_open(plot: bool | None, *, open_picture: bool) -> None:
@@ -76,6 +93,32 @@ Plot = Annotated[
         "--plot/--no-plot",
         help="Draw the loss curves, and forecasts beside outcomes; drawn unless told otherwise, or "
         "with --quiet, --jobs or --scheduler.",
+        show_default=False,
+    ),
+]
+
+
+def _draw_as(context: typer.Context, form: str | None) -> str | None:
+    """Draw in this form until the command has ended, also in its worker processes."""
+    if form is None or context.resilient_parsing:
+        return form
+    word = in_any_case(form)
+    if word not in _FORMS:
+        raise typer.BadParameter(f"{form[:50]!a} is not one of {', '.join(_FORMS)}")
+    before = os.environ.get(_FORM_VARIABLE, "")
+    os.environ[_FORM_VARIABLE] = word
+    # Empty is as not set.
+    context.call_on_close(lambda: os.environ.__setitem__(_FORM_VARIABLE, before))
+    return word
+
+
+PictureFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--picture-format",
+        metavar="|".join(_FORMS),
+        callback=_draw_as,
+        help="What pictures are written as, on light or on dark paper; png if not given.",
         show_default=False,
     ),
 ]

@@ -21,15 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stocklstm.core.language import currency_symbol
+from stocklstm.core.operating_system import system
 from stocklstm.core.packages import PICTURES, require_packages
 from stocklstm.core.prices.series import Dates, Floats
 from stocklstm.core.wording import price_digits
+from stocklstm.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PictureKind = Literal["png", "svg"]
+
+FORMS = ("png", "svg", "png-dark", "svg-dark")
+"""What a picture may be written as."""
+
+FORM_VARIABLE = "STOCKLSTM_PICTURE_FORMAT"
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,44 @@ HEIGHT_INCHES = 5.6
 _SMALL = 1e-6
 
 Days = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class PictureForm:
+    """What a picture is written as.
+
+    Attributes:
+        kind: Of the file.
+        dark: On dark paper.
+    """
+
+    kind: PictureKind = "png"
+    dark: bool = False
+
+    @classmethod
+    def chosen(cls) -> "PictureForm":
+        """Read `STOCKLSTM_PICTURE_FORMAT`, which `--picture-format` sets for a command.
+
+        Raises:
+            ConfigError: It is none of `FORMS`.
+        """
+        word = os.environ.get(FORM_VARIABLE) or FORMS[0]
+        form = word.strip().casefold()
+        if form not in FORMS:
+            raise ConfigError(
+                f"{FORM_VARIABLE} is {word[:50]!a}, and not one of {', '.join(FORMS)}",
+                hint=system().set_variable(FORM_VARIABLE, FORMS[1]),
+            )
+        return cls("svg" if form.startswith("svg") else "png", form.endswith("-dark"))
+
+    @property
+    def colours(self) -> Colours:
+        """What it is drawn in."""
+        return DARK if self.dark else LIGHT
+
+    def named(self, stem: str) -> str:
+        """Name a file of this form: a dark picture lies beside the light one."""
+        return f"{stem}{'-dark' if self.dark else ''}.{self.kind}"
 
 
 @contextmanager

@@ -28,7 +28,15 @@ from stocklstm.errors import (
 from stocklstm.report.calibration import calibration_figure
 from stocklstm.report.errors_over_time import errors_figure
 from stocklstm.report.fan import SHOWN_CLOSES, fan_figure
-from stocklstm.report.figure import DARK, LIGHT, Colours, rendered, self_showing
+from stocklstm.report.figure import (
+    DARK,
+    LIGHT,
+    Colours,
+    PictureForm,
+    PictureKind,
+    rendered,
+    self_showing,
+)
 from stocklstm.report.loss_curves import history_figure
 from stocklstm.report.predictions import predictions_figure
 from stocklstm.store.disk import disk_errors
@@ -44,8 +52,8 @@ if TYPE_CHECKING:
     from stocklstm.workflows.predict.predict import Forecast, PredictResult
 
 
-HISTORY_PICTURE = "training_history.png"
-FORECASTS_PICTURE = "predictions_vs_actual.png"
+HISTORY_PICTURE = "training_history"
+FORECASTS_PICTURE = "predictions_vs_actual"
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,10 @@ class Drawn:
     warnings: tuple[str, ...] = ()
 
 
-_Pictures = dict[str, Callable[[], "Figure"]]
+_Draw = Callable[[Colours], "Figure"]
+
+_Pictures = dict[str, _Draw]
+"""What draws each, by the name of its file without the suffix."""
 
 
 def draw_training(store: Store, manifest: Manifest, days: ScoredDays | None) -> Drawn:
@@ -73,8 +84,8 @@ def draw_training(store: Store, manifest: Manifest, days: ScoredDays | None) -> 
     pictures = _of_training(store, manifest)
     if days is not None:
         currency = store.prices.instrument(manifest.ticker).currency
-        pictures[FORECASTS_PICTURE] = lambda: predictions_figure(
-            days, manifest.evaluation, _title(manifest), currency
+        pictures[FORECASTS_PICTURE] = lambda colours: predictions_figure(
+            days, manifest.evaluation, _title(manifest), currency, colours
         )
     return _drawn(store, manifest, pictures)
 
@@ -88,9 +99,11 @@ def draw_scores(
     """
     title = _title(manifest)
     pictures: _Pictures = {
-        FORECASTS_PICTURE: lambda: predictions_figure(days, evaluation, title, currency),
-        "errors_over_time.png": lambda: errors_figure(days, evaluation, title),
-        "calibration.png": lambda: calibration_figure(days, evaluation, title),
+        FORECASTS_PICTURE: lambda colours: predictions_figure(
+            days, evaluation, title, currency, colours
+        ),
+        "errors_over_time": lambda colours: errors_figure(days, evaluation, title, colours),
+        "calibration": lambda colours: calibration_figure(days, evaluation, title, colours),
     }
     return _drawn(store, manifest, pictures | _of_training(store, manifest))
 
@@ -104,9 +117,9 @@ def _of_training(store: Store, manifest: Manifest) -> _Pictures:
     """Draw the loss curves, where the version has them and not their picture, as older ones do."""
     files = manifest.files
     known = HISTORY_FILE in files and manifest.training.constant_val_loss is not None
-    if not known or HISTORY_PICTURE in files:
+    if not known or f"{HISTORY_PICTURE}.png" in files:
         return {}
-    return {HISTORY_PICTURE: lambda: _history_figure(store, manifest)}
+    return {HISTORY_PICTURE: lambda colours: _history_figure(store, manifest, colours)}
 
 
 def _history_figure(store: Store, manifest: Manifest, colours: Colours = LIGHT) -> "Figure":
@@ -128,12 +141,13 @@ def _drawn(store: Store, manifest: Manifest, pictures: _Pictures) -> Drawn:
     folder = store.paths.reports(manifest.ticker, manifest.version)
     paths: list[str] = []
     for name, draw in pictures.items():
-        path = folder / name
         try:
+            form = PictureForm.chosen()
+            path = folder / form.named(name)
             # The curves of a version never change.
             if name != HISTORY_PICTURE or not path.is_file():
                 store.require_writable()
-                _keep(path, draw)
+                _keep(path, draw, form)
         except (ConfigError, IntegrityError, StorageError) as error:
             # What stops one usually stops them all, and is said once.
             return Drawn(tuple(paths), (_no_picture(error, len(paths)),))
@@ -224,13 +238,23 @@ def _version_figure(store: Store, manifest: Manifest, kind: str, colours: Colour
 
 
 def require_picture_name(file: Path) -> None:
-    """Refuse a file that is no PNG, or a picture of the store's own."""
-    if file.suffix.lower() != ".png" or file.is_dir():
+    """Refuse a file that is neither a PNG nor an SVG, or a picture of the store's own."""
+    if _kind_of(file) is None or file.is_dir():
         raise ConfigError(
-            f"the picture is a PNG, and {str(file)[:200]!a} is not the name of one",
+            f"the picture is a PNG or an SVG, and {str(file)[:200]!a} is not the name of one",
             hint="stocklstm predict --plot-file forecast.png",
         )
     require_outside_stores(file)
+
+
+def _kind_of(file: Path) -> PictureKind | None:
+    """Tell by its name what kind of picture a file is."""
+    match file.suffix.lower():
+        case ".png":
+            return "png"
+        case ".svg":
+            return "svg"
+    return None
 
 
 def require_one_picture(store: Store, references: Sequence[str], pool: str | None) -> None:
@@ -248,14 +272,16 @@ def _draw_fan(store: Store, together: "Sequence[Forecast]", file: Path | None) -
     """Draw the forecasts of one ticker by one model, nearest first, in one picture."""
     made = together[-1]
     owner = parse_reference(made.model).ticker
-    name = "forecast.png" if owner == made.ticker else f"forecast-{made.ticker}.png"
-    path = store.paths.reports(owner, made.version) / name
-    if file is not None:
-        path = file.absolute()
+    name = "forecast" if owner == made.ticker else f"forecast-{made.ticker}"
     try:
+        form = PictureForm.chosen()
         if file is None:
+            path = store.paths.reports(owner, made.version) / form.named(name)
             store.require_writable()
-        _keep(path, lambda: forecast_figure(store, together))
+        else:
+            path = file.absolute()
+            form = replace(form, kind=_kind_of(file) or form.kind)
+        _keep(path, lambda colours: forecast_figure(store, together, colours), form)
     except (ConfigError, StorageError) as error:
         warning = _no_picture(error)
         return [replace(each, warnings=(*each.warnings, warning)) for each in together]
@@ -332,8 +358,8 @@ def _sessions(store: Store, exchange: str, known: Dates, horizon: int) -> Dates:
     return np.concatenate([known, np.array(later, "datetime64[D]")])
 
 
-def _keep(path: Path, draw: Callable[[], "Figure"]) -> None:
-    picture = rendered(draw())
+def _keep(path: Path, draw: _Draw, form: PictureForm) -> None:
+    picture = rendered(draw(form.colours), form.kind)
     with disk_errors("write the picture"):
         replace_file(path, picture)
 

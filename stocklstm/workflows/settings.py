@@ -32,7 +32,16 @@ LANGUAGE = "lang"
 """Names the language in a file of settings; it is no setting of a training."""
 
 # Variables that are no settings.
-OTHER_VARIABLES = {"HOME", "CACHE", "CONFIG", "LANG", "VERBOSE", "SIGNING_KEY", "API_TOKEN"}
+OTHER_VARIABLES = {
+    "HOME",
+    "CACHE",
+    "CONFIG",
+    "LANG",
+    "VERBOSE",
+    "SIGNING_KEY",
+    "API_TOKEN",
+    "PICTURE_FORMAT",
+}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from stocklstm.cli.options import (
     Models,
     NamedModels,
     OpenPicture,
+    PictureFormat,
     Quiet,
     TickersFile,
     all_tickers,
@@ -64,6 +65,7 @@ def evaluate(
         ),
     ] = None,
     open_picture: OpenPicture = False,
+    picture_format: PictureFormat = None,  # noqa: ARG001 - heeded as it is read
     compare: Annotated[
         bool,
         typer.Option(

@@ -13,6 +13,7 @@ from stocklstm.cli.options import (
     Models,
     NamedModels,
     OpenPicture,
+    PictureFormat,
     Pool,
     Quiet,
     TickersFile,
@@ -72,10 +73,13 @@ def predict(
     plot_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Where that of one model goes: a PNG.", show_default=False
+            metavar="FILE",
+            help="Where that of one model goes: a PNG or, by its name, an SVG.",
+            show_default=False,
         ),
     ] = None,
     open_picture: OpenPicture = False,
+    picture_format: PictureFormat = None,  # noqa: ARG001 - heeded as it is read
     refresh: Annotated[
         bool,
         typer.Option("--fetch", help="Get new prices from Yahoo first, if they can be had."),

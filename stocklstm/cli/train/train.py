@@ -21,6 +21,7 @@ from stocklstm.cli.options import (
     NamedTickers,
     NoFetch,
     OpenPicture,
+    PictureFormat,
     Plot,
     Quiet,
     Scheduler,
@@ -121,6 +122,7 @@ def train(
     no_fetch: NoFetch = False,
     plot: Plot = None,
     open_picture: OpenPicture = False,
+    picture_format: PictureFormat = None,  # noqa: ARG001 - heeded as it is read
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
     as_json: Json = False,

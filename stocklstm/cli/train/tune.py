@@ -17,6 +17,7 @@ from stocklstm.cli.options import (
     NamedTickers,
     NoFetch,
     OpenPicture,
+    PictureFormat,
     Quiet,
     Tickers,
     all_tickers,
@@ -96,6 +97,7 @@ def tune(
     like: Like = None,
     no_fetch: NoFetch = False,
     open_picture: OpenPicture = False,
+    picture_format: PictureFormat = None,  # noqa: ARG001 - heeded as it is read
     as_json: Json = False,
     quiet: Quiet = False,
     lock_timeout: LockTimeout = LOCK_TIMEOUT_S,

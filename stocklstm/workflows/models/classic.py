@@ -81,7 +81,7 @@ def export_classic(
 def _pictures(store: Store, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
     """Give the pictures that there are: of older versions they are among their files."""
     folder = store.paths.reports(manifest.ticker, manifest.version)
-    for name in (HISTORY_PICTURE, FORECASTS_PICTURE):
+    for name in (f"{HISTORY_PICTURE}.png", f"{FORECASTS_PICTURE}.png"):
         if name in manifest.files:
             yield name, store.registry.read_file(manifest, name)
             continue

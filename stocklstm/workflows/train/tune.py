@@ -37,7 +37,7 @@ from stocklstm.learn.search import Pruner, propose, require_optuna
 from stocklstm.learn.stopping import ShouldStop, StoppedError
 from stocklstm.learn.trials import Trials
 from stocklstm.learn.workers import LocalWorkers
-from stocklstm.report.figure import rendered
+from stocklstm.report.figure import PictureForm, rendered
 from stocklstm.report.trials import trials_figure
 from stocklstm.store.disk import disk_errors
 from stocklstm.store.drafts import replace_file
@@ -350,10 +350,14 @@ class _Tuning:
         p = _chance(trials, best, start, record.config.horizon)
         improvement = 100 * (1 - best.loss / start.loss) if 0 < start.loss < math.inf else 0.0
         conclusion = _conclusion(trials, best, start, improvement, p)
+        form = PictureForm.chosen()
         path = self.store.paths.tuning_report(record.ticker, record.id)
-        figure = trials_figure(trials, best, start, record.config.loss, record.ticker, conclusion)
+        path = path.with_name(form.named(path.stem))
+        figure = trials_figure(
+            trials, best, start, record.config.loss, record.ticker, conclusion, form.colours
+        )
         with disk_errors("write the picture"):
-            replace_file(path, rendered(figure))
+            replace_file(path, rendered(figure, form.kind))
         config = applied(record.config, best.settings)
         return TunedTicker(
             ticker=record.ticker,
