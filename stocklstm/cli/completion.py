@@ -17,7 +17,7 @@ from typer.models import ParameterInfo
 from stocklstm.cli.streams import write
 from stocklstm.core.reference import AUTO, CHAMPION, POOL_MARK, PREVIOUS
 from stocklstm.core.settings.compression import METHODS
-from stocklstm.core.settings.config import PRESETS, SAMPLERS
+from stocklstm.core.settings.config import PICTURE_FORMS, PRESETS, SAMPLERS
 from stocklstm.core.settings.layers import SETTINGS
 from stocklstm.store import names
 from stocklstm.store.paths import StorePaths, data_home
@@ -186,6 +186,7 @@ WORDS: Mapping[str, Words] = {
     "SOURCE": _sources,
     "METHOD": _any_of(METHODS),
     "SAMPLER": _any_of(SAMPLERS),
+    "PICTURE": _any_of(PICTURE_FORMS),
     "CALENDAR": _any_of((AUTO, "weekdays", "BVMF", "XNYS")),
     "CODE": _any_of((AUTO, "BRL", "USD", "EUR", "GBp")),
     "SIGN": _any_of((",", ".")),

@@ -96,7 +96,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "models show": (
         "stocklstm models show PETR4.SA@v1",
-        "stocklstm models show PETR4.SA@v1 --card > PETR4.md",
+        "stocklstm models show PETR4.SA@v1 --card",
     ),
     "models promote": (
         "stocklstm models promote PETR4.SA@v2 --reason 'fewer units'",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stocklstm.core.reference import AUTO
+from stocklstm.core.settings.config import PICTURE_FORMS, PICTURE_VARIABLE
 from stocklstm.errors import ConfigError, NotFoundError
 
 # Endings of files; none is the suffix of an exchange.
@@ -27,10 +28,6 @@ _FILES = {
     ".png",
     ".svg",
 }
-
-# As in report/figure.py, which a command that draws nothing has no need of.
-_FORMS = ("png", "svg", "png-dark", "svg-dark")
-_FORM_VARIABLE = "STOCKLSTM_PICTURE_FORMAT"
 
 
 def require_something_to_open(plot: bool | None, *, open_picture: bool) -> None:
@@ -103,12 +100,12 @@ def _draw_as(context: typer.Context, form: str | None) -> str | None:
     if form is None or context.resilient_parsing:
         return form
     word = in_any_case(form)
-    if word not in _FORMS:
-        raise typer.BadParameter(f"{form[:50]!a} is not one of {', '.join(_FORMS)}")
-    before = os.environ.get(_FORM_VARIABLE, "")
-    os.environ[_FORM_VARIABLE] = word
+    if word not in PICTURE_FORMS:
+        raise typer.BadParameter(f"{form[:50]!a} is not one of {', '.join(PICTURE_FORMS)}")
+    before = os.environ.get(PICTURE_VARIABLE, "")
+    os.environ[PICTURE_VARIABLE] = word
     # Empty is as not set.
-    context.call_on_close(lambda: os.environ.__setitem__(_FORM_VARIABLE, before))
+    context.call_on_close(lambda: os.environ.__setitem__(PICTURE_VARIABLE, before))
     return word
 
 
@@ -116,9 +113,9 @@ PictureFormat = Annotated[
     str | None,
     typer.Option(
         "--picture-format",
-        metavar="|".join(_FORMS),
+        metavar="PICTURE",
         callback=_draw_as,
-        help="What pictures are written as, on light or on dark paper; png if not given.",
+        help=f"What pictures are written as: {', '.join(PICTURE_FORMS)}; png if not given.",
         show_default=False,
     ),
 ]

@@ -24,6 +24,7 @@ from stocklstm.core.language import currency_symbol
 from stocklstm.core.operating_system import system
 from stocklstm.core.packages import PICTURES, require_packages
 from stocklstm.core.prices.series import Dates, Floats
+from stocklstm.core.settings.config import PICTURE_FORMS, PICTURE_VARIABLE
 from stocklstm.core.wording import price_digits
 from stocklstm.errors import ConfigError
 
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PictureKind = Literal["png", "svg"]
-
-FORMS = ("png", "svg", "png-dark", "svg-dark")
-"""What a picture may be written as."""
-
-FORM_VARIABLE = "STOCKLSTM_PICTURE_FORMAT"
 
 
 @dataclass(frozen=True)
@@ -85,14 +81,14 @@ class PictureForm:
         """Read `STOCKLSTM_PICTURE_FORMAT`, which `--picture-format` sets for a command.
 
         Raises:
-            ConfigError: It is none of `FORMS`.
+            ConfigError: It is none of `PICTURE_FORMS`.
         """
-        word = os.environ.get(FORM_VARIABLE) or FORMS[0]
+        word = os.environ.get(PICTURE_VARIABLE) or PICTURE_FORMS[0]
         form = word.strip().casefold()
-        if form not in FORMS:
+        if form not in PICTURE_FORMS:
             raise ConfigError(
-                f"{FORM_VARIABLE} is {word[:50]!a}, and not one of {', '.join(FORMS)}",
-                hint=system().set_variable(FORM_VARIABLE, FORMS[1]),
+                f"{PICTURE_VARIABLE} is {word[:50]!a}, and not one of {', '.join(PICTURE_FORMS)}",
+                hint=system().set_variable(PICTURE_VARIABLE, PICTURE_FORMS[1]),
             )
         return cls("svg" if form.startswith("svg") else "png", form.endswith("-dark"))
 

@@ -47,6 +47,11 @@ AXES: Mapping[str, tuple[float, ...]] = {
 }
 """Settings that `tune` searches, those that matter most first, and the values that are tried."""
 
+PICTURE_FORMS = ("png", "svg", "png-dark", "svg-dark")
+"""What pictures may be written as."""
+
+PICTURE_VARIABLE = "STOCKLSTM_PICTURE_FORMAT"
+
 SAMPLERS = ("coordinate", "grid", "random", "tpe")
 """Ways in which `tune` chooses what to try next."""
 
