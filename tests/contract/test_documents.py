@@ -192,6 +192,15 @@ def test_every_variable_of_the_environment_is_documented() -> None:
     assert named <= {*(f"STOCKLSTM_{row}" for row in rows), "STOCKLSTM_LEARNING_RATE", *OF_OTHERS}
 
 
+@pytest.mark.parametrize("place", [".ci/run", ".github/workflows/tests.yml"])
+def test_the_site_is_built_strictly(place: str) -> None:
+    (line,) = [line for line in (ROOT / place).read_text().splitlines() if "mkdocs build" in line]
+
+    assert "mkdocs build --strict -f .ci/mkdocs.yml" in line
+    # MkDocs then counts no warnings.
+    assert not re.search(r" (-q|--quiet)\b", line)
+
+
 def test_every_input_is_documented() -> None:
     section = (DOCS / "reference" / "settings.md").read_text().partition("| feature |")[2]
 
