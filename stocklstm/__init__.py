@@ -5,14 +5,14 @@ From nothing to a forecast, with the prices that come along and without a networ
     import stocklstm
 
     stocklstm.fetch("PETR4.SA", stocklstm.FetchOptions(source="sample"))
-    stocklstm.train("PETR4.SA")               # a new version, and how good it is
-    stocklstm.predict("PETR4.SA", horizon=5)  # the next five sessions, with intervals
-    stocklstm.evaluate("PETR4.SA")            # beside yesterday's close, on days it never saw
+    stocklstm.train("PETR4.SA")                         # a new version, and how good it is
+    stocklstm.predict("PETR4.SA", horizon=range(1, 6))  # the next five sessions, with intervals
+    stocklstm.evaluate("PETR4.SA")                      # on days it never saw
 
 Every day after that:
 
-    stocklstm.evening()                       # new prices, a forecast, how the last one did
-    stocklstm.forecasts("PETR4.SA")           # a data frame: each forecast beside what came
+    stocklstm.evening()              # new prices, a forecast, how the last one did
+    stocklstm.forecasts("PETR4.SA")  # a data frame: each forecast beside what came
 
 A name as it is means one ticker or version, whose failure is raised; of several, failures are
 entries of the result. Results show themselves as small tables, and `to_frame()` gives a data frame

@@ -181,6 +181,12 @@ class Client:
         self._resources = ExitStack()
         self._store: Store | None = None
 
+    def __repr__(self) -> str:
+        """Say which store it is of."""
+        from stocklstm.store.paths import data_home
+
+        return f"Client({str(self.home or data_home())!r})"
+
     def __enter__(self) -> Self:
         """Give the client; leaving closes it."""
         return self

@@ -72,6 +72,11 @@ class StockLstmError(Exception):
         self.message = _one_line(message)
         self.hint = None if hint is None else _one_line(hint)
 
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        """Say the next step below a traceback, too."""
+        return [] if self.hint is None else [f"next: {self.hint}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle whole, whatever the constructor of a subclass takes."""
         return _restore, (type(self), self.args, self.__dict__)

@@ -223,6 +223,7 @@ def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert stocklstm.Client("~/store").home == tmp_path / "store"
+    assert repr(stocklstm.open("~/store")) == f"Client({str(tmp_path / 'store')!r})"
 
 
 def test_a_star_import_leaves_the_builtin_open_alone() -> None:

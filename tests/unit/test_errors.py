@@ -1,6 +1,7 @@
 """Errors travel between processes as they are."""
 
 import pickle
+import traceback
 
 import pytest
 
@@ -24,6 +25,12 @@ def test_an_error_is_the_same_in_another_process(kind: type[StockLstmError]) -> 
         vars(copy) == vars(error) == {"message": "what happened", "hint": "what to do", **numbers}
     )
     assert str(copy) == str(error)
+
+
+def test_below_a_traceback_the_next_step_is_said() -> None:
+    for hint, last in (("stocklstm predict", "next: stocklstm predict\n"), (None, "happened\n")):
+        lines = traceback.format_exception(StockLstmError("what happened", hint=hint))
+        assert lines[-1].endswith(last)
 
 
 def test_there_are_as_many_as_the_tree_shows() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import stocklstm
 from stocklstm.errors import ConfigError, MissingPackageError, NoPricesError, NotFoundError
 from stocklstm.store.registry import Registry
+from stocklstm.workflows.predict.predict import PredictResult
 from tests.conftest import TICKER, Cli
 from tests.support.evenings import cut_off, live_through
 
@@ -67,6 +69,9 @@ def test_frames_of_forecasts_have_the_columns_of_their_files(cli: Cli, model_hom
     predicted = cli("predict", "--horizon", "1,2", "--levels", "0.5,0.975", "--csv", "-").out
     recorded = list(csv.DictReader(io.StringIO(cli("forecasts", "--csv", "-").out)))
 
+    (far,) = stocklstm.predict(TICKER, horizon=2, levels=[0.5], home=model_home).forecasts
+    assert "ahead" in repr(PredictResult((far,))).splitlines()[0].split()
+    assert re.fullmatch(r"\(Interval\(50 %: [\d.]+ to [\d.]+\),\)", repr(far.intervals))
     assert predicted.splitlines()[0].split(",") == list(made.columns)[:-1]
     assert made.columns[-1] == "outcome"
     assert list(recorded[0]) == list(record.columns)

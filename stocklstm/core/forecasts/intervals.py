@@ -21,7 +21,7 @@ from stocklstm.core.forecasts.quantiles import available_intervals, interval
 from stocklstm.core.prices.series import Floats
 from stocklstm.core.records import dataclass
 from stocklstm.core.settings.config import LEVELS
-from stocklstm.core.wording import level_percent
+from stocklstm.core.wording import level_percent, price_words
 
 STEP = 0.1
 """gamma as a share of alpha: 0.02 of the 80 % interval, and 0.005, as in the paper, of the 95 %."""
@@ -52,6 +52,12 @@ class Interval:
     effective_level: float | None = None
     interpolated: bool = False
     extended: bool = False
+
+    def __repr__(self) -> str:
+        """Show its level and its bounds."""
+        bounds = f"{price_words(self.lower)} to {price_words(self.upper)}"
+        adaptive = ", adaptive" if self.adaptive else ""
+        return f"Interval({level_percent(self.level)}: {bounds}{adaptive})"
 
 
 class AdaptedLevel(NamedTuple):

@@ -24,7 +24,7 @@ def shown_forecasts(
     items: "Sequence[Forecast | PastForecast]", failures: "Sequence[Failure]", table: Table
 ) -> Shown:
     """Choose what a person sees of forecasts: each beside what came, where that is known."""
-    several = len({item.horizon for item in items}) > 1
+    several = any(item.horizon > 1 for item in items)
     known = any(item.outcome is not None for item in items)
     levels = [level_percent(each.level) for each in items[0].intervals] if items else []
     columns = (
