@@ -9,6 +9,7 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import quoted
 
@@ -52,14 +53,14 @@ def _tables(console: "Console", items: Sequence["MadeBackup"]) -> None:
     for item in items:
         facts(
             console,
-            "Backup",
+            say("Backup"),
             [
-                ("path", item.path),
-                ("size", f"{item.bytes:,} bytes"),
-                ("tickers", f"{item.tickers:,}"),
-                ("versions", f"{item.versions:,}"),
-                ("forecasts", f"{item.forecasts:,}"),
-                ("back with", f"stocklstm restore {quoted(item.path)}"),
+                (say("path"), item.path),
+                (say("size"), say("{bytes:,} bytes", bytes=item.bytes)),
+                (say("tickers"), f"{item.tickers:,}"),
+                (say("versions"), f"{item.versions:,}"),
+                (say("forecasts"), f"{item.forecasts:,}"),
+                (say("back with"), f"stocklstm restore {quoted(item.path)}"),
             ],
         )
 

@@ -80,11 +80,13 @@ def _name(name: str) -> str:
     if room == "leakage":
         return f"{say('leakage')}: {_name(part)}"
     return {
+        "actions": say("dividends and splits"),
         "aliases": say("aliases"),
         "checkpoint": say("checkpoint"),
         "checksums": say("checksums"),
         "daily range": say("daily range"),
         "database": say("database"),
+        "days": say("days"),
         "dummy forecast": say("dummy forecast"),
         "environment": say("environment"),
         "gaps": say("gaps"),

@@ -9,6 +9,7 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ def _tables(console: "Console", items: Sequence["RestoredStore"]) -> None:
     for item in items:
         facts(
             console,
-            "Restored",
+            say("Restored"),
             [
-                ("store", item.home),
-                ("backup of", item.created),
-                ("tickers", f"{item.tickers:,}"),
-                ("versions", f"{item.versions:,}"),
-                ("forecasts", f"{item.forecasts:,}"),
-                *([] if item.moved_to is None else [("before", item.moved_to)]),
+                (say("store"), item.home),
+                (say("backup of"), item.created),
+                (say("tickers"), f"{item.tickers:,}"),
+                (say("versions"), f"{item.versions:,}"),
+                (say("forecasts"), f"{item.forecasts:,}"),
+                *([] if item.moved_to is None else [(say("before"), item.moved_to)]),
             ],
         )
 

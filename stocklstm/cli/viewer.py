@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from stocklstm.cli.streams import note
+from stocklstm.core.language import say
 from stocklstm.core.operating_system import system
 
 MOST_OPENED = 5
@@ -20,13 +21,19 @@ def open_pictures(paths: Sequence[str]) -> None:
     """Show pictures; what stands in the way becomes a note, since the result is there."""
     wanted = list(dict.fromkeys(paths))
     if not wanted:
-        note("there is no picture to open")
+        note(say("there is no picture to open"))
     for path in wanted[:MOST_OPENED]:
         if reason := _shown(path):
-            note(f"no picture was opened: {reason}")
+            note(say("no picture was opened: {reason}", reason=reason))
             return
     if len(wanted) > MOST_OPENED:
-        note(f"opened {MOST_OPENED} of {len(wanted)} pictures; the paths of all stand above")
+        note(
+            say(
+                "opened {opened} of {count} pictures; the paths of all stand above",
+                opened=MOST_OPENED,
+                count=len(wanted),
+            )
+        )
 
 
 def _shown(path: str) -> str:

@@ -110,7 +110,11 @@ class Translation(Formatter):
         if len(parts) == 1:
             return None
         told = [self.retold(part) for part in parts]
-        return joint.join(told) if all(map(str.__ne__, parts, told)) else None
+        # A figure without a separator is the same in every language.
+        known = all(
+            new != part or _FIGURE.fullmatch(part) for part, new in zip(parts, told, strict=True)
+        )
+        return joint.join(told) if known else None
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import jinja2
 import pytest
 
-from stocklstm.core.portuguese import SAID, TOLD
+from stocklstm.core.language import retold, speaking
+from stocklstm.core.portuguese import PORTUGUESE_TEXTS, SAID, TOLD
 from tests.conftest import TICKER, Cli
 from tests.support.moving_clock import set_clock
 from tests.support.places import ROOT
@@ -176,3 +178,34 @@ def test_scripts_read_the_same_bytes_whatever_the_language(
         assert english[words].code in {0, 4}, (words, english[words].err)
     # That the language was another one is seen where people read.
     assert cli("predict").out.startswith("Fechamento do próximo pregão")
+
+
+@pytest.mark.parametrize("text", sorted(TOLD))
+def test_every_stored_sentence_is_told_whole_with_whatever_is_in_it(text: str) -> None:
+    """A finished sentence is found again by its words: none may be taken for another one."""
+    names = {name for _, name, _, _ in Formatter().parse(text) if name}
+    values: dict[str, Any] = {name: _value(name) for name in names}
+    finished = _Filled().vformat(text, (), values)
+
+    with speaking("pt-BR"):
+        told = retold(finished)
+
+    assert told == PORTUGUESE_TEXTS.vformat(TOLD[text], (), values)
+
+
+def _value(name: str) -> str:
+    """Make a value of a field, as it may be."""
+    if name == "command":
+        return "stocklstm fetch --ticker PETR4.SA"
+    if name in {"p", "chance"}:
+        return "p = 0.031"
+    if name in {"model", "champion", "name", "first", "ticker"}:
+        return "PETR4.SA@v1"
+    return "1,234.5"
+
+
+class _Filled(Formatter):
+    """Fills in values that have their form already."""
+
+    def format_field(self, value: object, _format_spec: str) -> str:
+        return str(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
-from stocklstm.core.language import say, say_counted
+from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.wording import error_digits, judged_words, money, p_cell
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _tables(console: "Console", items: Sequence["ComparedVersion"]) -> None:
     )
     console.print()
     for item in items[1:]:
-        console.print(verdict_text(f"{item.result_text}.", _verdict(item.result)))
+        console.print(verdict_text(f"{retold(item.result_text)}.", _verdict(item.result)))
 
 
 def _row(

@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
+from stocklstm.core.language import retold, say
 from stocklstm.core.reference import version_id
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
@@ -45,12 +46,23 @@ def adopt(
             result = client.adopt_versions(models or (), dry_run=dry_run)
         for item in result.results:
             for each in item.left_out:
-                tell(f"left out: {version_id(item.ticker, each.version)}: {each.reason}")
+                tell(
+                    say(
+                        "left out: {model}: {reason}",
+                        model=version_id(item.ticker, each.version),
+                        reason=each.reason,
+                    )
+                )
         if not result.results and not result.failures:
-            tell("nothing lies in the store that is not listed")
+            tell(say("nothing lies in the store that is not listed"))
         if any(item.versions for item in result.results) and not dry_run:
-            tell("prices are fetched anew with: stocklstm fetch TICKER, where there are none")
-            tell("signatures are lost with a database: stocklstm models sign --all makes new ones")
+            tell(say("prices are fetched anew with: stocklstm fetch TICKER, where there are none"))
+            tell(
+                say(
+                    "signatures are lost with a database: stocklstm models sign --all makes new "
+                    "ones"
+                )
+            )
         return result
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
@@ -65,16 +77,20 @@ def _table(console: "Console", items: Sequence["Adoption"]) -> None:
 
     for item in items:
         if item.versions:
-            title = "would be listed" if item.dry_run else "listed again"
+            title = (
+                say("{ticker}, would be listed", ticker=item.ticker)
+                if item.dry_run
+                else say("{ticker}, listed again", ticker=item.ticker)
+            )
             numbers = ", ".join(f"v{version}" for version in item.versions)
-            facts(console, f"{item.ticker}, {title}", [("versions", numbers), *_champion(item)])
+            facts(console, title, [(say("versions"), numbers), *_champion(item)])
 
 
 def _champion(item: "Adoption") -> Iterable[tuple[str, str]]:
-    why = f": {item.reason}" if item.reason else ""
-    yield "champion", "none" if item.champion is None else f"v{item.champion}{why}"
+    why = f": {retold(item.reason)}" if item.reason else ""
+    yield say("champion"), say("none") if item.champion is None else f"v{item.champion}{why}"
     if item.by_hand is not None:
-        yield "by hand", item.by_hand
+        yield say("by hand"), item.by_hand
 
 
 VIEW: "View[Adoption]" = View(

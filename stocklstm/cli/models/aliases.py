@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def unalias(
 
 
 def _named(version: int | None) -> str:
-    return "nothing" if version is None else f"v{version}"
+    return say("nothing") if version is None else f"v{version}"
 
 
 def _bare(item: "AliasMove") -> Iterable[str]:
@@ -91,14 +92,16 @@ def _tables(console: "Console", items: Sequence["AliasMove"]) -> None:
     for item in items:
         now = _named(item.version)
         if item.unchanged:
-            before = "unchanged"
+            before = say("unchanged")
+        elif item.replaced is None:
+            before = say("new")
         else:
-            before = "new" if item.replaced is None else f"was {_named(item.replaced)}"
+            before = say("was v{replaced}", replaced=item.replaced)
         pairs = [(item.alias, f"{now} ({before})")]
         if item.alias == "champion":
-            pairs.append(("previous", _named(item.previous)))
+            pairs.append((say("previous"), _named(item.previous)))
         if not item.unchanged:
-            pairs.append(("reason", item.reason))
+            pairs.append((say("reason"), item.reason))
         facts(console, item.ticker, pairs)
 
 

@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import say
 from stocklstm.core.wording import significant
 
 if TYPE_CHECKING:
@@ -40,19 +41,19 @@ def _bare(item: "Difference") -> Iterable[str]:
 def _tables(console: "Console", items: Sequence["Difference"]) -> None:
     for item in items:
         sections = [
-            ("Made", item.about),
-            ("Settings that differ", item.settings),
-            ("Scores when published", item.scores),
-            ("Prices", item.prices),
-            ("Libraries that differ", item.environment),
-            ("Bytes of files", item.files),
+            (say("Made"), item.about),
+            (say("Settings that differ"), item.settings),
+            (say("Scores when published"), item.scores),
+            (say("Prices"), item.prices),
+            (say("Libraries that differ"), item.environment),
+            (say("Bytes of files"), item.files),
         ]
         for number, (title, pairs) in enumerate(sections):
             if number:
                 console.print()
             _section(console, title, item, pairs)
             if pairs is item.scores and not item.comparable:
-                console.print("Tested on different days: the scores cannot be compared.")
+                console.print(say("Tested on different days: the scores cannot be compared."))
 
 
 def _section(console: "Console", title: str, item: "Difference", pairs: Sequence["Pair"]) -> None:
@@ -61,11 +62,14 @@ def _section(console: "Console", title: str, item: "Difference", pairs: Sequence
     from stocklstm.cli.tables import grid
 
     if not pairs:
-        console.print(Text.assemble((title, "bold"), ": none"))
+        console.print(Text.assemble((title, "bold"), f": {say('none')}"))
         return
     # A version beside itself has one name only, and a table wants two headings.
     rows = [[_words(pair.name), _shown(pair.left), _shown(pair.right)] for pair in pairs]
-    grid(console, title, ["", item.left, item.right], rows)
+    # Settings are shown as they are typed, and versions of libraries as they are named.
+    columns = ["", item.left, item.right]
+    exact = pairs is item.settings or pairs is item.environment
+    grid(console, title, columns, rows, verbatim=columns if exact else ())
 
 
 def _words(name: str) -> str:

@@ -15,6 +15,7 @@ from stocklstm.cli.output import (
     warn,
 )
 from stocklstm.client import Client
+from stocklstm.core.language import retold, say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -153,17 +154,19 @@ def _import_tables(console: "Console", items: Sequence["ImportedVersion"]) -> No
     from stocklstm.cli.tables import facts
 
     for item in items:
-        state = f"{'now champion' if item.promoted else 'not champion'}; {item.promotion}"
+        now = say("now champion") if item.promoted else say("not champion")
+        state = f"{now}; {retold(item.promotion)}"
+        how = say("unchanged") if item.unchanged else say("imported")
         facts(
             console,
-            f"{item.ticker}@v{item.version}, {'unchanged' if item.unchanged else 'imported'}",
+            f"{item.ticker}@v{item.version}, {how}",
             [
-                ("from", item.origin),
-                ("made from", item.parent or "no other version"),
-                ("state", item.promotion if item.unchanged else state),
-                *([] if item.by_hand is None else [("by hand", item.by_hand)]),
-                ("verdict", item.verdict_text),
-                ("path", item.path),
+                (say("from"), item.origin),
+                (say("made from"), item.parent or say("no other version")),
+                (say("state"), item.promotion if item.unchanged else state),
+                *([] if item.by_hand is None else [(say("by hand"), item.by_hand)]),
+                (say("verdict"), item.verdict_text),
+                (say("path"), item.path),
             ],
         )
 

@@ -126,7 +126,7 @@ def _details_table(console: "Console", items: Sequence["ModelDetails"]) -> None:
         _details(console, item)
 
 
-def _forecasts(target: str, horizon: int) -> str:
+def _target(target: str, horizon: int) -> str:
     if target == "price":
         return say("the price of {session}", session=target_words(horizon))
     return say("the return of {session}", session=target_words(horizon))
@@ -189,7 +189,7 @@ def _details(console: "Console", item: "ModelDetails") -> None:
                 ),
             ),
             (say("sees"), ", ".join(config.features)),
-            (say("forecasts"), _forecasts(config.target, config.horizon)),
+            (say("target"), _target(config.target, config.horizon)),
             (say("preset"), say("{preset}, seed {seed}", preset=config.preset, seed=config.seed)),
             (say("training"), _training(manifest)),
             (

@@ -14,6 +14,7 @@ from stocklstm.cli.output import (
 )
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -91,7 +92,14 @@ def gc(
             result = client.collect_garbage(ticker or (), rule, dry_run=dry_run)
         for done in result.results:
             for item in done.skipped:
-                tell(f"kept: {item.ticker}: {item.name}: {item.reason}")
+                tell(
+                    say(
+                        "kept: {ticker}: {name}: {reason}",
+                        ticker=item.ticker,
+                        name=item.name,
+                        reason=item.reason,
+                    )
+                )
         return result
 
     conclude(COLLECT, call, as_json=as_json, quiet=quiet)
@@ -113,7 +121,7 @@ def _removed_table(console: "Console", items: Sequence["RemovedVersion"]) -> Non
     from stocklstm.cli.tables import grid
 
     rows = [[f"{item.ticker}@v{item.version}", f"{item.bytes:,}"] for item in items]
-    grid(console, "Removed", ["Model", "Bytes"], rows)
+    grid(console, say("Removed"), [say("Model"), say("Bytes")], rows)
 
 
 def _collected_bare(item: "Collection") -> Iterable[str]:
@@ -125,13 +133,14 @@ def _collected_table(console: "Console", items: Sequence["Collection"]) -> None:
     from stocklstm.cli.tables import grid
 
     for item in items:
-        title = "Would be removed" if item.dry_run else "Removed"
+        title = say("Would be removed") if item.dry_run else say("Removed")
         if not item.removed:
-            console.print(f"{title}: nothing")
+            console.print(f"{title}: {say('nothing')}")
             continue
         rows = [[each.name, each.ticker, each.kind, f"{each.bytes:,}"] for each in item.removed]
-        rows.append([f"{len(item.removed)} in all", "", "", f"{item.bytes:,}"])
-        grid(console, title, ["Name", "Ticker", "What", "Bytes"], rows, left=["Ticker", "What"])
+        rows.append([say("{count} in all", count=len(item.removed)), "", "", f"{item.bytes:,}"])
+        columns = [say("Name"), say("Ticker"), say("What"), say("Bytes")]
+        grid(console, title, columns, rows, left=columns[1:3])
 
 
 REMOVE: "View[RemovedVersion]" = View(

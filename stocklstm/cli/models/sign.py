@@ -8,6 +8,7 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
+from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ def _table(console: "Console", items: Sequence["SignedVersion"]) -> None:
     from stocklstm.cli.tables import grid
 
     rows = [[f"{item.ticker}@v{item.version}", _words(item)] for item in items]
-    grid(console, "Signed", ["Model", "Signature"], rows, left=["Signature"])
+    columns = [say("Model"), say("Signature")]
+    grid(console, say("Signed"), columns, rows, left=columns[1:])
 
 
 def _words(item: "SignedVersion") -> str:
     if item.unchanged:
-        return "unchanged"
-    return "new, in place of one that did not fit" if item.replaced else "new"
+        return say("unchanged")
+    return say("new, in place of one that did not fit") if item.replaced else say("new")
 
 
 VIEW: "View[SignedVersion]" = View(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document
-from stocklstm.core.language import retold, say, say_counted
+from stocklstm.core.language import say, say_counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def _tables(console: "Console", items: Sequence["PlannedTraining"]) -> None:
                 (say("parameters"), f"{item.parameters:,}"),
                 (say("begins with"), say("random weights") if item.start is None else item.start),
                 (say("prices"), _prices(item)),
-                *((retold(part.name), _windows(part)) for part in item.parts),
+                *((_part(part.name), _windows(part)) for part in item.parts),
                 (say("epochs"), say("at most {epochs:,}", epochs=item.epochs)),
                 (
                     say("steps"),
@@ -64,6 +64,15 @@ def tickers_words(tickers: Sequence[object], left_out: Sequence[object]) -> str:
     if not left_out:
         return f"{len(tickers)}"
     return say("{count}; {left_out} left out", count=len(tickers), left_out=len(left_out))
+
+
+def _part(name: str) -> str:
+    return {
+        "train": say("train"),
+        "validation": say("validation"),
+        "calibration": say("calibration"),
+        "test": say("test"),
+    }.get(name, name)
 
 
 def _prices(item: "PlannedTraining") -> str:

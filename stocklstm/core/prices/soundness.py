@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stocklstm.core.checks import Check
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import (
     Action,
     Bars,
@@ -29,7 +30,7 @@ def check_bars(bars: Bars) -> Check:
     order = np.zeros(len(bars), dtype=bool)
     order[1:] = ~(bars.dates[1:] > bars.dates[:-1])
     faults.append((order, "the date does not follow the one before"))
-    otherwise = f"{len(bars):,} rows, every value in order"
+    otherwise = english("{number:,} rows, every value in order", number=len(bars))
     return _check("prices", _listed(bars.dates, faults), otherwise)
 
 
@@ -41,7 +42,15 @@ def check_actions(actions: Sequence[Action]) -> Check:
         if not (np.isfinite(action.value) and action.value > 0)
     ]
     dividends = sum(action.kind == "dividend" for action in actions)
-    return _check("actions", found, f"{dividends} dividends, {len(actions) - dividends} splits")
+    return _check(
+        "actions",
+        found,
+        english(
+            "{dividends} dividends, {splits} splits",
+            dividends=dividends,
+            splits=len(actions) - dividends,
+        ),
+    )
 
 
 def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
@@ -65,7 +74,7 @@ def check_days(bars: Bars, sessions: Dates, today: np.datetime64) -> Check:
         (closed & weekend & ~special_sessions(bars, sessions), "a weekend"),
         (closed & ~weekend & untraded(bars), "the exchange was closed, nothing was traded"),
     ]
-    otherwise = "none of the future, none without trading"
+    otherwise = english("none of the future, none without trading")
     return _check("days", _listed(bars.dates, faults), otherwise)
 
 

@@ -108,7 +108,7 @@ def diagnose(
         rules = [_unstable, _still_improving, _no_gain]
     return next(
         (found for rule in rules if (found := rule(curves)) is not None),
-        Diagnosis("good", curves.best_words),
+        Diagnosis(english("good"), curves.best_words),
     )
 
 
@@ -181,20 +181,20 @@ def _unstable(curves: _Curves) -> Diagnosis | None:
     )
     losses = [*curves.passes, *(record.val_loss for record in curves.records)]
     if not all(map(math.isfinite, losses)):
-        return Diagnosis("unstable", english("a loss was no finite number"), advice)
+        return Diagnosis(english("unstable"), english("a loss was no finite number"), advice)
     start = curves.constant.train
     # Prices that never moved leave nothing to lose, and nothing to compare with.
     if curves.constant.is_start and curves.passes and curves.passes[0] > _UNDONE * start > 0:
         more = _per_cent(curves.passes[0] / start)
         return Diagnosis(
-            "unstable",
-            english("the loss of the first pass was {more} above where it began", more=more),
+            english("unstable"),
+            english("the loss of the first pass was {size} above where it began", size=more),
             advice,
         )
     jumps = sum(_jumps(curves)) if start else 0
     if jumps >= max(2, _JUMPS_SHARE * len(curves.passes)):
         return Diagnosis(
-            "unstable",
+            english("unstable"),
             english(
                 "in {jumps} of {passes} passes the training loss rose above its lowest by over "
                 "{share:g} % of what had been gained over a constant forecast",
@@ -228,7 +228,7 @@ def _overfitting(curves: _Curves) -> Diagnosis | None:
     material = curves.material * curves.gain or _NOTHING_GAINED * (curves.constant.train - learned)
     if still_learning and rise > max(material, _STEPS * step):
         return Diagnosis(
-            "overfitting",
+            english("overfitting"),
             f"{curves.best_words}; {_given_back(rise, curves.gain)}",
             english("more --dropout, a smaller --hidden-size or a longer history may help")
             if curves.kept.epoch == curves.best.epoch
@@ -281,7 +281,7 @@ def _still_improving(curves: _Curves) -> Diagnosis | None:
         if at_end
         else english("validation loss was lowest at epoch {epoch}", epoch=curves.lowest.epoch)
     )
-    return Diagnosis("still improving", f"{where}; {gained}", _go_on(curves))
+    return Diagnosis(english("still improving"), f"{where}; {gained}", _go_on(curves))
 
 
 def _go_on(curves: _Curves) -> str:
@@ -299,7 +299,7 @@ def _underfitting(curves: _Curves) -> Diagnosis | None:
     left, share = curves.left, significant(100 * curves.left, 4)
     size = f"{share} %" if left <= MOST_TIMES else too_many_times()
     return Diagnosis(
-        "underfitting",
+        english("underfitting"),
         english("the losses came down to {size} of a constant forecast's and no lower", size=size),
         english("try a larger --learning-rate, --hidden-size or more --epochs"),
     )
@@ -309,10 +309,10 @@ def _no_gain(curves: _Curves) -> Diagnosis | None:
     if curves.best.epoch > 0:
         if curves.best.val_loss > curves.constant.validation:
             words = english("the validation loss never came down to that of a constant forecast")
-            return Diagnosis("no gain", words)
+            return Diagnosis(english("no gain"), words)
         return None
     return Diagnosis(
-        "no gain",
+        english("no gain"),
         english(
             "no epoch improved on the starting point, filtered historical simulation on the "
             "volatility anchor"

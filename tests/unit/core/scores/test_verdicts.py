@@ -24,6 +24,7 @@ from stocklstm.core.scores.scores import Coverage, DistributionScores, Evaluatio
 from stocklstm.core.settings.config import PRESETS, SIGNIFICANT
 from tests.support.made_prices import bars_of
 from tests.support.normal_forecasts import GRID, days_of, normal_days, random_days
+from tests.support.portuguese import english_left
 
 
 def point_of(ratio: float | None, p: float) -> PointScores:
@@ -72,6 +73,7 @@ def test_the_verdict_in_words(ratio, p, verdict, words):
     assert text.startswith(words)
     assert ("do not use" in text) == (verdict == "worse")
     assert text.endswith(".")
+    assert english_left(text) == []
 
 
 def test_the_whole_of_each_verdict():
@@ -306,10 +308,12 @@ def test_intervals_of_days(spread, words):
 
 def test_a_right_interval_is_called_wrong_by_two_tests_of_two_levels():
     days = [random_days(300, seed) for seed in range(300)]
-    wrong = ["consistent" not in evaluate(each, 1.0).verdict_text for each in days]
+    texts = [evaluate(each, 1.0).verdict_text for each in days]
+    wrong = ["consistent" not in text for text in texts]
 
     # Each test errs once in twenty times, and the two of a level often together.
     assert 0.05 < np.mean(wrong) < 0.2
+    assert [text for text in texts if english_left(text)] == []
 
 
 def test_a_verdict_of_several_tickers_counts_them():
@@ -322,6 +326,7 @@ def test_a_verdict_of_several_tickers_counts_them():
     words = evaluate(random_days(300, 7), 1.0, tickers).verdict_text
 
     assert "). Ticker by ticker: better for 2 of 5 after Holm, worse for 1. Intervals: " in words
+    assert english_left(words) == []
 
 
 def test_the_count_is_corrected_for_the_number_of_tickers():

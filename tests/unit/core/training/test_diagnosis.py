@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stocklstm.core.settings.config import configure
 from stocklstm.core.training.diagnosis import ConstantLosses, Diagnosis, diagnose
 from stocklstm.core.training.epochs import EpochRecord
+from tests.support.portuguese import english_left
 
 PRICES = ConstantLosses(0.05, 0.1, is_start=False)
 RETURNS = ConstantLosses(0.2145, 0.2095, is_start=True)
@@ -347,3 +348,4 @@ def test_any_curve_gets_one_name(
         "good",
     }
     assert found.words.startswith(found.kind)
+    assert english_left(found.words) == []
