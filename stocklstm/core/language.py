@@ -36,7 +36,7 @@ class _Process:
     """What this process speaks where nothing else is said, in all of its threads."""
 
     language: str | None = ENGLISH
-    find: Callable[[], str]
+    find: Callable[[], str] | None = None
 
 
 _REQUEST: "ContextVar[str | None]" = ContextVar("language", default=None)
@@ -48,7 +48,7 @@ def current() -> str:
         return language
     if _Process.language is None:
         # Only here: where nothing is said nobody looks into a file for the language.
-        _Process.language = _Process.find()
+        _Process.language = ENGLISH if _Process.find is None else _Process.find()
     return _Process.language
 
 
@@ -69,17 +69,19 @@ def program_speaks(find: Callable[[], str]) -> Iterator[None]:
     Args:
         find: Tells which, once something is said.
     """
-    before = _Process.language
+    before = _Process.language, _Process.find
     _Process.language, _Process.find = None, find
     try:
         yield
     finally:
-        _Process.language = before
+        _Process.language, _Process.find = before
 
 
 def choose(language: str) -> None:
     """Speak another language in all threads, as long as `program_speaks` holds."""
-    _Process.language = language
+    # A command line may be looked at without being run.
+    if _Process.find is not None:
+        _Process.language = language
 
 
 # Which language is wanted.

@@ -13,6 +13,7 @@ from stocklstm.core import language, operating_system
 from stocklstm.core.language import (
     ENGLISH,
     PORTUGUESE,
+    choose,
     chosen_language,
     current,
     day,
@@ -110,6 +111,15 @@ def test_every_thread_of_the_program_speaks_its_language_and_a_request_its_own()
     heard.append(current())
 
     assert heard == [PORTUGUESE, ENGLISH, PORTUGUESE, ENGLISH]
+
+
+def test_another_language_is_chosen_for_as_long_as_the_program_runs() -> None:
+    choose(PORTUGUESE)
+    assert current() == ENGLISH
+    with program_speaks(lambda: ENGLISH):
+        choose(PORTUGUESE)
+        assert current() == PORTUGUESE
+    assert current() == ENGLISH
 
 
 def test_english_is_what_the_code_says() -> None:
