@@ -14,13 +14,18 @@ _FIGURE_PATTERN = (
 _FIGURE = re.compile(_FIGURE_PATTERN)
 _DAY_PATTERN = r"\d{4}-\d{2}-\d{2}"
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2})(?::\d{2})?( ?UTC|Z)?)?")
-# What fields of some names hold; of others, whatever makes the text fit.
+# What fields of some names hold: figures, single words, or whole sentences.
 _VALUES = {
+    **dict.fromkeys(
+        ("events", "faults", "figures", "found", "levels", "reason", "since", "why", "words"), ".+?"
+    ),
     **dict.fromkeys(("count", "high", "low", "more", "most"), f"{_FIGURE_PATTERN}|{_DAY_PATTERN}"),
     **dict.fromkeys(("champion", "exchange", "model", "name", "ticker", "variable"), r"\S+"),
     **dict.fromkeys(("chance", "p"), r"[^()]+"),
     "command": "stocklstm .+",
 }
+# The others end where another sentence begins.
+_VALUE = "(?:(?!; ).)+?"
 
 _SWAPPED = str.maketrans(",.", ".,")
 
@@ -129,7 +134,7 @@ def _pattern(text: str) -> str:
     for literal, name, _, _ in Formatter().parse(text):
         pattern += re.escape(literal)
         if name is not None:
-            value = _VALUES.get(name, ".+?")
+            value = _VALUES.get(name, _VALUE)
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
             seen.add(name)
     return pattern

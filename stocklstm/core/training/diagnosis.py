@@ -162,13 +162,14 @@ class _Curves:
             )
         more = self.kept.val_loss / self.best.val_loss - 1 if self.best.val_loss else 0.0
         size = f"{100 * more:.0f} %" if more <= MOST_TIMES else too_many_times()
-        return english(
-            "validation loss was lowest at epoch {best}; the last epoch, {epoch}, was "
-            "kept, {size} above it (--restore-best true keeps the best)",
-            best=best,
+        lowest = english("validation loss was lowest at epoch {epoch}", epoch=best)
+        kept = english(
+            "the last epoch, {epoch}, was kept, {size} above it (--restore-best true keeps the "
+            "best)",
             epoch=self.kept.epoch,
             size=size,
         )
+        return f"{lowest}; {kept}"
 
 
 def _epoch(history: History, number: int) -> EpochRecord:

@@ -68,6 +68,7 @@ def test_validation_rising_while_training_falls_is_overfitting() -> None:
     assert "lowest at epoch 3" in last.reason
     # (0.026 - 0.015) / (0.1 - 0.015): the median of the last three, over what had been gained.
     assert "given back 13 % of what had been gained" in last.reason
+    assert english_left(last.words) == []
     assert last.advice == "stop early with --patience 6 --restore-best true"
     assert "--dropout" in best.advice
 
