@@ -1,5 +1,6 @@
 """Stores for tests that run whole commands."""
 
+import hashlib
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +31,10 @@ from tests.support.yahoo_server import (
     YahooServer,
     history,
 )
+
+if TYPE_CHECKING:
+    from stocklstm.core.settings.config import TrainingConfig
+    from stocklstm.learn.loop import TrainedNetwork, TrainingData
 
 
 @pytest.fixture(scope="session")
@@ -138,3 +144,29 @@ def hers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield place
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(scope="session")
+def _networks() -> "dict[str, TrainedNetwork]":
+    return {}
+
+
+@pytest.fixture
+def trained_once(_networks: "dict[str, TrainedNetwork]", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the network that a test before has trained by the same settings on the same prices."""
+    from stocklstm.learn.loop import train_network
+    from stocklstm.workflows.train import fit
+
+    def train(
+        config: "TrainingConfig",
+        data: "TrainingData",
+        on_epoch: Callable[..., None],
+        **others: Any,
+    ) -> "TrainedNetwork":
+        prices = data.inputs.tobytes() + data.targets.tobytes()
+        key = hashlib.sha256(prices + repr(config).encode()).hexdigest()
+        if key not in _networks:
+            _networks[key] = train_network(config, data, on_epoch, **others)
+        return _networks[key]
+
+    monkeypatch.setattr(fit, "train_network", train)

@@ -8,7 +8,7 @@ import pytest
 
 from stocklstm.cli.evening.schedule import CARRIED
 from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
-from tests.conftest import TICKER, Cli, Program
+from tests.conftest import TICKER, Cli
 from tests.support.places import ROOT
 from tests.support.python_examples import PAGE, renewed
 from tests.support.transcripts import agrees, as_hers, transcripts
@@ -38,16 +38,17 @@ def test_only_small_differences_of_figures_agree(own: str, other: str) -> None:
     assert not agrees(said.replace(own, other), said)
 
 
+@pytest.mark.usefixtures("trained_once")
 def test_the_demo_and_what_readme_shows(
-    program: Program, cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Train once with the real preset: half a minute that every new user spends."""
     home = hers / ".local" / "share" / "stocklstm"
 
-    done = program("demo", "--home", str(home), "--json")
+    done = cli("demo", "--home", str(home), "--json")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    document = json.loads(done.stdout)
+    assert (done.code, done.err) == (0, "")
+    document = json.loads(done.out)
     commands = [step["command"] for step in document["steps"]]
     assert commands == ["fetch", "train", "evaluate", "quantize", "validate", "predict"]
     scores = document["steps"][2]["results"][0]
@@ -61,9 +62,9 @@ def test_the_demo_and_what_readme_shows(
     assert len(list(home.rglob("*.png"))) == 6
 
     # Never into a store that holds something.
-    again = program("demo", "--home", str(home), "--json")
-    assert again.returncode == 2
-    assert "is not empty" in json.loads(again.stdout)["errors"][0]["message"]
+    again = cli("demo", "--home", str(home), "--json")
+    assert again.code == 2
+    assert "is not empty" in json.loads(again.out)["errors"][0]["message"]
 
     # README is about the model that was trained, not about the smaller one.
     monkeypatch.setenv("STOCKLSTM_HOME", str(home))

@@ -1,17 +1,11 @@
 """Every command of a tutorial prints what the tutorial says, and its pictures are small."""
 
-import hashlib
 import shlex
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
-from stocklstm.core.settings.config import TrainingConfig
-from stocklstm.learn.loop import TrainedNetwork, TrainingData, train_network
-from stocklstm.workflows.train import fit
 from tests.conftest import Cli
 from tests.support.places import DOCS
 from tests.support.transcripts import agrees_elsewhere, as_hers, transcripts
@@ -19,27 +13,7 @@ from tests.support.transcripts import agrees_elsewhere, as_hers, transcripts
 TUTORIALS = {ENGLISH: "tutorial/first-forecast.md", PORTUGUESE: "pt-BR/primeira-previsao.md"}
 
 
-@pytest.fixture(scope="module")
-def _networks() -> dict[str, TrainedNetwork]:
-    return {}
-
-
-@pytest.fixture
-def _trained_once(_networks: dict[str, TrainedNetwork], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the network that the tutorial before has trained, by the same settings."""
-
-    def train(
-        config: TrainingConfig, data: TrainingData, on_epoch: Callable[..., None], **others: Any
-    ) -> TrainedNetwork:
-        key = hashlib.sha256(data.inputs.tobytes() + data.targets.tobytes() + repr(config).encode())
-        if key.hexdigest() not in _networks:
-            _networks[key.hexdigest()] = train_network(config, data, on_epoch, **others)
-        return _networks[key.hexdigest()]
-
-    monkeypatch.setattr(fit, "train_network", train)
-
-
-@pytest.mark.usefixtures("_trained_once")
+@pytest.mark.usefixtures("trained_once")
 @pytest.mark.parametrize("language", TUTORIALS)
 def test_a_tutorial(cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
     """Train with the real presets, as each reader does: some seconds."""
