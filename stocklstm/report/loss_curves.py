@@ -57,6 +57,8 @@ def history_figure(
         always = f"; learning rate {rates[0]:g} throughout" if rates and not changing else ""
         last.set_xlabel(f"{epochs}{always}")
         last.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(history) == 1:
+            last.set_xlim(kept_epoch - 1, kept_epoch + 1)
         for axes in panels:
             axes.axvline(kept_epoch, color=colours.ink, linestyle=":", linewidth=1)
         legend_below(figure, losses, columns=3)

@@ -309,6 +309,7 @@ def test_a_history_is_drawn_for_any_number_of_epochs(
     assert_readable(figure)
     trained = [record for record in history if record.train_loss is not None]
     assert len(figure.axes) == (2 if len({record.learning_rate for record in trained}) > 1 else 1)
+    assert all(mark.get_text().strip("−").isdecimal() for mark in drawn_marks(figure.axes[-1], "x"))
 
 
 def test_losses_are_in_per_cent_of_those_of_a_constant_forecast() -> None:
