@@ -11,6 +11,7 @@ from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.language import day, english, money, retold, say, say_counted
 from stocklstm.core.prices.local_time import zone_or_utc
 from stocklstm.core.wording import level_percent, percent, percent_change, price_digits
+from stocklstm.workflows.ledger import UNRECORDED
 from stocklstm.workflows.predict.history import PastForecast
 from stocklstm.workflows.predict.predict import HORIZON_CHECK, Forecast
 
@@ -163,6 +164,8 @@ def _warnings(made: Forecast) -> Iterator[str]:
         name = known.get(text)
         if name == HORIZON_CHECK:
             yield say("Forecasts farther ahead than the model learned were not tested.")
+        elif text.startswith(UNRECORDED):
+            yield say("This forecast is not on record.")
         elif name != "prices" or not made.stale_sessions:
             words = retold(without_commands(text))
             yield f"{words[:1].upper()}{words[1:]}"

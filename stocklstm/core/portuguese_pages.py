@@ -75,6 +75,7 @@ PAGES = {
     "These forecasts": "Estas previsões",
     "This cannot be shown": "Isto não pode ser mostrado",
     "This forecast": "Esta previsão",
+    "This forecast is not on record.": "Esta previsão não está registrada.",
     "Too many others are asking just now.": "Há pedidos demais neste momento.",
     "Try again in a moment": "Tente de novo daqui a pouco",
     "What is stored for it is damaged and has to be repaired first.": (
@@ -101,7 +102,7 @@ PAGES = {
         "{count} pregões terminaram depois do último fechamento guardado aqui."
     ),
     "{count} sessions ahead": "{count} pregões à frente",
-    "{first} to {last} of {found} tickers": "{first} a {last} de {found} ativos",
+    "{first:,} to {last:,} of {found:,} tickers": "{first:,} a {last:,} de {found:,} ativos",
     "{held} (of one, too few to tell)": "{held} (de uma só: poucas para concluir algo)",
     "{held} (of {count}, too few to tell)": "{held} (de {count}: poucas para concluir algo)",
     "{held} (of {n})": "{held} (de {n})",
