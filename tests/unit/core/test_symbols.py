@@ -78,7 +78,7 @@ def test_what_b3_trades_besides_is_called_what_it_is(code: str, what: str) -> No
 
 @pytest.mark.parametrize(("typed", "right"), CLASSES.items())
 def test_a_class_of_a_share_is_written_with_a_hyphen(typed: str, right: str) -> None:
-    with pytest.raises(ConfigError, match=f"Yahoo writes {right}$"):
+    with pytest.raises(ConfigError, match=rf"(?m)Yahoo writes {right}$"):
         parse_ticker(typed)
     assert parse_ticker(right) == right
 

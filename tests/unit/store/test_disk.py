@@ -65,7 +65,7 @@ def test_no_step_names_a_command_that_windows_has_not(name, monkeypatch):
 
 
 def test_an_error_without_a_number_or_a_file():
-    with pytest.raises(StorageError, match=r"^cannot write it: odd$"), disk_errors("write it"):
+    with pytest.raises(StorageError, match=r"(?m)^cannot write it: odd$"), disk_errors("write it"):
         raise OSError("odd")
 
 

@@ -123,7 +123,7 @@ def test_a_number_is_given_once(store: Store) -> None:
 
 
 def test_an_unknown_study_is_not_there_and_the_unfinished_are_named(store: Store) -> None:
-    with pytest.raises(NotFoundError, match=r"no study 'nonsense'$") as caught:
+    with pytest.raises(NotFoundError, match=r"(?m)no study 'nonsense'$") as caught:
         store.studies.open("nonsense")
     assert "stocklstm tune" in caught.value.hint
 
