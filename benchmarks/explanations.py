@@ -320,6 +320,7 @@ def leak(found: Material, file: Path) -> None:
             for column, is_test in enumerate(shown[row]):
                 strips.barh(place, 0.8, left=column, height=0.5, color=ORANGE if is_test else PALE)
         strips.set_yticks([1, 0], ["shuffled", "in the order\nof time"])
+        strips.set_xlim(-1, 61)
         strips.set_xticks([])
         strips.set_xlabel("days, oldest on the left")
         strips.set_ylim(-0.6, 1.6)
