@@ -76,14 +76,16 @@ class Place:
     query: tuple[tuple[str, str], ...]
     language: Language
 
-    def link(self, path: str, **query: object) -> str:
+    # Positions only: a reader may ask for anything, as for path=.
+    def link(self, path: str, /, **query: object) -> str:
         """Write the address of a page in the same language."""
         given = {name: str(value) for name, value in query.items() if value not in {None, ""}}
         if self.language.chosen:
             given["lang"] = self.language.name
-        return f"{quote(path)}{'?' if given else ''}{urlencode(given)}"
+        # Two slashes at the beginning would lead to another server.
+        return f"/{quote(path.lstrip('/'))}{'?' if given else ''}{urlencode(given)}"
 
-    def own(self, **changed: object) -> str:
+    def own(self, /, **changed: object) -> str:
         """Write the address of this page with something else asked for."""
         return self.link(self.path, **{**dict(self.query), **changed})
 

@@ -158,6 +158,16 @@ def test_a_link_leads_somewhere_and_keeps_the_language(app: InProcess) -> None:
     assert sum("format=excel-br" in path for path in seen) >= 2
 
 
+@pytest.mark.parametrize("name", ["path", "self", "page", "%00"])
+def test_whatever_else_is_asked_for_the_links_stay_here(app: InProcess, name: str) -> None:
+    for path in ("/", f"/tickers/{TICKER}", f"/tickers/{TICKER}/record", "//example.com", "/none"):
+        answer = app.get(f"http://localhost{path}?{name}=2", headers=BROWSER)
+        assert answer.status_code in {200, 404}
+        for link in Page(answer).links():
+            assert link.startswith("/")
+            assert not link.startswith("//")
+
+
 def test_languages_are_kept_apart_where_answers_are_remembered(app: InProcess) -> None:
     given = [
         page(app, f"/tickers/{TICKER}", **{"accept-language": language}).answer
