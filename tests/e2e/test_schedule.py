@@ -96,15 +96,18 @@ def test_the_lines_run_as_printed(
 ) -> None:
     machine, environment = bare
     machine.at("2024-03-07")
-    options = (TICKER, "--csv", str(tmp_path / "all.csv"), "--append", "--quiet")
+    options = (TICKER, "--csv", str(tmp_path / "all.csv"), "--append")
     cron = program("schedule", *options, **environment)
-    systemd = program("schedule", *options, "--for", "systemd", **environment)
+    systemd = program("schedule", *options, "--quiet", "--for", "systemd", **environment)
     assert (cron.returncode, cron.stderr, systemd.returncode) == (0, "", 0)
 
     # crontab(5): five fields, then a command in which an escaped % is one.
-    line = cron.stdout.splitlines()[0].split(" ", 5)[5].replace(r"\%", "%")
+    *comments, line = cron.stdout.splitlines()
+    (weekly,) = (words[2:] for words in comments if words.startswith("# 0 9 * * 6 "))
+    line, weekly = (each.split(" ", 5)[5].replace(r"\%", "%") for each in (line, weekly))
     first = machine.sh(line)
     again = machine.sh(line)
+    asked = machine.sh(weekly)
     # systemd.exec(5): %% and $$ stand for one, and quoting is that of a shell.
     unit = systemd.stdout.replace("%%", "%").splitlines()
     machine.at("2024-03-08")
@@ -115,6 +118,7 @@ def test_the_lines_run_as_printed(
     # What is written to either would be mailed.
     assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, "", "")
     assert (later.returncode, later.stderr) == (0, "")
     assert later.stdout.startswith("Evening\n")
     assert machine.rows() == [("2024-03-07", "2024-03-08"), ("2024-03-08", "2024-03-11")]

@@ -100,7 +100,7 @@ Log = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Add the table to this file, if anything in it is new, and print only what is wrong. "
+        help="Add the table to this file, if it is not there yet, and print only what is wrong. "
         "Beyond a megabyte the file loses its older half.",
         show_default=False,
     ),
@@ -232,9 +232,10 @@ class _Kept:
 
 
 def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
-    """Add the table and the errors to a file, unless there is nothing new."""
-    if not result.failures and all(item.unchanged for item in result.results):
-        return
+    """Add the table and the errors to a file, unless there is nothing new and it has the table.
+
+    It lacks that of an evening that was killed after its forecasts were made.
+    """
     from stocklstm.cli.tables import printed
     from stocklstm.core.clock import utc_now
     from stocklstm.store.user_files import revise_file
@@ -246,6 +247,9 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
     entry = encodable(f"{utc_now()}\n{table}{errors}\n").encode()
 
     def added(found: bytes) -> bytes:
+        nothing_new = not result.failures and all(item.unchanged for item in result.results)
+        if nothing_new and all(_is_logged(found, item) for item in result.results):
+            return found
         whole = found + entry
         surplus = len(whole) - LOG_BYTES
         if surplus <= 0:
@@ -257,6 +261,14 @@ def _log(file: Path, result: "EveningResult", lock_timeout_s: float) -> None:
         return entry if end is None else whole[end.end() :]
 
     revise_file(file, added, option="--log", lock_timeout_s=lock_timeout_s)
+
+
+def _is_logged(log: bytes, item: "EveningTicker") -> bool:
+    """Tell whether a log has the row of a forecast, in the language that is spoken."""
+    from stocklstm.workflows.evening.summary import identity
+
+    cells = [encodable(cell).encode() for cell in identity(item)]
+    return any(all(cell in entry for cell in cells) for entry in _ENTRY_END.split(log))
 
 
 def _values(result: "EveningResult") -> Iterable[str]:

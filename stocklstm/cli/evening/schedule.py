@@ -40,6 +40,7 @@ from stocklstm.core.scheduling import (
     cron_lines,
     systemd_service,
     systemd_timer,
+    weekly_cron_line,
     windows_task,
 )
 from stocklstm.errors import ConfigError
@@ -58,6 +59,9 @@ _WAIT_S = 21_600
 """Seconds that a later run waits for one that is still training."""
 
 _UNIT = "stocklstm-evening"
+
+_QUESTION = ("evaluate", "--live", "--fail-on", "drift", "--quiet")
+"""What is asked once a week: have the forecasts got worse?"""
 
 _PROXIES = (
     *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "NO_PROXY"),
@@ -173,8 +177,14 @@ def schedule(
             "--log": logged,
             "--lock-timeout": _WAIT_S,
         }
-        words = [*_program(), "evening", *(named or ()), *(ticker or ()), *_as_typed(options)]
-        return Batch((_schedule(chosen, timetable, Command(words, _environment()), logged),))
+        tickers = [*(named or ()), *(ticker or ())]
+        command = Command([*_program(), "evening", *tickers, *_as_typed(options)], _environment())
+        asked = {"--tickers-file": tickers_file, "--model": model}
+        question = Command(
+            [*_program(), *_QUESTION, *tickers, *_as_typed(asked)],
+            {"STOCKLSTM_HOME": str(place.absolute()), **command.environment},
+        )
+        return Batch((_schedule(chosen, timetable, command, question, logged),))
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 
@@ -239,7 +249,9 @@ def _as_typed(options: dict[str, Any]) -> Iterator[str]:
             yield str(value.absolute() if isinstance(value, Path) else value)
 
 
-def _schedule(kind: str, table: "Timetable", command: Command, log: Path | None) -> Schedule:
+def _schedule(
+    kind: str, table: "Timetable", command: Command, question: Command, log: Path | None
+) -> Schedule:
     from stocklstm.workflows.evening.timetable import RUNS
 
     files: dict[str, tuple[str, ...]]
@@ -262,11 +274,13 @@ def _schedule(kind: str, table: "Timetable", command: Command, log: Path | None)
         earliest=table.earliest,
         local_times=table.local_times,
         files=files,
-        words=tuple(_words(kind, table, command, log)),
+        words=tuple(_words(kind, table, command, question, log)),
     )
 
 
-def _words(kind: str, table: "Timetable", command: Command, log: Path | None) -> Iterator[str]:
+def _words(
+    kind: str, table: "Timetable", command: Command, question: Command, log: Path | None
+) -> Iterator[str]:
     from stocklstm.workflows.evening.timetable import RUNS, weekday_words
 
     there = f"{weekday_words(table.times)} at {table.at} in {table.time_zone}"
@@ -302,6 +316,12 @@ def _words(kind: str, table: "Timetable", command: Command, log: Path | None) ->
         yield f"Set for your user, if they are not: {', '.join(command.environment)}."
     if secrets := [name for name in _SECRETS[:1] if name in os.environ]:
         yield f"{secrets[0]} is set here; a secret is not printed: give it to the task yourself."
+    if kind == CRON:
+        yield (
+            "A second line, once the # before it is taken away, asks every Saturday whether the "
+            "forecasts got worse, and mails only if they did or the question failed:"
+        )
+        yield weekly_cron_line(question)
     yield {
         CRON: "Install it: crontab -e, and paste.",
         SYSTEMD: "Install it: write the two files; systemctl --user daemon-reload; "

@@ -63,6 +63,12 @@ def _row(item: EveningTicker) -> tuple[str, ...]:
     )
 
 
+def identity(item: EveningTicker) -> tuple[str, ...]:
+    """Give those cells of a row that tell which forecast it is: ticker, days and forecast."""
+    row = tuple(map(retold, _row(item)))
+    return row[0], row[1], row[6], row[7]
+
+
 def _bounds(interval: Interval, digits: int) -> str:
     return range_words(interval.lower, interval.upper, digits)
 

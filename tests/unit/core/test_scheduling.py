@@ -13,6 +13,7 @@ from stocklstm.core.scheduling import (
     cron_lines,
     systemd_service,
     systemd_timer,
+    weekly_cron_line,
     windows_task,
 )
 from stocklstm.errors import ConfigError
@@ -55,6 +56,22 @@ def test_so_does_a_real_one() -> None:
     )
 
     assert done.stdout == "".join(f"{word}|" for word in NASTY)
+
+
+@pytest.mark.parametrize(("code", "printed"), [(0, ""), (3, "as 100% it's )\n")])
+def test_what_runs_each_week_is_heard_only_if_it_fails(code: int, printed: str) -> None:
+    script = 'echo "$1"; exit "$CODE"'
+    command = Command(["/bin/sh", "-c", script, "x", "as 100% it's )"], {"CODE": f"{code}"})
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", as_cron_hands_it_on(weekly_cron_line(command))],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == (printed, "")
 
 
 def unquoted(text: str) -> list[str]:

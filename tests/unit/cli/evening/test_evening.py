@@ -88,8 +88,9 @@ def test_a_file_that_cannot_be_written_takes_nothing_from_the_forecasts(
         assert done.code == 2
         assert TICKER in done.out
         assert f"  next: name another place with {option[0]}" in done.err
+    # That the log has no table yet is no less true where the forecast is an old one.
     done = cli("evening", "--log", beneath)
-    assert (done.code, done.out) == (0, "")
+    assert (done.code, done.out.partition("\n")[0]) == (2, "Evening")
     assert nights.asked == [TICKER]
 
 
@@ -135,6 +136,30 @@ def test_the_log_gets_what_is_new_and_nothing_else(
         "2024-03-08T21:30:00Z",
     ]
     assert f"error: {TICKER}: no answer from Yahoo" in entries[1]
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_the_table_of_an_evening_that_was_killed_is_logged_by_the_next_run(
+    cli: Cli, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    log = tmp_path / "evening.log"
+    line = ("evening", "--log", str(log), "--lang", language)
+    assert cli(*line).code == 0
+    nights.known_to, nights.moment = "2024-03-08", "2024-03-08T21:30:00Z"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        # Its forecasts are made by then.
+        patch.setattr(command, "_log", killed)
+        assert cli(*line).code != 0
+    nights.moment = "2024-03-08T22:30:00Z"
+    again, third = cli(*line), cli(*line)
+
+    assert [(done.code, done.out, done.err) for done in (again, third)] == [(0, "", "")] * 2
+    stamps = [text for text in log.read_text().splitlines() if text.endswith(":30:00Z")]
+    assert stamps == ["2024-03-07T21:30:00Z", "2024-03-08T22:30:00Z"]
 
 
 def test_what_is_true_of_many_is_logged_once(cli: Cli, nights: Nights, tmp_path: Path) -> None:
