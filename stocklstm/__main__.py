@@ -67,7 +67,15 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wanted = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(char, "?") for char in wanted), error.end
+    return "".join(_PLAIN.get(char) or _without_accent(char) for char in wanted), error.end
+
+
+def _without_accent(char: str) -> str:
+    # Only here: few terminals have no letter with an accent.
+    from unicodedata import normalize
+
+    letter = normalize("NFKD", char)[:1]
+    return letter if " " < letter <= "~" else "?"
 
 
 codecs.register_error(_PLAINLY, _plain)

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stocklstm.cli.streams import writes_utf8
-from stocklstm.core.language import retold
+from stocklstm.core.language import retold, say
 
 # Wider than any table: a file or pipe has no edge at which to cut one.
 _BOUNDLESS = 400
@@ -73,9 +73,11 @@ def grid(
         columns: Headings; the first column names the row.
         rows: In English: figures, days and known words are shown in the language.
         left: Headings of further columns that hold words rather than figures.
-        verbatim: Headings of columns that hold what is typed, such as settings.
+        verbatim: Headings of columns that hold what is typed, such as settings; tickers and
+            aliases are known to be.
     """
-    exact = [heading in verbatim for heading in columns]
+    names = {*verbatim, say("Ticker"), say("Aliases")}
+    exact = [heading in names for heading in columns]
     rows = [
         [cell if as_is else told(cell) for cell, as_is in zip(row, exact, strict=True)]
         for row in rows
@@ -189,10 +191,11 @@ def facts(
     Args:
         title: In the language that is spoken, as the names are.
         pairs: Values in English, as those of `grid` are.
-        verbatim: Names of values that are shown as they are.
+        verbatim: Names of values that are shown as they are; aliases and paths always are.
     """
     console.print(Text(title, "bold"))
-    pairs = [(name, value if name in verbatim else told(value)) for name, value in pairs]
+    names = {*verbatim, say("aliases"), say("path")}
+    pairs = [(name, value if name in names else told(value)) for name, value in pairs]
     if console.width < 60:
         for name, value in pairs:
             console.print(Text.assemble((f"{name}: ", "dim"), value))

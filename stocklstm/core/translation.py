@@ -24,6 +24,8 @@ _VALUES = {
     **dict.fromkeys(("chance", "p"), r"[^()]+"),
     "command": "stocklstm .+",
 }
+# What fields of these names hold is typed again, though it may look like a figure or a day.
+_TYPED = {"command", "home", "model", "path", "report", "ticker", "variable"}
 # The others end where another sentence begins.
 _VALUE = "(?:(?!; ).)+?"
 
@@ -78,9 +80,9 @@ class Translation(Formatter):
         args: Any,  # noqa: ANN401 - as Formatter has it
         kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401 - whatever a field holds
-        """Take the value of a field, told anew if it is a text."""
+        """Take the value of a field, told anew if it is a text and no name."""
         value = super().get_value(key, args, kwargs)
-        return self.retold(value) if isinstance(value, str) else value
+        return self.retold(value) if isinstance(value, str) and key not in _TYPED else value
 
     def format_field(self, value: object, format_spec: str) -> str:
         """Write the value of a field; one of a finished text has its form already."""

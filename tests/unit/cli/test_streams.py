@@ -46,6 +46,7 @@ def test_what_we_print_has_plain_letters(encoding: str) -> None:
         "v1...v3, 0.1-0.9, 3.16 x smaller, R2, EWMA sigma, EUR1 GBP2 JPY3 INR4 - ^ better v worse "
         "---"
     )
+    assert said("ascii", "Não é: previsões à frente, AÇÃO")[0] == "Nao e: previsoes a frente, ACAO"
 
 
 @settings(PROPERTY, max_examples=50)

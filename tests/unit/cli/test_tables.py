@@ -21,6 +21,7 @@ from stocklstm.cli.output import Mode, show
 from stocklstm.cli.predict.forecasts import VIEW as PREDICT
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.forecasts.intervals import Interval
+from stocklstm.core.language import PORTUGUESE, say, speaking
 from stocklstm.core.scores.scores import (
     Coverage,
     DirectionScores,
@@ -371,3 +372,17 @@ def test_a_path_is_no_link_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", _Terminal())
     monkeypatch.setenv("TERM", "dumb")
     assert drawn() == f"Picture: {PICTURE}\n"
+
+
+@pytest.mark.parametrize("name", ["1.500", "2024-03-14", "good"])
+def test_names_are_shown_as_they_are_typed(name: str) -> None:
+    columns, pairs = ("Ticker", "Aliases", "Close"), ("aliases", "path")
+    with speaking(PORTUGUESE):
+        drawn = tables.printed(
+            lambda console: tables.grid(console, "", list(map(say, columns)), [[name, name, "1.5"]])
+        )
+        told = tables.printed(
+            lambda console: tables.facts(console, "", [(say(each), name) for each in pairs])
+        )
+    assert drawn.splitlines()[-1].split() == [name, name, "1,5"]
+    assert told.split() == ["apelidos", name, "caminho", name]

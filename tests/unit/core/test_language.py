@@ -195,6 +195,14 @@ def test_values_of_a_text_are_told_too() -> None:
     assert said == "Ana tem 1.200 de 0,5."
 
 
+@pytest.mark.parametrize("name", ["1.500", "2024-03-14", "good", "{x}"])
+def test_a_name_that_looks_like_something_else_stays(name: str) -> None:
+    with speaking(PORTUGUESE):
+        assert say("Forecast of {ticker}", ticker=name) == f"Previsão de {name}"
+        # Stored in English, and told anew.
+        assert retold(f"{name} prices") == f"preços de {name}"
+
+
 @given(st.text())
 def test_no_text_cannot_be_told(text: str) -> None:
     with speaking(PORTUGUESE):
