@@ -32,6 +32,7 @@ def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
             # Without locks `unclaimed` takes all for in use.
             locked = held.enter_context(locked_file(file))
             if locked is False:
+                _require_room(path.parent)
                 continue
             if locked:
                 held.callback(_drop_unless_needed, path, file)
@@ -43,6 +44,13 @@ def claimed_directory(name: Callable[[], Path]) -> Iterator[Path]:
                 return
             with suppress(FileNotFoundError):
                 path.rmdir()
+
+
+def _require_room(directory: Path) -> None:
+    """Raise what stands in the way where nothing can be made, as in /proc; a lock waits for it."""
+    probe = directory / f".{chance_name()}"
+    make_private(probe)
+    probe.rmdir()
 
 
 @contextmanager

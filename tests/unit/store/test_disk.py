@@ -146,3 +146,9 @@ def test_a_failed_sync_leaves_no_open_handle(monkeypatch, tmp_path):
 def test_a_directory_that_is_gone(tmp_path):
     with pytest.raises(FileNotFoundError):
         sync_directory(Path(tmp_path / "gone"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place that takes no files")
+def test_where_nothing_can_be_made_nobody_waits() -> None:
+    with pytest.raises(FileNotFoundError):
+        replace_file(Path("/proc/forecast.png"), b"")
