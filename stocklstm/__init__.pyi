@@ -545,7 +545,7 @@ def show_model(
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
 ) -> ModelDetails:
-    """Read everything about one version."""
+    """Read everything about one version; `card()` of it is a model card in Markdown."""
 
 def show_prices(
     tickers: str | Sequence[str] = (),

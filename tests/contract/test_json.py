@@ -286,7 +286,7 @@ def test_evening(cli: Cli, model_home: Path) -> None:
 
     assert result.keys() == {
         *("ticker", "fetched", "trained", "forecast", "closed", "model_sessions", "stale_sessions"),
-        *("warnings", "unchanged"),
+        *("warnings", "unchanged", "missed_sessions"),
     }
     (same,) = document(cli, "predict")["forecasts"]
     assert result["forecast"].keys() == same.keys()

@@ -22,7 +22,7 @@ from stocklstm.client import Client
 from stocklstm.core.batch import Failure
 from stocklstm.core.language import currency_symbol, retold, say
 from stocklstm.core.settings.config import INTERVAL_LEVELS, LOCK_TIMEOUT_S
-from stocklstm.core.wording import level_percent, price_digits, range_words
+from stocklstm.core.wording import first_few, level_percent, price_digits, range_words
 from stocklstm.errors import ConfigError, StockLstmError
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
             columns, *rows = paired
             left = [columns[1]]
     grid(console, title, columns, rows, left=left)
+    _say_what_was_rescaled(console, [item for item in items if item.outcome is not None])
     closed = [item.held for item in items if item.held is not None and not item.late]
     if closed:
         shares = (
@@ -143,6 +144,19 @@ def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
                 "Of {count} that closed and were made in time: {shares}.",
                 count=len(closed),
                 shares=", ".join(shares),
+            )
+        )
+
+
+def _say_what_was_rescaled(console: "Console", items: Sequence["PastForecast"]) -> None:
+    """Tell whose outcome is not the close that is stored today."""
+    days = [retold(item.target_session) for item in items if item.scale != 1]
+    if days:
+        console.print(
+            say(
+                "A split or a correction changed prices after the forecast; what came is in the "
+                "prices of then: {days}",
+                days=retold(first_few(days)),
             )
         )
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from stocklstm.core.prices.realised import IntradayBars
 
 
+CUT_OFF = "the file ends in the middle of this row"
+"""Why a row is rejected of a file that has not come as a whole."""
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A row that a source gave and that was not stored.

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from stocklstm.core.prices.adjustment import leaves_splits_in, without_splits
-from stocklstm.core.prices.answers import Rejection
+from stocklstm.core.prices.answers import CUT_OFF, Rejection
 from stocklstm.core.prices.realised import IntradayBars
 from stocklstm.core.prices.series import Action, Bars, Floats
 from stocklstm.core.prices.spacing import spaced_run, spacing_days, spacing_name, spacing_words
@@ -221,8 +221,7 @@ class PriceFile:
         torn, widths, decimals = self._table.torn, Counter[int](), Counter[int]()
         for row in self._table.rows(instrument):
             if row.place == torn and self._is_cut_off(row, widths, decimals):
-                words = "the file ends in the middle of this row"
-                rejections.append(Rejection(shown(_date(row, columns)), words))
+                rejections.append(Rejection(self._day(row, columns), CUT_OFF))
                 continue
             if torn is not None:
                 widths[len(row.cells)] += 1
@@ -230,7 +229,7 @@ class PriceFile:
             try:
                 moment, values = self._row(row, columns)
             except ValueError as error:
-                rejections.append(Rejection(shown(_date(row, columns)), str(error)))
+                rejections.append(Rejection(self._day(row, columns), str(error)))
                 continue
             days.append(moment.day)
             seconds.append(moment.second)
@@ -281,6 +280,16 @@ class PriceFile:
         own = self._decimals(row)
         needed = _FEW_ROWS if usual >= _MANY_DECIMALS or not own else _MANY_ROWS
         return own < usual and rows >= needed
+
+    def _day(self, row: Row, columns: Columns) -> str:
+        """Give the ISO day of a row that is not taken, or what stands in its place."""
+        text = _date(row, columns)
+        try:
+            moment = self._read_date(text)
+        except ValueError:
+            return shown(text)
+        # Which day an instant is of is not told by one row.
+        return shown(text) if moment.second >= 0 else str(np.datetime64(moment.day, "D"))
 
     def _decimals(self, row: Row) -> int:
         return len(row.cells[-1].strip().partition(self._notation.mark)[2])

@@ -10,6 +10,7 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, Failure, Named, Result, attempt_each, each_once
 from stocklstm.core.clock import utc_now
+from stocklstm.core.prices.series import Dates
 from stocklstm.core.reference import (
     StoredTicker,
     parse_reference,
@@ -53,6 +54,8 @@ class EveningTicker(Result):
         forecast: The forecast, as `predict` gives it.
         closed: The forecast of the session whose close is now the last one, beside that close; None
             if there was none in time.
+        missed_sessions: ISO days of the latest sessions that no forecast on record is of, though
+            there are some of earlier ones: on the evenings before them nothing was forecast.
         model_sessions: Stored closes after the last one that its model has seen.
         stale_sessions: Sessions that have ended since the last stored close.
         warnings: What to know of prices and forecast, one line each.
@@ -78,6 +81,7 @@ class EveningTicker(Result):
     stale_sessions: int
     warnings: tuple[str, ...]
     unchanged: bool
+    missed_sessions: tuple[str, ...] = ()
 
 
 EveningResult = Batch[EveningTicker]
@@ -209,7 +213,18 @@ def _row(
         unchanged=(
             forecast.unchanged and trained is None and (fetched is None or fetched.unchanged)
         ),
+        missed_sessions=_missed(store, forecast, owner, dates) if closed is None else (),
     )
+
+
+def _missed(store: Store, forecast: Forecast, owner: str, dates: Dates) -> tuple[str, ...]:
+    """List the sessions since the one that a forecast was last of; none if there was none."""
+    pool = "" if owner == forecast.ticker else owner
+    latest = store.ledger.latest(forecast.ticker, forecast.horizon, forecast.as_of, 1, pool)
+    if not len(latest):
+        return ()
+    last = np.datetime64(latest.target_session[-1], "D")
+    return tuple(dates[dates > last].astype(str).tolist())
 
 
 def _closed(store: Store, forecast: Forecast, owner: str) -> PastForecast | None:

@@ -7,7 +7,14 @@ from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.forecasts.live import LiveRecord
 from stocklstm.core.language import retold, say, say_counted
 from stocklstm.core.reference import version_id
-from stocklstm.core.wording import level_percent, money, percent_change, price_digits, range_words
+from stocklstm.core.wording import (
+    first_few,
+    level_percent,
+    money,
+    percent_change,
+    price_digits,
+    range_words,
+)
 from stocklstm.workflows.evening.evening import EveningTicker
 from stocklstm.workflows.evening.renewal import NewModel
 from stocklstm.workflows.predict.history import PastForecast
@@ -88,6 +95,9 @@ def _live(live: LiveRecord) -> str:
 def _notes(item: EveningTicker) -> Iterator[str]:
     if item.stale_sessions:
         yield say_counted(item.stale_sessions, "1 session behind", "{count} sessions behind")
+    if item.missed_sessions:
+        days = first_few([retold(day) for day in item.missed_sessions])
+        yield say("no forecast was made for {days}", days=retold(days))
     if item.fetched is not None and item.fetched.revision:
         yield retold(item.fetched.revision)
     if item.trained is not None:

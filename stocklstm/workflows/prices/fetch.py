@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from stocklstm.core.batch import Batch, Named, Result, attempt_each, for_each
-from stocklstm.core.clock import now, utc_now
+from stocklstm.core.clock import is_day, now, utc_now
 from stocklstm.core.prices.adjustment import adjust
-from stocklstm.core.prices.answers import Basis, Rejection, SourceAnswer
+from stocklstm.core.prices.answers import CUT_OFF, Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
 from stocklstm.core.prices.series import Action, Bars, Dates
 from stocklstm.core.prices.soundness import gaps
@@ -649,8 +649,31 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
     unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
     if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
         yield "no dividends are known: its adjusted closes are its closes"
+    if run.options.files:
+        yield from _lost(offer, str(last))
     if run.live and offer.calendar.known and last < offer.last_session:
         yield _lateness(offer.answer.source, str(last), str(offer.last_session))
+
+
+def _lost(offer: _Offer, last: str) -> Iterator[str]:
+    """Name the rows of a file that are newer than the last stored one, and were not stored."""
+    lost = [
+        row
+        for row in offer.prices.rejections
+        if (
+            row.date > last and _is_session(row.date, offer.calendar)
+            if is_day(row.date)
+            else row.reason == CUT_OFF
+        )
+    ]
+    if lost:
+        named = first_few([f"{row.date} ({row.reason})" for row in lost])
+        yield f"not stored, and newer than the last stored row, of {last}: {named}"
+
+
+def _is_session(day: str, calendar: Sessions) -> bool:
+    """Tell whether a row of a day is missed: fillers of weekends and holidays are not."""
+    return not calendar.closed_on(np.array([day], "datetime64[D]")).any()
 
 
 def _still_damaged(run: _Run, ticker: str) -> list[str]:

@@ -138,6 +138,17 @@ def test_the_log_gets_what_is_new_and_nothing_else(
     assert f"error: {TICKER}: no answer from Yahoo" in entries[1]
 
 
+def test_what_came_in_prices_of_then_is_said_to_be(cli: Cli, nights: Nights) -> None:
+    nights.on("2024-03-07")
+    before = cli("forecasts").out
+    # The close that the forecast saw is corrected.
+    nights.changed = {"2024-03-07": 1.001}
+    assert not nights.on("2024-03-08").failures
+
+    words = "what came is in the prices of then: 2024-03-08\n"
+    assert (words in before, words in cli("forecasts").out) == (False, True)
+
+
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_the_table_of_an_evening_that_was_killed_is_logged_by_the_next_run(
     cli: Cli, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str

@@ -7,6 +7,7 @@ import pytest
 
 from stocklstm import fetch, predict
 from stocklstm.core.exits import exit_code
+from stocklstm.core.language import speaking
 from stocklstm.errors import (
     ConfigError,
     NetworkError,
@@ -39,6 +40,24 @@ def codes(result: EveningResult) -> list[int]:
 
 def messages(result: EveningResult) -> list[str]:
     return [failure.error.message for failure in result.failures]
+
+
+def test_sessions_that_were_not_forecast_are_named(nights: Nights) -> None:
+    (first,) = nights.on("2024-03-07").results
+    (after,) = nights.on("2024-03-12").results
+    (again,) = nights.on("2024-03-12").results
+    (usual,) = nights.on("2024-03-13").results
+
+    # That of the 8th was made on the 7th.
+    missed = ("2024-03-11", "2024-03-12")
+    assert [each.missed_sessions for each in (first, after, again, usual)] == [
+        *((), missed, missed, ())
+    ]
+    (row,) = summarize([after]).rows
+    assert row[-1] == "no forecast was made for 2024-03-11, 2024-03-12"
+    with speaking("pt-BR"):
+        (row,) = summarize([after]).rows
+    assert row[-1] == "nenhuma previsão foi feita para 11/03/2024, 12/03/2024"
 
 
 def test_a_good_evening_fetches_forecasts_and_scores(nights: Nights) -> None:

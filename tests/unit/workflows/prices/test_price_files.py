@@ -8,6 +8,7 @@ import pytest
 from stocklstm import FetchOptions, fetch
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.store.store import open_store
+from tests.support.moving_clock import set_clock
 
 LONG = (
     "Date,Name,Close\n2024-03-12,PETR4,36.82\n2024-03-12,VALE3,61.1\n"
@@ -322,3 +323,40 @@ def test_what_yfinance_adjusted_is_taken_as_adjusted(tmp_path):
     with open_store(tmp_path / "home") as store:
         bars = store.prices.bars_since("PETR4.SA", "")
     assert np.array_equal(bars.adj_closes, [30.0])
+
+
+@pytest.mark.parametrize("date", ["2024-03-13", "13/03/2024"])
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (",36.", "the file ends in the middle of this row"),
+        (",abc,1\n", "close: 'abc' is not a number"),
+        (",,1\n", "the close is missing"),
+        (",36.9,1\n", "its session is not over yet"),
+    ],
+)
+def test_a_newest_row_that_is_lost_is_a_warning(tmp_path, monkeypatch, date, cells, reason):
+    set_clock(monkeypatch, lambda: "2024-03-13T17:00:00Z")
+    days = [date.replace("13", day) for day in ("08", "11", "12")]
+    rows = "".join(f"{day},36.9{number},1\n" for number, day in enumerate(days, start=1))
+
+    result = fetched(tmp_path / "home", f"Date,Close,Volume\n{rows}{date}{cells}", "PETR4.SA")
+
+    (one,) = result.results
+    said = [words for words in one.warnings if words.startswith("not stored")]
+    assert said == [
+        f"not stored, and newer than the last stored row, of 2024-03-12: 2024-03-13 ({reason})"
+    ]
+
+
+def test_rows_that_are_lost_among_others_or_on_no_session_are_no_warning(tmp_path):
+    # In the middle of the file; a Saturday and Good Friday that were filled.
+    text = (
+        "Date,Close,Volume\n2024-03-26,36.9,1\n2024-03-27,,1\n2024-03-28,36.8,1\n"
+        "2024-03-29,36.8,0\n2024-03-30,36.8,0\n"
+    )
+
+    (one,) = fetched(tmp_path / "home", text, "PETR4.SA").results
+
+    assert len(one.rows_rejected) == 3
+    assert not [words for words in one.warnings if words.startswith("not stored")]
