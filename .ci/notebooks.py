@@ -56,6 +56,8 @@ def shown(notebook: Any) -> list[str]:  # noqa: ANN401 - likewise
             text = output.get("text") or data.get("text/plain", "")
             if "image/png" in data:
                 text = "a picture"
+            # Which grows by the day.
+            text = re.sub(r"\d+ sessions behind", "600 sessions behind", text)
             lines += [f"{cell.id}: {line.rstrip()}" for line in text.splitlines()]
     return lines
 

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from datetime import date
+from datetime import datetime
 from matplotlib.figure import Figure
 from pandas import DataFrame
 from pathlib import Path
 from stocklstm import errors as errors
 from stocklstm.client import Client as Client
 from stocklstm.client import open as open
+from stocklstm.core.arguments import ALL
 from stocklstm.core.prices.answers import Basis as Basis
 from stocklstm.core.prices.answers import Rejection as Rejection
 from stocklstm.core.prices.answers import SourceAnswer as SourceAnswer
@@ -160,7 +163,7 @@ __all__ = [
 __version__: str
 
 def adopt_versions(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     dry_run: bool = False,
     home: Path | str | None = None,
@@ -178,11 +181,11 @@ def backup(
     """Write the whole store to one file, while it is in use."""
 
 def collect_garbage(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     rule: RemovalRule | None = None,
     *,
     dry_run: bool = False,
-    now: str | None = None,
+    now: str | datetime | None = None,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
 ) -> CollectResult:
@@ -247,7 +250,7 @@ def effective_settings(
     """Find out which settings hold: command line > environment > file > preset or version."""
 
 def evaluate(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     plot: bool = True,
     jobs: int = 1,
@@ -259,7 +262,7 @@ def evaluate(
 
 def evaluate_horizons(
     references: str | Sequence[str],
-    horizons: Sequence[int],
+    horizons: int | Sequence[int],
     *,
     pool: str | None = None,
     home: Path | str | None = None,
@@ -268,7 +271,7 @@ def evaluate_horizons(
     """Score models on the test part of the stored prices, several sessions ahead."""
 
 def evaluate_live(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     last: int | None = None,
     home: Path | str | None = None,
@@ -278,7 +281,7 @@ def evaluate_live(
 
 def evaluate_pool(
     reference: str,
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     plot: bool = False,
     home: Path | str | None = None,
@@ -287,7 +290,7 @@ def evaluate_pool(
     """Score a pooled model on the test days of each ticker, beside the ticker's own model."""
 
 def evening(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     pool: str | None = None,
     retrain_after: int | None = None,
@@ -320,7 +323,7 @@ def export_prices(
     """Write stored prices to files that other programs read; a CSV file can be fetched back."""
 
 def fetch(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     options: FetchOptions | None = None,
     *,
     on_ticker: Callable[[TickerDone], None] = ...,
@@ -331,7 +334,7 @@ def fetch(
     """Get prices from a source and merge them into the store."""
 
 def find_due(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     rule: RetrainingRule | None = None,
     *,
     home: Path | str | None = None,
@@ -340,9 +343,9 @@ def find_due(
     """Say of each champion whether it is due for training anew, and why; train nothing."""
 
 def forecasts(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
-    since: str | None = None,
+    since: str | date | None = None,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
 ) -> DataFrame:
@@ -369,16 +372,16 @@ def import_model(
     """Make the version in some files the next version of its ticker in this store."""
 
 def list_forecasts(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
-    since: str | None = None,
+    since: str | date | None = None,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
 ) -> RecordResult:
     """List the forecasts on record, each beside what came."""
 
 def list_models(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
@@ -394,7 +397,7 @@ def load(
     """Load a model, to forecast with it."""
 
 def plan_evenings(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     pool: str | None = None,
     at: str | None = None,
@@ -414,16 +417,16 @@ def plot(
     """Draw a result, or a version, as a figure of Matplotlib; nothing is written."""
 
 def predict(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     wanted: Wanted | None = None,
     *,
-    at: str | None = None,
+    at: str | date | None = None,
     horizon: int | Sequence[int] | None = None,
-    levels: Sequence[float] | None = None,
+    levels: float | Sequence[float] | None = None,
     adaptive: bool | None = None,
     pool: str | None = None,
     demands: Demands | None = None,
-    now: str | None = None,
+    now: str | datetime | None = None,
     ledger_wait_s: float | None = None,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
@@ -431,9 +434,9 @@ def predict(
     """Forecast sessions to come of each ticker and keep the forecasts in the ledger."""
 
 def prices(
-    ticker: str | Sequence[str] = (),
+    ticker: str | Sequence[str] = ...,
     *,
-    since: str | None = None,
+    since: str | date | None = None,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
 ) -> DataFrame:
@@ -499,7 +502,7 @@ def restore(
     """Make a store of a backup, after every byte of it was checked."""
 
 def retrain(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     rule: RetrainingRule | None = None,
     *,
     promote: str = 'auto',
@@ -524,7 +527,7 @@ def rollback(
     """Make the previous champion the champion again, and the present one the previous."""
 
 def score_league(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
@@ -532,7 +535,7 @@ def score_league(
     """Score every version on its own test part, and correct for how many there are."""
 
 def show_intraday(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,
@@ -548,7 +551,7 @@ def show_model(
     """Read everything about one version; `card()` of it is a model card in Markdown."""
 
 def show_prices(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     last: int = 10,
     home: Path | str | None = None,
@@ -557,7 +560,7 @@ def show_prices(
     """Show what is stored of some tickers, its gaps and where each row came from."""
 
 def sign_versions(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     every_version: bool = False,
     replace: bool = False,
@@ -628,7 +631,7 @@ def unalias(
     """Remove an alias of one's own; the version it points at stays."""
 
 def validate(
-    references: str | Sequence[str] = (),
+    references: str | Sequence[str] = ...,
     *,
     every_version: bool = False,
     deep: bool = False,
@@ -640,7 +643,7 @@ def validate(
     """Check stored versions byte for byte and make a dummy forecast with each."""
 
 def verify_prices(
-    tickers: str | Sequence[str] = (),
+    tickers: str | Sequence[str] = ...,
     *,
     home: Path | str | None = None,
     lock_timeout_s: float = 10.0,

@@ -1,14 +1,23 @@
 """An open store and all that can be done with it; the functions of `stocklstm` are its methods."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
+from stocklstm.core.arguments import (
+    ALL,
+    read_moment,
+    read_names,
+    read_whole_numbers,
+    require_any,
+    require_class,
+)
 from stocklstm.core.batch import Batch, Failure
 from stocklstm.core.clock import Stopwatch
 from stocklstm.core.reference import (
@@ -23,6 +32,8 @@ from stocklstm.core.settings.compression import TOLERANCE_PCT
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S, PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -77,6 +88,16 @@ T = TypeVar("T")
 P = ParamSpec("P")
 V = TypeVar("V", bound="TrainedVersion")
 
+_OPTIONS = frozenset(
+    {
+        *("Compression", "Demands", "FetchOptions", "RemovalRule", "RetrainingRule", "Search"),
+        *("StartFrom", "TrainingConfig", "WalkForward", "Wanted"),
+    }
+)
+"""Classes of options; what is given in their place must be of them."""
+
+_WORD = re.compile(r"\b[A-Z]\w+")
+
 
 def _ignore(_: object) -> None:
     """Take progress that nobody asked for."""
@@ -93,27 +114,54 @@ def _never() -> bool:
 
 
 def _one_or_many(method: Callable[P, T]) -> Callable[P, T]:
-    """Let a method that takes many names take one as it is, whose failure it then raises."""
+    """Let a method that takes many names take one as it is, whose failure it then raises.
+
+    An empty list is refused where no list means all, and so is an option of another class than the
+    one that the method takes.
+    """
     # Read off the code, since `signature` would cost each start of the program a millisecond.
-    parameters = method.__code__.co_varnames
-    name = next(name for name in parameters if name in {"tickers", "references"})
-    place = parameters.index(name)
+    parameters = method.__code__.co_varnames[: method.__code__.co_argcount]
+    name = next((name for name in parameters if name in {"tickers", "references"}), None)
+    place = None if name is None else parameters.index(name)
+    all_by_default = any(default is ALL for default in method.__defaults__ or ())
 
     @wraps(method)
     def call(*arguments: Any, **options: Any) -> T:  # noqa: ANN401 - of whatever the method takes
-        given = options.get(name, arguments[place] if len(arguments) > place else ())
-        if not isinstance(given, str):
+        for option, kinds in _classes_of(method).items():
+            at = parameters.index(option) if option in parameters else len(arguments)
+            given = options.get(option, arguments[at] if len(arguments) > at else None)
+            if given is not None:
+                require_class(given, kinds, option, method.__name__)
+        if name is None or place is None or not (name in options or len(arguments) > place):
             return method(*arguments, **options)
+        given = options[name] if name in options else arguments[place]
+        names = read_names(given, name)
+        if all_by_default:
+            require_any(names, method.__name__)
         if name in options:
-            options[name] = (given,)
+            options[name] = names
         else:
-            arguments = (*arguments[:place], (given,), *arguments[place + 1 :])
+            arguments = (*arguments[:place], names, *arguments[place + 1 :])
         result = method(*arguments, **options)
-        if isinstance(result, Batch) and result.failures and not result.results:
+        is_one = isinstance(given, str)
+        if is_one and isinstance(result, Batch) and result.failures and not result.results:
             raise result.failures[0].error
         return result
 
     return call
+
+
+@cache
+def _classes_of(method: Callable[..., object]) -> dict[str, tuple[str, ...]]:
+    """Name the classes of the options that a method takes, by parameter."""
+    written = {name: str(kind) for name, kind in method.__annotations__.items()}
+    return {
+        name: tuple(kinds)
+        for name, kind in written.items()
+        if name != "return"
+        and "Callable" not in kind
+        and (kinds := [word for word in _WORD.findall(kind) if word in _OPTIONS])
+    }
 
 
 def _draws(plot: bool | None, backend: "Backend | None") -> bool:
@@ -246,7 +294,7 @@ class Client:
     @_one_or_many
     def fetch(
         self,
-        tickers: str | Sequence[str] = (),
+        tickers: str | Sequence[str] = ALL,
         options: "FetchOptions | None" = None,
         *,
         on_ticker: "Callable[[TickerDone], None]" = _ignore,
@@ -311,7 +359,7 @@ class Client:
             return require_prices(empty or self.store(), tickers, fetch)
 
     @_one_or_many
-    def show_prices(self, tickers: str | Sequence[str] = (), *, last: int = 10) -> "PricesResult":
+    def show_prices(self, tickers: str | Sequence[str] = ALL, *, last: int = 10) -> "PricesResult":
         """Show what is stored of some tickers, its gaps and where each row came from.
 
         Example:
@@ -329,7 +377,9 @@ class Client:
 
         return show_prices(self.store(), tickers, last=last)
 
-    def prices(self, ticker: str | Sequence[str] = (), *, since: str | None = None) -> "DataFrame":
+    def prices(
+        self, ticker: str | Sequence[str] = ALL, *, since: "str | date | None" = None
+    ) -> "DataFrame":
         """Give stored prices as a data frame of pandas.
 
         Example:
@@ -339,7 +389,7 @@ class Client:
 
         Args:
             ticker: As typed; several give the rows of each, and none those of all that are stored.
-            since: ISO day: only sessions from that day on; None for all.
+            since: ISO day or date: only sessions from that day on; None for all.
 
         Returns:
             A row for each session, by its date, or, unless one ticker was given as it is, by ticker
@@ -347,7 +397,7 @@ class Client:
             adjusted for splits, that one for dividends, too. NaN where the source gave no value.
 
         Raises:
-            ConfigError: `since` is no day, or a name is no ticker.
+            ConfigError: An empty list, or `since` is no day, or a name is no ticker.
             NotFoundError: There is no store, or a ticker has no prices.
             MissingPackageError: pandas is not installed.
         """
@@ -355,14 +405,16 @@ class Client:
         from stocklstm.workflows.predict.history import check_since
         from stocklstm.workflows.prices.show import price_table
 
-        check_since(since)
+        since = check_since(since)
         one = isinstance(ticker, str)
-        table = price_table(self.store(), [ticker] if isinstance(ticker, str) else ticker, since)
+        names = read_names(ticker, "tickers")
+        require_any(names, "prices")
+        table = price_table(self.store(), names, since)
         frame = data_frame(table, ("ticker", "date"))
         return frame.droplevel("ticker") if one else frame
 
     @_one_or_many
-    def show_intraday(self, tickers: str | Sequence[str] = ()) -> "CoverageResult":
+    def show_intraday(self, tickers: str | Sequence[str] = ALL) -> "CoverageResult":
         """Count the sessions that were measured by bars within them, by the length of the bars.
 
         Example:
@@ -437,7 +489,7 @@ class Client:
         return rename_prices(self.store(), names)
 
     @_one_or_many
-    def verify_prices(self, tickers: str | Sequence[str] = ()) -> "VerifyResult":
+    def verify_prices(self, tickers: str | Sequence[str] = ALL) -> "VerifyResult":
         """Check that stored prices can be what an exchange quoted.
 
         Example:
@@ -478,16 +530,16 @@ class Client:
     @_one_or_many
     def predict(  # noqa: PLR0913 - each has a default
         self,
-        references: str | Sequence[str] = (),
+        references: str | Sequence[str] = ALL,
         wanted: "Wanted | None" = None,
         *,
-        at: str | None = None,
+        at: "str | date | None" = None,
         horizon: int | Sequence[int] | None = None,
-        levels: Sequence[float] | None = None,
+        levels: float | Sequence[float] | None = None,
         adaptive: bool | None = None,
         pool: str | None = None,
         demands: "Demands | None" = None,
-        now: str | None = None,
+        now: "str | datetime | None" = None,
         ledger_wait_s: float | None = None,
     ) -> "PredictResult":
         """Forecast sessions to come of each ticker and keep the forecasts in the ledger.
@@ -509,15 +561,17 @@ class Client:
             wanted: Which sessions, from which day, with which intervals; by default the one after
                 the last close. Of several there is a forecast each, nearest first, ticker by
                 ticker.
-            at: Takes the place of the same in `wanted`, as do the three that follow; see there.
+            at: Takes the place of the same in `wanted`, as do the three that follow: an ISO day or
+                a date, whose evening it is. A day without a session, such as a Saturday, is the
+                last session before it, and a day to come is the last stored close.
             horizon: Sessions ahead, or several such numbers.
-            levels: Probabilities of the intervals.
+            levels: Probability of the interval, or several of them.
             adaptive: Whether intervals learn from past misses.
             pool: Name of the pooled model that is to make the forecasts, perhaps with a version;
                 None for each ticker's own model.
             demands: What prices and model must be like; what they are not is warned of, or
                 refused. By default nothing is demanded.
-            now: UTC timestamp; by default the current time.
+            now: UTC timestamp, or a moment with its zone; by default the current time.
             ledger_wait_s: Seconds to wait for another writer of the ledger; by default 2, or
                 `lock_timeout_s` if that is less.
 
@@ -531,8 +585,8 @@ class Client:
             ledger_wait_s = min(LEDGER_WAIT_S, self.lock_timeout_s)
         given = {
             "at": at,
-            "horizon": horizon if horizon is None or isinstance(horizon, int) else tuple(horizon),
-            "levels": None if levels is None else tuple(levels),
+            "horizon": horizon,
+            "levels": levels,
             "adaptive": adaptive,
         }
         chosen: dict[str, Any] = {name: it for name, it in given.items() if it is not None}
@@ -542,13 +596,13 @@ class Client:
             replace(wanted or LATEST, **chosen),
             pool=pool,
             demands=demands,
-            now=now,
+            now=read_moment(now, "now"),
             ledger_wait_s=ledger_wait_s,
         )
 
     @_one_or_many
     def list_forecasts(
-        self, tickers: str | Sequence[str] = (), *, since: str | None = None
+        self, tickers: str | Sequence[str] = ALL, *, since: "str | date | None" = None
     ) -> "RecordResult":
         """List the forecasts on record, each beside what came.
 
@@ -564,23 +618,22 @@ class Client:
 
         Args:
             tickers: As typed; none means all that have forecasts.
-            since: ISO day: only forecasts of sessions from that day on; None for all.
+            since: ISO day or date: only forecasts of sessions from that day on; None for all.
 
         Returns:
             Ticker by ticker, the oldest session first.
 
         Raises:
-            ConfigError: `since` is no day.
+            ConfigError: An empty list, or `since` is no day.
             NotFoundError: There is no store, or no forecast in it.
         """
         from stocklstm.workflows.predict.history import check_since, list_forecasts
 
-        check_since(since)
-        return list_forecasts(self.store(), tickers, since)
+        return list_forecasts(self.store(), tickers, check_since(since))
 
     @_one_or_many
     def forecasts(
-        self, tickers: str | Sequence[str] = (), *, since: str | None = None
+        self, tickers: str | Sequence[str] = ALL, *, since: "str | date | None" = None
     ) -> "DataFrame":
         """Give the forecasts on record as a data frame of pandas, each beside what came.
 
@@ -596,7 +649,7 @@ class Client:
             since: As for `list_forecasts`.
 
         Raises:
-            ConfigError: `since` is no day.
+            ConfigError: An empty list, or `since` is no day.
             NotFoundError: There is no store, or no forecast of one of the tickers.
             MissingPackageError: pandas is not installed.
         """
@@ -609,7 +662,7 @@ class Client:
     @_one_or_many
     def evening(
         self,
-        tickers: str | Sequence[str] = (),
+        tickers: str | Sequence[str] = ALL,
         *,
         pool: str | None = None,
         retrain_after: int | None = None,
@@ -705,7 +758,7 @@ class Client:
 
     @_one_or_many
     def plan_evenings(
-        self, tickers: str | Sequence[str] = (), *, pool: str | None = None, at: str | None = None
+        self, tickers: str | Sequence[str] = ALL, *, pool: str | None = None, at: str | None = None
     ) -> "Timetable":
         """Find out when `evening` can run: once the prices of every exchange are final.
 
@@ -810,7 +863,7 @@ class Client:
     @_one_or_many
     def evaluate(
         self,
-        references: str | Sequence[str] = (),
+        references: str | Sequence[str] = ALL,
         *,
         plot: bool = True,
         jobs: int = 1,
@@ -840,7 +893,7 @@ class Client:
 
     @_one_or_many
     def evaluate_live(
-        self, references: str | Sequence[str] = (), *, last: int | None = None
+        self, references: str | Sequence[str] = ALL, *, last: int | None = None
     ) -> "LiveResult":
         """Score the forecasts of the ledger whose sessions have closed, and look for drift.
 
@@ -865,7 +918,11 @@ class Client:
 
     @_one_or_many
     def evaluate_horizons(
-        self, references: str | Sequence[str], horizons: Sequence[int], *, pool: str | None = None
+        self,
+        references: str | Sequence[str],
+        horizons: int | Sequence[int],
+        *,
+        pool: str | None = None,
     ) -> "HorizonResult":
         """Score models on the test part of the stored prices, several sessions ahead.
 
@@ -892,12 +949,13 @@ class Client:
         from stocklstm.core.forecasts.horizons import require_horizons
         from stocklstm.workflows.evaluate.horizons import evaluate_horizons
 
+        horizons = read_whole_numbers(horizons, "horizons")
         require_horizons(horizons, "stocklstm evaluate --horizons")
         return evaluate_horizons(self.store(), references, horizons, pool)
 
     @_one_or_many
     def evaluate_pool(
-        self, reference: str, tickers: str | Sequence[str] = (), *, plot: bool = False
+        self, reference: str, tickers: str | Sequence[str] = ALL, *, plot: bool = False
     ) -> "PoolScoresResult":
         """Score a pooled model on the test days of each ticker, beside the ticker's own model.
 
@@ -942,7 +1000,7 @@ class Client:
         return compare_versions(self.store(), references)
 
     @_one_or_many
-    def score_league(self, references: str | Sequence[str] = ()) -> "LeagueResult":
+    def score_league(self, references: str | Sequence[str] = ALL) -> "LeagueResult":
         """Score every version on its own test part, and correct for how many there are.
 
         A version that cannot be scored is no row, and so not counted by the correction.
@@ -1058,7 +1116,7 @@ class Client:
     @_one_or_many
     def validate(
         self,
-        references: str | Sequence[str] = (),
+        references: str | Sequence[str] = ALL,
         *,
         every_version: bool = False,
         deep: bool = False,
@@ -1105,7 +1163,7 @@ class Client:
         )
 
     @_one_or_many
-    def list_models(self, tickers: str | Sequence[str] = ()) -> "ModelsResult":
+    def list_models(self, tickers: str | Sequence[str] = ALL) -> "ModelsResult":
         """List the versions in the store.
 
         Example:
@@ -1258,7 +1316,7 @@ class Client:
     @_one_or_many
     def sign_versions(
         self,
-        references: str | Sequence[str] = (),
+        references: str | Sequence[str] = ALL,
         *,
         every_version: bool = False,
         replace: bool = False,
@@ -1285,7 +1343,7 @@ class Client:
 
     @_one_or_many
     def adopt_versions(
-        self, references: str | Sequence[str] = (), *, dry_run: bool = False
+        self, references: str | Sequence[str] = ALL, *, dry_run: bool = False
     ) -> "AdoptResult":
         """List again the versions that lie whole on the disk and that the database does not list.
 
@@ -1343,11 +1401,11 @@ class Client:
     @_one_or_many
     def collect_garbage(
         self,
-        tickers: str | Sequence[str] = (),
+        tickers: str | Sequence[str] = ALL,
         rule: "RemovalRule | None" = None,
         *,
         dry_run: bool = False,
-        now: str | None = None,
+        now: "str | datetime | None" = None,
     ) -> "CollectResult":
         """Remove old versions that nothing needs, and what killed processes left behind.
 
@@ -1373,7 +1431,11 @@ class Client:
         from stocklstm.workflows.models.remove import RemovalRule, collect_garbage
 
         return collect_garbage(
-            self.store(), tickers, rule or RemovalRule(), dry_run=dry_run, now=now
+            self.store(),
+            tickers,
+            rule or RemovalRule(),
+            dry_run=dry_run,
+            now=read_moment(now, "now"),
         )
 
     def backup(self, path: Path, *, replace: bool = False) -> "BackupResult":
@@ -1730,7 +1792,7 @@ class Client:
 
     @_one_or_many
     def find_due(
-        self, tickers: str | Sequence[str] = (), rule: "RetrainingRule | None" = None
+        self, tickers: str | Sequence[str] = ALL, rule: "RetrainingRule | None" = None
     ) -> "DueResult":
         """Say of each champion whether it is due for training anew, and why; train nothing.
 
@@ -1759,7 +1821,7 @@ class Client:
     @_one_or_many
     def retrain(  # noqa: PLR0913 - each has a default
         self,
-        tickers: str | Sequence[str] = (),
+        tickers: str | Sequence[str] = ALL,
         rule: "RetrainingRule | None" = None,
         *,
         promote: str = "auto",

@@ -27,6 +27,7 @@ from stocklstm.cli.progress import fetch_progress
 from stocklstm.cli.streams import note, write
 from stocklstm.client import Client
 from stocklstm.core.language import retold, say, say_counted
+from stocklstm.core.reference import AUTO
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 from stocklstm.core.wording import percent_change, price_words
 from stocklstm.errors import ConfigError, StockLstmError
@@ -188,7 +189,7 @@ def fetch(
         from stocklstm.workflows.prices.retry import Patience
 
         options = FetchOptions(
-            source=source or ("csv" if file else "yahoo"),
+            source=source or AUTO,
             files=tuple(file or ()),
             date_format=date_format,
             decimal=decimal,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stocklstm.core.arguments import ALL
 from stocklstm.core.reference import AUTO
 from stocklstm.core.settings.config import PICTURE_FORMS, PICTURE_VARIABLE
 from stocklstm.errors import ConfigError, NotFoundError
@@ -288,8 +289,8 @@ def with_parameters(
 
 def all_tickers(
     named: Sequence[str] | None, typed: Sequence[str] | None, file: Path | None = None
-) -> list[str]:
-    """Put together the tickers of a command line.
+) -> Sequence[str]:
+    """Put together the tickers of a command line; none at all means all that there are.
 
     Args:
         named: Without an option before them.
@@ -303,7 +304,7 @@ def all_tickers(
                 f"{name[:200]!a} is the name of a file, and tickers are expected there",
                 hint=f"give every file an option of its own, such as --file {name[:200]}",
             )
-    return [*(named or ()), *(typed or ()), *_listed(file)]
+    return [*(named or ()), *(typed or ()), *_listed(file)] or ALL
 
 
 def _listed(file: Path | None) -> list[str]:

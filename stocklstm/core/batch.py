@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar, overload
 
 from stocklstm.core.records import dataclass
 from stocklstm.core.reference import is_pool
@@ -58,6 +58,17 @@ class Failure:
     ticker: str | None
     error: StockLstmError
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the same went wrong, also in a copy of an error."""
+        return self._said() == other._said() if isinstance(other, Failure) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Go by what is compared."""
+        return hash(self._said())
+
+    def _said(self) -> tuple[str | None, type, str, str | None]:
+        return (self.ticker, type(self.error), self.error.message, self.error.hint)
+
     def __repr__(self) -> str:
         """Say what went wrong, and the next command."""
         return f"Failure({self.ticker}: {type(self.error).__name__}: {self.error.message})"
@@ -65,7 +76,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Batch(Generic[T_co]):
-    """Results of one task for many tickers.
+    """Results of one task for many tickers, which it counts, gives one by one and by their place.
 
     Attributes:
         results: Of those that went well, in the order they were asked for.
@@ -74,6 +85,28 @@ class Batch(Generic[T_co]):
 
     results: tuple[T_co, ...]
     failures: tuple[Failure, ...] = ()
+
+    def __iter__(self) -> Iterator[T_co]:
+        """Give the results one by one."""
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        """Count the results."""
+        return len(self.results)
+
+    def __bool__(self) -> bool:
+        """Be there, even where nothing went well."""
+        return True
+
+    @overload
+    def __getitem__(self, place: int) -> T_co: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[T_co, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> "T_co | tuple[T_co, ...]":
+        """Give the result at a place, or those of several places."""
+        return self.results[place]
 
     def after(self, failures: tuple[Failure, ...]) -> Self:
         """Put what failed before the task began in front of what failed in it."""

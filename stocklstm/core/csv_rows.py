@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from stocklstm.core.clock import is_day
@@ -45,12 +46,14 @@ class Table(NamedTuple):
         key: Names of the columns that tell one row from the others.
         days: Those of them that hold ISO days.
         rows: A cell a column.
+        kinds: What columns hold whose cells may all be missing.
     """
 
     columns: tuple[str, ...]
     key: tuple[str, ...]
     days: tuple[str, ...]
     rows: Sequence[Sequence[Cell]]
+    kinds: Mapping[str, type] = MappingProxyType({})
 
 
 def csv_style(name: str) -> CsvStyle:

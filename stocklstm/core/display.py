@@ -54,16 +54,17 @@ def shown_of(table: Table, results: "Sequence[object]", failures: "Sequence[Fail
 
 
 def said_of(results: "Sequence[object]") -> Iterator[str]:
-    """Give the sentences of some results, each once; of several with whose it is."""
+    """Give the sentences and warnings of some results, each once; of several with whose it is."""
     said: set[str] = set()
     several = len({getattr(result, "ticker", None) for result in results}) > 1
     for result in results:
         cells = dict(cells_of(result))
         whose = f"{cells.get('ticker') or ''}"
-        for name in getattr(result, "SAID", ()):
-            words = f"{cells.get(name) or ''}"
+        sentences = [f"{cells.get(name) or ''}" for name in getattr(result, "SAID", ())]
+        warnings = [f"WARNING: {words}" for words in getattr(result, "warnings", ())]
+        for words in (*sentences, *warnings):
             if several and words and not words.startswith(whose):
-                words = f"{whose}: {words}"
+                words = f"{whose}: {words}"  # noqa: PLW2901 - the same, with whose it is
             if words and words not in said:
                 said.add(words)
                 yield words

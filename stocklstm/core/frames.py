@@ -35,7 +35,28 @@ def table_of(records: Sequence[object]) -> Table:
     """
     rows = [row for record in records for row in _rows(record)]
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    return Table(columns, (), (), [[row.get(name) for name in columns] for row in rows])
+    kinds = {
+        column: kind
+        for each in dict.fromkeys(map(type, records))
+        for column, kind in _kinds(each, "")
+    }
+    return Table(columns, (), (), [[row.get(name) for name in columns] for row in rows], kinds)
+
+
+def _kinds(kind: type, prefix: str) -> Iterator[tuple[str, type]]:
+    """Tell of the columns of a class whose cells may be missing what they hold otherwise."""
+    for field in fields(kind):
+        options = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
+        for one in options:
+            if isinstance(one, type) and is_dataclass(one):
+                inner = prefix if field.name in _INLINE else f"{prefix}{field.name}_"
+                yield from _kinds(one, inner)
+            elif get_origin(one) is tuple and field.name == getattr(kind, "ROWS", None):
+                rows: Any = get_args(one)[0]
+                if is_dataclass(rows):
+                    yield from _kinds(rows, "")  # type: ignore[arg-type]
+            elif one in {bool, int, str} and len(options) > 1:
+                yield f"{prefix}{field.name}", one
 
 
 def _rows(record: object) -> Iterator[dict[str, Cell]]:
@@ -135,18 +156,21 @@ def data_frame(table: Table, index: Sequence[str] = ()) -> "DataFrame":
     import pandas as pd
 
     columns = {
-        name: _series([row[place] for row in table.rows])
+        name: _series([row[place] for row in table.rows], table.kinds.get(name))
         for place, name in enumerate(table.columns)
     }
     frame = pd.DataFrame(columns, columns=pd.Index(table.columns))
     return frame.set_index(list(index)) if index else frame
 
 
-def _series(cells: list[Cell]) -> "Series[Any]":
+def _series(cells: list[Cell], kind: type | None) -> "Series[Any]":
+    """Make a column; one whose cells may be missing has the same dtype whether any is or not."""
     import pandas as pd
 
     known = [cell for cell in cells if cell is not None]
     kinds = {type(cell) for cell in known}
+    if kind in {bool, int} and kinds <= {kind}:
+        return pd.Series(cells, dtype="boolean" if kind is bool else "Int64")
     whole = len(known) == len(cells)
     if kinds == {str} and all(_DAY.fullmatch(str(cell)) for cell in known):
         return pd.to_datetime(pd.Series(cells), format="%Y-%m-%d")
@@ -156,4 +180,5 @@ def _series(cells: list[Cell]) -> "Series[Any]":
         return pd.Series(cells, dtype="bool" if whole else "boolean")
     if kinds == {int}:
         return pd.Series(cells, dtype="int64" if whole else "Int64")
-    return pd.Series(cells, dtype=float) if kinds <= {int, float} else pd.Series(cells)
+    is_number = kinds <= {int, float} and kind is not str
+    return pd.Series(cells, dtype=float if is_number else None if kinds else object)

@@ -72,8 +72,8 @@ def test_frames_of_forecasts_have_the_columns_of_their_files(cli: Cli, model_hom
     (far,) = stocklstm.predict(TICKER, horizon=2, levels=[0.5], home=model_home).forecasts
     assert "ahead" in repr(PredictResult((far,))).splitlines()[0].split()
     assert re.fullmatch(r"\(Interval\(50 %: [\d.]+ to [\d.]+\),\)", repr(far.intervals))
-    assert predicted.splitlines()[0].split(",") == list(made.columns)[:-1]
-    assert made.columns[-1] == "outcome"
+    assert predicted.splitlines()[0].split(",") == list(made.columns)[:-2]
+    assert list(made.columns)[-2:] == ["outcome", "warnings"]
     assert list(recorded[0]) == list(record.columns)
     assert len(made) == 2
     assert empty.empty

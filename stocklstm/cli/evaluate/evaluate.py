@@ -114,7 +114,7 @@ def evaluate(
 
         conclude(view, call, as_json=as_json, quiet=quiet, open_picture=open_picture)
 
-    def tickers() -> list[str]:
+    def tickers() -> Sequence[str]:
         return all_tickers(named, ticker, tickers_file)
 
     if walks:

@@ -9,6 +9,7 @@ from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
+from stocklstm.core.arguments import ALL
 from stocklstm.core.language import retold, say
 from stocklstm.core.reference import version_id
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
@@ -43,7 +44,7 @@ def adopt(
 
     def call() -> "AdoptResult":
         with Client(lock_timeout_s=lock_timeout) as client:
-            result = client.adopt_versions(models or (), dry_run=dry_run)
+            result = client.adopt_versions(models or ALL, dry_run=dry_run)
         for item in result.results:
             for each in item.left_out:
                 tell(

@@ -14,6 +14,7 @@ from stocklstm.cli.output import (
 )
 from stocklstm.cli.streams import tell
 from stocklstm.client import Client
+from stocklstm.core.arguments import ALL
 from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
@@ -89,7 +90,7 @@ def gc(
 
         rule = RemovalRule(keep, older_than)
         with Client(lock_timeout_s=lock_timeout) as client:
-            result = client.collect_garbage(ticker or (), rule, dry_run=dry_run)
+            result = client.collect_garbage(ticker or ALL, rule, dry_run=dry_run)
         for done in result.results:
             for item in done.skipped:
                 tell(

@@ -8,6 +8,7 @@ import typer
 from stocklstm.cli.options import Json, LockTimeout, Quiet
 from stocklstm.cli.output import View, as_document, conclude
 from stocklstm.client import Client
+from stocklstm.core.arguments import ALL
 from stocklstm.core.language import say
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
 
@@ -41,7 +42,7 @@ def sign(
 
     def call() -> "SignResult":
         with Client(lock_timeout_s=lock_timeout) as client:
-            return client.sign_versions(models or (), every_version=every_version, replace=replace)
+            return client.sign_versions(models or ALL, every_version=every_version, replace=replace)
 
     conclude(VIEW, call, as_json=as_json, quiet=quiet)
 

@@ -540,7 +540,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
 }
 
 
-def configure(preset: str, **overrides: object) -> TrainingConfig:
+def configure(preset: str = "calibrated", **overrides: object) -> TrainingConfig:
     """Start from a preset and change some settings.
 
     Example:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stocklstm.core.arguments import read_day
 from stocklstm.core.batch import Batch, Result, for_each
 from stocklstm.core.clock import is_day
 from stocklstm.core.forecasts.intervals import Interval, plain_intervals
@@ -121,17 +122,19 @@ class RecordResult(Batch[PastForecast]):
         return shown_forecasts(self.results, self.failures, self.table())
 
 
-def check_since(since: str | None) -> None:
-    """Refuse what is no day.
+def check_since(since: object) -> str | None:
+    """Read a day, and refuse what is none.
 
     Raises:
         ConfigError: It is none.
     """
-    if since is not None and not is_day(since):
+    day = read_day(since, "since")
+    if day is not None and not is_day(day):
         raise ConfigError(
-            f"--since is a day such as 2024-03-13, not {since[:30]!a}",
+            f"--since is a day such as 2024-03-13, not {day[:30]!a}",
             hint="stocklstm forecasts --since 2024-03-13",
         )
+    return day
 
 
 def list_forecasts(store: Store, tickers: Sequence[str], since: str | None) -> RecordResult:

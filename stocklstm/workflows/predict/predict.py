@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from stocklstm.core.arguments import read_day, read_numbers, read_whole_numbers
 from stocklstm.core.batch import Batch, Failure, Named, Result, attempt_each, each_once
 from stocklstm.core.checks import Check
 from stocklstm.core.clock import is_day, utc_now
@@ -70,7 +71,8 @@ class Wanted:
         0.5
 
     Attributes:
-        at: ISO day: forecast as if it were the evening of that day; None for the last close.
+        at: ISO day, or a date of Python, NumPy or pandas: forecast as if it were the evening of
+            that day; None for the last close.
         horizon: Sessions ahead, not fewer than the model learned, or several such numbers, each of
             which is a forecast of its own; None for as many as it learned.
         levels: Probabilities of the intervals.
@@ -98,6 +100,13 @@ class Wanted:
                 too narrow or too wide or was named twice, or intervals of the past that adapt to
                 what came later.
         """
+        set_field = partial(object.__setattr__, self)
+        set_field("at", read_day(self.at, "at"))
+        if self.horizon is not None:
+            numbers = read_whole_numbers(self.horizon, "horizon")
+            is_one = len(numbers) == 1 and not isinstance(self.horizon, Iterable)
+            set_field("horizon", numbers[0] if is_one else numbers)
+        set_field("levels", read_numbers(self.levels, "levels"))
         if self.adaptive and self.at is not None:
             raise ConfigError(
                 "--adaptive learns from forecasts up to now, and --at is of a day before",
@@ -194,7 +203,8 @@ class Forecast(Result):
 class PredictResult(Batch[Forecast]):
     """The forecasts of all tickers: of each those of all horizons, nearest first.
 
-    The columns of its table are those of `predict --csv`, and what came, if that is known.
+    The columns of its table are those of `predict --csv`, what came, if that is known, and what to
+    know before relying on it.
     """
 
     @property
@@ -209,8 +219,13 @@ class PredictResult(Batch[Forecast]):
         intervals = self.results[0].intervals if self.results else ()
         levels = [each.level for each in intervals] or INTERVAL_LEVELS
         table = forecast_table(self.results, levels)
-        rows = [[*row, item.outcome] for row, item in zip(table.rows, self.results, strict=True)]
-        return table._replace(columns=(*table.columns, "outcome"), rows=rows)
+        rows = [
+            [*row, item.outcome, "; ".join(item.warnings) or None]
+            for row, item in zip(table.rows, self.results, strict=True)
+        ]
+        return table._replace(
+            columns=(*table.columns, "outcome", "warnings"), rows=rows, kinds={"warnings": str}
+        )
 
     def shown(self) -> "Shown":
         """Choose what a person sees of them."""

@@ -61,6 +61,7 @@ def record_table(items: Sequence["PastForecast"]) -> Table:
             ]
             for item in items
         ],
+        kinds={f"held_{100 * level:g}": bool for level in INTERVAL_LEVELS},
     )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from stocklstm.core.arguments import read_paths
 from stocklstm.core.reference import AUTO
 from stocklstm.core.wording import quoted
 from stocklstm.errors import ConfigError
@@ -33,9 +35,9 @@ class FetchOptions:
         3514
 
     Attributes:
-        source: Entry-point name of the source.
-        files: For sources that read them: one, or several of a source whose files hold many
-            tickers each.
+        source: Entry-point name of the source; by default csv where there are files, else yahoo.
+        files: For sources that read them: one, as a path or a text, or several of a source whose
+            files hold many tickers each.
         date_format: strptime pattern of its dates; None to find it out.
         decimal: What precedes the decimals in it, "." or ","; None to find it out.
         columns: By what a column of it holds (date, time, ticker, currency, open, high, low,
@@ -56,7 +58,7 @@ class FetchOptions:
         keep_bars: Keep these bars as well; of a ticker of which some are kept they always are.
     """
 
-    source: str = "yahoo"
+    source: str = AUTO
     files: tuple[Path, ...] = ()
     date_format: str | None = None
     decimal: str | None = None
@@ -71,6 +73,17 @@ class FetchOptions:
     patience: Patience = field(default_factory=Patience)
     intraday: bool | None = None
     keep_bars: bool = False
+
+    def __post_init__(self) -> None:
+        """Read one file or several, and go by them where no source is named.
+
+        Raises:
+            ConfigError: The files are something else, such as a data frame.
+        """
+        set_field = partial(object.__setattr__, self)
+        set_field("files", read_paths(self.files, "files"))
+        if self.source == AUTO:
+            set_field("source", "csv" if self.files else "yahoo")
 
 
 @dataclass(frozen=True)
