@@ -629,7 +629,8 @@ class Client:
         """
         from stocklstm.workflows.predict.history import check_since, list_forecasts
 
-        return list_forecasts(self.store(), tickers, check_since(since))
+        since = check_since(since)
+        return list_forecasts(self.store(), tickers, since)
 
     @_one_or_many
     def forecasts(

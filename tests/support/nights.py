@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stocklstm import evening
+from stocklstm.core.arguments import ALL
 from stocklstm.core.prices.answers import SourceAnswer
 from stocklstm.core.prices.series import Instrument
 from stocklstm.errors import StockLstmError
@@ -60,7 +61,7 @@ class Nights:
     def evening(self, *tickers: str, at: str | None = None, **options: object) -> EveningResult:
         """Live through one."""
         self.moment = at or self.moment
-        return evening(tickers, home=self.home, **options)
+        return evening(tickers or ALL, home=self.home, **options)
 
     def on(self, day: str, *tickers: str, **options: object) -> EveningResult:
         """Live through that of a day, of which the source has prices."""

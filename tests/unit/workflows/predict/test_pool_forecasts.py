@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocklstm import evaluate_pool, predict, train, train_pooled
+from stocklstm.core.arguments import ALL
 from stocklstm.core.inputs.volatility import WARM_UP, VolatilityAnchor
 from stocklstm.core.reference import ModelReference
 from stocklstm.errors import NoModelError, NoPricesError, SeriesTooShortError
@@ -36,7 +37,7 @@ from tests.support.property_tests import PROPERTY
 
 
 def forecasts(home: Path, *tickers: str, **options: object) -> PredictResult:
-    return predict(tickers, pool="b3", home=home, now=EVENING, **options)  # type: ignore[arg-type]
+    return predict(tickers or ALL, pool="b3", home=home, now=EVENING, **options)  # type: ignore[arg-type]
 
 
 def test_it_forecasts_all_that_it_knows(pool_home: Path) -> None:

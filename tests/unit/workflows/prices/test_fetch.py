@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stocklstm import fetch, verify_prices
+from stocklstm.core.arguments import ALL
 from stocklstm.core.prices.answers import Basis, SourceAnswer
 from stocklstm.core.prices.series import Action, Bars, Instrument
 from stocklstm.errors import (
@@ -80,17 +81,17 @@ def test_fetching_again_changes_nothing(home: Path) -> None:
 def test_no_ticker_refreshes_what_is_stored(home: Path) -> None:
     fetch_sample(home)
 
-    assert [result.ticker for result in fetch([], SAMPLE, home=home).results] == [TICKER]
+    assert [result.ticker for result in fetch(options=SAMPLE, home=home).results] == [TICKER]
 
 
 def test_nothing_to_fetch_is_said(home: Path) -> None:
     with pytest.raises(ConfigError, match="store is empty"):
-        fetch([], home=home)
+        fetch(home=home)
     assert not home.exists()
 
 
 def test_the_sample_is_of_one_ticker_which_need_not_be_named(home: Path) -> None:
-    (result,) = fetch([], SAMPLE, home=home).results
+    (result,) = fetch(options=SAMPLE, home=home).results
 
     assert (result.ticker, result.last) == (TICKER, "2024-03-13")
 
@@ -104,9 +105,9 @@ def test_one_bad_ticker_stops_no_other(home: Path) -> None:
     assert isinstance(result.failures[1].error, UnknownTickerError)
 
 
-@pytest.mark.parametrize("tickers", [[], [TICKER, "VALE3.SA"]])
+@pytest.mark.parametrize("tickers", [ALL, (TICKER, "VALE3.SA")])
 def test_a_file_is_never_taken_for_several_tickers(
-    home: Path, file: Path, tickers: list[str]
+    home: Path, file: Path, tickers: tuple[str, ...]
 ) -> None:
     fetch_sample(home)
     file.write_text("Date,Close\n2024-03-11,10\n2024-03-12,10.1\n")

@@ -149,7 +149,7 @@ def test_a_damaged_file_stores_nothing_of_the_others(
 
 def test_a_file_that_is_not_there_is_named(home: Path, files: tuple[Path, ...]) -> None:
     with pytest.raises(NotFoundError, match="COTAHIST_A1900"):
-        fetch([], FetchOptions("b3", (*files, Path("COTAHIST_A1900.ZIP")), jobs=2), home=home)
+        fetch(options=FetchOptions("b3", (*files, Path("COTAHIST_A1900.ZIP")), jobs=2), home=home)
 
 
 def test_files_and_processes_that_a_source_has_no_use_for_are_refused(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stocklstm import FetchOptions, fetch
+from stocklstm.core.arguments import ALL
 from stocklstm.errors import ConfigError, RejectedDataError, StockLstmError
 from stocklstm.store.store import open_store
 from tests.support.moving_clock import set_clock
@@ -20,7 +21,7 @@ WIDE = "Date,PETR4.SA,VALE3.SA\n2024-03-12,36.82,61.1\n2024-03-13,36.38,61.5\n"
 def fetched(home: Path, text: str, *tickers: str, **options: object):
     path = home.parent / "prices.csv"
     path.write_text(text)
-    return fetch(tickers, FetchOptions("csv", (path,), **options), home=home)
+    return fetch(tickers or ALL, FetchOptions("csv", (path,), **options), home=home)
 
 
 def stored(home: Path) -> dict[str, list[float]]:
