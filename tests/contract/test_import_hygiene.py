@@ -128,7 +128,15 @@ FORECAST = {
     *("store.manifest", "store.manifest_migrations", "store.opening", "store.paths"),
     "store.prices",
     *("store.registry", "store.sessions", "store.signing", "store.store"),
-    *("core.batch", "core.checks", "core.clock", "core.digest", "core.exits", "core.keys"),
+    *(
+        "core.arguments",
+        "core.batch",
+        "core.checks",
+        "core.clock",
+        "core.digest",
+        "core.exits",
+        "core.keys",
+    ),
     "core.language",
     *(
         "core.operating_system",
