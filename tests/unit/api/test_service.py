@@ -31,8 +31,8 @@ def test_a_writer_that_holds_its_lock_costs_nobody_an_answer(model_home: Path) -
         assert NOT_RECORDED in answer.json()["forecasts"][0]["warnings"]
     # As soon as the writer is done forecasts are recorded again, though it has written nothing.
     assert NOT_RECORDED not in after["warnings"]
-    assert "not in the ledger" in meanwhile[2].text
-    assert "not in the ledger" not in page
+    assert "This forecast is not on record." in meanwhile[2].text
+    assert "This forecast is not on record." not in page
 
 
 def test_what_nothing_has_changed_is_answered_again(model_home: Path) -> None:
