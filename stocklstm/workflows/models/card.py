@@ -287,14 +287,14 @@ def _reproduction(manifest: Manifest) -> Iterator[str]:
     yield (
         f"It needs the same prices, up to {_plain(manifest.data.last)}: their SHA-256, above, is "
         "compared by `stocklstm validate --prices`. A file of settings or variables "
-        "`STOCKLSTM_…` of your own must say nothing else. To the last digit it also needs the "
-        "same libraries:"
+        "`STOCKLSTM_…` of your own must say nothing else."
     )
     if manifest.learned_before:
         yield (
             "Its first weights come from other models "
             f"({_plain(', '.join(manifest.learned_before))}): see `--from`."
         )
+    yield "To the last digit it also needs the same libraries:"
     versions = [(_plain(name), _plain(of)) for name, of in sorted(manifest.environment.items())]
     yield _table(("Library", "Version"), versions or [(_NONE, _NONE)])
 

@@ -120,6 +120,13 @@ def test_an_imported_version_does_not_claim_to_be_made_again(published: Manifest
     assert "its training cannot be checked here" in card
 
 
+def test_the_libraries_follow_what_announces_them(published: Manifest) -> None:
+    card = model_card(replace(published, learned_before={TICKER: "2020-01-02"}))
+
+    assert "Its first weights come from other models" in card
+    assert "the same libraries:\n\n| Library | Version |" in card
+
+
 def test_a_pooled_model_has_one(pool_home: Path) -> None:
     card = model_card(manifest_of(pool_home, "+b3"))
 
