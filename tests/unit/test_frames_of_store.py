@@ -4,12 +4,14 @@ import csv
 import io
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import stocklstm
+from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.errors import ConfigError, MissingPackageError, NoPricesError, NotFoundError
 from stocklstm.store.registry import Registry
 from stocklstm.workflows.predict.predict import PredictResult
@@ -86,6 +88,16 @@ def test_frames_of_forecasts_have_the_columns_of_their_files(cli: Cli, model_hom
     assert [f"{day.date()}" for day in record.target_session] == [
         row["target_session"] for row in recorded[: len(record)]
     ]
+
+
+def test_all_prices_of_a_forecast_have_as_many_decimals(model_home: Path) -> None:
+    (made,) = stocklstm.predict(TICKER, home=model_home).forecasts
+    held = (Interval(0.8, 0.97, 1.05),)
+    cheap = replace(made, last_close=1.01, point=1.01, intervals=held, outcome=0.99)
+
+    assert repr(cheap).endswith("R$ 1.01, 80 %: 0.97 to 1.05, came: 0.99)")
+    row = repr(PredictResult((cheap,))).splitlines()[1]
+    assert " ".join(row.split()).endswith("0.97 to 1.05 0.99")
 
 
 def test_loss_curves_are_rows_by_epoch(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

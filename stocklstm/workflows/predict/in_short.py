@@ -10,12 +10,11 @@ from stocklstm.core.wording import (
     money,
     percent_change,
     price_digits,
-    price_words,
+    range_words,
 )
 
 if TYPE_CHECKING:
     from stocklstm.core.batch import Failure
-    from stocklstm.core.forecasts.intervals import Interval
     from stocklstm.workflows.predict.history import PastForecast
     from stocklstm.workflows.predict.predict import Forecast
 
@@ -24,19 +23,19 @@ def shown_forecasts(
     items: "Sequence[Forecast | PastForecast]", failures: "Sequence[Failure]", table: Table
 ) -> Shown:
     """Choose what a person sees of forecasts: each beside what came, where that is known."""
-    several = any(item.horizon > 1 for item in items)
+    farther = any(item.horizon > 1 for item in items)
     known = any(item.outcome is not None for item in items)
     levels = [level_percent(each.level) for each in items[0].intervals] if items else []
     columns = (
-        *("ticker", "session", *["ahead"][: int(several)]),
-        *("forecast", "change", *levels, *["outcome"][: int(known)]),
+        *("ticker", "session", *(["ahead"] if farther else [])),
+        *("forecast", "change", *levels, *(["outcome"] if known else [])),
     )
     rows = [
         [
-            *(item.ticker, item.target_session, *[f"{item.horizon}"][: int(several)]),
+            *(item.ticker, item.target_session, *([f"{item.horizon}"] if farther else [])),
             *(price_in_words(item), percent_change(item.change_pct)),
-            *(interval_words(each) for each in item.intervals),
-            *["" if item.outcome is None else price_words(item.outcome)][: int(known)],
+            *intervals_in_words(item),
+            *([outcome_in_words(item)] if known else []),
         ]
         for item in items
     ]
@@ -50,18 +49,25 @@ def price_in_words(item: "Forecast | PastForecast") -> str:
     return money(item.point, item.currency, price_digits(item.last_close))
 
 
-def interval_words(interval: "Interval") -> str:
-    """Write an interval, such as 34.62 to 38.40."""
-    return f"{price_words(interval.lower)} to {price_words(interval.upper)}"
+def intervals_in_words(item: "Forecast | PastForecast") -> list[str]:
+    """Write the intervals, such as 34.62 to 38.40, with as many decimals as the forecast has."""
+    digits = price_digits(item.last_close)
+    return [range_words(each.lower, each.upper, digits) for each in item.intervals]
+
+
+def outcome_in_words(item: "Forecast | PastForecast") -> str:
+    """Write the close that came likewise; nothing until it is known."""
+    return "" if item.outcome is None else f"{item.outcome:,.{price_digits(item.last_close)}f}"
 
 
 def forecast_in_a_line(item: "Forecast | PastForecast") -> str:
     """Show a forecast in a line."""
     ahead = f", {item.horizon} ahead" if item.horizon > 1 else ""
     intervals = "".join(
-        f", {level_percent(each.level)}: {interval_words(each)}" for each in item.intervals
+        f", {level_percent(each.level)}: {words}"
+        for each, words in zip(item.intervals, intervals_in_words(item), strict=True)
     )
-    came = "" if item.outcome is None else f", came: {price_words(item.outcome)}"
+    came = "" if item.outcome is None else f", came: {outcome_in_words(item)}"
     return (
         f"{type(item).__name__}({item.model}, {item.target_session}{ahead}, "
         f"{price_in_words(item)}{intervals}{came})"
