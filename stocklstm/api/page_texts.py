@@ -10,16 +10,17 @@ from stocklstm.core.exits import ExitCode
 from stocklstm.core.forecasts.live import FEWEST, LiveRecord
 from stocklstm.core.language import day, english, money, retold, say, say_counted
 from stocklstm.core.prices.local_time import zone_or_utc
-from stocklstm.core.wording import level_percent, percent, percent_change, price_digits
+from stocklstm.core.wording import (
+    judged_words,
+    level_percent,
+    percent,
+    percent_change,
+    price_digits,
+    range_words,
+)
 from stocklstm.workflows.ledger import UNRECORDED
 from stocklstm.workflows.predict.history import PastForecast
 from stocklstm.workflows.predict.predict import HORIZON_CHECK, Forecast
-
-_VERDICTS = {
-    "better": english("better"),
-    "no_better": english("no better"),
-    "worse": english("worse"),
-}
 
 # Exchanges whose city has another name in one of the languages, or letters that its zone lacks.
 _CITIES = {
@@ -137,7 +138,7 @@ def forecast_row(made: Forecast) -> ForecastRow:
         change=retold(percent_change(made.change_pct)),
         intervals=_bounds(made, digits),
         verdict=made.verdict,
-        verdict_short=retold(_VERDICTS.get(made.verdict, made.verdict)),
+        verdict_short=retold(judged_words(made.verdict)),
         verdict_head=f"{head[:1].upper()}{head[1:]}",
         verdict_rest=rest,
         live=live_words(made.live),
@@ -180,8 +181,7 @@ def _bounds(made: Forecast | PastForecast, digits: int) -> tuple[Bounds, ...]:
     return tuple(
         Bounds(
             retold(level_percent(i.level)),
-            # In English figures: what is said writes them in the language.
-            say("{low} to {high}", low=f"{i.lower:,.{digits}f}", high=f"{i.upper:,.{digits}f}"),
+            retold(range_words(i.lower, i.upper, digits)),
         )
         for i in made.intervals
     )

@@ -107,7 +107,6 @@ PAGES = {
     "{held} (of {count}, too few to tell)": "{held} (de {count}: poucas para concluir algo)",
     "{held} (of {n})": "{held} (de {n})",
     "{level}: {low} to {high}": "{level}: {low} a {high}",
-    "{low} to {high}": "{low} a {high}",
     "{share} inside {level}": "{share} dentro de {level}",
 }
 """Texts that pages pass to `say`."""

@@ -183,11 +183,6 @@ def target_words(horizon: int) -> str:
     return english("the next session") if horizon == 1 else sessions_ahead(horizon)
 
 
-def horizon_suffix(horizon: int) -> str:
-    """Write how far ahead a forecast is at the end of a phrase; nothing for the next session."""
-    return f", {sessions_ahead(horizon)}" if horizon > 1 else ""
-
-
 def naive_words(horizon: int) -> str:
     """Name the naive forecast, which is the last close."""
     if horizon == 1:

@@ -8,7 +8,6 @@ from stocklstm.core.wording import (
     counted,
     error_digits,
     first_few,
-    horizon_suffix,
     level_percent,
     money,
     naive_words,
@@ -169,7 +168,6 @@ def test_the_first_few_of_many_names():
 
 def test_how_far_ahead_a_forecast_is():
     assert [target_words(horizon) for horizon in (1, 5)] == ["the next session", "5 sessions ahead"]
-    assert [horizon_suffix(horizon) for horizon in (1, 5)] == ["", ", 5 sessions ahead"]
     assert sessions_ahead(1) == "1 session ahead"
     assert naive_words(1) == "yesterday's close"
     assert naive_words(5) == "the close 5 sessions before"
