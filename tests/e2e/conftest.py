@@ -92,7 +92,6 @@ Started = Callable[..., Fork]
 @pytest.fixture(scope="session")
 def warm_forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     modules = (*FETCHING, *TRAINING, *CLUSTER)
-    modules = (*FETCHING, *TRAINING, *CLUSTER)
     with forks_of(tmp_path_factory.mktemp("warm"), *modules, prepared=CALENDARS) as started:
         yield started
 
@@ -128,17 +127,17 @@ def warm(started: Started) -> Warm:
 
 
 @pytest.fixture
-def hers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the directory of somebody whose machine has UTC, and lines of 80 characters."""
+def reader_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the home directory of a reader whose machine has UTC, and lines of 80 characters."""
     place = tmp_path / "ana"
     started = place / ".venv" / "bin" / "stocklstm"
     started.parent.mkdir(parents=True)
     started.touch()
     monkeypatch.setattr(sys, "argv", [str(started)])
-    # Of her language she has said nothing to the program alone.
+    # The language is that of the locale.
     monkeypatch.delenv("STOCKLSTM_LANG", raising=False)
-    hers = {"HOME": str(place), "COLUMNS": "80", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
-    for name, value in hers.items():
+    variables = {"HOME": str(place), "COLUMNS": "80", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     time.tzset()
     yield place

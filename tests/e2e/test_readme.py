@@ -10,8 +10,8 @@ from stocklstm.cli.evening.schedule import CARRIED
 from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
 from tests.conftest import TICKER, Cli
 from tests.support.places import ROOT
-from tests.support.python_examples import PAGE, renewed
-from tests.support.transcripts import agrees, as_hers, transcripts
+from tests.support.python_examples import PAGE, run_again
+from tests.support.transcripts import agrees, as_shown, transcripts
 
 PAGES = {
     "README.md": ENGLISH,
@@ -40,10 +40,10 @@ def test_only_small_differences_of_figures_agree(own: str, other: str) -> None:
 
 @pytest.mark.usefixtures("trained_once")
 def test_the_demo_and_what_readme_shows(
-    cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, reader_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Train once with the real preset: half a minute that every new user spends."""
-    home = hers / ".local" / "share" / "stocklstm"
+    home = reader_home / ".local" / "share" / "stocklstm"
 
     done = cli("demo", "--home", str(home), "--json")
 
@@ -72,7 +72,7 @@ def test_the_demo_and_what_readme_shows(
     # Nothing is set there that a line for cron would have to carry.
     for name in (*CARRIED, "STOCKLSTM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(hers)
+    monkeypatch.chdir(reader_home)
     found = [
         (command, documented, language)
         for page, language in PAGES.items()
@@ -87,10 +87,10 @@ def test_the_demo_and_what_readme_shows(
         outcome = cli(*shlex.split(command))
 
         assert outcome.code == 0, outcome.err
-        shown = as_hers(outcome.out, hers)
+        shown = as_shown(outcome.out, reader_home)
         # What is to stand there is what this shows.
         assert agrees(shown, documented, language), f"$ stocklstm {command}\n{shown}"
-    blocks = list(renewed(PAGE.read_text()))
+    blocks = list(run_again(PAGE.read_text()))
     assert len(blocks) > 5
     for block, documented, shown in blocks:
         assert agrees(shown, documented), block

@@ -8,20 +8,22 @@ import pytest
 from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
 from tests.conftest import Cli
 from tests.support.places import DOCS
-from tests.support.transcripts import agrees_elsewhere, as_hers, transcripts
+from tests.support.transcripts import agrees_elsewhere, as_shown, transcripts
 
 TUTORIALS = {ENGLISH: "tutorial/first-forecast.md", PORTUGUESE: "pt-BR/primeira-previsao.md"}
 
 
 @pytest.mark.usefixtures("trained_once")
 @pytest.mark.parametrize("language", TUTORIALS)
-def test_a_tutorial(cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+def test_a_tutorial(
+    cli: Cli, reader_home: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
     """Train with the real presets, as each reader does: some seconds."""
     page = (DOCS / TUTORIALS[language]).read_text(encoding="utf-8")
     monkeypatch.delenv("STOCKLSTM_HOME")
     monkeypatch.delenv("STOCKLSTM_CONFIG")
     monkeypatch.setenv(VARIABLE, language)
-    monkeypatch.chdir(hers)
+    monkeypatch.chdir(reader_home)
     found = list(transcripts(page))
 
     assert [command.split()[0] for command, _ in found] == [
@@ -31,7 +33,7 @@ def test_a_tutorial(cli: Cli, hers: Path, monkeypatch: pytest.MonkeyPatch, langu
         outcome = cli(*shlex.split(command))
 
         assert outcome.code == 0, outcome.err
-        shown = as_hers(outcome.out, hers)
+        shown = as_shown(outcome.out, reader_home)
         # python -m tests.support.transcripts writes what is to stand there.
         assert agrees_elsewhere(shown, documented, language), f"$ stocklstm {command}\n{shown}"
 

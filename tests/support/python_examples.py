@@ -25,10 +25,10 @@ PAGE = ROOT / "docs" / "reference" / "python.md"
 _BLOCK = re.compile(r"(?<=^```python\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
-def renewed(text: str) -> Iterator[tuple[str, str, str]]:
+def run_again(text: str) -> Iterator[tuple[str, str, str]]:
     """Run the examples of a page, one after the other, in the same namespace.
 
-    Returns:
+    Yields:
         Of each block the block, what stands there as its output, and what is printed now.
     """
     names: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def main() -> None:
         )
         stocklstm.promote("PETR4.SA@v1")
         text = PAGE.read_text(encoding="utf-8")
-        blocks = iter([block for block, _, _ in renewed(text)])
+        blocks = iter([block for block, _, _ in run_again(text)])
         PAGE.write_text(_BLOCK.sub(lambda _: next(blocks), text), encoding="utf-8")
 
 

@@ -24,8 +24,8 @@ from stocklstm.core.clock import now
 from stocklstm.core.language import ENGLISH, PORTUGUESE, VARIABLE
 from tests.support.places import ROOT
 
-# Whose machine the pages show, and the day on which prices were fetched there.
-HER_HOME, HER_DAY = "/home/ana", "2026-11-21"
+# The home directory that the pages show, and the day on which prices were fetched there.
+SHOWN_HOME, SHOWN_DAY = "/home/ana", "2026-11-21"
 
 # Another processor rounds differently, which moves what comes of a training a little, and p-values,
 # which alone have three decimals, more than that.
@@ -50,12 +50,12 @@ def transcripts(text: str) -> Iterator[tuple[str, str]]:
             yield command, shown.rstrip("\n")
 
 
-def as_hers(printed: str, her: Path) -> str:
-    """Show what was printed as it would be on her machine, on that day."""
-    day = date.fromisoformat(HER_DAY)
+def as_shown(printed: str, home: Path) -> str:
+    """Write what was printed as the pages show it: with their home directory, on their day."""
+    day = date.fromisoformat(SHOWN_DAY)
     for form in ("%Y-%m-%d", "%d/%m/%Y"):
         printed = printed.replace(now().strftime(form), day.strftime(form))
-    return printed.rstrip("\n").replace(str(her), HER_HOME)
+    return printed.rstrip("\n").replace(str(home), SHOWN_HOME)
 
 
 def agrees(shown: str, documented: str, language: str = ENGLISH) -> bool:
@@ -88,11 +88,11 @@ def record(page: Path) -> None:
     """Write into a page what its commands print now, and beside it the pictures it shows."""
     language = PORTUGUESE if page.parent.name == PORTUGUESE else ENGLISH
     with tempfile.TemporaryDirectory() as scratch:
-        her = Path(scratch) / "ana"
-        her.mkdir()
+        home = Path(scratch) / "ana"
+        home.mkdir()
         environment = {
             **{name: value for name, value in os.environ.items() if "STOCKLSTM" not in name},
-            "HOME": str(her),
+            "HOME": str(home),
             "COLUMNS": "80",
             "TZ": "UTC",
             VARIABLE: language,
@@ -105,12 +105,12 @@ def record(page: Path) -> None:
                 done = subprocess.run(
                     [sys.executable, "-m", "stocklstm", *shlex.split(command)],
                     env=environment,
-                    cwd=her,
+                    cwd=home,
                     stdout=subprocess.PIPE,
                     check=True,
                     text=True,
                 )
-                shown = as_hers(done.stdout, her)
+                shown = as_shown(done.stdout, home)
                 # What is as it was stays, to the last digit.
                 kept = before if agrees_elsewhere(shown, before, language) else shown
                 lines += [f"$ stocklstm {command}", *kept.split("\n")]
@@ -119,7 +119,7 @@ def record(page: Path) -> None:
         text = _BLOCK.sub(printed, page.read_text(encoding="utf-8"))
         page.write_text(text, encoding="utf-8")
         for version, name in set(re.findall(r"images/(v\d+)-(\w+\.png)", text)):
-            (report,) = her.glob(f".local/share/stocklstm/reports/*/{version}/{name}")
+            (report,) = home.glob(f".local/share/stocklstm/reports/*/{version}/{name}")
             _shrink(report, page.parent / "images" / f"{version}-{name}")
 
 
