@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stocklstm.core.csv_rows import Cell, Table
 from stocklstm.core.frames import cells_of
-from stocklstm.core.wording import counted
 
 if TYPE_CHECKING:
     from stocklstm.core.batch import Failure
@@ -157,7 +156,7 @@ def _below(shown: Shown) -> list[str]:
     lines = list(shown.words)
     left_out = len(shown.rows) - _ROWS
     if left_out > 0:
-        lines.insert(0, f"and {counted(left_out, 'more row')}")
+        lines.insert(0, f"and {left_out:,} more row{'' if left_out == 1 else 's'}")
     if shown.more and shown.rows:
-        lines.append(f"[{counted(shown.more, 'more column')}: to_frame()]")
+        lines.append(f"[{shown.more} more column{'' if shown.more == 1 else 's'}: to_frame()]")
     return lines
