@@ -263,6 +263,7 @@ def _ticker_page(
     ends = store.sessions.ends(instrument.exchange, nearest.target_session, nearest.target_session)
     end = ends.get(nearest.target_session)
     rows = [forecast_row(made) for made in result.forecasts]
+    adapted = any(each.adaptive for made in result.forecasts for each in made.intervals)
     past = [past_row(each, instrument.time_zone) for each in history.forecasts[:_RECENT]]
     page = _render(
         "ticker.html",
@@ -273,6 +274,7 @@ def _ticker_page(
         end=None if end is None else time_of_day(end, instrument.time_zone),
         warnings=list(dict.fromkeys(words for row in rows for words in row.warnings)),
         learned=learned,
+        adapted=adapted,
         farthest=learned + _NEXT - 1,
         wide=draw(result.forecasts, history, learned, WIDE),
         narrow=draw(result.forecasts, _latest(history, NARROW.sessions), learned, NARROW),

@@ -62,8 +62,9 @@ PAGES = {
     "Sessions {first} to {last} ahead": "Do {first}º ao {last}º pregão à frente",
     "Something else is being stored just now.": "Outra gravação está em andamento.",
     "Something went wrong here": "Algo deu errado aqui",
-    "The latest first, each beside what came": (
-        "As mais recentes primeiro, cada uma ao lado do que veio"
+    "The latest first, each beside what came; intervals as the model gave them, not adapted": (
+        "As mais recentes primeiro, cada uma ao lado do que veio; intervalos como o modelo os "
+        "deu, sem adaptação"
     ),
     "The next close of each ticker that has a model": (
         "O próximo fechamento de cada ativo que tem um modelo"
@@ -71,6 +72,12 @@ PAGES = {
     "There are no forecasts here.": "Não há previsões aqui.",
     "There is no forecast of it here yet.": "Aqui ainda não há previsão para ele.",
     "There is no such page": "Esta página não existe",
+    "The chart has the model's own intervals, not adapted.": (
+        "O gráfico mostra os intervalos do próprio modelo, sem adaptação."
+    ),
+    "Intervals: as the model gave them, not adapted.": (
+        "Intervalos: como o modelo os deu, sem adaptação."
+    ),
     "The tickers before": "Ativos anteriores",
     "These forecasts": "Estas previsões",
     "This cannot be shown": "Isto não pode ser mostrado",
@@ -87,9 +94,9 @@ PAGES = {
     "forecast {price}": "previsão {price}",
     "inside {level}": "dentro de {level}",
     "last close": "último fechamento",
-    "late": "atrasada",
+    "late": "feita depois do pregão",
     "no forecast for now": "sem previsão no momento",
-    "none has closed yet": "nenhuma teve desfecho ainda",
+    "none has closed yet": "ainda sem resultado",
     "outside {level}": "fora de {level}",
     "page {number}": "página {number}",
     "waiting": "aguardando",

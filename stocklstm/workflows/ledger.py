@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stocklstm.core.forecasts.live import ClosedForecasts
+from stocklstm.core.language import english
 from stocklstm.core.prices.series import (
     JITTER,
     Bars,
@@ -276,9 +277,11 @@ def _told(entry: LedgerEntry, earlier: LedgerEntry | None) -> tuple[bool, list[s
         return False, []
     if (earlier.point, earlier.quantiles) == (entry.point, entry.quantiles):
         return True, []
-    warning = (
-        f"prices were revised since {earlier.made_at}: the forecast on record for "
-        f"{entry.target_session} stays {price_words(earlier.point)}"
+    warning = english(
+        "prices were revised since {moment}: the forecast on record for {session} stays {price}",
+        moment=earlier.made_at,
+        session=entry.target_session,
+        price=price_words(earlier.point),
     )
     return False, [warning]
 

@@ -143,7 +143,6 @@ FOR_SCRIPTS = [
         "config show --origin",
         "config path",
         "predict NONE3.SA",
-        f"schedule {TICKER}",
     )
     for mode in ("--json", "--quiet")
     if (words := (*line.split(), mode))
@@ -209,3 +208,26 @@ class _Filled(Formatter):
 
     def format_field(self, value: object, _format_spec: str) -> str:
         return str(value)
+
+
+def test_what_is_to_know_of_ones_own_prices_is_said_in_portuguese(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [f"2024-03-{day:02},10.5" for day in range(4, 9)]
+    rows = "\n".join(["Date,Close", *days])
+    (tmp_path / "own.csv").write_text(f"{rows}\n")
+    monkeypatch.setenv("LC_MESSAGES", "pt_BR.UTF-8")
+
+    said = cli("fetch", "OWN", "--file", str(tmp_path / "own.csv")).err
+
+    assert "aviso: OWN: não se conhece nenhum dividendo" in said
+    assert "aviso: OWN: o calendário XNYS e a moeda USD são só uma suposição, pelo nome" in said
+
+
+def test_the_exchange_is_called_as_people_call_it() -> None:
+    with speaking("pt-BR"):
+        told = retold("filler: BVMF was closed, nothing was traded")
+        other = retold("filler: XNYS was closed, nothing was traded")
+
+    assert told == "preenchimento: a B3 não abriu, nada foi negociado"
+    assert other == "preenchimento: XNYS não abriu, nada foi negociado"

@@ -33,6 +33,7 @@ from stocklstm.cli.output import View, conclude
 from stocklstm.cli.predict.spreadsheet import Append, CsvStyleName
 from stocklstm.client import Client
 from stocklstm.core.batch import Batch
+from stocklstm.core.language import ENGLISH, VARIABLE, current, english, retold
 from stocklstm.core.operating_system import system
 from stocklstm.core.scheduling import (
     Command,
@@ -225,11 +226,15 @@ def _program() -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Read the environment variables that the scheduled program needs as well."""
-    own = sorted(name for name in os.environ if name.startswith("STOCKLSTM_"))
+    variables = dict(os.environ)
+    # Cron has no locale: what is spoken here, whatever says so, is to be spoken there.
+    if VARIABLE in variables or current() != ENGLISH:
+        variables[VARIABLE] = current()
+    own = sorted(name for name in variables if name.startswith("STOCKLSTM_"))
     return {
-        name: _absolute(os.environ[name]) if name in _ABSOLUTE else os.environ[name]
+        name: _absolute(variables[name]) if name in _ABSOLUTE else variables[name]
         for name in (*own, *CARRIED)
-        if name in os.environ and name not in _NOT_CARRIED
+        if name in variables and name not in _NOT_CARRIED
     }
 
 
@@ -281,53 +286,114 @@ def _schedule(
 def _words(
     kind: str, table: "Timetable", command: Command, question: Command, log: Path | None
 ) -> Iterator[str]:
-    from stocklstm.workflows.evening.timetable import RUNS, weekday_words
+    yield _session_words(table)
+    yield from _run_words(kind, table)
+    yield _log_words(kind, log)
+    yield from _variable_words(kind, command)
+    yield from _install_words(kind, question)
 
-    there = f"{weekday_words(table.times)} at {table.at} in {table.time_zone}"
+
+def _session_words(table: "Timetable") -> str:
+    from stocklstm.workflows.evening.timetable import weekday_words
+
+    days, time_zone = weekday_words(table.times), table.time_zone
     if table.exchanges:
-        final = f"prices of {' and '.join(table.exchanges)} are final at {table.earliest}"
-    else:
-        final = "no calendar of their exchange is known: a day counts as over at midnight"
-    yield f"stocklstm evening, {there}; {final}."
+        return english(
+            "stocklstm evening, {days} at {at} in {time_zone}; prices of {exchanges} are final at "
+            "{earliest}.",
+            days=days,
+            at=table.at,
+            time_zone=time_zone,
+            exchanges=" and ".join(table.exchanges),
+            earliest=table.earliest,
+        )
+    return english(
+        "stocklstm evening, {days} at {at} in {time_zone}; no calendar of their exchange is "
+        "known: a day counts as over at midnight.",
+        days=days,
+        at=table.at,
+        time_zone=time_zone,
+    )
+
+
+def _run_words(kind: str, table: "Timetable") -> Iterator[str]:
+    from stocklstm.workflows.evening.timetable import RUNS
+
     if kind != SYSTEMD:
         first = clock_time(table.local.minutes[0])
         if len(table.local_times) == 1:
-            yield f"By the clock of this machine that is {first}."
+            yield english("By the clock of this machine that is {first}.", first=first)
         else:
-            yield (
-                f"By the clock of this machine that is {' or '.join(table.local_times)}, as clocks "
-                f"are changed; {first} is late enough all year."
+            yield english(
+                "By the clock of this machine that is {times}, as clocks are changed; {first} is "
+                "late enough all year.",
+                times=" or ".join(table.local_times),
+                first=first,
             )
-        yield (
-            f"It runs {RUNS} times, an hour apart: what is done stays as it is, and what could not "
-            "be done is tried again."
+        yield english(
+            "It runs {runs} times, an hour apart: what is done stays as it is, and what could not "
+            "be done is tried again.",
+            runs=RUNS,
         )
     else:
-        yield f"Where it fails it runs again, {RUNS} times in all; a run that was missed is made."
-    if log is not None:
-        yield (
-            f"The table goes to {log}, which loses its oldest lines beyond "
-            f"{LOG_BYTES // 1_000_000} MB; "
-            "only what is wrong is printed" + (", and mailed." if kind == CRON else ".")
+        yield english(
+            "Where it fails it runs again, {runs} times in all; a run that was missed is made.",
+            runs=RUNS,
         )
-    else:
-        yield f"The table goes to the journal: journalctl --user -u {_UNIT}"
-    if kind == WINDOWS and command.environment:
-        yield f"Set for your user, if they are not: {', '.join(command.environment)}."
-    if secrets := [name for name in _SECRETS[:1] if name in os.environ]:
-        yield f"{secrets[0]} is set here; a secret is not printed: give it to the task yourself."
+
+
+def _log_words(kind: str, log: Path | None) -> str:
+    if log is None:
+        return english("The table goes to the journal: journalctl --user -u {unit}", unit=_UNIT)
+    size = LOG_BYTES // 1_000_000
     if kind == CRON:
-        yield (
+        return english(
+            "The table goes to {file}, which loses its oldest lines beyond {size} MB; only what "
+            "is wrong is printed, and mailed.",
+            file=log,
+            size=size,
+        )
+    return english(
+        "The table goes to {file}, which loses its oldest lines beyond {size} MB; only what is "
+        "wrong is printed.",
+        file=log,
+        size=size,
+    )
+
+
+def _variable_words(kind: str, command: Command) -> Iterator[str]:
+    if kind != WINDOWS and VARIABLE in command.environment:
+        yield english(
+            "It speaks the language {language}, as this command does.",
+            language=command.environment[VARIABLE],
+        )
+    if kind == WINDOWS and command.environment:
+        yield english(
+            "Set for your user, if they are not: {names}.", names=", ".join(command.environment)
+        )
+    if secrets := [name for name in _SECRETS[:1] if name in os.environ]:
+        yield english(
+            "{variable} is set here; a secret is not printed: give it to the task yourself.",
+            variable=secrets[0],
+        )
+
+
+def _install_words(kind: str, question: Command) -> Iterator[str]:
+    if kind == CRON:
+        yield english(
             "A second line, once the # before it is taken away, asks every Saturday whether the "
             "forecasts got worse, and mails only if they did or the question failed:"
         )
         yield weekly_cron_line(question)
-    yield {
-        CRON: "Install it: crontab -e, and paste.",
-        SYSTEMD: "Install it: write the two files; systemctl --user daemon-reload; "
-        f"systemctl --user enable --now {_UNIT}.timer; loginctl enable-linger",
-        WINDOWS: "Install it: paste into PowerShell.",
-    }[kind]
+        yield english("Install it: crontab -e, and paste.")
+    elif kind == WINDOWS:
+        yield english("Install it: paste into PowerShell.")
+    else:
+        yield english(
+            "Install it: write the two files; systemctl --user daemon-reload; "
+            "systemctl --user enable --now {unit}.timer; loginctl enable-linger",
+            unit=_UNIT,
+        )
 
 
 def _bare(item: Schedule) -> Iterable[str]:
@@ -339,7 +405,7 @@ def _bare(item: Schedule) -> Iterable[str]:
 
 def _tables(console: "Console", items: Sequence[Schedule]) -> None:
     for item in items:
-        for line in (*(f"# {words}" for words in item.words), *_bare(item)):
+        for line in (*(f"# {retold(words)}" for words in item.words), *_bare(item)):
             console.print(line, soft_wrap=True)
 
 

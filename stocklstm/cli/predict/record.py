@@ -128,6 +128,7 @@ def _of_ticker(console: "Console", items: Sequence["PastForecast"]) -> None:
             columns, *rows = paired
             left = [columns[1]]
     grid(console, title, columns, rows, left=left)
+    console.print(say("Intervals: as the model gave them, not adapted."))
     _say_what_was_rescaled(console, [item for item in items if item.outcome is not None])
     closed = [item.held for item in items if item.held is not None and not item.late]
     if closed:

@@ -95,7 +95,7 @@ def _shape(network: "PlannedNetwork") -> str:
 
 def _windows(part: "PlannedPart") -> str:
     if not part.windows:
-        return say("none")
+        return say("no windows")
     return say_counted(
         part.windows,
         "1 window, forecasting {first} to {last}",

@@ -9,6 +9,7 @@ import numpy as np
 
 from stocklstm.core.batch import Batch, Named, Result, attempt_each, for_each
 from stocklstm.core.clock import is_day, now, utc_now
+from stocklstm.core.language import english
 from stocklstm.core.prices.adjustment import adjust
 from stocklstm.core.prices.answers import CUT_OFF, Basis, Rejection, SourceAnswer
 from stocklstm.core.prices.jumps import LargeMove
@@ -619,12 +620,24 @@ def _assumptions(assumed: dict[str, str]) -> Iterator[str]:
     # Where weekdays stand in for a calendar, that is said by itself.
     guessed = {trait: v for trait, v in assumed.items() if v not in {"", WEEKDAYS}}
     if guessed:
-        listed = " and ".join(f"the {trait} {value}" for trait, value in guessed.items())
-        given_by = " and ".join(f"--{trait}" for trait in guessed)
-        verb = "is" if len(guessed) == 1 else "are"
-        yield f"{listed} {verb} only assumed, from its name; say which by {given_by}"
+        if len(guessed) > 1:
+            yield english(
+                "the calendar {calendar} and the currency {currency} are only assumed, from its "
+                "name; say which by --calendar and --currency",
+                **guessed,
+            )
+        elif CURRENCY in guessed:
+            yield english(
+                "the currency {currency} is only assumed, from its name; say which by --currency",
+                **guessed,
+            )
+        else:
+            yield english(
+                "the calendar {calendar} is only assumed, from its name; say which by --calendar",
+                **guessed,
+            )
     if assumed.get(CURRENCY) == "":
-        yield "its currency is not known; say which by --currency"
+        yield english("its currency is not known; say which by --currency")
 
 
 def _together(stored: Sequence[Action], given: Sequence[Action]) -> list[Action]:
@@ -637,18 +650,21 @@ def _warnings(run: _Run, offer: _Offer, merged: MergeResult, last: np.datetime64
     yield from offer.answer.notes
     # Who chose weekdays knows it.
     if not offer.calendar.known and _chosen_calendar(run, ticker) is None:
-        yield (
+        yield english(
             "no calendar is known for its exchange: weekdays stand in for sessions, and holidays "
             "cannot be told from gaps; choose one with --calendar, or weekdays to keep to these"
         )
     if name := run.store.prices.other_history(ticker):
-        yield (
-            f"what was stored as {ticker} is {name} since prices rename, and these rows are a "
-            f"history of their own; if they are of the same share: stocklstm fetch --ticker {name}"
+        yield english(
+            "what was stored as {ticker} is {name} since prices rename, and these rows are a "
+            "history of their own; if they are of the same share: {command}",
+            ticker=ticker,
+            name=name,
+            command=f"stocklstm fetch --ticker {name}",
         )
     unadjusted = offer.answer.basis is not Basis.ADJUSTED and merged.added
     if unadjusted and not any(a.kind == "dividend" for a in run.store.prices.actions(ticker)):
-        yield "no dividends are known: its adjusted closes are its closes"
+        yield english("no dividends are known: its adjusted closes are its closes")
     if run.options.files:
         yield from _lost(offer, str(last))
     if run.live and offer.calendar.known and last < offer.last_session:
@@ -683,4 +699,9 @@ def _still_damaged(run: _Run, ticker: str) -> list[str]:
 
 
 def _lateness(source: str, last: str, finished: str) -> str:
-    return f"the last finished session is {finished}, the last row of {source} is of {last}"
+    return english(
+        "the last finished session is {finished}, the last row of {source} is of {last}",
+        finished=finished,
+        source=source,
+        last=last,
+    )

@@ -172,6 +172,8 @@ def _gaps(missing: Dates, sessions: Dates) -> str:
         return english("not known: no calendar")
     if not len(missing):
         return english("none")
+    if len(missing) == 1:
+        return english("1 session without a row: {days}", days=_days(missing))
     return english(
         "{number} sessions without a row: {days}", number=len(missing), days=_days(missing)
     )

@@ -54,6 +54,44 @@ def test_the_line_has_whole_paths_and_the_store(
     ]
 
 
+@pytest.mark.parametrize(
+    ("locale", "options", "spoken"),
+    [
+        ("pt_BR.UTF-8", (), "STOCKLSTM_LANG=pt-BR"),
+        ("C", ("--lang", "pt-BR"), "STOCKLSTM_LANG=pt-BR"),
+        ("pt_BR.UTF-8", ("--lang", "en"), None),
+        ("C", (), None),
+    ],
+)
+def test_cron_speaks_the_language_that_is_spoken_here(
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    options: tuple[str, ...],
+    spoken: str | None,
+) -> None:
+    monkeypatch.setenv("LC_MESSAGES", locale)
+    monkeypatch.delenv("STOCKLSTM_LANG", raising=False)
+
+    words = command(cli, "PETR4.SA", *options)
+
+    assert next((word for word in words if word.startswith("STOCKLSTM_LANG")), None) == spoken
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_said_of_it_is_said_in_portuguese(cli: Cli, kind: str) -> None:
+    english, told = (
+        cli("schedule", "X.SA", "--for", kind, *language).out.splitlines()
+        for language in ((), ("--lang", "pt-BR"))
+    )
+
+    def said(lines: list[str]) -> set[str]:
+        return {line for line in lines if line.startswith("# ") and "stocklstm eval" not in line}
+
+    both = {line for line in said(english) & said(told) if not line.startswith("# ~/")}
+    assert both == set()
+
+
 def test_variables_that_it_needs_are_set_and_secrets_are_not_printed(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

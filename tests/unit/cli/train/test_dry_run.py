@@ -49,7 +49,7 @@ What training PETR4.SA would do
   prices       3,514 sessions, 2010-01-04 to 2024-03-13
   train        2,332 windows, forecasting 2010-05-04 to 2019-10-03
   validation   412 windows, forecasting 2019-10-07 to 2021-06-09
-  calibration  none
+  calibration  no windows
   test         687 windows, forecasting 2021-06-11 to 2024-03-13
   epochs       at most 40
   steps        73 an epoch, at most 2,920
