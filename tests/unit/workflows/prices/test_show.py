@@ -102,12 +102,14 @@ def test_one_unknown_ticker_stops_no_other(priced_home: Path) -> None:
     assert isinstance(result.failures[0].error, NoPricesError)
 
 
-@pytest.mark.parametrize("named", [[], [TICKER]])
-def test_a_row_of_a_day_without_a_session_hides_no_gap(priced_home: Path, named: list[str]) -> None:
+@pytest.mark.parametrize("named", [(), ([TICKER],)])
+def test_a_row_of_a_day_without_a_session_hides_no_gap(
+    priced_home: Path, named: tuple[list[str], ...]
+) -> None:
     # As many rows as before, and the same first and last one.
     alter(priced_home, "UPDATE prices SET date = '2023-06-10' WHERE date = '2023-06-15'")
 
-    (shown,) = show_prices(named, home=priced_home).prices
+    (shown,) = show_prices(*named, home=priced_home).prices
 
     assert shown.rows == 3514
     assert shown.gaps == ("2012-02-22", "2020-11-20", "2023-06-15")
@@ -135,11 +137,11 @@ DAMAGED = (
 def test_of_a_damaged_ticker_nothing_is_shown_and_of_others_all(
     two_tickers: Path, statement: str, *, named: bool
 ) -> None:
-    names = [TICKER, "VALE3.SA"] if named else []
-    before = show_prices(names, home=two_tickers)
+    names = ([TICKER, "VALE3.SA"],) if named else ()
+    before = show_prices(*names, home=two_tickers)
     damage(two_tickers, statement, "VALE3.SA")
 
-    result = show_prices(names, home=two_tickers)
+    result = show_prices(*names, home=two_tickers)
 
     assert (len(before.prices), before.failures) == (2, ())
     assert result.prices == before.prices[:1]
