@@ -73,9 +73,13 @@ class StockLstmError(Exception):
         self.hint = None if hint is None else _one_line(hint)
 
     @property
-    def __notes__(self) -> list[str]:  # type: ignore[override]
+    def __notes__(self) -> list[str]:
         """Say the next step below a traceback, too."""
         return [] if self.hint is None else [f"next: {self.hint}"]
+
+    @__notes__.setter
+    def __notes__(self, notes: list[str]) -> None:
+        """Take none: tblib, which Dask imports, gives each copy those that it has already."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle whole, whatever the constructor of a subclass takes."""

@@ -33,6 +33,15 @@ def test_below_a_traceback_the_next_step_is_said() -> None:
         assert lines[-1].endswith(last)
 
 
+def test_a_copy_may_be_given_the_notes_of_the_first() -> None:
+    """As tblib does, which Dask imports: no error could be copied any more once it had."""
+    error = StockLstmError("what happened", hint="stocklstm predict")
+
+    error.__notes__ = error.__notes__
+
+    assert error.__notes__ == ["next: stocklstm predict"]
+
+
 def test_there_are_as_many_as_the_tree_shows() -> None:
     shown = [line for line in errors.__doc__.splitlines() if "├ " in line or "└ " in line]
 
