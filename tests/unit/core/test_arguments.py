@@ -38,7 +38,13 @@ FORMS = st.sampled_from(
 )
 JUNK = (
     *(5, True, 0.5, float("nan"), b"PETR4.SA", {"PETR4.SA": 1}, object(), [None], [5, "PETR4.SA"]),
-    *(pd.DataFrame({"close": [1.0]}), pd.NaT, np.datetime64("NaT"), np.float64(1), pd.Series([1])),
+    *(
+        pd.DataFrame({"close": [1.0]}),
+        pd.NaT,
+        np.datetime64("NaT", "D"),
+        np.float64(1),
+        pd.Series([1]),
+    ),
 )
 
 
