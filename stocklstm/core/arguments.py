@@ -6,11 +6,11 @@ Neither NumPy nor pandas is imported: their values are told by what they can do.
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
 
-from stocklstm.core.clock import is_day
+from stocklstm.core.clock import is_day, utc_text
 from stocklstm.errors import ConfigError
 
 
@@ -41,16 +41,16 @@ def read_names(given: object, what: str) -> tuple[str, ...]:
     """
     if given is ALL:
         return ALL
-    if isinstance(given, str):
-        return (given,)
-    several = _several(given)
-    if several is None or not all(isinstance(each, str) for each in several):
-        wrong = given if several is None else next(i for i in several if not isinstance(i, str))
-        raise ConfigError(
-            f"{what} are names such as 'PETR4.SA', or a list of them, not {_of(wrong)}",
-            hint='stocklstm.predict(["PETR4.SA", "VALE3.SA"])',
-        )
-    return tuple(str(each) if type(each).__module__ == "numpy" else each for each in several)  # type: ignore[misc]
+    names = []
+    for each in _one_or_several(given):
+        if not isinstance(each, str):
+            raise ConfigError(
+                f"{what} are names such as 'PETR4.SA', or a list of them, not {_of(each)}",
+                hint='stocklstm.predict(["PETR4.SA", "VALE3.SA"])',
+            )
+        # NumPy has a class of its own for them.
+        names.append(str(each) if type(each).__module__ == "numpy" else each)
+    return tuple(names)
 
 
 def require_any(names: Sequence[str], function: str) -> None:
@@ -100,12 +100,10 @@ def read_moment(given: object, name: str) -> str | None:
     """
     if given is None:
         return None
-    from datetime import UTC, datetime
-
     try:
         moment = datetime.fromisoformat(given) if isinstance(given, str) else given
         if isinstance(moment, datetime) and moment.tzinfo is not None:
-            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return utc_text(moment)
     except ValueError:
         pass
     raise ConfigError(
@@ -120,18 +118,15 @@ def read_paths(given: object, name: str) -> tuple[Path, ...]:
     Raises:
         ConfigError: It is nothing of the kind.
     """
-    several = (given,) if isinstance(given, (str, PathLike)) else _several(given)
-    wrong = given
-    for each in several or ():
+    paths = []
+    for each in _one_or_several(given):
         if not isinstance(each, (str, PathLike)):
-            several, wrong = None, each
-            break
-    if several is None:
-        raise ConfigError(
-            f"{name} are paths such as 'petr4.csv', not {_of(wrong)}",
-            hint='write a data frame to a file first: frame.to_csv("petr4.csv")',
-        )
-    return tuple(Path(each) for each in several)  # type: ignore[arg-type]
+            raise ConfigError(
+                f"{name} are paths such as 'petr4.csv', not {_of(each)}",
+                hint='write a data frame to a file first: frame.to_csv("petr4.csv")',
+            )
+        paths.append(Path(each))
+    return tuple(paths)
 
 
 def read_whole_numbers(given: object, name: str) -> tuple[int, ...]:
@@ -140,8 +135,7 @@ def read_whole_numbers(given: object, name: str) -> tuple[int, ...]:
     Raises:
         ConfigError: It is nothing of the kind.
     """
-    several = _several(given)
-    return tuple(_whole(each, name) for each in ((given,) if several is None else several))
+    return tuple(_whole(each, name) for each in _one_or_several(given))
 
 
 def read_numbers(given: object, name: str) -> tuple[float, ...]:
@@ -150,8 +144,7 @@ def read_numbers(given: object, name: str) -> tuple[float, ...]:
     Raises:
         ConfigError: It is nothing of the kind.
     """
-    several = _several(given)
-    return tuple(_number(each, name) for each in ((given,) if several is None else several))
+    return tuple(_number(each, name) for each in _one_or_several(given))
 
 
 def require_class(given: object, wanted: Sequence[str], name: str, function: str) -> None:
@@ -177,14 +170,14 @@ def require_class(given: object, wanted: Sequence[str], name: str, function: str
         )
 
 
-def _several(given: object) -> tuple[object, ...] | None:
-    """Give what is in a list, an array or a Series; None for what is none."""
-    if isinstance(given, (str, bytes)) or hasattr(given, "columns"):
-        return None
+def _one_or_several(given: object) -> tuple[object, ...]:
+    """Give what is in a list, an array or a Series; of anything else itself."""
+    if isinstance(given, (str, bytes, PathLike)) or hasattr(given, "columns"):
+        return (given,)
     # Arrays of NumPy and series of pandas: then their elements are Python's own.
     values = given.tolist() if hasattr(given, "tolist") else given
     if isinstance(values, (Mapping, str, bytes)) or not isinstance(values, Iterable):
-        return None
+        return (given,)
     return tuple(sorted(values) if isinstance(values, (set, frozenset)) else values)
 
 

@@ -13,7 +13,12 @@ def now() -> datetime:
 
 def utc_now() -> str:
     """Give the current time as UTC ISO 8601 to the second, such as 2024-03-14T21:05:00Z."""
-    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(now())
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a moment, which knows its zone, as UTC ISO 8601 to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Stopwatch:
