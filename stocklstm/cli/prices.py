@@ -351,9 +351,10 @@ def _last_rows(console: "Console", rows: Sequence["PriceRow"]) -> None:
 
 
 def _money(amount: float, item: "StoredPrices") -> str:
-    from stocklstm.core.wording import money, price_digits
+    from stocklstm.core.language import english_money
+    from stocklstm.core.wording import price_digits
 
-    return money(amount, item.currency, price_digits(amount))
+    return english_money(amount, item.currency, price_digits(amount))
 
 
 def _sources(item: "StoredPrices") -> str:

@@ -24,10 +24,10 @@ from stocklstm.cli.progress import Lines, tickers_progress
 from stocklstm.cli.streams import draws_bars, note
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
-from stocklstm.core.language import number, retold, say
+from stocklstm.core.language import english_money, number, retold, say
 from stocklstm.core.settings.compression import METHODS, TOLERANCE_PCT, Compression, options
 from stocklstm.core.settings.config import LOCK_TIMEOUT_S
-from stocklstm.core.wording import MOST_TIMES, error_digits, money, percent, percent_change
+from stocklstm.core.wording import MOST_TIMES, error_digits, percent, percent_change
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,7 +152,7 @@ def _table(console: "Console", item: "QuantizedVersion") -> None:
     )
     grid(console, title, ["", *names, say("Change")], rows)
     console.print()
-    difference = money(item.largest_difference, item.currency, digits)
+    difference = english_money(item.largest_difference, item.currency, digits)
     console.print(
         say(
             "Largest difference of two point forecasts of a test day: {difference}.",
@@ -192,8 +192,8 @@ def _column(figures: "VersionFigures", currency: str, digits: int) -> list[str]:
         f"{figures.latency_ms:.3f} ms",
         f"{figures.latency_256_ms:.2f} ms",
         f"{figures.load_ms:.2f} ms",
-        money(figures.rmse, currency, digits),
-        money(figures.crps, currency, digits),
+        english_money(figures.rmse, currency, digits),
+        english_money(figures.crps, currency, digits),
         percent(figures.coverage["0.8"]),
         percent(figures.coverage["0.95"]),
         f"{figures.parameters:,}",

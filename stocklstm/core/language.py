@@ -192,7 +192,12 @@ def money(amount: float, currency: str, digits: int = 2) -> str:
         currency: ISO 4217 code.
         digits: Decimal places.
     """
-    return figure(f"{currency_symbol(currency)} {amount:,.{digits}f}".strip())
+    return figure(english_money(amount, currency, digits))
+
+
+def english_money(amount: float, currency: str, digits: int = 2) -> str:
+    """Write an amount in English, whatever is spoken; see `money`."""
+    return f"{currency_symbol(currency)} {amount:,.{digits}f}".strip()
 
 
 def currency_symbol(currency: str) -> str:

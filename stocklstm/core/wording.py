@@ -3,22 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from stocklstm.core.language import currency_symbol, english
+from stocklstm.core.language import english
 from stocklstm.core.operating_system import system
 from stocklstm.core.settings.config import SIGNIFICANT
 
 MOST_TIMES = 100
 """Where the figures of a ratio end: beyond that only this is said."""
-
-
-def money(amount: float, currency: str, digits: int = 2) -> str:
-    """Write an amount, such as R$ 38.42.
-
-    Args:
-        currency: ISO 4217 code.
-        digits: Decimal places.
-    """
-    return f"{currency_symbol(currency)} {amount:,.{digits}f}".strip()
 
 
 def error_digits(rmse: float) -> int:

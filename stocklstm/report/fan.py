@@ -7,7 +7,8 @@ import numpy as np
 
 from stocklstm.core.forecasts.fan import Fan
 from stocklstm.core.forecasts.quantiles import interval
-from stocklstm.core.wording import counted, level_percent, money, price_digits
+from stocklstm.core.language import english_money
+from stocklstm.core.wording import counted, level_percent, price_digits
 from stocklstm.report.figure import (
     LIGHT,
     Colours,
@@ -102,14 +103,14 @@ def _draw_ahead(
         color=colours.blue,
         marker="s",
         markevery=list(fan.horizons),
-        label=f"forecast: {money(point, currency, digits)}",
+        label=f"forecast: {english_money(point, currency, digits)}",
     )
     axes.axhline(
         last,
         color=colours.grey,
         linestyle=":",
         linewidth=1,
-        label=f"last close, {fan.sessions[0]}: {money(last, currency, digits)}",
+        label=f"last close, {fan.sessions[0]}: {english_money(last, currency, digits)}",
     )
     if len(fan.outcomes):
         came = np.concatenate(([last], fan.outcomes))
@@ -120,7 +121,7 @@ def _draw_ahead(
             marker="X",
             markevery=[-1],
             linewidth=1,
-            label=f"what came: {money(float(came[-1]), currency, digits)}",
+            label=f"what came: {english_money(float(came[-1]), currency, digits)}",
         )
     _mark_sessions(axes, fan, before)
     axes.yaxis.tick_right()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stocklstm.core.wording import money
+from stocklstm.core.language import english_money
 from tests.conftest import TICKER
 from tests.support.api_server import Server, serving
 from tests.support.evenings import cut_off, live_through
@@ -108,10 +108,19 @@ def test_the_overview(server: Server, page: "Page", tmp_path: Path) -> None:
 
     row = page.locator(f"[id='{TICKER}']")
     said, light = words(row), page.viewport_size["width"] == 1280
-    expected = [TICKER, f"{made['change_pct']:+.2f} %", money(made["point"], "BRL"), intervals[0]]
+    expected = [
+        TICKER,
+        f"{made['change_pct']:+.2f} %",
+        english_money(made["point"], "BRL"),
+        intervals[0],
+    ]
     expected += [made["verdict"].replace("_", " "), "sessions behind"]
     if light:
-        expected += [made["as_of"], made["target_session"], money(made["last_close"], "BRL")]
+        expected += [
+            made["as_of"],
+            made["target_session"],
+            english_money(made["last_close"], "BRL"),
+        ]
         expected += [intervals[1], f"of {made['live']['n']}"]
     assert [each for each in expected if each not in said] == []
     assert "A forecast is not investment advice." in page.inner_text("footer")
@@ -130,8 +139,8 @@ def test_the_page_of_a_ticker(server: Server, page: "Page", tmp_path: Path) -> N
 
     page.goto(f"{server.url}/tickers/{TICKER}")
 
-    assert words(page.locator("#last-close")) == money(made["last_close"], "BRL")
-    assert page.inner_text("#point").split()[:2] == money(made["point"], "BRL").split()
+    assert words(page.locator("#last-close")) == english_money(made["last_close"], "BRL")
+    assert page.inner_text("#point").split()[:2] == english_money(made["point"], "BRL").split()
     for number, interval in enumerate(made["intervals"], 1):
         bounds = f"{interval['lower']:,.2f} to {interval['upper']:,.2f}"
         assert page.inner_text(f"#interval-{number}") == bounds
@@ -152,7 +161,7 @@ def test_the_page_of_a_ticker(server: Server, page: "Page", tmp_path: Path) -> N
         if past["outcome"] is None:
             assert "waiting" in said
         else:
-            assert money(past["outcome"], "BRL") in said
+            assert english_money(past["outcome"], "BRL") in said
             assert ("outside 95 %" in said) == (not past["held"]["0.95"])
             assert ("inside 80 %" in said) == past["held"]["0.8"]
     assert 5 <= len(rows) < len(history)
@@ -203,7 +212,7 @@ def test_the_page_of_several_sessions(server: Server, page: "Page", tmp_path: Pa
     for row, each in zip(rows, made, strict=True):
         said = words(row)
         assert each["target_session"] in said
-        assert money(each["point"], "BRL") in said
+        assert english_money(each["point"], "BRL") in said
         for interval in each["intervals"]:
             assert f"{interval['lower']:,.2f} to {interval['upper']:,.2f}" in said
     assert fits(page)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stocklstm.cli.evaluate.scores import ratio
 from stocklstm.cli.output import View
-from stocklstm.core.language import retold, say, say_counted
-from stocklstm.core.wording import error_digits, judged_words, money, p_cell
+from stocklstm.core.language import english_money, retold, say, say_counted
+from stocklstm.core.wording import error_digits, judged_words, p_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,7 +91,7 @@ def _row(
 ) -> list["str | Text"]:
     from stocklstm.cli.tables import verdict_text
 
-    shown = money(value, item.currency, error_digits(item.scores.rmse))
+    shown = english_money(value, item.currency, error_digits(item.scores.rmse))
     name = f"{item.ticker}@v{item.version}"
     number = ratio(relative)
     if test is None:

@@ -11,11 +11,10 @@ from stocklstm.cli.options import in_any_case
 from stocklstm.cli.output import View, warn
 from stocklstm.client import Client
 from stocklstm.core.exits import ExitCode
-from stocklstm.core.language import retold, say, say_counted
+from stocklstm.core.language import english_money, retold, say, say_counted
 from stocklstm.core.wording import (
     error_digits,
     level_percent,
-    money,
     naive_words,
     p_cell,
     percent,
@@ -181,7 +180,7 @@ def _title(item: "LiveScores") -> str:
 def _scores(item: "LiveScores", scores: "Evaluation") -> list[tuple[str, str]]:
     point, spread = scores.point, scores.distribution
     rmse, naive, crps = (
-        money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
+        english_money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
         for value in (point.rmse, point.rmse_naive, spread.crps)
     )
     rows = [

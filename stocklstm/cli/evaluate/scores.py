@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stocklstm.core.language import english, say
+from stocklstm.core.language import english, english_money, say
 from stocklstm.core.settings.config import LEVELS
 from stocklstm.core.wording import (
     MOST_TIMES,
     error_digits,
     level_percent,
-    money,
     naive_words,
     p_cell,
     percent,
@@ -101,7 +100,7 @@ def scores_tables(console: "Console", item: "Scored") -> None:
 
 def _amount(item: "Scored", value: float) -> str:
     point = item.evaluation.point
-    return money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
+    return english_money(value, item.currency, error_digits(point.rmse_naive or point.rmse))
 
 
 def _point_rows(item: "Scored") -> list[list[str]]:

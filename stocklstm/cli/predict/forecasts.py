@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stocklstm.cli.output import View, as_document, warn
-from stocklstm.core.language import retold, say, say_counted
+from stocklstm.core.language import english_money, retold, say, say_counted
 from stocklstm.core.wording import (
     level_percent,
-    money,
     percent,
     percent_change,
     price_digits,
@@ -68,7 +67,7 @@ def _tables(console: "Console", items: Sequence["Forecast"]) -> None:
             *([] if one else [item.ticker]),
             item.target_session,
             *([f"{item.horizon}"] if several else []),
-            money(item.point, item.currency, digits),
+            english_money(item.point, item.currency, digits),
             percent_change(item.change_pct),
             *(range_words(i.lower, i.upper, digits) for i in item.intervals),
             *([_outcome(item, digits)] if known else []),
@@ -95,7 +94,7 @@ def _explained(group: Sequence["Forecast"]) -> "Iterator[Line]":
     from stocklstm.workflows.predict.predict import HORIZON_CHECK
 
     first, several = group[0], len(group) > 1
-    last = money(first.last_close, first.currency, price_digits(first.last_close))
+    last = english_money(first.last_close, first.currency, price_digits(first.last_close))
     ahead = "" if first.horizon == 1 else sessions_ahead(first.horizon)
     if several:
         from stocklstm.core.forecasts.horizons import horizons_text
@@ -201,7 +200,7 @@ def _adaptive_words(item: "Forecast") -> str:
 
 
 def _outcome(item: "Forecast", digits: int) -> str:
-    return "" if item.outcome is None else money(item.outcome, item.currency, digits)
+    return "" if item.outcome is None else english_money(item.outcome, item.currency, digits)
 
 
 VIEW: "View[Forecast]" = View(

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from stocklstm.core.forecasts.intervals import Interval
 from stocklstm.core.forecasts.live import LiveRecord
-from stocklstm.core.language import retold, say, say_counted
+from stocklstm.core.language import english_money, retold, say, say_counted
 from stocklstm.core.reference import version_id
 from stocklstm.core.wording import (
     first_few,
     level_percent,
-    money,
     percent_change,
     price_digits,
     range_words,
@@ -57,12 +56,12 @@ def _row(item: EveningTicker) -> tuple[str, ...]:
     return (
         item.ticker,
         made.as_of,
-        money(made.last_close, made.currency, digits),
+        english_money(made.last_close, made.currency, digits),
         "" if past is None else f"{past.point * past.scale:,.{digits}f}",
         "" if past is None else _within(past),
         "" if made.live is None else _live(made.live),
         made.target_session,
-        money(made.point, made.currency, digits),
+        english_money(made.point, made.currency, digits),
         percent_change(made.change_pct),
         _bounds(widest, digits),
         made.model.removeprefix(f"{item.ticker}@"),

@@ -5,13 +5,8 @@ from typing import TYPE_CHECKING
 
 from stocklstm.core.csv_rows import Table
 from stocklstm.core.display import Shown, failed_words, said_of
-from stocklstm.core.wording import (
-    level_percent,
-    money,
-    percent_change,
-    price_digits,
-    range_words,
-)
+from stocklstm.core.language import english_money
+from stocklstm.core.wording import level_percent, percent_change, price_digits, range_words
 
 if TYPE_CHECKING:
     from stocklstm.core.batch import Failure
@@ -46,7 +41,7 @@ def shown_forecasts(
 
 def price_in_words(item: "Forecast | PastForecast") -> str:
     """Write the forecast close with its currency."""
-    return money(item.point, item.currency, price_digits(item.last_close))
+    return english_money(item.point, item.currency, price_digits(item.last_close))
 
 
 def intervals_in_words(item: "Forecast | PastForecast") -> list[str]:

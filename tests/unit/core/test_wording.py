@@ -3,13 +3,12 @@ import shlex
 
 import pytest
 
-from stocklstm.core.language import currency_symbol
+from stocklstm.core.language import currency_symbol, english_money
 from stocklstm.core.wording import (
     counted,
     error_digits,
     first_few,
     level_percent,
-    money,
     naive_words,
     p_cell,
     p_words,
@@ -39,12 +38,12 @@ from stocklstm.core.wording import (
     ],
 )
 def test_an_amount_as_the_exchange_quotes_it(amount, currency, shown):
-    assert money(amount, currency) == shown
+    assert english_money(amount, currency) == shown
 
 
 def test_digits_are_a_matter_of_choice():
-    assert money(0.12345, "BRL", digits=4) == "R$ 0.1235"
-    assert money(38.6, "BRL", digits=0) == "R$ 39"
+    assert english_money(0.12345, "BRL", digits=4) == "R$ 0.1235"
+    assert english_money(38.6, "BRL", digits=0) == "R$ 39"
 
 
 def test_a_currency_without_a_sign_keeps_its_code():
